@@ -1,0 +1,1 @@
+"""streetseg: street pictures in, compared and trusted segmentation networks out."""

@@ -1,0 +1,56 @@
+"""What goes wrong, said so that a person can act: what was found, where, and what to do next."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class StreetsegError(Exception):
+    """A failure that streetseg understands.
+
+    Args:
+        problem: one line, what is wrong (found …, expected …).
+        where: the file, key or value it is about; several are printed one a line.
+        hint: the next thing to try, a command where there is one.
+
+    `exit_code` is what a command ends with: 1 when the work failed, 2 when the request or the data is wrong.
+    """
+
+    exit_code = 1
+
+    def __init__(
+        self, problem: str, *, where: str | Path | Sequence[str | Path] | None = None, hint: str | None = None
+    ) -> None:
+        places = () if where is None else (where,) if isinstance(where, (str, Path)) else tuple(where)
+        self.problem = problem
+        self.where = tuple(str(place) for place in places)
+        self.hint = hint
+        super().__init__(problem)
+
+    def __str__(self) -> str:
+        lines = [self.problem]
+        lines += [f"{'where:' if i == 0 else '      '} {place}" for i, place in enumerate(self.where)]
+        if self.hint:
+            lines.append(f"hint:  {self.hint}")
+        return "\n".join(lines)
+
+
+class RequestError(StreetsegError):
+    """The request is wrong: a flag, a recipe key, a name, a folder that cannot be written."""
+
+    exit_code = 2
+
+
+class DataError(StreetsegError):
+    """The data is wrong or missing: files, masks, splits."""
+
+    exit_code = 2
+
+
+class ModelError(StreetsegError):
+    """A model, encoder or weight file cannot be used."""
+
+    exit_code = 2
+
+
+class TrainingError(StreetsegError):
+    """Training could not go on."""

@@ -1,0 +1,130 @@
+"""What a person asked for: one frozen recipe a run. The text under each field is its help."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Size = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
+
+
+class Section(BaseModel):
+    """A part of the recipe: frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
+
+
+class Data(Section):
+    """Which pictures."""
+
+    source: str = "scenes"
+    """scenes, camvid:DIR, cityscapes:DIR, folder:FILE.yaml, or a DIR whose layout is recognised"""
+    space: str | None = None
+    """label space to bridge to (e.g. street-11); none keeps the source's own"""
+    size: Size | None = None
+    """height and width the network sees; none keeps each picture's own"""
+    splits: dict[str, str] = Field(default_factory=dict)
+    """split lists: split name -> text file, one sample name or glob a line; replaces the source's own splits"""
+    train_split: str = "train"
+    """split to train on"""
+    val_split: str = "val"
+    """split to validate on after each epoch"""
+
+
+class Model(Section):
+    """Which network."""
+
+    encoder: str = "mobilenetv2_100"
+    """timm name of the encoder"""
+    decoder: Literal["classic"] = "classic"
+    """classic: the standard U-Net decoder"""
+    channels: tuple[int, ...] = (256, 128, 64, 32, 16)
+    """decoder channels from the deepest scale to the picture's own"""
+    weights: str = "auto"
+    """auto (timm's pretrained), none (random), a .safetensors file, or a bundle or run folder to transfer from"""
+
+
+class Augment(Section):
+    """Random changes of the training pictures; each is drawn anew for each picture and epoch."""
+
+    crop: Size | None = None
+    """height and width of the training crop; none: the picture's size rounded down to a multiple of 32"""
+    scale: tuple[float, float] = (0.5, 2.0)
+    """lowest and highest scale factor, drawn log-uniformly"""
+    rotate: float = 10.0
+    """largest rotation either way, degrees"""
+    flip: float = 0.5
+    """probability of a left-right flip"""
+    translate: float = 0.0
+    """largest shift either way beyond the crop's own freedom, as a share of the crop"""
+    brightness: float = 0.3
+    """largest relative change of brightness either way"""
+    contrast: float = 0.3
+    """largest relative change of contrast either way"""
+    saturation: float = 0.3
+    """largest relative change of saturation either way"""
+    hue: float = 0.05
+    """largest hue turn either way, as a share of the colour circle"""
+    blur: float = 0.1
+    """probability of a Gaussian blur"""
+
+
+class Loss(Section):
+    """What is minimised; pixels of the ignore index count nowhere."""
+
+    region: Literal["none", "dice", "lovasz"] = "dice"
+    """the region term beside cross-entropy"""
+    region_weight: float = Field(default=1.0, ge=0)
+    """weight of the region term"""
+    class_weights: Literal["none", "balanced"] = "none"
+    """balanced: cross-entropy weighted by 1 / log(1.02 + pixel share) as in ENet"""
+    ohem: float | None = Field(default=None, gt=0, le=1)
+    """keep only this share of the hardest pixels in cross-entropy"""
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """label smoothing of cross-entropy"""
+
+
+class Optim(Section):
+    """How the weights move."""
+
+    lr: float = Field(default=1e-3, gt=0)
+    """peak learning rate of the decoder and of a random encoder"""
+    encoder_lr: float = Field(default=0.5, ge=0)
+    """factor on lr for a pretrained encoder"""
+    weight_decay: float = Field(default=0.01, ge=0)
+    """AdamW weight decay; biases and norms have none"""
+    schedule: Literal["poly", "one-cycle"] = "poly"
+    """poly: linear warm-up, then (1 - t)^0.9; one-cycle: cosine up, cosine down"""
+    warmup: float = Field(default=0.05, ge=0, lt=1)
+    """share of the steps spent warming up"""
+    clip: float = Field(default=1.0, gt=0)
+    """largest norm of the gradient"""
+    ema: float | None = Field(default=0.99, gt=0, lt=1)
+    """decay of the averaged weights that are validated and kept; none: the raw weights"""
+
+
+class Train(Section):
+    """The run."""
+
+    epochs: int = Field(default=20, ge=1)
+    """passes over the training split"""
+    batch: int = Field(default=8, ge=2)
+    """pictures a step"""
+    seed: int = Field(default=0, ge=0)
+    """decides initial weights, order and augmentation"""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """auto measures both at start and takes bf16 where it is faster"""
+    keep_last: int = Field(default=1, ge=1)
+    """training checkpoints kept besides the best bundle"""
+    device: str = "auto"
+    """auto (CUDA where there is one), cpu, cuda, cuda:1"""
+
+
+class Recipe(Section):
+    """Everything that decides a run."""
+
+    data: Data = Data()
+    model: Model = Model()
+    augment: Augment = Augment()
+    loss: Loss = Loss()
+    optim: Optim = Optim()
+    train: Train = Train()
