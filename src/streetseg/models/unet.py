@@ -1,0 +1,64 @@
+"""The U-Net decoder.
+
+`ClassicDecoder` is the decoder of Ronneberger et al. 2015 (arXiv:1505.04597) in the form that became the standard with
+pretrained encoders: at each step nearest-neighbour upsampling by two, concatenation with the encoder's map of that
+scale, and two 3x3 convolutions with batch norm and ReLU; the last step, at the picture's own scale, has no skip.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class ConvNormReLU(nn.Sequential):
+    """3x3 convolution without bias, batch norm, ReLU: (B, in, H, W) -> (B, out, H, W)."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(
+            nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1, bias=False),
+            nn.BatchNorm2d(out_channels),
+            nn.ReLU(inplace=True),
+        )
+
+
+class DecoderStep(nn.Module):
+    """One step up: double the size, join the skip, convolve twice."""
+
+    def __init__(self, in_channels: int, skip_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv1 = ConvNormReLU(in_channels + skip_channels, out_channels)
+        self.conv2 = ConvNormReLU(out_channels, out_channels)
+
+    def forward(self, deep: Tensor, skip: Tensor | None) -> Tensor:
+        """(B, in, h, w) and (B, skip, 2h, 2w) or None -> (B, out, 2h, 2w)."""
+        x = F.interpolate(deep, scale_factor=2.0, mode="nearest")
+        if skip is not None:
+            x = torch.cat([x, skip], dim=1)
+        refined: Tensor = self.conv2(self.conv1(x))
+        return refined
+
+
+class ClassicDecoder(nn.Module):
+    """From the encoder's pyramid back to the picture's size.
+
+    Args:
+        encoder_channels: channels of the maps at strides 2, 4, 8, 16, 32.
+        channels: output channels of the five steps, deep to shallow.
+    """
+
+    def __init__(self, encoder_channels: tuple[int, ...], channels: tuple[int, ...]) -> None:
+        super().__init__()
+        deep_to_shallow = encoder_channels[::-1]
+        inputs = (deep_to_shallow[0], *channels[:-1])
+        skips = (*deep_to_shallow[1:], 0)
+        self.steps = nn.ModuleList(DecoderStep(*sizes) for sizes in zip(inputs, skips, channels, strict=True))
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_uniform_(module.weight, mode="fan_in", nonlinearity="relu")
+
+    def forward(self, pyramid: list[Tensor]) -> Tensor:
+        """Maps at strides 2, 4, 8, 16, 32 -> (B, channels[-1], H, W)."""
+        *skips, x = pyramid
+        for step, skip in zip(self.steps, [*reversed(skips), None], strict=True):
+            x = step(x, skip)
+        return x
