@@ -1,0 +1,103 @@
+"""The `streetseg` command: finds the verb, and turns every failure into three lines and an exit code."""
+
+import signal
+import sys
+import traceback
+from difflib import get_close_matches
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+from typer.exceptions import TyperException
+
+from streetseg.cli.output import print_error, say
+from streetseg.cli.verbs import VERBS, Verbs
+from streetseg.errors import RequestError, StreetsegError
+
+DONE, FAILED, WRONG_REQUEST, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+
+app = typer.Typer(
+    cls=Verbs,
+    no_args_is_help=False,
+    invoke_without_command=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 the work failed, 2 the request or the data is wrong, 130 Ctrl-C, 143 SIGTERM.",
+)
+
+
+@app.callback()
+def streetseg(
+    ctx: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
+) -> None:
+    """Street pictures in, compared and trusted segmentation networks out."""
+    if version:
+        import streetseg as package
+
+        say(f"streetseg {package.__version__}")
+        raise typer.Exit
+    if ctx.invoked_subcommand is None:
+        say(ctx.get_help())
+
+
+for _name, _help in VERBS.items():
+    app.command(_name, help=_help)(lambda: None)
+
+
+def main(argv: list[str] | None = None) -> NoReturn:
+    """Run one command and exit with its code."""
+    args = sys.argv[1:] if argv is None else argv
+    debug = "--debug" in args
+    args = [arg for arg in args if arg != "--debug"]  # so that it works after the verb, too
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = typer.main.get_command(app).main(args=args, prog_name="streetseg", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else DONE)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except Exception as failure:
+        if debug:
+            traceback.print_exc()
+        error = explain(failure, args)
+        print_error(error, as_json="--json" in args)
+        sys.exit(error.exit_code)
+
+
+def explain(failure: Exception, args: list[str]) -> StreetsegError:
+    """Any failure of a command as an error a person can act on."""
+    if isinstance(failure, StreetsegError):
+        return failure
+    if isinstance(failure, TyperException):
+        return _wrong_usage(failure)
+    if isinstance(failure, ModuleNotFoundError) and failure.name in ("torch", "torchvision", "timm"):
+        return RequestError(
+            f"this command needs {failure.name}, which is not installed", hint="pip install 'streetseg[train]'"
+        )
+    return StreetsegError(
+        f"{type(failure).__name__}: {failure}",
+        where=f"streetseg {' '.join(args)}",
+        hint="the same command with --debug shows the traceback",
+    )
+
+
+def _wrong_usage(failure: TyperException) -> RequestError:
+    """A usage error of the command line in our words, with a did-you-mean for verbs and flags."""
+    ctx = getattr(failure, "ctx", None)
+    command = ctx.command_path if ctx else "streetseg"
+    unknown = getattr(failure, "option_name", None)
+    if unknown and ctx and "No such option" in failure.message:
+        flags = [flag for param in ctx.command.params for flag in param.opts if flag.startswith("--")]
+        close = get_close_matches(unknown, flags, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"{command} --help"
+        return RequestError(f"unknown flag {unknown}", where=command, hint=hint)
+    return RequestError(_lower_first(failure.format_message().rstrip(".")), where=command, hint=f"{command} --help")
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _terminate(signum: int, frame: FrameType | None) -> None:
+    raise SystemExit(TERMINATED)

@@ -1,0 +1,64 @@
+"""What a command prints: words on the terminal, or one JSON object on stdout."""
+
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import typer
+
+from streetseg.errors import StreetsegError
+
+
+def plain(text: str) -> str:
+    """The text with control characters written out, so that a file's name cannot drive the terminal."""
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def say(text: str = "") -> None:
+    """One line of a command's result, on stdout."""
+    typer.echo(plain(text))
+
+
+def tell(text: str) -> None:
+    """One line about the work under way, on stderr, where it cannot mix with a result."""
+    typer.echo(plain(text), err=True)
+
+
+def print_json(value: object) -> None:
+    """The one object of a `--json` command. NaN becomes null, a path its text."""
+    typer.echo(json.dumps(_json_ready(value), ensure_ascii=False, indent=2))
+
+
+def print_error(error: StreetsegError, *, as_json: bool) -> None:
+    """The error in the three-line shape on stderr; with `as_json`, as one object on stdout."""
+    if as_json:
+        print_json({"error": error.problem, "where": list(error.where), "hint": error.hint})
+    else:
+        print(error_text(error), file=sys.stderr)
+
+
+def error_text(error: StreetsegError) -> str:
+    """`error:`, `where:` and `hint:`, one place a line."""
+    lines = [f"error: {_one_line(error.problem)}"]
+    lines += [f"{'where:' if i == 0 else '      '} {_one_line(place)}" for i, place in enumerate(error.where)]
+    if error.hint:
+        lines.append(f"hint:  {_one_line(error.hint)}")
+    return "\n".join(lines)
+
+
+def _one_line(text: str) -> str:
+    return plain(text.replace("\n", "\\n"))
+
+
+def _json_ready(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {str(key): _json_ready(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_json_ready(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Path):
+        return str(value)
+    return value

@@ -1,0 +1,49 @@
+"""The verbs of the command line, each imported only when it is called."""
+
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from streetseg.errors import RequestError
+
+# One line a verb, and the module cli/<verb>.py holds a function of the same name, or an `app` where it has verbs of
+# its own. The line is the first of that function's docstring; a test compares them.
+VERBS = {
+    "study": "Train, evaluate and compare encoders; one report.",
+    "train": "Train one network.",
+    "evaluate": "Score a network: all metrics, per class and per image, error maps.",
+    "compare": "Report on finished runs, without training.",
+    "predict": "Label pictures and folders of pictures.",
+    "bench": "Measure latency, throughput and memory.",
+    "check": "Look through a dataset for everything that is wrong with it.",
+    "scenes": "Write the built-in street scenes in Cityscapes layout.",
+    "doctor": "Show machine, versions, accelerators, disk and write access.",
+    "recipe": "Show, list or check recipes.",
+}
+
+
+class Verbs(TyperGroup):
+    """A group that lists its verbs by their stubs and imports only the one that is called."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        if args[0] in VERBS:
+            return args[0], load_verb(args[0]), args[1:]
+        close = get_close_matches(args[0], VERBS, n=1)
+        raise RequestError(
+            f"there is no command {args[0]}",
+            where=f"streetseg {args[0]}",
+            hint=f"did you mean streetseg {close[0]}?" if close else "streetseg --help",
+        )
+
+
+def load_verb(name: str) -> Any:
+    """The command of a verb, its module imported."""
+    module = import_module(f"streetseg.cli.{name}")
+    app = getattr(module, "app", None)
+    if app is None:
+        app = typer.Typer(add_completion=False, rich_markup_mode=None)
+        app.command(name)(getattr(module, name))
+    return typer.main.get_command(app)
