@@ -1,0 +1,159 @@
+"""The label spaces streetseg knows by name, with their published ids and colours."""
+
+from difflib import get_close_matches
+
+from streetseg.errors import RequestError
+from streetseg.labels.space import Color, LabelSpace
+
+
+def _table(name: str, *classes: tuple[str, Color]) -> LabelSpace:
+    return LabelSpace(name, tuple(name for name, _ in classes), tuple(color for _, color in classes))
+
+
+# The 11 classes of the CamVid masks that came with SegNet (Badrinarayanan et al. 2015), with SegNet's colours.
+# Void, 11 on disk, is no class.
+STREET_11 = _table(
+    "street-11",
+    ("sky", (128, 128, 128)),
+    ("building", (128, 0, 0)),
+    ("pole", (192, 192, 128)),
+    ("road", (128, 64, 128)),
+    ("pavement", (60, 40, 222)),
+    ("tree", (128, 128, 0)),
+    ("sign symbol", (192, 128, 128)),
+    ("fence", (64, 64, 128)),
+    ("car", (64, 0, 128)),
+    ("pedestrian", (64, 64, 0)),
+    ("bicyclist", (0, 128, 192)),
+)
+
+# Cityscapes (Cordts et al. 2016), ids as in cityscapesScripts' label table. The licence plate, -1 there, has no id
+# an 8-bit mask can hold and is therefore no class.
+CITYSCAPES_34 = _table(
+    "cityscapes-34",
+    ("unlabeled", (0, 0, 0)),
+    ("ego vehicle", (0, 0, 0)),
+    ("rectification border", (0, 0, 0)),
+    ("out of roi", (0, 0, 0)),
+    ("static", (0, 0, 0)),
+    ("dynamic", (111, 74, 0)),
+    ("ground", (81, 0, 81)),
+    ("road", (128, 64, 128)),
+    ("sidewalk", (244, 35, 232)),
+    ("parking", (250, 170, 160)),
+    ("rail track", (230, 150, 140)),
+    ("building", (70, 70, 70)),
+    ("wall", (102, 102, 156)),
+    ("fence", (190, 153, 153)),
+    ("guard rail", (180, 165, 180)),
+    ("bridge", (150, 100, 100)),
+    ("tunnel", (150, 120, 90)),
+    ("pole", (153, 153, 153)),
+    ("polegroup", (153, 153, 153)),
+    ("traffic light", (250, 170, 30)),
+    ("traffic sign", (220, 220, 0)),
+    ("vegetation", (107, 142, 35)),
+    ("terrain", (152, 251, 152)),
+    ("sky", (70, 130, 180)),
+    ("person", (220, 20, 60)),
+    ("rider", (255, 0, 0)),
+    ("car", (0, 0, 142)),
+    ("truck", (0, 0, 70)),
+    ("bus", (0, 60, 100)),
+    ("caravan", (0, 0, 90)),
+    ("trailer", (0, 0, 110)),
+    ("train", (0, 80, 100)),
+    ("motorcycle", (0, 0, 230)),
+    ("bicycle", (119, 11, 32)),
+)
+
+# The 19 classes Cityscapes scores, in train id order.
+CITYSCAPES_19 = _table(
+    "cityscapes-19",
+    ("road", (128, 64, 128)),
+    ("sidewalk", (244, 35, 232)),
+    ("building", (70, 70, 70)),
+    ("wall", (102, 102, 156)),
+    ("fence", (190, 153, 153)),
+    ("pole", (153, 153, 153)),
+    ("traffic light", (250, 170, 30)),
+    ("traffic sign", (220, 220, 0)),
+    ("vegetation", (107, 142, 35)),
+    ("terrain", (152, 251, 152)),
+    ("sky", (70, 130, 180)),
+    ("person", (220, 20, 60)),
+    ("rider", (255, 0, 0)),
+    ("car", (0, 0, 142)),
+    ("truck", (0, 0, 70)),
+    ("bus", (0, 60, 100)),
+    ("train", (0, 80, 100)),
+    ("motorcycle", (0, 0, 230)),
+    ("bicycle", (119, 11, 32)),
+)
+
+# The 8 Cityscapes categories, in category id order. Cityscapes publishes no colours for them: each has that of its
+# most frequent class.
+CITYSCAPES_8 = _table(
+    "cityscapes-8",
+    ("void", (0, 0, 0)),
+    ("flat", (128, 64, 128)),
+    ("construction", (70, 70, 70)),
+    ("object", (153, 153, 153)),
+    ("nature", (107, 142, 35)),
+    ("sky", (70, 130, 180)),
+    ("human", (220, 20, 60)),
+    ("vehicle", (0, 0, 142)),
+)
+
+# The 32 labels of CamVid (Brostow et al. 2009) in the order of its label_colors.txt, void among them.
+CAMVID_32 = _table(
+    "camvid-32",
+    ("Animal", (64, 128, 64)),
+    ("Archway", (192, 0, 128)),
+    ("Bicyclist", (0, 128, 192)),
+    ("Bridge", (0, 128, 64)),
+    ("Building", (128, 0, 0)),
+    ("Car", (64, 0, 128)),
+    ("CartLuggagePram", (64, 0, 192)),
+    ("Child", (192, 128, 64)),
+    ("Column_Pole", (192, 192, 128)),
+    ("Fence", (64, 64, 128)),
+    ("LaneMkgsDriv", (128, 0, 192)),
+    ("LaneMkgsNonDriv", (192, 0, 64)),
+    ("Misc_Text", (128, 128, 64)),
+    ("MotorcycleScooter", (192, 0, 192)),
+    ("OtherMoving", (128, 64, 64)),
+    ("ParkingBlock", (64, 192, 128)),
+    ("Pedestrian", (64, 64, 0)),
+    ("Road", (128, 64, 128)),
+    ("RoadShoulder", (128, 128, 192)),
+    ("Sidewalk", (0, 0, 192)),
+    ("SignSymbol", (192, 128, 128)),
+    ("Sky", (128, 128, 128)),
+    ("SUVPickupTruck", (64, 128, 192)),
+    ("TrafficCone", (0, 0, 64)),
+    ("TrafficLight", (0, 64, 64)),
+    ("Train", (192, 64, 128)),
+    ("Tree", (128, 128, 0)),
+    ("Truck_Bus", (192, 128, 192)),
+    ("Tunnel", (64, 0, 64)),
+    ("VegetationMisc", (192, 192, 0)),
+    ("Void", (0, 0, 0)),
+    ("Wall", (64, 192, 0)),
+)
+
+_SPACES = {space.name: space for space in (STREET_11, CITYSCAPES_34, CITYSCAPES_19, CITYSCAPES_8, CAMVID_32)}
+
+
+def space(name: str) -> LabelSpace:
+    """The label space of that name.
+
+    Raises:
+        RequestError: if there is none; the hint names the closest.
+    """
+    try:
+        return _SPACES[name]
+    except KeyError:
+        close = get_close_matches(name, _SPACES, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(_SPACES)}"
+        raise RequestError(f"unknown label space {name!r}", hint=hint) from None
