@@ -1,0 +1,85 @@
+"""Scale, rotation, flip, shift and crop as one affine map, and reading pictures and labels through it.
+
+Coordinates are continuous: pixel i covers [i, i + 1), its centre is i + 0.5 (`align_corners=False`).
+"""
+
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from streetseg.data.draws import Draws
+from streetseg.recipe.schema import Augment, Size
+
+
+def crop_to_picture(settings: Augment, draws: Draws, sizes: NDArray[np.int64], crop: Size) -> NDArray[np.float64]:
+    """The affine maps from crop to picture coordinates: float64 (B, 2, 3), rows x and y, columns x, y and 1.
+
+    A picture of `sizes` (int64 (B, 2), height and width) is scaled, the crop is laid on it and turned about its centre.
+    Where the scaled picture is larger than the crop, the crop's place is uniform over all that lie inside; where it is
+    smaller, the picture's place is uniform over all that lie inside the crop. Places are whole pixels, so that a crop
+    without scaling and rotation moves pixels and does not blend them.
+    """
+    low, high = settings.scale
+    scale = low * (high / low) ** draws.scale
+    angle = np.radians(settings.rotate) * _either_way(draws.rotate)
+    mirror = np.where(draws.flip < settings.flip, -1.0, 1.0)
+
+    height, width = crop
+    top = _place(draws.top, scale * sizes[:, 0] - height) + _shift(draws.shift_down, settings.translate * height)
+    left = _place(draws.left, scale * sizes[:, 1] - width) + _shift(draws.shift_right, settings.translate * width)
+
+    cos, sin = np.cos(angle), np.sin(angle)
+    x = np.stack([cos * mirror, -sin, left + width / 2 - cos * mirror * width / 2 + sin * height / 2], axis=1)
+    y = np.stack([sin * mirror, cos, top + height / 2 - sin * mirror * width / 2 - cos * height / 2], axis=1)
+    return np.stack([x, y], axis=1) / scale[:, None, None]
+
+
+def sampling_grid(maps: NDArray[np.float64], padded: Size, crop: Size, device: torch.device) -> Tensor:
+    """Where each crop pixel looks in pictures padded to a common size: float32 (B, h, w, 2) as `grid_sample` has it."""
+    # -1 and 1 are the outer edges of the padded picture.
+    normalised = maps * (2 / np.array([padded[1], padded[0]], dtype=np.float64))[:, None]
+    normalised[:, :, 2] -= 1
+    coefficients = torch.from_numpy(normalised.astype(np.float32)).to(device)
+    down = torch.arange(crop[0], device=device) + 0.5
+    right = torch.arange(crop[1], device=device) + 0.5
+    grid = torch.empty(len(maps), *crop, 2, device=device)
+    for axis in (0, 1):
+        by_x, by_y, start = coefficients[:, axis].unsqueeze(-1).unbind(1)
+        torch.add((by_x * right + start)[:, None, :], (by_y * down)[:, :, None], out=grid[..., axis])
+    return grid
+
+
+def sample_pictures(pictures: Tensor, grid: Tensor) -> Tensor:
+    """Bilinear: uint8 (B, 3, H, W) -> float32 (B, 3, h, w) in 0..255; the edge pixels go on outside the picture."""
+    return F.grid_sample(pictures.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def sample_labels(labels: Tensor, grid: Tensor, sizes: NDArray[np.int64], ignore_index: int) -> tuple[Tensor, Tensor]:
+    """Nearest: uint8 (B, H, W) -> labels uint8 (B, h, w), `ignore_index` outside; and where that is, bool (B, h, w)."""
+    # Sampling pads with 0, so 0 is kept for "outside" and an id is stored one higher.
+    shifted = labels.unsqueeze(1).float() + 1
+    for padded, (height, width) in zip(shifted, sizes.tolist(), strict=True):
+        padded[:, height:] = 0
+        padded[:, :, width:] = 0
+    sampled = F.grid_sample(shifted, grid, mode="nearest", padding_mode="zeros", align_corners=False).squeeze(1)
+    outside = sampled == 0
+    return (sampled - 1).masked_fill_(outside, ignore_index).to(torch.uint8), outside
+
+
+def _either_way(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+    """From [0, 1) to [-1, 1)."""
+    return 2 * drawn - 1
+
+
+def _place(drawn: NDArray[np.float64], free: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A whole number of pixels between 0 and `free` (which is negative where the picture is smaller than the crop)."""
+    return cast(NDArray[np.float64], np.sign(free) * np.floor(drawn * (np.floor(np.abs(free)) + 1)))
+
+
+def _shift(drawn: NDArray[np.float64], largest: float) -> NDArray[np.float64]:
+    """A whole number of pixels between -largest and largest."""
+    return cast(NDArray[np.float64], np.rint(_either_way(drawn) * largest))
