@@ -1,0 +1,68 @@
+"""Counting: which class each pixel has, and which it was given."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streetseg.errors import DataError
+
+IDS = 256  # a mask holds one byte a pixel
+CHUNK = 1 << 19  # pixels counted at a time: the index numpy makes of them (8 bytes each) stays near the cache
+
+
+def confusion(
+    truth: NDArray[np.integer], prediction: NDArray[np.integer], num_classes: int, ignore_index: int = 255
+) -> NDArray[np.int64]:
+    """Counts of (truth, prediction) pairs; a pixel whose truth is `ignore_index` counts nowhere.
+
+    Args:
+        truth: integer ids of any shape, 0..num_classes-1 or `ignore_index`.
+        prediction: integer ids of the same shape, 0..num_classes-1, also where the truth is ignored.
+        num_classes: C, at most 255.
+        ignore_index: the id of pixels to leave out, num_classes..255.
+
+    Returns:
+        int64 (C, C), rows are truth. `truth.size` minus its sum is the number of ignored pixels.
+
+    Raises:
+        DataError: an id is outside its range.
+        ValueError: shapes differ, or the range of ids makes no sense.
+    """
+    if truth.shape != prediction.shape:
+        raise ValueError(f"truth has shape {truth.shape}, prediction {prediction.shape}")
+    if not 1 <= num_classes <= ignore_index < IDS:
+        raise ValueError(f"expected 1 <= num_classes <= ignore_index <= 255, got {num_classes} and {ignore_index}")
+    rows, columns = _bytes(truth, "truth").ravel(), _bytes(prediction, "prediction").ravel()
+
+    # Every pair of bytes is counted, so that bad ids show up as counts and no pixel has to be masked out beforehand.
+    pairs = np.zeros(IDS * IDS, dtype=np.int64)
+    for start in range(0, rows.size, CHUNK):
+        pair = np.left_shift(rows[start : start + CHUNK], 8, dtype=np.uint16)
+        pair |= columns[start : start + CHUNK]
+        pairs += np.bincount(pair, minlength=IDS * IDS)
+    table = pairs.reshape(IDS, IDS)
+
+    of_truth, of_prediction = table.sum(axis=1), table.sum(axis=0)
+    of_truth[ignore_index] = 0
+    _refuse(of_truth, "truth", num_classes)
+    _refuse(of_prediction, "prediction", num_classes)
+    return table[:num_classes, :num_classes].copy()
+
+
+def _bytes(ids: NDArray[np.integer], side: str) -> NDArray[np.uint8]:
+    """The ids as uint8; an id that would wrap is an error, never wrapped."""
+    if not np.issubdtype(ids.dtype, np.integer):
+        raise ValueError(f"{side} has dtype {ids.dtype}, expected integers")
+    if ids.dtype != np.uint8 and ids.size and (ids.min() < 0 or ids.max() >= IDS):
+        raise DataError(f"{side} holds ids outside 0..255 (found {ids.min()} to {ids.max()})")
+    return ids.astype(np.uint8, copy=False)
+
+
+def _refuse(found: NDArray[np.int64], side: str, num_classes: int) -> None:
+    """Raises DataError when `found`, pixels per id (256,), has any beyond the classes."""
+    bad = np.flatnonzero(found[num_classes:]) + num_classes
+    if bad.size:
+        ids = ", ".join(str(i) for i in bad)
+        raise DataError(
+            f"{side} holds ids outside the label space (found {ids} on {found[bad].sum()} pixels, "
+            f"expected 0..{num_classes - 1})"
+        )

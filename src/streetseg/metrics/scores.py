@@ -1,0 +1,121 @@
+"""Scores from counts. Every formula of the metric protocol is here and nowhere else."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+METRICS = ("iou", "f1", "sensitivity", "specificity", "precision", "accuracy")
+
+RULES = "1"  # version of the rules below; every printed score carries it
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """All scores of one confusion matrix, each 0..1 or NaN where undefined.
+
+    The six per-class arrays are float64 (C,). `mean` holds the mean of each over the classes where it is defined, and
+    `counted` how many classes those are ("n of C classes counted"). `f1` is also the Dice coefficient: on pixel counts
+    the two are one number.
+    """
+
+    iou: Floats
+    f1: Floats
+    sensitivity: Floats
+    specificity: Floats
+    precision: Floats
+    accuracy: Floats
+    mean: dict[str, float]
+    counted: dict[str, int]
+    pixel_accuracy: float
+    frequency_weighted_iou: float
+
+    @property
+    def per_class(self) -> dict[str, Floats]:
+        """The six per-class arrays by name."""
+        return {name: getattr(self, name) for name in METRICS}
+
+
+def scores(matrix: NDArray[np.int64]) -> Scores:
+    """All scores of a confusion matrix (C, C), rows are truth."""
+    right, truth, predicted = margins(matrix)
+    per_class = class_scores(right, truth, predicted)
+    return Scores(
+        **per_class,
+        mean={name: float(class_mean(values)) for name, values in per_class.items()},
+        counted={name: int(np.isfinite(values).sum()) for name, values in per_class.items()},
+        pixel_accuracy=float(pixel_accuracy(right, truth)),
+        frequency_weighted_iou=float(frequency_weighted_iou(right, truth, predicted)),
+    )
+
+
+def per_image(counts: NDArray[np.int64]) -> dict[str, Floats]:
+    """Scores of each image of counts (N, C, C): float64 (N,) each.
+
+    `iou` and `dice` are means over the classes present in that image's truth, as many papers report them; NaN for an
+    image without a truth pixel. `pixel_accuracy` likewise.
+    """
+    right, truth, predicted = margins(counts)
+    per_class = class_scores(right, truth, predicted)
+    present = truth > 0
+    return {
+        "iou": class_mean(np.where(present, per_class["iou"], np.nan)),
+        "dice": class_mean(np.where(present, per_class["f1"], np.nan)),
+        "pixel_accuracy": pixel_accuracy(right, truth),
+    }
+
+
+def margins(matrix: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """All that the scores need of matrices (..., C, C): right pixels, truth pixels, predicted pixels, (..., C) each."""
+    return np.diagonal(matrix, axis1=-2, axis2=-1), matrix.sum(axis=-1), matrix.sum(axis=-2)
+
+
+def class_scores(
+    right: NDArray[np.number], truth: NDArray[np.number], predicted: NDArray[np.number]
+) -> dict[str, Floats]:
+    """The six scores of each class, float64 (..., C), from the margins (..., C).
+
+    Absent classes follow the evaluation script of cityscapesScripts: a class in neither truth nor prediction is NaN,
+    one that is predicted but absent from truth has IoU 0. Beyond that 0/0 is NaN: sensitivity of a class without
+    truth pixels, precision of a class never predicted, specificity of a class that covers all truth.
+    """
+    total = truth.sum(axis=-1, keepdims=True)
+    missed, invented = truth - right, predicted - right
+    elsewhere = total - truth - invented
+    absent = (truth + predicted) == 0
+    return {
+        "iou": _ratio(right, truth + invented),
+        "f1": _ratio(2 * right, truth + predicted),
+        "sensitivity": _ratio(right, truth),
+        "specificity": np.where(absent, np.nan, _ratio(elsewhere, elsewhere + invented)),
+        "precision": _ratio(right, predicted),
+        "accuracy": np.where(absent, np.nan, _ratio(total - missed - invented, np.broadcast_to(total, truth.shape))),
+    }
+
+
+def class_mean(values: Floats) -> Floats:
+    """Mean over the classes (..., C) that are not NaN; NaN where there is none."""
+    defined = np.isfinite(values)
+    return _ratio(np.where(defined, values, 0.0).sum(axis=-1), defined.sum(axis=-1))
+
+
+def pixel_accuracy(right: NDArray[np.number], truth: NDArray[np.number]) -> Floats:
+    """Share of the labelled pixels that are right, from the margins (..., C)."""
+    return _ratio(right.sum(axis=-1), truth.sum(axis=-1))
+
+
+def frequency_weighted_iou(
+    right: NDArray[np.number], truth: NDArray[np.number], predicted: NDArray[np.number]
+) -> Floats:
+    """IoU of each class weighted by its share of the truth, from the margins (..., C)."""
+    iou = _ratio(right, truth + predicted - right)
+    return _ratio((truth * np.where(truth > 0, iou, 0.0)).sum(axis=-1), truth.sum(axis=-1))
+
+
+def _ratio(part: NDArray[np.number], whole: NDArray[np.number]) -> Floats:
+    """part / whole, NaN where whole is 0."""
+    result = np.full(np.shape(whole), np.nan)
+    np.divide(part, whole, out=result, where=np.asarray(whole) != 0)
+    return result
