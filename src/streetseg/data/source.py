@@ -32,9 +32,20 @@ class Sample:
 class Source(Protocol):
     """A readable data set. Reading never changes a file."""
 
-    spec: str  # what a person typed, absolute, e.g. "camvid:/data/camvid"
-    space: LabelSpace
-    splits: Mapping[str, tuple[Sample, ...]]
+    @property
+    def spec(self) -> str:
+        """What a person typed, absolute, e.g. "camvid:/data/camvid"."""
+        ...
+
+    @property
+    def space(self) -> LabelSpace:
+        """What the ids of the labels mean."""
+        ...
+
+    @property
+    def splits(self) -> Mapping[str, tuple[Sample, ...]]:
+        """The samples of each split."""
+        ...
 
     def read_picture(self, sample: Sample) -> NDArray[np.uint8]:
         """uint8 RGB (H, W, 3). Raises DataError."""

@@ -1,0 +1,143 @@
+"""Where the bytes of a data set lie: files in folders, or members of a zip archive read in place.
+
+A place is a plain text: a path, or `ARCHIVE.zip!MEMBER`.
+"""
+
+import os
+import zipfile
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from streetseg.errors import DataError
+
+MEMBER = ".zip!"  # what tells a member of an archive from a plain path
+
+JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+
+
+class FileError(DataError):
+    """One file that cannot be used.
+
+    Args:
+        place: the file.
+        problem: what is wrong, the same words for every file with that trouble.
+        detail: what was found in this file.
+    """
+
+    def __init__(self, place: str | Path, problem: str, detail: str = "", *, hint: str | None = None) -> None:
+        self.place = str(place)
+        self.detail = detail
+        super().__init__(problem, where=f"{place} ({detail})" if detail else str(place), hint=hint)
+
+    @property
+    def line(self) -> str:
+        """The whole error in one line, for lists of files with different troubles."""
+        return f"{self.place}: {self.problem}" + (f" ({self.detail})" if self.detail else "")
+
+
+def read_bytes(place: str) -> bytes:
+    """All bytes of a file or archive member. Raises FileError."""
+    archive, member = _split(place)
+    try:
+        if member is None:
+            return Path(archive).read_bytes()
+        return _archive(archive, os.getpid()).read(member)
+    except KeyError:
+        raise FileError(place, "file not found in the archive") from None
+    except FileNotFoundError:
+        raise FileError(place, "file not found") from None
+    except OSError as failure:
+        raise FileError(place, "file cannot be read", failure.strerror or str(failure)) from failure
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as failure:
+        raise FileError(place, "archive member cannot be read", str(failure)) from failure
+
+
+def is_file(place: str) -> bool:
+    """Whether something can be read there."""
+    archive, member = _split(place)
+    return Path(archive).is_file() and (member is None or member in _archive(archive, os.getpid()).NameToInfo)
+
+
+def stamp(place: str) -> str:
+    """Size and modification time of the file; for an archive member its size and checksum.
+
+    Raises FileError.
+    """
+    archive, member = _split(place)
+    try:
+        if member is None:
+            status = Path(archive).stat()
+            return f"{status.st_size}-{status.st_mtime_ns}"
+        info = _archive(archive, os.getpid()).getinfo(member)
+    except (FileNotFoundError, KeyError):
+        raise FileError(place, "file not found") from None
+    except OSError as failure:
+        raise FileError(place, "file cannot be read", failure.strerror or str(failure)) from failure
+    return f"{info.file_size}-{info.CRC:08x}"
+
+
+def walk(root: Path) -> Iterator[str]:
+    """Every file below a folder, in a stable order, as a path relative to it with forward slashes.
+
+    Hidden files and what operating systems leave behind are not mentioned. Links to folders are followed unless they
+    lead back into the path walked.
+
+    Raises:
+        DataError: if a folder cannot be listed.
+    """
+
+    def below(folder: Path, prefix: str, ancestors: frozenset[str]) -> Iterator[str]:
+        here = os.path.realpath(folder)
+        if here in ancestors:
+            return
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError as failure:
+            raise DataError(f"folder cannot be listed ({failure.strerror})", where=folder) from failure
+        for entry in entries:
+            if is_junk(entry.name):
+                continue
+            if entry.is_dir():
+                yield from below(Path(entry.path), f"{prefix}{entry.name}/", ancestors | {here})
+            else:
+                yield prefix + entry.name
+
+    return below(root, "", frozenset())
+
+
+def members(archive: Path) -> list[str]:
+    """Every file of a zip archive in a stable order, junk left out.
+
+    Raises:
+        DataError: if it is no readable zip archive.
+    """
+    names = _archive(str(archive), os.getpid()).namelist()
+    return sorted(name for name in names if not name.endswith("/") and not any(map(is_junk, name.split("/"))))
+
+
+def member_place(archive: Path, member: str) -> str:
+    """The place of a member of an archive whose name ends in .zip."""
+    return f"{archive}!{member}"
+
+
+def is_junk(name: str) -> bool:
+    """Files and folders nobody put there on purpose: hidden ones, `._x.png`, Thumbs.db, __MACOSX."""
+    return name.startswith(".") or name.lower() in JUNK
+
+
+def _split(place: str) -> tuple[str, str | None]:
+    """A place as (path, None) or (archive, member)."""
+    stem, mark, member = place.partition(MEMBER)
+    if mark and Path(stem + ".zip").is_file():
+        return stem + ".zip", member
+    return place, None
+
+
+@lru_cache(maxsize=16)
+def _archive(path: str, process: int) -> zipfile.ZipFile:
+    """An open archive. One a process: after a fork, parent and child would move each other's file position."""
+    try:
+        return zipfile.ZipFile(path)
+    except (OSError, zipfile.BadZipFile) as failure:
+        raise DataError(f"archive cannot be opened ({failure})", where=path) from failure

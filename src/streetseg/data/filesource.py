@@ -1,0 +1,45 @@
+"""A source whose pictures and masks are files."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streetseg.data.files import stamp
+from streetseg.data.masks import MaskCode, read_mask
+from streetseg.data.pictures import read_picture
+from streetseg.data.source import Sample
+from streetseg.labels.space import LabelSpace
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """Pictures and masks on disk, however they were found; a `Source`.
+
+    Args:
+        spec: what a person typed, absolute.
+        code: how the masks say which class a pixel has.
+        splits: the paired samples.
+    """
+
+    spec: str
+    code: MaskCode
+    splits: Mapping[str, tuple[Sample, ...]]
+
+    @property
+    def space(self) -> LabelSpace:
+        """The label space of the masks."""
+        return self.code.space
+
+    def read_picture(self, sample: Sample) -> NDArray[np.uint8]:
+        """uint8 RGB (H, W, 3). Raises DataError."""
+        return read_picture(sample.picture)
+
+    def read_label(self, sample: Sample) -> NDArray[np.uint8]:
+        """uint8 (H, W), ids 0..C-1 of `space` or 255. Raises DataError."""
+        return read_mask(sample.label, self.code)
+
+    def stamp(self, sample: Sample) -> str:
+        """Size and modification time of both files. Raises DataError."""
+        return f"{stamp(sample.picture)} {stamp(sample.label)}"
