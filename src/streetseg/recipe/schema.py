@@ -1,16 +1,39 @@
 """What a person asked for: one frozen recipe a run. The text under each field is its help."""
 
-from typing import Annotated, Literal
+import re
+import types
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
-Size = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
+
+def _height_and_width(value: object) -> object:
+    if isinstance(value, str) and (match := re.fullmatch(r"(\d+)x(\d+)", value)):
+        return [int(number) for number in match.groups()]
+    if isinstance(value, (list, tuple)) and len(value) == 2:
+        return value
+    raise ValueError("height and width, such as 360x480")
+
+
+Size = Annotated[
+    tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]],
+    BeforeValidator(_height_and_width),  # 360x480 as well as [360, 480]
+]
 
 
 class Section(BaseModel):
     """A part of the recipe: frozen, and unknown keys are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True, allow_inf_nan=False
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _none_is_nothing(cls, value: object, info: ValidationInfo) -> object:
+        """`none`, as people type it, is None where a field may be empty."""
+        annotation: Any = cls.model_fields[info.field_name or ""].annotation
+        return None if value == "none" and types.NoneType in get_args(annotation) else value
 
 
 class Data(Section):
@@ -40,7 +63,8 @@ class Model(Section):
     channels: tuple[int, ...] = (256, 128, 64, 32, 16)
     """decoder channels from the deepest scale to the picture's own"""
     weights: str = "auto"
-    """auto (timm's pretrained), none (random), a .safetensors file, or a bundle or run folder to transfer from"""
+    """auto (timm's pretrained), auto-or-random (random where they cannot be had, said in the run), none (random),
+    a .safetensors file, or a bundle or run folder to transfer from"""
 
 
 class Augment(Section):

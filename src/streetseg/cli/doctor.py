@@ -1,0 +1,74 @@
+"""streetseg doctor"""
+
+import os
+import platform
+import shutil
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from streetseg.cli.options import JsonFlag
+from streetseg.cli.output import print_json, say
+
+PACKAGES = ("streetseg", "numpy", "pillow", "pydantic", "matplotlib", "pandas", "torch", "torchvision", "timm")
+
+
+def doctor(json: JsonFlag = False) -> None:
+    """Show machine, versions, accelerators, disk and write access."""
+    report = {
+        "machine": machine(),
+        "versions": versions(),
+        "accelerators": accelerators(),
+        "disk": disk(Path.cwd()),
+    }
+    if json:
+        print_json(report)
+        return
+    for part, facts in report.items():
+        say(part)
+        for name, fact in facts.items():
+            say(f"    {name:<12} {fact}")
+
+
+def machine() -> dict[str, Any]:
+    """System, Python, cores and memory (GiB, where the system tells)."""
+    return {
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "python": f"{platform.python_version()} ({sys.executable})",
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Installed version of every package that decides a result; "not installed" where it is missing."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def accelerators() -> dict[str, str]:
+    """Device -> its name and memory; why there is none."""
+    try:
+        import torch
+    except ModuleNotFoundError:
+        return {"none": "torch is not installed; pip install 'streetseg[train]'"}
+    devices = {}
+    for index in range(torch.cuda.device_count()):
+        properties = torch.cuda.get_device_properties(index)
+        devices[f"cuda:{index}"] = f"{properties.name}, {properties.total_memory / 2**30:.1f} GiB"
+    return devices or {"none": "torch finds no CUDA device; training runs on the CPU"}
+
+
+def disk(folder: Path) -> dict[str, Any]:
+    """Free space (GiB) of `folder`, and whether it can be written to."""
+    return {
+        "folder": str(folder),
+        "free_gib": round(shutil.disk_usage(folder).free / 2**30, 1),
+        "writable": os.access(folder, os.W_OK),
+    }

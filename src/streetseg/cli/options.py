@@ -1,0 +1,25 @@
+"""Arguments and flags that several verbs share, said once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DataArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA", help="scenes, camvid:DIR, cityscapes:DIR, folder:FILE.yaml, or a DIR whose layout is recognised"
+    ),
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="FIELD=VALUE", help="any other value of the recipe, e.g. optim.lr=3e-4"),
+]
+RecipeFlag = Annotated[
+    str | None, typer.Option("--recipe", metavar="FILE", help="recipe file, or the name of a shipped recipe")
+]
+EpochsFlag = Annotated[int | None, typer.Option("--epochs", metavar="N", help="passes over the training split")]
+ResumeFlag = Annotated[bool, typer.Option("--resume", help="continue a run that was stopped")]
+QuietFlag = Annotated[bool, typer.Option("--quiet", help="no progress, only the result")]
+JsonFlag = Annotated[bool, typer.Option("--json", help="one machine-readable object on stdout, nothing else there")]
+OutFlag = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="folder to write to")]

@@ -1,0 +1,78 @@
+"""streetseg recipe"""
+
+from typing import Annotated
+
+import typer
+
+from streetseg.cli.options import JsonFlag, Overrides, RecipeFlag
+from streetseg.cli.output import print_json, say
+
+app = typer.Typer(
+    add_completion=False, rich_markup_mode=None, no_args_is_help=False, help="Show, list or check recipes."
+)
+
+
+@app.command()
+def show(
+    overrides: Overrides = None,
+    recipe: RecipeFlag = None,
+    data: Annotated[
+        str | None, typer.Option(metavar="DATA", help="as for train; it may bring a shipped recipe")
+    ] = None,
+    sources: Annotated[bool, typer.Option("--sources", help="beside each value, where it came from")] = False,
+    json: JsonFlag = False,
+) -> None:
+    """The recipe a command would use, as YAML."""
+    from streetseg.recipe.load import leaves, resolve
+    from streetseg.recipe.write import recipe_yaml
+
+    resolved = resolve(recipe, overrides or [], flags={"data.source": data})
+    if json:
+        values = resolved.recipe.model_dump(mode="json")
+        print_json({"recipe": values, "sources": resolved.origins} if sources else {"recipe": values})
+    elif sources:
+        rows = [(path, _word(value), resolved.origins[path]) for path, value in leaves(resolved.recipe)]
+        widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+        for path, value, origin in rows:
+            say(f"{path:<{widths[0]}}  {value:<{widths[1]}}  {origin}")
+    else:
+        say(recipe_yaml(resolved.recipe).rstrip("\n"))
+
+
+@app.command("list")
+def list_recipes(json: JsonFlag = False) -> None:
+    """The recipes that come with streetseg."""
+    from streetseg.recipe.layers import shipped_header, shipped_names
+
+    headers = {name: shipped_header(name) for name in shipped_names()}
+    if json:
+        print_json({"recipes": headers})
+        return
+    for name, header in headers.items():
+        say(name)
+        say("".join(f"    {line}\n" for line in header.splitlines()))
+
+
+@app.command()
+def check(
+    recipe: Annotated[str, typer.Argument(metavar="FILE", help="recipe file")],
+    overrides: Overrides = None,
+    json: JsonFlag = False,
+) -> None:
+    """Whether a recipe file can be used."""
+    from streetseg.recipe.load import resolve
+
+    resolved = resolve(recipe, overrides or [])
+    given = {path: origin for path, origin in resolved.origins.items() if origin != "default"}
+    if json:
+        print_json({"recipe": recipe, "sets": given})
+    else:
+        say(f"{recipe}: good, {len(given)} of {len(resolved.origins)} values are not the default")
+
+
+def _word(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, (tuple, list)):
+        return "[" + ", ".join(str(item) for item in value) + "]"
+    return str(value)

@@ -1,0 +1,91 @@
+"""streetseg study"""
+
+from typing import Annotated
+
+import typer
+
+from streetseg.cli.folders import output_folder
+from streetseg.cli.options import (
+    DataArgument,
+    EpochsFlag,
+    JsonFlag,
+    OutFlag,
+    Overrides,
+    QuietFlag,
+    RecipeFlag,
+    ResumeFlag,
+)
+from streetseg.cli.output import print_json, say
+from streetseg.errors import RequestError
+
+
+def study(
+    data: DataArgument,
+    overrides: Overrides = None,
+    encoders: Annotated[
+        str, typer.Option(metavar="A,B", help="timm names of the encoders to compare")
+    ] = "mobilenetv2_100,resnext50_32x4d",
+    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="runs per encoder, seeds counted up from 0")] = 1,
+    epochs: EpochsFlag = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|auto|none",
+            help="what the networks start from; ENCODER=FILE,... gives each encoder its own",
+        ),
+    ] = None,
+    out: OutFlag = None,
+    resume: ResumeFlag = False,
+    recipe: RecipeFlag = None,
+    quiet: QuietFlag = False,
+    json: JsonFlag = False,
+) -> None:
+    """Train, evaluate and compare encoders; one report."""
+    from streetseg.recipe.load import load_recipe
+
+    names = split_names(encoders)
+    wanted = load_recipe(recipe, overrides or [], flags={"data.source": data, "train.epochs": epochs})
+    starts = weights_by_encoder(weights, names, default=wanted.model.weights)
+    folder = output_folder(out, "study", wanted.data.source.partition(":")[0], resume=resume)
+
+    from streetseg.study.study import run_study
+
+    result = run_study(wanted, starts, seeds, folder, resume=resume, quiet=quiet or json)
+    if json:
+        print_json(result.as_dict())
+    else:
+        say(result.verdict)
+        say(f"report: {result.report}")
+
+
+def split_names(text: str) -> list[str]:
+    """The encoders of `A,B`. Raises RequestError for none, or one named twice."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names or len(set(names)) < len(names):
+        problem = "an encoder is named twice" if names else "no encoder is named"
+        raise RequestError(problem, where=f"--encoders {text}", hint="--encoders mobilenetv2_100,resnext50_32x4d")
+    return names
+
+
+def weights_by_encoder(text: str | None, names: list[str], *, default: str) -> dict[str, str]:
+    """Encoder -> what it starts from, of `FILE` (for all) or `ENCODER=FILE,...` (the others take `default`).
+
+    Raises:
+        RequestError: if weights are given to an encoder that is not in the study, or twice.
+    """
+    starts = dict.fromkeys(names, default)
+    if text is None:
+        return starts
+    if text.partition("=")[0] not in names:
+        return dict.fromkeys(names, text)
+    given: set[str] = set()
+    for part in text.split(","):
+        name, equals, start = part.partition("=")
+        if name not in names or not equals or name in given:
+            problem = "weights are given twice to one encoder" if name in given else f"{part} gives no encoder weights"
+            raise RequestError(
+                problem, where=f"--weights {text}", hint=f"ENCODER=FILE,... of the encoders {', '.join(names)}"
+            )
+        given.add(name)
+        starts[name] = start
+    return starts

@@ -1,0 +1,59 @@
+"""streetseg train"""
+
+from typing import Annotated
+
+import typer
+
+from streetseg.cli.folders import output_folder
+from streetseg.cli.options import (
+    DataArgument,
+    EpochsFlag,
+    JsonFlag,
+    OutFlag,
+    Overrides,
+    QuietFlag,
+    RecipeFlag,
+    ResumeFlag,
+)
+from streetseg.cli.output import print_json, say
+
+
+def train(
+    data: DataArgument,
+    overrides: Overrides = None,
+    encoder: Annotated[
+        str | None, typer.Option(metavar="NAME", help="timm name of the encoder, e.g. mobilenetv2_100")
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(metavar="FILE|auto|none", help="what the network starts from; a run folder, too")
+    ] = None,
+    epochs: EpochsFlag = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", help="decides initial weights, order and augmentation")
+    ] = None,
+    out: OutFlag = None,
+    resume: ResumeFlag = False,
+    recipe: RecipeFlag = None,
+    quiet: QuietFlag = False,
+    json: JsonFlag = False,
+) -> None:
+    """Train one network."""
+    from streetseg.recipe.load import load_recipe
+
+    flags = {
+        "data.source": data,
+        "model.encoder": encoder,
+        "model.weights": weights,
+        "train.epochs": epochs,
+        "train.seed": seed,
+    }
+    wanted = load_recipe(recipe, overrides or [], flags=flags)
+    folder = output_folder(out, "runs", f"{wanted.model.encoder}_seed{wanted.train.seed}", resume=resume)
+
+    from streetseg.training.train import train as run_training
+
+    result = run_training(wanted, folder, resume=resume, quiet=quiet or json)
+    if json:
+        print_json(result.as_dict())
+    else:
+        say(result.summary())

@@ -1,0 +1,145 @@
+"""The places a recipe's values come from, each read into one layer: dotted path -> value and origin."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from streetseg.errors import RequestError
+
+ENVIRONMENT_PREFIX = "STREETSEG_"
+
+KeyPath = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One value and where a person can find it: "my.yaml:12", "STREETSEG_OPTIM__LR", "command line"."""
+
+    value: Any
+    origin: str
+
+
+Layer = dict[KeyPath, Setting]
+
+
+def file_layer(path: Path) -> Layer:
+    """A recipe file. Raises RequestError where it cannot be read or is no plain YAML mapping."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RequestError(
+            f"the recipe file cannot be read: {_reason(error)}", where=path, hint="streetseg recipe list"
+        ) from error
+    return yaml_layer(text, str(path))
+
+
+def shipped_names() -> list[str]:
+    """The recipes that come with streetseg."""
+    return sorted(entry.name[: -len(".yaml")] for entry in files(__package__).joinpath("shipped").iterdir())
+
+
+def shipped_text(name: str) -> str:
+    """The YAML of a shipped recipe, its promised score in the first lines."""
+    return files(__package__).joinpath("shipped", f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def shipped_header(name: str) -> str:
+    """The comment a shipped recipe opens with: what it is for and the score it promises."""
+    lines = takewhile(lambda line: line.startswith("#"), shipped_text(name).splitlines())
+    return "\n".join(line.removeprefix("#").strip() for line in lines)
+
+
+def shipped_layer(name: str) -> Layer:
+    """A recipe that comes with streetseg."""
+    return yaml_layer(shipped_text(name), f"shipped recipe {name}")
+
+
+def environment_layer(environ: Mapping[str, str] = os.environ) -> Layer:
+    """Variables such as STREETSEG_OPTIM__LR; without the double underscore they are no recipe value."""
+    layer: Layer = {}
+    for name, text in sorted(environ.items()):
+        key = name.removeprefix(ENVIRONMENT_PREFIX)
+        if key != name and "__" in key:
+            layer[tuple(key.lower().split("__"))] = Setting(_typed(text, name), name)
+    return layer
+
+
+def command_line_layer(overrides: Sequence[str], flags: Mapping[str, object]) -> Layer:
+    """`optim.lr=3e-4` words, and flags by their dotted path; a flag that is None was not given."""
+    origin = "command line"
+    layer: Layer = {tuple(key.split(".")): Setting(value, origin) for key, value in flags.items() if value is not None}
+    for word in overrides:
+        key, equals, text = word.partition("=")
+        if not equals or not key:
+            raise RequestError(
+                f"{word} is neither a flag nor a value of the recipe", hint="recipe values look like optim.lr=3e-4"
+            )
+        path = tuple(key.split("."))
+        if path in layer:
+            raise RequestError(f"{key} is given twice", where=f"command line: {word}")
+        layer[path] = Setting(_typed(text, word), origin)
+    return layer
+
+
+def yaml_layer(text: str, name: str) -> Layer:
+    """A YAML mapping of mappings. Raises RequestError, with the line, for tags, anchors, repeated keys, bad syntax."""
+    try:
+        for token in yaml.scan(text):
+            if isinstance(token, (yaml.TagToken, yaml.AnchorToken)):
+                kind = "tag" if isinstance(token, yaml.TagToken) else "anchor"
+                where = f"{name}:{token.start_mark.line + 1}"
+                raise RequestError(f"a recipe holds plain values only, found a YAML {kind}", where=where)
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        where = f"{name}:{error.problem_mark.line + 1}" if error.problem_mark else name
+        raise RequestError(f"the recipe is no valid YAML: {error.problem}", where=where) from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise RequestError(f"the recipe is no valid YAML: {_reason(error)}", where=name) from error
+    if root is None:
+        return {}
+    if not isinstance(root, yaml.MappingNode):
+        raise RequestError("a recipe is a mapping of names to values, this file is not", where=name)
+    return dict(_leaves(root, name, ()))
+
+
+def _leaves(mapping: yaml.MappingNode, name: str, parents: KeyPath) -> Iterator[tuple[KeyPath, Setting]]:
+    seen: set[str] = set()
+    for key_node, value_node in mapping.value:
+        where = f"{name}:{key_node.start_mark.line + 1}"
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise RequestError("a key of the recipe is no plain name", where=where)
+        if key_node.value in seen:
+            raise RequestError(f"{'.'.join((*parents, key_node.value))} is given twice", where=where)
+        seen.add(key_node.value)
+        path = (*parents, key_node.value)
+        if isinstance(value_node, yaml.MappingNode) and value_node.value:
+            yield from _leaves(value_node, name, path)
+        else:
+            yield path, Setting(_construct(value_node, where), where)
+
+
+def _construct(node: yaml.Node, where: str) -> Any:
+    try:
+        return yaml.SafeLoader("").construct_document(node)
+    except (ValueError, yaml.YAMLError) as error:  # 2001-02-31 and numbers of thousands of digits
+        raise RequestError(f"a value of the recipe cannot be read: {_reason(error)}", where=where) from error
+
+
+def _typed(text: str, where: str) -> Any:
+    """Text as typed; only lists in brackets are read as YAML, so that no path is mistaken for anything else."""
+    if not text.startswith("["):
+        return text
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RequestError(f"found {text}, expected a list such as [1, 2]", where=where) from error
+
+
+def _reason(error: Exception) -> str:
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0]
