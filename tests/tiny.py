@@ -1,0 +1,186 @@
+"""Tiny data sets in the true layouts on disk, with shapes a network can learn. Deterministic.
+
+Each maker fills a folder and returns what a person would name on the command line (a folder or a YAML file).
+"""
+
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from streetseg.labels.space import LabelSpace
+from streetseg.labels.spaces import CAMVID_32, CITYSCAPES_19, CITYSCAPES_34, STREET_11
+
+Size = tuple[int, int]
+Array = NDArray[np.uint8]
+
+VOID = 255
+
+# Which class of another space stands for each street-11 class in its masks.
+CAMVID_NAMES = (
+    "Sky", "Building", "Column_Pole", "Road", "Sidewalk", "Tree", "SignSymbol", "Fence", "Car", "Pedestrian",
+    "Bicyclist",
+)  # fmt: skip
+CITYSCAPES_NAMES = (
+    "sky", "building", "pole", "road", "sidewalk", "vegetation", "traffic sign", "fence", "car", "person", "bicycle",
+)  # fmt: skip
+
+
+def street(index: int, size: Size = (48, 64)) -> tuple[Array, Array]:
+    """A picture uint8 (H, W, 3) and its street-11 mask uint8 (H, W): bands and rectangles of all 11 classes, a
+    class's colour and noise on each, and a strip of void (255) at the bottom."""
+    height, width = size
+    rng = np.random.default_rng(index)
+    label = np.zeros(size, np.uint8)
+
+    def box(name: str, top: float, bottom: float, left: float, right: float) -> None:
+        rows = slice(round(top * height), max(round(bottom * height), round(top * height) + 1))
+        columns = slice(round(left * width), max(round(right * width), round(left * width) + 1))
+        label[rows, columns] = STREET_11.names.index(name)
+
+    def shifted(left: float, right: float) -> tuple[float, float]:
+        shift = rng.uniform(-0.04, 0.04)
+        return left + shift, right + shift
+
+    box("building", rng.uniform(0.1, 0.25), 0.55, 0.0, rng.uniform(0.4, 0.6))
+    box("tree", rng.uniform(0.1, 0.3), 0.55, 0.65, 1.0)
+    box("fence", 0.45, 0.55, *shifted(0.45, 0.7))
+    box("pavement", 0.55, 0.65, 0.0, 1.0)
+    box("road", 0.65, 1.0, 0.0, 1.0)
+    box("car", 0.6, 0.8, *shifted(0.15, 0.4))
+    box("bicyclist", 0.5, 0.75, *shifted(0.5, 0.6))
+    box("pedestrian", 0.4, 0.65, *shifted(0.7, 0.77))
+    box("pole", 0.15, 0.62, *shifted(0.85, 0.89))
+    box("sign symbol", 0.15, 0.28, *shifted(0.8, 0.94))
+
+    picture = np.asarray(STREET_11.colors, np.float64)[label] + rng.normal(rng.uniform(-15, 15), 20, (*size, 3))
+    label[-max(1, height // 24) :] = VOID
+    return picture.clip(0, 255).astype(np.uint8), label
+
+
+def camvid_segnet(folder: Path, n_train: int = 6, n_val: int = 3, size: Size = (48, 64), n_test: int = 0) -> Path:
+    """CamVid as SegNet's authors packed it: id masks with void 11, and the lists beside the folders."""
+    train = [f"0001TP_{6690 + 30 * i:06d}" if i % 2 else f"0006R0_f{930 + 30 * i:05d}" for i in range(n_train)]
+    splits = {
+        "train": train,
+        "val": [f"0016E5_{7959 + 2 * i:05d}" for i in range(n_val)],
+        "test": [f"Seq05VD_f{30 * i:05d}" for i in range(n_test)],
+    }
+    index = 0
+    for split, stems in splits.items():
+        if not stems:
+            continue
+        for stem in stems:
+            picture, label = street(index, size)
+            save(folder / split / f"{stem}.png", picture)
+            save(folder / f"{split}annot" / f"{stem}.png", np.where(label == VOID, 11, label).astype(np.uint8))
+            index += 1
+        lines = [f"/SegNet/CamVid/{split}/{stem}.png /SegNet/CamVid/{split}annot/{stem}.png\n" for stem in stems]
+        (folder / f"{split}.txt").write_text("".join(lines))
+    return folder
+
+
+def camvid_original(folder: Path, n_train: int = 6, n_val: int = 3, size: Size = (48, 64)) -> Path:
+    """CamVid as its authors publish it: all pictures in one folder, RGB masks in the 32 colours in another; with
+    lists of the two splits."""
+    train = [f"0001TP_{6690 + 30 * i:06d}" for i in range(n_train)]
+    val = [f"0016E5_{7959 + 2 * i:05d}" for i in range(n_val)]
+    for index, stem in enumerate(train + val):
+        picture, label = street(index, size)
+        save(folder / "701_StillsRaw_full" / f"{stem}.png", picture)
+        save(
+            folder / "LabeledApproved_full" / f"{stem}_L.png",
+            painted(in_space(label, CAMVID_32, CAMVID_NAMES), CAMVID_32),
+        )
+    (folder / "train.txt").write_text("".join(f"{stem}\n" for stem in train))
+    (folder / "val.txt").write_text("".join(f"{stem}\n" for stem in val))
+    return folder
+
+
+def cityscapes_folder(
+    folder: Path, n_train: int = 6, n_val: int = 3, size: Size = (48, 64), *, kind: str = "labelIds", n_test: int = 0
+) -> Path:
+    """Cityscapes' two trees, leftImg8bit and gtFine. `kind` is labelIds, labelTrainIds or color; the masks of the
+    test split are void, as the published ones are."""
+    cities = {"train": ("aachen", "bochum"), "val": ("frankfurt",), "test": ("berlin",)}
+    index = 0
+    for split, count in (("train", n_train), ("val", n_val), ("test", n_test)):
+        for i in range(count):
+            city = cities[split][i % len(cities[split])]
+            stem = f"{city}_{i // 4:06d}_{19 + i:06d}"
+            picture, label = street(index, size)
+            save(folder / "leftImg8bit" / split / city / f"{stem}_leftImg8bit.png", picture)
+            mask = np.full(size, VOID, np.uint8) if split == "test" else label
+            save(folder / "gtFine" / split / city / f"{stem}_gtFine_{kind}.png", cityscapes_mask(mask, kind))
+            index += 1
+    return folder
+
+
+def cityscapes_zips(folder: Path, n_train: int = 6, n_val: int = 3, size: Size = (48, 64), *, n_test: int = 0) -> Path:
+    """The two official archives, named and filled as on the download page."""
+    trees = cityscapes_folder(folder / "unpacked", n_train, n_val, size, n_test=n_test)
+    for tree in ("leftImg8bit", "gtFine"):
+        with zipfile.ZipFile(folder / f"{tree}_trainvaltest.zip", "w") as archive:
+            archive.writestr("README", "Cityscapes\n")
+            archive.writestr("license.txt", "see the website\n")
+            for path in sorted((trees / tree).rglob("*.png")):
+                archive.write(path, path.relative_to(trees).as_posix())
+    shutil.rmtree(trees)
+    return folder
+
+
+def folder_yaml(folder: Path, n_train: int = 6, n_val: int = 3, size: Size = (48, 64)) -> Path:
+    """Somebody's own data: JPEG pictures, id masks with another name ending, and the YAML file that says so."""
+    for split, count, first in (("train", n_train, 0), ("val", n_val, n_train)):
+        for index in range(first, first + count):
+            picture, label = street(index, size)
+            save(folder / "images" / split / f"street {index:03d}.jpg", picture)
+            save(folder / "masks" / split / f"street {index:03d}_mask.png", label)
+    classes = "".join(
+        f"  - {{name: {name}, color: {list(color)}}}\n"
+        for name, color in zip(STREET_11.names, STREET_11.colors, strict=True)
+    )
+    path = folder / "data.yaml"
+    path.write_text(
+        "splits:\n"
+        "  train: {pictures: images/train/*.jpg, masks: masks/train/*_mask.png}\n"
+        "  val: {pictures: images/val/*.jpg, masks: masks/val/*_mask.png}\n"
+        f"classes:\n{classes}"
+        "ignore: 255\n"
+    )
+    return path
+
+
+def cityscapes_mask(label: Array, kind: str) -> Array:
+    """A street-11 mask as Cityscapes would store it."""
+    if kind == "labelTrainIds":
+        return in_space(label, CITYSCAPES_19, CITYSCAPES_NAMES)
+    ids = in_space(label, CITYSCAPES_34, CITYSCAPES_NAMES)
+    ids[label == VOID] = CITYSCAPES_34.names.index("out of roi")
+    if kind == "labelIds":
+        return ids
+    rgb = painted(ids, CITYSCAPES_34)
+    return np.dstack([rgb, np.full(ids.shape, 255, np.uint8)])  # the published colour masks are RGBA
+
+
+def in_space(label: Array, space: LabelSpace, names: tuple[str, ...]) -> Array:
+    """A street-11 mask in the ids of another space; void stays 255."""
+    translate = np.full(256, VOID, np.uint8)
+    translate[: len(names)] = [space.names.index(name) for name in names]
+    return translate[label]
+
+
+def painted(label: Array, space: LabelSpace) -> Array:
+    """The mask as RGB (H, W, 3) in the space's colours, void black."""
+    colors = np.zeros((256, 3), np.uint8)
+    colors[: space.num_classes] = space.colors
+    return colors[label]
+
+
+def save(path: Path, pixels: Array) -> None:
+    """Write a picture in the format of its name's ending, and the folders on the way."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
