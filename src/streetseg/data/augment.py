@@ -27,7 +27,7 @@ def training_crop(size: Size, settings: Augment) -> Size:
     if not height or not width:
         raise RequestError(
             f"pictures of {size[0]}x{size[1]} are too small to train on (found less than {_MULTIPLE} pixels a side)",
-            hint="data.size=[HEIGHT,WIDTH] enlarges them, augment.crop=[HEIGHT,WIDTH] sets the crop",
+            hint="data.size=HEIGHTxWIDTH enlarges them, augment.crop=HEIGHTxWIDTH sets the crop",
         )
     return height, width
 
