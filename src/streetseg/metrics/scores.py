@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 METRICS = ("iou", "f1", "sensitivity", "specificity", "precision", "accuracy")
+OVERALL = (*(f"mean_{metric}" for metric in METRICS), "pixel_accuracy", "frequency_weighted_iou")
 
 RULES = "1"  # version of the rules below; every printed score carries it
 
@@ -35,19 +36,20 @@ class Scores:
     @property
     def per_class(self) -> dict[str, Floats]:
         """The six per-class arrays by name."""
-        return {name: getattr(self, name) for name in METRICS}
+        return {metric: getattr(self, metric) for metric in METRICS}
 
 
 def scores(matrix: NDArray[np.int64]) -> Scores:
     """All scores of a confusion matrix (C, C), rows are truth."""
     right, truth, predicted = margins(matrix)
     per_class = class_scores(right, truth, predicted)
+    overall = overall_scores(right, truth, predicted)
     return Scores(
         **per_class,
-        mean={name: float(class_mean(values)) for name, values in per_class.items()},
-        counted={name: int(np.isfinite(values).sum()) for name, values in per_class.items()},
-        pixel_accuracy=float(pixel_accuracy(right, truth)),
-        frequency_weighted_iou=float(frequency_weighted_iou(right, truth, predicted)),
+        mean={metric: float(overall[f"mean_{metric}"]) for metric in METRICS},
+        counted={metric: int(np.isfinite(per_class[metric]).sum()) for metric in METRICS},
+        pixel_accuracy=float(overall["pixel_accuracy"]),
+        frequency_weighted_iou=float(overall["frequency_weighted_iou"]),
     )
 
 
@@ -63,7 +65,7 @@ def per_image(counts: NDArray[np.int64]) -> dict[str, Floats]:
     return {
         "iou": class_mean(np.where(present, per_class["iou"], np.nan)),
         "dice": class_mean(np.where(present, per_class["f1"], np.nan)),
-        "pixel_accuracy": pixel_accuracy(right, truth),
+        "pixel_accuracy": _ratio(right.sum(axis=-1), truth.sum(axis=-1)),
     }
 
 
@@ -101,17 +103,20 @@ def class_mean(values: Floats) -> Floats:
     return _ratio(np.where(defined, values, 0.0).sum(axis=-1), defined.sum(axis=-1))
 
 
-def pixel_accuracy(right: NDArray[np.number], truth: NDArray[np.number]) -> Floats:
-    """Share of the labelled pixels that are right, from the margins (..., C)."""
-    return _ratio(right.sum(axis=-1), truth.sum(axis=-1))
-
-
-def frequency_weighted_iou(
+def overall_scores(
     right: NDArray[np.number], truth: NDArray[np.number], predicted: NDArray[np.number]
-) -> Floats:
-    """IoU of each class weighted by its share of the truth, from the margins (..., C)."""
-    iou = _ratio(right, truth + predicted - right)
-    return _ratio((truth * np.where(truth > 0, iou, 0.0)).sum(axis=-1), truth.sum(axis=-1))
+) -> dict[str, Floats]:
+    """The scores named in OVERALL, float64 (...), from the margins (..., C).
+
+    `frequency_weighted_iou` is the IoU of each class weighted by its share of the truth.
+    """
+    per_class = class_scores(right, truth, predicted)
+    labelled = truth.sum(axis=-1)
+    weighted = (truth * np.where(truth > 0, per_class["iou"], 0.0)).sum(axis=-1)
+    return {f"mean_{metric}": class_mean(values) for metric, values in per_class.items()} | {
+        "pixel_accuracy": _ratio(right.sum(axis=-1), labelled),
+        "frequency_weighted_iou": _ratio(weighted, labelled),
+    }
 
 
 def _ratio(part: NDArray[np.number], whole: NDArray[np.number]) -> Floats:
