@@ -70,7 +70,7 @@ def explain(failure: Exception, args: list[str]) -> StreetsegError:
     if isinstance(failure, StreetsegError):
         return failure
     if isinstance(failure, TyperException):
-        return _wrong_usage(failure)
+        return _wrong_usage(failure, args)
     if isinstance(failure, ModuleNotFoundError) and failure.name in ("torch", "torchvision", "timm"):
         return RequestError(
             f"this command needs {failure.name}, which is not installed", hint="pip install 'streetseg[train]'"
@@ -82,10 +82,10 @@ def explain(failure: Exception, args: list[str]) -> StreetsegError:
     )
 
 
-def _wrong_usage(failure: TyperException) -> RequestError:
+def _wrong_usage(failure: TyperException, args: list[str]) -> RequestError:
     """A usage error of the command line in our words, with a did-you-mean for verbs and flags."""
     ctx = getattr(failure, "ctx", None)
-    command = ctx.command_path if ctx else "streetseg"
+    command = ctx.command_path if ctx else " ".join(["streetseg", *(arg for arg in args[:1] if arg in VERBS)])
     unknown = getattr(failure, "option_name", None)
     if unknown and ctx and "No such option" in failure.message:
         flags = [flag for param in ctx.command.params for flag in param.opts if flag.startswith("--")]

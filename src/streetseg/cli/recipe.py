@@ -6,10 +6,9 @@ import typer
 
 from streetseg.cli.options import JsonFlag, Overrides, RecipeFlag
 from streetseg.cli.output import print_json, say
+from streetseg.cli.verbs import Group
 
-app = typer.Typer(
-    add_completion=False, rich_markup_mode=None, no_args_is_help=False, help="Show, list or check recipes."
-)
+app = typer.Typer(cls=Group, add_completion=False, rich_markup_mode=None, help="Show, list or check recipes.")
 
 
 @app.command()

@@ -25,18 +25,26 @@ VERBS = {
 }
 
 
-class Verbs(TyperGroup):
-    """A group that lists its verbs by their stubs and imports only the one that is called."""
+class Group(TyperGroup):
+    """A group of verbs that offers the nearest one for an unknown one."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        if args[0] in VERBS:
-            return args[0], load_verb(args[0]), args[1:]
-        close = get_close_matches(args[0], VERBS, n=1)
+        if args[0] in self.commands:
+            return super().resolve_command(ctx, args)
+        close = get_close_matches(args[0], self.commands, n=1)
         raise RequestError(
             f"there is no command {args[0]}",
-            where=f"streetseg {args[0]}",
-            hint=f"did you mean streetseg {close[0]}?" if close else "streetseg --help",
+            where=f"{ctx.command_path} {args[0]}",
+            hint=f"did you mean {ctx.command_path} {close[0]}?" if close else f"{ctx.command_path} --help",
         )
+
+
+class Verbs(Group):
+    """The verbs of `streetseg`, listed by stubs; only the one that is called is imported."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, load_verb(args[0]), rest
 
 
 def load_verb(name: str) -> Any:

@@ -78,7 +78,9 @@ def command_line_layer(overrides: Sequence[str], flags: Mapping[str, object]) ->
         key, equals, text = word.partition("=")
         if not equals or not key:
             raise RequestError(
-                f"{word} is neither a flag nor a value of the recipe", hint="recipe values look like optim.lr=3e-4"
+                f"{word} is neither a flag nor a value of the recipe",
+                where=f"command line: {word}",
+                hint="recipe values look like optim.lr=3e-4",
             )
         path = tuple(key.split("."))
         if path in layer:

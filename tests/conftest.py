@@ -1,0 +1,50 @@
+"""What every test stands on: one thread, its own cache, and the real data or browser where they are there."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported anywhere: results do not depend on the machine
+
+ROOT = Path(__file__).parents[1]
+REQUIRED = set(os.environ.get("STREETSEG_REQUIRE", "").split(",")) - {""}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads a person's recipe variables or cache, or reaches for a model hub."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("STREETSEG_")]:
+            if name not in ("STREETSEG_REQUIRE", "STREETSEG_SHARED"):
+                patch.delenv(name)
+        patch.setenv("STREETSEG_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        yield
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with real data: $STREETSEG_SHARED, or `shared` beside the checkout."""
+    folder = Path(os.environ.get("STREETSEG_SHARED", ROOT.parent / "shared"))
+    if not (folder / "data").is_dir():
+        _missing("shared", f"no real data in {folder}; set STREETSEG_SHARED")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of a Chromium to open a report in."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if path := shutil.which(name):
+            return path
+    return _missing("browser", "no chromium on this machine; install one")
+
+
+def _missing(what: str, reason: str) -> str:
+    """Skip, or fail where STREETSEG_REQUIRE says that it must be there."""
+    if what in REQUIRED:
+        pytest.fail(f"{reason} (STREETSEG_REQUIRE asks for it)")
+    pytest.skip(reason)
