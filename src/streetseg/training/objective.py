@@ -1,0 +1,111 @@
+"""What training minimises.
+
+Cross-entropy over the pixels that count, plus a region term that looks at whole classes:
+- Dice: 1 - the soft Dice coefficient of each class over the batch (Milletari et al. 2016, arXiv:1606.04797);
+- Lovász-softmax: the Lovász extension of each class's Jaccard loss (Berman et al. 2018, arXiv:1705.08790).
+Both average over the classes that are present in the batch's truth. A batch without a counted pixel costs 0.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from streetseg.recipe.schema import Loss
+
+Terms = dict[str, Tensor]
+
+
+class Objective(nn.Module):
+    """Named loss terms and their weighted sum.
+
+    Args:
+        settings: which terms.
+        class_pixels: pixels of each class in the training split, for balanced class weights.
+        ignore_index: the label of pixels that count nowhere.
+    """
+
+    class_weights: Tensor | None
+
+    def __init__(self, settings: Loss, class_pixels: Sequence[int] | NDArray[np.int64], ignore_index: int) -> None:
+        super().__init__()
+        self.settings = settings
+        self.ignore_index = ignore_index
+        weights = balanced_weights(class_pixels) if settings.class_weights == "balanced" else None
+        self.register_buffer("class_weights", weights)
+
+    def forward(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Terms]:
+        """Logits (B, C, H, W) and labels uint8 (B, H, W) -> what to minimise, and the weighted terms it is the sum of."""
+        counted = labels != self.ignore_index
+        if not counted.any():
+            nothing = logits.sum() * 0.0
+            return nothing, {"cross_entropy": nothing}
+        target = labels.long()
+        log_probabilities = F.log_softmax(logits.float(), dim=1)
+        terms = {"cross_entropy": self.cross_entropy(log_probabilities, target, counted)}
+        match self.settings.region:
+            case "dice":
+                terms["dice"] = self.settings.region_weight * dice_loss(log_probabilities.exp(), target, counted)
+            case "lovasz":
+                terms["lovasz"] = self.settings.region_weight * lovasz_softmax(log_probabilities.exp(), target, counted)
+        return torch.stack(list(terms.values())).sum(), terms
+
+    def cross_entropy(self, log_probabilities: Tensor, target: Tensor, counted: Tensor) -> Tensor:
+        """Weighted, smoothed cross-entropy; with OHEM the mean over the hardest share of the counted pixels."""
+        smoothing, keep = self.settings.label_smoothing, self.settings.ohem
+        pixels = F.nll_loss(
+            log_probabilities, target, self.class_weights, ignore_index=self.ignore_index, reduction="none"
+        )
+        if smoothing:
+            pixels = (1 - smoothing) * pixels - smoothing * log_probabilities.mean(dim=1) * counted
+        if keep is not None:
+            values = pixels[counted]
+            return values.topk(max(1, round(keep * values.numel()))).values.mean()
+        if self.class_weights is None:
+            return pixels.sum() / counted.sum()
+        weight = self.class_weights[target.clamp(max=len(self.class_weights) - 1)] * counted
+        return pixels.sum() / weight.sum()
+
+
+def balanced_weights(class_pixels: Sequence[int] | NDArray[np.int64]) -> Tensor:
+    """1 / log(1.02 + share) of each class, scaled to a mean of 1 (Paszke et al. 2016, ENet, arXiv:1606.02147)."""
+    pixels = torch.as_tensor(class_pixels, dtype=torch.float64)
+    weights = 1.0 / torch.log(1.02 + pixels / pixels.sum())
+    return (weights / weights.mean()).float()
+
+
+def dice_loss(probabilities: Tensor, target: Tensor, counted: Tensor) -> Tensor:
+    """1 - mean soft Dice over the classes present; probabilities (B, C, H, W), target (B, H, W), counted bool."""
+    num_classes = probabilities.shape[1]
+    inside = target.clamp(max=num_classes - 1)
+    of_truth = probabilities.gather(1, inside.unsqueeze(1)).squeeze(1)[counted]
+    classes = inside[counted]
+    overlap = probabilities.new_zeros(num_classes).index_add(0, classes, of_truth)
+    truth = torch.bincount(classes, minlength=num_classes).to(probabilities.dtype)
+    predicted = torch.einsum("bchw,bhw->c", probabilities, counted.to(probabilities.dtype))
+    present = truth > 0
+    return 1.0 - (2.0 * overlap[present] / (truth + predicted)[present]).mean()
+
+
+def lovasz_softmax(probabilities: Tensor, target: Tensor, counted: Tensor) -> Tensor:
+    """Mean over the classes present of the Lovász extension of the Jaccard loss, over the whole batch."""
+    pixels = probabilities.movedim(1, -1)[counted]
+    classes = target[counted]
+    losses = []
+    for c in torch.unique(classes):
+        truth = (classes == c).to(pixels.dtype)
+        errors, order = (truth - pixels[:, c]).abs().sort(descending=True)
+        losses.append(errors @ jaccard_steps(truth[order]))
+    return torch.stack(losses).mean()
+
+
+def jaccard_steps(truth: Tensor) -> Tensor:
+    """How much the Jaccard loss grows with each further wrong pixel; truth 0/1 in order of falling error (P,)."""
+    total = truth.sum()
+    intersection = total - truth.cumsum(0)
+    union = total + (1.0 - truth).cumsum(0)
+    jaccard = 1.0 - intersection / union
+    return torch.diff(jaccard, prepend=jaccard.new_zeros(1))

@@ -1,0 +1,59 @@
+"""What a person sees while a run trains: one bar in a terminal, plain lines elsewhere, nothing when quiet."""
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as RichProgress
+
+PLAIN_EVERY = 30.0  # seconds between lines when there is no terminal
+
+
+class Progress:
+    """Reports steps of a run on standard error.
+
+    Args:
+        title: what is being done, e.g. "mobilenetv2_100 seed 0".
+        total: steps in all.
+        done: steps of earlier sessions.
+        quiet: say nothing.
+    """
+
+    def __init__(self, title: str, total: int, *, done: int = 0, quiet: bool = False) -> None:
+        self.console = Console(stderr=True, quiet=quiet)
+        self.title, self.total, self.done = title, total, done
+        self.live = self.console.is_terminal and not quiet
+        self.last_line = time.monotonic()
+        self.bar = RichProgress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[figures]}"),
+            TimeRemainingColumn(),
+            console=self.console,
+            disable=not self.live,
+        )
+        self.task = self.bar.add_task(title, total=total, completed=done, figures="")
+
+    def __enter__(self) -> "Progress":
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bar.stop()
+
+    def step(self, figures: str) -> None:
+        """One more step done; `figures` stand beside the bar."""
+        self.done += 1
+        if self.live:
+            self.bar.update(self.task, completed=self.done, figures=figures)
+        elif time.monotonic() - self.last_line > PLAIN_EVERY:
+            self.last_line = time.monotonic()
+            self.say(f"{self.title}: step {self.done} of {self.total}, {figures}")
+
+    def say(self, line: str) -> None:
+        """A line that stays."""
+        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
