@@ -1,0 +1,48 @@
+"""What accuracy costs: the score against one price, a point an encoder."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from streetseg.study.charts_svg import chart, line, marker, nice_axis, number, text
+
+WIDTH, HEIGHT = 320, 230
+LEFT, RIGHT, TOP, BOTTOM = 36, 22, 26, 46
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One encoder: its letter, its score with interval, and its price."""
+
+    series: int
+    letter: str
+    score: float
+    low: float
+    high: float
+    price: float
+
+
+def cost_chart(price: str, spoken: str, offers: Sequence[Offer], *, score: str) -> Markup:
+    """Up is better, left is cheaper; the price starts at 0, so distances along it are true ratios.
+
+    Args:
+        price: what the horizontal axis shows, with its unit.
+        score: what the vertical axis shows, with its unit.
+    """
+    x = nice_axis(0.0, max(offer.price for offer in offers) * 1.05, LEFT, WIDTH - RIGHT, about=4)
+    y = nice_axis(min(o.low for o in offers), max(o.high for o in offers), HEIGHT - BOTTOM, TOP, about=4)
+    parts = [text(0, 12, score, "strong")]
+    for value in y.ticks(4):
+        parts += [line(LEFT, y(value), WIDTH - RIGHT, y(value), "grid")]
+        parts += [text(LEFT - 7, y(value) + 4, number(value), "quiet", "end")]
+    for value in x.ticks(4):
+        parts += [text(x(value), HEIGHT - BOTTOM + 17, number(value), "quiet", "middle")]
+    parts += [line(LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM, "axis")]
+    parts += [text(WIDTH - RIGHT, HEIGHT - 6, price, "strong", "end")]
+    for offer in offers:
+        at = x(offer.price)
+        parts += [line(at, y(offer.low), at, y(offer.high), f"whisker s{offer.series % 6}")]
+        parts += [marker(offer.series, at, y(offer.score), 5.5)]
+        parts += [text(at + 10, y(offer.score) + 4, offer.letter, f"strong halo s{offer.series % 6}")]
+    return chart(WIDTH, HEIGHT, spoken, *parts)

@@ -1,0 +1,79 @@
+"""Scores and differences as points with their 95 % intervals."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from streetseg.study.charts_svg import Axis, chart, line, marker, nice_axis, number, text
+
+WIDTH = 440
+TOP, BOTTOM, RIGHT = 34, 8, 14
+
+
+@dataclass(frozen=True)
+class Point:
+    """A value with its interval, in the units of the axis; `series` decides colour and marker."""
+
+    series: int
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the chart: a name and one point a series."""
+
+    name: str
+    points: tuple[Point, ...]
+
+
+def intervals_chart(heading: str, spoken: str, rows: Sequence[Row], *, zero: bool = False, gap: float = 11) -> Markup:
+    """Rows from top to bottom, each with its points one under the other so that intervals never hide each other.
+
+    Args:
+        heading: what the axis shows, with its unit.
+        spoken: the same for screen readers, with what stands out.
+        zero: draw the line of no difference and keep it inside the axis.
+        gap: pixels between the points of a row.
+    """
+    left = min(150.0, 14 + 6.6 * max(len(row.name) for row in rows))
+    finite = [v for row in rows for p in row.points for v in (p.low, p.value, p.high) if v == v]
+    span = (min(finite + [0.0] * zero), max(finite + [0.0] * zero)) if finite else (0.0, 1.0)
+    x = nice_axis(*span, left, WIDTH - RIGHT, about=5)
+    heights = [max(22.0, gap * (len(row.points) - 1) + 20) for row in rows]
+    height = TOP + sum(heights) + BOTTOM
+
+    parts = [text(0, 12, heading, "strong")]
+    parts += _grid(x, height - BOTTOM, zero)
+    top = float(TOP)
+    for row, tall in zip(rows, heights, strict=True):
+        middle = top + tall / 2
+        parts += [text(0, middle + 4, _short(row.name), "")]
+        first = middle - gap * (len(row.points) - 1) / 2
+        for k, point in enumerate(row.points):
+            parts += _whisker(x, first + k * gap, point)
+        top += tall
+    return chart(WIDTH, height, spoken, *parts)
+
+
+def _grid(x: Axis, bottom: float, zero: bool) -> list[Markup]:
+    parts = []
+    for value in x.ticks(5):
+        is_zero = zero and abs(value) < 1e-9
+        parts += [line(x(value), TOP - 6, x(value), bottom, "zero" if is_zero else "grid")]
+        parts += [text(x(value), TOP - 10, number(0.0 if is_zero else value), "quiet small", "middle")]
+    return parts
+
+
+def _whisker(x: Axis, y: float, point: Point) -> list[Markup]:
+    if point.value != point.value:  # NaN: the class was nowhere
+        return [text(x.start + 4, y + 4, "not counted", "quiet small")]
+    css = f"whisker s{point.series % 6}"
+    whisker = [line(x(point.low), y, x(point.high), y, css)] if point.low == point.low else []
+    return [*whisker, marker(point.series, x(point.value), y, 4.2)]
+
+
+def _short(name: str, longest: int = 20) -> str:
+    return name if len(name) <= longest else name[: longest - 1] + "…"

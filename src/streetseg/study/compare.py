@@ -1,0 +1,133 @@
+"""Which encoder is better, by how much, and whether that can be said at all."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from streetseg.errors import RequestError
+from streetseg.study.compare_groups import Group, Pair, group_runs, pair_groups
+from streetseg.study.compare_words import caveats, pair_sentence, single_sentence
+from streetseg.study.finished import FinishedRun, read_run
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Finished runs, grouped and ranked.
+
+    Args:
+        groups: best first, by mean IoU.
+        pairs: the best against each other one, in rank order.
+        verdict: the first thing to say.
+        notes: what to keep in mind when reading it.
+    """
+
+    groups: tuple[Group, ...]
+    pairs: tuple[Pair, ...]
+    verdict: str
+    notes: tuple[str, ...]
+
+    def as_json(self, base: Path) -> dict[str, Any]:
+        """What study.json holds: run folders relative to `base`, scores 0..1."""
+        return {
+            "format": "streetseg-study",
+            "version": 1,
+            "metric": "mean_iou",
+            "protocol": dict(self.groups[0].first.protocol),
+            "verdict": self.verdict,
+            "notes": list(self.notes),
+            "ranking": [_group_json(group, base) for group in self.groups],
+            "runs": [
+                {
+                    "folder": _relative(run.folder, base),
+                    "encoder": run.encoder,
+                    "seed": run.seed,
+                    "initial_weights": dict(run.start),
+                    "mean_iou": score,
+                }
+                for group in self.groups
+                for run, score in zip(group.runs, group.seed_scores, strict=True)
+            ],
+            "differences": [
+                {
+                    "a": pair.a.label,
+                    "b": pair.b.label,
+                    "metric": pair.difference.metric,
+                    "value": pair.difference.value,
+                    "interval": [pair.difference.low, pair.difference.high],
+                    "resamples": pair.difference.resamples,
+                    "unit": pair.difference.unit,
+                    "distinguishable": pair.difference.verdict != "not distinguishable",
+                    "latency_ratio": pair.latency,
+                    "sentence": pair_sentence(pair),
+                }
+                for pair in self.pairs
+            ],
+        }
+
+
+def _group_json(group: Group, base: Path) -> dict[str, Any]:
+    return {
+        "label": group.label,
+        "encoder": group.first.encoder,
+        "initial_weights": dict(group.first.start),
+        "seeds": list(group.seeds),
+        "mean_iou": group.mean_iou,
+        "interval": list(group.intervals.overall["mean_iou"]),
+        "seed_mean": group.seed_mean,
+        "seed_deviation": group.seed_deviation,
+    }
+
+
+def _relative(folder: Path, base: Path) -> str:
+    return Path(os.path.relpath(folder.resolve(), base.resolve())).as_posix()
+
+
+def compare_runs(runs: Sequence[Path]) -> Comparison:
+    """Reads finished run folders and compares them; runs that differ only in their seed form a group.
+
+    Raises:
+        RequestError: none given, one is unfinished or unreadable, the same run twice, or data, label space or scoring
+            rules differ.
+    """
+    if not runs:
+        raise RequestError("nothing to compare: no run folder given")
+    read = [read_run(folder) for folder in runs]
+    for run in read[1:]:
+        _refuse_other_data(read[0], run)
+    groups = sorted(group_runs(read), key=lambda group: -group.mean_iou)
+    best, *others = groups
+    pairs = tuple(pair_groups(best, other) for other in others)
+    return Comparison(
+        groups=tuple(groups),
+        pairs=pairs,
+        verdict=pair_sentence(pairs[0]) if pairs else single_sentence(best),
+        notes=tuple(caveats(groups, pairs)),
+    )
+
+
+def _refuse_other_data(first: FinishedRun, other: FinishedRun) -> None:
+    """Only what was scored on the same pictures by the same rules can be compared."""
+    both = (first.folder, other.folder)
+    for what, one, two in (
+        ("label space", first.data["space"], other.data["space"]),
+        ("classes", first.classes, other.classes),
+        ("data (fingerprint)", first.data["fingerprint"], other.data["fingerprint"]),
+    ):
+        if one != two:
+            raise RequestError(
+                f"the runs differ in their {what} (found {one} and {two})",
+                where=both,
+                hint="compare runs of one dataset, split and label space",
+            )
+    differing = sorted(
+        key for key in {*first.protocol, *other.protocol} if first.protocol.get(key) != other.protocol.get(key)
+    )
+    if differing:
+        found = "; ".join(f"{key}: {first.protocol.get(key)} and {other.protocol.get(key)}" for key in differing)
+        raise RequestError(
+            f"the runs were scored by different protocols ({found})",
+            where=both,
+            hint="streetseg evaluate scores a finished run again",
+        )

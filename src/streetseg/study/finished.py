@@ -1,0 +1,162 @@
+"""A finished run folder, read once and checked, without torch."""
+
+import csv
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from streetseg.errors import RequestError
+from streetseg.metrics.counts import Counts
+from streetseg.models.description import read_model_json
+from streetseg.recipe.schema import Recipe
+
+NEEDED = (
+    "recipe.yaml",
+    "environment.json",
+    "data.json",
+    "journal.jsonl",
+    "results.csv",
+    "best/model.json",
+    "evaluation/scores.json",
+    "evaluation/counts.npz",
+    "cost.json",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class FinishedRun:
+    """What the files of a run folder say.
+
+    Args:
+        folder: the run folder.
+        recipe: the resolved recipe.
+        model: model.json of the best bundle.
+        counts: per-image counts of the evaluation.
+        scores: scores.json, with its protocol.
+        curves: the columns of results.csv by name, one float an epoch, NaN where a cell is empty.
+        cost, environment, data: the JSON files of these names.
+    """
+
+    folder: Path
+    recipe: Recipe
+    model: Mapping[str, Any]
+    counts: Counts
+    scores: Mapping[str, Any]
+    curves: Mapping[str, tuple[float, ...]]
+    cost: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    data: Mapping[str, Any]
+
+    @property
+    def encoder(self) -> str:
+        """timm name of the encoder."""
+        return self.recipe.model.encoder
+
+    @property
+    def seed(self) -> int:
+        """The seed that decided initial weights, order and augmentation."""
+        return self.recipe.train.seed
+
+    @property
+    def start(self) -> Mapping[str, str]:
+        """What the network started from: kind, source and text."""
+        start: Mapping[str, str] = self.model["initial_weights"]
+        return start
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class names in id order."""
+        return tuple(self.model["classes"])
+
+    @property
+    def colors(self) -> tuple[tuple[int, int, int], ...]:
+        """The class colours in id order, sRGB 0..255."""
+        return tuple((int(r), int(g), int(b)) for r, g, b in self.model["colors"])
+
+    @property
+    def protocol(self) -> Mapping[str, Any]:
+        """What the scores were measured on, and by which rules."""
+        protocol: Mapping[str, Any] = self.scores["protocol"]
+        return protocol
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The last epoch marked as best in results.csv, counted from 1."""
+        marked = [epoch for epoch, best in zip(self.curves["epoch"], self.curves["best"], strict=True) if best == 1]
+        return int(marked[-1]) if marked else None
+
+
+def read_run(folder: Path) -> FinishedRun:
+    """Reads a run folder.
+
+    Raises:
+        RequestError: it is no run folder, the run is unfinished, or one of its files cannot be read.
+    """
+    if not folder.is_dir():
+        raise RequestError("no such run folder", where=folder, hint="give the folders that streetseg train wrote")
+    missing = [name for name in NEEDED if not (folder / name).is_file()]
+    if len(missing) == len(NEEDED):
+        raise RequestError(f"not a run folder (no {NEEDED[0]} in it)", where=folder)
+    if missing or not _ended(folder / "journal.jsonl"):
+        found = f"it lacks {', '.join(missing)}" if missing else "its journal has no end"
+        raise RequestError(
+            f"the run is not finished ({found})", where=folder, hint="its own command with --resume finishes it"
+        )
+    return FinishedRun(
+        folder=folder,
+        recipe=_recipe(folder / "recipe.yaml"),
+        model=read_model_json(folder / "best"),
+        counts=Counts.load(folder / "evaluation" / "counts.npz"),
+        scores=_json(folder / "evaluation" / "scores.json"),
+        curves=_columns(folder / "results.csv"),
+        cost=_json(folder / "cost.json"),
+        environment=_json(folder / "environment.json"),
+        data=_json(folder / "data.json"),
+    )
+
+
+def _ended(journal: Path) -> bool:
+    """Whether the last line of the journal says that the run ended."""
+    lines = journal.read_text(encoding="utf-8").splitlines()
+    try:
+        return bool(lines) and json.loads(lines[-1]).get("event") == "end"
+    except (json.JSONDecodeError, AttributeError):
+        return False
+
+
+def _json(path: Path) -> Mapping[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise RequestError(f"not readable as JSON ({error})", where=path) from error
+    if not isinstance(value, dict):
+        raise RequestError(f"expected a JSON object, found {type(value).__name__}", where=path)
+    return value
+
+
+def _recipe(path: Path) -> Recipe:
+    try:
+        return Recipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
+        raise RequestError(f"not a resolved recipe ({error})", where=path) from error
+
+
+def _columns(path: Path) -> Mapping[str, tuple[float, ...]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    try:
+        return {name: tuple(_number(row[name]) for row in rows) for name in (rows[0] if rows else ())}
+    except (ValueError, TypeError) as error:
+        raise RequestError(f"a cell is not a number ({error})", where=path) from error
+
+
+def _number(cell: str) -> float:
+    """A cell as a float; empty is NaN, and a truth value 0 or 1."""
+    truth = {"": math.nan, "true": 1.0, "false": 0.0}
+    return truth[cell.lower()] if cell.lower() in truth else float(cell)

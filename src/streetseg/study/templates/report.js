@@ -1,0 +1,52 @@
+"use strict";
+// Turns each static pair of pictures into one stage with a slider. Without this script the pair stays side by side.
+
+function stageFor(exhibit) {
+  const pair = exhibit.querySelector(".pair");
+  const layers = [...exhibit.querySelectorAll(".layer")];
+  const titles = layers.map((layer) => layer.dataset.title);
+  const shown = [...pair.querySelectorAll(".layer")].map((layer) => layers.indexOf(layer));
+
+  const under = document.createElement("div");
+  const over = document.createElement("div");
+  over.className = "over";
+  const handle = document.createElement("div");
+  handle.className = "handle";
+  const slider = document.createElement("input");
+  Object.assign(slider, { type: "range", min: 0, max: 100, value: 50, step: 0.5 });
+
+  const frame = document.createElement("div");
+  frame.className = "window";
+  frame.append(under, over, handle, slider);
+
+  const show = () => {
+    under.replaceChildren(layers[shown[0]].querySelector(".view").cloneNode(true));
+    over.replaceChildren(layers[shown[1]].querySelector(".view").cloneNode(true));
+    slider.setAttribute("aria-label", `left: ${titles[shown[0]]}, right: ${titles[shown[1]]}; moves the border between them`);
+  };
+  const cut = () => frame.style.setProperty("--cut", `${slider.value}%`);
+  slider.addEventListener("input", cut);
+
+  const chooser = (side, text) => {
+    const label = document.createElement("label");
+    const select = document.createElement("select");
+    titles.forEach((title, index) => select.add(new Option(title, index, false, index === shown[side])));
+    select.addEventListener("change", () => { shown[side] = Number(select.value); show(); });
+    label.append(`${text} `, select);
+    return label;
+  };
+  const sides = document.createElement("div");
+  sides.className = "sides";
+  sides.append(chooser(0, "Left"), chooser(1, "Right"));
+
+  const stage = document.createElement("div");
+  stage.className = "stage";
+  stage.append(sides, frame);
+  exhibit.insertBefore(stage, pair);
+  exhibit.querySelector(".small").prepend(...pair.children);
+  pair.remove();
+  show();
+  cut();
+}
+
+document.querySelectorAll(".exhibit").forEach(stageFor);
