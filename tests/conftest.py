@@ -2,7 +2,9 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,32 @@ def chromium() -> str:
         if path := shutil.which(name):
             return path
     return _missing("browser", "no chromium on this machine; install one")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a command ended: exit code, what it wrote on stdout and on stderr."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def streetseg(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Finished]]:
+    """Runs `streetseg WORD...` in this process, where torch is imported once for all tests."""
+    from streetseg.cli.main import main
+
+    def run(*words: object) -> Finished:
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([str(word) for word in words])
+        out, err = capfd.readouterr()
+        return Finished(int(ended.value.code or 0), out, err)
+
+    handler = signal.getsignal(signal.SIGTERM)
+    yield run
+    signal.signal(signal.SIGTERM, handler)
 
 
 def _missing(what: str, reason: str) -> str:

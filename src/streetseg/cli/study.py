@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from streetseg.cli.folders import output_folder
+from streetseg.cli.folders import dated_folder
 from streetseg.cli.options import (
     DataArgument,
     EpochsFlag,
@@ -46,7 +46,7 @@ def study(
     names = split_names(encoders)
     wanted = load_recipe(recipe, overrides or [], flags={"data.source": data, "train.epochs": epochs})
     starts = weights_by_encoder(weights, names, default=wanted.model.weights)
-    folder = output_folder(out, "study", wanted.data.source.partition(":")[0], resume=resume)
+    folder = out or dated_folder("study", wanted.data.source.partition(":")[0], resume=resume)
 
     from streetseg.study.study import run_study
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from streetseg.cli.folders import output_folder
+from streetseg.cli.folders import dated_folder
 from streetseg.cli.options import (
     DataArgument,
     EpochsFlag,
@@ -48,12 +48,13 @@ def train(
         "train.seed": seed,
     }
     wanted = load_recipe(recipe, overrides or [], flags=flags)
-    folder = output_folder(out, "runs", f"{wanted.model.encoder}_seed{wanted.train.seed}", resume=resume)
+    folder = out or dated_folder("runs", f"{wanted.model.encoder}_seed{wanted.train.seed}", resume=resume)
 
     from streetseg.training.train import train as run_training
 
     result = run_training(wanted, folder, resume=resume, quiet=quiet or json)
     if json:
-        print_json(result.as_dict())
+        print_json({"folder": result.folder, "best_epoch": result.epoch, "val_iou": result.val_iou})
     else:
-        say(result.summary())
+        say(f"best epoch {result.epoch}: validation mean IoU {100 * result.val_iou:.1f} %")
+        say(f"run folder: {result.folder}")
