@@ -12,9 +12,11 @@ from torch import Tensor
 
 from streetseg.data.source import Sample
 from streetseg.errors import DataError, RequestError
-from streetseg.inference.predict import resize_logits
+from streetseg.inference.predict import Size, resize_logits
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import LabelSpace
+from streetseg.metrics.boundary import boundary_counts
+from streetseg.metrics.calibration import BINS, calibration_bins
 from streetseg.metrics.confusion import confusion
 from streetseg.metrics.counts import Counts
 
@@ -23,13 +25,17 @@ class Labelled(Protocol):
     """What is evaluated on, e.g. a data.store.Store."""
 
     @property
-    def space(self) -> LabelSpace: ...
+    def space(self) -> LabelSpace:
+        """The classes of the labels."""
+        ...
 
     @property
-    def samples(self) -> Sequence[Sample]: ...
+    def samples(self) -> Sequence[Sample]:
+        """What is in it, in order."""
+        ...
 
-    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Picture (H, W, 3) and label (h, w)."""
+    def __getitem__(self, i: int, /) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Picture uint8 RGB (H, W, 3), and label uint8 (h, w) at its own resolution."""
         ...
 
 
@@ -39,14 +45,22 @@ class Evaluation:
 
     Args:
         space: the classes.
-        counts: per-image confusion matrices; every score comes from them.
+        counts: per-image confusion matrices; the scores come from them.
+        boundary: int64 (N, 3, C) as metrics.boundary counts them; zeros, whose scores are NaN, when not asked for.
+        calibration: float64 (3, BINS) as metrics.calibration sums them; likewise.
         loss: mean over the pictures, None when none was asked for.
+        network_sizes: the sizes (H, W) the network saw.
+        label_sizes: the resolutions (h, w) the scores were taken at.
         seconds: wall-clock time of the whole walk.
     """
 
     space: LabelSpace
     counts: Counts
+    boundary: NDArray[np.int64]
+    calibration: NDArray[np.float64]
     loss: float | None
+    network_sizes: tuple[Size, ...]
+    label_sizes: tuple[Size, ...]
     seconds: float
 
 
@@ -54,54 +68,91 @@ def evaluate(
     predictor: Predictor,
     store: Labelled,
     *,
+    details: bool = True,
     loss: Callable[[Tensor, Tensor], Tensor] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Scores a network on every picture of a store, each exactly once, at the label's own resolution.
 
+    The network sees one picture at a time. That is no slower on a CPU, and it is the only way in which the result
+    cannot depend on a batch size: on a GPU, other kernels are taken for other batches, and they round differently.
+
     Args:
         predictor: the network.
-        store: pictures and labels in the predictor's space.
-        loss: called with logits float32 (1, C, h, w) and labels int64 (1, h, w), ids or ignore index; returns a scalar.
+        store: pictures and labels in the predictor's space, pictures at the size the network is to see.
+        details: count boundaries and calibration, too.
+        loss: called with logits float32 (1, C, h, w) and labels uint8 (1, h, w), returns a scalar.
         progress: called with (pictures done, pictures in all) after each.
 
     Raises:
         DataError: the store is empty.
         RequestError: the classes of network and store differ.
     """
-    space = store.space
-    if space.names != predictor.space.names:
-        raise RequestError(
-            f"the model's classes are not the data's (model: {predictor.space.name}, data: {space.name})",
-            hint="--space bridges the data to the model's space where a bridge exists",
-        )
-    samples = store.samples
+    refuse_other_classes(predictor.space, store.space)
+    samples, classes, ignore = store.samples, store.space.num_classes, store.space.ignore_index
     if not samples:
         raise DataError("there is no picture to evaluate on")
 
     start = time.perf_counter()
-    counts = np.zeros((len(samples), space.num_classes, space.num_classes), dtype=np.int64)
+    counts = np.zeros((len(samples), classes, classes), dtype=np.int64)
+    boundary = np.zeros((len(samples), 3, classes), dtype=np.int64)
+    calibration = np.zeros((3, BINS))
     ignored = np.zeros(len(samples), dtype=np.int64)
     losses: list[float] = []
+    network_sizes: set[Size] = set()
+    label_sizes: set[Size] = set()
     for i in range(len(samples)):
         picture, label = store[i]
-        pixels = torch.from_numpy(np.array(picture)).permute(2, 0, 1).unsqueeze(0)
-        logits = resize_logits(predictor.logits(pixels), label.shape)
+        logits = label_logits(predictor, picture, label)
         ids = logits[0].argmax(0).to(torch.uint8).cpu().numpy()
-        counts[i] = confusion(label, ids, space.num_classes, space.ignore_index)
+        counts[i] = confusion(label, ids, classes, ignore)
         ignored[i] = label.size - counts[i].sum()
+        if details:
+            boundary[i] = boundary_counts(label, ids, classes, ignore)
+            counted = label != ignore
+            calibration += calibration_bins(_confidence(logits)[counted], (ids == label)[counted])
         if loss is not None:
-            losses.append(float(loss(logits, torch.from_numpy(label.astype(np.int64)).unsqueeze(0).to(logits.device))))
+            losses.append(float(loss(logits, torch.from_numpy(label.copy()).unsqueeze(0).to(logits.device))))
+        network_sizes.add((picture.shape[0], picture.shape[1]))
+        label_sizes.add((label.shape[0], label.shape[1]))
         if progress is not None:
             progress(i + 1, len(samples))
     return Evaluation(
-        space=space,
+        space=store.space,
         counts=Counts(
             names=tuple(sample.name for sample in samples),
             sequences=tuple(sample.sequence for sample in samples),
             counts=counts,
             ignored=ignored,
         ),
+        boundary=boundary,
+        calibration=calibration,
         loss=float(np.mean(losses)) if losses else None,
+        network_sizes=tuple(sorted(network_sizes)),
+        label_sizes=tuple(sorted(label_sizes)),
         seconds=time.perf_counter() - start,
     )
+
+
+def label_logits(predictor: Predictor, picture: NDArray[np.uint8], label: NDArray[np.uint8]) -> Tensor:
+    """Logits float32 (1, C, h, w) of a picture (H, W, 3) at the resolution of its label (h, w)."""
+    pixels = torch.from_numpy(picture.copy()).permute(2, 0, 1).unsqueeze(0)
+    return resize_logits(predictor.logits(pixels), (label.shape[0], label.shape[1]))
+
+
+def refuse_other_classes(model: LabelSpace, data: LabelSpace) -> None:
+    """Raises RequestError unless both spaces have the same classes in the same order."""
+    if model.names == data.names:
+        return
+    raise RequestError(
+        "the classes of model and data differ",
+        where=(f"model: {model.name} ({', '.join(model.names)})", f"data: {data.name} ({', '.join(data.names)})"),
+        hint="--space NAME bridges the data to the model's label space where a bridge exists",
+    )
+
+
+def _confidence(logits: Tensor) -> NDArray[np.float32]:
+    """Probability of the likeliest class, float32 (h, w), from logits (1, C, h, w)."""
+    scores = logits[0]
+    confidence: NDArray[np.float32] = (scores.amax(0) - scores.logsumexp(0)).exp().cpu().numpy()
+    return confidence

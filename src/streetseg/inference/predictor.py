@@ -1,17 +1,18 @@
 """A network ready to predict: where it runs, in which precision, and how it looks at a picture."""
 
-from typing import Literal
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from streetseg.errors import RequestError
 from streetseg.inference.predict import Size, predict_logits, working_size
 from streetseg.labels.space import LabelSpace
+from streetseg.models.bundle import load_bundle
 from streetseg.models.segmenter import Segmenter
-
-Precision = Literal["fp32", "bf16"]
+from streetseg.runtime.device import choose_device
 
 
 class Predictor:
@@ -20,26 +21,38 @@ class Predictor:
     Args:
         segmenter: moved to `device` and put into evaluation mode.
         device: where to run.
-        precision: of the network's inner computation; logits are always float32.
+        precision: "fp32" or "bf16", of the network's inner computation; logits are always float32.
         tta: average over mirrored and rescaled views.
         tile: side of the windows for pictures too large for the memory.
+
+    Raises:
+        RequestError: if there is no such precision.
     """
 
     def __init__(
         self,
         segmenter: Segmenter,
         device: torch.device,
-        precision: Precision = "fp32",
+        precision: str = "fp32",
         *,
         tta: bool = False,
         tile: int | None = None,
     ) -> None:
+        if precision not in ("fp32", "bf16"):
+            raise RequestError(f"unknown precision {precision}", hint="fp32 or bf16")
         segmenter.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
         self.segmenter = segmenter.eval()
         self.device = device
         self.precision = precision
         self.tta = tta
         self.tile = tile
+
+    @classmethod
+    def load(
+        cls, path: Path, device: str = "auto", precision: str = "fp32", *, tta: bool = False, tile: int | None = None
+    ) -> "Predictor":
+        """The network of a bundle or run folder. Raises ModelError, RequestError."""
+        return cls(load_bundle(path)[0], choose_device(device), precision, tta=tta, tile=tile)
 
     @property
     def space(self) -> LabelSpace:

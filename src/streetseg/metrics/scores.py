@@ -63,8 +63,8 @@ def per_image(counts: NDArray[np.int64]) -> dict[str, Floats]:
     per_class = class_scores(right, truth, predicted)
     present = truth > 0
     return {
-        "iou": class_mean(np.where(present, per_class["iou"], np.nan)),
-        "dice": class_mean(np.where(present, per_class["f1"], np.nan)),
+        "iou": defined_mean(np.where(present, per_class["iou"], np.nan)),
+        "dice": defined_mean(np.where(present, per_class["f1"], np.nan)),
         "pixel_accuracy": _ratio(right.sum(axis=-1), truth.sum(axis=-1)),
     }
 
@@ -97,8 +97,8 @@ def class_scores(
     }
 
 
-def class_mean(values: Floats) -> Floats:
-    """Mean over the classes (..., C) that are not NaN; NaN where there is none."""
+def defined_mean(values: Floats) -> Floats:
+    """Mean over the last axis of what is not NaN; NaN where nothing is."""
     defined = np.isfinite(values)
     return _ratio(np.where(defined, values, 0.0).sum(axis=-1), defined.sum(axis=-1))
 
@@ -113,7 +113,7 @@ def overall_scores(
     per_class = class_scores(right, truth, predicted)
     labelled = truth.sum(axis=-1)
     weighted = (truth * np.where(truth > 0, per_class["iou"], 0.0)).sum(axis=-1)
-    return {f"mean_{metric}": class_mean(values) for metric, values in per_class.items()} | {
+    return {f"mean_{metric}": defined_mean(values) for metric, values in per_class.items()} | {
         "pixel_accuracy": _ratio(right.sum(axis=-1), labelled),
         "frequency_weighted_iou": _ratio(weighted, labelled),
     }
