@@ -1,0 +1,214 @@
+"""Training batches: every picture once, in an order of its own each epoch, whoever asks and from wherever it starts."""
+
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streetseg.data.augment import augment
+from streetseg.data.batches import Batch, TrainBatches
+from streetseg.data.draws import draw
+from streetseg.data.open import open_source
+from streetseg.data.store import Store
+from streetseg.errors import DataError, TrainingError
+from streetseg.recipe.schema import Augment, Data
+from tiny import camvid_segnet, save, street
+
+CPU = torch.device("cpu")
+CROP = (32, 64)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Eleven pictures."""
+    return stored(camvid_segnet(tmp_path_factory.mktemp("camvid"), n_train=11), tmp_path_factory.mktemp("cache"))
+
+
+def stored(folder: Path, cache: Path) -> Store:
+    source = open_source(Data(source=f"camvid:{folder}"))
+    return Store.open(source, "train", picture_size=None, resize_labels=True, cache=cache)
+
+
+def batches(store: Store, batch: int = 4, epoch: int = 1, **more: int) -> TrainBatches:
+    return TrainBatches(store, batch, seed=7, epoch=epoch, device=CPU, settings=Augment(), crop=CROP, **more)
+
+
+def same(one: Batch, other: Batch) -> bool:
+    return (
+        one.indices == other.indices
+        and torch.equal(one.pictures, other.pictures)
+        and torch.equal(one.labels, other.labels)
+    )
+
+
+def test_every_picture_once_an_epoch(store: Store) -> None:
+    found = list(batches(store))
+    assert len(batches(store)) == len(found) == 3
+    assert [len(batch.indices) for batch in found] == [4, 4, 3]
+    assert sorted(i for batch in found for i in batch.indices) == list(range(11))
+    for batch in found:
+        assert batch.pictures.shape == (len(batch.indices), 3, *CROP)
+        assert batch.labels.shape == (len(batch.indices), *CROP)
+        assert batch.pictures.dtype == batch.labels.dtype == torch.uint8
+
+
+def test_a_lone_picture_at_the_end_is_left_out(store: Store) -> None:
+    assert [len(batch.indices) for batch in batches(store, batch=5)] == [5, 5]
+    assert [len(batch.indices) for batch in batches(store, batch=9)] == [9, 2]
+    assert [len(batch.indices) for batch in batches(store, batch=100)] == [11]
+
+
+def test_the_same_epoch_is_the_same_again_and_the_next_is_not(store: Store) -> None:
+    first, again, following = list(batches(store)), list(batches(store)), list(batches(store, epoch=2))
+    assert all(same(one, other) for one, other in zip(first, again, strict=True))
+    assert [batch.indices for batch in first] != [batch.indices for batch in following]
+
+
+def test_an_epoch_taken_up_in_its_middle_goes_on_as_it_would_have(store: Store) -> None:
+    whole = list(batches(store))
+    rest = list(batches(store, start_step=1))
+    assert len(rest) == 2
+    assert all(same(one, other) for one, other in zip(rest, whole[1:], strict=True))
+    assert not list(batches(store, start_step=3))
+
+
+def test_batch_size_changes_the_company_only(store: Store) -> None:
+    def by_index(batch: int) -> Mapping[int, torch.Tensor]:
+        return {
+            i: picture for one in batches(store, batch) for i, picture in zip(one.indices, one.pictures, strict=True)
+        }
+
+    small, large = by_index(2), by_index(11)
+    assert len(small) == 10
+    assert all(torch.equal(large[i], picture) for i, picture in small.items())
+
+
+def test_batches_are_augment_of_the_store(store: Store) -> None:
+    for batch in batches(store):
+        pairs = [store[i] for i in batch.indices]
+        pictures = torch.from_numpy(np.stack([picture for picture, _ in pairs])).permute(0, 3, 1, 2)
+        labels = torch.from_numpy(np.stack([label for _, label in pairs]))
+        expected = augment(pictures, labels, Augment(), CROP, draw(7, 1, batch.indices))
+        assert torch.equal(batch.pictures, expected[0])
+        assert torch.equal(batch.labels, expected[1])
+
+
+# Several ranks
+
+
+@given(count=st.integers(1, 60), batch=st.integers(2, 7), world=st.integers(1, 5))
+def test_ranks_share_each_step(count: int, batch: int, world: int) -> None:
+    class Sized:
+        def __len__(self) -> int:
+            return count
+
+    ranks = [
+        TrainBatches(Sized(), batch, 0, 0, CPU, Augment(), CROP, rank=rank, world=world)  # type: ignore[arg-type]
+        for rank in range(world)
+    ]
+    steps = [rank.steps() for rank in ranks]
+    assert {len(one) for one in steps} == {len(ranks[0])}
+    met = [i for one in steps for step in one for i in step]
+    assert len(met) == len(set(met))
+    assert count - len(met) < 2 * world
+    for together in zip(*steps, strict=True):
+        sizes = [len(step) for step in together]
+        assert min(sizes) >= 2
+        assert max(sizes) <= batch
+        assert max(sizes) - min(sizes) <= 1
+
+
+def test_two_ranks_meet_what_one_meets_with_twice_the_batch(store: Store) -> None:
+    alone = batches(store, batch=6).steps()
+    apart = zip(batches(store, 3, rank=0, world=2).steps(), batches(store, 3, rank=1, world=2).steps(), strict=True)
+    assert [set(step) for step in alone] == [{*one, *other} for one, other in apart]
+
+
+# Pictures of several sizes
+
+
+def test_pictures_of_several_sizes_come_out_as_in_a_batch_of_their_own(tmp_path: Path) -> None:
+    folder = camvid_segnet(tmp_path / "camvid", n_train=4)
+    for i, path in enumerate(sorted((folder / "train").iterdir())):
+        picture, label = street(i, (40 + 9 * i, 80 - 11 * i))
+        save(path, picture)
+        save(folder / "trainannot" / path.name, np.where(label == 255, 11, label).astype(np.uint8))
+    ragged = stored(folder, tmp_path / "cache")
+    [together] = batches(ragged, batch=4)
+    for i, picture, label in zip(together.indices, together.pictures, together.labels, strict=True):
+        stored_picture, stored_label = (torch.from_numpy(array.copy())[None] for array in ragged[i])
+        alone = augment(stored_picture.permute(0, 3, 1, 2), stored_label, Augment(), CROP, draw(7, 1, [i]))
+        assert (picture.int() - alone[0][0].int()).abs().max() <= 1  # coordinates are rounded for another width
+        assert (label != alone[1][0]).float().mean() < 0.01
+
+
+# Faults
+
+
+class Failing:
+    """A store whose third sample cannot be read, or is not delivered at all."""
+
+    def __init__(self, store: Store, bad: int, fault: OSError | threading.Event) -> None:
+        self.samples, self.split, self._store, self._bad, self._fault = store.samples, store.split, store, bad, fault
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, i: int) -> tuple[np.ndarray, np.ndarray]:
+        if i == self._bad:
+            if isinstance(self._fault, OSError):
+                raise self._fault
+            self._fault.wait()
+        return self._store[i]
+
+
+def test_a_sample_that_cannot_be_read_is_named(store: Store) -> None:
+    bad = batches(store).steps()[1][2]
+    seen = []
+    with pytest.raises(DataError, match="Input/output error") as caught:
+        for batch in batches(Failing(store, bad, OSError(5, "Input/output error"))):  # type: ignore[arg-type]
+            seen.append(batch)
+    assert len(seen) == 1
+    assert caught.value.where == (store.samples[bad].name,)
+
+
+def test_a_reader_that_hangs_is_given_up_with_the_names(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streetseg.data.batches._PATIENCE", 0.2)
+    release = threading.Event()
+    bad = batches(store).steps()[0][1]
+    with pytest.raises(TrainingError, match="no batch was read") as caught:
+        list(batches(Failing(store, bad, release)))  # type: ignore[arg-type]
+    release.set()
+    assert store.samples[bad].name in caught.value.where
+
+
+def test_labels_of_another_size_are_refused(tmp_path: Path) -> None:
+    source = open_source(Data(source=f"camvid:{camvid_segnet(tmp_path / 'camvid')}"))
+    store = Store.open(source, "train", picture_size=(32, 32), resize_labels=False, cache=tmp_path)
+    with pytest.raises(DataError, match="resize_labels=True"):
+        list(batches(store))
+
+
+def test_one_picture_is_too_few(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="found 1, expected at least 2"):
+        list(batches(stored(camvid_segnet(tmp_path / "camvid", n_train=1), tmp_path)))
+
+
+def test_the_reader_ends_with_the_epoch_and_when_it_is_left(store: Store) -> None:
+    def readers() -> int:
+        return sum(thread.name == "streetseg-reader" for thread in threading.enumerate())
+
+    iterator = iter(batches(store, batch=2))
+    next(iterator)
+    iterator.close()  # type: ignore[attr-defined]
+    list(batches(store))
+    deadline = time.monotonic() + 10
+    while readers() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert readers() == 0
