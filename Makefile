@@ -1,12 +1,13 @@
-# make study   train, evaluate and compare two encoders on the built-in scenes
-# make test    everything that must hold before a change lands
+# make study      train, evaluate and compare two encoders on the built-in scenes
+# make test       everything that must hold before a change lands
+# make reference  renew the generated pages of docs/reference
 # Both set up .venv first, from nothing but Python 3.11+ and make.
 
 PYTHON ?= python3
 BIN := .venv/bin
 STUDY_OUT := study/demo
 
-.PHONY: study test clean
+.PHONY: study test reference clean
 .DELETE_ON_ERROR:
 
 study: .venv/installed-train
@@ -32,6 +33,10 @@ test: .venv/installed-dev
 .venv/installed-dev: .venv/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[train,dev]'
 	touch $@ .venv/installed-train
+
+# docs/reference/commands.md and recipe.md, from the program itself
+reference: .venv/installed-train
+	$(BIN)/python tools/write_reference.py
 
 clean:
 	rm -rf .venv study runs

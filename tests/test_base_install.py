@@ -1,0 +1,77 @@
+"""The base install has no torch: data, labels, metrics and reports work without it, and training says what is missing.
+
+A process in which torch, torchvision and timm cannot be imported stands in for it.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import tiny
+
+BARRIER = "import sys; sys.modules.update(dict.fromkeys(('torch', 'torchvision', 'timm', 'safetensors.torch')))\n"
+
+# Rooms that do not train, and their few files that do work on tensors.
+TORCHLESS = ("labels", "recipe", "data", "metrics", "study", "cli")
+TENSOR_FILES = {
+    "streetseg.data.augment",
+    "streetseg.data.batches",
+    "streetseg.data.colour",
+    "streetseg.data.warp",
+}
+
+
+def test_rooms_that_do_not_train_import_without_torch() -> None:
+    code = f"""
+import importlib, pkgutil, json
+failed = []
+for room in {TORCHLESS}:
+    package = importlib.import_module(f"streetseg.{{room}}")
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        try:
+            importlib.import_module(module.name)
+        except ModuleNotFoundError as error:
+            failed.append((module.name, error.name))
+print(json.dumps(failed))
+"""
+    failed = dict(json.loads(without_torch(code)))
+
+    assert set(failed) <= TENSOR_FILES | {"streetseg.study.study"}
+    assert set(failed.values()) == {"torch"}
+
+
+def test_check_runs_without_torch(tmp_path: Path) -> None:
+    folder = tiny.camvid_segnet(tmp_path / "camvid")
+    found = json.loads(without_torch("import streetseg.__main__", "check", f"camvid:{folder}", "--json"))
+
+    assert found["splits"]["train"]["images"] == 6
+
+
+def test_doctor_says_that_torch_is_missing() -> None:
+    found = json.loads(without_torch("import streetseg.__main__", "doctor", "--json"))
+
+    assert "streetseg[train]" in found["accelerators"]["none"]
+
+
+def test_training_asks_for_the_train_extra(tmp_path: Path) -> None:
+    folder = tiny.camvid_segnet(tmp_path / "camvid")
+    done = subprocess.run(
+        [sys.executable, "-c", BARRIER + "import streetseg.__main__", "train", f"camvid:{folder}"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "error: this command needs torch, which is not installed",
+        "hint:  pip install 'streetseg[train]'",
+    ]
+
+
+def without_torch(code: str, *args: str) -> str:
+    """What a Python process without torch prints."""
+    done = subprocess.run([sys.executable, "-c", BARRIER + code, *args], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
