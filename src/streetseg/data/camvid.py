@@ -1,45 +1,119 @@
-"""CamVid as it is handed around: SegNet's copy with id masks."""
+"""CamVid as it is handed around: SegNet's id masks, or the original pictures with masks in 32 colours."""
 
+import logging
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from streetseg.data.files import walk
+from streetseg.data.files import listing, pictures_among, walk
 from streetseg.data.filesource import FileSource
 from streetseg.data.masks import MaskCode
 from streetseg.data.pairing import by_key, pair
-from streetseg.data.pictures import SUFFIXES
 from streetseg.data.source import Sample
+from streetseg.data.splits import listed_splits
 from streetseg.errors import DataError
-from streetseg.labels.spaces import STREET_11
+from streetseg.labels.spaces import CAMVID_32, STREET_11
+
+log = logging.getLogger("streetseg")
 
 SPLITS = ("train", "val", "test")
-SEGNET_VOID = 11  # on disk
+
+# SegNet's masks: 0..10 as street-11, 11 is void.
+SEGNET = MaskCode.of(STREET_11, ignored=(11,))
+# The authors' masks: name_L.png in colours; some hand them on as name_P.png, ids in the order of the colour table.
+ORIGINAL_COLORS = MaskCode(CAMVID_32, colors=MaskCode.of(CAMVID_32).colors)
+ORIGINAL_IDS = MaskCode(CAMVID_32, ids=MaskCode.of(CAMVID_32).ids)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a copy of CamVid keeps its pictures and masks.
+
+    Args:
+        folders: split -> (pictures, masks); a copy that does not sort its pictures by split has only "all".
+        mark: what a mask's stem has behind the picture's.
+        code: how the masks say which class a pixel has.
+        words: the layout for a person.
+    """
+
+    folders: dict[str, tuple[Path, Path]]
+    mark: str
+    code: MaskCode
+    words: str
+
+
+def find_layout(root: Path) -> Layout | None:
+    """How the copy of CamVid in `root` is laid out; none if it holds no CamVid."""
+    for mask_folder, mark, code, words in (
+        ("{}annot", "", SEGNET, "SegNet's id masks"),
+        ("{}_labels", "_L", ORIGINAL_COLORS, "a folder a split, masks in 32 colours"),
+    ):
+        folders = {split: (root / split, root / mask_folder.format(split)) for split in SPLITS}
+        folders = {split: pair for split, pair in folders.items() if all(folder.is_dir() for folder in pair)}
+        if folders:
+            return Layout(folders, mark, code, words)
+    subfolders = [path for path in listing(root) if path.is_dir()]
+    for mark, code, words in (
+        ("_L", ORIGINAL_COLORS, "the original, masks in 32 colours"),
+        ("_P", ORIGINAL_IDS, "all pictures in one folder, masks in 32 ids"),
+    ):
+        for masks in subfolders:
+            stems = {path.stem.removesuffix(mark) for path in listing(masks) if path.name.endswith(f"{mark}.png")}
+            for pictures in subfolders:
+                if pictures != masks and any(path.stem in stems for path in listing(pictures)):
+                    return Layout({"all": (pictures, masks)}, mark, code, words)
+    return None
 
 
 def open_camvid(root: Path) -> FileSource:
     """The CamVid data set in `root`.
 
+    Where all pictures lie in one folder, train.txt, val.txt and test.txt in `root` name the splits, and what they do
+    not name becomes the split "unlisted"; without them there is one split, "all".
+
     Raises:
         DataError: if the layout is not one of CamVid's, or pictures and masks do not pair.
     """
-    found = [split for split in SPLITS if (root / split).is_dir() and (root / f"{split}annot").is_dir()]
-    if not found:
-        raise DataError("not a CamVid folder (expected train and trainannot)", where=root)
-    splits = {split: _samples(split, root / split, root / f"{split}annot") for split in found}
-    return FileSource(f"camvid:{root}", MaskCode.of(STREET_11, ignored=(SEGNET_VOID,)), splits)
+    layout = find_layout(root)
+    if layout is None:
+        raise DataError(
+            "no CamVid in this folder",
+            where=root,
+            hint="expected train and trainannot, or 701_StillsRaw_full and LabeledApproved_full with NAME_L.png",
+        )
+    log.info("%s: CamVid, %s", root, layout.words)
+    splits = {split: _samples(split, *folders, layout.mark) for split, folders in layout.folders.items()}
+    if not any(splits.values()):
+        raise DataError("no pictures in this folder", where=[str(folders[0]) for folders in layout.folders.values()])
+    if "all" in splits:
+        splits = _sorted_by_lists(splits["all"], root)
+    return FileSource(f"camvid:{root}", layout.code, splits)
 
 
-def _samples(split: str, pictures: Path, masks: Path) -> tuple[Sample, ...]:
-    pairs = pair(by_key(_stems(pictures), "pictures"), by_key(_stems(masks), "masks"))
-    return tuple(Sample(f"{split}/{stem}", picture, mask, *_moment(stem)) for stem, picture, mask in pairs)
+def _samples(split: str, pictures: Path, masks: Path, mark: str) -> tuple[Sample, ...]:
+    pairs = pair(by_key(_stems(pictures, ""), "pictures"), by_key(_stems(masks, mark), "masks"))
+    prefix = "" if split == "all" else f"{split}/"
+    return tuple(Sample(prefix + stem, picture, mask, *_moment(stem)) for stem, picture, mask in pairs)
 
 
-def _stems(folder: Path) -> list[tuple[str, str]]:
-    paths = [folder / name for name in walk(folder)]
-    return [(path.stem, str(path)) for path in paths if path.suffix.lower() in SUFFIXES]
+def _stems(folder: Path, mark: str) -> Iterator[tuple[str, str]]:
+    for name in pictures_among(walk(folder), folder):
+        path = folder / name
+        yield path.stem.removesuffix(mark), str(path)
 
 
 def _moment(stem: str) -> tuple[str | None, int | None]:
     """Video and frame of "0016E5_07959" or "0006R0_f00930"."""
     match = re.fullmatch(r"([^_]+)_\D*(\d+)", stem)
     return (match[1], int(match[2])) if match else (None, None)
+
+
+def _sorted_by_lists(samples: tuple[Sample, ...], root: Path) -> dict[str, tuple[Sample, ...]]:
+    lists = {split: str(root / f"{split}.txt") for split in SPLITS if (root / f"{split}.txt").is_file()}
+    if not lists:
+        return {"all": samples}
+    splits = listed_splits(samples, lists)
+    listed = {sample.name for split in splits.values() for sample in split}
+    unlisted = tuple(sample for sample in samples if sample.name not in listed)
+    return splits | ({"unlisted": unlisted} if unlisted else {})

@@ -3,17 +3,23 @@
 A place is a plain text: a path, or `ARCHIVE.zip!MEMBER`.
 """
 
+import logging
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from streetseg.errors import DataError
 
-MEMBER = ".zip!"  # what tells a member of an archive from a plain path
+log = logging.getLogger("streetseg")
 
-JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+# File name endings of pictures and masks.
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".gif"})
+
+_MEMBER = ".zip!"  # what tells a member of an archive from a plain path
+_JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+_LISTED = 5  # skipped files named in the log
 
 
 class FileError(DataError):
@@ -80,14 +86,13 @@ def stamp(place: str) -> str:
 def walk(root: Path) -> Iterator[str]:
     """Every file below a folder, in a stable order, as a path relative to it with forward slashes.
 
-    Hidden files and what operating systems leave behind are not mentioned. Links to folders are followed unless they
-    lead back into the path walked.
+    Hidden folders are not entered. Links to folders are followed unless they lead back into the path walked.
 
     Raises:
         DataError: if a folder cannot be listed.
     """
 
-    def below(folder: Path, prefix: str, ancestors: frozenset[str]) -> Iterator[str]:
+    def below(folder: str | Path, prefix: str, ancestors: frozenset[str]) -> Iterator[str]:
         here = os.path.realpath(folder)
         if here in ancestors:
             return
@@ -96,24 +101,43 @@ def walk(root: Path) -> Iterator[str]:
         except OSError as failure:
             raise DataError(f"folder cannot be listed ({failure.strerror})", where=folder) from failure
         for entry in entries:
-            if is_junk(entry.name):
-                continue
-            if entry.is_dir():
-                yield from below(Path(entry.path), f"{prefix}{entry.name}/", ancestors | {here})
-            else:
+            if not entry.is_dir():
                 yield prefix + entry.name
+            elif not _is_junk(entry.name):
+                yield from below(entry.path, f"{prefix}{entry.name}/", ancestors | {here})
 
     return below(root, "", frozenset())
 
 
+def listing(folder: Path) -> list[Path]:
+    """What a folder holds, hidden entries left out, in a stable order. Raises DataError if it cannot be listed."""
+    try:
+        return sorted(path for path in folder.iterdir() if not _is_junk(path.name))
+    except OSError as failure:
+        raise DataError(f"folder cannot be listed ({failure.strerror})", where=folder) from failure
+
+
 def members(archive: Path) -> list[str]:
-    """Every file of a zip archive in a stable order, junk left out.
+    """Every file of a zip archive, in a stable order.
 
     Raises:
         DataError: if it is no readable zip archive.
     """
-    names = _archive(str(archive), os.getpid()).namelist()
-    return sorted(name for name in names if not name.endswith("/") and not any(map(is_junk, name.split("/"))))
+    return sorted(name for name in _archive(str(archive), os.getpid()).namelist() if not name.endswith("/"))
+
+
+def pictures_among(names: Iterable[str], where: Path) -> list[str]:
+    """The names that could be pictures or masks; the rest, in `where`, is skipped and said once in the log."""
+    kept: list[str] = []
+    skipped: list[str] = []
+    for name in names:
+        path = PurePosixPath(name)
+        is_picture = path.suffix.lower() in SUFFIXES and not any(map(_is_junk, path.parts))
+        (kept if is_picture else skipped).append(name)
+    if skipped:
+        more = f" and {len(skipped) - _LISTED} more" if len(skipped) > _LISTED else ""
+        log.info("skipped in %s, no pictures: %s%s", where, ", ".join(skipped[:_LISTED]), more)
+    return kept
 
 
 def member_place(archive: Path, member: str) -> str:
@@ -121,14 +145,14 @@ def member_place(archive: Path, member: str) -> str:
     return f"{archive}!{member}"
 
 
-def is_junk(name: str) -> bool:
-    """Files and folders nobody put there on purpose: hidden ones, `._x.png`, Thumbs.db, __MACOSX."""
-    return name.startswith(".") or name.lower() in JUNK
+def _is_junk(name: str) -> bool:
+    """What nobody put there on purpose: hidden files, `._x.png`, Thumbs.db, __MACOSX."""
+    return name.startswith(".") or name.lower() in _JUNK
 
 
 def _split(place: str) -> tuple[str, str | None]:
     """A place as (path, None) or (archive, member)."""
-    stem, mark, member = place.partition(MEMBER)
+    stem, mark, member = place.partition(_MEMBER)
     if mark and Path(stem + ".zip").is_file():
         return stem + ".zip", member
     return place, None

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,5 +43,10 @@ class FileSource:
         return read_mask(sample.label, self.code)
 
     def stamp(self, sample: Sample) -> str:
-        """Size and modification time of both files. Raises DataError."""
-        return f"{stamp(sample.picture)} {stamp(sample.label)}"
+        """Size and modification time of both files, and what their values mean. Raises DataError."""
+        return f"{stamp(sample.picture)} {stamp(sample.label)} {self._code_stamp}"
+
+    @cached_property
+    def _code_stamp(self) -> str:
+        meanings = sorted(self.code.ids.items()), sorted(self.code.colors.items())
+        return f"{crc32(repr(meanings).encode()):08x}"

@@ -1,29 +1,53 @@
 """From what a person typed to a source."""
 
+import logging
+from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
 
-from streetseg.data.camvid import open_camvid
+from streetseg.data.camvid import find_layout, open_camvid
+from streetseg.data.cityscapes import is_cityscapes, open_cityscapes
+from streetseg.data.files import listing
+from streetseg.data.folder import open_folder
 from streetseg.data.source import Source
 from streetseg.data.splits import listed_splits
 from streetseg.data.view import SourceView
 from streetseg.errors import DataError, RequestError
-from streetseg.labels.spaces import space
+from streetseg.labels.spaces import CAMVID_32, CITYSCAPES_19, CITYSCAPES_34, STREET_11, space
 from streetseg.recipe.schema import Data
+
+log = logging.getLogger("streetseg")
+
+_OPENERS: dict[str, Callable[[Path], Source]] = {
+    "camvid": open_camvid,
+    "cityscapes": open_cityscapes,
+    "folder": open_folder,
+}
+_FORMS = "scenes, camvid:DIR, cityscapes:DIR, folder:FILE.yaml, or a DIR"
+
+# Spaces in which masks are drawn but nobody trains, since void is a class there -> the space that is scored.
+_USUAL = {CITYSCAPES_34.name: CITYSCAPES_19, CAMVID_32.name: STREET_11}
 
 
 def open_source(data: Data) -> Source:
     """The source that `data` asks for, in the label space and splits it asks for.
+
+    Without `data.space`, masks of 34 Cityscapes ids are read as the 19 classes that are scored and CamVid's 32 colours
+    as street-11; other sources keep their own space.
 
     Raises:
         RequestError: if the kind of source or the label space is unknown, or no bridge leads there.
         DataError: if the folder is missing or its files do not fit the layout.
     """
     source = _open(data.source)
-    target = space(data.space) if data.space else source.space
+    target = space(data.space) if data.space else _USUAL.get(source.space.name, source.space)
     if target == source.space and not data.splits:
         return source
-    every = tuple(sample for samples in source.splits.values() for sample in samples)
-    return SourceView(source, space=target, splits=listed_splits(every, data.splits) if data.splits else source.splits)
+    splits = source.splits
+    if data.splits:
+        every = {sample.name: sample for samples in source.splits.values() for sample in samples}
+        splits = listed_splits(list(every.values()), data.splits)
+    return SourceView(source, space=target, splits=splits)
 
 
 def _open(spec: str) -> Source:
@@ -31,10 +55,83 @@ def _open(spec: str) -> Source:
         from streetseg.data.scenes.source import ScenesSource
 
         return ScenesSource()
-    kind, _, rest = spec.partition(":")
-    if kind != "camvid":
-        raise RequestError(f"unknown data source {spec!r}")
-    root = Path(rest).expanduser().absolute()
-    if not root.is_dir():
-        raise DataError("folder not found", where=root)
-    return open_camvid(root)
+    kind, colon, rest = spec.partition(":")
+    if not colon or _existing(spec):
+        return _open_bare(_path(spec))
+    if kind not in _OPENERS:
+        close = get_close_matches(kind, [*_OPENERS, "scenes"], n=1)
+        raise RequestError(
+            f"unknown kind of data {kind!r}",
+            where=spec,
+            hint=f"did you mean {close[0]}?" if close else f"data is {_FORMS}",
+        )
+    if not rest:
+        raise RequestError(f"no path behind {kind}:", where=spec, hint=f"data is {_FORMS}")
+    path = _path(rest)
+    if kind == "folder" and path.is_dir():
+        return open_folder(_only_yaml(path))
+    if not (path.is_file() if kind == "folder" else path.is_dir()):
+        raise _missing(path, "file" if kind == "folder" else "folder")
+    return _OPENERS[kind](path)
+
+
+def _open_bare(path: Path) -> Source:
+    """A folder or YAML file whose layout must speak for itself; what was recognised goes to the log."""
+    if not _existing(str(path)):
+        raise _missing(path, "folder")
+    kinds = _recognised(path)
+    if len(kinds) == 1:
+        log.info("%s is read as %s:%s", path, kinds[0], path)
+        return open_folder(_only_yaml(path)) if kinds[0] == "folder" else _OPENERS[kinds[0]](path)
+    if kinds:
+        forms = " or ".join(f"{kind}:{path}" for kind in kinds)
+        raise DataError(f"this folder could be {' or '.join(kinds)}", where=path, hint=f"say which: {forms}")
+    below = [child for child in listing(path) if child.is_dir() and _recognised(child)] if path.is_dir() else []
+    raise DataError(
+        "the layout of this folder is not recognised (expected CamVid, Cityscapes, or one YAML file)",
+        where=path,
+        hint=f"did you mean {below[0]}?" if below else f"describe it in a YAML file; data is {_FORMS}",
+    )
+
+
+def _recognised(path: Path) -> list[str]:
+    """The kinds of data that `path` may be; a description in YAML counts only where nothing else fits."""
+    if path.is_file():
+        return ["folder"] if path.suffix.lower() in (".yaml", ".yml") else []
+    kinds = ["cityscapes"] if is_cityscapes(path) else []
+    kinds += ["camvid"] if find_layout(path) else []
+    return kinds or (["folder"] if len(_yamls(path)) == 1 else [])
+
+
+def _only_yaml(path: Path) -> Path:
+    found = [path] if path.is_file() else _yamls(path)
+    if len(found) != 1:
+        raise DataError(f"{len(found)} YAML files in this folder", where=path, hint="name one: folder:FILE.yaml")
+    return found[0]
+
+
+def _yamls(folder: Path) -> list[Path]:
+    return [path for path in listing(folder) if path.suffix.lower() in (".yaml", ".yml") and path.is_file()]
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser().absolute()
+
+
+def _existing(text: str) -> bool:
+    try:
+        return _path(text).exists()
+    except OSError:  # a name too long for the file system
+        return False
+
+
+def _missing(path: Path, what: str) -> DataError:
+    """The hint names what the closest folder above holds under a similar name."""
+    parent = next((folder for folder in path.parents if _existing(str(folder))), Path("/"))
+    wanted = path.relative_to(parent).parts[0]
+    close = get_close_matches(wanted, [child.name for child in listing(parent)], n=1)
+    return DataError(
+        f"{what} not found",
+        where=path,
+        hint=f"did you mean {parent / close[0]}?" if close else f"{parent} has no {wanted}",
+    )

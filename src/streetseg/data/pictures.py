@@ -11,9 +11,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from streetseg.data.files import FileError, read_bytes
 
-# Pillow's names of the formats a picture may have, and the file name endings that go with them.
-FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "PPM", "GIF")
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".gif"})
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "PPM", "GIF")  # as Pillow calls them
 
 MAX_PIXELS = 89_478_485  # where Pillow, too, begins to suspect a decompression bomb: a quarter of a GiB as RGB
 

@@ -1,23 +1,30 @@
 """Split lists: text files that name the samples of a split."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from streetseg.data.pictures import SUFFIXES
+from streetseg.data.files import SUFFIXES
 from streetseg.data.source import Sample
 from streetseg.errors import DataError
 
-_LISTED = 20
+_LISTED = 20  # wrong lines named in one error
 
 
-def listed_splits(samples: tuple[Sample, ...], lists: Mapping[str, str]) -> dict[str, tuple[Sample, ...]]:
-    """The splits that the text files describe, each with its samples in the order of `samples`.
+@dataclass(frozen=True)
+class Entry:
+    """One line of a split list and where it stands."""
 
-    A line names a sample by its stem ("0016E5_07959"), by its full name ("val/0016E5_07959"), by a picture's path
-    (the first column is enough, so SegNet's train.txt works), or many samples by a glob over stems ("0006R0_*").
-    Empty lines and lines that start with # say nothing.
+    text: str
+    where: str
+
+
+def listed_splits(samples: Sequence[Sample], lists: Mapping[str, str]) -> dict[str, tuple[Sample, ...]]:
+    """The splits that text files describe.
+
+    Empty lines and lines that start with # say nothing; `listed` says what the others may be.
 
     Args:
         samples: all samples of the source.
@@ -26,64 +33,82 @@ def listed_splits(samples: tuple[Sample, ...], lists: Mapping[str, str]) -> dict
     Raises:
         DataError: if a list is missing, a line names no sample, or names several without being a glob.
     """
-    return {split: _listed(samples, Path(path).expanduser()) for split, path in lists.items()}
+    return {split: listed(samples, _entries(Path(path).expanduser())) for split, path in lists.items()}
 
 
-def _listed(samples: tuple[Sample, ...], path: Path) -> tuple[Sample, ...]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        raise DataError("split list not found", where=path) from None
-    except (OSError, UnicodeDecodeError) as failure:
-        raise DataError(f"split list cannot be read ({failure})", where=path) from failure
+def listed(samples: Sequence[Sample], entries: Sequence[Entry]) -> tuple[Sample, ...]:
+    """The samples that the entries name, in the order of `samples`.
 
-    by_name = {sample.name: sample for sample in samples}
-    by_stem: dict[str, list[str]] = {}
-    for name in by_name:
-        by_stem.setdefault(_stem(name), []).append(name)
+    An entry names a sample by its stem ("0016E5_07959"), by its full name ("val/0016E5_07959"), by a picture's path
+    (alone or in the first column, so SegNet's train.txt works), or many samples by a glob over stems ("0006R0_*"),
+    or over full names if it has a slash ("val/*").
 
+    Raises:
+        DataError: if an entry names no sample, or names several without being a glob.
+    """
+    names = _Names(samples)
     chosen: set[str] = set()
     problems: list[str] = []
-    for number, line in enumerate(lines, start=1):
-        entry = line.strip()
-        if not entry or entry.startswith("#"):
-            continue
-        names = _named(entry, by_name, by_stem) or _named(entry.split()[0], by_name, by_stem)
-        if len(names) > 1 and not _is_glob(entry):
-            problems.append(f"{path}:{number}: {entry} could be {' or '.join(names[:3])}")
-        elif not names:
-            close = get_close_matches(_stem(entry.split()[0]), by_stem, n=1)
-            problems.append(f"{path}:{number}: {entry}" + (f" (closest: {close[0]})" if close else ""))
-        chosen.update(names)
+    for entry in entries:
+        first_column = entry.text.split(maxsplit=1)[0] if entry.text.strip() else ""
+        found = names.meant(entry.text) or names.meant(first_column)
+        if not found:
+            close = get_close_matches(_stem(first_column), names.by_stem, n=1)
+            problems.append(f"{entry.where}: {entry.text}" + (f" (closest: {close[0]})" if close else ""))
+        elif len(found) > 1 and not _is_glob(entry.text):
+            problems.append(f"{entry.where}: {entry.text} could be {' or '.join(found[:3])}")
+        chosen.update(found)
     if problems:
         rest = len(problems) - _LISTED
         raise DataError(
-            f"{len(problems)} lines of the split list name no sample, or more than one",
+            f"{len(problems)} lines of the split list do not name one sample each",
             where=problems[:_LISTED] + ([f"and {rest} more lines"] if rest > 0 else []),
             hint="a line is a sample's stem, a picture's path, or a glob over stems such as 0006R0_*",
         )
     return tuple(sample for sample in samples if sample.name in chosen)
 
 
-def _named(entry: str, by_name: Mapping[str, Sample], by_stem: Mapping[str, list[str]]) -> list[str]:
-    """Names of the samples an entry means: the longest tail of its path that is a name, else its stem."""
-    if _is_glob(entry):
-        return [name for name in by_name if fnmatchcase(name if "/" in entry else _stem(name), entry)]
-    parts = _without_suffix(entry).split("/")
-    for start in range(len(parts)):
-        if "/".join(parts[start:]) in by_name:
-            return ["/".join(parts[start:])]
-    return by_stem.get(parts[-1], [])
+def _entries(path: Path) -> list[Entry]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError:
+        raise DataError("split list not found", where=path) from None
+    except (OSError, UnicodeDecodeError) as failure:
+        raise DataError(f"split list cannot be read ({failure})", where=path) from failure
+    numbered = [Entry(line.strip(), f"{path}:{number}") for number, line in enumerate(lines, start=1)]
+    return [entry for entry in numbered if entry.text and not entry.text.startswith("#")]
 
 
-def _is_glob(entry: str) -> bool:
-    return any(mark in entry for mark in "*?[")
+class _Names:
+    """The names of a source's samples, and what a person may mean by them."""
+
+    def __init__(self, samples: Sequence[Sample]) -> None:
+        self.names = dict.fromkeys(sample.name for sample in samples)
+        self.by_stem: dict[str, list[str]] = {}
+        for name in self.names:
+            self.by_stem.setdefault(_stem(name), []).append(name)
+
+    def meant(self, text: str) -> list[str]:
+        """The longest tail of the text that is a name, else the names with its stem; all that a glob matches."""
+        parts = _without_suffix(text).split("/")
+        for start in range(len(parts)):
+            if "/".join(parts[start:]) in self.names:
+                return ["/".join(parts[start:])]
+        if parts[-1] in self.by_stem:
+            return self.by_stem[parts[-1]]
+        if _is_glob(text):
+            return [name for name in self.names if fnmatchcase(name if "/" in text else _stem(name), text)]
+        return []
+
+
+def _is_glob(text: str) -> bool:
+    return any(mark in text for mark in "*?[")
 
 
 def _stem(name: str) -> str:
     return name.rpartition("/")[2]
 
 
-def _without_suffix(entry: str) -> str:
-    path = PurePosixPath(entry)
-    return str(path.with_suffix("")) if path.suffix.lower() in SUFFIXES else entry
+def _without_suffix(text: str) -> str:
+    path = PurePosixPath(text)
+    return str(path.with_suffix("")) if path.suffix.lower() in SUFFIXES else text

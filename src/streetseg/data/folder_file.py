@@ -1,0 +1,227 @@
+"""The YAML file that describes somebody's own data, read with the line of every mistake."""
+
+from collections import Counter
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from streetseg.errors import DataError
+
+
+def _several(value: object) -> object:
+    return value if isinstance(value, list) else [value]
+
+
+def _several_colors(value: object) -> object:
+    return [value] if isinstance(value, list) and value and isinstance(value[0], int) else value
+
+
+def _kind_of_split(value: object) -> str:
+    """Decides which form of a split is meant, so that a mistake is explained in that form only."""
+    match value:
+        case dict():
+            return "globs"
+        case str():
+            return "file"
+        case list():
+            return "names"
+        case _:
+            return "share"
+
+
+Channel = Annotated[int, Field(ge=0, le=255, strict=True)]
+Color = tuple[Channel, Channel, Channel]
+Id = Annotated[int, Field(strict=True)]
+Ids = Annotated[tuple[Id, ...], BeforeValidator(_several), Field(min_length=1)]
+Globs = Annotated[tuple[str, ...], BeforeValidator(_several), Field(min_length=1)]
+Share = Annotated[float, Field(gt=0, le=1, strict=True)]
+
+
+class _Plain(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FolderClass(_Plain):
+    """A class: its name, its colour in RGB masks and in every drawing, its ids in masks of one channel."""
+
+    name: Annotated[str, Field(min_length=1)]
+    color: Color | None = None
+    id: Ids | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_name(cls, value: object) -> object:
+        return {"name": value} if isinstance(value, str) else value
+
+
+class FolderSplit(_Plain):
+    """A split with its own globs."""
+
+    pictures: Globs
+    masks: Globs
+
+
+Split = Annotated[
+    Annotated[FolderSplit, Tag("globs")]
+    | Annotated[str, Tag("file")]
+    | Annotated[tuple[str, ...], Tag("names")]
+    | Annotated[Share, Tag("share")],
+    Discriminator(_kind_of_split),
+]
+
+
+class FolderFile(_Plain):
+    """Somebody's own data. Paths are relative to the YAML file.
+
+    Args:
+        pictures: glob or globs of all pictures, unless every split has its own.
+        masks: the same for the masks.
+        classes: names, or names with colours and ids; without ids they count from 0.
+        space: name of a label space of streetseg, in place of classes.
+        ignore: ids in masks of one channel that count nowhere.
+        ignore_color: colours in RGB masks that count nowhere.
+        splits: split -> its own globs, a text file of names, a list of names, or its share of all pictures.
+        name: what the label space is called; otherwise the file's own name.
+    """
+
+    pictures: Globs | None = None
+    masks: Globs | None = None
+    classes: Annotated[tuple[FolderClass, ...], Field(min_length=1, max_length=255)] | None = None
+    space: str | None = None
+    ignore: Ids = (255,)
+    ignore_color: Annotated[tuple[Color, ...], BeforeValidator(_several_colors)] = ()
+    splits: dict[str, Split] = {}
+    name: str | None = None
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if (self.classes is None) == (self.space is None):
+            raise ValueError("expected either classes or space")
+        own = [split for split in self.splits.values() if isinstance(split, FolderSplit)]
+        if (self.pictures is None or self.masks is None) and (not own or len(own) < len(self.splits)):
+            raise ValueError("expected globs for pictures and masks")
+        shares = [split for split in self.splits.values() if isinstance(split, float)]
+        if shares and len(shares) < len(self.splits):
+            raise ValueError("either every split is a share of the pictures or none")
+        if sum(shares) > 1 + 1e-6:
+            raise ValueError(f"the shares of the splits add up to {sum(shares):g}, more than all pictures")
+        self._require_distinct_classes()
+        return self
+
+    def _require_distinct_classes(self) -> None:
+        classes = self.classes or ()
+        ids = [value for one in classes for value in one.id or ()]
+        if ids and not all(one.id for one in classes):
+            raise ValueError("either every class has an id or none")
+        if "ignore" in self.model_fields_set:
+            ids += self.ignore
+        colors = [one.color for one in classes if one.color] + list(self.ignore_color)
+        names = [one.name for one in classes]
+        for what, values in (("name", names), ("id", ids), ("color", colors)):
+            value, times = Counter(values).most_common(1)[0] if values else ("", 0)
+            if times > 1:
+                raise ValueError(f"{what} {value} is given twice")
+
+
+def read_folder_file(path: Path) -> FolderFile:
+    """What the YAML file says.
+
+    Raises:
+        DataError: if it cannot be read, is no plain YAML, or does not describe a data set; each mistake with its line.
+    """
+    root = _composed(path)
+    try:
+        return FolderFile.model_validate(yaml.SafeLoader("").construct_document(root))
+    except ValidationError as error:
+        mistakes = [_mistake(details, root, path) for details in error.errors()]
+    except (ValueError, yaml.YAMLError) as error:  # a date such as 2001-02-31
+        raise DataError(f"a value cannot be read ({str(error).splitlines()[0]})", where=path) from error
+    if len(mistakes) == 1:
+        where, problem = mistakes[0]
+        raise DataError(problem, where=where)
+    raise DataError(
+        "the description of the data is wrong", where=[f"{where}: {problem}" for where, problem in mistakes]
+    )
+
+
+def _composed(path: Path) -> yaml.MappingNode:
+    """The file's nodes, which know their lines. Tags and anchors are refused: they could run code or never end."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        for token in yaml.scan(text):
+            if isinstance(token, (yaml.TagToken, yaml.AnchorToken)):
+                kind = "tag" if isinstance(token, yaml.TagToken) else "anchor"
+                where = f"{path}:{token.start_mark.line + 1}"
+                raise DataError(f"only plain values are read, found a YAML {kind}", where=where)
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"file cannot be read ({error})", where=path) from error
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise DataError(f"no valid YAML: {error.problem}", where=f"{path}{line}") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise DataError(f"no valid YAML: {str(error).splitlines()[0]}", where=path) from error
+    if not isinstance(root, yaml.MappingNode):
+        raise DataError("no names and values in this file (expected pictures, masks, classes, splits)", where=path)
+    _require_single_keys(root, path)
+    return root
+
+
+def _require_single_keys(node: yaml.Node, path: Path) -> None:
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _require_single_keys(item, path)
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            where = f"{path}:{key.start_mark.line + 1}"
+            if not isinstance(key, yaml.ScalarNode):
+                raise DataError("a key is no plain name", where=where)
+            if key.value in seen:
+                raise DataError(f"{key.value} is given twice", where=where)
+            seen.add(key.value)
+            _require_single_keys(value, path)
+
+
+def _mistake(details: ErrorDetails, root: yaml.Node, path: Path) -> tuple[str, str]:
+    """(FILE:LINE, what is wrong there)."""
+    trail, line = _follow(details["loc"], root)
+    where = f"{path}:{line}"
+    name = ".".join(trail)
+    match details["type"]:
+        case "extra_forbidden":
+            models: dict[str, type[BaseModel]] = {"classes": FolderClass, "splits": FolderSplit}
+            model = models.get(trail[0], FolderFile) if len(trail) > 1 else FolderFile
+            close = get_close_matches(trail[-1], model.model_fields, n=1)
+            return where, f"unknown key {name}" + (f", did you mean {close[0]}?" if close else "")
+        case "missing":
+            missing = str(details["loc"][-1])
+            return where, f"{name}: no {missing}" if name else f"no {missing}"
+        case "value_error":
+            return where, str(details["ctx"]["error"])
+        case _:
+            return where, f"{name}: found {details['input']!r:.60}, {details['msg'].lower()}"
+
+
+def _follow(loc: Sequence[int | str], root: yaml.Node) -> tuple[list[str], int]:
+    """The keys and positions of `loc` that are in the file, and the line of the last one."""
+    node: Any = root
+    trail: list[str] = []
+    line = root.start_mark.line
+    for part in loc:
+        if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line
+            trail.append(str(part))
+        elif isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                if key.value == part:
+                    node, line = value, key.start_mark.line
+                    trail.append(str(part))
+                    break
+    return trail, line + 1
