@@ -1,0 +1,112 @@
+"""streetseg evaluate"""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from streetseg.cli.options import DataArgument, JsonFlag, OutFlag, Overrides
+from streetseg.cli.output import print_json, say
+from streetseg.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle folder, or run folder (its best bundle)")],
+    data: DataArgument,
+    overrides: Overrides = None,
+    split: Annotated[str | None, typer.Option(metavar="S", help="split to score on (val)")] = None,
+    space: Annotated[str | None, typer.Option(metavar="NAME", help="label space to bridge the data to")] = None,
+    out: OutFlag = None,
+    json: JsonFlag = False,
+) -> None:
+    """Score a network: all metrics, per class and per image, error maps."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from streetseg.data.check import check_source
+    from streetseg.data.open import open_source
+    from streetseg.data.store import Store, default_cache
+    from streetseg.evaluation.evaluate import evaluate as evaluate_split
+    from streetseg.evaluation.evaluate import refuse_other_classes
+    from streetseg.evaluation.protocol import protocol
+    from streetseg.evaluation.tables import scores_json
+    from streetseg.evaluation.write import write_error_maps, write_evaluation
+    from streetseg.inference.predict import working_size
+    from streetseg.inference.predictor import Predictor
+    from streetseg.metrics.bootstrap import interval
+    from streetseg.recipe.load import load_recipe
+
+    if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise RequestError("this is no empty folder", where=out, hint="--out DIR names a new or an empty one")
+    flags = {"data.source": data, "data.val_split": split, "data.space": space}
+    wanted = load_recipe(None, overrides or [], flags=flags)
+    # Scores come from fp32 unless bf16 is asked for: what "auto" measures would change from machine to machine.
+    precision = "bf16" if wanted.train.precision == "bf16" else "fp32"
+    predictor = Predictor.load(model, wanted.train.device, precision)
+    source, name = open_source(wanted.data), wanted.data.val_split
+    refuse_other_classes(predictor.space, source.space)
+    check_source(source, [name])
+    height, width, _ = source.read_picture(source.splits[name][0]).shape
+    size = working_size((height, width), predictor.segmenter.size) if predictor.segmenter.size else None
+    store = Store.open(source, name, picture_size=size, resize_labels=False, cache=default_cache())
+
+    hidden = json or not sys.stderr.isatty()
+    with Progress(console=Console(stderr=True), transient=True, disable=hidden) as progress:
+        bar = progress.add_task("pictures", total=len(store))
+        evaluation = evaluate_split(predictor, store, progress=lambda done, _: progress.update(bar, completed=done))
+    terms = protocol(evaluation, predictor, dataset=source.spec, split=name)
+    if out is not None:
+        write_evaluation(out, evaluation, terms)
+        write_error_maps(out, evaluation, predictor, store)
+    result = scores_json(evaluation, interval(evaluation.counts), terms)
+    if json:
+        print_json(result | {"out": out})
+    else:
+        say(summary(result))
+        say(f"tables, counts and error maps: {out}" if out else "--out DIR keeps tables, counts and error maps")
+
+
+def summary(result: "Mapping[str, Any]") -> str:
+    """The scores of scores.json for a terminal, in percent, with the protocol below."""
+    from streetseg.evaluation.protocol import protocol_line
+
+    classes, metrics = result["per_class"], list(result["mean"])
+    lines = [f"{'':<24}{'score':>7}  95 % interval"]
+    for metric in metrics:
+        counted = f"{result['counted'][metric]} of {len(classes)} classes counted"
+        low, high = result["interval"][f"mean_{metric}"]
+        label = f"mean {metric}" + (" (= Dice)" if metric == "f1" else "")
+        lines.append(f"{label:<24}{_percent(result['mean'][metric])}  {_bracket(low, high)}  {counted}")
+    for score in ("pixel_accuracy", "frequency_weighted_iou"):
+        label = score.replace("_", " ").replace("iou", "IoU")
+        lines.append(f"{label:<24}{_percent(result[score])}  {_bracket(*result['interval'][score])}")
+    lines += [
+        f"{'per-image IoU':<24}{_percent(result['per_image_mean']['iou'])}",
+        f"{'per-image Dice':<24}{_percent(result['per_image_mean']['dice'])}",
+        f"{'boundary IoU':<24}{_percent(result['boundary_iou'])}",
+        f"{'calibration error (ECE)':<24}{_percent(result['ece'])}",
+        "",
+        f"{'class':<24}" + "".join(f"{metric:>12}" for metric in metrics),
+    ]
+    for name, values in classes.items():
+        lines.append(f"{name:<24}" + "".join(f"{_percent(values[metric]):>12}" for metric in metrics))
+    rule = result["interval_rule"]
+    note = f"; {rule['note']}" if rule["note"] else ""
+    lines += [
+        "",
+        protocol_line(result["protocol"]),
+        f"intervals: {rule['resamples']} resamples of {rule['unit']}s{note}",
+    ]
+    return "\n".join(lines)
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:7.2f}" if value == value else f"{'–':>7}"
+
+
+def _bracket(low: float, high: float) -> str:
+    return f"[{100 * low:.2f}, {100 * high:.2f}]" if low == low else "–"

@@ -1,0 +1,73 @@
+"""streetseg predict"""
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streetseg.cli.options import JsonFlag
+from streetseg.cli.output import print_json, say
+from streetseg.errors import DataError, RequestError
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle folder, or run folder (its best bundle)")],
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="pictures, folders, quoted patterns")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="folder the results are written to")],
+    overlay: Annotated[bool, typer.Option("--overlay", help="also the picture under its colours")] = False,
+    tta: Annotated[bool, typer.Option("--tta", help="average over mirrored and rescaled views (6 passes)")] = False,
+    tile: Annotated[
+        int | None, typer.Option(metavar="N", help="side of the windows, for pictures too large for the memory")
+    ] = None,
+    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1")] = "auto",
+    json: JsonFlag = False,
+) -> None:
+    """Label pictures and folders of pictures."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from streetseg.data.files import FileError
+    from streetseg.data.pictures import read_picture
+    from streetseg.inference.inputs import find_pictures
+    from streetseg.inference.predictor import Predictor
+    from streetseg.inference.results import refuse_replacing, result_paths, write_results
+
+    pictures = find_pictures(inputs)
+    results = {path: result_paths(out, path, with_overlay=overlay) for path in pictures}
+    targets = {target.resolve() for paths in results.values() for target in paths.values()}
+    if replaced := [path for path in pictures if path.resolve() in targets]:
+        raise RequestError("a result would replace an input", where=replaced, hint="--out DIR writes elsewhere")
+    refuse_replacing(targets)
+    predictor = Predictor.load(model, device, tta=tta, tile=tile)
+
+    start = time.perf_counter()
+    failed: list[FileError] = []
+    done: list[dict[str, object]] = []
+    hidden = json or not sys.stderr.isatty()
+    with Progress(console=Console(stderr=True), transient=True, disable=hidden) as progress:
+        for path in progress.track(pictures, description="pictures"):
+            try:
+                picture = read_picture(str(path))
+            except FileError as error:
+                failed.append(error)
+                continue
+            ids = predictor.predict(picture)
+            try:
+                out.mkdir(parents=True, exist_ok=True)
+                write_results(results[path], picture, ids, predictor.space)
+            except OSError as error:
+                raise RequestError(f"results cannot be written ({error.strerror or error})", where=out) from error
+            done.append({"input": path, **results[path], "size": list(ids.shape)})
+    if failed:
+        raise DataError(
+            f"{len(failed)} of {len(pictures)} pictures cannot be read; the others are labelled",
+            where=[error.line for error in failed],
+        )
+    if json:
+        print_json(
+            {"out": out, "classes": predictor.space.names, "pictures": done, "seconds": time.perf_counter() - start}
+        )
+    else:
+        say(f"{len(done)} pictures labelled in {time.perf_counter() - start:.1f} s: {out}")

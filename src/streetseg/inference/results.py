@@ -1,0 +1,60 @@
+"""What prediction leaves on disk: <stem>_ids.png, <stem>_color.png, <stem>_overlay.png."""
+
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
+
+from streetseg.atomic import atomic_write_bytes
+from streetseg.errors import RequestError
+from streetseg.inference.paint import Ids, Picture, color_map, overlay
+from streetseg.labels.space import LabelSpace
+
+MAKER = "streetseg"  # PNG text "Software" of every file written here
+
+
+def result_paths(out: Path, picture: Path, *, with_overlay: bool) -> dict[str, Path]:
+    """Kind of result -> the file it goes to."""
+    kinds = ("ids", "color", "overlay") if with_overlay else ("ids", "color")
+    return {kind: out / f"{picture.stem}_{kind}.png" for kind in kinds}
+
+
+def refuse_replacing(paths: Iterable[Path]) -> None:
+    """Raises RequestError if a file is there that an earlier prediction did not write."""
+    foreign = [path for path in paths if path.exists() and not _is_ours(path)]
+    if foreign:
+        raise RequestError(
+            f"{len(foreign)} files are in the way that no earlier prediction wrote",
+            where=foreign[:5],
+            hint="--out DIR writes elsewhere",
+        )
+
+
+def write_results(paths: dict[str, Path], picture: Picture, ids: Ids, space: LabelSpace) -> None:
+    """Writes what `result_paths` names: ids as 8-bit grey of the picture's size, colours, picture and colours mixed."""
+    for kind, path in paths.items():
+        match kind:
+            case "ids":
+                image = ids
+            case "color":
+                image = color_map(ids, space)
+            case _:
+                image = overlay(picture, ids, space)
+        atomic_write_bytes(path, _png(image))
+
+
+def _png(image: Picture | Ids) -> bytes:
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Software", MAKER)
+    data = io.BytesIO()
+    Image.fromarray(image).save(data, format="PNG", pnginfo=text)
+    return data.getvalue()
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        with Image.open(path, formats=("PNG",)) as image:
+            return image.info.get("Software") == MAKER
+    except (OSError, UnidentifiedImageError):
+        return False
