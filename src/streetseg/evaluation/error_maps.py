@@ -16,7 +16,7 @@ ONLY_A_WRONG: Color = (0, 114, 178)  # blue, strokes like \
 BOTH_WRONG: Color = (240, 228, 66)  # yellow, crossed strokes
 IGNORED: Color = (0, 0, 0)
 
-DIM = 0.45  # brightness of the grey picture where all is right: below every colour above
+DARKEST, CONTRAST = 35, 0.35  # of the grey picture where all is right: above ignored black, below every colour
 DISTANCE, WIDTH = 12, 3  # of the strokes, pixels
 STROKE = 0.35  # brightness of a stroke on its colour
 
@@ -49,7 +49,7 @@ def dispute_map(picture: Picture, truth: Ids, a: Ids, b: Ids, space: LabelSpace)
 
 def _marked(picture: Picture, areas: list[tuple[Mask, Color, Mask]], ignored: Mask) -> Picture:
     """A dim grey copy of the picture; each area in its colour under its strokes; ignored pixels black over all."""
-    grey = DIM * (picture @ np.array([0.299, 0.587, 0.114]))  # ITU-R BT.601 luma
+    grey = DARKEST + CONTRAST * (picture @ np.array([0.299, 0.587, 0.114]))  # ITU-R BT.601 luma
     out = np.repeat(grey[..., None], 3, axis=2)
     for area, color, strokes in areas:
         out[area] = color
