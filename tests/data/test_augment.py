@@ -154,6 +154,14 @@ def test_quarter_turn_is_exact() -> None:
     assert torch.equal(turned, pictures.rot90(ways[0], (2, 3)))
 
 
+def test_small_picture_turns_about_its_own_centre_and_stays_in_the_crop() -> None:
+    count = 50
+    pictures, labels = noise(count, 20, 20)
+    _, labels = augment(pictures, labels, only(rotate=10), (60, 60), draw(0, 0, range(count)))
+    held = (labels != IGNORE).sum((1, 2))
+    assert held.min() > 0.93 * 400  # only corners that stand out of the crop are lost
+
+
 def test_translate_moves_whole_pixels_and_leaves_ignore_behind() -> None:
     pictures, labels = noise(1, 40, 60)
     moved, moved_labels = augment(

@@ -18,23 +18,29 @@ from streetseg.recipe.schema import Augment, Size
 def crop_to_picture(settings: Augment, draws: Draws, sizes: NDArray[np.int64], crop: Size) -> NDArray[np.float64]:
     """The affine maps from crop to picture coordinates: float64 (B, 2, 3), rows x and y, columns x, y and 1.
 
-    A picture of `sizes` (int64 (B, 2), height and width) is scaled, the crop is laid on it and turned about its centre.
-    Where the scaled picture is larger than the crop, the crop's place is uniform over all that lie inside; where it is
-    smaller, the picture's place is uniform over all that lie inside the crop. Places are whole pixels, so that a crop
-    without scaling and rotation moves pixels and does not blend them.
+    A picture of `sizes` (int64 (B, 2), height and width) is scaled, and the crop is laid on it. Where the scaled
+    picture is larger than the crop, the crop's place is uniform over all that lie inside; where it is smaller, the
+    picture's place is uniform over all that lie inside the crop. Then the picture is turned about the centre of what
+    the two share. Places are whole pixels: a crop without scaling and rotation moves pixels and does not blend them.
     """
     low, high = settings.scale
     scale = low * (high / low) ** draws.scale
     angle = np.radians(settings.rotate) * _either_way(draws.rotate)
-    mirror = np.where(draws.flip < settings.flip, -1.0, 1.0)
+    flipped = draws.flip < settings.flip
 
     height, width = crop
-    top = _place(draws.top, scale * sizes[:, 0] - height) + _shift(draws.shift_down, settings.translate * height)
-    left = _place(draws.left, scale * sizes[:, 1] - width) + _shift(draws.shift_right, settings.translate * width)
+    tall, wide = scale * sizes[:, 0], scale * sizes[:, 1]
+    top = _place(draws.top, tall - height) + _shift(draws.shift_down, settings.translate * height)
+    left = _place(draws.left, wide - width) + _shift(draws.shift_right, settings.translate * width)
 
+    # Crop coordinates are mirrored, turned about the pivot, moved to the scaled picture, and brought to its own size.
+    mirror, mirrored_start = np.where(flipped, -1.0, 1.0), np.where(flipped, width, 0.0)
+    pivot_x = (np.maximum(0, -left) + np.minimum(width, wide - left)) / 2
+    pivot_y = (np.maximum(0, -top) + np.minimum(height, tall - top)) / 2
     cos, sin = np.cos(angle), np.sin(angle)
-    x = np.stack([cos * mirror, -sin, left + width / 2 - cos * mirror * width / 2 + sin * height / 2], axis=1)
-    y = np.stack([sin * mirror, cos, top + height / 2 - sin * mirror * width / 2 - cos * height / 2], axis=1)
+    from_x, from_y = mirrored_start - pivot_x, -pivot_y
+    x = np.stack([cos * mirror, -sin, cos * from_x - sin * from_y + pivot_x + left], axis=1)
+    y = np.stack([sin * mirror, cos, sin * from_x + cos * from_y + pivot_y + top], axis=1)
     return np.stack([x, y], axis=1) / scale[:, None, None]
 
 
