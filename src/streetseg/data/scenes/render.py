@@ -2,38 +2,62 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image
+
+from streetseg.data.scenes.canvas import Canvas
+from streetseg.data.scenes.classes import SKY
+from streetseg.data.scenes.dice import Dice
+from streetseg.data.scenes.ground import GroundPainter, light_ground
+from streetseg.data.scenes.layout import furnish
+from streetseg.data.scenes.light import draw_light
+from streetseg.data.scenes.painter import Painter
+from streetseg.data.scenes.sky import sky
+from streetseg.data.scenes.street import draw_street
+from streetseg.data.scenes.view import draw_camera
 
 SCENES_VERSION = 1  # raise it when the same (seed, index) gives another picture
 
 
 def render(seed: int, index: int, size: tuple[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Draw scene `index` of `seed`: uint8 RGB (H, W, 3) and uint8 labels (H, W) of street-11."""
-    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, index))))
-    height, width = size
-    canvas = Image.new("RGBA", (width, height))
-    draw = ImageDraw.Draw(canvas)
+    dice = Dice(seed, index)
+    light, street = draw_light(dice.child()), draw_street(dice.child())
+    camera = draw_camera(street, size, dice.child())
+    canvas = Canvas(*size)
+    painter = Painter(canvas, camera, light, street)
 
-    def box(x0: float, y0: float, x1: float, y1: float, label: int) -> None:
-        color = tuple(int(v) for v in rng.integers(40, 220, 3))
-        draw.rectangle((x0 * width, y0 * height, x1 * width, y1 * height), fill=(*color, label))
+    GroundPainter(painter, dice.child()).paint()
+    things = furnish(street, light, dice.child())
+    for thing in things:
+        thing.cast(painter)
+    _light_backdrop(painter, dice.child())
+    for thing in sorted(things, key=lambda thing: -thing.reach):
+        thing.paint(painter)
+    return canvas.colors(), canvas.labels()
 
-    box(0, 0, 1, 1, 0)
-    box(0, 0.15, 0.35, 0.7, 1)
-    box(0.65, 0.1, 1, 0.7, 1)
-    box(0, 0.6, 1, 1, 4)
-    box(0.15, 0.6, 0.85, 1, 3)
-    for label, w, h in (
-        (5, 0.12, 0.4),
-        (7, 0.3, 0.15),
-        (2, 0.01, 0.5),
-        (6, 0.04, 0.08),
-        (8, 0.18, 0.2),
-        (9, 0.05, 0.25),
-    ):
-        x = rng.uniform(0, 1 - w)
-        box(x, 0.7 - h, x + w, 0.7, label)
-    box(0.5, 0.6, 0.58, 0.85, 10)
-    pixels = np.asarray(canvas)
-    noise = rng.normal(0, 12, pixels.shape[:2] + (1,))
-    return np.clip(pixels[..., :3] + noise, 0, 255).astype(np.uint8), pixels[..., 3].copy()
+
+def _light_backdrop(painter: Painter, dice: Dice) -> None:
+    """Turn the flat colours of sky and ground into lit ones, before anything is painted in front of them."""
+    canvas = painter.canvas
+    labels = canvas.labels()
+    picture = np.asarray(Image.fromarray(_sky(painter, dice)).resize((canvas.width, canvas.height))).copy()
+    below = np.flatnonzero((labels != SKY).any(axis=1))
+    if below.size:
+        rows = slice(below[0], canvas.height)
+        x, y, z = (r[rows] for r in painter.camera.rays(canvas.height, canvas.width))
+        ground = light_ground(canvas.colors()[rows], labels[rows], (x, y, z), rows, painter, dice)
+        picture[rows] = np.where((labels[rows] == SKY)[..., None], picture[rows], _bytes(ground))
+    canvas.recolor(picture)
+
+
+def _sky(painter: Painter, dice: Dice) -> NDArray[np.uint8]:
+    """The sky at half the resolution of the picture: it is smooth, and most of it will be hidden."""
+    canvas = painter.canvas
+    rays = painter.camera.rays(canvas.height // 2, canvas.width // 2)
+    return _bytes(sky(rays, painter.light, dice))
+
+
+def _bytes(colors: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Display colours 0..1 (3, H, W) to uint8 (H, W, 3)."""
+    levels = (np.clip(colors, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+    return np.ascontiguousarray(levels.transpose(1, 2, 0))

@@ -1,0 +1,83 @@
+"""The pinhole camera.
+
+World axes, in metres: x to the right, y up, z ahead; the street runs along z and the ground is y = 0.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+Points = NDArray[np.float64]  # (..., 3)
+
+NEAR = 0.35  # metres; what is nearer than this is cut away
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera without distortion.
+
+    Args:
+        width, height: of the image plane, in pixels.
+        focal: focal length in pixels.
+        position: of the pinhole, in the world.
+        yaw: turn to the right, radians.
+        pitch: turn downwards, radians.
+        roll: turn about the line of sight, clockwise, radians.
+    """
+
+    width: int
+    height: int
+    focal: float
+    position: tuple[float, float, float]
+    yaw: float = 0.0
+    pitch: float = 0.0
+    roll: float = 0.0
+
+    @cached_property
+    def axes(self) -> tuple[tuple[float, float, float], ...]:
+        """Unit vectors right, down and ahead of the camera, in the world."""
+        sy, cy = math.sin(self.yaw), math.cos(self.yaw)
+        sp, cp = math.sin(self.pitch), math.cos(self.pitch)
+        sr, cr = math.sin(self.roll), math.cos(self.roll)
+        right = (cy, 0.0, -sy)
+        down = (-sy * sp, -cp, -cy * sp)
+        ahead = (sy * cp, -sp, cy * cp)
+        turned_right = tuple(r * cr + d * sr for r, d in zip(right, down, strict=True))
+        turned_down = tuple(d * cr - r * sr for r, d in zip(right, down, strict=True))
+        return turned_right, turned_down, ahead  # type: ignore[return-value]
+
+    def view(self, points: Points) -> Points:
+        """World (..., 3) to camera coordinates (..., 3): metres to the right, downwards and ahead."""
+        x, y, z = (points[..., i] - self.position[i] for i in range(3))
+        # written out, not a matrix product: BLAS may round differently on another machine
+        return np.stack([x * a + y * b + z * c for a, b, c in self.axes], axis=-1)
+
+    def image(self, view: Points) -> Points:
+        """Camera coordinates (..., 3), all ahead of the camera, to pixels (..., 2) as (column, row)."""
+        scale = self.focal / view[..., 2]
+        return np.stack([self.width / 2 + view[..., 0] * scale, self.height / 2 + view[..., 1] * scale], axis=-1)
+
+    def rays(self, height: int, width: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        """World directions x, y, z of the rays through the pixel centres of a (height, width) picture; not unit long."""
+        u = ((np.arange(width) + 0.5) * (self.width / width) - self.width / 2) / self.focal
+        v = ((np.arange(height) + 0.5) * (self.height / height) - self.height / 2) / self.focal
+        right, down, ahead = self.axes
+        x, y, z = ((u * right[i])[None, :] + (v * down[i] + ahead[i])[:, None] for i in range(3))
+        return x.astype(np.float32), y.astype(np.float32), z.astype(np.float32)
+
+
+def clip_near(view: list[list[float]]) -> list[list[float]]:
+    """Cut a polygon in camera coordinates at the near plane (Sutherland and Hodgman 1974); [] if all is behind it."""
+    kept: list[list[float]] = []
+    previous = view[-1]
+    for point in view:
+        if (point[2] >= NEAR) != (previous[2] >= NEAR):
+            share = (NEAR - previous[2]) / (point[2] - previous[2])
+            kept.append([p + (q - p) * share for p, q in zip(previous, point, strict=True)])
+        if point[2] >= NEAR:
+            kept.append(point)
+        previous = point
+    return kept

@@ -1,0 +1,79 @@
+"""The canvas: one stroke paints colour, class and material together, so that they cannot disagree."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from streetseg.data.scenes.classes import IGNORE, SKY
+from streetseg.data.scenes.texture import Material
+
+OVERSAMPLING = 2  # the canvas is this many times finer than the picture: soft colour edges, hard label edges
+
+Path = list[float]  # x0, y0, x1, y1, ... in canvas pixels
+
+
+class Ink(NamedTuple):
+    """What a stroke leaves: a colour 0..255, and class and material in one byte.
+
+    Pillow takes it as an RGBA pixel; the byte rides where transparency would be and is never blended.
+    """
+
+    red: int
+    green: int
+    blue: int
+    mark: int
+
+
+def mark(label: int, material: Material) -> int:
+    """Class and material in one byte; the ignore index 255 becomes 15, which is no class of street-11."""
+    return (label & 15) << 4 | material
+
+
+_LABEL_OF_MARK = np.array([IGNORE if m >> 4 == 15 else m >> 4 for m in range(256)], np.uint8)
+
+
+class Canvas:
+    """A picture of (height, width) in the making, at `OVERSAMPLING` times its resolution."""
+
+    def __init__(self, height: int, width: int) -> None:
+        self.height, self.width = height, width
+        blank = (0, 0, 0, mark(SKY, Material.SKY))
+        self._image = Image.new("RGBA", (width * OVERSAMPLING, height * OVERSAMPLING), blank)
+        self._draw = ImageDraw.Draw(self._image)
+
+    def polygon(self, path: Path, ink: Ink) -> None:
+        """Fill a polygon."""
+        self._draw.polygon(path, ink)
+
+    def line(self, path: Path, ink: Ink, width: float) -> None:
+        """Draw a polyline; at least one canvas pixel wide."""
+        whole = max(1, round(width))
+        self._draw.line(path, ink, whole, "curve" if whole > 2 else None)
+
+    def ellipse(self, x: float, y: float, rx: float, ry: float, ink: Ink) -> None:
+        """Fill an upright ellipse."""
+        self._draw.ellipse((x - rx, y - ry, x + rx, y + ry), ink)
+
+    def colors(self) -> NDArray[np.uint8]:
+        """The picture so far, uint8 (H, W, 3): each pixel the mean of its fine pixels."""
+        return np.asarray(self._image.convert("RGB").reduce(OVERSAMPLING))
+
+    def labels(self) -> NDArray[np.uint8]:
+        """Class ids so far, uint8 (H, W): those of one of each pixel's fine pixels, never a mixture."""
+        return _LABEL_OF_MARK.take(self._marks())
+
+    def materials(self) -> NDArray[np.uint8]:
+        """Materials so far, uint8 (H, W)."""
+        return self._marks() & np.uint8(15)
+
+    def recolor(self, picture: NDArray[np.uint8]) -> None:
+        """Replace all colours by a picture (H, W, 3); classes and materials stay."""
+        fine = Image.fromarray(picture).resize(self._image.size, Image.Resampling.NEAREST)
+        fine.putalpha(self._image.getchannel("A"))
+        self._image = fine
+        self._draw = ImageDraw.Draw(fine)
+
+    def _marks(self) -> NDArray[np.uint8]:
+        return np.asarray(self._image.getchannel("A"))[::OVERSAMPLING, ::OVERSAMPLING]

@@ -1,0 +1,176 @@
+"""Strokes in the street: street coordinates in, strokes on the canvas out, dimmed by the air between."""
+
+import math
+from collections.abc import Iterable
+
+from PIL import Image, ImageDraw
+
+from streetseg.data.scenes.camera import NEAR, Camera, clip_near
+from streetseg.data.scenes.canvas import OVERSAMPLING, Canvas, Ink, Path, mark
+from streetseg.data.scenes.light import Color, Light, Vector, haziness
+from streetseg.data.scenes.street import Street
+from streetseg.data.scenes.texture import Material
+
+
+class Painter:
+    """Paints things of a street, seen by a camera in some light.
+
+    Attributes:
+        shadow: mask (H, W) of ground that the sun does not reach, 255 in shadow; drawn before the ground is lit.
+        contact: mask (H, W) of ground darkened by a thing that stands on it.
+    """
+
+    def __init__(self, canvas: Canvas, camera: Camera, light: Light, street: Street) -> None:
+        self.canvas, self.camera, self.light, self.street = canvas, camera, light, street
+        self.shadow = Image.new("L", (canvas.width, canvas.height))
+        self.contact = Image.new("L", (canvas.width, canvas.height))
+        self._shadow_draw, self._contact_draw = ImageDraw.Draw(self.shadow), ImageDraw.Draw(self.contact)
+        self.center = (camera.width / 2, camera.height / 2)
+
+    # --- where things are -------------------------------------------------------------------------------------------
+
+    def view(self, point: Vector) -> Vector:
+        """Street coordinates to camera coordinates (metres right, down, ahead)."""
+        wx, wy, wz = self.street.place(point)
+        px, py, pz = self.camera.position
+        x, y, z = wx - px, wy - py, wz - pz
+        (ax, ay, az), (bx, by, bz), (cx, cy, cz) = self.camera.axes
+        return (x * ax + y * ay + z * az, x * bx + y * by + z * bz, x * cx + y * cy + z * cz)
+
+    def pixels(self, metres: float, distance: float) -> float:
+        """How many canvas pixels a length covers at a distance."""
+        return self.camera.focal * metres / max(distance, NEAR)
+
+    def path(self, points: Iterable[Vector]) -> tuple[Path, float] | None:
+        """Outline in canvas pixels and mean distance; None if it is behind the camera or outside the picture."""
+        view = [self.view(p) for p in points]
+        if min(v[2] for v in view) < NEAR:
+            view = [(v[0], v[1], v[2]) for v in clip_near([list(v) for v in view])]
+            if len(view) < 3:
+                return None
+        path: Path = []
+        (mx, my), focal = self.center, self.camera.focal
+        for x, y, z in view:
+            path += (mx + focal * x / z, my + focal * y / z)
+        xs, ys = path[::2], path[1::2]
+        if max(xs) < 0 or max(ys) < 0 or min(xs) > self.camera.width or min(ys) > self.camera.height:
+            return None
+        return path, sum(v[2] for v in view) / len(view)
+
+    def ink(self, color: Color, label: int, material: Material, distance: float) -> Ink:
+        """A display colour seen through the air."""
+        red, green, blue = color
+        hazy_red, hazy_green, hazy_blue = self.light.haze
+        air = haziness(distance / self.light.visibility)
+        return Ink(
+            _byte(red + (hazy_red - red) * air),
+            _byte(green + (hazy_green - green) * air),
+            _byte(blue + (hazy_blue - blue) * air),
+            mark(label, material),
+        )
+
+    @staticmethod
+    def raw_ink(color: Color, label: int, material: Material) -> Ink:
+        """A colour as it is."""
+        return Ink(_byte(color[0]), _byte(color[1]), _byte(color[2]), mark(label, material))
+
+    # --- strokes ----------------------------------------------------------------------------------------------------
+
+    def polygon(self, points: Iterable[Vector], color: Color, label: int, material: Material) -> None:
+        """Fill a flat polygon given by its corners."""
+        seen = self.path(points)
+        if seen:
+            path, distance = seen
+            self.canvas.polygon(path, self.ink(color, label, material, distance))
+
+    def limb(
+        self, start: Vector, end: Vector, radii: tuple[float, float], color: Color, label: int, material: Material
+    ) -> None:
+        """A rounded stick with a radius at each end, metres."""
+        a, b = self.view(start), self.view(end)
+        if a[2] < NEAR or b[2] < NEAR:
+            return
+        ax, ay = self._image(a)
+        bx, by = self._image(b)
+        ra, rb = self.pixels(radii[0], a[2]), self.pixels(radii[1], b[2])
+        ink = self.ink(color, label, material, (a[2] + b[2]) / 2)
+        if max(ra, rb) < 1.0:
+            self.canvas.line([ax, ay, bx, by], ink, ra + rb)
+            return
+        dx, dy = bx - ax, by - ay
+        length = math.sqrt(dx * dx + dy * dy) or 1.0
+        nx, ny = -dy / length, dx / length
+        outline = [ax + nx * ra, ay + ny * ra, bx + nx * rb, by + ny * rb]
+        outline += [bx - nx * rb, by - ny * rb, ax - nx * ra, ay - ny * ra]
+        self.canvas.polygon(outline, ink)
+        if ra > 1.5:
+            self.canvas.ellipse(ax, ay, ra, ra, ink)
+        if rb > 1.5:
+            self.canvas.ellipse(bx, by, rb, rb, ink)
+
+    def ball(
+        self, center: Vector, radius: float, color: Color, label: int, material: Material, squash: float = 1.0
+    ) -> None:
+        """A ball of this radius, metres; `squash` is its height over its width."""
+        x, y, z = self.view(center)
+        if z < NEAR:
+            return
+        u, v = self._image((x, y, z))
+        r = self.pixels(radius, z)
+        self.canvas.ellipse(u, v, r, r * squash, self.ink(color, label, material, z))
+
+    def wire(
+        self, points: Iterable[Vector], thickness: float, color: Color, label: int, material: Material
+    ) -> None:
+        """A thin polyline of this thickness, metres; never thinner than a canvas pixel."""
+        view = [self.view(p) for p in points]
+        if min(v[2] for v in view) < NEAR:
+            return
+        distance = sum(v[2] for v in view) / len(view)
+        path = [c for v in view for c in self._image(v)]
+        self.canvas.line(path, self.ink(color, label, material, distance), self.pixels(thickness, distance))
+
+    # --- shadows on the ground --------------------------------------------------------------------------------------
+
+    def cast(self, points: Iterable[Vector]) -> None:
+        """Shadow the hull of these points throws on the ground, if the sun shines."""
+        if max(self.light.sun) <= 0.0:
+            return
+        sx, sy, sz = self.light.to_sun
+        thrown = [(t - y * sx / sy, 0.0, s - y * sz / sy) for t, y, s in points]
+        self._darken(self._shadow_draw, hull([(t, s) for t, _, s in thrown]), 255)
+
+    def touch(self, points: Iterable[Vector], strength: float) -> None:
+        """Darken the ground under the hull of these points: where a thing stands, little sky light arrives."""
+        self._darken(self._contact_draw, hull([(t, s) for t, _, s in points]), round(255 * strength))
+
+    def _darken(self, draw: ImageDraw.ImageDraw, outline: list[tuple[float, float]], value: int) -> None:
+        seen = self.path((t, 0.0, s) for t, s in outline) if len(outline) >= 3 else None
+        if seen:
+            draw.polygon([c / OVERSAMPLING for c in seen[0]], fill=value)
+
+    def _image(self, view: Vector) -> tuple[float, float]:
+        scale = self.camera.focal / view[2]
+        return self.center[0] + view[0] * scale, self.center[1] + view[1] * scale
+
+
+def hull(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Convex hull (Andrew's monotone chain, 1979)."""
+    ordered = sorted(set(points))
+
+    def chain(path: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+        kept: list[tuple[float, float]] = []
+        for x, y in path:
+            while len(kept) > 1:
+                (ax, ay), (bx, by) = kept[-2:]
+                if (bx - ax) * (y - ay) - (by - ay) * (x - ax) > 0:
+                    break
+                kept.pop()
+            kept.append((x, y))
+        return kept
+
+    return chain(ordered)[:-1] + chain(reversed(ordered))[:-1]
+
+
+def _byte(value: float) -> int:
+    return 0 if value <= 0.0 else 255 if value >= 1.0 else round(value * 255.0)

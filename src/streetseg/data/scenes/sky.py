@@ -1,0 +1,77 @@
+"""The sky: gradient, glow around the sun, clouds."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streetseg.data.scenes.dice import Dice
+from streetseg.data.scenes.light import Color, Light
+from streetseg.data.scenes.texture import FIELD, fields
+
+Rays = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+
+
+def sky(rays: Rays, light: Light, dice: Dice) -> NDArray[np.float32]:
+    """Display colours 0..1 of the sky along rays (H, W) each, float32 (3, H, W)."""
+    x, y, z = rays
+    length = np.sqrt(x * x + y * y + z * z)
+    height = np.maximum(y / length, 0)
+    high, low = _tones(light, dice)
+    share = height / (height + np.float32(dice.uniform(0.12, 0.35)))
+    colors = _blend(low, high, share)
+    if light.kind in ("clear", "cloudy", "dusk"):
+        towards = sum((d * np.float32(s) for d, s in zip(rays, light.to_sun, strict=True)), np.zeros_like(x)) / length
+        wide = _sixteenth_power(np.maximum(towards, 0))
+        glow = wide * np.float32(0.35) + _sixteenth_power(wide) * np.float32(0.7)
+        warm = (1.0, 0.75, 0.5) if light.kind == "dusk" else (1.0, 1.0, 0.96)
+        colors = _blend(colors, warm, np.minimum(glow, 1))
+    if light.kind != "fog":
+        colors = _clouds(colors, rays, light, dice)
+    return colors
+
+
+def _tones(light: Light, dice: Dice) -> tuple[Color, Color]:
+    """Colours of the zenith and of the horizon."""
+    if light.kind == "clear":
+        deep = dice.uniform(0.0, 1.0)
+        return (0.27 + 0.3 * deep, 0.47 + 0.25 * deep, 0.75 + 0.15 * deep), light.haze
+    if light.kind == "cloudy":
+        return (0.42, 0.56, 0.74), light.haze
+    if light.kind == "dusk":
+        return (0.22, 0.27, 0.42), light.haze
+    dim = dice.uniform(0.75, 1.08)
+    red, green, blue = light.haze
+    return (red * dim, green * dim, min(1.0, blue * dim)), light.haze
+
+
+def _clouds(colors: NDArray[np.float32], rays: Rays, light: Light, dice: Dice) -> NDArray[np.float32]:
+    x, y, z = rays
+    stretch = dice.uniform(18, 45)
+    flat = np.maximum(y, 0) + np.float32(0.10)
+    across = (x / flat * np.float32(stretch) + np.float32(dice.uniform(0, FIELD))).astype(np.int32)
+    along = (z / flat * np.float32(stretch) + np.float32(dice.uniform(0, FIELD))).astype(np.int32)
+    field = fields()["cloud"].reshape(-1)
+    here = field.take((along % FIELD) * FIELD + across % FIELD)
+    sunward = field.take(((along + 9) % FIELD) * FIELD + (across + 7) % FIELD)
+    cover = {"clear": dice.uniform(0.25, 1.2), "cloudy": dice.uniform(-0.35, 0.3), "dusk": dice.uniform(-0.3, 0.6)}
+    threshold = cover.get(light.kind, -0.7)
+    body = np.clip((here - np.float32(threshold)) * np.float32(2.2), 0, 1)
+    level = sum(light.haze) / 3
+    bright, dark = {
+        "clear": ((0.97, 0.97, 0.97), (0.74, 0.77, 0.82)),
+        "cloudy": ((0.95, 0.95, 0.94), (0.52, 0.55, 0.60)),
+        "dusk": ((0.78, 0.58, 0.48), (0.26, 0.27, 0.34)),
+    }.get(light.kind, ((level * 1.08, level * 1.08, level * 1.08), (level * 0.74, level * 0.76, level * 0.79)))
+    shade = np.clip(np.float32(0.5) + (here - sunward) * np.float32(0.9) + body * np.float32(0.25), 0, 1)
+    cloud = _blend(bright, dark, shade)
+    return _blend(colors, cloud, body * np.float32(dice.uniform(0.6, 1.0)))
+
+
+def _sixteenth_power(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    for _ in range(4):  # x ** 16 may round differently on another machine
+        x = x * x
+    return x
+
+
+def _blend(a: NDArray[np.float32] | Color, b: NDArray[np.float32] | Color, share: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(1 - share) of a and share of b, channel by channel: (3, H, W)."""
+    return np.stack([x + (y - x) * share for x, y in zip(a, b, strict=True)])
