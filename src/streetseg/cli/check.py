@@ -3,6 +3,7 @@
 import sys
 from typing import TYPE_CHECKING
 
+from streetseg.cli.asked import asked_recipe
 from streetseg.cli.options import DataArgument, JsonFlag, Overrides, RecipeFlag
 from streetseg.cli.output import print_json, say
 
@@ -19,9 +20,8 @@ def check(data: DataArgument, overrides: Overrides = None, recipe: RecipeFlag = 
 
     from streetseg.data.check import check_source
     from streetseg.data.open import open_source
-    from streetseg.recipe.load import load_recipe
 
-    source = open_source(load_recipe(recipe, overrides or [], flags={"data.source": data}).data)
+    source = open_source(asked_recipe(data, recipe, overrides).data)
     total = sum(len(samples) for samples in source.splits.values())
     hidden = json or not sys.stderr.isatty()
     with Progress(console=Console(stderr=True), transient=True, disable=hidden) as progress:

@@ -85,7 +85,8 @@ def open_camvid(root: Path) -> FileSource:
     log.info("%s: CamVid, %s", root, layout.words)
     splits = {split: _samples(split, *folders, layout.mark) for split, folders in layout.folders.items()}
     if not any(splits.values()):
-        raise DataError("no pictures in this folder", where=[str(folders[0]) for folders in layout.folders.values()])
+        folders = [str(pictures) for pictures, _ in layout.folders.values()]
+        raise DataError("no pictures in this folder", where=folders, hint="was the data set unpacked whole?")
     if "all" in splits:
         splits = _sorted_by_lists(splits["all"], root)
     return FileSource(f"camvid:{root}", layout.code, splits)

@@ -67,6 +67,20 @@ class Findings:
             },
         }
 
+    def as_text(self) -> str:
+        """For the terminal: how the files are stored, and the share of each class among the pixels that count."""
+        lines = [f"{self.spec} in {self.space.name}"]
+        for name, found in self.splits.items():
+            lines.append(f"{name}: {found.images} pictures")
+            sizes = {f"{height}x{width}": count for (height, width), count in found.sizes.items()}
+            stored = (("sizes", sizes), ("pictures", found.pictures_stored), ("masks", found.masks_stored))
+            lines += [f"  {what}: " + ", ".join(f"{key} ({n})" for key, n in kinds.items()) for what, kinds in stored]
+            labelled = max(int(found.counts.sum()), 1)
+            shares = zip(self.space.names, found.counts / labelled, strict=True)
+            lines += [f"  {class_name:<20} {share:8.3%}" for class_name, share in shares]
+            lines.append(f"  {'ignored':<20} {found.ignored / (labelled + found.ignored):8.3%} of all pixels")
+        return "\n".join(lines)
+
 
 def check_source(
     source: Source, splits: Sequence[str], *, limit: int | None = _LISTED, on_file: Callable[[], None] = lambda: None
@@ -179,10 +193,14 @@ def _together(errors: Sequence[DataError], source: Source, limit: int | None) ->
     problems = {error.problem for error in errors}
     lines = [_line(error, alone=len(problems) > 1) for error in errors]
     more = len(lines) - limit if limit is not None and len(lines) > limit else 0
+    hint = f"streetseg check {shlex.quote(source.spec)}  lists them all"
+    advice = {error.hint for error in errors if error.hint}
+    if len(problems) == len(advice) == 1:
+        hint += f"; {advice.pop()}"
     return DataError(
         problems.pop() if len(problems) == 1 else f"{len(errors)} files cannot be used",
         where=lines[:limit] + ([f"and {more} more files"] if more else []),
-        hint=f"streetseg check {shlex.quote(source.spec)}  lists them all",
+        hint=hint,
     )
 
 

@@ -60,7 +60,8 @@ def open_cityscapes(root: Path) -> FileSource:
     """
     on_disk = _splits(root)
     if not on_disk:
-        raise DataError(f"no pictures named SPLIT/CITY/NAME_{PICTURES}.png", where=root / PICTURES)
+        hint = f"expected SPLIT/CITY/NAME_{PICTURES}.png in it"
+        raise DataError("no Cityscapes pictures in this folder", where=root / PICTURES, hint=hint)
     if "test" in on_disk and len(on_disk) > 1 and not any(on_disk["test"].masks.values()):
         log.info("%s: the test split has no labels and is left out", root)
         del on_disk["test"]
@@ -115,7 +116,8 @@ def _tree(root: Path, tree: str) -> Iterator[tuple[str, str]]:
         names = [name.removeprefix(f"{tree}/") for name in members(archive) if name.startswith(f"{tree}/")]
         places = {name: member_place(archive, f"{tree}/{name}") for name in names}
     else:
-        raise DataError(f"no {tree} (expected the folder {tree} or {archive.name})", where=root)
+        hint = f"expected the folder {tree} or {archive.name}"
+        raise DataError(f"no {tree} in this folder", where=root, hint=hint)
     polygons = {name for name in names if name.endswith("_polygons.json")}
     for name in [*polygons, *pictures_among((name for name in names if name not in polygons), root / tree)]:
         yield name, places[name]

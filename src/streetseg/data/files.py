@@ -34,7 +34,8 @@ class FileError(DataError):
     def __init__(self, place: str | Path, problem: str, detail: str = "", *, hint: str | None = None) -> None:
         self.place = str(place)
         self.detail = detail
-        super().__init__(problem, where=f"{place} ({detail})" if detail else str(place), hint=hint)
+        where = f"{place} ({detail})" if detail else self.place
+        super().__init__(problem, where=where, hint=hint or "replace the file, or leave it out")
 
     @property
     def line(self) -> str:
@@ -99,7 +100,7 @@ def walk(root: Path) -> Iterator[str]:
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError as failure:
-            raise DataError(f"folder cannot be listed ({failure.strerror})", where=folder) from failure
+            raise _unlisted(folder, failure) from failure
         for entry in entries:
             if not entry.is_dir():
                 yield prefix + entry.name
@@ -114,7 +115,7 @@ def listing(folder: Path) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if not _is_junk(path.name))
     except OSError as failure:
-        raise DataError(f"folder cannot be listed ({failure.strerror})", where=folder) from failure
+        raise _unlisted(folder, failure) from failure
 
 
 def members(archive: Path) -> list[str]:
@@ -145,6 +146,10 @@ def member_place(archive: Path, member: str) -> str:
     return f"{archive}!{member}"
 
 
+def _unlisted(folder: str | Path, failure: OSError) -> DataError:
+    return DataError(f"folder cannot be listed ({failure.strerror})", where=folder, hint=f"ls -l {folder}")
+
+
 def _is_junk(name: str) -> bool:
     """What nobody put there on purpose: hidden files, `._x.png`, Thumbs.db, __MACOSX."""
     return name.startswith(".") or name.lower() in _JUNK
@@ -164,4 +169,6 @@ def _archive(path: str, process: int) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
     except (OSError, zipfile.BadZipFile) as failure:
-        raise DataError(f"archive cannot be opened ({failure})", where=path) from failure
+        raise DataError(
+            f"archive cannot be opened ({failure})", where=path, hint="was it downloaded whole?"
+        ) from failure

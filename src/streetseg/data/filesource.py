@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from streetseg.data.files import stamp
 from streetseg.data.masks import MaskCode, read_mask
-from streetseg.data.pictures import read_picture
+from streetseg.data.pictures import MAX_PIXELS, read_picture
 from streetseg.data.source import Sample
 from streetseg.labels.space import LabelSpace
 
@@ -23,11 +23,13 @@ class FileSource:
         spec: what a person typed, absolute.
         code: how the masks say which class a pixel has.
         splits: the paired samples.
+        max_pixels: larger pictures and masks are refused from their header.
     """
 
     spec: str
     code: MaskCode
     splits: Mapping[str, tuple[Sample, ...]]
+    max_pixels: int = MAX_PIXELS
 
     @property
     def space(self) -> LabelSpace:
@@ -36,11 +38,11 @@ class FileSource:
 
     def read_picture(self, sample: Sample) -> NDArray[np.uint8]:
         """uint8 RGB (H, W, 3). Raises DataError."""
-        return read_picture(sample.picture)
+        return read_picture(sample.picture, max_pixels=self.max_pixels)
 
     def read_label(self, sample: Sample) -> NDArray[np.uint8]:
         """uint8 (H, W), ids 0..C-1 of `space` or 255. Raises DataError."""
-        return read_mask(sample.label, self.code)
+        return read_mask(sample.label, self.code, max_pixels=self.max_pixels)
 
     def stamp(self, sample: Sample) -> str:
         """Size and modification time of both files, and what their values mean. Raises DataError."""

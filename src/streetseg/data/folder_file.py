@@ -128,6 +128,9 @@ class FolderFile(_Plain):
                 raise ValueError(f"{what} {value} is given twice")
 
 
+_HINT = "a description names pictures, masks, classes and splits"
+
+
 def read_folder_file(path: Path) -> FolderFile:
     """What the YAML file says.
 
@@ -140,10 +143,10 @@ def read_folder_file(path: Path) -> FolderFile:
     except ValidationError as error:
         mistakes = [_mistake(details, root, path) for details in error.errors()]
     except (ValueError, yaml.YAMLError) as error:  # a date such as 2001-02-31
-        raise DataError(f"a value cannot be read ({str(error).splitlines()[0]})", where=path) from error
+        raise DataError(f"a value cannot be read ({str(error).splitlines()[0]})", where=path, hint=_HINT) from error
     if len(mistakes) == 1:
         where, problem = mistakes[0]
-        raise DataError(problem, where=where)
+        raise DataError(problem, where=where, hint=_HINT)
     raise DataError(
         "the description of the data is wrong", where=[f"{where}: {problem}" for where, problem in mistakes]
     )
@@ -157,17 +160,17 @@ def _composed(path: Path) -> yaml.MappingNode:
             if isinstance(token, (yaml.TagToken, yaml.AnchorToken)):
                 kind = "tag" if isinstance(token, yaml.TagToken) else "anchor"
                 where = f"{path}:{token.start_mark.line + 1}"
-                raise DataError(f"only plain values are read, found a YAML {kind}", where=where)
+                raise DataError(f"only plain values are read, found a YAML {kind}", where=where, hint=_HINT)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"file cannot be read ({error})", where=path) from error
+        raise DataError(f"file cannot be read ({error})", where=path, hint=_HINT) from error
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise DataError(f"no valid YAML: {error.problem}", where=f"{path}{line}") from error
+        raise DataError(f"no valid YAML: {error.problem}", where=f"{path}{line}", hint=_HINT) from error
     except (yaml.YAMLError, RecursionError) as error:
-        raise DataError(f"no valid YAML: {str(error).splitlines()[0]}", where=path) from error
+        raise DataError(f"no valid YAML: {str(error).splitlines()[0]}", where=path, hint=_HINT) from error
     if not isinstance(root, yaml.MappingNode):
-        raise DataError("no names and values in this file (expected pictures, masks, classes, splits)", where=path)
+        raise DataError("no names and values in this file", where=path, hint=_HINT)
     _require_single_keys(root, path)
     return root
 
@@ -181,9 +184,9 @@ def _require_single_keys(node: yaml.Node, path: Path) -> None:
         for key, value in node.value:
             where = f"{path}:{key.start_mark.line + 1}"
             if not isinstance(key, yaml.ScalarNode):
-                raise DataError("a key is no plain name", where=where)
+                raise DataError("a key is no plain name", where=where, hint=_HINT)
             if key.value in seen:
-                raise DataError(f"{key.value} is given twice", where=where)
+                raise DataError(f"{key.value} is given twice", where=where, hint=_HINT)
             seen.add(key.value)
             _require_single_keys(value, path)
 

@@ -26,7 +26,7 @@ def matching(base: Path, pattern: str) -> Iterator[tuple[str, str]]:
     try:
         regex = _regex(parts[fixed:] or ["**", "*"])
     except re.error as error:
-        raise DataError(f"not a valid glob: {pattern} ({error})") from error
+        raise DataError(f"not a valid glob ({error})", where=pattern, hint="* ? [abc] **/ are understood") from error
     if folder.is_dir():
         for name in pictures_among(walk(folder), folder):
             if match := regex.fullmatch(name):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from streetseg.data.files import FileError
-from streetseg.data.pictures import FORMATS, MAX_PIXELS, WIDE_GREY, opened
+from streetseg.data.pictures import MAX_PIXELS, WIDE_GREY, opened
 from streetseg.labels.space import IGNORE_INDEX, Color, LabelSpace
 
 _UNKNOWN = -1  # in a lookup table: no class, and not ignored either
@@ -55,7 +55,7 @@ def read_mask(place: str, code: MaskCode, *, max_pixels: int = MAX_PIXELS) -> ND
         FileError: if the file cannot be read, is stored with loss (JPEG, WEBP), or holds values or colours that
             `code` does not know.
     """
-    with opened(place, FORMATS, max_pixels) as image:
+    with opened(place, max_pixels) as image:
         if image.format in ("JPEG", "MPO", "WEBP") or image.info.get("compression") == "jpeg":
             raise FileError(place, "mask is stored with loss, its ids are blurred", f"{image.format}, expected PNG")
         if image.mode in ("1", "L", "P", "LA", "PA") or image.mode in WIDE_GREY:
@@ -90,6 +90,7 @@ def _by_value(values: NDArray[np.integer], code: MaskCode, place: str) -> NDArra
             f"mask holds ids outside the label space {code.space.name} (0 to {code.space.num_classes - 1})",
             f"{'ids' if len(strangers) > 1 else 'id'} {_shortened([str(value) for value in strangers])};"
             f" {pixels.sum():,} pixels",
+            hint="`ignore:` in a folder:FILE.yaml names ids that count nowhere",
         )
     return classes.astype(np.uint8)
 
@@ -108,7 +109,12 @@ def _by_color(rgb: NDArray[np.uint8], code: MaskCode, place: str) -> NDArray[np.
         ]
         if len(order) > _LISTED:
             words.append(f"and {len(order) - _LISTED} more colours")
-        raise FileError(place, f"mask holds colours outside the label space {code.space.name}", "; ".join(words))
+        raise FileError(
+            place,
+            f"mask holds colours outside the label space {code.space.name}",
+            "; ".join(words),
+            hint="`ignore_color:` in a folder:FILE.yaml names colours that count nowhere",
+        )
     return classes.astype(np.uint8)
 
 

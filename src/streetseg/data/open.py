@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
 from streetseg.data.camvid import find_layout, open_camvid
 from streetseg.data.cityscapes import is_cityscapes, open_cityscapes
 from streetseg.data.files import listing
+from streetseg.data.filesource import FileSource
 from streetseg.data.folder import open_folder
 from streetseg.data.source import Source
 from streetseg.data.splits import listed_splits
@@ -40,6 +42,8 @@ def open_source(data: Data) -> Source:
         DataError: if the folder is missing or its files do not fit the layout.
     """
     source = _open(data.source)
+    if isinstance(source, FileSource):
+        source = replace(source, max_pixels=round(data.max_megapixels * 1e6))
     target = space(data.space) if data.space else _USUAL.get(source.space.name, source.space)
     if target == source.space and not data.splits:
         return source

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -13,7 +13,7 @@ from streetseg.data.files import FileError, read_bytes
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "PPM", "GIF")  # as Pillow calls them
 
-MAX_PIXELS = 89_478_485  # where Pillow, too, begins to suspect a decompression bomb: a quarter of a GiB as RGB
+MAX_PIXELS = 89_000_000  # about where Pillow begins to suspect a decompression bomb: a quarter of a GiB as RGB
 
 WIDE_GREY = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})  # Pillow's modes of one channel above 8 bits
 
@@ -33,7 +33,7 @@ def read_picture(place: str, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint
     Raises:
         FileError: if the file is missing, empty, damaged, no picture, or too large.
     """
-    with opened(place, FORMATS, max_pixels) as image:
+    with opened(place, max_pixels) as image:
         ImageOps.exif_transpose(image, in_place=True)
         if image.mode in WIDE_GREY:
             return np.repeat(_eight_bits(np.asarray(image), place)[..., None], 3, axis=2)
@@ -48,7 +48,7 @@ def stored_as(place: str) -> tuple[str, tuple[int, int]]:
 
     Raises FileError.
     """
-    with opened(place, FORMATS, MAX_PIXELS) as image:
+    with opened(place) as image:
         words = f"{'16-bit grey' if image.mode in WIDE_GREY else image.mode} {image.format}"
         # A PNG may keep its EXIF behind the pixels; looking for it would decode them.
         if image.format != "PNG" and image.getexif().get(_ORIENTATION, 1) != 1:
@@ -57,24 +57,24 @@ def stored_as(place: str) -> tuple[str, tuple[int, int]]:
 
 
 @contextmanager
-def opened(place: str, formats: Collection[str], max_pixels: int) -> Iterator[Image.Image]:
+def opened(place: str, max_pixels: int | None = None) -> Iterator[Image.Image]:
     """An image whose header has been read and whose size is allowed; the body decodes it.
 
     Raises FileError for whatever goes wrong on the way, in the body too.
     """
     data = read_bytes(place)
-    if max_pixels > MAX_PIXELS:  # asked for, so Pillow's own limit must give way
+    if max_pixels is not None and max_pixels > MAX_PIXELS:  # asked for, so Pillow's own limit must give way
         Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, max_pixels)
     try:
-        with Image.open(io.BytesIO(data), formats=tuple(formats)) as image:
-            if image.width * image.height > max_pixels:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            if max_pixels is not None and image.width * image.height > max_pixels:
                 raise _too_large(place, image.width * image.height, max_pixels)
             yield image
     except FileError:
         raise
     except Image.DecompressionBombError as failure:  # names the number of pixels first
         pixels = re.search(r"\d+", str(failure))
-        raise _too_large(place, int(pixels[0]) if pixels else 2 * max_pixels, max_pixels) from None
+        raise _too_large(place, int(pixels[0]) if pixels else 2 * MAX_PIXELS, max_pixels or MAX_PIXELS) from None
     except UnidentifiedImageError:
         raise FileError(place, "file is no picture", _nature(data)) from None
     # What a decoder meets in a damaged file, it says with an exception of its own choice.
@@ -91,7 +91,12 @@ def _eight_bits(values: NDArray[np.generic], place: str) -> NDArray[np.uint8]:
 
 
 def _too_large(place: str, pixels: int, max_pixels: int) -> FileError:
-    return FileError(place, f"picture is larger than {max_pixels:,} pixels", f"{pixels:,} pixels by its header")
+    return FileError(
+        place,
+        f"picture is larger than {max_pixels / 1e6:g} megapixels",
+        f"{pixels / 1e6:,.0f} by its header",
+        hint="data.max_megapixels=N raises the limit",
+    )
 
 
 def _nature(data: bytes) -> str:
@@ -100,7 +105,7 @@ def _nature(data: bytes) -> str:
     if not data:
         return "0 bytes"
     if start.startswith((b"<!doctype", b"<html", b"<head", b"<?xml")):
-        return "a web page, as a failed download leaves behind"
+        return "an HTML page, as a failed download leaves behind"
     if start.startswith(b"version https://git-lfs"):
         return "a Git LFS pointer, the file itself was not fetched"
     return f"{len(data):,} bytes of another kind"

@@ -72,9 +72,10 @@ def _entries(path: Path) -> list[Entry]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError:
-        raise DataError("split list not found", where=path) from None
+        raise DataError("split list not found", where=path, hint="it is a text file, one sample a line") from None
     except (OSError, UnicodeDecodeError) as failure:
-        raise DataError(f"split list cannot be read ({failure})", where=path) from failure
+        hint = "it is a text file in UTF-8, one sample a line"
+        raise DataError(f"split list cannot be read ({failure})", where=path, hint=hint) from failure
     numbered = [Entry(line.strip(), f"{path}:{number}") for number, line in enumerate(lines, start=1)]
     return [entry for entry in numbered if entry.text and not entry.text.startswith("#")]
 

@@ -42,7 +42,7 @@ class Data(Section):
     source: str = "scenes"
     """scenes, camvid:DIR, cityscapes:DIR, folder:FILE.yaml, or a DIR whose layout is recognised"""
     space: str | None = None
-    """label space to bridge to (e.g. street-11); none keeps the source's own"""
+    """label space to bridge to (e.g. street-11); none: the source's own, for Cityscapes its 19 scored classes"""
     size: Size | None = None
     """height and width the network sees; none keeps each picture's own"""
     splits: dict[str, str] = Field(default_factory=dict)
@@ -51,6 +51,8 @@ class Data(Section):
     """split to train on"""
     val_split: str = "val"
     """split to validate on after each epoch"""
+    max_megapixels: float = Field(default=89.0, gt=0)
+    """larger pictures are refused from their header, as files that would fill the memory"""
 
 
 class Model(Section):
