@@ -13,6 +13,8 @@ from streetseg.models.bundle import load_bundle, read_safetensors
 from streetseg.models.encoder import Encoder
 from streetseg.models.segmenter import Segmenter
 
+NOT_FILES = ("auto", "auto-or-random", "none")  # what `weights` can be besides a path
+
 
 @dataclass(frozen=True)
 class InitialWeights:

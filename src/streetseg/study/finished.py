@@ -121,6 +121,11 @@ def read_run(folder: Path) -> FinishedRun:
     )
 
 
+def is_finished(folder: Path) -> bool:
+    """Whether a run ended and left all its files."""
+    return all((folder / name).is_file() for name in NEEDED) and _ended(folder / "journal.jsonl")
+
+
 def _ended(journal: Path) -> bool:
     """Whether the last line of the journal says that the run ended."""
     lines = journal.read_text(encoding="utf-8").splitlines()

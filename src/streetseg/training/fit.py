@@ -20,7 +20,7 @@ from streetseg.runtime.journal import Journal
 from streetseg.runtime.precision import Precision
 from streetseg.training.ema import ExponentialAverage
 from streetseg.training.history import EpochRow, History
-from streetseg.training.objective import Objective, Terms
+from streetseg.training.objective import Objective
 from streetseg.training.optimizer import set_lr
 from streetseg.training.progress import Progress
 from streetseg.training.schedule import lr_factor
@@ -125,7 +125,7 @@ def step(learner: Learner, batch: Batch) -> tuple[Tensor, dict[str, float], floa
     with learner.precision.autocast(learner.device):
         logits = learner.segmenter(batch.pictures)
     loss, terms = learner.objective(logits, batch.labels)
-    values = {name: float(term) for name, term in terms.items()}
+    values = {name: float(term.detach()) for name, term in terms.items()}
     if not math.isfinite(sum(values.values())):
         raise not_finite(learner, values, batch)
     learner.optimizer.zero_grad(set_to_none=True)
@@ -154,7 +154,7 @@ def validate(learner: Learner, val: Labelled) -> Evaluation:
         return total
 
     predictor = Predictor(learner.scored, learner.device, learner.precision.name)
-    return evaluate(predictor, val, loss=loss)
+    return evaluate(predictor, val, details=False, loss=loss)
 
 
 def epoch_row(

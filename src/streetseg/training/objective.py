@@ -38,7 +38,7 @@ class Objective(nn.Module):
         self.register_buffer("class_weights", weights)
 
     def forward(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Terms]:
-        """Logits (B, C, H, W) and labels uint8 (B, H, W) -> what to minimise, and the weighted terms it is the sum of."""
+        """Logits (B, C, H, W) and labels uint8 (B, H, W) -> what to minimise, and the terms it is the sum of."""
         counted = labels != self.ignore_index
         if not counted.any():
             nothing = logits.sum() * 0.0

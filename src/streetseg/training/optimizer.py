@@ -2,7 +2,6 @@
 
 import torch
 
-
 from streetseg.models.segmenter import Segmenter
 from streetseg.recipe.schema import Optim
 
@@ -14,7 +13,11 @@ def make_optimizer(segmenter: Segmenter, settings: Optim, *, pretrained: bool) -
     """
     encoder_lr = settings.lr * (settings.encoder_lr if pretrained else 1.0)
     groups = []
-    for module, lr in ((segmenter.encoder, encoder_lr), (segmenter.decoder, settings.lr), (segmenter.head, settings.lr)):
+    for module, lr in (
+        (segmenter.encoder, encoder_lr),
+        (segmenter.decoder, settings.lr),
+        (segmenter.head, settings.lr),
+    ):
         matrices = [p for p in module.parameters() if p.ndim > 1]
         vectors = [p for p in module.parameters() if p.ndim <= 1]
         groups.append({"params": matrices, "lr": lr, "peak_lr": lr, "weight_decay": settings.weight_decay})
@@ -26,5 +29,3 @@ def set_lr(optimizer: torch.optim.Optimizer, factor: float) -> None:
     """Scale every group's peak learning rate."""
     for group in optimizer.param_groups:
         group["lr"] = group["peak_lr"] * factor
-
-

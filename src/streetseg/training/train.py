@@ -15,12 +15,11 @@ from streetseg.data.check import check_source
 from streetseg.data.open import open_source
 from streetseg.data.source import Source
 from streetseg.data.store import Store, default_cache
-from streetseg.models.bundle import save_bundle
 from streetseg.models.segmenter import Segmenter
 from streetseg.models.weights import InitialWeights, build_segmenter
 from streetseg.recipe.schema import Recipe, Size
 from streetseg.recipe.write import recipe_yaml
-from streetseg.runtime.checkpoint import load_newest_checkpoint, save_checkpoint
+from streetseg.runtime.checkpoint import load_newest_checkpoint
 from streetseg.runtime.device import choose_device
 from streetseg.runtime.environment import describe_environment
 from streetseg.runtime.journal import Journal
@@ -28,17 +27,26 @@ from streetseg.runtime.memory import keep_freed_memory
 from streetseg.runtime.precision import Precision, choose_precision
 from streetseg.runtime.seeding import seed_everything
 from streetseg.training.ema import ExponentialAverage
+from streetseg.training.finish import finish_run
 from streetseg.training.fit import Learner, fit
-from streetseg.training.history import EpochRow, History
+from streetseg.training.history import History
+from streetseg.training.keeper import Keeper
 from streetseg.training.objective import Objective
 from streetseg.training.optimizer import make_optimizer
 from streetseg.training.progress import Progress
 from streetseg.training.run_folder import RunFolder, class_pixels, describe_data
+from streetseg.training.state import restore
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """Where a run is and how good its best epoch was on the validation split."""
+    """Where a run is, and how good its best network is on the validation split.
+
+    Args:
+        folder: the run folder.
+        epoch: the best epoch, from 1.
+        val_iou: mean IoU of its weights in fp32, 0..1.
+    """
 
     folder: Path
     epoch: int
@@ -74,72 +82,36 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, quiet: bool = Fals
     )
     train_store, val_store = open_stores(source, recipe)
     crop = crop_size(train_store, recipe)
-    segmenter.to(device, memory_format=torch.channels_last)
-    objective = Objective(
-        recipe.loss, class_pixels(train_store)[: source.space.num_classes], source.space.ignore_index
-    ).to(device)
 
     folder.make()
     found = load_newest_checkpoint(folder.checkpoints) if resume else None
-    state = found[1] if found else None
-    precision = (
-        Precision(state["precision"], "as before the interruption")
-        if state
-        else choose_precision(recipe.train.precision, device, trial_step(segmenter, objective, crop))
-    )
-    learner = Learner(
-        recipe,
-        segmenter,
-        ExponentialAverage(segmenter, recipe.optim.ema) if recipe.optim.ema else None,
-        make_optimizer(segmenter, recipe.optim, pretrained=initial.pretrained),
-        objective,
-        device,
-        precision,
-    )
-    history = History()
-    if state:
-        history = restore(learner, state)
+    state = None if found is None else found[1]
+    learner = make_learner(recipe, segmenter, initial, train_store, crop, device, state)
+    history = restore(learner, state) if state else History()
+    if state is None:
+        describe(folder, recipe, source, (train_store, val_store), learner, initial)
     journal = Journal(folder.journal)
-    if not state:
-        describe(folder, recipe, source, {"train": train_store, "val": val_store}, learner, initial)
-    journal.write("resume" if state else "start", epochs_done=history.epochs_done, precision=asdict(precision))
+    journal.write("resume" if state else "start", epochs_done=history.epochs_done, **asdict(learner.precision))
 
     def batches_of(epoch: int) -> TrainBatches:
-        return TrainBatches(
-            train_store, recipe.train.batch, recipe.train.seed, epoch, device, recipe.augment, crop
-        )
+        return TrainBatches(train_store, recipe.train.batch, recipe.train.seed, epoch, device, recipe.augment, crop)
 
-    def save(row: EpochRow) -> None:
-        history.write(folder.results)
-        best = history.best is row
-        if best:
-            save_bundle(
-                folder.best,
-                learner.scored,
-                initial_weights=initial.as_dict(),
-                protocol={"dataset": source.spec, "split": recipe.data.val_split, "images": len(val_store)},
-                scores={"mean_iou": row.val_iou, "pixel_accuracy": row.val_accuracy, "epoch": row.epoch},
-            )
-        save_checkpoint(
-            folder.checkpoints, f"epoch-{row.epoch:03d}", snapshot(learner, history), keep=recipe.train.keep_last
-        )
-        journal.write("epoch", **asdict(row), best=best)
-        progress.say(
-            f"epoch {row.epoch:3d}  train loss {row.train_loss:.4f} accuracy {row.train_accuracy:.4f} "
-            f"IoU {row.train_iou:.4f}  val loss {row.val_loss:.4f} accuracy {row.val_accuracy:.4f} "
-            f"IoU {row.val_iou:.4f}{'  best' if best else ''}  {row.seconds:.0f} s"
-        )
-
-    steps = len(batches_of(1)) * recipe.train.epochs
     title = f"{recipe.model.encoder} seed {recipe.train.seed}"
+    steps = len(batches_of(1)) * recipe.train.epochs
     with Progress(title, steps, done=learner.steps_done, quiet=quiet) as progress:
         progress.say(f"run folder: {folder.path}")
-        progress.say(f"{title} starts from {initial.text}; {precision.name}, {precision.why}; {device}")
-        fit(learner, batches_of, val_store, history, journal, progress, save)
-    best = history.best
-    assert best is not None
-    journal.write("end", best_epoch=best.epoch)
-    return RunResult(folder.path, best.epoch, best.val_iou)
+        progress.say(f"{title} starts from {initial.text}")
+        progress.say(f"{learner.precision.name} on {device}: {learner.precision.why}")
+        validation = {"dataset": source.spec, "split": val_store.split, "images": len(val_store)}
+        keeper = Keeper(folder, learner, initial, validation, history, journal, progress)
+        fit(learner, batches_of, val_store, history, journal, progress, keeper.keep)
+        best = history.best
+        assert best is not None
+        val_iou = finish_run(folder, val_store, dataset=source.spec, device=device)
+        journal.write("end", best_epoch=best.epoch, mean_iou=val_iou)
+        progress.say(f"best epoch {best.epoch}: mean IoU {val_iou:.4f} in fp32 on {len(val_store)} pictures")
+        progress.say(f"run folder: {folder.path}")
+    return RunResult(folder.path, best.epoch, val_iou)
 
 
 def open_stores(source: Source, recipe: Recipe) -> tuple[Store, Store]:
@@ -148,15 +120,12 @@ def open_stores(source: Source, recipe: Recipe) -> tuple[Store, Store]:
     Raises:
         DataError: a split is missing or empty, or files cannot be used.
     """
-    splits = (recipe.data.train_split, recipe.data.val_split)
-    check_source(source, splits)
-    train_store, val_store = (
-        Store.open(
-            source, split, picture_size=recipe.data.size, resize_labels=split == splits[0], cache=default_cache()
-        )
-        for split in splits
+    size, cache = recipe.data.size, default_cache()
+    check_source(source, (recipe.data.train_split, recipe.data.val_split))
+    return (
+        Store.open(source, recipe.data.train_split, picture_size=size, resize_labels=True, cache=cache),
+        Store.open(source, recipe.data.val_split, picture_size=size, resize_labels=False, cache=cache),
     )
-    return train_store, val_store
 
 
 def crop_size(store: Store, recipe: Recipe) -> Size:
@@ -165,13 +134,41 @@ def crop_size(store: Store, recipe: Recipe) -> Size:
     return training_crop((height, width), recipe.augment)
 
 
+def make_learner(
+    recipe: Recipe,
+    segmenter: Segmenter,
+    initial: InitialWeights,
+    train_store: Store,
+    crop: Size,
+    device: torch.device,
+    state: dict[str, Any] | None,
+) -> Learner:
+    """Everything that learns, on its device. A resumed run keeps its precision, whatever would be measured now."""
+    segmenter.to(device).to(memory_format=torch.channels_last)
+    space = segmenter.space
+    objective = Objective(recipe.loss, class_pixels(train_store)[: space.num_classes], space.ignore_index).to(device)
+    if state is None:
+        precision = choose_precision(recipe.train.precision, device, trial_step(segmenter, objective, crop))
+    else:
+        precision = Precision(state["precision"], "as before the interruption")
+    return Learner(
+        recipe,
+        segmenter,
+        ExponentialAverage(segmenter, recipe.optim.ema) if recipe.optim.ema else None,
+        make_optimizer(segmenter, recipe.optim, pretrained=initial.pretrained),
+        objective,
+        device,
+        precision,
+    )
+
+
 def trial_step(segmenter: Segmenter, objective: Objective, crop: Size) -> Callable[[Precision], None]:
     """A forward and backward pass on noise, with a copy of the network, so that it leaves no trace."""
     network = copy.deepcopy(segmenter).train()
-    device = segmenter.mean.device
+    device, classes = segmenter.mean.device, segmenter.space.num_classes
     generator = torch.Generator().manual_seed(0)
     pictures = torch.randint(0, 256, (2, 3, *crop), dtype=torch.uint8, generator=generator).to(device)
-    labels = torch.randint(0, segmenter.space.num_classes, (2, *crop), dtype=torch.uint8, generator=generator).to(device)
+    labels = torch.randint(0, classes, (2, *crop), dtype=torch.uint8, generator=generator).to(device)
 
     def step(precision: Precision) -> None:
         network.zero_grad()
@@ -186,13 +183,13 @@ def describe(
     folder: RunFolder,
     recipe: Recipe,
     source: Source,
-    stores: dict[str, Store],
+    stores: tuple[Store, Store],
     learner: Learner,
     initial: InitialWeights,
 ) -> None:
     """Write what the run is before its first step: recipe, data, environment."""
     atomic_write_text(folder.recipe, recipe_yaml(recipe))
-    atomic_write_json(folder.data, describe_data(source.spec, stores))
+    atomic_write_json(folder.data, describe_data(source.spec, {store.split: store for store in stores}))
     atomic_write_json(
         folder.environment,
         describe_environment()
@@ -202,27 +199,3 @@ def describe(
             "initial_weights": initial.as_dict(),
         },
     )
-
-
-def snapshot(learner: Learner, history: History) -> dict[str, Any]:
-    """Everything a run needs to go on, as torch.save takes it."""
-    return {
-        "precision": learner.precision.name,
-        "steps_done": learner.steps_done,
-        "segmenter": learner.segmenter.state_dict(),
-        "average": None if learner.average is None else learner.average.state_dict(),
-        "optimizer": learner.optimizer.state_dict(),
-        "history": [asdict(row) for row in history.rows],
-        "torch_rng": torch.get_rng_state(),
-    }
-
-
-def restore(learner: Learner, state: dict[str, Any]) -> History:
-    """Put a snapshot back."""
-    learner.segmenter.load_state_dict(state["segmenter"])
-    if learner.average is not None:
-        learner.average.load_state_dict(state["average"])
-    learner.optimizer.load_state_dict(state["optimizer"])
-    learner.steps_done = state["steps_done"]
-    torch.set_rng_state(state["torch_rng"])
-    return History([EpochRow(**row) for row in state["history"]])

@@ -1,0 +1,93 @@
+"""The main job: a grid of runs, encoders by seeds, and one report that compares them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from streetseg.atomic import atomic_write_json
+from streetseg.data.open import open_source
+from streetseg.errors import RequestError
+from streetseg.models.weights import NOT_FILES, build_segmenter
+from streetseg.recipe.schema import Recipe
+from streetseg.study.compare import compare_runs
+from streetseg.study.finished import is_finished
+from streetseg.study.report import write_report
+from streetseg.training.train import train
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """What a study came to.
+
+    Args:
+        out: the study's folder.
+        report: the report in it.
+        verdict: its first sentence.
+    """
+
+    out: Path
+    report: Path
+    verdict: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {"out": str(self.out), "report": str(self.report), "verdict": self.verdict}
+
+
+def run_study(
+    recipe: Recipe, starts: Mapping[str, str], seeds: int, out: Path, *, resume: bool = False, quiet: bool = False
+) -> StudyResult:
+    """Train each encoder with each seed, then compare.
+
+    Args:
+        recipe: what all runs share.
+        starts: encoder -> its initial weights, as in `model.weights`.
+        seeds: runs an encoder, counted up from the recipe's seed.
+        out: the study's folder, new or empty unless resuming.
+        resume: finished runs are kept, an unfinished one is taken up where it stopped.
+        quiet: no progress.
+
+    Raises:
+        RequestError, DataError, ModelError: before the first training, when anything of the request is wrong.
+        TrainingError: when a run cannot go on.
+    """
+    if not resume and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise RequestError(
+            "the study's folder is not empty", where=out, hint="go on with --resume, or choose another with --out"
+        )
+    refuse_unfit(recipe, starts)
+    folders = []
+    for seed in range(recipe.train.seed, recipe.train.seed + seeds):
+        for encoder, weights in starts.items():
+            folder = out / "runs" / f"{encoder}_seed{seed}"
+            folders.append(folder)
+            if not (resume and is_finished(folder)):
+                train(with_run(recipe, encoder, weights, seed), folder, resume=resume, quiet=quiet)
+    comparison = compare_runs(folders)
+    report = write_report(comparison, out)
+    atomic_write_json(out / "study.json", comparison.as_json(out))
+    return StudyResult(out, report, comparison.verdict)
+
+
+def with_run(recipe: Recipe, encoder: str, weights: str, seed: int) -> Recipe:
+    """The recipe of one run of the grid."""
+    return recipe.model_copy(
+        update={
+            "model": recipe.model.model_copy(update={"encoder": encoder, "weights": weights}),
+            "train": recipe.train.model_copy(update={"seed": seed}),
+        }
+    )
+
+
+def refuse_unfit(recipe: Recipe, starts: Mapping[str, str]) -> None:
+    """Build every network once, so that the last one's name or weights are not found wrong hours after the first."""
+    space = open_source(recipe.data).space
+    for encoder, weights in starts.items():
+        build_segmenter(
+            encoder,
+            space,
+            channels=recipe.model.channels,
+            size=recipe.data.size,
+            weights="none" if weights in NOT_FILES else weights,
+        )

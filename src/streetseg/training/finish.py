@@ -1,0 +1,43 @@
+"""The end of a run: the best network scored in full, measured, and its bundle told so."""
+
+import torch
+
+from streetseg.atomic import atomic_write_json
+from streetseg.data.store import Store
+from streetseg.evaluation.evaluate import evaluate
+from streetseg.evaluation.protocol import protocol
+from streetseg.evaluation.write import write_error_maps, write_evaluation
+from streetseg.inference.cost import measure_cost
+from streetseg.inference.predictor import Predictor
+from streetseg.metrics.scores import scores
+from streetseg.models.bundle import load_bundle, save_bundle
+from streetseg.training.run_folder import RunFolder
+
+
+def finish_run(folder: RunFolder, val: Store, *, dataset: str, device: torch.device) -> float:
+    """Score the best bundle in fp32, measure what it costs here, and write both down.
+
+    Args:
+        folder: of a trained run.
+        val: the validation split at the labels' own resolution.
+        dataset: what a person typed, for the protocol.
+
+    Returns:
+        Mean IoU, 0..1.
+    """
+    segmenter, description = load_bundle(folder.best)
+    predictor = Predictor(segmenter, device)
+    evaluation = evaluate(predictor, val)
+    terms = protocol(evaluation, predictor, dataset=dataset, split=val.split)
+    write_evaluation(folder.path / "evaluation", evaluation, terms)
+    write_error_maps(folder.path / "evaluation", evaluation, predictor, val)
+    overall = scores(evaluation.counts.total)
+    save_bundle(
+        folder.best,
+        segmenter,
+        initial_weights=description["initial_weights"],
+        protocol=terms,
+        scores={"mean": overall.mean, "pixel_accuracy": overall.pixel_accuracy},
+    )
+    atomic_write_json(folder.path / "cost.json", measure_cost(segmenter, evaluation.network_sizes[0], device, "fp32"))
+    return overall.mean["iou"]
