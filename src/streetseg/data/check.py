@@ -67,20 +67,6 @@ class Findings:
             },
         }
 
-    def as_text(self) -> str:
-        """For the terminal: how the files are stored, and the share of each class among the pixels that count."""
-        lines = [f"{self.spec} in {self.space.name}"]
-        for name, found in self.splits.items():
-            lines.append(f"{name}: {found.images} pictures")
-            sizes = {f"{height}x{width}": count for (height, width), count in found.sizes.items()}
-            stored = (("sizes", sizes), ("pictures", found.pictures_stored), ("masks", found.masks_stored))
-            lines += [f"  {what}: " + ", ".join(f"{key} ({n})" for key, n in kinds.items()) for what, kinds in stored]
-            labelled = max(int(found.counts.sum()), 1)
-            shares = zip(self.space.names, found.counts / labelled, strict=True)
-            lines += [f"  {class_name:<20} {share:8.3%}" for class_name, share in shares]
-            lines.append(f"  {'ignored':<20} {found.ignored / (labelled + found.ignored):8.3%} of all pixels")
-        return "\n".join(lines)
-
 
 def check_source(
     source: Source, splits: Sequence[str], *, limit: int | None = _LISTED, on_file: Callable[[], None] = lambda: None
