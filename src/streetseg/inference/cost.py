@@ -72,7 +72,7 @@ def peak_memory(predictor: Predictor, pictures: Tensor) -> int:
     with _LivingTensors() as tensors:
         predictor.logits(pictures)
     state = predictor.segmenter.state_dict().values()
-    return tensors.peak + sum(tensor.numel() * tensor.element_size() for tensor in state)
+    return tensors.peak + sum(int(tensor.numel()) * tensor.element_size() for tensor in state)
 
 
 def _latency(predictor: Predictor, pictures: Tensor) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -74,11 +74,17 @@ def _view(model: Network, pictures: Tensor, size: Size, tile: int | None) -> Ten
     """One look at the pictures: seen at `size`, logits back at the pictures' own size."""
     own = (pictures.shape[-2], pictures.shape[-1])
     if own != size:
-        # Rounded, so that the network sees what it would see had the smaller picture been stored.
-        smaller = F.interpolate(pictures.float(), size, mode="bilinear", align_corners=False, antialias=True)
-        pictures = smaller.round_().clamp_(0, 255)
+        pictures = _resize_pictures(pictures, size)
     logits = _whole(model, pictures) if tile is None else _tiled(model, pictures, tile)
     return resize_logits(logits, own)
+
+
+def _resize_pictures(pictures: Tensor, size: Size) -> Tensor:
+    """Pictures as they would be had they been stored at this size: torch resizes uint8 on the CPU as Pillow does."""
+    if pictures.device.type == "cpu":
+        return F.interpolate(pictures, size, mode="bilinear", align_corners=False, antialias=True)
+    resized = F.interpolate(pictures.float(), size, mode="bilinear", align_corners=False, antialias=True)
+    return resized.round_().clamp_(0, 255)
 
 
 def _whole(model: Network, pictures: Tensor) -> Tensor:
