@@ -1,0 +1,133 @@
+"""Masks are read exactly: by index or by colour, and what means nothing is an error."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from streetseg.data.files import FileError
+from streetseg.data.masks import MaskCode, read_mask
+from streetseg.labels.spaces import CITYSCAPES_34, STREET_11
+
+CODE = MaskCode.of(STREET_11, ignored=(11,))
+
+
+def ids(height: int = 4, width: int = 12) -> np.ndarray:
+    """All ids 0..11, 11 being void."""
+    return np.tile(np.arange(width, dtype=np.uint8), (height, 1))
+
+
+def expected() -> np.ndarray:
+    return np.where(ids() == 11, 255, ids())
+
+
+def test_grey_masks_are_ids(tmp_path: Path) -> None:
+    Image.fromarray(ids()).save(tmp_path / "a.png")
+    mask = read_mask(str(tmp_path / "a.png"), CODE)
+    assert mask.dtype == np.uint8
+    assert (mask == expected()).all()
+
+
+def test_palette_masks_are_read_by_index_whatever_their_colors(tmp_path: Path) -> None:
+    image = Image.fromarray(ids()).convert("P")
+    image.putdata(ids().ravel().tolist())
+    image.putpalette([200, 10, 10] * 12)  # all the same: converting would lose every id
+    image.save(tmp_path / "a.png")
+    assert (read_mask(str(tmp_path / "a.png"), CODE) == expected()).all()
+
+
+def test_one_bit_masks_are_0_and_1(tmp_path: Path) -> None:
+    Image.fromarray(np.array([[True, False, True]])).save(tmp_path / "a.png")
+    assert read_mask(str(tmp_path / "a.png"), CODE).tolist() == [[1, 0, 1]]
+
+
+def test_rgb_masks_are_decoded_through_the_colors(tmp_path: Path) -> None:
+    rgb = np.array(STREET_11.colors, np.uint8)[None]
+    Image.fromarray(rgb).save(tmp_path / "a.png")
+    Image.fromarray(np.dstack([rgb, np.full((1, 11), 255, np.uint8)])).save(tmp_path / "rgba.png")
+    for name in ("a.png", "rgba.png"):
+        assert read_mask(str(tmp_path / name), CODE).tolist() == [list(range(11))]
+
+
+def test_a_color_of_several_classes_means_the_first(tmp_path: Path) -> None:
+    Image.fromarray(np.array([[[0, 0, 0], [153, 153, 153]]], np.uint8)).save(tmp_path / "a.png")
+    mask = read_mask(str(tmp_path / "a.png"), MaskCode.of(CITYSCAPES_34))
+    assert [CITYSCAPES_34.names[i] for i in mask[0]] == ["unlabeled", "pole"]
+
+
+def test_unknown_colors_are_listed_with_counts_and_the_nearest_class(tmp_path: Path) -> None:
+    rgb = np.full((10, 10, 3), STREET_11.colors[0], np.uint8)
+    rgb[0, :7] = (1, 130, 190)
+    rgb[1, :2] = (66, 1, 127)
+    Image.fromarray(rgb).save(tmp_path / "a.png")
+    with pytest.raises(FileError, match="colours outside the label space street-11") as caught:
+        read_mask(str(tmp_path / "a.png"), CODE)
+    assert caught.value.detail == ("(1, 130, 190) 7 pixels, nearest bicyclist; (66, 1, 127) 2 pixels, nearest car")
+
+
+def test_unknown_ids_are_listed_with_their_pixels(tmp_path: Path) -> None:
+    mask = ids()
+    mask[0, :3] = (12, 13, 12)
+    Image.fromarray(mask).save(tmp_path / "a.png")
+    with pytest.raises(FileError, match=r"ids outside the label space street-11 \(0 to 10\)") as caught:
+        read_mask(str(tmp_path / "a.png"), CODE)
+    assert caught.value.where == (f"{tmp_path / 'a.png'} (ids 12, 13; 3 pixels)",)
+
+
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_16_bit_masks_are_read_exactly_and_never_wrapped(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a.{ending}"
+    Image.fromarray(ids().astype(np.uint16)).save(path)
+    assert (read_mask(str(path), CODE) == expected()).all()
+
+    wrapping = ids().astype(np.uint16)
+    wrapping[0, 0] = 256 + 3  # 3 if the high byte were lost, and 255 if it were clipped
+    Image.fromarray(wrapping).save(path)
+    with pytest.raises(FileError) as caught:
+        read_mask(str(path), CODE)
+    assert caught.value.detail == "id 259; 1 pixels"
+
+
+def test_minus_one_of_a_32_bit_mask_can_be_ignored(tmp_path: Path) -> None:
+    Image.fromarray(np.array([[-1, 7, 33]], np.int32)).save(tmp_path / "a.tif")
+    code = MaskCode.of(CITYSCAPES_34, ignored=(-1, 65535))
+    assert read_mask(str(tmp_path / "a.tif"), code).tolist() == [[255, 7, 33]]
+
+
+@pytest.mark.parametrize(("name", "options"), [("a.jpg", {}), ("a.webp", {}), ("a.tif", {"compression": "jpeg"})])
+def test_masks_stored_with_loss_are_refused(name: str, options: dict[str, str], tmp_path: Path) -> None:
+    Image.fromarray(ids(32, 12)).convert("RGB").save(tmp_path / name, **options)
+    with pytest.raises(FileError, match="stored with loss"):
+        read_mask(str(tmp_path / name), CODE)
+
+
+def test_a_jpeg_named_png_is_refused_too(tmp_path: Path) -> None:
+    Image.fromarray(ids(32, 12)).save(tmp_path / "a.png", format="JPEG")
+    with pytest.raises(FileError, match="stored with loss"):
+        read_mask(str(tmp_path / "a.png"), CODE)
+
+
+def test_ids_where_colors_are_expected_and_the_other_way_round(tmp_path: Path) -> None:
+    Image.fromarray(ids()).save(tmp_path / "ids.png")
+    Image.fromarray(np.zeros((2, 2, 3), np.uint8)).save(tmp_path / "colors.png")
+    with pytest.raises(FileError, match="mask holds ids"):
+        read_mask(str(tmp_path / "ids.png"), MaskCode(STREET_11, colors=CODE.colors))
+    with pytest.raises(FileError, match="mask holds colours"):
+        read_mask(str(tmp_path / "colors.png"), MaskCode(STREET_11, ids=CODE.ids))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(0, 65535), min_size=1, max_size=20), st.sampled_from([np.uint8, np.uint16]))
+def test_whatever_is_stored_comes_back_or_is_refused(tmp_path_factory, values: list[int], depth: type) -> None:
+    stored = np.array([values]).astype(depth)
+    path = tmp_path_factory.mktemp("mask") / "a.png"
+    Image.fromarray(stored).save(path)
+    known = set(range(11)) | {11, 255}
+    if set(stored.ravel().tolist()) <= known:
+        assert (read_mask(str(path), CODE) == np.where(stored >= 11, 255, stored)).all()
+    else:
+        with pytest.raises(FileError, match="ids outside"):
+            read_mask(str(path), CODE)
