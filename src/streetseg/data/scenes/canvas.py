@@ -56,6 +56,12 @@ class Canvas:
         """Fill an upright ellipse."""
         self._draw.ellipse((x - rx, y - ry, x + rx, y + ry), ink)
 
+    def pixel(self, x: float, y: float) -> Ink | None:
+        """What is on a canvas pixel now; None outside the canvas."""
+        if 0 <= x < self._image.width and 0 <= y < self._image.height:
+            return Ink(*self._image.getpixel((int(x), int(y))))
+        return None
+
     def colors(self) -> NDArray[np.uint8]:
         """The picture so far, uint8 (H, W, 3): each pixel the mean of its fine pixels."""
         return np.asarray(self._image.convert("RGB").reduce(OVERSAMPLING))

@@ -1,7 +1,8 @@
 """Strokes in the street: street coordinates in, strokes on the canvas out, dimmed by the air between."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from PIL import Image, ImageDraw
 
@@ -12,16 +13,28 @@ from streetseg.data.scenes.street import Street
 from streetseg.data.scenes.texture import Material
 
 
+class Lamp(NamedTuple):
+    """A light source: where it is on the canvas, its radius there, its colour, and the paint left on its middle."""
+
+    x: float
+    y: float
+    radius: float
+    color: Color
+    paint: Ink | None
+
+
 class Painter:
     """Paints things of a street, seen by a camera in some light.
 
     Attributes:
         shadow: mask (H, W) of ground that the sun does not reach, 255 in shadow; drawn before the ground is lit.
+        lamps: light sources painted so far.
         contact: mask (H, W) of ground darkened by a thing that stands on it.
     """
 
     def __init__(self, canvas: Canvas, camera: Camera, light: Light, street: Street) -> None:
         self.canvas, self.camera, self.light, self.street = canvas, camera, light, street
+        self.lamps: list[Lamp] = []
         self.shadow = Image.new("L", (canvas.width, canvas.height))
         self.contact = Image.new("L", (canvas.width, canvas.height))
         self._shadow_draw, self._contact_draw = ImageDraw.Draw(self.shadow), ImageDraw.Draw(self.contact)
@@ -119,6 +132,24 @@ class Painter:
         r = self.pixels(radius, z)
         self.canvas.ellipse(u, v, r, r * squash, self.ink(color, label, material, z))
 
+    def blob(
+        self,
+        center: Vector,
+        radius: float,
+        outline: Sequence[tuple[float, float]],
+        color: Color,
+        label: int,
+        material: Material,
+    ) -> None:
+        """A ragged ball: the outline is given in radii around its centre, as the camera sees it."""
+        x, y, z = self.view(center)
+        if z < NEAR:
+            return
+        u, v = self._image((x, y, z))
+        r = self.pixels(radius, z)
+        path = [c for across, down in outline for c in (u + across * r, v + down * r)]
+        self.canvas.polygon(path, self.ink(color, label, material, z))
+
     def wire(
         self, points: Iterable[Vector], thickness: float, color: Color, label: int, material: Material
     ) -> None:
@@ -129,6 +160,13 @@ class Painter:
         distance = sum(v[2] for v in view) / len(view)
         path = [c for v in view for c in self._image(v)]
         self.canvas.line(path, self.ink(color, label, material, distance), self.pixels(thickness, distance))
+
+    def shine(self, center: Vector, radius: float, color: Color) -> None:
+        """Note a lamp; it glows in the finished picture if nothing is painted over it."""
+        x, y, z = self.view(center)
+        if z > NEAR:
+            u, v = self._image((x, y, z))
+            self.lamps.append(Lamp(u, v, self.pixels(radius, z), color, self.canvas.pixel(u, v)))
 
     # --- shadows on the ground --------------------------------------------------------------------------------------
 

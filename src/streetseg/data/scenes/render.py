@@ -7,6 +7,7 @@ from PIL import Image
 from streetseg.data.scenes.canvas import Canvas
 from streetseg.data.scenes.classes import SKY
 from streetseg.data.scenes.dice import Dice
+from streetseg.data.scenes.finish import finish
 from streetseg.data.scenes.ground import GroundPainter, light_ground
 from streetseg.data.scenes.layout import furnish
 from streetseg.data.scenes.light import draw_light
@@ -27,13 +28,14 @@ def render(seed: int, index: int, size: tuple[int, int]) -> tuple[NDArray[np.uin
     painter = Painter(canvas, camera, light, street)
 
     GroundPainter(painter, dice.child()).paint()
-    things = furnish(street, light, dice.child())
+    things = furnish(street, light, (camera.position[0], camera.position[2]), dice.child())
     for thing in things:
         thing.cast(painter)
     _light_backdrop(painter, dice.child())
     for thing in sorted(things, key=lambda thing: -thing.reach):
         thing.paint(painter)
-    return canvas.colors(), canvas.labels()
+    labels = canvas.labels()
+    return finish(painter, labels, dice.child()), labels
 
 
 def _light_backdrop(painter: Painter, dice: Dice) -> None:
