@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from streetseg.study.charts_svg import chart, element, text
 
-CELL, LEFT, TOP, BOTTOM = 30, 104, 88, 22
+CELL, LEFT, TOP, RIGHT, BOTTOM = 30, 104, 92, 44, 22
 
 
 def confusion_width(num_classes: int) -> int:
     """Width in pixels at which the figures in the cells have their natural size."""
-    return LEFT + CELL * num_classes + 2
+    return LEFT + CELL * num_classes + RIGHT
 
 
 def confusion_chart(heading: str, spoken: str, matrix: NDArray[np.int64], names: Sequence[str]) -> Markup:

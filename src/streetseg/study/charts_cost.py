@@ -5,21 +5,19 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from streetseg.study.charts_intervals import Point
 from streetseg.study.charts_svg import chart, line, marker, nice_axis, number, text
 
-WIDTH, HEIGHT = 320, 230
+WIDTH, HEIGHT = 440, 270
 LEFT, RIGHT, TOP, BOTTOM = 36, 22, 26, 46
 
 
 @dataclass(frozen=True)
 class Offer:
-    """One encoder: its letter, its score with interval, and its price."""
+    """One encoder: its score with interval, its letter, and its price."""
 
-    series: int
+    score: Point
     letter: str
-    score: float
-    low: float
-    high: float
     price: float
 
 
@@ -31,7 +29,7 @@ def cost_chart(price: str, spoken: str, offers: Sequence[Offer], *, score: str) 
         score: what the vertical axis shows, with its unit.
     """
     x = nice_axis(0.0, max(offer.price for offer in offers) * 1.05, LEFT, WIDTH - RIGHT, about=4)
-    y = nice_axis(min(o.low for o in offers), max(o.high for o in offers), HEIGHT - BOTTOM, TOP, about=4)
+    y = nice_axis(min(o.score.low for o in offers), max(o.score.high for o in offers), HEIGHT - BOTTOM, TOP, about=4)
     parts = [text(0, 12, score, "strong")]
     for value in y.ticks(4):
         parts += [line(LEFT, y(value), WIDTH - RIGHT, y(value), "grid")]
@@ -42,7 +40,7 @@ def cost_chart(price: str, spoken: str, offers: Sequence[Offer], *, score: str) 
     parts += [text(WIDTH - RIGHT, HEIGHT - 6, price, "strong", "end")]
     for offer in offers:
         at = x(offer.price)
-        parts += [line(at, y(offer.low), at, y(offer.high), f"whisker s{offer.series % 6}")]
-        parts += [marker(offer.series, at, y(offer.score), 5.5)]
-        parts += [text(at + 10, y(offer.score) + 4, offer.letter, f"strong halo s{offer.series % 6}")]
+        parts += [line(at, y(offer.score.low), at, y(offer.score.high), f"whisker s{offer.score.series % 6}")]
+        parts += [marker(offer.score.series, at, y(offer.score.value), 4.5)]
+        parts += [text(at + 10, y(offer.score.value) + 4, offer.letter, f"strong halo s{offer.score.series % 6}")]
     return chart(WIDTH, HEIGHT, spoken, *parts)

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from streetseg.study.charts_svg import Axis, chart, element, join, line, marker, nice_axis, number, text
 
 WIDTH, HEIGHT = 320, 216
-LEFT, RIGHT, TOP, BOTTOM = 36, 70, 26, 30
+LEFT, RIGHT, TOP, BOTTOM = 36, 74, 28, 30
 
 Curve = Sequence[float]  # one value an epoch, from epoch 1; NaN where nothing was measured
 
@@ -70,7 +70,7 @@ def curves_chart(
             parts += [_path(x, y, curve, f"line {curve_class} seed {s}") for curve in curves]
     parts += [_path(x, y, train, f"line train {s}"), _path(x, y, validation, f"line {s}")]
 
-    ends = [(curve[-1], name, css) for curve, name, css in ((train, "train", "quiet"), (validation, "validation", s))
+    ends = [(curve[-1], name, css) for curve, name, css in ((train, "training", "quiet"), (validation, "validation", s))
             if curve and math.isfinite(curve[-1])]  # fmt: skip
     for (_, name, css), at in zip(ends, _apart([y(value) for value, _, _ in ends], 14), strict=True):
         parts += [text(WIDTH - RIGHT + 7, at + 4, name, css)]

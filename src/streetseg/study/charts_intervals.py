@@ -8,7 +8,8 @@ from markupsafe import Markup
 from streetseg.study.charts_svg import Axis, chart, line, marker, nice_axis, number, text
 
 WIDTH = 440
-TOP, BOTTOM, RIGHT = 34, 8, 14
+TOP, BOTTOM, RIGHT = 46, 6, 14
+FIGURES = 40  # room at the right for the values, where a row has only one
 
 
 @dataclass(frozen=True)
@@ -29,20 +30,24 @@ class Row:
     points: tuple[Point, ...]
 
 
-def intervals_chart(heading: str, spoken: str, rows: Sequence[Row], *, zero: bool = False, gap: float = 11) -> Markup:
+def intervals_chart(
+    heading: str, spoken: str, rows: Sequence[Row], *, zero: bool = False, width: float = WIDTH, gap: float = 11
+) -> Markup:
     """Rows from top to bottom, each with its points one under the other so that intervals never hide each other.
 
     Args:
         heading: what the axis shows, with its unit.
         spoken: the same for screen readers, with what stands out.
         zero: draw the line of no difference and keep it inside the axis.
+        width: pixels; text keeps its size.
         gap: pixels between the points of a row.
     """
-    left = min(150.0, 14 + 6.6 * max(len(row.name) for row in rows))
+    left = min(170.0, 16 + 6.6 * max(len(row.name) for row in rows))
     finite = [v for row in rows for p in row.points for v in (p.low, p.value, p.high) if v == v]
     span = (min(finite + [0.0] * zero), max(finite + [0.0] * zero)) if finite else (0.0, 1.0)
-    x = nice_axis(*span, left, WIDTH - RIGHT, about=5)
-    heights = [max(22.0, gap * (len(row.points) - 1) + 20) for row in rows]
+    single = all(len(row.points) == 1 for row in rows)
+    x = nice_axis(*span, left, width - RIGHT - FIGURES * single, about=5)
+    heights = [max(24.0, gap * (len(row.points) - 1) + 20) for row in rows]
     height = TOP + sum(heights) + BOTTOM
 
     parts = [text(0, 12, heading, "strong")]
@@ -54,8 +59,10 @@ def intervals_chart(heading: str, spoken: str, rows: Sequence[Row], *, zero: boo
         first = middle - gap * (len(row.points) - 1) / 2
         for k, point in enumerate(row.points):
             parts += _whisker(x, first + k * gap, point)
+        if single and row.points[0].value == row.points[0].value:
+            parts += [text(width, middle + 4, f"{row.points[0].value:.1f}".replace("-", "−"), "strong", "end")]
         top += tall
-    return chart(WIDTH, height, spoken, *parts)
+    return chart(width, height, spoken, *parts)
 
 
 def _grid(x: Axis, bottom: float, zero: bool) -> list[Markup]:
@@ -75,5 +82,5 @@ def _whisker(x: Axis, y: float, point: Point) -> list[Markup]:
     return [*whisker, marker(point.series, x(point.value), y, 4.2)]
 
 
-def _short(name: str, longest: int = 20) -> str:
+def _short(name: str, longest: int = 22) -> str:
     return name if len(name) <= longest else name[: longest - 1] + "…"

@@ -114,9 +114,9 @@ class Axis:
 
 
 def round_step(rough: float) -> float:
-    """The 1, 2 or 5 times a power of ten at or above a rough step."""
+    """The 1, 2 or 5 times a power of ten nearest to a rough step."""
     power = 10.0 ** math.floor(math.log10(rough))
-    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))
+    return max(factor * power for factor in (1, 2, 5, 10) if factor <= 1.5 * rough / power)
 
 
 def nice_axis(low: float, high: float, start: float, end: float, about: int = 5) -> Axis:

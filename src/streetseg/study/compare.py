@@ -11,6 +11,9 @@ from streetseg.study.compare_groups import Group, Pair, group_runs, pair_groups
 from streetseg.study.compare_words import caveats, pair_sentence, single_sentence
 from streetseg.study.finished import FinishedRun, read_run
 
+# What of the protocol must be equal; how a network looks at a picture (resolution, precision) is its own affair.
+RULES = ("split", "images", "label_space", "resolution", "ignore", "absent", "test_time", "rules")
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
@@ -108,26 +111,28 @@ def compare_runs(runs: Sequence[Path]) -> Comparison:
 
 
 def _refuse_other_data(first: FinishedRun, other: FinishedRun) -> None:
-    """Only what was scored on the same pictures by the same rules can be compared."""
-    both = (first.folder, other.folder)
-    for what, one, two in (
-        ("label space", first.data["space"], other.data["space"]),
-        ("classes", first.classes, other.classes),
-        ("data (fingerprint)", first.data["fingerprint"], other.data["fingerprint"]),
-    ):
-        if one != two:
-            raise RequestError(
-                f"the runs differ in their {what} (found {one} and {two})",
-                where=both,
-                hint="compare runs of one dataset, split and label space",
-            )
-    differing = sorted(
-        key for key in {*first.protocol, *other.protocol} if first.protocol.get(key) != other.protocol.get(key)
-    )
+    """Only what was trained on as many pictures and scored on the same ones by the same rules can be compared.
+
+    Fingerprints are no ground for a refusal, because they also change when files are copied; the pictures' names and
+    every pixel of their truth are compared instead, where the groups are (metrics.bootstrap.compare).
+    """
+    one, two = _terms(first), _terms(other)
+    differing = [term for term in one if one[term] != two[term]]
     if differing:
-        found = "; ".join(f"{key}: {first.protocol.get(key)} and {other.protocol.get(key)}" for key in differing)
+        found = "; ".join(f"{term}: {one[term]} and {two[term]}" for term in differing)
         raise RequestError(
-            f"the runs were scored by different protocols ({found})",
-            where=both,
-            hint="streetseg evaluate scores a finished run again",
+            f"the runs cannot be compared, they differ in {found}",
+            where=(first.folder, other.folder),
+            hint="compare runs of one dataset, split and label space; streetseg evaluate scores a run again",
         )
+
+
+def _terms(run: FinishedRun) -> dict[str, object]:
+    splits = run.data["splits"]
+    own = {
+        "label space": run.data["space"],
+        "classes": ", ".join(run.classes),
+        "training pictures": splits[run.recipe.data.train_split]["images"],
+        "validation pictures": splits[run.recipe.data.val_split]["images"],
+    }
+    return own | {f"protocol {term}": run.protocol.get(term) for term in RULES}

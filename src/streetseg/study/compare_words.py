@@ -41,7 +41,7 @@ def different_starts(a: Group, b: Group) -> str:
 
 
 def kind_of_start(group: Group) -> str:
-    """The kind of the initial weights; published weights are one kind, whether timm fetched them or a file held them."""
+    """The kind of the initial weights; published ones are one kind, whether timm fetched them or a file held them."""
     kind = group.first.start["kind"]
     return "published" if kind in ("timm-pretrained", "file") else kind
 
@@ -76,6 +76,7 @@ def caveats(groups: Sequence[Group], pairs: Sequence[Pair]) -> list[str]:
         _few_seeds(groups),
         *(_overlapping_seeds(pair) for pair in pairs),
         _unequal_recipes(groups),
+        _other_fingerprint(groups),
         _unequal_machines(pairs),
     ]
     return [sentence for sentence in found if sentence]
@@ -88,27 +89,24 @@ def _sentence(note: str) -> str:
 def _unequal_starts(groups: Sequence[Group]) -> str | None:
     if len({kind_of_start(group) for group in groups}) < 2:
         return None
-    starts = "; ".join(f"{group.label}: {group.first.start['text']}" for group in groups)
     return (
-        "The networks started from different kinds of weights, which changes the result as much as the encoder does. "
-        f"{starts}."
+        "The networks started from different kinds of weights, which can change the result as much as the encoder "
+        "does. What each started from stands beside its name."
     )
 
 
 def shared_videos(run: FinishedRun) -> str | None:
     """A warning where pictures of the validation split come from videos that also gave training pictures."""
-    splits = run.data["splits"]
-    train = splits[run.recipe.data.train_split].get("sequences") or {}
-    validation = splits[run.recipe.data.val_split].get("sequences") or {}
-    shared = sorted(set(train) & set(validation))
-    if not shared:
+    trained_on = set(run.data["splits"][run.recipe.data.train_split].get("sequences", ()))
+    seen = [video for video in run.counts.sequences if video in trained_on]
+    if not seen:
         return None
-    seen, total = sum(validation[video] for video in shared), splits[run.recipe.data.val_split]["images"]
-    count = f"All {total}" if seen == total else f"{seen} of {total}"
-    trained = sum(train[video] for video in shared)
+    total = len(run.counts.sequences)
+    count = f"All {total}" if len(seen) == total else f"{len(seen)} of {total}"
     return (
-        f"{count} validation pictures come from videos that also gave {trained} training pictures "
-        f"({', '.join(shared)}). Frames of one video look alike, so this score flatters: expect less on other streets."
+        f"{count} validation pictures come from videos that training pictures were cut from, too "
+        f"({listed(sorted({video for video in seen if video}))}). Frames of one video look alike, so this score "
+        "flatters: expect less on other streets."
     )
 
 
@@ -116,7 +114,7 @@ def _few_seeds(groups: Sequence[Group]) -> str | None:
     single = [group.label for group in groups if len(group.runs) == 1]
     if not single:
         return None
-    some = f"{_listed(single)} {'was' if len(single) == 1 else 'were'}"
+    some = f"{listed(single)} {'was' if len(single) == 1 else 'were'}"
     who = "Each encoder was" if len(single) == len(groups) else some
     return (
         f"{who} trained once. The intervals say how far the score depends on the pictures, not how far it depends on "
@@ -147,12 +145,27 @@ def _unequal_recipes(groups: Sequence[Group]) -> str | None:
     return f"The recipes differ in more than the encoder: {'; '.join(values)}."
 
 
+def _other_fingerprint(groups: Sequence[Group]) -> str | None:
+    prints = {
+        tuple(split.get("fingerprint") for split in run.data["splits"].values())
+        for group in groups
+        for run in group.runs
+    }
+    if len(prints) == 1:
+        return None
+    return (
+        "The fingerprints of the data differ between runs: files were copied, changed or read at another size. "
+        "Names of the validation pictures and every pixel of their truth are the same."
+    )
+
+
 def _unequal_machines(pairs: Sequence[Pair]) -> str | None:
     others = [pair.b.label for pair in pairs if pair.latency is None]
     if not others:
         return None
-    return f"Latencies of {_listed([pairs[0].a.label, *others])} were not measured alike and are not compared."
+    return f"Latencies of {listed([pairs[0].a.label, *others])} were not measured alike and are not compared."
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Names as a phrase: a, b and c."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-EACH = 3  # pictures of each kind
+EACH = 2  # pictures of each kind
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,10 @@
 
 function stageFor(exhibit) {
   const pair = exhibit.querySelector(".pair");
-  const layers = [...exhibit.querySelectorAll(".layer")];
+  const place = (layer) => Number(layer.dataset.place);
+  const layers = [...exhibit.querySelectorAll(".layer")].sort((a, b) => place(a) - place(b));
   const titles = layers.map((layer) => layer.dataset.title);
-  const shown = [...pair.querySelectorAll(".layer")].map((layer) => layers.indexOf(layer));
+  const shown = [...pair.querySelectorAll(".layer")].map(place);
 
   const under = document.createElement("div");
   const over = document.createElement("div");
@@ -43,7 +44,7 @@ function stageFor(exhibit) {
   stage.className = "stage";
   stage.append(sides, frame);
   exhibit.insertBefore(stage, pair);
-  exhibit.querySelector(".small").prepend(...pair.children);
+  exhibit.querySelector(".small").append(...layers);
   pair.remove();
   show();
   cut();

@@ -1,0 +1,79 @@
+"""The report: one HTML file that holds everything it shows, and its charts as files."""
+
+import base64
+import hashlib
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from streetseg.atomic import atomic_write_text
+from streetseg.errors import RequestError
+from streetseg.study.charts import draw
+from streetseg.study.charts_svg import chart_css, standalone
+from streetseg.study.compare import Comparison
+from streetseg.study.gallery import Gallery, collect
+from streetseg.study.report_view import letters, page_of
+from streetseg.study.report_words import figure, points
+
+
+def write_report(comparison: Comparison, out: Path) -> Path:
+    """Writes OUT/report.html and OUT/plots/*.svg.
+
+    Args:
+        comparison: of one encoder or more.
+        out: made if missing; a run folder for the report of a single run.
+
+    Returns:
+        The path of the report.
+
+    Raises:
+        RequestError: the folder cannot be written.
+    """
+    names = letters(len(comparison.groups))
+    charts = draw(comparison, names)
+    page = render(comparison, collect(comparison, names))
+    try:
+        (out / "plots").mkdir(parents=True, exist_ok=True)
+        for name, chart in charts.by_name(names).items():
+            atomic_write_text(out / "plots" / f"{name}.svg", standalone(chart))
+        atomic_write_text(out / "report.html", page)
+    except OSError as error:
+        raise RequestError(f"the report cannot be written ({error.strerror})", where=out) from error
+    return out / "report.html"
+
+
+def render(comparison: Comparison, gallery: Gallery) -> str:
+    """The report as HTML."""
+    environment = Environment(
+        loader=PackageLoader("streetseg.study"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"points": points, "figure": figure, "lines": _lines}
+    script = _asset("report.js")
+    charts = draw(comparison, letters(len(comparison.groups)))
+    return environment.get_template("report.html.j2").render(
+        page=page_of(comparison, charts, gallery),
+        chart_css=Markup(chart_css()),
+        page_css=Markup(_asset("report.css")),
+        script=Markup(script),
+        script_hash=_source_hash(script),
+    )
+
+
+def _asset(name: str) -> str:
+    return files("streetseg.study").joinpath("templates", name).read_text("utf-8")
+
+
+def _source_hash(script: str) -> str:
+    """How a Content-Security-Policy names one inline script (W3C CSP Level 3, section 2.3.1)."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode('ascii')}"
+
+
+def _lines(text: str) -> Markup:
+    """Text whose line breaks are kept."""
+    return Markup("<br>").join(text.split("\n"))

@@ -1,0 +1,236 @@
+"""What the report's template prints, computed and named; the template itself decides nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+import streetseg
+from streetseg.metrics.scores import METRICS, defined_mean, per_image
+from streetseg.recipe.write import recipe_yaml
+from streetseg.study import report_words as words
+from streetseg.study.charts import Charts, encoder_marker, prices
+from streetseg.study.charts_confusion import confusion_width
+from streetseg.study.compare import Comparison
+from streetseg.study.compare_groups import Group
+from streetseg.study.compare_words import pair_sentence
+from streetseg.study.diagram import pipeline_narrow, pipeline_wide
+from streetseg.study.gallery import Gallery
+
+NAMES = {
+    "iou": ("mean IoU", "IoU"),
+    "f1": ("mean F1\n= Dice", "F1\n= Dice"),
+    "accuracy": ("mean class\naccuracy", "accuracy"),
+    "sensitivity": ("mean\nsensitivity", "sensitivity"),
+    "specificity": ("mean\nspecificity", "specificity"),
+    "precision": ("mean\nprecision", "precision"),
+}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A column: the name of the score, over classes and of one class; a line break where it may wrap."""
+
+    name: str
+    heading: str
+    column: str
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A score 0..1 and its interval as text."""
+
+    value: float
+    range: str = ""
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """The scores of one class."""
+
+    name: str
+    scores: dict[str, Estimate]
+    share: float
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One encoder, everywhere in the report under its letter and colour."""
+
+    letter: str
+    series: int
+    label: str
+    encoder: str
+    start: str
+    mean: dict[str, Estimate]
+    pixel_accuracy: Estimate
+    frequency_weighted_iou: Estimate
+    image_iou: Estimate
+    image_dice: Estimate
+    ece: float | None
+    counted: str
+    spread: str
+    seeds: str
+    several_seeds: bool
+    classes: list[ClassRow]
+    curves: tuple[Markup, ...]
+    confusion: Markup
+    mistakes: list[str]
+    cost: dict[str, float]
+    recipe: str
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One run of the table of runs."""
+
+    entry: Entry
+    seed: int
+    epochs: int
+    best_epoch: int | None
+    iou: float
+    minutes: float
+    images_per_second: float
+    precision: str
+
+
+@dataclass(frozen=True)
+class LegendItem:
+    """A class and its colour as CSS."""
+
+    name: str
+    color: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything on the page, in the order of the page."""
+
+    title: str
+    kicker: str
+    headline: str
+    further: list[str]
+    notes: tuple[str, ...]
+    metrics: list[Metric]
+    entries: list[Entry]
+    markers: list[Markup]
+    protocol: str
+    interval_rule: str
+    curve_protocol: str
+    cost_protocol: str
+    charts: Charts
+    confusion_width: int
+    legend: list[LegendItem]
+    gallery: Gallery
+    pipeline_wide: Markup
+    pipeline_narrow: Markup
+    facts: list[tuple[str, list[str]]]
+    runs: list[RunRow]
+    commands: list[str]
+    version: str
+
+
+def letters(count: int) -> list[str]:
+    """A, B, … Z, A2, B2, …: what encoders are called for short, in rank order."""
+    return [chr(ord("A") + k % 26) + (str(k // 26 + 1) if k >= 26 else "") for k in range(count)]
+
+
+def page_of(comparison: Comparison, charts: Charts, gallery: Gallery) -> Page:
+    """The whole page."""
+    groups = comparison.groups
+    first = groups[0].first
+    entries = [
+        _entry(k, group, letter, charts)
+        for k, (group, letter) in enumerate(zip(groups, letters(len(groups)), strict=True))
+    ]
+    lanes = words.pipeline(groups)
+    dataset, split = first.protocol["dataset"], first.protocol["split"]
+    kind = "comparison" if len(groups) > 1 else "run"
+    return Page(
+        title=f"streetseg: {', '.join(group.label for group in groups)} on {dataset}",
+        kicker=f"{kind} on {dataset}, scored on {first.protocol['images']} images of its {split} split",
+        headline=comparison.verdict,
+        further=[pair_sentence(pair) for pair in comparison.pairs[1:]],
+        notes=comparison.notes,
+        metrics=[Metric(name, *NAMES[name]) for name in NAMES],
+        entries=entries,
+        markers=[encoder_marker(entry.series) for entry in entries],
+        protocol=words.protocol_line(groups[0]),
+        interval_rule=words.interval_rule(groups[0].intervals, any(entry.several_seeds for entry in entries)),
+        curve_protocol=words.curve_protocol(groups[0]),
+        cost_protocol=words.cost_protocol(groups),
+        charts=charts,
+        confusion_width=confusion_width(len(first.classes)),
+        legend=[
+            LegendItem(name, f"rgb({r} {g} {b})") for name, (r, g, b) in zip(first.classes, first.colors, strict=True)
+        ],
+        gallery=gallery,
+        pipeline_wide=pipeline_wide(lanes),
+        pipeline_narrow=pipeline_narrow(lanes),
+        facts=words.facts(groups),
+        runs=_runs(groups, entries),
+        commands=list(dict.fromkeys(line for group in groups for run in group.runs if (line := words.command(run)))),
+        version=streetseg.__version__,
+    )
+
+
+def _entry(k: int, group: Group, letter: str, charts: Charts) -> Entry:
+    scores, overall = group.scores, group.intervals.overall
+    of_image = per_image(group.counts.counts)
+    first = group.first
+    return Entry(
+        letter=letter,
+        series=k,
+        label=group.label,
+        encoder=first.encoder,
+        start=first.start["text"],
+        mean={name: Estimate(scores.mean[name], words.span(*overall[f"mean_{name}"])) for name in METRICS},
+        pixel_accuracy=Estimate(scores.pixel_accuracy, words.span(*overall["pixel_accuracy"])),
+        frequency_weighted_iou=Estimate(scores.frequency_weighted_iou, words.span(*overall["frequency_weighted_iou"])),
+        image_iou=Estimate(float(defined_mean(of_image["iou"]))),
+        image_dice=Estimate(float(defined_mean(of_image["dice"]))),
+        ece=first.scores.get("ece"),
+        counted=f"{scores.counted['iou']} of {len(first.classes)}",
+        spread=words.spread(group),
+        seeds=words.seeds(group),
+        several_seeds=len(group.runs) > 1,
+        classes=_classes(group),
+        curves=charts.curves[k],
+        confusion=charts.confusion[k],
+        mistakes=words.mistakes(group.counts.total, first.classes),
+        cost=prices(group),
+        recipe=recipe_yaml(first.recipe),
+    )
+
+
+def _classes(group: Group) -> list[ClassRow]:
+    truth = group.counts.total.sum(axis=1)
+    values, ranges = group.scores.per_class, group.intervals.per_class
+    return [
+        ClassRow(
+            name,
+            {
+                m: Estimate(float(values[m][c]), words.span(float(ranges[m][c, 0]), float(ranges[m][c, 1])))
+                for m in METRICS
+            },
+            float(truth[c] / max(truth.sum(), 1)),
+        )
+        for c, name in enumerate(group.first.classes)
+    ]
+
+
+def _runs(groups: Sequence[Group], entries: Sequence[Entry]) -> list[RunRow]:
+    return [
+        RunRow(
+            entry,
+            run.seed,
+            len(run.curves["epoch"]),
+            run.best_epoch,
+            score,
+            words.minutes(run),
+            sum(run.curves["images_per_second"]) / max(len(run.curves["epoch"]), 1),
+            words.precision(run),
+        )
+        for group, entry in zip(groups, entries, strict=True)
+        for run, score in zip(group.runs, group.seed_scores, strict=True)
+    ]

@@ -1,0 +1,219 @@
+"""Figures, protocols and facts of a report as text."""
+
+import math
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streetseg.metrics.bootstrap import CONFIDENCE, Intervals
+from streetseg.study.compare_groups import Group
+from streetseg.study.compare_words import listed
+from streetseg.study.diagram import Lane, Step
+from streetseg.study.finished import FinishedRun
+
+MISTAKES = 5  # named below a confusion matrix
+SMALLEST_MISTAKE = 0.05  # share of a class's pixels
+
+
+def points(value: float | None) -> str:
+    """A share 0..1 in percent, one decimal; a dash for none."""
+    return "–" if value is None or not math.isfinite(value) else f"{100 * value:.1f}"
+
+
+def span(low: float, high: float) -> str:
+    """An interval of shares: 69.9–73.2."""
+    return "" if not math.isfinite(low) or not math.isfinite(high) else f"{100 * low:.1f}–{100 * high:.1f}"
+
+
+def figure(value: float | None) -> str:
+    """A number with about three digits; a dash for none."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:,.0f}".replace(",", " ") if abs(value) >= 100 else f"{value:#.3g}"
+
+
+def protocol_line(group: Group) -> str:
+    """Everything a score is worth nothing without."""
+    p = group.first.protocol
+    return (
+        f"{p['dataset']}, {p['split']} split, {p['images']} images, label space {p['label_space']}; scored at the "
+        f"labels' own resolution {p['resolution']} (the network saw {p['network_resolution']}); {p['ignore']}; "
+        f"{p['absent']}; "
+        f"{p['test_time']}; rules version {p['rules']}."
+    )
+
+
+def interval_rule(intervals: Intervals, several_seeds: bool) -> str:
+    """How the intervals came about, and what they are not."""
+    unit = "whole videos" if intervals.unit == "sequence" else "images"
+    seeds = (
+        " With several seeds the counts of all seeds are added before anything is computed; the last column gives mean "
+        "and standard deviation of the single seeds."
+    )
+    return (
+        f"Intervals: {100 * CONFIDENCE:.0f} %, percentile bootstrap over {unit}, {intervals.resamples} resamples; "
+        f"differences are resampled in pairs, the same {unit} for both.{seeds if several_seeds else ''}"
+    )
+
+
+def curve_protocol(group: Group) -> str:
+    """What the curves were measured on."""
+    p = group.first.protocol
+    return f"Validation: {p['dataset']}, {p['split']} split, {p['images']} images, scored as above after each epoch."
+
+
+def cost_protocol(groups: Sequence[Group]) -> str:
+    """On what, at which size and in which precision costs were measured; each way once."""
+    ways: dict[str, list[str]] = {}
+    for group in groups:
+        cost = group.first.cost
+        size = "×".join(str(side) for side in cost["size"])
+        threads = f", {cost['threads']} threads" if cost.get("threads") else ""
+        way = f"{machine(group.first)}, {cost['device']}{threads}, {cost['precision']}, one picture of {size}"
+        ways.setdefault(way, []).append(group.label)
+    if len(ways) == 1:
+        return f"Measured on {next(iter(ways))}. MACs: multiply-accumulates of one forward pass."
+    return " ".join(f"{listed(labels)}: measured on {way}." for way, labels in ways.items())
+
+
+def machine(run: FinishedRun) -> str:
+    """The machine of a run in a few words."""
+    about = run.environment["machine"]
+    parts = [f"{about['cpu']}, {about['cores']} cores", f"{about['memory_gb']:.0f} GB", about.get("gpu")]
+    return ", ".join(part for part in parts if part)
+
+
+def spread(group: Group) -> str:
+    """Mean IoU over seeds: mean ± standard deviation in percent, or the one value."""
+    deviation = group.seed_deviation
+    return points(group.seed_mean) + ("" if deviation is None else f" ± {100 * deviation:.1f}")
+
+
+def seeds(group: Group) -> str:
+    """seed 0, or seeds 0, 1, 2."""
+    numbers = ", ".join(str(seed) for seed in group.seeds)
+    return f"seed{'s' if len(group.seeds) > 1 else ''} {numbers}"
+
+
+def mistakes(matrix: NDArray[np.int64], names: Sequence[str]) -> list[str]:
+    """The most frequent confusions in words: "pole called building (31 %)"."""
+    totals = matrix.sum(axis=1, keepdims=True)
+    shares = np.divide(matrix, totals, out=np.zeros(matrix.shape), where=totals > 0)
+    np.fill_diagonal(shares, 0)
+    order = np.argsort(-shares, axis=None, kind="stable")[:MISTAKES]
+    places = [divmod(int(place), len(names)) for place in order]
+    return [
+        f"{names[row]} called {names[column]} ({100 * shares[row, column]:.0f} %)"
+        for row, column in places
+        if shares[row, column] >= SMALLEST_MISTAKE
+    ]
+
+
+def minutes(run: FinishedRun) -> float:
+    """Time spent in all epochs."""
+    return sum(run.curves["seconds"]) / 60
+
+
+def command(run: FinishedRun) -> str | None:
+    """The command that made the run."""
+    words = run.environment.get("command")
+    return shlex.join([str(word) for word in words]) if words else None
+
+
+def facts(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
+    """What was done, with what: a name, and one line or more."""
+    run = groups[0].first
+    splits = run.data["splits"]
+    recipe = run.recipe
+    runs = [one for group in groups for one in group.runs]
+    found = [
+        ("Data", [run.data["spec"]]),
+        ("Splits", [_split(name, split) for name, split in splits.items()]),
+        ("Label space", [f"{run.data['space']}: {', '.join(run.classes)}"]),
+        (
+            "Fingerprints",
+            [f"{name} {split['fingerprint']}" for name, split in splits.items() if "fingerprint" in split],
+        ),
+        ("Initial weights", [f"{group.label}: {group.first.start['text']}" for group in groups]),
+        ("Seeds", [f"{group.label}: {seeds(group)}" for group in groups]),
+        ("Training", [f"{recipe.train.epochs} epochs, {recipe.train.batch} pictures a step"]),
+        ("Precision", _unique(f"{precision(one)}{_why(one)}" for one in runs)),
+        ("Machine", _unique(machine(one) for one in runs)),
+        ("Versions", _unique(_versions(one) for one in runs)),
+        ("Code", _unique(_git(one) for one in runs)),
+    ]
+    return [(name, lines) for name, lines in found if any(lines)]
+
+
+def _split(name: str, split: Mapping[str, Any]) -> str:
+    videos = split.get("sequences") or []
+    cut_from = f" from {'video' if len(videos) == 1 else 'videos'} {', '.join(videos)}" if 0 < len(videos) <= 12 else ""
+    return f"{name} {split['images']} images{cut_from}"
+
+
+def precision(run: FinishedRun) -> str:
+    """What the network was computed in."""
+    about = run.environment.get("precision") or {}
+    return str(about.get("name") or about.get("chosen") or run.recipe.train.precision)
+
+
+def _why(run: FinishedRun) -> str:
+    why = (run.environment.get("precision") or {}).get("why")
+    return f" ({why})" if why else ""
+
+
+def _versions(run: FinishedRun) -> str:
+    return ", ".join(f"{name} {version}" for name, version in run.environment["versions"].items() if version)
+
+
+def _git(run: FinishedRun) -> str:
+    git = run.environment.get("git") or {}
+    return f"{git['commit'][:12]}{', changed' if git.get('changed') else ''}" if git.get("commit") else ""
+
+
+def _unique(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(texts))
+
+
+def pipeline(groups: Sequence[Group]) -> list[Lane]:
+    """The way from pictures to the verdict, with the settings of this study."""
+    run = groups[0].first
+    recipe, splits = run.recipe, run.data["splits"]
+    train, validation = splits[recipe.data.train_split]["images"], splits[recipe.data.val_split]["images"]
+    size = "×".join(str(side) for side in recipe.data.size) if recipe.data.size else "their own size"
+    augment, loss = recipe.augment, recipe.loss
+    region = "" if loss.region == "none" else f" + {loss.region.capitalize()}"
+    names = ", ".join(dict.fromkeys(group.first.encoder for group in groups))
+    return [
+        Lane(
+            f"Training, each of {recipe.train.epochs} epochs",
+            (
+                Step("Pictures", f"{train} of the {recipe.data.train_split} split at {size}, decoded once"),
+                Step(
+                    "Augmentation",
+                    f"scale {augment.scale[0]:g} to {augment.scale[1]:g}, rotation to {augment.rotate:g}°, flip, crop, "
+                    "colour, blur; new in every epoch",
+                ),
+                Step("Encoder", f"{names}: features at five scales"),
+                Step(
+                    "U-Net decoder", f"{recipe.model.decoder}: climbs back to the picture's size, a skip at each scale"
+                ),
+                Step("Loss and step", f"cross-entropy{region}; AdamW, {recipe.optim.schedule} schedule"),
+            ),
+        ),
+        Lane(
+            "Scoring, each picture once",
+            (
+                Step("Pictures", f"{validation} of the {recipe.data.val_split} split, not augmented"),
+                Step("Best network", "the epoch with the highest validation mean IoU"),
+                Step("Labels", "logits at the label's own resolution, then the likeliest class"),
+                Step(
+                    "Counts", f"a {len(run.classes)}×{len(run.classes)} matrix of truth and prediction for each picture"
+                ),
+                Step("Scores, intervals", "from the summed counts; bootstrap over pictures, in pairs"),
+            ),
+        ),
+    ]
