@@ -71,8 +71,8 @@ def peak_memory(predictor: Predictor, pictures: Tensor) -> int:
         return int(torch.cuda.max_memory_allocated(predictor.device))
     with _LivingTensors() as tensors:
         predictor.logits(pictures)
-    state = predictor.segmenter.state_dict().values()
-    return tensors.peak + sum(int(tensor.numel()) * tensor.element_size() for tensor in state)
+    weights = sum(tensor.numel() * tensor.element_size() for tensor in predictor.segmenter.state_dict().values())
+    return int(tensors.peak + weights)
 
 
 def _latency(predictor: Predictor, pictures: Tensor) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
