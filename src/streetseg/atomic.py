@@ -1,36 +1,37 @@
-"""Files that are either there whole or not at all.
+"""Files and folders that are either there whole or not at all.
 
-A reader never meets half a file: the bytes go to a temporary file in the same folder, are flushed to the disk, and
+A reader never meets half a file: the bytes go to a temporary name in the same folder, are flushed to the disk, and
 take the file's place in one rename; then the folder itself is flushed, so that the rename survives a power cut.
 """
 
+import ctypes
 import hashlib
 import json
 import math
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # fcntl.h, linux/fs.h
+
 
 def atomic_write_bytes(path: Path, data: bytes) -> None:
     """Write `data` to `path`, replacing what is there in one step. Raises OSError and then leaves `path` as it was."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:64]}.", suffix=".tmp", dir=path.parent)
-    temporary = Path(name)
+    temporary = _temporary(path)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(0o644)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    fsync_folder(path.parent)
+    _fsync(path.parent)
 
 
 def atomic_write_text(path: Path, text: str) -> None:
@@ -45,42 +46,36 @@ def atomic_write_json(path: Path, value: Any) -> None:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """A new folder to fill; it takes the place of `path` when the block ends without an error."""
+    """A new folder to fill; it takes the place of the folder `path` when the block ends without an error.
+
+    Raises:
+        OSError: `path` is then as it was.
+    """
+    if path.exists() and not path.is_dir():
+        raise NotADirectoryError(f"a file stands where a folder is to be written: {path}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+    temporary = _temporary(path)
+    temporary.mkdir()
     try:
         yield temporary
-        for file in temporary.rglob("*"):
-            if file.is_file():
-                fsync_file(file)
-        fsync_folder(temporary)
-        temporary.chmod(0o755)
+        for inner in (*temporary.rglob("*"), temporary):
+            _fsync(inner)
         if path.exists():
-            retired = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".old", dir=path.parent))
-            path.rename(retired / path.name)
-            temporary.rename(path)
-            shutil.rmtree(retired)
+            _exchange(temporary, path)
         else:
             temporary.rename(path)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    fsync_folder(path.parent)
-
-
-def fsync_file(path: Path) -> None:
-    """Flush a written file to the disk."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
-def fsync_folder(path: Path) -> None:
-    """Flush a folder's entries to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
+        _fsync(path.parent)
     finally:
-        os.close(descriptor)
+        shutil.rmtree(temporary, ignore_errors=True)  # what was not finished, or what was replaced
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what writers that were killed have left in `folder`; nobody may be writing there."""
+    for left in folder.glob(".*.tmp"):
+        if left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink()
 
 
 def sha256(path: Path) -> str:
@@ -98,3 +93,37 @@ def without_nan(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def _temporary(path: Path) -> Path:
+    """A new name beside `path`: hidden, so that no glob meets it, and short, so that it fits wherever `path` does."""
+    return path.parent / f".{secrets.token_hex(8)}.tmp"
+
+
+def _exchange(new: Path, old: Path) -> None:
+    """Swap two folders' names in one step (renameat2 of Linux), or in two where system or file system cannot."""
+    renameat2 = getattr(ctypes.CDLL(None), "renameat2", None)
+    names = (_AT_FDCWD, os.fsencode(new), _AT_FDCWD, os.fsencode(old))
+    if renameat2 is None or renameat2(*names, _RENAME_EXCHANGE) != 0:
+        _exchange_in_steps(new, old)
+
+
+def _exchange_in_steps(new: Path, old: Path) -> None:
+    """Swap two folders' names with plain renames; for a moment between them there is nothing at `old`."""
+    retired = _temporary(old)
+    old.rename(retired)
+    try:
+        new.rename(old)
+    except BaseException:
+        retired.rename(old)
+        raise
+    retired.rename(new)
+
+
+def _fsync(path: Path) -> None:
+    """Flush a written file, or a folder's entries, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
