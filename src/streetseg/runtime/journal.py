@@ -1,6 +1,7 @@
 """journal.jsonl: what happened, one line an event."""
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,19 @@ class Journal:
     """Appends events to a file of JSON lines.
 
     Args:
-        path: the file; made on the first event.
+        path: the file; made on the first event. Half a line at its end, left by a stop in the middle of writing, is
+            cut off.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        if path.exists():
+            whole = path.read_bytes().rfind(b"\n") + 1
+            os.truncate(path, whole)
 
     def write(self, event: str, **fields: Any) -> None:
-        """Append one event with the time it happened (seconds since 1970)."""
-        line = json.dumps(without_nan({"event": event, "time": round(time.time(), 3), **fields}), ensure_ascii=False)
+        """Append one event with the time it happened (seconds since 1970); NaN and infinities become null."""
+        happened = without_nan({"event": event, "time": round(time.time(), 3), **fields})
+        line = json.dumps(happened, ensure_ascii=False, allow_nan=False)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
