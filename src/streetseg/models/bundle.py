@@ -73,15 +73,22 @@ def load_bundle(path: Path) -> tuple[Segmenter, dict[str, Any]]:
     folder = find_bundle(path)
     description = read_model_json(folder)
     weights = folder / "weights.safetensors"
+    if weights.is_file() and sha256(weights) != description["sha256"]:
+        raise ModelError(
+            "the weights are not the ones model.json was written for (SHA-256 differs)",
+            where=weights,
+            hint="the file is damaged or was exchanged; copy the bundle again",
+        )
     tensors = read_safetensors(weights)
-    if sha256(weights) != description["sha256"]:
-        raise ModelError("the weights are not the ones model.json was written for (SHA-256 differs)", where=weights)
-    space = LabelSpace(
-        description["space"],
-        tuple(description["classes"]),
-        tuple((r, g, b) for r, g, b in description["colors"]),
-        description["ignore_index"],
-    )
+    try:
+        space = LabelSpace(
+            description["space"],
+            tuple(description["classes"]),
+            tuple((r, g, b) for r, g, b in description["colors"]),
+            description["ignore_index"],
+        )
+    except ValueError as error:
+        raise ModelError(f"the classes of model.json are not sound: {error}", where=folder / "model.json") from error
     size = description["size"]
     segmenter = Segmenter(
         Encoder(description["encoder"]),

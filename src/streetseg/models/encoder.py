@@ -1,13 +1,16 @@
 """The encoder: any timm network with a five-step pyramid, asked about itself rather than known."""
 
 import difflib
+from typing import Any
 
 import timm
 from torch import Tensor, nn
 
 from streetseg.errors import ModelError
+from streetseg.models.pretrained import with_pretrained_weights
 
 STRIDES = (2, 4, 8, 16, 32)
+EXAMPLES = "mobilenetv2_100, resnet50, resnext50_32x4d"
 
 
 class Encoder(nn.Module):
@@ -22,38 +25,28 @@ class Encoder(nn.Module):
         mean, std: normalisation of RGB 0..1 that the weights expect.
 
     Raises:
-        ModelError: if timm has no such model, its pyramid is not at strides 2, 4, 8, 16, 32, or the download fails.
+        ModelError: if timm has no such model, its pyramid is not at strides 2, 4, 8, 16, 32, or the pretrained weights
+            cannot be had.
     """
 
     def __init__(self, name: str, *, pretrained: bool = False) -> None:
         super().__init__()
         refuse_unknown(name)
-        try:
-            self.body = timm.create_model(name, pretrained=pretrained, features_only=True)
-        except Exception as error:
-            if pretrained:
-                raise ModelError(
-                    f"the pretrained weights of {name} could not be loaded ({type(error).__name__}: {first_line(error)})",
-                    where=f"timm model {name}",
-                    hint="give a local file with --weights FILE.safetensors, or start from random weights with --weights none",
-                ) from error
-            raise ModelError(
-                f"{name} offers no feature pyramid ({first_line(error)})",
-                where=f"encoder {name}",
-                hint="take a convolutional encoder, e.g. mobilenetv2_100, resnet50, resnext50_32x4d",
-            ) from error
-        strides = tuple(self.body.feature_info.reduction())
+        body = random_body(name)
+        strides = tuple(body.feature_info.reduction())
         if strides != STRIDES:
             raise ModelError(
                 f"the pyramid of {name} has strides {strides}, a U-Net needs {STRIDES}",
                 where=f"encoder {name}",
-                hint="take an encoder with a stride-2 stem, e.g. mobilenetv2_100, resnet50, resnext50_32x4d",
+                hint=f"take an encoder with a stride-2 stem, e.g. {EXAMPLES}",
             )
+        if pretrained:
+            body = with_pretrained_weights(name)
         self.name = name
-        self.channels: tuple[int, ...] = tuple(self.body.feature_info.channels())
-        config = self.body.pretrained_cfg
-        self.mean: tuple[float, ...] = tuple(config["mean"])
-        self.std: tuple[float, ...] = tuple(config["std"])
+        self.body: nn.Module = body
+        self.channels: tuple[int, ...] = tuple(body.feature_info.channels())
+        self.mean: tuple[float, ...] = tuple(body.pretrained_cfg["mean"])
+        self.std: tuple[float, ...] = tuple(body.pretrained_cfg["std"])
 
     def forward(self, pictures: Tensor) -> list[Tensor]:
         """Normalised float pictures (B, 3, H, W) -> five maps (B, channels[i], H / STRIDES[i], W / STRIDES[i])."""
@@ -75,6 +68,13 @@ def refuse_unknown(name: str) -> None:
     )
 
 
-def first_line(error: Exception) -> str:
-    """The first line of an error's text, or its type where it has none."""
-    return next(iter(str(error).splitlines()), type(error).__name__)
+def random_body(name: str) -> Any:
+    """timm's feature network with random weights. Raises ModelError if timm can make none of this model."""
+    try:
+        return timm.create_model(name, features_only=True)
+    except Exception as error:  # each family of timm refuses in its own way
+        raise ModelError(
+            f"{name} offers no feature pyramid ({error})",
+            where=f"encoder {name}",
+            hint=f"take a convolutional encoder, e.g. {EXAMPLES}",
+        ) from error

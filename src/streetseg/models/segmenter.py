@@ -31,7 +31,8 @@ class Segmenter(nn.Module):
         super().__init__()
         if len(channels) != len(STRIDES):
             raise RequestError(
-                f"the decoder has {len(STRIDES)} steps, {len(channels)} channel counts were given", where="model.channels"
+                f"the decoder has {len(STRIDES)} steps, {len(channels)} channel counts were given",
+                where="model.channels",
             )
         self.encoder_name = encoder.name
         self.space = space
@@ -41,7 +42,7 @@ class Segmenter(nn.Module):
         self.decoder = ClassicDecoder(encoder.channels, channels)
         self.head = nn.Conv2d(channels[-1], space.num_classes, kernel_size=3, padding=1)
         nn.init.xavier_uniform_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        nn.init.zeros_(self.head.get_parameter("bias"))
         self.register_buffer("mean", torch.tensor(encoder.mean).view(1, 3, 1, 1) * 255.0)
         self.register_buffer("std", torch.tensor(encoder.std).view(1, 3, 1, 1) * 255.0)
 

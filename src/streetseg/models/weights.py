@@ -126,8 +126,8 @@ def transfer(segmenter: Segmenter, path: Path) -> InitialWeights:
     with torch.no_grad():
         for name in shared:
             here, there = segmenter.space.names.index(name), trained.space.names.index(name)
-            segmenter.head.weight[here] = trained.head.weight[there]
-            segmenter.head.bias[here] = trained.head.bias[there]
+            for own, other in zip(segmenter.head.parameters(), trained.head.parameters(), strict=True):
+                own[here] = other[there]
     data = description.get("protocol", {}).get("dataset", "unknown data")
     before = description["initial_weights"]["text"]
     return InitialWeights(
