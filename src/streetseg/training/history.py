@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -45,12 +46,8 @@ class History:
 
     @property
     def best(self) -> EpochRow | None:
-        """The epoch with the highest validation mean IoU, the earliest of equals."""
-        return max(self.rows, key=lambda row: row.val_iou, default=None)
-
-    def is_best(self, val_iou: float) -> bool:
-        """Whether an epoch with this validation mean IoU would be the best so far."""
-        return self.best is None or val_iou > self.best.val_iou
+        """The epoch with the highest validation mean IoU, the earliest of equals; NaN is below all others."""
+        return max(self.rows, key=lambda row: -1.0 if math.isnan(row.val_iou) else row.val_iou, default=None)
 
     def write(self, path: Path) -> None:
         """All rows as CSV, replacing what is there in one step."""
