@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from streetseg.data.batches import Batch, TrainBatches
+from streetseg.data.source import Sample
 from streetseg.errors import TrainingError
 from streetseg.evaluation.evaluate import Evaluation, Labelled, evaluate
 from streetseg.inference.predictor import Predictor
@@ -89,7 +90,7 @@ def fit(
         save: called after each epoch.
 
     Raises:
-        TrainingError: if the loss is no longer a finite number.
+        TrainingError: if loss or gradient are no longer finite numbers.
     """
     for epoch in range(history.epochs_done + 1, learner.recipe.train.epochs + 1):
         start = time.perf_counter()
@@ -109,7 +110,7 @@ def train_epoch(learner: Learner, batches: TrainBatches, epoch: int, journal: Jo
     start = time.perf_counter()
     for batch in batches:
         set_lr(learner.optimizer, lr_factor(learner.steps_done, steps, learner.recipe.optim))
-        logits, terms, norm = step(learner, batch)
+        logits, terms, norm = step(learner, batch, batches.store.samples)
         learner.steps_done += 1
         loss = sum(terms.values())
         tally.add(loss, logits, batch.labels)
@@ -120,28 +121,34 @@ def train_epoch(learner: Learner, batches: TrainBatches, epoch: int, journal: Jo
     return tally
 
 
-def step(learner: Learner, batch: Batch) -> tuple[Tensor, dict[str, float], float]:
-    """Forward, backward, clip, step, average. Returns logits, the weighted loss terms and the gradient's norm."""
+def step(learner: Learner, batch: Batch, samples: Sequence[Sample]) -> tuple[Tensor, dict[str, float], float]:
+    """Forward, backward, clip, step, average. Returns logits, the weighted loss terms and the gradient's norm.
+
+    Raises TrainingError before a weight is touched, if loss or gradient are not finite; `samples` name the pictures.
+    """
     with learner.precision.autocast(learner.device):
         logits = learner.segmenter(batch.pictures)
     loss, terms = learner.objective(logits, batch.labels)
     values = {name: float(term.detach()) for name, term in terms.items()}
     if not math.isfinite(sum(values.values())):
-        raise not_finite(learner, values, batch)
+        raise not_finite("loss", learner, values, [samples[index] for index in batch.indices])
     learner.optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    norm = torch.nn.utils.clip_grad_norm_(learner.segmenter.parameters(), learner.recipe.optim.clip)
+    norm = float(torch.nn.utils.clip_grad_norm_(learner.segmenter.parameters(), learner.recipe.optim.clip))
+    if not math.isfinite(norm):
+        raise not_finite("gradient", learner, values, [samples[index] for index in batch.indices])
     learner.optimizer.step()
     if learner.average is not None:
         learner.average.update(learner.segmenter)
-    return logits.detach(), values, float(norm)
+    return logits.detach(), values, norm
 
 
-def not_finite(learner: Learner, terms: dict[str, float], batch: Batch) -> TrainingError:
+def not_finite(what: str, learner: Learner, terms: dict[str, float], samples: Sequence[Sample]) -> TrainingError:
     lr = learner.optimizer.param_groups[-1]["lr"]
+    values = ", ".join(f"{name} {value:.4g}" for name, value in terms.items())
     return TrainingError(
-        f"the loss is not a finite number at step {learner.steps_done + 1} (lr {lr:.3g}, terms {terms})",
-        where=[f"sample {index}" for index in batch.indices],
+        f"the {what} is not a finite number at step {learner.steps_done + 1} (lr {lr:.3g}, loss terms: {values})",
+        where=[sample.picture for sample in samples],
         hint="the last checkpoint is kept; try a lower optim.lr, or train.precision=fp32",
     )
 
