@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported anywhere: results do not depend on the machine
+os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's client is imported, which a test module may do: no test downloads
 
 ROOT = Path(__file__).parents[1]
 REQUIRED = set(os.environ.get("STREETSEG_REQUIRE", "").split(",")) - {""}
@@ -17,13 +18,12 @@ REQUIRED = set(os.environ.get("STREETSEG_REQUIRE", "").split(",")) - {""}
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No test reads a person's recipe variables or cache, or reaches for a model hub."""
+    """No test reads a person's recipe variables or cache."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("STREETSEG_")]:
             if name not in ("STREETSEG_REQUIRE", "STREETSEG_SHARED"):
                 patch.delenv(name)
         patch.setenv("STREETSEG_CACHE", str(tmp_path_factory.mktemp("cache")))
-        patch.setenv("HF_HUB_OFFLINE", "1")
         yield
 
 
