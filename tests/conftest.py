@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported anywhere: results do not depend on the machine
-os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's client is imported, which a test module may do: no test downloads
+os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's client is imported, which any test module may do
 
 ROOT = Path(__file__).parents[1]
 REQUIRED = set(os.environ.get("STREETSEG_REQUIRE", "").split(",")) - {""}
