@@ -24,6 +24,7 @@ def open_folder(path: Path) -> FileSource:
         RequestError: if it names a label space that is unknown.
     """
     described = read_folder_file(path)
+    code = mask_code(described, path.stem)
     together: tuple[Sample, ...] = ()
     if described.pictures and described.masks:
         together = _samples("", described.pictures, described.masks, path)
@@ -32,7 +33,7 @@ def open_folder(path: Path) -> FileSource:
         splits = _shared_out(together, shares)
     else:
         splits = {split: _chosen(split, choice, together, path) for split, choice in described.splits.items()}
-    return FileSource(f"folder:{path}", mask_code(described, path.stem), splits or {"all": together})
+    return FileSource(f"folder:{path}", code, splits or {"all": together})
 
 
 def mask_code(described: FolderFile, name: str) -> MaskCode:

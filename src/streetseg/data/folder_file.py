@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 from pydantic_core import ErrorDetails
 
 from streetseg.errors import DataError
+from streetseg.labels.space import IGNORE_INDEX
 
 
 def _several(value: object) -> object:
@@ -91,7 +92,7 @@ class FolderFile(_Plain):
 
     pictures: Globs | None = None
     masks: Globs | None = None
-    classes: Annotated[tuple[FolderClass, ...], Field(min_length=1, max_length=255)] | None = None
+    classes: tuple[FolderClass, ...] | None = None
     space: str | None = None
     ignore: Ids = (255,)
     ignore_color: Annotated[tuple[Color, ...], BeforeValidator(_several_colors)] = ()
@@ -102,6 +103,8 @@ class FolderFile(_Plain):
     def _fits_together(self) -> Self:
         if (self.classes is None) == (self.space is None):
             raise ValueError("expected either classes or space")
+        if self.classes is not None and not 1 <= len(self.classes) <= IGNORE_INDEX:
+            raise ValueError(f"found {len(self.classes)} classes, expected 1 to {IGNORE_INDEX}")
         own = [split for split in self.splits.values() if isinstance(split, FolderSplit)]
         if (self.pictures is None or self.masks is None) and (not own or len(own) < len(self.splits)):
             raise ValueError("expected globs for pictures and masks")
@@ -147,9 +150,8 @@ def read_folder_file(path: Path) -> FolderFile:
     if len(mistakes) == 1:
         where, problem = mistakes[0]
         raise DataError(problem, where=where, hint=_HINT)
-    raise DataError(
-        "the description of the data is wrong", where=[f"{where}: {problem}" for where, problem in mistakes]
-    )
+    lines = [f"{where}: {problem}" for where, problem in mistakes]
+    raise DataError(f"{len(lines)} mistakes in the description of the data", where=lines, hint=_HINT)
 
 
 def _composed(path: Path) -> yaml.MappingNode:

@@ -1,0 +1,68 @@
+"""Split lists: every form a line may have, and every way it can miss."""
+
+from pathlib import Path
+
+import pytest
+
+from streetseg.data.source import Sample
+from streetseg.data.splits import listed_splits
+from streetseg.errors import DataError
+
+SAMPLES = [
+    Sample(name, f"/data/{name}.png", f"/masks/{name}.png")
+    for name in ("train/0006R0_f00930", "train/0016E5_00390", "val/0016E5_07959", "val/0016E5_07961", "val/two words")
+]
+
+
+def chosen(tmp_path: Path, text: str) -> list[str]:
+    (tmp_path / "list.txt").write_text(text, encoding="utf-8")
+    return [sample.name for sample in listed_splits(SAMPLES, {"train": str(tmp_path / "list.txt")})["train"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("0016E5_07959\n", ["val/0016E5_07959"]),
+        ("val/0016E5_07959\n", ["val/0016E5_07959"]),
+        ("0016E5_07959.png\n", ["val/0016E5_07959"]),
+        ("/SegNet/CamVid/val/0016E5_07959.png /SegNet/CamVid/valannot/0016E5_07959.png\n", ["val/0016E5_07959"]),
+        ("0016E5_*\n", ["train/0016E5_00390", "val/0016E5_07959", "val/0016E5_07961"]),
+        ("val/0016*\n", ["val/0016E5_07959", "val/0016E5_07961"]),
+        ("two words\n", ["val/two words"]),
+        ("\ufeff# a remark\n\n  0006R0_*  \r\n", ["train/0006R0_f00930"]),
+        ("0016E5_07961\n0006R0_*\n0006R0_f00930\n", ["train/0006R0_f00930", "val/0016E5_07961"]),
+    ],
+)
+def test_a_line_names_samples(text: str, names: list[str], tmp_path: Path) -> None:
+    assert chosen(tmp_path, text) == names
+
+
+def test_lines_that_name_nothing_are_all_listed_with_the_closest(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="2 lines") as caught:
+        chosen(tmp_path, "0016E5_07959\n0016E5_0796\n\nSeq05VD_*\n")
+    path = tmp_path / "list.txt"
+    assert caught.value.where == (f"{path}:2: 0016E5_0796 (closest: 0016E5_07961)", f"{path}:4: Seq05VD_*")
+
+
+def test_a_stem_of_two_samples_must_be_made_clear(tmp_path: Path) -> None:
+    twice = [*SAMPLES, Sample("train/0016E5_07959", "a", "b")]
+    (tmp_path / "list.txt").write_text("0016E5_07959\n")
+    with pytest.raises(DataError) as caught:
+        listed_splits(twice, {"train": str(tmp_path / "list.txt")})
+    assert "could be val/0016E5_07959 or train/0016E5_07959" in caught.value.where[0]
+    (tmp_path / "list.txt").write_text("train/0016E5_07959\n")
+    assert listed_splits(twice, {"train": str(tmp_path / "list.txt")})["train"] == (twice[-1],)
+
+
+def test_brackets_in_a_name_are_no_glob(tmp_path: Path) -> None:
+    odd = [Sample("a[1]", "p", "m"), Sample("a1", "p", "m")]
+    (tmp_path / "list.txt").write_text("a[1]\n")
+    assert listed_splits(odd, {"x": str(tmp_path / "list.txt")})["x"] == (odd[0],)
+
+
+def test_a_missing_or_unreadable_list_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="split list not found"):
+        listed_splits(SAMPLES, {"train": str(tmp_path / "none.txt")})
+    (tmp_path / "list.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match="split list cannot be read"):
+        listed_splits(SAMPLES, {"train": str(tmp_path / "list.txt")})
