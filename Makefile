@@ -5,13 +5,13 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-STUDY_OUT := study/demo
+STUDY_OUT := study/demo-$(shell date +%Y%m%d-%H%M%S)
 
 .PHONY: study test reference clean
 .DELETE_ON_ERROR:
 
 study: .venv/installed-train
-	$(BIN)/streetseg study scenes --encoders mobilenetv2_100,resnext50_32x4d --recipe demo --out $(STUDY_OUT) --replace
+	$(BIN)/streetseg study scenes --encoders mobilenetv2_100,resnext50_32x4d --recipe demo --out $(STUDY_OUT)
 
 test: .venv/installed-dev
 	$(BIN)/ruff check

@@ -150,12 +150,11 @@ def test_a_used_run_folder_is_not_written_over(camvid, tmp_path, streetseg) -> N
 
 
 def assert_refused(done, *said: str) -> None:
-    """Exit 2 and one message of error, where and hint that says all of `said`."""
+    """Exit 2 and, after what was noted on the way, one message of error, where and hint that says all of `said`."""
     assert done.code == 2, done.err
     assert done.out == ""
-    lines = done.err.splitlines()
-    heads = [line[:7] for line in lines]
-    assert heads[0] == "error: ", done.err
+    heads = [line[:7] for line in done.err.splitlines()]
+    heads = heads[heads.index("error: ") :]
     assert heads[-1] == "hint:  ", done.err
     assert heads[1:-1] in ([], ["where: "] + [" " * 7] * (len(heads) - 3)), done.err
     for text in said:

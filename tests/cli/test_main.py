@@ -73,9 +73,19 @@ def test_every_public_name_is_there() -> None:
         (["train", "x", "--encodre", "y"], "unknown flag --encodre", "streetseg train", "did you mean --encoder?"),
         (["train", "x", "--epochs"], "option '--epochs' requires an argument", "streetseg train", "--help"),
         (["train", "x", "--epochs", "many"], "invalid value for '--epochs'", "streetseg train", "--help"),
-        (["train", "x", "--epochs", "0"], "train.epochs: found 0, expected at least 1", "command line", "passes over"),
-        (["train", "x", "encoder"], "encoder is neither a flag nor a value", "command line: encoder", "optim.lr=3e-4"),
-        (["train", "x", "optim.lrr=1"], "a recipe has no optim.lrr", "command line", "did you mean optim.lr?"),
+        (
+            ["train", "camvid:x", "--epochs", "0"],
+            "train.epochs: found 0, expected at least 1",
+            "command line",
+            "passes over",
+        ),
+        (
+            ["train", "camvid:x", "encoder"],
+            "encoder is neither a flag nor a value",
+            "command line: encoder",
+            "optim.lr=3e-4",
+        ),
+        (["train", "camvid:x", "optim.lrr=1"], "a recipe has no optim.lrr", "command line", "did you mean optim.lr?"),
         (["study", "x", "--encoders", ","], "no encoder is named", "--encoders ,", "mobilenetv2_100"),
         (["study", "x", "--encoders", "a,a"], "an encoder is named twice", "--encoders a,a", "mobilenetv2_100"),
         (["compare", "one", "--out", "o"], "a comparison needs two runs", "one", "streetseg compare RUN RUN"),
@@ -104,7 +114,7 @@ def test_a_wrong_request_is_three_lines_and_exit_2(
 
 
 def test_an_error_as_json_is_one_object_on_stdout() -> None:
-    done = run("train", "x", "optim.lrr=1", "--json")
+    done = run("train", "camvid:x", "optim.lrr=1", "--json")
 
     assert done.returncode == 2
     assert done.stderr == ""

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from streetseg.cli.output import print_error, say
+from streetseg.cli.output import hear_log, print_error, say
 from streetseg.cli.verbs import VERBS, Verbs
 from streetseg.errors import RequestError, StreetsegError
 
@@ -52,6 +52,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
     debug = "--debug" in args
     args = [arg for arg in args if arg != "--debug"]  # so that it works after the verb, too
     signal.signal(signal.SIGTERM, _terminate)
+    hear_log(quiet="--quiet" in args)
     try:
         code = typer.main.get_command(app).main(args=args, prog_name="streetseg", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else DONE)

@@ -1,6 +1,7 @@
 """What a command prints: words on the terminal, or one JSON object on stdout."""
 
 import json
+import logging
 import math
 import sys
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,27 @@ def say(text: str = "") -> None:
 def tell(text: str) -> None:
     """One line about the work under way, on stderr, where it cannot mix with a result."""
     typer.echo(plain(text), err=True)
+
+
+class LogLines(logging.Handler):
+    """What the program notes while it works, as plain lines on stderr, each said once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = record.getMessage() if record.levelno < logging.WARNING else f"warning: {record.getMessage()}"
+        if line not in self.said:
+            self.said.add(line)
+            tell(line)
+
+
+def hear_log(*, quiet: bool) -> None:
+    """Show the program's notes, or with `quiet` only its warnings."""
+    log = logging.getLogger("streetseg")
+    log.handlers = [handler for handler in log.handlers if not isinstance(handler, LogLines)] + [LogLines()]
+    log.setLevel(logging.WARNING if quiet else logging.INFO)
 
 
 def print_json(value: object) -> None:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from streetseg.cli.asked import with_kind
 from streetseg.cli.options import JsonFlag, Overrides, RecipeFlag
 from streetseg.cli.output import print_json, say
 from streetseg.cli.verbs import Group
@@ -25,7 +26,7 @@ def show(
     from streetseg.recipe.load import leaves, resolve
     from streetseg.recipe.write import recipe_yaml
 
-    resolved = resolve(recipe, overrides or [], flags={"data.source": data})
+    resolved = resolve(recipe, overrides or [], flags={"data.source": with_kind(data) if data else None})
     if json:
         values = resolved.recipe.model_dump(mode="json")
         print_json({"recipe": values, "sources": resolved.origins} if sources else {"recipe": values})

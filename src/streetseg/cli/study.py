@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from streetseg.cli.asked import asked_recipe
 from streetseg.cli.folders import dated_folder
 from streetseg.cli.options import (
     DataArgument,
@@ -41,10 +42,8 @@ def study(
     json: JsonFlag = False,
 ) -> None:
     """Train, evaluate and compare encoders; one report."""
-    from streetseg.recipe.load import load_recipe
-
     names = split_names(encoders)
-    wanted = load_recipe(recipe, overrides or [], flags={"data.source": data, "train.epochs": epochs})
+    wanted = asked_recipe(data, recipe, overrides, {"train.epochs": epochs})
     starts = weights_by_encoder(weights, names, default=wanted.model.weights)
     folder = out or dated_folder("study", wanted.data.source.partition(":")[0], resume=resume)
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from streetseg.cli.asked import asked_recipe
 from streetseg.cli.folders import dated_folder
 from streetseg.cli.options import (
     DataArgument,
@@ -38,16 +39,13 @@ def train(
     json: JsonFlag = False,
 ) -> None:
     """Train one network."""
-    from streetseg.recipe.load import load_recipe
-
     flags = {
-        "data.source": data,
         "model.encoder": encoder,
         "model.weights": weights,
         "train.epochs": epochs,
         "train.seed": seed,
     }
-    wanted = load_recipe(recipe, overrides or [], flags=flags)
+    wanted = asked_recipe(data, recipe, overrides, flags)
     folder = out or dated_folder("runs", f"{wanted.model.encoder}_seed{wanted.train.seed}", resume=resume)
 
     from streetseg.training.train import train as run_training
