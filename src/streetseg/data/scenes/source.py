@@ -55,6 +55,10 @@ class ScenesSource:
         """Changes with the renderer's version, the seed and the size."""
         return f"scenes v{SCENES_VERSION} seed {self.seed} {self.size[0]}x{self.size[1]}"
 
+    def jobs(self) -> list[tuple[str, int, int]]:
+        """(split, number in it, index of the scene) of every sample."""
+        return [(s, number, first_index(s) + number) for s in self.splits for number in range(len(self.splits[s]))]
+
     def _samples(self, split: str, count: int) -> tuple[Sample, ...]:
         start = first_index(split)
         origins = [f"scenes(seed={self.seed}, index={start + i})" for i in range(count)]
