@@ -1,0 +1,123 @@
+"""Scores equal the official Cityscapes script's, exactly, on files in Cityscapes' format."""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling as official  # noqa: N813
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import tiny
+from streetseg.data.open import open_source
+from streetseg.data.store import Store
+from streetseg.errors import RequestError
+from streetseg.evaluation.cityscapes_export import export_cityscapes, ids_of
+from streetseg.inference.predictor import Predictor
+from streetseg.labels.bridges import bridge
+from streetseg.labels.spaces import CITYSCAPES_19, CITYSCAPES_34, STREET_11
+from streetseg.metrics.confusion import confusion
+from streetseg.metrics.scores import scores
+from streetseg.models.bundle import save_bundle
+from streetseg.models.encoder import Encoder
+from streetseg.models.segmenter import Segmenter
+from streetseg.recipe.schema import Data
+
+
+@pytest.fixture(autouse=True)
+def plain_official_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The script without instances, files and printing, on its pure Python path."""
+    monkeypatch.setattr(official, "CSUPPORT", False)
+    monkeypatch.setattr(official.args, "evalInstLevelScore", False)
+    monkeypatch.setattr(official.args, "JSONOutput", False)
+    monkeypatch.setattr(official.args, "quiet", True)
+
+
+def official_scores(predictions: list[Path], truths: list[Path]) -> dict[str, Any]:
+    result: dict[str, Any] = official.evaluateImgLists(
+        [str(p) for p in predictions], [str(t) for t in truths], official.args
+    )
+    return result
+
+
+def same(ours: float, theirs: float) -> bool:
+    return ours == theirs or (math.isnan(ours) and math.isnan(theirs))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_label_ids_score_the_same_to_the_last_bit(tmp_path: Path, seed: int) -> None:
+    """Ignored ids in the truth, some classes absent from the truth, some from the prediction, bicycles from both."""
+    rng = np.random.default_rng(seed)
+    in_truth = np.setdiff1d(np.arange(33), rng.choice(33, 8, replace=False))
+    in_prediction = np.setdiff1d(np.arange(18), rng.choice(18, 5, replace=False)).astype(np.uint8)
+    to_19 = bridge(CITYSCAPES_34, CITYSCAPES_19)
+    total = np.zeros((19, 19), np.int64)
+    predictions, truths = [], []
+    for i in range(3):
+        truth = rng.choice(in_truth, (40, 60)).astype(np.uint8)
+        classes = rng.choice(in_prediction, (40, 60))
+        known = np.isin(to_19[truth], in_prediction) & (rng.random((40, 60)) < 0.6)
+        classes = np.where(known, to_19[truth], classes).astype(np.uint8)
+        truths.append(tmp_path / f"frankfurt_000000_{i:06d}_gtFine_labelIds.png")
+        predictions.append(tmp_path / f"frankfurt_000000_{i:06d}_ids.png")
+        Image.fromarray(truth).save(truths[-1])
+        Image.fromarray(ids_of(CITYSCAPES_19)[classes]).save(predictions[-1])
+        total += confusion(to_19[truth], classes, 19)
+    ours, theirs = scores(total), official_scores(predictions, truths)
+    for name, iou in zip(CITYSCAPES_19.names, ours.iou, strict=True):
+        assert same(float(iou), theirs["classScores"][name]), name
+    assert ours.mean["iou"] == theirs["averageScoreClasses"]
+    assert np.isnan(ours.iou[CITYSCAPES_19.names.index("bicycle")])
+    assert (ours.iou == 0).any()
+
+
+def test_the_evaluate_command_scores_a_network_as_the_official_script_scores_its_exported_labels(
+    tmp_path: Path, streetseg: Callable[..., Any]
+) -> None:
+    data = tiny.cityscapes_folder(tmp_path / "cityscapes", n_val=3, size=(50, 70))
+    torch.manual_seed(0)
+    segmenter = Segmenter(Encoder("test_efficientnet"), CITYSCAPES_19, channels=(32, 16, 16, 8, 8), size=(25, 35))
+    initial = {"kind": "random", "source": "", "text": "random weights"}
+    save_bundle(tmp_path / "bundle", segmenter, initial_weights=initial, protocol={}, scores={})
+
+    ended = streetseg("evaluate", tmp_path / "bundle", f"cityscapes:{data}", "--space", "cityscapes-19", "--json")
+    assert ended.code == 0, ended.err
+    ours = json.loads(ended.out)
+    assert ours["protocol"]["resolution"] == "50x70"
+    assert ours["protocol"]["network_resolution"] == "25x35"
+
+    source = open_source(Data(source=f"cityscapes:{data}", space="cityscapes-19"))
+    store = Store.open(source, "val", picture_size=(25, 35), resize_labels=False, cache=tmp_path / "cache")
+    export_cityscapes(tmp_path / "results", Predictor(segmenter, torch.device("cpu")), store)
+    truths = sorted((data / "gtFine" / "val").rglob("*_labelIds.png"))
+    predictions = sorted((tmp_path / "results").glob("*.png"))
+    theirs = official_scores(predictions, truths)
+    for name, values in ours["per_class"].items():
+        assert same(float("nan") if values["iou"] is None else values["iou"], theirs["classScores"][name]), name
+    assert ours["mean"]["iou"] == theirs["averageScoreClasses"]
+
+
+def test_the_official_script_finds_the_exported_files_by_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tiny.cityscapes_folder(tmp_path / "cityscapes", n_val=2)
+    source = open_source(Data(source=f"cityscapes:{data}"))
+    store = Store.open(source, "val", picture_size=None, resize_labels=False, cache=tmp_path / "cache")
+    segmenter = Segmenter(Encoder("test_efficientnet"), CITYSCAPES_34, channels=(32, 16, 16, 8, 8))
+    export_cityscapes(tmp_path / "results", Predictor(segmenter, torch.device("cpu")), store)
+    monkeypatch.setenv("CITYSCAPES_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setattr(official.args, "predictionPath", None)
+    monkeypatch.setattr(official.args, "predictionWalk", None)
+    for truth in sorted((data / "gtFine" / "val").rglob("*_labelIds.png")):
+        found = Path(official.getPrediction(official.args, str(truth)))
+        assert found.parent == tmp_path / "results"
+        assert Image.open(found).size == Image.open(truth).size
+
+
+def test_other_label_spaces_have_no_cityscapes_ids() -> None:
+    with pytest.raises(RequestError, match="street-11 cannot be written"):
+        ids_of(STREET_11)

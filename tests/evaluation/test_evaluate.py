@@ -1,0 +1,136 @@
+"""Evaluation: every picture once, at the label's resolution, with counts that depend on nothing else."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+import tiny
+from streetseg.data.source import Sample
+from streetseg.errors import DataError, RequestError
+from streetseg.evaluation.evaluate import evaluate
+from streetseg.inference.predictor import Predictor
+from streetseg.labels.space import LabelSpace
+from streetseg.labels.spaces import CITYSCAPES_19, STREET_11
+from streetseg.metrics.boundary import boundary_counts
+from streetseg.metrics.confusion import confusion
+from streetseg.models.encoder import Encoder
+from streetseg.models.segmenter import Segmenter
+
+Array = NDArray[np.uint8]
+
+
+@dataclass
+class Memory:
+    """Pictures and labels at hand."""
+
+    space: LabelSpace
+    samples: list[Sample]
+    pairs: list[tuple[Array, Array]]
+
+    def __getitem__(self, i: int, /) -> tuple[Array, Array]:
+        return self.pairs[i]
+
+
+def memory(pairs: list[tuple[Array, Array]], space: LabelSpace = STREET_11) -> Memory:
+    names = [Sample(f"val/{i}", "", "", sequence="video") for i in range(len(pairs))]
+    return Memory(space, names, pairs)
+
+
+@pytest.fixture(scope="module")
+def predictor() -> Predictor:
+    torch.manual_seed(0)
+    segmenter = Segmenter(Encoder("test_efficientnet"), STREET_11, channels=(32, 16, 16, 8, 8))
+    return Predictor(segmenter, torch.device("cpu"))
+
+
+def naive_labels(predictor: Predictor, picture: Array, label: Array) -> Array:
+    """The road written out: network, logits to the label's size, argmax."""
+    with torch.inference_mode():
+        logits = predictor.segmenter(torch.from_numpy(picture).permute(2, 0, 1).unsqueeze(0))
+        logits = F.interpolate(logits, label.shape, mode="bilinear", align_corners=False)
+        return logits.argmax(1)[0].numpy().astype(np.uint8)
+
+
+def test_counts_are_those_of_the_labels_at_the_labels_resolution(predictor: Predictor) -> None:
+    pairs = [
+        (tiny.street(i, (48, 64))[0], tiny.street(i, size)[1]) for i, size in enumerate([(48, 64), (96, 128), (31, 50)])
+    ]
+    result = evaluate(predictor, memory(pairs))
+    for i, (picture, label) in enumerate(pairs):
+        ids = naive_labels(predictor, picture, label)
+        assert np.array_equal(result.counts.counts[i], confusion(label, ids, 11))
+        assert np.array_equal(result.boundary[i], boundary_counts(label, ids, 11))
+        assert result.counts.ignored[i] == (label == 255).sum()
+        assert result.counts.counts[i].sum() + result.counts.ignored[i] == label.size
+    assert result.calibration[0].sum() == result.counts.counts.sum()
+    assert result.label_sizes == ((31, 50), (48, 64), (96, 128))
+    assert result.network_sizes == ((48, 64),)
+    assert result.counts.names == ("val/0", "val/1", "val/2")
+    assert result.counts.sequences == ("video",) * 3
+
+
+@pytest.mark.parametrize("batch", [1, 3, 16])
+def test_a_network_fed_in_batches_gives_the_counts_of_the_evaluation(predictor: Predictor, batch: int) -> None:
+    """Evaluation shows the network one picture at a time; batches of any size must not be able to tell otherwise."""
+    pairs = [tiny.street(i) for i in range(21)]
+    result = evaluate(predictor, memory(pairs))
+    pictures = torch.from_numpy(np.stack([picture for picture, _ in pairs])).permute(0, 3, 1, 2)
+    ids = torch.cat([predictor.logits(part).argmax(1) for part in pictures.split(batch)]).numpy().astype(np.uint8)
+    for i, (_, label) in enumerate(pairs):
+        assert np.array_equal(result.counts.counts[i], confusion(label, ids[i], 11))
+
+
+def test_each_picture_is_seen_once_and_progress_is_told(predictor: Predictor) -> None:
+    seen: list[int] = []
+
+    class Watched(Memory):
+        def __getitem__(self, i: int, /) -> tuple[Array, Array]:
+            seen.append(i)
+            return self.pairs[i]
+
+    told: list[tuple[int, int]] = []
+    store = memory([tiny.street(i) for i in range(5)])
+    evaluate(predictor, Watched(store.space, store.samples, store.pairs), progress=lambda *done: told.append(done))
+    assert seen == [0, 1, 2, 3, 4]
+    assert told == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
+
+
+def test_the_loss_is_the_mean_over_pictures(predictor: Predictor) -> None:
+    pairs = [tiny.street(i) for i in range(3)]
+
+    def loss(logits: Tensor, labels: Tensor) -> Tensor:
+        assert logits.shape == (1, 11, 48, 64)
+        assert labels.dtype == torch.uint8
+        return F.cross_entropy(logits, labels.long(), ignore_index=255)
+
+    each = [evaluate(predictor, memory([pair]), loss=loss).loss for pair in pairs]
+    together = evaluate(predictor, memory(pairs), loss=loss).loss
+    assert together == pytest.approx(np.mean([value for value in each if value is not None]), rel=1e-12)
+    assert evaluate(predictor, memory(pairs)).loss is None
+
+
+def test_details_are_left_out_when_not_asked_for(predictor: Predictor) -> None:
+    pairs = [tiny.street(0)]
+    bare, full = evaluate(predictor, memory(pairs), details=False), evaluate(predictor, memory(pairs))
+    assert np.array_equal(bare.counts.counts, full.counts.counts)
+    assert not bare.boundary.any()
+    assert full.boundary.any()
+
+
+def test_a_picture_without_a_labelled_pixel_counts_nowhere(predictor: Predictor) -> None:
+    picture, label = tiny.street(0)
+    result = evaluate(predictor, memory([(picture, np.full_like(label, 255))]))
+    assert result.counts.total.sum() == 0
+    assert result.counts.ignored.tolist() == [label.size]
+
+
+def test_other_classes_and_nothing_at_all_are_refused(predictor: Predictor) -> None:
+    with pytest.raises(RequestError, match="classes of model and data differ"):
+        evaluate(predictor, memory([tiny.street(0)], space=CITYSCAPES_19))
+    with pytest.raises(DataError, match="no picture"):
+        evaluate(predictor, memory([]))

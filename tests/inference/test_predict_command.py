@@ -1,0 +1,172 @@
+"""`streetseg predict` and `streetseg bench`."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import tiny
+from streetseg.inference.predictor import Predictor
+from streetseg.labels.spaces import STREET_11
+from streetseg.models.bundle import save_bundle
+from streetseg.models.encoder import Encoder
+from streetseg.models.segmenter import Segmenter
+
+Command = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    segmenter = Segmenter(Encoder("test_efficientnet"), STREET_11, channels=(32, 16, 16, 8, 8), size=(48, 64))
+    folder = tmp_path_factory.mktemp("model") / "bundle"
+    initial = {"kind": "random", "source": "", "text": "random weights"}
+    save_bundle(folder, segmenter, initial_weights=initial, protocol={}, scores={})
+    return folder
+
+
+@pytest.fixture
+def street(tmp_path: Path) -> Path:
+    """Pictures of several sizes and formats, with names that need care."""
+    folder = tmp_path / "street"
+    for index, (name, size) in enumerate(
+        {"a.png": (48, 64), "ü b [1].jpg": (101, 33), "sub/c.png": (1, 1), "d.png": (30, 300)}.items()
+    ):
+        tiny.save(folder / name, tiny.street(index, size)[0] if size != (1, 1) else np.zeros((1, 1, 3), np.uint8))
+    return folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_labels_colours_and_overlays_of_the_pictures_own_size(
+    tmp_path: Path, street: Path, model: Path, streetseg: Command
+) -> None:
+    before, out = contents(street), tmp_path / "out"
+    ended = streetseg("predict", model, street, "--out", out, "--overlay")
+    assert ended.code == 0, ended.err
+    assert contents(street) == before
+    predictor = Predictor.load(model, "cpu")
+    for path in street.rglob("*.*"):
+        picture = np.array(Image.open(path).convert("RGB"))
+        ids, color, mixed = (Image.open(out / f"{path.stem}_{kind}.png") for kind in ("ids", "color", "overlay"))
+        assert (ids.mode, color.mode, mixed.mode) == ("L", "RGB", "RGB")
+        assert np.array_equal(np.array(ids), predictor.predict(picture))
+        colors = np.array(STREET_11.colors)[np.array(ids)]
+        assert np.array_equal(np.array(color), colors)
+        assert np.abs(np.array(mixed) - (colors + picture) / 2).max() <= 0.5
+    assert len(list(out.iterdir())) == 3 * 4
+
+
+def test_without_overlay_and_with_json(tmp_path: Path, street: Path, model: Path, streetseg: Command) -> None:
+    out = tmp_path / "out"
+    told = json.loads(streetseg("predict", model, street / "a.png", "--out", out, "--json").out)
+    assert told["classes"] == list(STREET_11.names)
+    assert [one["size"] for one in told["pictures"]] == [[48, 64]]
+    assert {path.name for path in out.iterdir()} == {"a_ids.png", "a_color.png"}
+    assert Path(told["pictures"][0]["ids"]) == out / "a_ids.png"
+
+
+@pytest.mark.parametrize("flags", [["--tta"], ["--tile", "128"], ["--tta", "--tile", "128"]])
+def test_every_way_of_looking(tmp_path: Path, street: Path, model: Path, streetseg: Command, flags: list[str]) -> None:
+    assert streetseg("predict", model, street, "--out", tmp_path / "out", *flags).code == 0
+    assert len(list((tmp_path / "out").glob("*_ids.png"))) == 4
+
+
+def test_exif_rotation_is_applied(tmp_path: Path, model: Path, streetseg: Command) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: rotate clockwise to view
+    picture = Image.fromarray(tiny.street(0, (40, 90))[0])
+    picture.save(tmp_path / "turned.jpg", exif=exif)
+    assert streetseg("predict", model, tmp_path / "turned.jpg", "--out", tmp_path / "out").code == 0
+    assert Image.open(tmp_path / "out" / "turned_ids.png").size == (40, 90)
+
+
+def test_results_of_an_earlier_prediction_are_renewed(
+    tmp_path: Path, street: Path, model: Path, streetseg: Command
+) -> None:
+    for _ in range(2):
+        assert streetseg("predict", model, street, "--out", tmp_path / "out").code == 0
+
+
+def test_a_persons_file_in_the_way_is_not_touched(
+    tmp_path: Path, street: Path, model: Path, streetseg: Command
+) -> None:
+    out = tmp_path / "out"
+    tiny.save(out / "a_ids.png", np.zeros((4, 4), np.uint8))
+    before = contents(out)
+    ended = streetseg("predict", model, street, "--out", out)
+    assert ended.code == 2
+    assert "a_ids.png" in ended.err
+    assert contents(out) == before
+
+
+def test_an_input_is_never_replaced_by_a_result(tmp_path: Path, model: Path, streetseg: Command) -> None:
+    folder = tmp_path / "both"
+    tiny.save(folder / "a.png", tiny.street(0)[0])
+    assert streetseg("predict", model, folder / "a.png", "--out", folder).code == 0
+    before = contents(folder)
+    ended = streetseg("predict", model, folder, "--out", folder)  # now a_ids.png and a_color.png are inputs, too
+    assert ended.code == 2
+    assert "a result would replace an input" in ended.err
+    assert contents(folder) == before
+
+
+def test_two_inputs_of_one_stem_are_refused_before_anything_is_written(
+    tmp_path: Path, street: Path, model: Path, streetseg: Command
+) -> None:
+    tiny.save(street / "sub" / "a.jpg", tiny.street(0)[0])
+    ended = streetseg("predict", model, street, "--out", tmp_path / "out")
+    assert ended.code == 2
+    assert "a.png" in ended.err
+    assert "a.jpg" in ended.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_pictures_that_cannot_be_read_are_all_named_and_the_others_labelled(
+    tmp_path: Path, street: Path, model: Path, streetseg: Command
+) -> None:
+    whole = (street / "d.png").read_bytes()
+    (street / "torn.png").write_bytes(whole[: len(whole) // 2])
+    (street / "empty.jpg").write_bytes(b"")
+    (street / "page.jpg").write_text("<!DOCTYPE html><html></html>")
+    ended = streetseg("predict", model, street, "--out", tmp_path / "out")
+    assert ended.code == 2
+    assert "3 of 7 pictures cannot be read; the others are labelled" in ended.err
+    assert all(name in ended.err for name in ("torn.png", "empty.jpg", "page.jpg"))
+    assert len(list((tmp_path / "out").glob("*_ids.png"))) == 4
+
+
+def test_a_picture_that_is_not_there_writes_nothing(tmp_path: Path, model: Path, streetseg: Command) -> None:
+    ended = streetseg("predict", model, tmp_path / "none.png", "--out", tmp_path / "out")
+    assert ended.code == 2
+    assert "none.png" in ended.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_tile_that_does_not_fit_writes_nothing(tmp_path: Path, street: Path, model: Path, streetseg: Command) -> None:
+    ended = streetseg("predict", model, street, "--out", tmp_path / "out", "--tile", "100")
+    assert ended.code == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_bench_measures_each_model(model: Path, streetseg: Command) -> None:
+    told = json.loads(streetseg("bench", model, model, "--size", "40x72", "--batch", "2", "--json").out)
+    assert [cost["size"] for cost in told["models"]] == [[40, 72]] * 2
+    assert all(cost["batch"] == 2 and cost["engine"] == "torch" for cost in told["models"])
+    said = streetseg("bench", model).out
+    assert "1 of 48x64, fp32" in said
+    assert "ms (p50)" in said
+
+
+@pytest.mark.parametrize("size", ["40", "0x40", "40x-1", "axb", "40x40x3"])
+def test_bench_refuses_a_size_that_is_none(model: Path, streetseg: Command, size: str) -> None:
+    ended = streetseg("bench", model, "--size", size)
+    assert ended.code == 2
+    assert "--size 360x480" in ended.err
