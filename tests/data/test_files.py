@@ -87,3 +87,13 @@ def test_a_stamp_changes_with_the_file(tmp_path: Path) -> None:
     assert len({first, second, stamp(str(path))}) == 3
     with pytest.raises(FileError, match="file not found"):
         stamp(str(tmp_path / "2.png"))
+
+
+def test_pipes_and_huge_files_are_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(FileError, match="not a regular file"):
+        read_bytes(str(tmp_path / "pipe.png"))
+    with (tmp_path / "huge.png").open("wb") as file:
+        file.truncate(2**30 + 1)
+    with pytest.raises(FileError, match="larger than 1 GiB"):
+        read_bytes(str(tmp_path / "huge.png"))

@@ -5,6 +5,7 @@ A place is a plain text: a path, or `ARCHIVE.zip!MEMBER`.
 
 import logging
 import os
+import stat
 import zipfile
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -19,6 +20,7 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp",
 
 _MEMBER = ".zip!"  # what tells a member of an archive from a plain path
 _JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+_MAX_BYTES = 2**30  # of one picture or mask as it is stored
 _LISTED = 5  # skipped files named in the log
 
 
@@ -47,9 +49,16 @@ def read_bytes(place: str) -> bytes:
     """All bytes of a file or archive member. Raises FileError."""
     archive, member = _split(place)
     try:
-        if member is None:
-            return Path(archive).read_bytes()
-        return _archive(archive, os.getpid()).read(member)
+        if member is not None:
+            zipped = _archive(archive, os.getpid())
+            _require_small(zipped.getinfo(member).file_size, place)
+            return zipped.read(member)
+        path = Path(archive)
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # a pipe would wait for ever
+            raise FileError(place, "not a regular file")
+        _require_small(status.st_size, place)
+        return path.read_bytes()
     except KeyError:
         raise FileError(place, "file not found in the archive") from None
     except FileNotFoundError:
@@ -58,6 +67,11 @@ def read_bytes(place: str) -> bytes:
         raise FileError(place, "file cannot be read", failure.strerror or str(failure)) from failure
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as failure:
         raise FileError(place, "archive member cannot be read", str(failure)) from failure
+
+
+def _require_small(size: int, place: str) -> None:
+    if size > _MAX_BYTES:
+        raise FileError(place, "file is larger than 1 GiB, which no picture is", f"{size:,} bytes")
 
 
 def is_file(place: str) -> bool:
