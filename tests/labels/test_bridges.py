@@ -79,3 +79,25 @@ def test_spaces_of_one_name_but_other_classes_are_not_the_same() -> None:
     mine = LabelSpace("street-11", ("road", "rest"), ((1, 1, 1), (2, 2, 2)))
     with pytest.raises(RequestError):
         bridge(mine, STREET_11)
+
+
+# The grouping by colour, as MathWorks publishes it for SegNet's training (camvidPixelLabelIDs).
+GROUPS = {
+    "sky": [(128, 128, 128)],
+    "building": [(0, 128, 64), (128, 0, 0), (64, 192, 0), (64, 0, 64), (192, 0, 128)],
+    "pole": [(192, 192, 128), (0, 0, 64)],
+    "road": [(128, 64, 128), (128, 0, 192), (192, 0, 64)],
+    "pavement": [(0, 0, 192), (64, 192, 128), (128, 128, 192)],
+    "tree": [(128, 128, 0), (192, 192, 0)],
+    "sign symbol": [(192, 128, 128), (128, 128, 64), (0, 64, 64)],
+    "fence": [(64, 64, 128)],
+    "car": [(64, 0, 128), (64, 128, 192), (192, 128, 192), (192, 64, 128), (128, 64, 64)],
+    "pedestrian": [(64, 64, 0), (192, 128, 64), (64, 0, 192), (64, 128, 64)],
+    "bicyclist": [(0, 128, 192), (192, 0, 192)],
+}
+
+
+def test_32_to_11_is_the_published_grouping() -> None:
+    table = bridge(CAMVID_32, STREET_11)
+    for i, name in enumerate(STREET_11.names):
+        assert {color for color, id in zip(CAMVID_32.colors, table[:32], strict=True) if id == i} == set(GROUPS[name])
