@@ -31,9 +31,12 @@ QUANTITIES = (
 )
 
 
+SMALL, SCREEN, PHONE = 380, 860, 360  # widths of the charts with intervals, pixels
+
+
 @dataclass(frozen=True)
 class Price:
-    """What an encoder may cost, and how it is read from cost.json; `value` is None where it was not measured."""
+    """Something an encoder costs, and how its axis is called."""
 
     name: str
     heading: str
@@ -85,8 +88,8 @@ def draw(comparison: Comparison, letters: Sequence[str]) -> Charts:
     return Charts(
         ranking=_ranking(groups, letters),
         differences=_differences(comparison, letters) if comparison.pairs else None,
-        classes=_classes(groups, letters, 860),
-        classes_narrow=_classes(groups, letters, 360),
+        classes=_classes(groups, letters, SCREEN),
+        classes_narrow=_classes(groups, letters, PHONE),
         curves=_curves(groups),
         confusion=tuple(
             confusion_chart("share of each true class, %", f"Confusion matrix of {group.label}, rows are truth.",
@@ -108,7 +111,7 @@ def _ranking(groups: Sequence[Group], letters: Sequence[str]) -> Markup:
         for k, (group, letter) in enumerate(zip(groups, letters, strict=True))
     ]
     spoken = "; ".join(f"{group.label} {100 * group.mean_iou:.1f} %" for group in groups)
-    return intervals_chart("mean IoU, %, with 95 % interval", f"Mean IoU with interval: {spoken}.", rows)
+    return intervals_chart("mean IoU, %, with 95 % interval", f"Mean IoU with interval: {spoken}.", rows, width=SMALL)
 
 
 def _differences(comparison: Comparison, letters: Sequence[str]) -> Markup:
@@ -119,7 +122,7 @@ def _differences(comparison: Comparison, letters: Sequence[str]) -> Markup:
     ]
     best = comparison.groups[0].label
     spoken = f"How much better {best} is than each other encoder, in points of mean IoU, with interval."
-    return intervals_chart("difference in mean IoU, points, with 95 % interval", spoken, rows, zero=True)
+    return intervals_chart("difference in mean IoU, points, with 95 % interval", spoken, rows, width=SMALL, zero=True)
 
 
 def _classes(groups: Sequence[Group], letters: Sequence[str], width: float) -> Markup:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from streetseg.study.charts_svg import chart, element, text
 
-CELL, LEFT, TOP, RIGHT, BOTTOM = 30, 104, 92, 44, 22
+CELL, LEFT, TOP, RIGHT, BOTTOM = 26, 100, 98, 36, 22
 
 
 def confusion_width(num_classes: int) -> int:
@@ -32,7 +32,7 @@ def confusion_chart(heading: str, spoken: str, matrix: NDArray[np.int64], names:
     for k, name in enumerate(names):
         middle = CELL * k + CELL / 2
         parts += [text(LEFT - 8, TOP + middle + 4, _short(name), "", "end")]
-        place = f"translate({LEFT + middle + 4} {TOP - 8}) rotate(-48)"
+        place = f"translate({LEFT + middle + 4} {TOP - 8}) rotate(-60)"
         parts += [element("text", _short(name), transform=place)]
     for row in range(size):
         for column in range(size):
@@ -49,7 +49,7 @@ def _cell(row: int, column: int, share: float) -> list[Markup]:
         parts += [element("rect", **place, class_="diagonal")]
     if share >= 0.005:
         figure = "<1" if share < 0.01 else f"{100 * share:.0f}"
-        parts += [text(x + CELL / 2, y + CELL / 2 + 4, figure, "small over" if shade > 0.55 else "small", "middle")]
+        parts += [text(x + CELL / 2, y + CELL / 2 + 4, figure, "small over" if shade > 0.6 else "small", "middle")]
     return parts
 
 

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from streetseg.study.charts_intervals import Point
 from streetseg.study.charts_svg import chart, line, marker, nice_axis, number, text
 
-WIDTH, HEIGHT = 440, 270
+WIDTH, HEIGHT = 360, 230
 LEFT, RIGHT, TOP, BOTTOM = 36, 22, 26, 46
 
 
@@ -31,10 +31,10 @@ def cost_chart(price: str, spoken: str, offers: Sequence[Offer], *, score: str) 
     x = nice_axis(0.0, max(offer.price for offer in offers) * 1.05, LEFT, WIDTH - RIGHT, about=4)
     y = nice_axis(min(o.score.low for o in offers), max(o.score.high for o in offers), HEIGHT - BOTTOM, TOP, about=4)
     parts = [text(0, 12, score, "strong")]
-    for value in y.ticks(4):
+    for value in y.ticks():
         parts += [line(LEFT, y(value), WIDTH - RIGHT, y(value), "grid")]
         parts += [text(LEFT - 7, y(value) + 4, number(value), "quiet", "end")]
-    for value in x.ticks(4):
+    for value in x.ticks():
         parts += [text(x(value), HEIGHT - BOTTOM + 17, number(value), "quiet", "middle")]
     parts += [line(LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM, "axis")]
     parts += [text(WIDTH - RIGHT, HEIGHT - 6, price, "strong", "end")]

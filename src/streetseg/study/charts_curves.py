@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from streetseg.study.charts_svg import Axis, chart, element, join, line, marker, nice_axis, number, text
+from streetseg.study.charts_svg import Axis, chart, element, join, line, marker, nice_axis, number, round_step, text
 
 WIDTH, HEIGHT = 320, 216
 LEFT, RIGHT, TOP, BOTTOM = 36, 74, 28, 30
@@ -51,15 +51,16 @@ def curves_chart(
     """
     train, validation = mean_curve(learning.train), mean_curve(learning.validation)
     epochs = max(len(train), len(validation), 1)
-    x = Axis(1, max(epochs, 2), LEFT, WIDTH - RIGHT)
+    last = max(epochs, 2)
+    x = Axis(1, last, LEFT, WIDTH - RIGHT, max(1.0, round_step((last - 1) / 4)))
     y = nice_axis(*span, HEIGHT - BOTTOM, TOP, about=4)
     s = f"s{series % 6}"
 
     parts = [text(0, 12, heading, "strong")]
-    for value in y.ticks(4):
+    for value in y.ticks():
         parts += [line(LEFT, y(value), WIDTH - RIGHT, y(value), "grid")]
         parts += [text(LEFT - 7, y(value) + 4, number(value), "quiet", "end")]
-    for epoch in sorted({1, *(int(t) for t in x.ticks(4) if t == int(t) and t >= 1), epochs}):
+    for epoch in sorted({1, *(int(tick) for tick in x.ticks()), epochs}):
         crowded = 0 < epochs - epoch < epochs / 10
         if not crowded:
             parts += [text(x(epoch), HEIGHT - 10, str(epoch), "quiet", "middle")]

@@ -67,7 +67,7 @@ def intervals_chart(
 
 def _grid(x: Axis, bottom: float, zero: bool) -> list[Markup]:
     parts = []
-    for value in x.ticks(5):
+    for value in x.ticks():
         is_zero = zero and abs(value) < 1e-9
         parts += [line(x(value), TOP - 6, x(value), bottom, "zero" if is_zero else "grid")]
         parts += [text(x(value), TOP - 10, number(0.0 if is_zero else value), "quiet small", "middle")]

@@ -94,37 +94,36 @@ def _polygon(x: float, y: float, radius: float, corners: int, first: float) -> s
 
 @dataclass(frozen=True)
 class Axis:
-    """Maps the values low..high to the pixels start..end, and knows round values to mark."""
+    """Maps the values low..high to the pixels start..end, with a mark at every multiple of step."""
 
     low: float
     high: float
     start: float
     end: float
+    step: float
 
     def __call__(self, value: float) -> float:
         """The pixel of a value."""
         return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
 
-    def ticks(self, about: int = 5) -> list[float]:
-        """Round values inside the axis, about this many."""
-        step = round_step((self.high - self.low) / about)
-        first = math.ceil(self.low / step - 1e-9)
-        last = math.floor(self.high / step + 1e-9)
-        return [k * step for k in range(first, last + 1)]
+    def ticks(self) -> list[float]:
+        """The values to mark."""
+        first, last = math.ceil(self.low / self.step - 1e-9), math.floor(self.high / self.step + 1e-9)
+        return [k * self.step for k in range(first, last + 1)]
+
+
+def nice_axis(low: float, high: float, start: float, end: float, about: int = 5) -> Axis:
+    """An axis with about so many steps, from the mark at or below low to the one at or above high; never empty."""
+    if high <= low:
+        low, high = low - 0.5, low + 0.5
+    step = round_step((high - low) / about)
+    return Axis(math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step, start, end, step)
 
 
 def round_step(rough: float) -> float:
     """The 1, 2 or 5 times a power of ten nearest to a rough step."""
     power = 10.0 ** math.floor(math.log10(rough))
     return max(factor * power for factor in (1, 2, 5, 10) if factor <= 1.5 * rough / power)
-
-
-def nice_axis(low: float, high: float, start: float, end: float, about: int = 5) -> Axis:
-    """An axis from the round value at or below low to the one at or above high; never empty."""
-    if high <= low:
-        low, high = low - 0.5, low + 0.5
-    step = round_step((high - low) / about)
-    return Axis(math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step, start, end)
 
 
 def number(value: float) -> str:

@@ -115,10 +115,11 @@ def _few_seeds(groups: Sequence[Group]) -> str | None:
     if not single:
         return None
     some = f"{listed(single)} {'was' if len(single) == 1 else 'were'}"
-    who = "Each encoder was" if len(single) == len(groups) else some
+    everyone = "Each encoder was" if len(groups) > 1 else "The network was"
+    who = everyone if len(single) == len(groups) else some
     return (
         f"{who} trained once. The intervals say how far the score depends on the pictures, not how far it depends on "
-        "the luck of one training; more seeds (--seeds 3) would show that."
+        "the luck of one training; several seeds would show that."
     )
 
 

@@ -55,8 +55,8 @@ def pipeline_narrow(lanes: Sequence[Lane]) -> Markup:
         parts += [text(0, top + 13, lane.title, "strong")]
         top += HEAD
         for k, step in enumerate(lane.steps):
-            tall = _height(step, 54)
-            parts += _box(step, 1, top, width - 2, tall, 54)
+            tall = _height(step, 60)
+            parts += _box(step, 1, top, width - 2, tall, 60)
             if k:
                 parts += _arrow(width / 2, top - GAP + 4, width / 2, top - 4)
             top += tall + GAP

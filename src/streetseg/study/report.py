@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from importlib.resources import files
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from streetseg.atomic import atomic_write_text
 from streetseg.errors import RequestError
 from streetseg.study.charts import draw
 from streetseg.study.charts_svg import chart_css, standalone
-from streetseg.study.compare import Comparison
+from streetseg.study.compare import Comparison, compare_runs
 from streetseg.study.gallery import Gallery, collect
+from streetseg.study.model_card import write_model_card
 from streetseg.study.report_view import letters, page_of
 from streetseg.study.report_words import figure, points
 
@@ -44,6 +46,13 @@ def write_report(comparison: Comparison, out: Path) -> Path:
     return out / "report.html"
 
 
+def write_run_report(folder: Path) -> Path:
+    """Writes report.html, plots/*.svg and model_card.md of one run into its own folder. Returns the report's path."""
+    comparison = compare_runs([folder])
+    write_model_card(comparison.groups[0], folder)
+    return write_report(comparison, folder)
+
+
 def render(comparison: Comparison, gallery: Gallery) -> str:
     """The report as HTML."""
     environment = Environment(
@@ -53,7 +62,7 @@ def render(comparison: Comparison, gallery: Gallery) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"points": points, "figure": figure, "lines": _lines}
+    environment.filters |= {"points": points, "figure": figure, "lines": _lines, "unbroken": _unbroken}
     script = _asset("report.js")
     charts = draw(comparison, letters(len(comparison.groups)))
     return environment.get_template("report.html.j2").render(
@@ -72,6 +81,11 @@ def _asset(name: str) -> str:
 def _source_hash(script: str) -> str:
     """How a Content-Security-Policy names one inline script (W3C CSP Level 3, section 2.3.1)."""
     return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode('ascii')}"
+
+
+def _unbroken(sentence: str) -> str:
+    """The sentence with no line break inside short brackets, so that an interval stays in one piece."""
+    return re.sub(r"[\[(][^\])]{1,24}[\])]", lambda match: match[0].replace(" ", "\N{NO-BREAK SPACE}"), sentence)
 
 
 def _lines(text: str) -> Markup:
