@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from streetseg.errors import RequestError
-from streetseg.metrics.bootstrap import ENOUGH_SEQUENCES, Difference, compare, interval
+from streetseg.metrics.bootstrap import ENOUGH_SEQUENCES, Difference, compare, interval, tail_share
 from streetseg.metrics.counts import Counts
 from streetseg.metrics.scores import METRICS, OVERALL, scores
 
@@ -144,6 +145,23 @@ def test_the_verdict_follows_from_the_interval_alone(low: float, width: float) -
 def test_an_undefined_interval_decides_nothing() -> None:
     nan = float("nan")
     assert Difference("mean_iou", nan, nan, nan, 2000, "image", None).verdict == "not distinguishable"
+
+
+@pytest.mark.parametrize("units", [6, 10, 30, 101, 500, 10**6])
+def test_intervals_of_few_units_are_widened_as_student_asks(units: int) -> None:
+    t = stats.t.ppf(0.975, units - 1)
+    assert tail_share(units) == pytest.approx(stats.norm.cdf(-t * np.sqrt(units / (units - 1))), rel=0.03)
+    assert tail_share(units) <= 0.025
+
+
+def test_one_image_decides_nothing_and_that_is_said() -> None:
+    better, worse = counts(0.9, images=1), counts(0.5, images=1)
+    difference = compare(better, worse)
+    assert difference.value > 0
+    assert np.isnan([difference.low, difference.high]).all()
+    assert difference.verdict == "not distinguishable"
+    assert difference.note == "one image says nothing about others, so there is no interval"
+    assert np.isnan(interval(better).overall["mean_iou"]).all()
 
 
 def test_every_score_can_be_compared() -> None:
