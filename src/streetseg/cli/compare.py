@@ -27,7 +27,7 @@ def compare(
     comparison = compare_runs(runs)
     report = write_report(comparison, out)
     if json:
-        print_json({"verdict": comparison.verdict, "report": report})
+        print_json(comparison.as_json(out) | {"report": report})
     else:
         say(comparison.verdict)
         say(f"report: {report}")
