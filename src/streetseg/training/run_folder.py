@@ -1,12 +1,13 @@
 """The run folder: what is in it, and whether a run may use it."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from streetseg.data.check import Findings
 from streetseg.data.store import Store
 from streetseg.errors import RequestError
 
@@ -65,13 +66,14 @@ class RunFolder:
             raise RequestError(f"the run folder cannot be written ({error.strerror})", where=self.path) from error
 
 
-def describe_data(spec: str, stores: Mapping[str, Store]) -> dict[str, Any]:
-    """data.json: the fingerprint of the decoded data and what each split holds, counted pixel by pixel."""
-    space = next(iter(stores.values())).space
+def describe_data(spec: str, stores: Sequence[Store], findings: Findings | None) -> dict[str, Any]:
+    """data.json: what each split holds, counted pixel by pixel in the decoded data, and how its files are stored."""
+    space = stores[0].space
+    stored = findings.as_json()["splits"] if findings else {}
     splits = {}
-    for split, store in stores.items():
+    for store in stores:
         pixels = class_pixels(store)
-        splits[split] = {
+        splits[store.split] = stored.get(store.split, {}) | {
             "images": len(store),
             "fingerprint": store.fingerprint,
             "counts": dict(zip(space.names, pixels[: space.num_classes].tolist(), strict=True)),

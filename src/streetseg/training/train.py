@@ -11,10 +11,11 @@ import torch
 from streetseg.atomic import atomic_write_json, atomic_write_text
 from streetseg.data.augment import training_crop
 from streetseg.data.batches import TrainBatches
-from streetseg.data.check import check_source
+from streetseg.data.check import Findings, check_source
 from streetseg.data.open import open_source
 from streetseg.data.source import Source
 from streetseg.data.store import Store, default_cache
+from streetseg.errors import DataError
 from streetseg.models.segmenter import Segmenter
 from streetseg.models.weights import InitialWeights, build_segmenter
 from streetseg.recipe.schema import Recipe, Size
@@ -80,6 +81,7 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, quiet: bool = Fals
         size=recipe.data.size,
         weights=recipe.model.weights,
     )
+    findings = check_files(source, recipe)
     train_store, val_store = open_stores(source, recipe)
     crop = crop_size(train_store, recipe)
 
@@ -89,7 +91,9 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, quiet: bool = Fals
     learner = make_learner(recipe, segmenter, initial, train_store, crop, device, state)
     history = restore(learner, state) if state else History()
     if state is None:
-        describe(folder, recipe, source, (train_store, val_store), learner, initial)
+        atomic_write_text(folder.recipe, recipe_yaml(recipe))
+        atomic_write_json(folder.data, describe_data(source.spec, (train_store, val_store), findings))
+        atomic_write_json(folder.environment, describe_environment() | describe_start(learner, initial))
     journal = Journal(folder.journal)
     journal.write("resume" if state else "start", epochs_done=history.epochs_done, **asdict(learner.precision))
 
@@ -114,14 +118,22 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, quiet: bool = Fals
     return RunResult(folder.path, best.epoch, val_iou)
 
 
-def open_stores(source: Source, recipe: Recipe) -> tuple[Store, Store]:
-    """The decoded training and validation pictures, after every file was looked at.
+def check_files(source: Source, recipe: Recipe) -> Findings | None:
+    """What every file of the two splits holds; None for drawn pictures, which have no files.
 
     Raises:
-        DataError: a split is missing or empty, or files cannot be used.
+        DataError: a split is missing, empty or too small, or files cannot be used.
     """
+    names = (recipe.data.train_split, recipe.data.val_split)
+    train_samples = source.splits.get(names[0], ())
+    if len(train_samples) == 1:
+        raise DataError(f"split {names[0]!r} has one picture, batch norm needs two or more", where=source.spec)
+    return None if source.spec == "scenes" else check_source(source, names)
+
+
+def open_stores(source: Source, recipe: Recipe) -> tuple[Store, Store]:
+    """The decoded training and validation pictures; the latter's labels keep their own resolution."""
     size, cache = recipe.data.size, default_cache()
-    check_source(source, (recipe.data.train_split, recipe.data.val_split))
     return (
         Store.open(source, recipe.data.train_split, picture_size=size, resize_labels=True, cache=cache),
         Store.open(source, recipe.data.val_split, picture_size=size, resize_labels=False, cache=cache),
@@ -179,23 +191,10 @@ def trial_step(segmenter: Segmenter, objective: Objective, crop: Size) -> Callab
     return step
 
 
-def describe(
-    folder: RunFolder,
-    recipe: Recipe,
-    source: Source,
-    stores: tuple[Store, Store],
-    learner: Learner,
-    initial: InitialWeights,
-) -> None:
-    """Write what the run is before its first step: recipe, data, environment."""
-    atomic_write_text(folder.recipe, recipe_yaml(recipe))
-    atomic_write_json(folder.data, describe_data(source.spec, {store.split: store for store in stores}))
-    atomic_write_json(
-        folder.environment,
-        describe_environment()
-        | {
-            "device": str(learner.device),
-            "precision": asdict(learner.precision),
-            "initial_weights": initial.as_dict(),
-        },
-    )
+def describe_start(learner: Learner, initial: InitialWeights) -> dict[str, Any]:
+    """What environment.json says of the run besides versions and machine."""
+    return {
+        "device": str(learner.device),
+        "precision": asdict(learner.precision),
+        "initial_weights": initial.as_dict(),
+    }
