@@ -1,7 +1,5 @@
 """The canvas: one stroke paints colour, class and material together, so that they cannot disagree."""
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
@@ -14,16 +12,9 @@ OVERSAMPLING = 2  # the canvas is this many times finer than the picture: soft c
 Path = list[float]  # x0, y0, x1, y1, ... in canvas pixels
 
 
-class Ink(NamedTuple):
-    """What a stroke leaves: a colour 0..255, and class and material in one byte.
-
-    Pillow takes it as an RGBA pixel; the byte rides where transparency would be and is never blended.
-    """
-
-    red: int
-    green: int
-    blue: int
-    mark: int
+# What a stroke leaves: red, green, blue 0..255, and class and material in one byte. Pillow takes it as an RGBA pixel;
+# the byte rides where transparency would be and is never blended.
+Ink = tuple[int, int, int, int]
 
 
 def mark(label: int, material: Material) -> int:
@@ -59,7 +50,8 @@ class Canvas:
     def pixel(self, x: float, y: float) -> Ink | None:
         """What is on a canvas pixel now; None outside the canvas."""
         if 0 <= x < self._image.width and 0 <= y < self._image.height:
-            return Ink(*self._image.getpixel((int(x), int(y))))
+            red, green, blue, byte = self._image.getpixel((int(x), int(y)))  # type: ignore[misc]
+            return red, green, blue, byte
         return None
 
     def colors(self) -> NDArray[np.uint8]:

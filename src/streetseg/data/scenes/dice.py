@@ -1,6 +1,7 @@
 """Random numbers of a scene: the same on every machine."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -22,8 +23,12 @@ class Dice:
     def __init__(self, *key: int) -> None:
         self._key = key
         self._children = 0
-        self._generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(key)))
         self._pool: list[float] = []
+
+    @cached_property
+    def _generator(self) -> np.random.Generator:
+        # made when first used: things out of sight never ask
+        return np.random.Generator(np.random.PCG64(np.random.SeedSequence(self._key)))
 
     def child(self) -> "Dice":
         """A new independent stream."""

@@ -27,9 +27,9 @@ from streetseg.data.scenes.palette import (
 from streetseg.data.scenes.texture import Material
 from streetseg.data.scenes.wall import Rectangle, Wall, WallBrush
 
-DETAIL = 9.0  # canvas pixels of a window's width from which on it has lintel, bars and sill
-FRAMED = 4.0  # from which on it has a frame
-SINGLE = 1.6  # below this many, the windows of a storey are painted as one band
+DETAIL = 14.0  # canvas pixels of a window's width from which on it has lintel, bars and sill
+FRAMED = 6.0  # from which on it has a frame
+SINGLE = 2.0  # below this many, the windows of a storey are painted as one band
 
 
 @dataclass(frozen=True)
@@ -206,11 +206,11 @@ class Facade:
         panes.append((door + 0.1, door + 1.0, 0.1, top - 0.75))
         brush.fill_each(panes, [self._pane(shop=True) for _ in panes], Material.GLASS)
         size = brush.width((a + b) / 2, 1.0)
-        if size > 6:
+        if size > 8:
             self._goods(panes)
         board = (a, b, top - 0.65, top)
         brush.fill([board], color, Material.PAINT, 0.12)
-        if size > 6:
+        if size > 8:
             self._lettering(board, accent)
         if dice.chance(0.3):
             self._awning((a, b), top - 0.65, accent)

@@ -6,7 +6,7 @@ from streetseg.data.scenes.classes import FENCE
 from streetseg.data.scenes.dice import Dice
 from streetseg.data.scenes.light import Color
 from streetseg.data.scenes.painter import Painter
-from streetseg.data.scenes.palette import scale
+from streetseg.data.scenes.palette import FENCES, choose, scale
 from streetseg.data.scenes.shade import Shade
 from streetseg.data.scenes.texture import Material
 from streetseg.data.scenes.wall import Rectangle, Wall, WallBrush
@@ -17,17 +17,19 @@ OPEN = 2.6  # canvas pixels between two bars from which on one sees through; nea
 
 @dataclass(frozen=True)
 class Fence:
-    """A fence along the street at t from s = first to last.
+    """A fence that starts at (t, s) and runs along the street, or across it towards the outside of its side.
 
-    `kind` is railing, guard rail, boards, wall or pedestrian barrier; `side` is the side of the street it stands on.
+    `kind` is railing, barrier, guard rail, boards, wall or works; `pitch` is the distance of its bars.
     """
 
     kind: str
     side: int
     t: float
-    first: float
-    last: float
+    s: float
+    length: float
+    across: bool
     height: float
+    pitch: float
     color: Color
     dice: Dice
     shade: Shade
@@ -35,22 +37,28 @@ class Fence:
     @property
     def reach(self) -> float:
         """s of its far end."""
-        return self.last
+        return self.s if self.across else self.s + self.length
+
+    def _wall(self, start: float, length: float) -> Wall:
+        """The upright plane of a part of the fence."""
+        if self.across:
+            side = float(self.side)
+            return Wall(self.t + side * start, self.s, (side, 0.0), (0.0, -1.0), length, self.height)
+        return Wall(self.t, self.s + start, (0.0, 1.0), (-float(self.side), 0.0), length, self.height)
 
     def cast(self, painter: Painter) -> None:
         """Its shadow: of the whole fence where it is solid, else of its rails."""
         heights = (0.0, self.height) if self.kind in ("boards", "wall") else (self.height * 0.85, self.height)
-        painter.cast((self.t, y, s) for y in heights for s in (self.first, self.last))
-        painter.touch(((self.t + a, 0.0, s) for a in (-0.12, 0.12) for s in (self.first, self.last)), 0.25)
+        wall = self._wall(0.0, self.length)
+        painter.cast(wall.point(u, y) for u in (0.0, self.length) for y in heights)
+        painter.touch((wall.point(u, 0.0, out) for u in (0.0, self.length) for out in (-0.12, 0.12)), 0.25)
 
     def paint(self, painter: Painter) -> None:
         """Section by section from the far end."""
-        sections = max(1, round((self.last - self.first) / SECTION))
-        length = (self.last - self.first) / sections
+        sections = max(1, round(self.length / SECTION))
+        length = self.length / sections
         for k in reversed(range(sections)):
-            start = self.first + k * length
-            wall = Wall(self.t, start, (0.0, 1.0), (-float(self.side), 0.0), length, self.height)
-            self._section(painter, wall)
+            self._section(painter, self._wall(k * length, length))
 
     def _section(self, painter: Painter, wall: Wall) -> None:
         brush = WallBrush(painter, wall, FENCE)
@@ -61,7 +69,7 @@ class Fence:
         h, length = self.height, wall.length
         match self.kind:
             case "railing" | "barrier":
-                self._bars(brush, wall, color, pitch=0.14 if self.kind == "railing" else 0.2)
+                self._bars(brush, wall, color)
             case "guard rail":
                 brush.fill([(0, 0.12, 0, h)], scale(color, 0.7), Material.METAL)
                 brush.fill([(0, length, h - 0.32, h)], color, Material.METAL, 0.06)
@@ -76,14 +84,23 @@ class Fence:
                 else:
                     brush.fill([(0, length, 0, h)], color, Material.BOARD)
                 brush.fill([(0, 0.1, 0, h + 0.08)], scale(color, 0.7), Material.BOARD)
+            case "works":
+                for y in (h - 0.3, h - 0.75):
+                    count = max(2, round(length / 0.35))
+                    stripes: list[Rectangle] = [
+                        (k * length / count, (k + 1) * length / count, y, y + 0.25) for k in range(count)
+                    ]
+                    red, white = (painter.light.lit(c, wall.facing, sun) for c in ((0.75, 0.15, 0.1), (0.9, 0.9, 0.88)))
+                    brush.fill_each(stripes, [red if k % 2 else white for k in range(count)], Material.PAINT)
+                brush.fill([(0, 0.08, 0, h), (length - 0.08, length, 0, h)], scale(color, 0.8), Material.METAL, 0.02)
             case "wall":
                 brush.fill([(0, length, 0, h)], color, Material.BRICK)
                 brush.fill([(0, length, h - 0.1, h)], scale(color, 1.25), Material.CONCRETE, 0.04)
                 brush.fill([(0, 0.35, 0, h + 0.25)], scale(color, 0.9), Material.BRICK, 0.05)
 
-    def _bars(self, brush: WallBrush, wall: Wall, color: Color, pitch: float) -> None:
+    def _bars(self, brush: WallBrush, wall: Wall, color: Color) -> None:
         """Posts, two rails and upright bars."""
-        h, length = self.height, wall.length
+        h, length, pitch = self.height, wall.length, self.pitch
         gap = brush.width(length / 2, pitch)
         thick = pitch * 0.38
         if gap < OPEN:
@@ -94,3 +111,12 @@ class Fence:
         rails: list[Rectangle] = [(0, length, h - 0.08, h), (0, length, 0.1, 0.18)]
         brush.fill(rails, scale(color, 1.1), Material.METAL, 0.02)
         brush.fill([(0, 0.09, 0, h + 0.06)], scale(color, 0.85), Material.METAL, 0.03)
+
+
+def draw_fence(
+    kind: str, side: int, t: float, s: float, length: float, across: bool, dice: Dice, shade: Shade
+) -> Fence:
+    """A fence of a kind; its height, colour and bars are drawn."""
+    low, high = {"guard rail": (0.7, 0.8), "wall": (0.6, 1.5), "boards": (1.0, 1.9)}.get(kind, (0.9, 1.5))
+    height, pitch = dice.uniform(low, high), dice.uniform(0.12, 0.3)
+    return Fence(kind, side, t, s, length, across, height, pitch, choose(dice, FENCES), dice.child(), shade)

@@ -17,7 +17,8 @@ def finish(painter: Painter, labels: NDArray[np.uint8], dice: Dice) -> NDArray[n
     """The picture, uint8 (H, W, 3)."""
     canvas = painter.canvas
     planes = np.ascontiguousarray(canvas.colors().transpose(2, 0, 1)).astype(np.float32)
-    planes *= speckle(canvas.materials(), dice)
+    visibility = painter.light.visibility
+    planes *= speckle(canvas.materials(), visibility / (visibility + 50.0), dice)  # haze hides grain
     if painter.light.wet:
         _mirror(planes, labels, painter, dice)
     _glow(planes, painter)
@@ -57,15 +58,17 @@ def _glow(planes: Planes, painter: Painter) -> None:
     for lamp in seen:
         x, y, r = (value / (2 * OVERSAMPLING) for value in (lamp.x, lamp.y, max(lamp.radius, 1.0)))
         draw.ellipse((x - r, y - r, x + r, y + r), fill=tuple(round(150 * c) for c in lamp.color))
-    soft = halo.filter(ImageFilter.BoxBlur(max(1.0, canvas.height / 100))).filter(ImageFilter.BoxBlur(canvas.height / 60))
+    soft = halo.filter(ImageFilter.BoxBlur(max(1.0, canvas.height / 100))).filter(
+        ImageFilter.BoxBlur(canvas.height / 60)
+    )
     wide = np.asarray(soft.resize((canvas.width, canvas.height), Image.Resampling.BILINEAR))
-    planes += wide.transpose(2, 0, 1) * np.float32(0.9 + painter.light.night)
+    planes += wide.transpose(2, 0, 1) * np.float32(0.3 + painter.light.night)
 
 
 def _sensor_color(planes: Planes, painter: Painter, dice: Dice) -> None:
     """White balance, contrast, saturation, vignette."""
     height, width = planes.shape[1:]
-    warm, green = dice.bell(0.0, 0.05), dice.bell(0.0, 0.018)
+    warm, green = dice.bell(0.0, 0.045), dice.bell(0.0, 0.012)
     gains = ((1 + warm) * (1 - green), 1 + green, (1 - warm) * (1 - green))
     saturation, contrast = dice.uniform(0.55, 1.1), dice.uniform(0.85, 1.2)
     grey = (planes[0] * np.float32(0.3) + planes[1] * np.float32(0.59)) + planes[2] * np.float32(0.11)
@@ -95,19 +98,15 @@ def _blur(picture: NDArray[np.uint8], painter: Painter, dice: Dice) -> NDArray[n
 
 
 def _noise(picture: NDArray[np.uint8], painter: Painter, dice: Dice) -> NDArray[np.uint8]:
-    """Grain of the sensor: stronger at dusk, a little in common and a little for each colour."""
+    """Grain of the sensor: stronger at dusk."""
     height, width = picture.shape[:2]
-    level = dice.uniform(1.5, 6.0) + 5.0 * painter.light.night
-    shared = _triangular(dice, height, width, 1)
-    colored = _triangular(dice, height, width, 3)
-    grain = shared * np.float32(level * 0.008) + colored * np.float32(level * 0.006)
-    return np.clip(picture + grain + np.float32(0.5), 0, 255).astype(np.uint8)
-
-
-def _triangular(dice: Dice, *shape: int) -> NDArray[np.float32]:
-    """Noise with a deviation of 104: the difference of two random bytes."""
-    a, b = dice.bytes(2, *shape)
-    return a.astype(np.float32) - b
+    level = dice.uniform(1.0, 5.5) + 3.5 * painter.light.night
+    grain = dice.bytes(height, width, 3).astype(np.int16)
+    grain -= 128  # evenly spread, with a deviation of 74
+    grain *= np.int16(round(level * 128 / 74))
+    grain >>= 7
+    grain += picture
+    return np.clip(grain, 0, 255, out=grain).astype(np.uint8)
 
 
 def _bytes(planes: Planes) -> NDArray[np.uint8]:

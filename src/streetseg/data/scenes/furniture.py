@@ -7,7 +7,20 @@ from streetseg.data.scenes.classes import IGNORE, POLE, SIGN
 from streetseg.data.scenes.dice import Dice
 from streetseg.data.scenes.light import Color, Vector
 from streetseg.data.scenes.painter import Painter
-from streetseg.data.scenes.palette import BLUES, BROWNS, DARKS, GREENS, GREYS, POLES, REDS, WHITES, YELLOWS, choose, scale, vary
+from streetseg.data.scenes.palette import (
+    BLUES,
+    BROWNS,
+    DARKS,
+    GREENS,
+    GREYS,
+    POLES,
+    REDS,
+    WHITES,
+    YELLOWS,
+    choose,
+    scale,
+    vary,
+)
 from streetseg.data.scenes.shade import Shade
 from streetseg.data.scenes.texture import Material
 
@@ -42,6 +55,8 @@ class Furniture:
 
     def paint(self, painter: Painter) -> None:
         """Paint it."""
+        if not painter.sees((self.t, self.height / 2, self.s), self.height / 2 + 3.0):
+            return
         match self.kind:
             case "lamp":
                 self._lamp(painter)
@@ -119,7 +134,9 @@ class Furniture:
         if dice.chance(0.35):
             arm = -self.side * dice.uniform(2.0, 4.5)
             color = self._lit(painter, self.color)
-            painter.limb(self._at(0, self.height), self._at(arm, self.height + 0.3), (0.07, 0.05), color, POLE, Material.METAL)
+            painter.limb(
+                self._at(0, self.height), self._at(arm, self.height + 0.3), (0.07, 0.05), color, POLE, Material.METAL
+            )
             heads.append((arm, self.height + 0.2))
         facing = dice.chance(0.8)
         lamp = dice.integer(0, 2)
@@ -130,7 +147,10 @@ class Furniture:
         body = self._lit(painter, choose(self.dice, DARKS * 3 + YELLOWS[:1] + GREENS[3:4]))
         w, ahead = 0.17, -0.1
         if self.dice.chance(0.4):
-            box = [self._at(dt + a, b, ahead) for a, b in ((-0.3, y - 1.1), (0.3, y - 1.1), (0.3, y + 0.12), (-0.3, y + 0.12))]
+            box = [
+                self._at(dt + a, b, ahead)
+                for a, b in ((-0.3, y - 1.1), (0.3, y - 1.1), (0.3, y + 0.12), (-0.3, y + 0.12))
+            ]
             painter.polygon(box, scale(body, 0.7), SIGN, Material.PAINT)
         box = [self._at(dt + a, b, ahead) for a, b in ((-w, y - 0.95), (w, y - 0.95), (w, y), (-w, y))]
         painter.polygon(box, body, SIGN, Material.PAINT)
@@ -161,8 +181,12 @@ class Furniture:
         dice = self.dice
         across, deep = math.cos(turned), math.sin(turned)
 
-        def face(points: list[tuple[float, float]], color: Color, shrink: float = 1.0, material: Material = Material.PAINT) -> None:
-            outline = [self._at(a * size * shrink * across, y + b * size * shrink, -0.08 + a * size * deep) for a, b in points]
+        def face(
+            points: list[tuple[float, float]], color: Color, shrink: float = 1.0, material: Material = Material.PAINT
+        ) -> None:
+            outline = [
+                self._at(a * size * shrink * across, y + b * size * shrink, -0.08 + a * size * deep) for a, b in points
+            ]
             painter.polygon(outline, self._lit(painter, color), SIGN, material)
 
         kind = dice.pick(("ban", "order", "warning", "stop", "priority", "info", "arrow"), (4, 3, 3, 1, 1, 3, 2))
@@ -228,7 +252,12 @@ class Furniture:
         body, r = self._lit(painter, self.color), self.thickness
         sides = [(-r, 0.1), (r, 0.1), (r * 1.15, self.height), (-r * 1.15, self.height)]
         painter.polygon([self._at(a, y) for a, y in sides], body, IGNORE, Material.PAINT)
-        lid = [(-r * 1.2, self.height), (r * 1.2, self.height), (r * 0.9, self.height + 0.12), (-r * 0.9, self.height + 0.12)]
+        lid = [
+            (-r * 1.2, self.height),
+            (r * 1.2, self.height),
+            (r * 0.9, self.height + 0.12),
+            (-r * 0.9, self.height + 0.12),
+        ]
         painter.polygon([self._at(a, y) for a, y in lid], scale(body, 0.6), IGNORE, Material.PAINT)
 
 
@@ -243,7 +272,9 @@ def draw_furniture(kind: str, side: int, t: float, s: float, dice: Dice, shade: 
         "board": ((2.4, 3.4), (0.06, 0.06), GREYS),
         "bin": ((0.9, 1.2), (0.25, 0.45), DARKS + GREENS + GREYS + BLUES + BROWNS + YELLOWS),
     }[kind]
-    return Furniture(kind, side, t, s, dice.uniform(*height), dice.uniform(*thickness), choose(dice, colors), dice, shade)
+    return Furniture(
+        kind, side, t, s, dice.uniform(*height), dice.uniform(*thickness), choose(dice, colors), dice.child(), shade
+    )
 
 
 _CIRCLE = [(math.cos(k * math.pi / 8), math.sin(k * math.pi / 8)) for k in range(16)]

@@ -8,7 +8,7 @@ from PIL import ImageFilter
 
 from streetseg.data.scenes.classes import PAVEMENT, ROAD, TREE
 from streetseg.data.scenes.dice import Dice
-from streetseg.data.scenes.light import Color, Light, haziness
+from streetseg.data.scenes.light import Color, haziness
 from streetseg.data.scenes.painter import Painter
 from streetseg.data.scenes.palette import ASPHALTS, LAWNS, PAVINGS, choose, mix, scale, vary
 from streetseg.data.scenes.sky import Rays
@@ -31,11 +31,11 @@ class GroundPainter:
         street = self.street
         self._strip(-FAR, FAR, BEHIND, FAR, self.paving, PAVEMENT)
         lawn = choose(self.dice, LAWNS)
-        for side in (-1, 1):
-            if street.setback[side > 0] > 1.5 and self.dice.chance(0.7):
-                inner, outer = street.road + street.pavement[side > 0], street.front(side) + 30
-                for first, last in street.blocks():
-                    self._strip(side * inner, side * outer, first + 3, last - 3, lawn, TREE)
+        green = [street.setback[k] > 1.5 and self.dice.chance(0.7) for k in range(2)]
+        for lot in street.lots:
+            if lot.green or green[lot.side > 0]:
+                inner = street.road + street.pavement[lot.side > 0]
+                self._strip(lot.side * inner, lot.side * (inner + 60), lot.first, lot.last, lawn, TREE)
         for first, last in street.crossings:
             self._strip(-SIDEWAYS, SIDEWAYS, first, last, vary(self.dice, self.asphalt, 0.04), ROAD)
         self._strip(-street.road, street.road, BEHIND, FAR, self.asphalt, ROAD)

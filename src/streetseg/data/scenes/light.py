@@ -43,12 +43,14 @@ class Light:
 
     def lit(self, albedo: Color, normal: Vector, sunshine: float = 1.0) -> Color:
         """Display colour of a matt surface: albedo (display), unit normal, share of sun that reaches it."""
-        facing = sum(n * s for n, s in zip(normal, self.to_sun, strict=True))
-        direct = max(0.0, facing) * sunshine
-        sky = 0.72 + 0.28 * normal[1]
-        return tuple(  # type: ignore[return-value]
-            _tone(a * a * (ambient * sky + sun * direct) * self.gain)
-            for a, ambient, sun in zip(albedo, self.ambient, self.sun, strict=True)
+        x, y, z = self.to_sun
+        direct = max(0.0, normal[0] * x + normal[1] * y + normal[2] * z) * sunshine * self.gain
+        sky = (0.72 + 0.28 * normal[1]) * self.gain
+        (red, green, blue), ambient, sun = albedo, self.ambient, self.sun
+        return (
+            _tone(red * red * (ambient[0] * sky + sun[0] * direct)),
+            _tone(green * green * (ambient[1] * sky + sun[1] * direct)),
+            _tone(blue * blue * (ambient[2] * sky + sun[2] * direct)),
         )
 
     def lit_ground(self, albedo: NDArray[np.float32], sunshine: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -34,6 +34,9 @@ class Painter:
 
     def __init__(self, canvas: Canvas, camera: Camera, light: Light, street: Street) -> None:
         self.canvas, self.camera, self.light, self.street = canvas, camera, light, street
+        self.sunny = max(light.sun) > 0.0
+        self._axes, self._eye, self._bend = camera.axes, camera.position, street.bend
+        self._slopes = (camera.width / 2 / camera.focal, camera.height / 2 / camera.focal)
         self.lamps: list[Lamp] = []
         self.shadow = Image.new("L", (canvas.width, canvas.height))
         self.contact = Image.new("L", (canvas.width, canvas.height))
@@ -44,11 +47,20 @@ class Painter:
 
     def view(self, point: Vector) -> Vector:
         """Street coordinates to camera coordinates (metres right, down, ahead)."""
-        wx, wy, wz = self.street.place(point)
-        px, py, pz = self.camera.position
-        x, y, z = wx - px, wy - py, wz - pz
-        (ax, ay, az), (bx, by, bz), (cx, cy, cz) = self.camera.axes
+        t, y, s = point
+        px, py, pz = self._eye
+        ahead = s if s > 0.0 else 0.0
+        x, y, z = t + self._bend * ahead * ahead - px, y - py, s - pz  # Street.place, written out: called most of all
+        (ax, ay, az), (bx, by, bz), (cx, cy, cz) = self._axes
         return (x * ax + y * ay + z * az, x * bx + y * by + z * bz, x * cx + y * cy + z * cz)
+
+    def sees(self, center: Vector, radius: float) -> bool:
+        """Whether any of a ball may be in the picture."""
+        x, y, z = self.view(center)
+        if z < NEAR - radius:
+            return False
+        reach = 1.2 * radius + max(z, 0.0) * self._slopes[0]  # 1.2: the edge of the picture is seen at a slant
+        return abs(x) < reach and abs(y) < 1.2 * radius + max(z, 0.0) * self._slopes[1]
 
     def pixels(self, metres: float, distance: float) -> float:
         """How many canvas pixels a length covers at a distance."""
@@ -72,20 +84,20 @@ class Painter:
 
     def ink(self, color: Color, label: int, material: Material, distance: float) -> Ink:
         """A display colour seen through the air."""
-        red, green, blue = color
-        hazy_red, hazy_green, hazy_blue = self.light.haze
-        air = haziness(distance / self.light.visibility)
-        return Ink(
-            _byte(red + (hazy_red - red) * air),
-            _byte(green + (hazy_green - green) * air),
-            _byte(blue + (hazy_blue - blue) * air),
+        light = self.light
+        air = haziness(distance / light.visibility)
+        (red, green, blue), (hazy_red, hazy_green, hazy_blue) = color, light.haze
+        return (
+            min(255, int((red + (hazy_red - red) * air) * 255.0 + 0.5)),
+            min(255, int((green + (hazy_green - green) * air) * 255.0 + 0.5)),
+            min(255, int((blue + (hazy_blue - blue) * air) * 255.0 + 0.5)),
             mark(label, material),
         )
 
     @staticmethod
     def raw_ink(color: Color, label: int, material: Material) -> Ink:
         """A colour as it is."""
-        return Ink(_byte(color[0]), _byte(color[1]), _byte(color[2]), mark(label, material))
+        return _byte(color[0]), _byte(color[1]), _byte(color[2]), mark(label, material)
 
     # --- strokes ----------------------------------------------------------------------------------------------------
 
@@ -150,9 +162,7 @@ class Painter:
         path = [c for across, down in outline for c in (u + across * r, v + down * r)]
         self.canvas.polygon(path, self.ink(color, label, material, z))
 
-    def wire(
-        self, points: Iterable[Vector], thickness: float, color: Color, label: int, material: Material
-    ) -> None:
+    def wire(self, points: Iterable[Vector], thickness: float, color: Color, label: int, material: Material) -> None:
         """A thin polyline of this thickness, metres; never thinner than a canvas pixel."""
         view = [self.view(p) for p in points]
         if min(v[2] for v in view) < NEAR:
@@ -172,7 +182,7 @@ class Painter:
 
     def cast(self, points: Iterable[Vector]) -> None:
         """Shadow the hull of these points throws on the ground, if the sun shines."""
-        if max(self.light.sun) <= 0.0:
+        if not self.sunny:
             return
         sx, sy, sz = self.light.to_sun
         thrown = [(t - y * sx / sy, 0.0, s - y * sz / sy) for t, y, s in points]
@@ -211,4 +221,4 @@ def hull(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def _byte(value: float) -> int:
-    return 0 if value <= 0.0 else 255 if value >= 1.0 else round(value * 255.0)
+    return min(255, int(value * 255.0 + 0.5))

@@ -8,9 +8,7 @@ from streetseg.data.scenes.light import Color
 
 
 def _hex(*codes: str) -> tuple[Color, ...]:
-    return tuple(
-        (int(code[0:2], 16) / 255, int(code[2:4], 16) / 255, int(code[4:6], 16) / 255) for code in codes
-    )
+    return tuple((int(code[0:2], 16) / 255, int(code[2:4], 16) / 255, int(code[4:6], 16) / 255) for code in codes)
 
 
 GREYS = _hex("3a3c3f", "56585a", "6f7173", "8b8c8d", "a7a8a8", "c4c4c2", "dededa")
@@ -46,9 +44,9 @@ LAWNS = _hex("5c7038", "6f7f42", "80854f", "4d6133", "948f5c")
 
 def vary(dice: Dice, color: Color, amount: float = 0.06) -> Color:
     """The colour a little lighter or darker and a little off in hue."""
-    level = 1.0 + dice.bell(0.0, amount)
-    red, green, blue = (min(1.0, max(0.02, c * level + dice.bell(0.0, amount * 0.15))) for c in color)
-    return red, green, blue
+    level, shift, turn = 1.0 + dice.bell(0.0, amount), dice.bell(0.0, 0.2 * amount), dice.bell(0.0, 0.2 * amount)
+    red, green, blue = color
+    return _cut(red * level + shift), _cut(green * level - turn), _cut(blue * level - shift + turn)
 
 
 def choose(dice: Dice, colors: tuple[Color, ...], amount: float = 0.06) -> Color:
@@ -58,11 +56,13 @@ def choose(dice: Dice, colors: tuple[Color, ...], amount: float = 0.06) -> Color
 
 def mix(a: Color, b: Color, share: float) -> Color:
     """(1 - share) of a and share of b."""
-    red, green, blue = (x + (y - x) * share for x, y in zip(a, b, strict=True))
-    return red, green, blue
+    return a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share, a[2] + (b[2] - a[2]) * share
 
 
 def scale(color: Color, factor: float) -> Color:
     """The colour brighter (factor > 1) or darker, cut at white."""
-    red, green, blue = (min(1.0, c * factor) for c in color)
-    return red, green, blue
+    return min(1.0, color[0] * factor), min(1.0, color[1] * factor), min(1.0, color[2] * factor)
+
+
+def _cut(value: float) -> float:
+    return min(1.0, max(0.02, value))

@@ -54,7 +54,9 @@ class Figure:
         """A cloth in the light."""
         return self.painter.light.lit(scale(color, factor), TOWARDS, self.sun)
 
-    def limb(self, a: Vector, b: Vector, ra: float, rb: float, color: Color, material: Material = Material.CLOTH) -> None:
+    def limb(
+        self, a: Vector, b: Vector, ra: float, rb: float, color: Color, material: Material = Material.CLOTH
+    ) -> None:
         """A limb between two joints, radii in body heights."""
         self.painter.limb(a, b, (ra * self.height, rb * self.height), color, self.label, material)
 
@@ -101,13 +103,19 @@ class Pedestrian:
     def cast(self, painter: Painter) -> None:
         """A slim shadow."""
         point, h = self.stance.point, self.height
-        painter.cast([point(0, y, z) for y in (0.02, h * 0.9) for z in (-0.12, 0.12)] + [point(0.15, 0, 0), point(-0.15, 0, 0)])
+        painter.cast(
+            [point(0, y, z) for y in (0.02, h * 0.9) for z in (-0.12, 0.12)] + [point(0.15, 0, 0), point(-0.15, 0, 0)]
+        )
         painter.touch((point(x, 0.0, z) for x in (-0.3, 0.3) for z in (-0.22, 0.22)), 0.4)
 
     def paint(self, painter: Painter) -> None:
         """From the far side to the near side."""
+        if not painter.sees((self.stance.t, 1.0, self.stance.s), 1.2):
+            return
         dice, outfit = self.dice, self.outfit
-        figure = Figure(painter, self.stance, self.height, PEDESTRIAN, self.shade.sunshine(self.stance.t, self.stance.s, 1.2))
+        figure = Figure(
+            painter, self.stance, self.height, PEDESTRIAN, self.shade.sunshine(self.stance.t, self.stance.s, 1.2)
+        )
         near = figure.nearer()
         top, legs = figure.lit(outfit.top), figure.lit(outfit.legs)
         swing = 0.5 * self.stride * math.sin(self.phase)
@@ -160,7 +168,12 @@ class Pedestrian:
         if side > 0 and self.dice.chance(0.25):
             bag = figure.lit(outfit.extra)
             x, y, z = hand
-            corners = [(x - 0.07, y - 0.02, z), (x + 0.07, y - 0.02, z), (x + 0.08, y - 0.18, z), (x - 0.08, y - 0.18, z)]
+            corners = [
+                (x - 0.07, y - 0.02, z),
+                (x + 0.07, y - 0.02, z),
+                (x + 0.08, y - 0.18, z),
+                (x - 0.08, y - 0.18, z),
+            ]
             figure.painter.polygon([figure.at(*c) for c in corners], bag, PEDESTRIAN, Material.CLOTH)
             figure.limb(figure.at(x, y - 0.06, z), figure.at(x, y - 0.15, z), 0.035, 0.045, bag)
 
@@ -201,6 +214,8 @@ class Bicyclist:
 
     def paint(self, painter: Painter) -> None:
         """Far leg, bicycle, near leg, rider."""
+        if not painter.sees((self.stance.t, 1.0, self.stance.s), 1.3):
+            return
         dice, outfit = self.dice, self.outfit
         sun = self.shade.sunshine(self.stance.t, self.stance.s, 1.2)
         figure = Figure(painter, self.stance, 1.0, BICYCLIST, sun)
@@ -213,7 +228,12 @@ class Bicyclist:
         self._bicycle(figure, near)
         self._leg(figure, hips, near, self.phase, legs, shoe)
         color = top
-        corners = [(hips[0], hips[1], -0.12), (chest[0], chest[1], -0.2), (chest[0], chest[1], 0.2), (hips[0], hips[1], 0.12)]
+        corners = [
+            (hips[0], hips[1], -0.12),
+            (chest[0], chest[1], -0.2),
+            (chest[0], chest[1], 0.2),
+            (hips[0], hips[1], 0.12),
+        ]
         painter.polygon([figure.at(*c) for c in corners], color, BICYCLIST, Material.CLOTH)
         figure.limb(figure.at(hips[0], hips[1], 0), figure.at(chest[0], chest[1] - 0.05, 0), 0.13, 0.14, color)
         if dice.chance(0.3):
@@ -237,7 +257,9 @@ class Bicyclist:
         knee = (hips[0] + dx / 2 - dy / reach * bulge, hips[1] + dy / 2 + dx / reach * bulge)
         figure.limb(figure.at(hips[0], hips[1], z), figure.at(knee[0], knee[1], z), 0.095, 0.07, color)
         figure.limb(figure.at(knee[0], knee[1], z), figure.at(foot[0], foot[1] + 0.05, z), 0.068, 0.045, color)
-        figure.limb(figure.at(foot[0] - 0.06, foot[1] + 0.02, z), figure.at(foot[0] + 0.14, foot[1], z), 0.04, 0.03, shoe)
+        figure.limb(
+            figure.at(foot[0] - 0.06, foot[1] + 0.02, z), figure.at(foot[0] + 0.14, foot[1], z), 0.04, 0.03, shoe
+        )
 
     def _arm(self, figure: Figure, chest: tuple[float, float], side: int, color: Color, outfit: Outfit) -> None:
         shoulder = (chest[0], chest[1] - 0.02, side * 0.19)
@@ -260,27 +282,38 @@ class Bicyclist:
                 painter.wire(spoke, 0.008, scale(dark, 2.0), BICYCLIST, Material.SMOOTH)
         crank, rear, front = (0.02, 0.30), (-0.48, 0.34), (0.58, 0.34)
         seat, head = (-0.17, 0.9), (0.40, 0.88)
-        for (ax, ay), (bx, by) in ((crank, seat), (crank, head), (seat, head), (rear, crank), (rear, seat), (front, head)):
+        for (ax, ay), (bx, by) in (
+            (crank, seat),
+            (crank, head),
+            (seat, head),
+            (rear, crank),
+            (rear, seat),
+            (front, head),
+        ):
             painter.limb(at(ax, ay, 0), at(bx, by, 0), (0.024, 0.024), frame, BICYCLIST, Material.PAINT)
         painter.limb(at(-0.28, 0.95, 0), at(-0.06, 0.95, 0), (0.05, 0.03), dark, BICYCLIST, Material.SMOOTH)
         painter.limb(at(0.40, 0.88, 0), at(0.42, 1.04, 0), (0.022, 0.022), frame, BICYCLIST, Material.PAINT)
         painter.limb(at(0.42, 1.04, -0.26), at(0.42, 1.04, 0.26), (0.022, 0.022), dark, BICYCLIST, Material.SMOOTH)
         if self.dice.chance(0.4):
             basket = figure.lit(self.outfit.extra)
-            painter.limb(at(-0.5, 0.6, near * 0.12), at(-0.5, 0.8, near * 0.12), (0.12, 0.12), basket, BICYCLIST, Material.CLOTH)
+            painter.limb(
+                at(-0.5, 0.6, near * 0.12), at(-0.5, 0.8, near * 0.12), (0.12, 0.12), basket, BICYCLIST, Material.CLOTH
+            )
 
 
 def draw_pedestrian(stance: Stance, dice: Dice, shade: Shade) -> Pedestrian:
     """A child or a grown-up, mostly walking."""
     height = dice.uniform(1.05, 1.45) if dice.chance(0.12) else dice.uniform(1.55, 1.9)
     stride = dice.uniform(0.5, 1.0) if dice.chance(0.8) else 0.0
-    return Pedestrian(stance, height, stride, dice.uniform(0, 2 * math.pi), draw_outfit(dice), dice, shade)
+    return Pedestrian(stance, height, stride, dice.uniform(0, 2 * math.pi), draw_outfit(dice), dice.child(), shade)
 
 
 def draw_bicyclist(stance: Stance, dice: Dice, shade: Shade) -> Bicyclist:
     """A rider."""
     frame = choose(dice, CARS)
-    return Bicyclist(stance, dice.uniform(1.6, 1.88), dice.uniform(0, 2 * math.pi), draw_outfit(dice), frame, dice, shade)
+    return Bicyclist(
+        stance, dice.uniform(1.6, 1.88), dice.uniform(0, 2 * math.pi), draw_outfit(dice), frame, dice.child(), shade
+    )
 
 
 _WHEEL = [(math.cos(k * math.pi / 12), math.sin(k * math.pi / 12)) for k in range(24)]

@@ -8,24 +8,25 @@ from streetseg.data.scenes.light import Color, Light
 from streetseg.data.scenes.texture import FIELD, fields
 
 Rays = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+Planes = NDArray[np.float32]  # (3, H, W)
 
 
-def sky(rays: Rays, light: Light, dice: Dice) -> NDArray[np.float32]:
+def sky(rays: Rays, light: Light, dice: Dice) -> Planes:
     """Display colours 0..1 of the sky along rays (H, W) each, float32 (3, H, W)."""
     x, y, z = rays
     length = np.sqrt(x * x + y * y + z * z)
     height = np.maximum(y / length, 0)
     high, low = _tones(light, dice)
-    share = height / (height + np.float32(dice.uniform(0.12, 0.35)))
-    colors = _blend(low, high, share)
+    colors = np.empty((3, *height.shape), np.float32)
+    colors[:] = np.array(low, np.float32)[:, None, None]
+    _blend(colors, high, height / (height + np.float32(dice.uniform(0.12, 0.35))))
     if light.kind in ("clear", "cloudy", "dusk"):
-        towards = sum((d * np.float32(s) for d, s in zip(rays, light.to_sun, strict=True)), np.zeros_like(x)) / length
-        wide = _sixteenth_power(np.maximum(towards, 0))
+        sx, sy, sz = (np.float32(s) for s in light.to_sun)
+        wide = _sixteenth_power(np.maximum((x * sx + y * sy + z * sz) / length, 0))
         glow = wide * np.float32(0.35) + _sixteenth_power(wide) * np.float32(0.7)
-        warm = (1.0, 0.75, 0.5) if light.kind == "dusk" else (1.0, 1.0, 0.96)
-        colors = _blend(colors, warm, np.minimum(glow, 1))
+        _blend(colors, (1.0, 0.75, 0.5) if light.kind == "dusk" else (1.0, 1.0, 0.96), np.minimum(glow, 1))
     if light.kind != "fog":
-        colors = _clouds(colors, rays, light, dice)
+        _clouds(colors, rays, light, dice)
     return colors
 
 
@@ -43,7 +44,7 @@ def _tones(light: Light, dice: Dice) -> tuple[Color, Color]:
     return (red * dim, green * dim, min(1.0, blue * dim)), light.haze
 
 
-def _clouds(colors: NDArray[np.float32], rays: Rays, light: Light, dice: Dice) -> NDArray[np.float32]:
+def _clouds(colors: Planes, rays: Rays, light: Light, dice: Dice) -> None:
     x, y, z = rays
     stretch = dice.uniform(18, 45)
     flat = np.maximum(y, 0) + np.float32(0.10)
@@ -62,8 +63,9 @@ def _clouds(colors: NDArray[np.float32], rays: Rays, light: Light, dice: Dice) -
         "dusk": ((0.78, 0.58, 0.48), (0.26, 0.27, 0.34)),
     }.get(light.kind, ((level * 1.08, level * 1.08, level * 1.08), (level * 0.74, level * 0.76, level * 0.79)))
     shade = np.clip(np.float32(0.5) + (here - sunward) * np.float32(0.9) + body * np.float32(0.25), 0, 1)
-    cloud = _blend(bright, dark, shade)
-    return _blend(colors, cloud, body * np.float32(dice.uniform(0.6, 1.0)))
+    body *= np.float32(dice.uniform(0.6, 1.0))
+    for channel, sunlit, shaded in zip(colors, bright, dark, strict=True):
+        channel += (np.float32(sunlit) + np.float32(shaded - sunlit) * shade - channel) * body
 
 
 def _sixteenth_power(x: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -72,6 +74,7 @@ def _sixteenth_power(x: NDArray[np.float32]) -> NDArray[np.float32]:
     return x
 
 
-def _blend(a: NDArray[np.float32] | Color, b: NDArray[np.float32] | Color, share: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(1 - share) of a and share of b, channel by channel: (3, H, W)."""
-    return np.stack([x + (y - x) * share for x, y in zip(a, b, strict=True)])
+def _blend(colors: Planes, other: Color, share: NDArray[np.float32]) -> None:
+    """Mix this share (H, W) of another colour into the colours, in place."""
+    for channel, value in zip(colors, other, strict=True):
+        channel += (np.float32(value) - channel) * share

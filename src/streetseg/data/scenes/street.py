@@ -4,13 +4,33 @@ Street coordinates, in metres: t to the right of the middle of the road, y up, s
 but for the bend of the road.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from streetseg.data.scenes.dice import Dice
 from streetseg.data.scenes.light import Vector
 
 BEHIND = -8.0  # the ground begins this far behind the camera
 FAR = 900.0
+
+
+class Lot(NamedTuple):
+    """A plot beside the street.
+
+    Args:
+        side: left (-1) or right (+1).
+        first, last: where it lies along the street.
+        height: of the house on it.
+        corner: another street runs past its near end.
+        green: there is no house but a park.
+    """
+
+    side: int
+    first: float
+    last: float
+    height: float
+    corner: bool
+    green: bool
 
 
 @dataclass(frozen=True)
@@ -29,6 +49,7 @@ class Street:
         crossings: (first, last) s of each street that crosses.
         zebras: (first, last) s of each zebra crossing.
         right_hand: traffic keeps to the right.
+        lots: the plots on both sides.
     """
 
     road: float
@@ -42,6 +63,7 @@ class Street:
     crossings: tuple[tuple[float, float], ...]
     zebras: tuple[tuple[float, float], ...]
     right_hand: bool
+    lots: tuple[Lot, ...] = ()
 
     def place(self, point: Vector) -> Vector:
         """Street coordinates (t, y, s) to world coordinates."""
@@ -99,7 +121,7 @@ def draw_street(dice: Dice) -> Street:
     if not zebras and dice.chance(0.35):
         s = dice.uniform(7.0, 40.0)
         zebras.append((s, s + 3.5))
-    return Street(
+    street = Street(
         road=(lanes * lane + parking[0] + parking[1]) / 2 + (0.8 if lanes == 1 else 0.0),
         lane=lane,
         lanes=lanes,
@@ -112,3 +134,24 @@ def draw_street(dice: Dice) -> Street:
         zebras=tuple(zebras),
         right_hand=dice.chance(0.75),
     )
+    return replace(street, lots=_lots(street, dice.child()))
+
+
+def _lots(street: Street, dice: Dice) -> tuple[Lot, ...]:
+    lots: list[Lot] = []
+    storeys = dice.uniform(1.4, 4.8)
+    for side in (-1, 1):
+        for number, (first, last) in enumerate(street.blocks()):
+            park = dice.chance(0.14)
+            s = first + (dice.uniform(2.0, 4.0) if number else 0.0)
+            end = last - dice.uniform(2.0, 4.0)
+            corner = number > 0
+            while s < end - 4.0:
+                width = min(end - s, dice.uniform(6.0, 20.0))
+                if end - s - width < 5.0:
+                    width = end - s
+                height = max(3.2, dice.bell(storeys, 1.0) * 3.2)
+                lots.append(Lot(side, s, s + width, height, corner, park or dice.chance(0.06)))
+                s += width + (dice.uniform(2.0, 6.0) if dice.chance(0.15) else 0.0)
+                corner = False
+    return tuple(lots)

@@ -40,11 +40,11 @@ class Material(IntEnum):
 # material -> (field, gain): the speckle multiplies the colour by 1 + gain * field, field in -1..1
 _SPECKLE: dict[Material, tuple[str, float]] = {
     Material.SMOOTH: ("mottle", 0.05),
-    Material.PLASTER: ("mottle", 0.30),
-    Material.BRICK: ("course", 0.38),
-    Material.CONCRETE: ("streak", 0.30),
-    Material.GLASS: ("patch", 0.35),
-    Material.ROOF: ("course", 0.40),
+    Material.PLASTER: ("mottle", 0.17),
+    Material.BRICK: ("course", 0.26),
+    Material.CONCRETE: ("streak", 0.18),
+    Material.GLASS: ("patch", 0.20),
+    Material.ROOF: ("course", 0.32),
     Material.BARK: ("streak", 0.55),
     Material.LEAVES_NEAR: ("leaf_large", 0.75),
     Material.LEAVES: ("leaf", 0.70),
@@ -86,7 +86,7 @@ def fields() -> dict[str, NDArray[np.float32]]:
         "mottle": layered((8, 8, 4), (24, 24, 4), (80, 80, 4), (256, 256, 4), (512, 512, 2)),
         "patch": layered((12, 12, 4), (40, 40, 3), (128, 128, 2)),
         "streak": layered((6, 128, 4), (20, 256, 3), (128, 256, 2), (512, 512, 2)),
-        "course": layered((170, 40, 5), (256, 128, 3), (16, 16, 3)),
+        "course": layered((200, 70, 5), (256, 180, 4), (512, 512, 2), (40, 40, 2)),
         "leaf": layered((110, 110, 5), (220, 220, 4), (30, 30, 2)),
         "leaf_large": layered((60, 60, 5), (120, 120, 4), (240, 240, 3), (20, 20, 2)),
         "cloud": layered((4, 4, 16), (8, 8, 9), (16, 16, 5), (32, 32, 3), (64, 64, 2), (128, 128, 1)),
@@ -100,10 +100,10 @@ def _material_stack() -> NDArray[np.float32]:
     return np.stack([np.float32(gain) * made[name] for name, gain in (_SPECKLE[m] for m in Material)])
 
 
-def speckle(materials: NDArray[np.uint8], dice: Dice) -> NDArray[np.float32]:
-    """Factor 1 + speckle for each pixel of a (H, W) material map, float32 (H, W); the fields start anywhere."""
+def speckle(materials: NDArray[np.uint8], strength: float, dice: Dice) -> NDArray[np.float32]:
+    """Factor 1 + strength * speckle for each pixel of a (H, W) material map, float32 (H, W); fields start anywhere."""
     height, width = materials.shape
     rows = (np.arange(height) + dice.integer(0, FIELD - 1)) % FIELD
     columns = (np.arange(width) + dice.integer(0, FIELD - 1)) % FIELD
     flat = materials.astype(np.int32) * (FIELD * FIELD) + (rows[:, None] * FIELD + columns[None, :]).astype(np.int32)
-    return np.float32(1.0) + _material_stack().reshape(-1).take(flat)
+    return 1 + np.float32(strength) * _material_stack().reshape(-1).take(flat)

@@ -7,7 +7,7 @@ from streetseg.data.scenes.classes import TREE
 from streetseg.data.scenes.dice import Dice
 from streetseg.data.scenes.light import Color, Vector
 from streetseg.data.scenes.painter import Painter
-from streetseg.data.scenes.palette import LEAVES, TRUNKS, choose, scale, vary
+from streetseg.data.scenes.palette import LEAVES, TRUNKS, choose, scale
 from streetseg.data.scenes.shade import Shade
 from streetseg.data.scenes.texture import Material
 
@@ -35,8 +35,10 @@ class Tree:
 
     def cast(self, painter: Painter) -> None:
         """A dappled shadow."""
-        dice = self.dice
         low, high = self._crown()
+        if not painter.sunny or self.s > 90.0:
+            return
+        dice = self.dice
         density = 3 if self.kind == "bare" else 7
         for _ in range(density):
             center = (
@@ -47,12 +49,17 @@ class Tree:
             painter.cast(_ring(center, self.radius * dice.uniform(0.25, 0.5)))
         girth = self._girth()
         painter.cast(
-            (self.t + a, y, self.s + b) for a in (-girth, girth) for b in (-girth, girth) for y in (0.0, (low + high) / 2)
+            (self.t + a, y, self.s + b)
+            for a in (-girth, girth)
+            for b in (-girth, girth)
+            for y in (0.0, (low + high) / 2)
         )
         painter.touch(_ring((self.t, 0.0, self.s), max(0.5, girth * 2.5)), 0.35)
 
     def paint(self, painter: Painter) -> None:
         """Trunk first, then the crown from the back to the front."""
+        if not painter.sees((self.t, self.height / 2, self.s), self.height / 2 + self.radius):
+            return
         if self.kind == "conifer":
             self._trunk(painter, 0.25)
             self._tiers(painter)
@@ -99,7 +106,7 @@ class Tree:
             return
         material = Material.LEAVES_NEAR if distance < 14 else Material.LEAVES if distance < 45 else Material.LEAVES_FAR
         sun = self.shade.sunshine(self.t, self.s, middle)
-        count = int(min(70, max(12, size * 0.45)))
+        count = int(min(80, max(9, size * 0.4)))
         ball = min(self.radius, half) * 2.2 / count**0.38
         balls: list[tuple[float, Vector, Vector]] = []
         for _ in range(count):
@@ -112,10 +119,9 @@ class Tree:
             balls.append((painter.view(center)[2], center, up))
         balls.sort(reverse=True)
         for number, (_, center, outward) in enumerate(balls):
-            dark = 0.62 + 0.38 * number / count + 0.12 * outward[1]
-            color = light.lit(scale(vary(dice, self.leaf, 0.07), dark), outward, sun)
-            radius = ball * dice.uniform(0.7, 1.25)
-            painter.blob(center, radius, _ragged(dice, 11, 0.62), color, TREE, material)
+            dark = (0.62 + 0.38 * number / count + 0.12 * outward[1]) * dice.uniform(0.88, 1.12)
+            color = light.lit(scale(self.leaf, dark), outward, sun)
+            painter.blob(center, ball * dice.uniform(0.7, 1.25), dice.pick(_TUFTS), color, TREE, material)
 
     def _tiers(self, painter: Painter) -> None:
         """A conifer: skirts of needles, one above the other."""
@@ -143,7 +149,9 @@ class Tree:
         distance = painter.view((self.t, 0.0, self.s))[2]
         depth = 5 if distance < 35 else 4
         thinnest = 0.75 / max(painter.pixels(1.0, distance), 1e-6)
-        self._fork(painter, (self.t, 0.0, self.s), (0.0, 1.0, 0.0), self.height * 0.3, self._girth(), color, depth, thinnest)
+        self._fork(
+            painter, (self.t, 0.0, self.s), (0.0, 1.0, 0.0), self.height * 0.3, self._girth(), color, depth, thinnest
+        )
 
     def _fork(
         self,
@@ -220,8 +228,37 @@ class Hedge:
             size = dice.uniform(0.12, 0.25)
             y = h if dice.chance(0.6) else dice.uniform(0.2, h)
             color = scale(front, dice.uniform(0.8, 1.2))
-            painter.blob((self.t, y, s), size, _ragged(dice, 9, 0.6), color, TREE, Material.LEAVES)
+            painter.blob((self.t, y, s), size, dice.pick(_TUFTS), color, TREE, Material.LEAVES)
             s -= dice.uniform(0.2, 0.6) if s < 25 else 2.0
+
+
+@dataclass(frozen=True)
+class Woods:
+    """A ragged line of trees far away that hides the horizon."""
+
+    s: float
+    leaf: Color
+    dice: Dice
+
+    @property
+    def reach(self) -> float:
+        """s of the line."""
+        return self.s
+
+    def cast(self, painter: Painter) -> None:
+        """Too far away for a shadow that one sees."""
+
+    def paint(self, painter: Painter) -> None:
+        """One outline across the whole view."""
+        dice, wide = self.dice, 500.0
+        color = painter.light.lit(self.leaf, (0.0, 0.4, -0.6), 0.6)
+        tops: list[Vector] = []
+        t, height = -wide, dice.uniform(6.0, 14.0)
+        while t < wide:
+            tops.append((t, height + dice.uniform(-1.5, 1.5), self.s))
+            height = min(18.0, max(4.0, height + dice.bell(0.0, 1.2)))
+            t += dice.uniform(3.0, 8.0)
+        painter.polygon([(-wide, 0.0, self.s), *tops, (wide, 0.0, self.s)], color, TREE, Material.LEAVES_FAR)
 
 
 def draw_tree(kind: str, t: float, s: float, season: str, dice: Dice, shade: Shade) -> Tree:
@@ -236,7 +273,7 @@ def draw_tree(kind: str, t: float, s: float, season: str, dice: Dice, shade: Sha
         height = dice.uniform(4.5, 12.0)
         radius = height * dice.uniform(0.22, 0.36)
     leaf = choose(dice, LEAVES["dark" if kind == "conifer" else season], 0.1)
-    return Tree(kind, t, s, height, radius, leaf, choose(dice, TRUNKS), dice, shade)
+    return Tree(kind, t, s, height, radius, leaf, choose(dice, TRUNKS), dice.child(), shade)
 
 
 def _ragged(dice: Dice, points: int, least: float) -> Outline:
@@ -244,7 +281,7 @@ def _ragged(dice: Dice, points: int, least: float) -> Outline:
     outline = []
     for k in range(points):
         radius = dice.uniform(least, 1.15)
-        turn = (k + dice.uniform(-0.3, 0.3)) * 2 * math.pi / points
+        turn = (k + dice.uniform(-0.35, 0.35)) * 2 * math.pi / points
         outline.append((radius * math.cos(turn), radius * math.sin(turn)))
     return outline
 
@@ -252,3 +289,7 @@ def _ragged(dice: Dice, points: int, least: float) -> Outline:
 def _ring(center: Vector, radius: float) -> list[Vector]:
     t, y, s = center
     return [(t + radius * math.cos(k * 0.785), y, s + radius * math.sin(k * 0.785)) for k in range(8)]
+
+
+# Outlines of tufts of leaves, the same in every scene.
+_TUFTS = [_ragged(Dice(k), 14, 0.66) for k in range(24)]

@@ -107,7 +107,8 @@ class Vehicle:
 
     def paint(self, painter: Painter) -> None:
         """Wheels behind, body, cabin, wheels before, lamps."""
-        Bodywork(painter, self).paint()
+        if painter.sees((self.stance.t, 1.0, self.stance.s), self.shape.length / 2 + 0.8):
+            Bodywork(painter, self).paint()
 
 
 class Bodywork:
@@ -130,7 +131,7 @@ class Bodywork:
         )
         self.near_side = 1.0 if self.eye[2] > 0 else -1.0
         distance = math.sqrt(to_eye[0] ** 2 + to_eye[2] ** 2)
-        self.fine = painter.pixels(1.0, distance) > 14.0
+        self.fine = painter.pixels(1.0, distance) > 30.0
         self.glass = mix(painter.light.lit(DARKS[1], (0, 1, 0), 0.0), painter.light.haze, self.dice.uniform(0.05, 0.3))
         self.tyre = painter.light.lit((0.10, 0.10, 0.105), (0.0, 0.3, 0.0), 0.3)
 
@@ -140,12 +141,15 @@ class Bodywork:
         for x in shape.wheels:
             self._tyre(x, -self.near_side)
             self._tyre(x, self.near_side)
+        beside = abs(self.eye[2]) > w
+        self._mirror(-self.near_side)
+        if not beside:
+            self._mirror(self.near_side)
         self._body(w)
         if shape.cabin:
             self._cabin(*shape.cabin)
-            for side in (-1.0, 1.0):
-                mirror = self.point(shape.cabin[3] - 0.45, shape.shoulder + 0.08, side * (w + 0.1))
-                self.painter.ball(mirror, 0.1, self._lit((0, 0, 0), 0.8), CAR, Material.PAINT, 0.7)
+            if beside:
+                self._mirror(self.near_side)
         else:
             self._coach_windows(w)
         self._ends(w)
@@ -158,7 +162,9 @@ class Bodywork:
         color = self.painter.light.lit(scale(self.vehicle.color, factor), turned, self.sun)
         return mix(color, self.painter.light.haze, 0.04 + 0.16 * max(0.0, normal[1]))
 
-    def _face(self, points: Sequence[tuple[float, float, float]], color: Color, material: Material = Material.PAINT) -> None:
+    def _face(
+        self, points: Sequence[tuple[float, float, float]], color: Color, material: Material = Material.PAINT
+    ) -> None:
         self.painter.polygon([self.point(x, y, z) for x, y, z in points], color, CAR, material)
 
     def _seen(self, at: tuple[float, float, float], normal: Vector) -> bool:
@@ -181,11 +187,18 @@ class Bodywork:
             self._face([(x, y, z) for x, y in outline], color)
             low = min(y for _, y in outline)
             half = self.shape.length / 2 - 0.05
-            self._face([(-half, low, z), (half, low, z), (half, low + 0.2, z), (-half, low + 0.2, z)], scale(color, 0.62))
+            self._face(
+                [(-half, low, z), (half, low, z), (half, low + 0.2, z), (-half, low + 0.2, z)], scale(color, 0.62)
+            )
             if self.fine and self.shape.cabin:
                 self._doors(z, color)
             for x in self.shape.wheels:
                 self._wheel(x, z)
+
+    def _mirror(self, side: float) -> None:
+        if self.shape.cabin:
+            at = self.point(self.shape.cabin[3] - 0.45, self.shape.shoulder + 0.08, side * (self.shape.width / 2 + 0.1))
+            self.painter.ball(at, 0.1, self._lit((0, 0, 0), 0.8), CAR, Material.PAINT, 0.7)
 
     def _doors(self, z: float, color: Color) -> None:
         rear, _, _, front = self.shape.cabin or (0, 0, 0, 0)
@@ -193,7 +206,15 @@ class Bodywork:
         middle = (rear + front) / 2
         for x in (front - 0.35, middle, max(rear + 0.2, self.shape.wheels[0] + 0.4)):
             self._face([(x, 0.4, z), (x + 0.025, 0.4, z), (x + 0.025, top, z), (x, top, z)], dark)
-            self._face([(x + 0.06, top - 0.2, z), (x + 0.24, top - 0.2, z), (x + 0.24, top - 0.15, z), (x + 0.06, top - 0.15, z)], dark)
+            self._face(
+                [
+                    (x + 0.06, top - 0.2, z),
+                    (x + 0.24, top - 0.2, z),
+                    (x + 0.24, top - 0.15, z),
+                    (x + 0.06, top - 0.15, z),
+                ],
+                dark,
+            )
         a, b = -self.shape.length * 0.47, self.shape.length * 0.42
         self._face([(a, top - 0.08, z), (b, top - 0.14, z), (b, top - 0.1, z), (a, top - 0.03, z)], scale(color, 1.22))
 
@@ -246,14 +267,36 @@ class Bodywork:
             step = (half - 0.3 - start) / panes
             for k in range(panes):
                 x0, x1 = start + k * step, start + (k + 1) * step - 0.12
-                self._face([(x0, 1.35, z), (x1, 1.35, z), (x1, high - 0.55, z), (x0, high - 0.55, z)], self.glass, Material.GLASS)
+                self._face(
+                    [(x0, 1.35, z), (x1, 1.35, z), (x1, high - 0.55, z), (x0, high - 0.55, z)],
+                    self.glass,
+                    Material.GLASS,
+                )
         if self.eye[0] > half:
             glass = mix(self.glass, self.painter.light.haze, 0.2)
             x = half + 0.01
-            self._face([(x, 1.25, -w * 0.92), (x, 1.25, w * 0.92), (x - 0.12, high - 0.5, w * 0.9), (x - 0.12, high - 0.5, -w * 0.9)], glass, Material.GLASS)
+            self._face(
+                [
+                    (x, 1.25, -w * 0.92),
+                    (x, 1.25, w * 0.92),
+                    (x - 0.12, high - 0.5, w * 0.9),
+                    (x - 0.12, high - 0.5, -w * 0.9),
+                ],
+                glass,
+                Material.GLASS,
+            )
         if self.eye[0] < -half and bus:
             x = -half - 0.01
-            self._face([(x, high - 1.3, -w * 0.8), (x, high - 1.3, w * 0.8), (x, high - 0.4, w * 0.8), (x, high - 0.4, -w * 0.8)], self.glass, Material.GLASS)
+            self._face(
+                [
+                    (x, high - 1.3, -w * 0.8),
+                    (x, high - 1.3, w * 0.8),
+                    (x, high - 0.4, w * 0.8),
+                    (x, high - 0.4, -w * 0.8),
+                ],
+                self.glass,
+                Material.GLASS,
+            )
 
     # --- wheels -----------------------------------------------------------------------------------------------------
 
@@ -289,7 +332,9 @@ class Bodywork:
         x = half + 0.01 if ahead else -half - 0.01
         low = 0.3 if self.shape.cabin else 0.5
 
-        def patch(z0: float, z1: float, y0: float, y1: float, color: Color, material: Material = Material.PAINT) -> None:
+        def patch(
+            z0: float, z1: float, y0: float, y1: float, color: Color, material: Material = Material.PAINT
+        ) -> None:
             self._face([(x, y0, z0), (x, y0, z1), (x, y1, z1), (x, y1, z0)], color, material)
 
         dark = light.lit((0.13, 0.13, 0.14), (0.0, 0.2, 0.0), 0.2)
@@ -324,7 +369,7 @@ class Bodywork:
 
 def draw_vehicle(stance: Stance, driving: bool, dice: Dice, shade: Shade) -> Vehicle:
     """A vehicle of any kind and colour."""
-    return Vehicle(stance, draw_shape(dice), choose(dice, CARS, 0.1), driving, dice, shade)
+    return Vehicle(stance, draw_shape(dice), choose(dice, CARS, 0.1), driving, dice.child(), shade)
 
 
 def _inset(
@@ -334,9 +379,7 @@ def _inset(
     p, q, r, s = corners
 
     def at(a: float, b: float) -> tuple[float, float, float]:
-        x, y, z = (
-            (p[i] + (q[i] - p[i]) * a) * (1 - b) + (s[i] + (r[i] - s[i]) * a) * b for i in range(3)
-        )
+        x, y, z = ((p[i] + (q[i] - p[i]) * a) * (1 - b) + (s[i] + (r[i] - s[i]) * a) * b for i in range(3))
         return x, y, z
 
     return [at(a0, b0), at(a1, b0), at(a1, b1), at(a0, b1)]
