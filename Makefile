@@ -27,10 +27,12 @@ test: .venv/installed-dev
 
 # A stamp per set of packages: the second time nothing is installed.
 .venv/installed-train: .venv/bin/python pyproject.toml constraints.txt
+	@echo "installing into .venv (torch is large: this can take some minutes)"
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[train]'
 	touch $@
 
 .venv/installed-dev: .venv/bin/python pyproject.toml constraints.txt
+	@echo "installing into .venv (torch is large: this can take some minutes)"
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[train,dev]'
 	touch $@ .venv/installed-train
 

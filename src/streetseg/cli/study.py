@@ -79,8 +79,8 @@ def weights_by_encoder(text: str | None, names: list[str], *, default: str) -> d
         return dict.fromkeys(names, text)
     given: set[str] = set()
     for part in text.split(","):
-        name, equals, start = part.partition("=")
-        if name not in names or not equals or name in given:
+        name, _, start = part.partition("=")
+        if name not in names or not start or name in given:
             problem = "weights are given twice to one encoder" if name in given else f"{part} gives no encoder weights"
             raise RequestError(
                 problem, where=f"--weights {text}", hint=f"ENCODER=FILE,... of the encoders {', '.join(names)}"
