@@ -34,8 +34,8 @@ class Objective(nn.Module):
         super().__init__()
         self.settings = settings
         self.ignore_index = ignore_index
-        weights = balanced_weights(class_pixels) if settings.class_weights == "balanced" else None
-        self.register_buffer("class_weights", weights)
+        power = {"none": 0.0, "mild": 0.5, "balanced": 1.0}[settings.class_weights]
+        self.register_buffer("class_weights", balanced_weights(class_pixels, power) if power else None)
 
     def forward(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Terms]:
         """Logits (B, C, H, W) and labels uint8 (B, H, W) -> what to minimise, and the terms it is the sum of."""
@@ -74,10 +74,10 @@ class Objective(nn.Module):
         return pixels.sum() / weights.sum()
 
 
-def balanced_weights(class_pixels: Sequence[int] | NDArray[np.int64]) -> Tensor:
-    """1 / log(1.02 + share) of each class, scaled to a mean of 1 (Paszke et al. 2016, ENet, arXiv:1606.02147)."""
+def balanced_weights(class_pixels: Sequence[int] | NDArray[np.int64], power: float = 1.0) -> Tensor:
+    """1 / log(1.02 + share) of each class, as in ENet (Paszke et al. 2016, arXiv:1606.02147), to a power; mean 1."""
     pixels = torch.as_tensor(class_pixels, dtype=torch.float64)
-    weights = 1.0 / torch.log(1.02 + pixels / pixels.sum())
+    weights = torch.log(1.02 + pixels / pixels.sum()) ** -power
     return (weights / weights.mean()).float()
 
 
