@@ -12,7 +12,7 @@ from streetseg.models.weights import NOT_FILES, build_segmenter
 from streetseg.recipe.schema import Recipe
 from streetseg.study.compare import compare_runs
 from streetseg.study.finished import is_finished
-from streetseg.study.report import write_report
+from streetseg.study.report import write_report, write_run_report
 from streetseg.training.train import train
 
 
@@ -64,6 +64,7 @@ def run_study(
             folders.append(folder)
             if not (resume and is_finished(folder)):
                 train(with_run(recipe, encoder, weights, seed), folder, resume=resume, quiet=quiet)
+                write_run_report(folder)
     comparison = compare_runs(folders)
     report = write_report(comparison, out)
     atomic_write_json(out / "study.json", comparison.as_json(out))
