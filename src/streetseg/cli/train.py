@@ -48,11 +48,14 @@ def train(
     wanted = asked_recipe(data, recipe, overrides, flags)
     folder = out or dated_folder("runs", f"{wanted.model.encoder}_seed{wanted.train.seed}", resume=resume)
 
+    from streetseg.study.report import write_run_report
     from streetseg.training.train import train as run_training
 
     result = run_training(wanted, folder, resume=resume, quiet=quiet or json)
+    report = write_run_report(folder)
     if json:
-        print_json({"folder": result.folder, "best_epoch": result.epoch, "val_iou": result.val_iou})
+        print_json({"folder": result.folder, "best_epoch": result.epoch, "val_iou": result.val_iou, "report": report})
     else:
         say(f"best epoch {result.epoch}: validation mean IoU {100 * result.val_iou:.1f} %")
+        say(f"report: {report}")
         say(f"run folder: {result.folder}")
