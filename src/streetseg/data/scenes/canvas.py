@@ -1,5 +1,7 @@
 """The canvas: one stroke paints colour, class and material together, so that they cannot disagree."""
 
+from typing import cast
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
@@ -50,8 +52,7 @@ class Canvas:
     def pixel(self, x: float, y: float) -> Ink | None:
         """What is on a canvas pixel now; None outside the canvas."""
         if 0 <= x < self._image.width and 0 <= y < self._image.height:
-            red, green, blue, byte = self._image.getpixel((int(x), int(y)))  # type: ignore[misc]
-            return red, green, blue, byte
+            return cast(Ink, self._image.getpixel((int(x), int(y))))
         return None
 
     def colors(self) -> NDArray[np.uint8]:

@@ -7,10 +7,11 @@ from PIL import Image, ImageDraw, ImageFilter
 from streetseg.data.scenes.canvas import OVERSAMPLING
 from streetseg.data.scenes.classes import PAVEMENT, ROAD
 from streetseg.data.scenes.dice import Dice
+from streetseg.data.scenes.light import Floats
 from streetseg.data.scenes.painter import Painter
 from streetseg.data.scenes.texture import FIELD, fields, speckle
 
-Planes = NDArray[np.float32]  # (3, H, W), display values 0..255
+Planes = Floats  # (3, H, W), display values 0..255
 
 
 def finish(painter: Painter, labels: NDArray[np.uint8], dice: Dice) -> NDArray[np.uint8]:
@@ -106,7 +107,8 @@ def _noise(picture: NDArray[np.uint8], painter: Painter, dice: Dice) -> NDArray[
     grain *= np.int16(round(level * 128 / 74))
     grain >>= 7
     grain += picture
-    return np.clip(grain, 0, 255, out=grain).astype(np.uint8)
+    np.clip(grain, 0, 255, out=grain)
+    return grain.astype(np.uint8)
 
 
 def _bytes(planes: Planes) -> NDArray[np.uint8]:

@@ -8,7 +8,7 @@ from PIL import ImageFilter
 
 from streetseg.data.scenes.classes import PAVEMENT, ROAD, TREE
 from streetseg.data.scenes.dice import Dice
-from streetseg.data.scenes.light import Color, haziness
+from streetseg.data.scenes.light import Color, Floats, haziness
 from streetseg.data.scenes.painter import Painter
 from streetseg.data.scenes.palette import ASPHALTS, LAWNS, PAVINGS, choose, mix, scale, vary
 from streetseg.data.scenes.sky import Rays
@@ -170,7 +170,7 @@ def light_ground(
     rows: slice,
     painter: Painter,
     dice: Dice,
-) -> NDArray[np.float32]:
+) -> Floats:
     """Grain, shadows, light and air on the rows of the picture that hold ground.
 
     Args:
@@ -207,19 +207,19 @@ def light_ground(
     return colors
 
 
-def _offset(street: Street, along: NDArray[np.float32]) -> NDArray[np.float32]:
+def _offset(street: Street, along: Floats) -> Floats:
     reach = np.maximum(along, 0)
     return np.float32(street.bend) * reach * reach
 
 
 def _grain(
-    across: NDArray[np.float32],
-    along: NDArray[np.float32],
-    depth: NDArray[np.float32],
+    across: Floats,
+    along: Floats,
+    depth: Floats,
     road: NDArray[np.bool_],
     lawn: NDArray[np.bool_],
     dice: Dice,
-) -> NDArray[np.float32]:
+) -> Floats:
     """Speckle fixed to the ground: fine grain that fades with distance and stains that stay."""
     start = np.float32(dice.uniform(0, FIELD))
     fine = _sample("mottle", across, along, 26.0, start)
@@ -230,9 +230,7 @@ def _grain(
     return 1 + roughness * fading * fine + np.float32(dice.uniform(0.05, 0.16)) * stains
 
 
-def _sample(
-    name: str, across: NDArray[np.float32], along: NDArray[np.float32], density: float, start: np.float32
-) -> NDArray[np.float32]:
+def _sample(name: str, across: Floats, along: Floats, density: float, start: np.float32) -> Floats:
     """A noise field laid on the ground with `density` field pixels a metre."""
     column = (across * np.float32(density) + start).astype(np.int32) & (FIELD - 1)
     row = (along * np.float32(density) + start).astype(np.int32) & (FIELD - 1)
@@ -240,12 +238,12 @@ def _sample(
 
 
 def _slabs(
-    across: NDArray[np.float32],
-    along: NDArray[np.float32],
-    depth: NDArray[np.float32],
+    across: Floats,
+    along: Floats,
+    depth: Floats,
     pavement: NDArray[np.bool_],
     dice: Dice,
-) -> NDArray[np.float32]:
+) -> Floats:
     """Dark joints between paving slabs, washed out with distance."""
     long, wide = np.float32(dice.pick((0.4, 0.6, 0.9, 1.2))), np.float32(dice.pick((0.4, 0.6, 0.9)))
     rows, columns = along / long, across / wide

@@ -3,7 +3,7 @@
 import math
 from typing import Protocol
 
-from streetseg.data.scenes.body import Stance
+from streetseg.data.scenes.bicyclists import draw_bicyclist
 from streetseg.data.scenes.buildings import Building
 from streetseg.data.scenes.dice import Dice
 from streetseg.data.scenes.facades import draw_style
@@ -12,8 +12,9 @@ from streetseg.data.scenes.furniture import draw_furniture
 from streetseg.data.scenes.light import Light
 from streetseg.data.scenes.painter import Painter
 from streetseg.data.scenes.palette import LEAVES, choose
-from streetseg.data.scenes.people import draw_bicyclist, draw_pedestrian
+from streetseg.data.scenes.pedestrians import draw_pedestrian
 from streetseg.data.scenes.shade import Shade
+from streetseg.data.scenes.stance import Stance
 from streetseg.data.scenes.street import Lot, Street
 from streetseg.data.scenes.vegetation import Hedge, Woods, draw_tree
 from streetseg.data.scenes.vehicles import draw_vehicle
@@ -260,10 +261,10 @@ class Furnisher:
         for first, last in street.crossings:
             if dice.chance(0.4):
                 heading = dice.pick((RIGHT, LEFT))
-                lane = first + (last - first) * (0.25 if heading == (RIGHT if street.right_hand else LEFT) else 0.75)
+                across = first + (last - first) * (0.25 if heading == (RIGHT if street.right_hand else LEFT) else 0.75)
                 t = dice.uniform(-14.0, 14.0)
-                if self._free(t, lane, 2.3):
-                    stance = Stance(t, lane, heading + dice.bell(0.0, 0.08))
+                if self._free(t, across, 2.3):
+                    stance = Stance(t, across, heading + dice.bell(0.0, 0.08))
                     self.things.append(draw_vehicle(stance, True, dice, self.shade))
 
     def _bicyclists(self) -> None:

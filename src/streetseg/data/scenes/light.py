@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from streetseg.data.scenes.dice import Dice
 
 Color = tuple[float, float, float]  # display values 0..1
 Vector = tuple[float, float, float]
+Floats = NDArray[np.floating[Any]]  # float32 throughout; numpy's types lose it in sums with Python numbers
 
 UP: Vector = (0.0, 1.0, 0.0)
 
@@ -53,7 +54,7 @@ class Light:
             _tone(blue * blue * (ambient[2] * sky + sun[2] * direct)),
         )
 
-    def lit_ground(self, albedo: NDArray[np.float32], sunshine: NDArray[np.float32]) -> NDArray[np.float32]:
+    def lit_ground(self, albedo: Floats, sunshine: Floats) -> Floats:
         """`lit` for level ground, whole picture: albedo (3, H, W) and sunshine (H, W) to display values 0..1."""
         for channel, ambient, sun in zip(albedo, self.ambient, self.sun, strict=True):
             channel *= channel
@@ -62,7 +63,7 @@ class Light:
         return np.sqrt(albedo)
 
 
-Amount = TypeVar("Amount", float, NDArray[np.float32])
+Amount = TypeVar("Amount", float, Floats)
 
 
 def haziness(depth: Amount) -> Amount:

@@ -10,7 +10,7 @@ from streetseg.data.scenes.dice import Dice
 from streetseg.data.scenes.finish import finish
 from streetseg.data.scenes.ground import GroundPainter, light_ground
 from streetseg.data.scenes.layout import furnish
-from streetseg.data.scenes.light import draw_light
+from streetseg.data.scenes.light import Floats, draw_light
 from streetseg.data.scenes.painter import Painter
 from streetseg.data.scenes.sky import sky
 from streetseg.data.scenes.street import draw_street
@@ -59,7 +59,7 @@ def _sky(painter: Painter, dice: Dice) -> NDArray[np.uint8]:
     return _bytes(sky(rays, painter.light, dice))
 
 
-def _bytes(colors: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _bytes(colors: Floats) -> NDArray[np.uint8]:
     """Display colours 0..1 (3, H, W) to uint8 (H, W, 3)."""
     levels = (np.clip(colors, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
     return np.ascontiguousarray(levels.transpose(1, 2, 0))

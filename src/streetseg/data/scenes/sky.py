@@ -1,14 +1,13 @@
 """The sky: gradient, glow around the sun, clouds."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from streetseg.data.scenes.dice import Dice
-from streetseg.data.scenes.light import Color, Light
+from streetseg.data.scenes.light import Color, Floats, Light
 from streetseg.data.scenes.texture import FIELD, fields
 
-Rays = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
-Planes = NDArray[np.float32]  # (3, H, W)
+Rays = tuple[Floats, Floats, Floats]
+Planes = Floats  # (3, H, W)
 
 
 def sky(rays: Rays, light: Light, dice: Dice) -> Planes:
@@ -68,13 +67,13 @@ def _clouds(colors: Planes, rays: Rays, light: Light, dice: Dice) -> None:
         channel += (np.float32(sunlit) + np.float32(shaded - sunlit) * shade - channel) * body
 
 
-def _sixteenth_power(x: NDArray[np.float32]) -> NDArray[np.float32]:
+def _sixteenth_power(x: Floats) -> Floats:
     for _ in range(4):  # x ** 16 may round differently on another machine
         x = x * x
     return x
 
 
-def _blend(colors: Planes, other: Color, share: NDArray[np.float32]) -> None:
+def _blend(colors: Planes, other: Color, share: Floats) -> None:
     """Mix this share (H, W) of another colour into the colours, in place."""
     for channel, value in zip(colors, other, strict=True):
         channel += (np.float32(value) - channel) * share

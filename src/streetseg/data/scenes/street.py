@@ -104,7 +104,7 @@ def draw_street(dice: Dice) -> Street:
     lane = dice.uniform(2.9, 3.6)
     parking = tuple(dice.uniform(2.0, 2.3) if dice.chance(0.55) else 0.0 for _ in range(2))
     setbacks = tuple(dice.uniform(2.0, 6.0) if dice.chance(0.35) else dice.uniform(0.0, 0.4) for _ in range(2))
-    crossings = []
+    crossings: list[tuple[float, float]] = []
     s = dice.uniform(8.0, 70.0)
     while s < 150.0 and len(crossings) < 3:
         width = dice.uniform(6.5, 11.0)
@@ -112,7 +112,7 @@ def draw_street(dice: Dice) -> Street:
         s += width + dice.uniform(35.0, 90.0)
     if dice.chance(0.25):
         crossings = []
-    zebras = []
+    zebras: list[tuple[float, float]] = []
     for first, last in crossings:
         if dice.chance(0.5):
             zebras.append((first - 4.5, first - 1.0))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from streetseg.data.scenes.dice import Dice
+from streetseg.data.scenes.light import Floats
 
 FIELD = 512  # side of a field, pixels; fields repeat without a seam
 
@@ -79,7 +80,10 @@ def fields() -> dict[str, NDArray[np.float32]]:
     dice = Dice(20_230_517)
 
     def layered(*octaves: tuple[int, int, int]) -> NDArray[np.float32]:
-        return _normalised(sum((w * _octave(dice, r, c) for r, c, w in octaves), np.zeros((FIELD, FIELD), np.int32)))
+        total = np.zeros((FIELD, FIELD), np.int32)
+        for rows, columns, weight in octaves:
+            total += weight * _octave(dice, rows, columns)
+        return _normalised(total)
 
     return {
         "grain": layered((256, 256, 2), (512, 512, 3)),
@@ -100,7 +104,7 @@ def _material_stack() -> NDArray[np.float32]:
     return np.stack([np.float32(gain) * made[name] for name, gain in (_SPECKLE[m] for m in Material)])
 
 
-def speckle(materials: NDArray[np.uint8], strength: float, dice: Dice) -> NDArray[np.float32]:
+def speckle(materials: NDArray[np.uint8], strength: float, dice: Dice) -> Floats:
     """Factor 1 + strength * speckle for each pixel of a (H, W) material map, float32 (H, W); fields start anywhere."""
     height, width = materials.shape
     rows = (np.arange(height) + dice.integer(0, FIELD - 1)) % FIELD
