@@ -11,7 +11,10 @@ from PIL import Image
 import tiny
 from streetseg.recipe.load import load_recipe
 
-TINY = ("--weights", "none", "--epochs", "2", "data.size=none", "train.batch=3", "train.precision=fp32")
+TINY = (
+    *("--weights", "none", "--epochs", "2"),
+    *("data.size=none", "augment.crop=none", "train.batch=3", "train.precision=fp32"),
+)
 
 LAYOUTS = {
     "camvid": tiny.camvid_segnet,
