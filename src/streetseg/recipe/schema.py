@@ -74,6 +74,10 @@ class Augment(Section):
 
     crop: Size | None = None
     """height and width of the training crop; none: the picture's size rounded down to a multiple of 32"""
+    early_crop: Size | None = None
+    """a smaller and so cheaper crop for the early epochs; none: the same throughout"""
+    early: float = Field(default=0.6, ge=0, le=1)
+    """share of the epochs that take early_crop, where it is given"""
     scale: tuple[float, float] = (0.5, 2.0)
     """lowest and highest scale factor, drawn log-uniformly"""
     rotate: float = 10.0

@@ -98,7 +98,8 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, quiet: bool = Fals
     journal.write("resume" if state else "start", epochs_done=history.epochs_done, **asdict(learner.precision))
 
     def batches_of(epoch: int) -> TrainBatches:
-        return TrainBatches(train_store, recipe.train.batch, recipe.train.seed, epoch, device, recipe.augment, crop)
+        size = crop_of_epoch(epoch, recipe, crop)
+        return TrainBatches(train_store, recipe.train.batch, recipe.train.seed, epoch, device, recipe.augment, size)
 
     title = f"{recipe.model.encoder} seed {recipe.train.seed}"
     steps = len(batches_of(1)) * recipe.train.epochs
@@ -144,6 +145,12 @@ def crop_size(store: Store, recipe: Recipe) -> Size:
     """The training crop for the smallest picture of the store."""
     height, width = store.sizes.min(axis=0).tolist()
     return training_crop((height, width), recipe.augment)
+
+
+def crop_of_epoch(epoch: int, recipe: Recipe, crop: Size) -> Size:
+    """The training crop of an epoch, counted from 1: `early_crop` in the early ones, where it was asked for."""
+    early = recipe.augment.early_crop
+    return early if early is not None and epoch <= round(recipe.augment.early * recipe.train.epochs) else crop
 
 
 def make_learner(
