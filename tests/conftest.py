@@ -55,14 +55,15 @@ class Finished:
 
 
 @pytest.fixture
-def streetseg(capfd: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Finished]]:
+def streetseg(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Finished]]:
     """Runs `streetseg WORD...` in this process, where torch is imported once for all tests."""
     from streetseg.cli.main import main
 
     def run(*words: object) -> Finished:
         capfd.readouterr()
+        monkeypatch.setattr("sys.argv", ["streetseg", *map(str, words)])
         with pytest.raises(SystemExit) as ended:
-            main([str(word) for word in words])
+            main()
         out, err = capfd.readouterr()
         return Finished(int(ended.value.code or 0), out, err)
 

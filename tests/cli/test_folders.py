@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from streetseg.cli.folders import dated_folder
+from streetseg.cli.folders import dated_folder, resumable
+from streetseg.errors import RequestError, StreetsegError, TrainingError
 
 
 @pytest.fixture(autouse=True)
@@ -21,3 +22,26 @@ def test_resuming_takes_the_newest_of_that_name() -> None:
 
     assert dated_folder("runs", "a_seed0", resume=True) == Path("runs/2026-03-01_a_seed0")
     assert dated_folder("runs", "b_seed0", resume=True) == Path(f"runs/{date.today()}_b_seed0")
+
+
+def test_a_stop_half_way_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["/bin/streetseg", "train", "camvid:my data", "--epochs", "3", "--resume"])
+    folder = Path("run")
+    folder.mkdir()
+    (folder / "recipe.yaml").touch()
+
+    with pytest.raises(KeyboardInterrupt), resumable(folder):
+        raise KeyboardInterrupt
+
+    assert capsys.readouterr().err == "stopped; to go on: streetseg train 'camvid:my data' --epochs 3 --resume\n"
+
+
+def test_a_refusal_says_nothing_of_going_on(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("used").mkdir()
+    Path("used", "mine.txt").touch()
+
+    for folder, stop in ((Path("used"), RequestError("in use")), (Path("new"), TrainingError("too early"))):
+        with pytest.raises(StreetsegError), resumable(folder):
+            raise stop
+
+    assert capsys.readouterr().err == ""

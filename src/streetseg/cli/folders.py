@@ -1,8 +1,15 @@
-"""Where a command writes when nobody said where."""
+"""Where a command writes when nobody said where, and how to go on when it stopped half-way."""
 
 import re
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+
+from streetseg.cli.output import tell
+from streetseg.errors import StreetsegError
 
 
 def dated_folder(parent: str, name: str, *, resume: bool) -> Path:
@@ -10,3 +17,16 @@ def dated_folder(parent: str, name: str, *, resume: bool) -> Path:
     name = re.sub(r"[^\w.-]+", "-", name)
     earlier = sorted(Path(parent).glob(f"????-??-??_{name}")) if resume else []
     return earlier[-1] if earlier else Path(parent) / f"{date.today().isoformat()}_{name}"
+
+
+@contextmanager
+def resumable(folder: Path) -> Iterator[None]:
+    """On any stop that leaves a run in `folder`, say the command that goes on from there."""
+    try:
+        yield
+    except BaseException as stop:
+        refused = isinstance(stop, StreetsegError) and stop.exit_code == 2
+        if not refused and folder.is_dir() and any(folder.iterdir()):
+            words = [word for word in sys.argv[1:] if word != "--resume"]
+            tell(f"stopped; to go on: {shlex.join(['streetseg', *words, '--resume'])}")
+        raise

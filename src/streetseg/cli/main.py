@@ -46,11 +46,9 @@ for _name, _help in VERBS.items():
     app.command(_name, help=_help)(lambda: None)
 
 
-def main(argv: list[str] | None = None) -> NoReturn:
-    """Run one command and exit with its code."""
-    args = sys.argv[1:] if argv is None else argv
-    debug = "--debug" in args
-    args = [arg for arg in args if arg != "--debug"]  # so that it works after the verb, too
+def main() -> NoReturn:
+    """Run the command of `sys.argv` and exit with its code."""
+    args = [arg for arg in sys.argv[1:] if arg != "--debug"]  # so that it works after the verb, too
     signal.signal(signal.SIGTERM, _terminate)
     hear_log(quiet="--quiet" in args)
     try:
@@ -59,7 +57,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except Exception as failure:
-        if debug:
+        if "--debug" in sys.argv:
             traceback.print_exc()
         error = explain(failure, args)
         print_error(error, as_json="--json" in args)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from streetseg.cli.asked import asked_recipe
-from streetseg.cli.folders import dated_folder
+from streetseg.cli.folders import dated_folder, resumable
 from streetseg.cli.options import (
     DataArgument,
     EpochsFlag,
@@ -49,7 +49,8 @@ def study(
 
     from streetseg.study.study import run_study
 
-    result = run_study(wanted, starts, seeds, folder, resume=resume, quiet=quiet or json)
+    with resumable(folder):
+        result = run_study(wanted, starts, seeds, folder, resume=resume, quiet=quiet or json)
     if json:
         print_json(result.as_dict())
     else:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from streetseg.cli.asked import asked_recipe
-from streetseg.cli.folders import dated_folder
+from streetseg.cli.folders import dated_folder, resumable
 from streetseg.cli.options import (
     DataArgument,
     EpochsFlag,
@@ -51,8 +51,9 @@ def train(
     from streetseg.study.report import write_run_report
     from streetseg.training.train import train as run_training
 
-    result = run_training(wanted, folder, resume=resume, quiet=quiet or json)
-    report = write_run_report(folder)
+    with resumable(folder):
+        result = run_training(wanted, folder, resume=resume, quiet=quiet or json)
+        report = write_run_report(folder)
     if json:
         print_json({"folder": result.folder, "best_epoch": result.epoch, "val_iou": result.val_iou, "report": report})
     else:
