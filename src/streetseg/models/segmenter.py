@@ -49,14 +49,14 @@ class Segmenter(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor:
         """RGB 0..255, uint8 or float, (B, 3, H, W) of any size -> logits (B, C, H, W).
 
-        Sizes that are no multiple of 32 are extended at the bottom and right with the edge's own pixels, and the
-        logits cut back.
+        Sizes that are no multiple of 32 are extended at the bottom and right with the mean colour, as augmentation
+        fills what lies outside a picture, and the logits cut back.
         """
         height, width = pictures.shape[-2:]
         x = (pictures.float() - self.mean) / self.std
         pad_bottom, pad_right = -height % STRIDES[-1], -width % STRIDES[-1]
         if pad_bottom or pad_right:
-            x = F.pad(x, (0, pad_right, 0, pad_bottom), mode="replicate")
+            x = F.pad(x, (0, pad_right, 0, pad_bottom))
         x = x.contiguous(memory_format=torch.channels_last)
         logits: Tensor = self.head(self.decoder(self.encoder(x)))
         return logits[..., :height, :width]
