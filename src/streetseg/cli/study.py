@@ -43,6 +43,8 @@ def study(
 ) -> None:
     """Train, evaluate and compare encoders; one report."""
     names = split_names(encoders)
+    if any(word.startswith("model.encoder=") for word in overrides or []):
+        raise RequestError("a study names its encoders itself", where="model.encoder", hint="--encoders A,B")
     wanted = asked_recipe(data, recipe, overrides, {"train.epochs": epochs})
     starts = weights_by_encoder(weights, names, default=wanted.model.weights)
     folder = out or dated_folder("study", wanted.data.source.partition(":")[0], resume=resume)
