@@ -61,7 +61,7 @@ class Camera:
         return np.stack([self.width / 2 + view[..., 0] * scale, self.height / 2 + view[..., 1] * scale], axis=-1)
 
     def rays(self, height: int, width: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """World directions x, y, z, of any length, of the rays through the pixels of a (height, width) picture."""
+        """World directions x, y, z, of any length, through the pixels of a (height, width) picture."""
         u = ((np.arange(width) + 0.5) * (self.width / width) - self.width / 2) / self.focal
         v = ((np.arange(height) + 0.5) * (self.height / height) - self.height / 2) / self.focal
         right, down, ahead = self.axes

@@ -71,7 +71,7 @@ def _normalised(field: NDArray[np.int32]) -> NDArray[np.float32]:
     """Stretched so that two deviations reach 1, cut at -1..1."""
     centred = field - int(field.sum(dtype=np.int64)) // field.size
     deviation = np.sqrt(float((centred.astype(np.int64) ** 2).sum()) / field.size)
-    return np.clip(centred / (2.0 * deviation), -1.0, 1.0).astype(np.float32)
+    return np.asarray(np.clip(centred / (2.0 * deviation), -1.0, 1.0), np.float32)
 
 
 @cache
