@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from finished_runs import IMAGENET, RANDOM, matrices
 from streetseg.metrics.bootstrap import Difference
 from streetseg.study.compare import compare_runs
-from streetseg.study.compare_words import bracket, decimals, latency_words
+from streetseg.study.compare_words import bracket, dataset_name, decimals, latency_words
 
 WriteRun = Callable[..., Path]
 
@@ -137,6 +137,19 @@ def test_one_training_each_is_mentioned(write_run: WriteRun) -> None:
 )
 def test_latency_in_words(ratio: float, words: str) -> None:
     assert latency_words(ratio) == words
+
+
+@pytest.mark.parametrize(
+    ("spec", "name"),
+    [
+        ("scenes", "scenes"),
+        ("camvid:/data/CamVid", "camvid"),
+        ("folder:/my data/berlin.yaml", "berlin"),
+        ("/data/mine", "mine"),
+    ],
+)
+def test_a_dataset_has_a_short_name(spec: str, name: str) -> None:
+    assert dataset_name(spec) == name
 
 
 @given(st.floats(1e-5, 0.5), st.floats(1e-5, 0.5))

@@ -82,7 +82,14 @@ def test_all_scores_with_intervals_protocol_and_initial_weights(two: list[Path],
 
 def test_how_it_was_done_is_there(two: list[Path], tmp_path: Path) -> None:
     text = report(two, tmp_path / "out").text
-    for fact in ("streetseg train 'camvid:my data'", "Some CPU, 2 cores", "python 3.11", "train t", "2000 resamples"):
+    for fact in (
+        "streetseg train 'camvid:my data'",
+        "Some CPU, 2 cores",
+        "python 3.11",
+        "train t",
+        "2000 resamples",
+        "24 images of its val split",
+    ):
         assert fact in text
 
 
@@ -123,7 +130,9 @@ def test_names_of_classes_pictures_and_weights_stay_text(write_run: WriteRun, tm
 def test_every_chart_is_a_file_too(two: list[Path], tmp_path: Path) -> None:
     write_report(compare_runs(two), tmp_path / "out")
     names = {plot.stem for plot in (tmp_path / "out" / "plots").glob("*.svg")}
-    assert {"mean_iou", "differences", "classes", "A_loss", "A_accuracy", "A_iou", "B_iou", "B_confusion"} <= names
+    assert {"mean_iou", "differences", "classes", "cost_latency", "cost_parameters"} <= names
+    assert {f"resnet50_ImageNet_{chart}" for chart in ("loss", "accuracy", "iou", "confusion")} <= names
+    assert "mobilenetv2_100_random_weights_iou" in names
     for plot in (tmp_path / "out" / "plots").glob("*.svg"):
         assert ElementTree.parse(plot).getroot().attrib["aria-label"]
 
@@ -144,7 +153,7 @@ def test_the_report_of_one_run_goes_into_its_folder(write_run: WriteRun) -> None
     text = Page((run / "report.html").read_text(encoding="utf-8")).text
     assert "mobilenetv2_100 (ImageNet) reaches" in text
     assert (run / "model_card.md").is_file()
-    assert (run / "plots" / "A_loss.svg").is_file()
+    assert (run / "plots" / "mobilenetv2_100_ImageNet_loss.svg").is_file()
 
 
 def test_the_same_runs_give_the_same_report(two: list[Path], tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ PRICES = (
     Price("latency", "latency of one picture, ms"),
     Price("parameters", "parameters, millions"),
     Price("macs", "multiply-accumulates, billions"),
-    Price("memory", "peak memory, MB"),
+    Price("memory", "peak memory, MiB"),
 )
 
 
@@ -60,7 +60,7 @@ class Charts:
         classes, classes_narrow: IoU of each class, for a screen and for a phone.
         curves: per encoder loss, accuracy and IoU over the epochs.
         confusion: per encoder its confusion matrix.
-        cost: mean IoU against each price that was measured for every encoder.
+        cost: price -> mean IoU against it, for each price that was measured for every encoder.
     """
 
     ranking: Markup
@@ -69,17 +69,17 @@ class Charts:
     classes_narrow: Markup
     curves: tuple[tuple[Markup, ...], ...]
     confusion: tuple[Markup, ...]
-    cost: tuple[Markup, ...]
+    cost: Mapping[str, Markup]
 
     def by_name(self, encoders: Sequence[str]) -> Mapping[str, Markup]:
-        """File stem in plots/ -> chart. `encoders` are names to tell the charts of each encoder by."""
+        """File stem in plots/ -> chart. `encoders` are the stems that tell the charts of each encoder apart."""
         named = {"mean_iou": self.ranking, "classes": self.classes}
         if self.differences is not None:
             named["differences"] = self.differences
         for encoder, curves, confusion in zip(encoders, self.curves, self.confusion, strict=True):
             named |= {f"{encoder}_{q.name}": chart for q, chart in zip(QUANTITIES, curves, strict=True)}
             named[f"{encoder}_confusion"] = confusion
-        return named | {f"cost_{k}": chart for k, chart in enumerate(self.cost, start=1)}
+        return named | {f"cost_{price}": chart for price, chart in self.cost.items()}
 
 
 def draw(comparison: Comparison, letters: Sequence[str]) -> Charts:
@@ -165,8 +165,8 @@ def _learning(group: Group, quantity: Quantity) -> Learning:
     return Learning(curves("train"), curves("val"))
 
 
-def _cost(groups: Sequence[Group], letters: Sequence[str]) -> tuple[Markup, ...]:
-    drawn = []
+def _cost(groups: Sequence[Group], letters: Sequence[str]) -> Mapping[str, Markup]:
+    drawn = {}
     for price in PRICES:
         values = [prices(group)[price.name] for group in groups]
         if all(np.isfinite(value) for value in values):
@@ -175,8 +175,8 @@ def _cost(groups: Sequence[Group], letters: Sequence[str]) -> tuple[Markup, ...]
                 for k, (group, letter, value) in enumerate(zip(groups, letters, values, strict=True))
             ]
             spoken = f"Mean IoU against {price.heading}, for {', '.join(letters)}; the figures are in the table."
-            drawn.append(cost_chart(price.heading, spoken, offers, score="mean IoU, %"))
-    return tuple(drawn)
+            drawn[price.name] = cost_chart(price.heading, spoken, offers, score="mean IoU, %")
+    return drawn
 
 
 def prices(group: Group) -> dict[str, float]:

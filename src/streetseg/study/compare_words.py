@@ -1,6 +1,7 @@
 """The verdict in words. What is said follows from the interval, never from the difference alone."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from streetseg.metrics.bootstrap import Difference
 from streetseg.study.compare_groups import Group, Pair
@@ -15,8 +16,16 @@ def single_sentence(group: Group) -> str:
     protocol = group.first.protocol
     return (
         f"{group.label} reaches {100 * group.mean_iou:.1f} mIoU {bracket(low, high)} "
-        f"on the {protocol['images']} pictures of {protocol['dataset']} {protocol['split']}."
+        f"on the {protocol['images']} pictures of {dataset_name(protocol['dataset'])} {protocol['split']}."
     )
+
+
+def dataset_name(spec: str) -> str:
+    """What a data source is called for short: camvid for camvid:/data/CamVid, the last name of a bare path or file."""
+    kind, colon, path = spec.partition(":")
+    if colon:
+        return Path(path).stem if kind == "folder" else kind
+    return Path(spec).name
 
 
 def pair_sentence(pair: Pair) -> str:

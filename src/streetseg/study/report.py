@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def write_report(comparison: Comparison, out: Path) -> Path:
     page = render(comparison, collect(comparison, names))
     try:
         (out / "plots").mkdir(parents=True, exist_ok=True)
-        for name, chart in charts.by_name(names).items():
+        for name, chart in charts.by_name(_stems(comparison, names)).items():
             atomic_write_text(out / "plots" / f"{name}.svg", standalone(chart))
         atomic_write_text(out / "report.html", page)
     except OSError as error:
@@ -72,6 +73,12 @@ def render(comparison: Comparison, gallery: Gallery) -> str:
         script=Markup(script),
         script_hash=_source_hash(script),
     )
+
+
+def _stems(comparison: Comparison, names: Sequence[str]) -> list[str]:
+    """File names for the encoders: their labels, or their letters where labels hold nothing to tell them apart by."""
+    stems = [re.sub(r"[^\w.-]+", "_", group.label)[:80].strip("_.") for group in comparison.groups]
+    return stems if all(stems) and len(set(stems)) == len(stems) else list(names)
 
 
 def _asset(name: str) -> str:

@@ -13,7 +13,7 @@ from streetseg.study.charts import Charts, encoder_marker, prices
 from streetseg.study.charts_confusion import confusion_width
 from streetseg.study.compare import Comparison
 from streetseg.study.compare_groups import Group
-from streetseg.study.compare_words import pair_sentence
+from streetseg.study.compare_words import dataset_name, pair_sentence
 from streetseg.study.diagram import pipeline_narrow, pipeline_wide
 from streetseg.study.gallery import Gallery
 
@@ -144,7 +144,7 @@ def page_of(comparison: Comparison, charts: Charts, gallery: Gallery) -> Page:
         for k, (group, letter) in enumerate(zip(groups, letters(len(groups)), strict=True))
     ]
     lanes = words.pipeline(groups)
-    dataset, split = first.protocol["dataset"], first.protocol["split"]
+    dataset, split = dataset_name(first.protocol["dataset"]), first.protocol["split"]
     kind = "comparison" if len(groups) > 1 else "run"
     return Page(
         title=f"streetseg: {', '.join(group.label for group in groups)} on {dataset}",

@@ -3,6 +3,7 @@
 import math
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from streetseg.study.compare_words import listed
 from streetseg.study.diagram import Lane, Step
 from streetseg.study.finished import FinishedRun
 
+MEMORY = "Memory: weights and everything else that is alive at once."
 MISTAKES = 5  # named below a confusion matrix
 SMALLEST_MISTAKE = 0.05  # share of a class's pixels
 
@@ -75,8 +77,8 @@ def cost_protocol(groups: Sequence[Group]) -> str:
         way = f"{machine(group.first)}, {cost['device']}{threads}, {cost['precision']}, one picture of {size}"
         ways.setdefault(way, []).append(group.label)
     if len(ways) == 1:
-        return f"Measured on {next(iter(ways))}. MACs: multiply-accumulates of one forward pass."
-    return " ".join(f"{listed(labels)}: measured on {way}." for way, labels in ways.items())
+        return f"Measured on {next(iter(ways))}. MACs: multiply-accumulates of one forward pass. {MEMORY}"
+    return " ".join([*(f"{listed(labels)}: measured on {way}." for way, labels in ways.items()), MEMORY])
 
 
 def machine(run: FinishedRun) -> str:
@@ -120,7 +122,7 @@ def minutes(run: FinishedRun) -> float:
 def command(run: FinishedRun) -> str | None:
     """The command that made the run."""
     words = run.environment.get("command")
-    return shlex.join([str(word) for word in words]) if words else None
+    return shlex.join([Path(words[0]).name, *words[1:]]) if words else None
 
 
 def facts(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
@@ -135,7 +137,7 @@ def facts(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
         ("Label space", [f"{run.data['space']}: {', '.join(run.classes)}"]),
         (
             "Fingerprints",
-            [f"{name} {split['fingerprint']}" for name, split in splits.items() if "fingerprint" in split],
+            [f"{name} {split['fingerprint'][:16]}" for name, split in splits.items() if "fingerprint" in split],
         ),
         ("Initial weights", [f"{group.label}: {group.first.start['text']}" for group in groups]),
         ("Seeds", [f"{group.label}: {seeds(group)}" for group in groups]),
