@@ -105,10 +105,10 @@ def _exchange(new: Path, old: Path) -> None:
     renameat2 = getattr(ctypes.CDLL(None), "renameat2", None)
     names = (_AT_FDCWD, os.fsencode(new), _AT_FDCWD, os.fsencode(old))
     if renameat2 is None or renameat2(*names, _RENAME_EXCHANGE) != 0:
-        _exchange_in_steps(new, old)
+        exchange_in_steps(new, old)
 
 
-def _exchange_in_steps(new: Path, old: Path) -> None:
+def exchange_in_steps(new: Path, old: Path) -> None:
     """Swap two folders' names with plain renames; for a moment between them there is nothing at `old`."""
     retired = _temporary(old)
     old.rename(retired)

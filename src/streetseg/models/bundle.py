@@ -99,7 +99,8 @@ def load_bundle(path: Path) -> tuple[Segmenter, dict[str, Any]]:
     try:
         segmenter.load_state_dict(tensors)
     except RuntimeError as error:
-        raise ModelError(f"the weights do not fit the network of model.json: {error}", where=weights) from error
+        detail = str(error).splitlines()[-1].strip()
+        raise ModelError(f"the weights do not fit the network of model.json: {detail}", where=weights) from error
     return segmenter.eval(), description
 
 
@@ -108,12 +109,13 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except FileNotFoundError as error:
-        raise ModelError("no such weight file", where=path) from error
+        hint = f"{path.parent} holds no {path.name}; weights are auto, none, a .safetensors file or a run folder"
+        raise ModelError("no such weight file", where=path, hint=hint) from error
     except (SafetensorError, OSError) as error:
         raise ModelError(
             f"not a readable safetensors file ({error})",
             where=path,
-            hint="pickle files (.pt, .pth, .bin) are never opened; convert them with the safetensors package",
+            hint="pickle files (.pt, .pth, .bin) are never opened, they can run code; convert them to .safetensors",
         ) from error
 
 

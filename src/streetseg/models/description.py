@@ -37,7 +37,11 @@ def find_bundle(path: Path) -> Path:
         if (folder / "model.json").is_file():
             return folder
     if path.is_file():
-        raise ModelError("a model is a bundle or run folder, this is a file", where=path)
+        raise ModelError(
+            "a model is a bundle or run folder, this is a file",
+            where=path,
+            hint="pickle files (.pt, .pth, .bin) are never opened, they can run code; convert them to .safetensors",
+        )
     raise ModelError(
         "no bundle here (sought model.json and best/model.json)" if path.is_dir() else "no such model folder",
         where=path,

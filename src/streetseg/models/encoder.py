@@ -74,7 +74,7 @@ def random_body(name: str) -> Any:
         return timm.create_model(name, features_only=True)
     except Exception as error:  # each family of timm refuses in its own way
         raise ModelError(
-            f"{name} offers no feature pyramid ({error})",
+            f"timm cannot make a feature pyramid of {name} ({error})",
             where=f"encoder {name}",
             hint=f"take a convolutional encoder, e.g. {EXAMPLES}",
         ) from error
