@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from streetseg.atomic import remove_leftovers
 from streetseg.data.check import Findings
 from streetseg.data.store import Store
 from streetseg.errors import RequestError
@@ -47,8 +48,10 @@ class RunFolder:
         return self.path / "best"
 
     def refuse_used(self) -> None:
-        """Raises RequestError if something is in the folder already."""
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        """Raises RequestError if something is in the folder already, or it is none."""
+        if self.path.exists() and not self.path.is_dir():
+            raise RequestError("the run folder is a file", where=self.path, hint="choose another with --out")
+        if self.path.exists() and any(self.path.iterdir()):
             raise RequestError(
                 "the run folder is not empty",
                 where=self.path,
@@ -56,12 +59,18 @@ class RunFolder:
             )
 
     def make(self) -> None:
-        """Raises RequestError if the folder cannot be made or written to."""
+        """Make the folder, or clear away what a killed run left half-written in it.
+
+        Raises:
+            RequestError: if it cannot be made or written to.
+        """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             probe = self.path / ".writable"
             probe.touch()
             probe.unlink()
+            remove_leftovers(self.path)
+            remove_leftovers(self.checkpoints)
         except OSError as error:
             raise RequestError(f"the run folder cannot be written ({error.strerror})", where=self.path) from error
 
