@@ -1,0 +1,295 @@
+"""The loop: it learns, stops on nonsense, and takes a run up again as if it had never been interrupted."""
+
+import csv
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from networks import CHANNELS
+from streetseg.atomic import sha256
+from streetseg.data.augment import training_crop
+from streetseg.data.batches import TrainBatches
+from streetseg.data.open import open_source
+from streetseg.data.store import Store
+from streetseg.errors import TrainingError
+from streetseg.models.encoder import Encoder
+from streetseg.models.segmenter import Segmenter
+from streetseg.recipe.schema import Augment, Data, Model, Optim, Recipe, Train
+from streetseg.runtime.journal import Journal
+from streetseg.runtime.precision import Precision
+from streetseg.training.ema import ExponentialAverage
+from streetseg.training.fit import Learner, fit
+from streetseg.training.history import EpochRow, History
+from streetseg.training.objective import Objective
+from streetseg.training.optimizer import make_optimizer
+from streetseg.training.progress import Progress
+from streetseg.training.run_folder import class_pixels
+from streetseg.training.train import train
+from tiny import camvid_segnet
+
+CPU = torch.device("cpu")
+STILL = Augment(scale=(1, 1), rotate=0, flip=0, brightness=0, contrast=0, saturation=0, hue=0, blur=0)
+TIMES = ("images_per_second", "seconds")
+
+
+def recipe(data: Path, **sections: Any) -> Recipe:
+    usual: dict[str, Any] = {
+        "data": Data(source=f"camvid:{data}"),
+        "model": Model(encoder="test_efficientnet", channels=CHANNELS, weights="none"),
+        "train": Train(epochs=3, batch=3, precision="fp32", device="cpu", keep_last=2),
+    }
+    return Recipe(**usual | sections)
+
+
+class Bench:
+    """A learner and everything `fit` asks for, on six tiny pictures."""
+
+    def __init__(self, folder: Path, recipe: Recipe) -> None:
+        source = open_source(recipe.data)
+        open_split: Callable[..., Store] = lambda split, resize: Store.open(  # noqa: E731
+            source, split, picture_size=None, resize_labels=resize, cache=folder / "cache"
+        )
+        self.recipe, self.store, self.val = recipe, open_split("train", True), open_split("val", False)
+        torch.manual_seed(0)
+        segmenter = Segmenter(Encoder(recipe.model.encoder), source.space, channels=recipe.model.channels)
+        objective = Objective(recipe.loss, class_pixels(self.store)[: source.space.num_classes], 255)
+        average = ExponentialAverage(segmenter, recipe.optim.ema) if recipe.optim.ema else None
+        optimizer = make_optimizer(segmenter, recipe.optim, pretrained=False)
+        precision = Precision("fp32", "asked for")
+        self.learner = Learner(recipe, segmenter, average, optimizer, objective, CPU, precision)
+        self.history, self.journal = History(), Journal(folder / "journal.jsonl")
+        self.saved: list[EpochRow] = []
+
+    def batches(self, epoch: int) -> TrainBatches:
+        settings = self.recipe.augment
+        height, width = self.store.sizes.min(axis=0).tolist()
+        crop = training_crop((height, width), settings)
+        return TrainBatches(self.store, self.recipe.train.batch, 0, epoch, CPU, settings, crop)
+
+    def fit(self) -> None:
+        with Progress("test", 0, quiet=True) as progress:
+            fit(self.learner, self.batches, self.val, self.history, self.journal, progress, self.saved.append)
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        return [
+            event for event in map(json.loads, self.journal.path.read_text().splitlines()) if event["event"] == kind
+        ]
+
+
+@pytest.fixture(scope="module")
+def camvid(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return camvid_segnet(tmp_path_factory.mktemp("data") / "camvid", n_train=6, n_val=2, size=(32, 64))
+
+
+# Learning
+
+
+def test_a_tiny_data_set_is_learnt(camvid: Path, tmp_path: Path) -> None:
+    bench = Bench(
+        tmp_path,
+        recipe(
+            camvid,
+            augment=STILL,
+            optim=Optim(lr=1e-2, ema=0.8),
+            train=Train(epochs=8, batch=2, precision="fp32"),
+        ),
+    )
+
+    bench.fit()
+
+    first, last = bench.history.rows[0], bench.history.rows[-1]
+    assert bench.history.rows[1].train_loss < first.train_loss
+    assert last.train_loss < 0.6 * first.train_loss
+    assert last.val_loss < first.val_loss
+    assert last.val_iou > first.val_iou + 0.1
+    assert last.train_accuracy > 0.7 > first.train_accuracy
+
+
+def test_what_is_written_of_steps_and_epochs(camvid: Path, tmp_path: Path) -> None:
+    bench = Bench(tmp_path, recipe(camvid, train=Train(epochs=2, batch=3, precision="fp32")))
+
+    bench.fit()
+
+    steps = bench.events("step")
+    assert [(event["epoch"], event["step"]) for event in steps] == [(1, 1), (1, 2), (2, 3), (2, 4)]
+    for event in steps:
+        assert event["loss"] == pytest.approx(event["cross_entropy"] + event["dice"])
+        assert event["gradient_norm"] > 0
+    assert bench.learner.steps_done == 4
+    assert bench.saved == bench.history.rows
+    assert [row.epoch for row in bench.saved] == [1, 2]
+    assert bench.saved[1].train_loss == pytest.approx((steps[2]["loss"] + steps[3]["loss"]) / 2)
+    assert bench.saved[1].lr == steps[-1]["lr"] < steps[0]["lr"]
+    for row in bench.saved:
+        assert all(0 <= share <= 1 for share in (row.train_accuracy, row.train_iou, row.val_accuracy, row.val_iou))
+
+
+def test_without_an_average_the_raw_weights_are_scored(camvid: Path, tmp_path: Path) -> None:
+    bench = Bench(tmp_path, recipe(camvid, optim=Optim(ema=None), train=Train(epochs=1, batch=3, precision="fp32")))
+
+    bench.fit()
+
+    assert bench.learner.average is None
+    assert bench.learner.scored is bench.learner.segmenter
+    assert bench.history.rows[0].val_loss > 0
+
+
+def test_the_gradient_is_clipped(camvid: Path, tmp_path: Path) -> None:
+    bench = Bench(tmp_path, recipe(camvid, optim=Optim(clip=1e-3), train=Train(epochs=1, batch=3, precision="fp32")))
+
+    bench.fit()
+
+    norm = torch.linalg.vector_norm(
+        torch.stack([p.grad.norm() for p in bench.learner.segmenter.parameters() if p.grad is not None])
+    )
+    assert float(norm) == pytest.approx(1e-3, rel=1e-3)
+    assert all(event["gradient_norm"] > 1e-3 for event in bench.events("step"))  # before clipping
+
+
+# Nonsense
+
+
+def test_a_loss_that_is_not_finite_names_step_rate_terms_and_files(camvid: Path, tmp_path: Path) -> None:
+    bench = Bench(tmp_path, recipe(camvid, optim=Optim(lr=1e30, warmup=0.0)))
+
+    with pytest.raises(TrainingError, match="is not a finite number at step 2 ") as stopped:
+        bench.fit()
+
+    assert "lr 9e+29" in stopped.value.problem or "lr 8" in stopped.value.problem
+    assert "cross_entropy" in stopped.value.problem
+    assert "dice" in stopped.value.problem
+    indices = bench.batches(1).steps()[1]
+    assert stopped.value.where == tuple(bench.store.samples[index].picture for index in indices)
+    assert all(Path(place).is_file() for place in stopped.value.where)
+    assert stopped.value.exit_code == 1
+    assert bench.saved == []
+
+
+def test_a_gradient_that_is_not_finite_moves_no_weight(camvid: Path, tmp_path: Path) -> None:
+    bench = Bench(tmp_path, recipe(camvid))
+    network = bench.learner.segmenter
+    network.head.weight.register_hook(lambda gradient: gradient * float("inf"))
+    before = {name: parameter.clone() for name, parameter in network.named_parameters()}
+
+    with pytest.raises(TrainingError, match="the gradient is not a finite number at step 1 "):
+        bench.fit()
+
+    assert all(torch.equal(parameter, before[name]) for name, parameter in network.named_parameters())
+
+
+def test_a_batch_without_a_pixel_that_counts_is_a_step_of_loss_0(camvid: Path, tmp_path: Path) -> None:
+    data = tmp_path / "camvid"
+    shutil.copytree(camvid, data)
+    for mask in (data / "trainannot").iterdir():
+        Image.new("L", (64, 32), 11).save(mask)
+    bench = Bench(tmp_path, recipe(data, train=Train(epochs=1, batch=3, precision="fp32")))
+
+    bench.fit()
+
+    assert [event["loss"] for event in bench.events("step")] == [0.0, 0.0]
+    assert bench.history.rows[0].train_loss == 0.0
+    assert all(parameter.isfinite().all() for parameter in bench.learner.segmenter.parameters())
+
+
+# Taking up again
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(camvid: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of three epochs with the checkpoints of epochs 2 and 3."""
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    train(recipe(camvid), out, quiet=True)
+    return out
+
+
+def test_a_run_leaves_what_it_promises(uninterrupted: Path) -> None:
+    assert {path.name for path in uninterrupted.iterdir()} >= {
+        "recipe.yaml", "environment.json", "data.json", "journal.jsonl", "results.csv", "checkpoints", "best",
+        "evaluation", "cost.json",
+    }  # fmt: skip
+    assert sorted(path.name for path in (uninterrupted / "checkpoints").iterdir()) == ["epoch-002", "epoch-003"]
+    assert not list(uninterrupted.rglob("*.tmp"))
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_a_resumed_run_ends_bit_for_bit_as_an_uninterrupted_one(
+    lost: int, camvid: Path, uninterrupted: Path, tmp_path: Path
+) -> None:
+    """The last epoch's checkpoint was lost, or both: the run goes on from epoch 2, or from the start."""
+    run = tmp_path / "run"
+    shutil.copytree(uninterrupted, run)
+    for checkpoint in sorted((run / "checkpoints").iterdir())[-lost:]:
+        shutil.rmtree(checkpoint)
+
+    train(recipe(camvid), run, resume=True, quiet=True)
+
+    assert_same_run(run, uninterrupted)
+
+
+def test_a_damaged_checkpoint_costs_an_epoch_and_changes_nothing(
+    camvid: Path, uninterrupted: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(uninterrupted, run)
+    state = run / "checkpoints" / "epoch-003" / "state.pt"
+    state.write_bytes(state.read_bytes()[:-100])
+
+    train(recipe(camvid), run, resume=True, quiet=True)
+
+    assert "epoch-003 is damaged" in caplog.text
+    assert_same_run(run, uninterrupted)
+
+
+def test_the_same_recipe_gives_the_same_run(camvid: Path, uninterrupted: Path, tmp_path: Path) -> None:
+    train(recipe(camvid), tmp_path / "run", quiet=True)
+
+    assert_same_run(tmp_path / "run", uninterrupted)
+
+
+def assert_same_run(run: Path, expected: Path) -> None:
+    """Weights, table and scores are equal to the last bit; only clocks may differ."""
+    for file in ("best/weights.safetensors", "best/model.json", "evaluation/counts.npz", "evaluation/per_image.csv"):
+        assert sha256(run / file) == sha256(expected / file), file
+    assert table(run) == table(expected)
+    assert scores(run) == scores(expected)
+    one, other = (torch.load(path / "checkpoints/epoch-003/state.pt", weights_only=True) for path in (run, expected))
+    for part in ("segmenter", "average", "optimizer", "torch_rng"):
+        assert_equal(one[part], other[part])
+
+
+def assert_equal(one: Any, other: Any) -> None:
+    """The same nest of dicts and lists with equal tensors."""
+    if isinstance(one, torch.Tensor):
+        assert torch.equal(one, other)
+    elif isinstance(one, dict):
+        assert one.keys() == other.keys()
+        for key in one:
+            assert_equal(one[key], other[key])
+    elif isinstance(one, list):
+        assert len(one) == len(other)
+        for item, twin in zip(one, other, strict=True):
+            assert_equal(item, twin)
+    else:
+        assert one == other
+
+
+def table(run: Path) -> list[dict[str, str]]:
+    with (run / "results.csv").open() as file:
+        return [{key: value for key, value in row.items() if key not in TIMES} for row in csv.DictReader(file)]
+
+
+def scores(run: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((run / "evaluation" / "scores.json").read_text())
+    del found["seconds"]
+    return found
+
+
+def test_the_columns_that_may_differ_are_times() -> None:
+    assert set(TIMES) < {field.name for field in dataclasses.fields(EpochRow)}

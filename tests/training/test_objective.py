@@ -1,0 +1,327 @@
+"""The objective against other people's implementations, a naive loop, and its own promises about ignored pixels."""
+
+import math
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
+import pytest
+import segmentation_models_pytorch as smp
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from streetseg.recipe.schema import Loss
+from streetseg.training.objective import Objective, balanced_weights, dice_loss, jaccard_steps, lovasz_softmax
+
+CLASSES, IGNORE = 5, 255
+PIXELS = [1000, 10, 400, 0, 90]  # of each class in the training split
+
+EVERY_KIND = [
+    Loss(region=region, class_weights=weights, ohem=ohem, label_smoothing=smoothing, region_weight=0.7)
+    for region, weights, ohem, smoothing in product(
+        ("none", "dice", "lovasz"), ("none", "mild", "balanced"), (None, 0.3), (0.0, 0.1)
+    )
+]
+
+
+def names(settings: Loss) -> str:
+    return f"{settings.region}-{settings.class_weights}-ohem_{settings.ohem}-smooth_{settings.label_smoothing}"
+
+
+def objective(**settings: Any) -> Objective:
+    return Objective(Loss(**settings), PIXELS, IGNORE)
+
+
+def batch(*, seed: int = 0, ignored: float = 0.2, classes: int = CLASSES) -> tuple[Tensor, Tensor]:
+    """Logits (2, 5, 6, 7) that want a gradient, and labels uint8 (2, 6, 7)."""
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(2, CLASSES, 6, 7, generator=generator).mul_(2).requires_grad_()
+    labels = torch.randint(0, classes, (2, 6, 7), generator=generator)
+    labels[torch.rand(2, 6, 7, generator=generator) < ignored] = IGNORE
+    return logits, labels.to(torch.uint8)
+
+
+def value_and_gradient(settings: Loss, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    logits = logits.detach().requires_grad_()
+    loss, _ = Objective(settings, PIXELS, IGNORE)(logits, labels)
+    return loss.detach(), torch.autograd.grad(loss, logits)[0]
+
+
+def probabilities(logits: Tensor) -> Tensor:
+    return logits.log_softmax(dim=1).exp()
+
+
+# Against other implementations
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.15])
+@pytest.mark.parametrize("class_weights", ["none", "mild", "balanced"])
+def test_cross_entropy_is_torch_s_own(class_weights: str, smoothing: float) -> None:
+    logits, labels = batch()
+    ours = objective(region="none", class_weights=class_weights, label_smoothing=smoothing)
+
+    loss, terms = ours(logits, labels)
+
+    expected = F.cross_entropy(
+        logits, labels.long(), ours.class_weights, ignore_index=IGNORE, label_smoothing=smoothing
+    )
+    torch.testing.assert_close(loss, expected)
+    assert terms.keys() == {"cross_entropy"}
+    torch.testing.assert_close(torch.autograd.grad(loss, logits), torch.autograd.grad(expected, logits))
+
+
+def test_label_smoothing_is_smp_s_where_nothing_is_ignored() -> None:
+    """It counts ignored pixels in the mean, as zeros."""
+    logits, labels = batch(ignored=0.0)
+    smoothing = 0.1
+
+    loss, _ = objective(region="none", label_smoothing=smoothing)(logits, labels)
+
+    theirs = smp.losses.SoftCrossEntropyLoss(smooth_factor=smoothing, ignore_index=IGNORE)(logits, labels.long())
+    torch.testing.assert_close(loss, theirs)
+
+
+def test_dice_is_smp_s_where_all_classes_are_present() -> None:
+    """It gives absent classes the loss 0 and counts them in the mean; ours leaves them out."""
+    logits, labels = batch()
+    assert set(labels.unique().tolist()) == {*range(CLASSES), IGNORE}
+
+    _, terms = objective(region="dice")(logits, labels)
+
+    expected = smp.losses.DiceLoss("multiclass", ignore_index=IGNORE)(logits, labels.long())
+    torch.testing.assert_close(terms["dice"], expected)
+    torch.testing.assert_close(
+        torch.autograd.grad(terms["dice"], logits, retain_graph=True), torch.autograd.grad(expected, logits)
+    )
+
+
+@pytest.mark.parametrize("classes", [CLASSES, 3])
+def test_lovasz_is_smp_s(classes: int) -> None:
+    logits, labels = batch(classes=classes)
+
+    _, terms = objective(region="lovasz")(logits, labels)
+
+    expected = smp.losses.LovaszLoss("multiclass", ignore_index=IGNORE)(logits, labels.long())
+    torch.testing.assert_close(terms["lovasz"], expected)
+    torch.testing.assert_close(
+        torch.autograd.grad(terms["lovasz"], logits, retain_graph=True), torch.autograd.grad(expected, logits)
+    )
+
+
+def test_dice_of_a_naive_loop() -> None:
+    logits, labels = batch(classes=3)
+    soft = probabilities(logits).tolist()
+
+    losses = []
+    for c in range(CLASSES):
+        overlap = predicted = truth = 0.0
+        for b, y, x in product(range(2), range(6), range(7)):
+            if labels[b, y, x] == IGNORE:
+                continue
+            predicted += soft[b][c][y][x]
+            if labels[b, y, x] == c:
+                truth += 1
+                overlap += soft[b][c][y][x]
+        if truth:
+            losses.append(1 - 2 * overlap / (truth + predicted))
+
+    assert len(losses) == 3
+    _, terms = objective(region="dice", region_weight=0.5)(logits, labels)
+    assert terms["dice"].item() == pytest.approx(0.5 * sum(losses) / len(losses), rel=1e-5)
+
+
+def test_dice_of_a_large_class_is_right() -> None:
+    """4.2 million pixels of one class at 0.97: summed one by one in float32 they come out 3 % wrong."""
+    soft = torch.full((2, 2, 1024, 2048), 0.03)
+    soft[:, 0] = 0.97
+    target = torch.zeros(2, 1024, 2048, dtype=torch.long)
+
+    loss = dice_loss(soft, target, torch.ones_like(target, dtype=torch.bool))
+
+    assert loss.item() == pytest.approx(1 - 2 * 0.97 / 1.97, abs=3e-5)
+
+
+def test_jaccard_steps_are_the_growth_of_the_jaccard_loss() -> None:
+    truth = [1, 0, 1, 1, 0]
+
+    def jaccard_loss(wrong: int) -> float:
+        """When the first `wrong` pixels are predicted wrongly and the others rightly."""
+        predicted = [1 - t for t in truth[:wrong]] + truth[wrong:]
+        both = sum(t and p for t, p in zip(truth, predicted, strict=True))
+        either = sum(t or p for t, p in zip(truth, predicted, strict=True))
+        return 1 - both / either
+
+    steps = jaccard_steps(torch.tensor(truth, dtype=torch.float64)).tolist()
+
+    assert steps == pytest.approx([jaccard_loss(k + 1) - jaccard_loss(k) for k in range(len(truth))])
+
+
+def test_lovasz_of_hard_predictions_is_the_jaccard_loss() -> None:
+    """On the corners of the cube the extension is the loss itself (Berman et al. 2018, section 2)."""
+    target = torch.tensor([[[0, 0, 1, 1, 1, 0]]])
+    predicted = torch.tensor([[[0, 1, 1, 1, 0, 0]]])
+    soft = F.one_hot(predicted, 2).movedim(-1, 1).double()
+
+    loss = lovasz_softmax(soft, target, torch.ones_like(target, dtype=torch.bool))
+
+    assert loss.item() == pytest.approx(((1 - 2 / 4) + (1 - 2 / 4)) / 2)
+
+
+@pytest.mark.parametrize("keep", [0.01, 0.3, 1.0])
+def test_ohem_is_the_mean_over_the_hardest_share_of_what_counts(keep: float) -> None:
+    logits, labels = batch()
+
+    loss, _ = objective(region="none", ohem=keep)(logits, labels)
+
+    losses = F.cross_entropy(logits, labels.long(), ignore_index=IGNORE, reduction="none")[labels != IGNORE]
+    hardest = sorted(losses.tolist(), reverse=True)[: max(1, round(keep * len(losses)))]
+    assert loss.item() == pytest.approx(sum(hardest) / len(hardest), rel=1e-5)
+
+
+@pytest.mark.parametrize("class_weights", ["none", "balanced"])
+def test_ohem_of_everything_is_no_ohem(class_weights: str) -> None:
+    logits, labels = batch()
+
+    all_of_them, _ = objective(region="none", class_weights=class_weights, ohem=1.0)(logits, labels)
+    plain, _ = objective(region="none", class_weights=class_weights)(logits, labels)
+
+    torch.testing.assert_close(all_of_them, plain)
+
+
+# Ignored pixels
+
+
+@pytest.mark.parametrize("settings", EVERY_KIND, ids=names)
+def test_more_ignored_pixels_change_nothing(settings: Loss) -> None:
+    """A third picture and a wider frame, all ignored, whatever the logits there."""
+    logits, labels = batch()
+    wide_logits = torch.randn(3, CLASSES, 9, 11, generator=torch.Generator().manual_seed(1)) * 20
+    wide_labels = torch.full((3, 9, 11), IGNORE, dtype=torch.uint8)
+    wide_logits[:2, :, 2:8, 3:10] = logits.detach()
+    wide_labels[:2, 2:8, 3:10] = labels
+
+    loss, gradient = value_and_gradient(settings, logits, labels)
+    wide_loss, wide_gradient = value_and_gradient(settings, wide_logits, wide_labels)
+
+    torch.testing.assert_close(wide_loss, loss)
+    torch.testing.assert_close(wide_gradient[:2, :, 2:8, 3:10], gradient)
+    outside = wide_gradient.clone()
+    outside[:2, :, 2:8, 3:10] = 0
+    assert outside.count_nonzero() == 0
+    assert gradient[(labels == IGNORE).unsqueeze(1).expand_as(gradient)].count_nonzero() == 0
+
+
+@pytest.mark.parametrize("settings", EVERY_KIND, ids=names)
+def test_a_batch_without_a_pixel_that_counts_costs_nothing(settings: Loss) -> None:
+    logits, labels = batch(ignored=1.1)
+
+    loss, gradient = value_and_gradient(settings, logits, labels)
+
+    assert loss.item() == 0.0
+    assert torch.equal(gradient, torch.zeros_like(gradient))
+
+
+@pytest.mark.parametrize("settings", EVERY_KIND, ids=names)
+def test_a_single_pixel_that_counts(settings: Loss) -> None:
+    logits, labels = batch(ignored=1.1)
+    labels[1, 2, 3] = 4
+
+    loss, gradient = value_and_gradient(settings, logits, labels)
+
+    assert loss > 0
+    assert gradient.isfinite().all()
+    assert gradient[1, :, 2, 3].count_nonzero() == CLASSES
+
+
+# Terms, weights, extremes
+
+
+@pytest.mark.parametrize("settings", EVERY_KIND, ids=names)
+def test_the_loss_is_the_sum_of_its_terms(settings: Loss) -> None:
+    logits, labels = batch()
+
+    loss, terms = Objective(settings, PIXELS, IGNORE)(logits, labels)
+
+    expected = {"cross_entropy"} | ({settings.region} - {"none"})
+    assert terms.keys() == expected
+    torch.testing.assert_close(loss, sum(terms.values(), torch.zeros(())))
+
+
+@pytest.mark.parametrize("region", ["dice", "lovasz"])
+def test_a_perfect_and_an_opposite_prediction(region: str) -> None:
+    _, labels = batch(ignored=0.0)
+    right = F.one_hot(labels.long(), CLASSES).movedim(-1, 1).float() * 100
+
+    perfect, _ = objective(region=region)(right, labels)
+    opposite, terms = objective(region=region)(-right, labels)
+
+    assert perfect.item() == pytest.approx(0, abs=1e-6)
+    assert terms[region].item() == pytest.approx(1, abs=1e-6)
+    assert opposite.isfinite()
+
+
+@pytest.mark.parametrize("settings", EVERY_KIND, ids=names)
+def test_extreme_logits_stay_finite(settings: Loss) -> None:
+    logits, labels = batch()
+
+    loss, gradient = value_and_gradient(settings, logits * 1e4, labels)
+
+    assert loss.isfinite()
+    assert gradient.isfinite().all()
+
+
+def test_logits_in_bf16_are_counted_in_fp32() -> None:
+    logits, labels = batch()
+    rounded = logits.detach().bfloat16()
+
+    loss, _ = objective(region="dice")(rounded, labels)
+
+    assert loss.dtype == torch.float32
+    torch.testing.assert_close(loss, objective(region="dice")(rounded.float(), labels)[0])
+
+
+def test_balanced_weights_are_enet_s() -> None:
+    weights = balanced_weights(PIXELS)
+
+    raw = [1 / math.log(1.02 + pixels / sum(PIXELS)) for pixels in PIXELS]
+    assert weights.tolist() == pytest.approx([w * len(raw) / sum(raw) for w in raw])
+    assert weights.mean() == pytest.approx(1.0)
+    assert weights[3] > weights[1] > weights[4] > weights[2] > weights[0]  # rare ones weigh more, absent ones most
+
+
+def test_mild_weights_are_square_roots() -> None:
+    mild, balanced = balanced_weights(PIXELS, 0.5), balanced_weights(PIXELS)
+
+    assert mild.mean() == pytest.approx(1.0)
+    torch.testing.assert_close(mild / mild[0], (balanced / balanced[0]).sqrt())
+
+
+def test_class_weights_move_with_the_objective_and_are_none_when_not_asked_for() -> None:
+    assert "class_weights" in dict(objective(class_weights="balanced").named_buffers())
+    assert objective().class_weights is None
+
+
+# Gradients in float64
+
+
+GRADIENTS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    "cross_entropy": lambda logits, target, counted: (
+        objective(class_weights="balanced", label_smoothing=0.1)
+        .double()
+        .cross_entropy(logits.log_softmax(1), target, counted)
+    ),
+    "ohem": lambda logits, target, counted: objective(ohem=0.5).cross_entropy(logits.log_softmax(1), target, counted),
+    "dice": lambda logits, target, counted: dice_loss(logits.softmax(1), target, counted),
+    "lovasz": lambda logits, target, counted: lovasz_softmax(logits.softmax(1), target, counted),
+}
+
+
+@pytest.mark.parametrize("term", GRADIENTS)
+def test_gradients_against_finite_differences(term: str) -> None:
+    logits = torch.randn(1, 3, 2, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    if term == "cross_entropy":
+        logits = torch.randn(1, 5, 2, 3, dtype=torch.float64).requires_grad_()
+    target = torch.tensor([[[0, 1, IGNORE], [2, 1, 0]]])
+
+    assert torch.autograd.gradcheck(lambda x: GRADIENTS[term](x, target, target != IGNORE), (logits,))

@@ -1,0 +1,86 @@
+"""Whether a run may use a folder, and what data.json says."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from streetseg.data.open import open_source
+from streetseg.data.store import Store
+from streetseg.errors import RequestError
+from streetseg.recipe.schema import Data
+from streetseg.training.run_folder import RunFolder, class_pixels, describe_data
+from tiny import camvid_segnet, street
+
+
+def test_new_and_empty_folders_may_be_used(tmp_path: Path) -> None:
+    RunFolder(tmp_path / "new").refuse_used()
+    RunFolder(tmp_path).refuse_used()
+
+
+def test_a_folder_with_something_in_it_may_not(tmp_path: Path) -> None:
+    (tmp_path / "results.csv").touch()
+
+    with pytest.raises(RequestError, match="the run folder is not empty") as refused:
+        RunFolder(tmp_path).refuse_used()
+    assert refused.value.where == (str(tmp_path),)
+    assert "--resume" in str(refused.value.hint)
+
+
+def test_a_file_may_not(tmp_path: Path) -> None:
+    (tmp_path / "run").touch()
+
+    with pytest.raises(RequestError, match="the run folder is a file"):
+        RunFolder(tmp_path / "run").refuse_used()
+    with pytest.raises(RequestError, match="cannot be written"):
+        RunFolder(tmp_path / "run").make()
+
+
+def test_a_folder_in_a_file_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(RequestError, match=r"cannot be written \(Not a directory\)"):
+        RunFolder(tmp_path / "file" / "run").make()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_place_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+
+    with pytest.raises(RequestError, match="cannot be written"):
+        RunFolder(tmp_path / "run").make()
+
+
+def test_what_a_killed_run_left_half_written_is_removed(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    for place in (folder.path, folder.checkpoints):
+        (place / ".0123456789abcdef.tmp").mkdir(parents=True)
+        (place / ".0123456789abcdef.tmp" / "state.pt").write_bytes(b"half")
+    (folder.path / "results.csv").touch()
+
+    folder.make()
+
+    assert sorted(path.name for path in folder.path.rglob("*")) == ["checkpoints", "results.csv"]
+
+
+def test_data_json_counts_every_pixel(tmp_path: Path) -> None:
+    source = open_source(Data(source=f"camvid:{camvid_segnet(tmp_path / 'camvid', n_train=3, n_val=2)}"))
+    stores = [
+        Store.open(source, split, picture_size=None, resize_labels=False, cache=tmp_path / "cache")
+        for split in ("train", "val")
+    ]
+
+    described = describe_data(source.spec, stores, None)
+
+    labels = np.stack([street(index)[1] for index in range(5)])
+    assert (described["spec"], described["space"]) == (source.spec, "street-11")
+    for store, part in zip(stores, (labels[:3], labels[3:]), strict=True):
+        found = described["splits"][store.split]
+        assert found["images"] == len(part)
+        assert list(found["counts"].values()) == [int((part == c).sum()) for c in range(11)]
+        assert list(found["counts"])[:3] == ["sky", "building", "pole"]
+        assert found["ignored"] == int((part == 255).sum())
+        assert found["fingerprint"] == store.fingerprint
+    assert described["splits"]["val"]["sequences"] == ["0016E5"]
+    assert class_pixels(stores[0]).sum() == labels[:3].size
