@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from streetseg.atomic import (
-    exchange_in_steps,
     atomic_folder,
     atomic_write_bytes,
     atomic_write_json,
     atomic_write_text,
+    exchange_in_steps,
     remove_leftovers,
     sha256,
     without_nan,
