@@ -8,9 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported anywhere: results do not depend on the machine
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's client is imported, which any test module may do
+
+# The same examples every time, and no test asserts a time.
+settings.register_profile("streetseg", deadline=None, derandomize=True)
+settings.load_profile("streetseg")
 
 ROOT = Path(__file__).parents[1]
 REQUIRED = set(os.environ.get("STREETSEG_REQUIRE", "").split(",")) - {""}

@@ -36,7 +36,7 @@ def test_any_text_survives_as_text(content: str) -> None:
     assert [child.tag for child in node] == ["text"]
 
 
-@given(st.floats(-1e6, 1e6), st.floats(1e-6, 1e6))
+@given(st.floats(-1e3, 1e3), st.floats(1e-2, 1e4))
 def test_an_axis_covers_its_values_with_a_few_round_marks(low: float, width: float) -> None:
     axis = nice_axis(low, low + width, 0, 300)
     assert axis.low <= low + 1e-6 * width

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from streetseg.metrics.bootstrap import CONFIDENCE, Intervals
 from streetseg.study.compare_groups import Group
-from streetseg.study.compare_words import listed
+from streetseg.study.compare_words import dataset_name, listed
 from streetseg.study.diagram import Lane, Step
 from streetseg.study.finished import FinishedRun
 
@@ -41,10 +41,9 @@ def protocol_line(group: Group) -> str:
     """Everything a score is worth nothing without."""
     p = group.first.protocol
     return (
-        f"{p['dataset']}, {p['split']} split, {p['images']} images, label space {p['label_space']}; scored at the "
-        f"labels' own resolution {p['resolution']} (the network saw {p['network_resolution']}); {p['ignore']}; "
-        f"{p['absent']}; "
-        f"{p['test_time']}; rules version {p['rules']}."
+        f"{dataset_name(p['dataset'])}, {p['split']} split, {p['images']} images, label space {p['label_space']}; "
+        f"scored at the labels' own resolution {p['resolution']} (the network saw {p['network_resolution']}); "
+        f"{p['ignore']}; {p['absent']}; {p['test_time']}; rules version {p['rules']}."
     )
 
 
@@ -64,7 +63,10 @@ def interval_rule(intervals: Intervals, several_seeds: bool) -> str:
 def curve_protocol(group: Group) -> str:
     """What the curves were measured on."""
     p = group.first.protocol
-    return f"Validation: {p['dataset']}, {p['split']} split, {p['images']} images, scored as above after each epoch."
+    return (
+        f"Validation: {dataset_name(p['dataset'])}, {p['split']} split, {p['images']} images, scored as above after "
+        "each epoch."
+    )
 
 
 def cost_protocol(groups: Sequence[Group]) -> str:
@@ -142,7 +144,7 @@ def facts(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
         ("Initial weights", [f"{group.label}: {group.first.start['text']}" for group in groups]),
         ("Seeds", [f"{group.label}: {seeds(group)}" for group in groups]),
         ("Training", [f"{recipe.train.epochs} epochs, {recipe.train.batch} pictures a step"]),
-        ("Precision", _unique(f"{precision(one)}{_why(one)}" for one in runs)),
+        ("Precision", [f"{name}{_why(one)}" for name, one in {precision(one): one for one in reversed(runs)}.items()]),
         ("Machine", _unique(machine(one) for one in runs)),
         ("Versions", _unique(_versions(one) for one in runs)),
         ("Code", _unique(_git(one) for one in runs)),
