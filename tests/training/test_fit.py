@@ -43,6 +43,7 @@ def recipe(data: Path, **sections: Any) -> Recipe:
     usual: dict[str, Any] = {
         "data": Data(source=f"camvid:{data}"),
         "model": Model(encoder="test_efficientnet", channels=CHANNELS, weights="none"),
+        "augment": Augment(early_crop=(32, 32), early=0.4),
         "train": Train(epochs=3, batch=3, precision="fp32", device="cpu", keep_last=2),
     }
     return Recipe(**usual | sections)

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streetseg.recipe.schema import Optim
@@ -16,7 +16,6 @@ def factors(steps: int, **settings: object) -> list[float]:
     return [lr_factor(step, steps, Optim(**settings)) for step in range(steps)]
 
 
-@settings(deadline=None)
 @given(
     steps=st.integers(1, 300),
     warmup=st.floats(0, 0.99),
