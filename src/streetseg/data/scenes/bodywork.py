@@ -50,8 +50,8 @@ class Bodywork:
     def paint(self) -> None:
         """Wheels, the body over them, what is on the body, lamps."""
         for x in self.shape.wheels:
-            self._tread(x, -self.side)
-            self._tread(x, self.side)
+            for side in (-self.side, self.side):
+                self._tread(x, side)
         self._body()
         self.fittings()
         if abs(self.eye[0]) > self.half:
@@ -116,11 +116,13 @@ class Bodywork:
         r, z = self.shape.radius, side * self.w
         end = x + (r * 0.6 if self.eye[0] > x else -r * 0.6)
         self.plate(end, z - side * 0.2, z, 0.0, 2 * r, self.tyre, Material.SMOOTH)
-        self._disc(x, z - side * 0.02, r, scale(self.tyre, 0.8))
+        if self.fine:
+            self._disc(x, z - side * 0.02, r, scale(self.tyre, 0.8))
 
     def _wheel(self, x: float, z: float) -> None:
         r = self.shape.radius
-        self._disc(x, z, r * 1.13, scale(self.tyre, 0.55))
+        if self.fine:
+            self._disc(x, z, r * 1.13, scale(self.tyre, 0.55))
         self._disc(x, z * 1.005, r, self.tyre)
         if self.fine:
             rim = self.painter.light.lit(self.dice.pick(GREYS[1:]), (0.0, 0.4, 0.0), self.sun * 0.5)

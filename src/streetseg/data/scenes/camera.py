@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Points = NDArray[np.float64]  # (..., 3)
+Floats = NDArray[np.float32]
 
 NEAR = 0.35  # metres; what is nearer than this is cut away
 
@@ -60,13 +61,16 @@ class Camera:
         scale = self.focal / view[..., 2]
         return np.stack([self.width / 2 + view[..., 0] * scale, self.height / 2 + view[..., 1] * scale], axis=-1)
 
-    def rays(self, height: int, width: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """World directions x, y, z, of any length, through the pixels of a (height, width) picture."""
+    def rays(self, height: int, width: int, rows: slice = slice(None)) -> tuple[Floats, Floats, Floats]:
+        """World directions x, y, z, of any length, through the pixels of some rows of a (height, width) picture."""
         u = ((np.arange(width) + 0.5) * (self.width / width) - self.width / 2) / self.focal
-        v = ((np.arange(height) + 0.5) * (self.height / height) - self.height / 2) / self.focal
+        v = ((np.arange(height)[rows] + 0.5) * (self.height / height) - self.height / 2) / self.focal
         right, down, ahead = self.axes
-        x, y, z = ((u * right[i])[None, :] + (v * down[i] + ahead[i])[:, None] for i in range(3))
-        return x.astype(np.float32), y.astype(np.float32), z.astype(np.float32)
+        x, y, z = (
+            (u * right[i]).astype(np.float32)[None, :] + (v * down[i] + ahead[i]).astype(np.float32)[:, None]
+            for i in range(3)
+        )
+        return x, y, z
 
 
 def clip_near(view: list[list[float]]) -> list[list[float]]:

@@ -14,8 +14,8 @@ OVERSAMPLING = 2  # the canvas is this many times finer than the picture: soft c
 Path = list[float]  # x0, y0, x1, y1, ... in canvas pixels
 
 
-# What a stroke leaves: red, green, blue 0..255, and class and material in one byte. Pillow takes it as an RGBA pixel;
-# the byte rides where transparency would be and is never blended.
+# What a stroke leaves: red, green, blue 0..255, and class and material in one byte. The byte is the X of Pillow's mode
+# RGBX: drawn like a colour, but without a meaning to Pillow.
 Ink = tuple[int, int, int, int]
 
 
@@ -33,7 +33,7 @@ class Canvas:
     def __init__(self, height: int, width: int) -> None:
         self.height, self.width = height, width
         blank = (0, 0, 0, mark(SKY, Material.SKY))
-        self._image = Image.new("RGBA", (width * OVERSAMPLING, height * OVERSAMPLING), blank)
+        self._image = Image.new("RGBX", (width * OVERSAMPLING, height * OVERSAMPLING), blank)
         self._draw = ImageDraw.Draw(self._image)
 
     def polygon(self, path: Path, ink: Ink) -> None:
@@ -57,7 +57,7 @@ class Canvas:
 
     def colors(self) -> NDArray[np.uint8]:
         """The picture so far, uint8 (H, W, 3): each pixel the mean of its fine pixels."""
-        return np.asarray(self._image.convert("RGB").reduce(OVERSAMPLING))
+        return np.asarray(self._image.reduce(OVERSAMPLING))[..., :3]
 
     def labels(self) -> NDArray[np.uint8]:
         """Class ids so far, uint8 (H, W): those of one of each pixel's fine pixels, never a mixture."""
@@ -68,11 +68,11 @@ class Canvas:
         return self._marks() & np.uint8(15)
 
     def recolor(self, picture: NDArray[np.uint8]) -> None:
-        """Replace all colours by a picture (H, W, 3); classes and materials stay."""
-        fine = Image.fromarray(picture).resize(self._image.size, Image.Resampling.NEAREST)
-        fine.putalpha(self._image.getchannel("A"))
-        self._image = fine
-        self._draw = ImageDraw.Draw(fine)
+        """Replace all colours by a picture (H, W, 3); classes and materials stay, at the picture's resolution."""
+        pixels = np.dstack([picture, self._marks()])
+        coarse = Image.frombuffer("RGBX", (self.width, self.height), pixels.tobytes(), "raw", "RGBX", 0, 1)
+        self._image = coarse.resize(self._image.size, Image.Resampling.NEAREST)
+        self._draw = ImageDraw.Draw(self._image)
 
     def _marks(self) -> NDArray[np.uint8]:
-        return np.asarray(self._image.getchannel("A"))[::OVERSAMPLING, ::OVERSAMPLING]
+        return np.asarray(self._image.getchannel("X"))[::OVERSAMPLING, ::OVERSAMPLING]

@@ -55,7 +55,11 @@ class Fence:
 
     def paint(self, painter: Painter) -> None:
         """Section by section from the far end."""
-        sections = max(1, round(self.length / SECTION))
+        ends = [painter.view(self._wall(0.0, self.length).point(u, 0.5)) for u in (0.0, self.length)]
+        nearest = min(end[2] for end in ends)
+        if max(end[2] for end in ends) < 0:
+            return
+        sections = max(1, round(self.length / (SECTION if nearest < 35.0 else 4 * SECTION)))
         length = self.length / sections
         for k in reversed(range(sections)):
             self._section(painter, self._wall(k * length, length))

@@ -92,7 +92,8 @@ def _blur(picture: NDArray[np.uint8], painter: Painter, dice: Dice) -> NDArray[n
     scale = picture.shape[0] / 256
     image = Image.fromarray(picture)
     softness = dice.uniform(0.0, 0.55) if dice.chance(0.85) else dice.uniform(0.5, 1.0)
-    image = image.filter(ImageFilter.BoxBlur(softness * scale))
+    if softness > 0.15:
+        image = image.filter(ImageFilter.BoxBlur(softness * scale))
     if dice.chance(0.12):
         image = image.filter(ImageFilter.BoxBlur((dice.uniform(0.5, 1.6) * scale, 0.0)))
     return np.asarray(image)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ImageFilter
+from PIL import Image, ImageFilter
 
 from streetseg.data.scenes.classes import PAVEMENT, ROAD, TREE
 from streetseg.data.scenes.dice import Dice
@@ -192,9 +192,8 @@ def light_ground(
     grain = _grain(across, along, depth, road, lawn, dice)
     if dice.chance(0.75):
         grain *= _slabs(across, along, depth, labels == PAVEMENT, dice)
-    shadow = np.asarray(painter.shadow.filter(ImageFilter.BoxBlur(0.8)))[rows].astype(np.float32) / np.float32(255)
-    blurred = painter.contact.filter(ImageFilter.BoxBlur(max(1.0, camera.height / 250)))
-    contact = np.asarray(blurred)[rows].astype(np.float32) / np.float32(255)
+    shadow = _soft(painter.shadow, 0.8, rows)
+    contact = _soft(painter.contact, max(1.0, camera.height / 250), rows)
     colors = np.ascontiguousarray(albedo.transpose(2, 0, 1)).astype(np.float32)
     if light.wet:
         grain *= np.where(road, np.float32(1 - 0.35 * light.wet), np.float32(1 - 0.22 * light.wet))
@@ -205,6 +204,12 @@ def light_ground(
     for channel, haze in zip(colors, light.haze, strict=True):
         channel += (np.float32(haze) - channel) * air
     return colors
+
+
+def _soft(mask: Image.Image, radius: float, rows: slice) -> Floats:
+    """Some rows of a mask with soft edges, 0..1."""
+    cut = mask.crop((0, rows.start, mask.width, mask.height)).filter(ImageFilter.BoxBlur(radius))
+    return np.asarray(cut).astype(np.float32) * np.float32(1 / 255)
 
 
 def _offset(street: Street, along: Floats) -> Floats:

@@ -86,11 +86,7 @@ class Furnisher:
             depth = dice.uniform(25.0, 60.0) if lot.corner else dice.uniform(8.0, 14.0)
             front = street.front(lot.side) + (dice.uniform(0.0, 0.8) if street.setback[lot.side > 0] > 1.5 else 0.0)
             style = draw_style(dice, self.light.night)
-            self.things.append(
-                Building(
-                    lot.side, lot.first, lot.last, front, depth, lot.height, lot.corner, style, dice.child(), self.shade
-                )
-            )
+            self.things.append(Building(lot, front, depth, style, dice.child(), self.shade))
             if street.setback[lot.side > 0] > 1.5:
                 self._garden(lot, dice)
 
@@ -104,7 +100,7 @@ class Furnisher:
             self._fence(kind, lot.side, edge, lot.first, lot.last - lot.first, dice)
         if dice.chance(0.5):
             self._fence(kind, lot.side, edge, lot.first, room, dice, across=True)
-        for _ in range(dice.integer(0, 3)):
+        for _ in range(dice.integer(0, 2)):
             t = edge + lot.side * dice.uniform(0.8, max(0.9, room - 0.6))
             tree = dice.pick(("bush", "leafy", "conifer"), (5, 1, 1))
             self._tree(tree, t, dice.uniform(lot.first + 0.5, lot.last - 0.5), dice)
@@ -119,7 +115,7 @@ class Furnisher:
                 self._fence(kind, lot.side, edge, lot.first, dice.uniform(8.0, 25.0), dice, across=True)
         elif dice.chance(0.4):
             self._hedge(edge, lot, dice)
-        for _ in range(int(length / 3.0)):
+        for _ in range(int(length / 4.0)):
             t, s = edge + lot.side * dice.uniform(1.5, 16.0), dice.uniform(lot.first, lot.last)
             self._tree(dice.pick(("leafy", "bush", "conifer"), (5, 3, 2)), t, s, dice)
 
@@ -150,11 +146,11 @@ class Furnisher:
             if dice.chance(0.65):
                 height, style = max(3.5, dice.bell(10.0, 4.0)), draw_style(dice, self.light.night)
                 # its end wall looks at the camera, and is a front
-                self.things.append(Building(1, s, s + 12.0, t, width, height, True, style, dice.child(), self.shade))
+                lot = Lot(1, s, s + 12.0, height, corner=True, beside=0.0, green=False)
+                self.things.append(Building(lot, t, width, style, dice.child(), self.shade))
             else:
-                for _ in range(2):
-                    kind = dice.pick(("leafy", "conifer"), (3, 1))
-                    self._tree(kind, t + dice.uniform(0, width), s + dice.uniform(-8, 0), dice)
+                kind = dice.pick(("leafy", "conifer"), (3, 1))
+                self._tree(kind, t + dice.uniform(0, width), s + dice.uniform(-8, 0), dice)
             t += width
 
     # --- on the pavement --------------------------------------------------------------------------------------------

@@ -188,6 +188,13 @@ class Painter:
         thrown = [(t - y * sx / sy, 0.0, s - y * sz / sy) for t, y, s in points]
         self._darken(self._shadow_draw, hull([(t, s) for t, _, s in thrown]), 255)
 
+    def cast_disc(self, center: Vector, radius: float) -> None:
+        """Shadow of a level disc."""
+        t, y, s = center
+        sx, sy, sz = self.light.to_sun
+        t, s = t - y * sx / sy, s - y * sz / sy
+        self._darken(self._shadow_draw, [(t + radius * c, s + radius * d) for c, d in _CIRCLE], 255)
+
     def touch(self, points: Iterable[Vector], strength: float) -> None:
         """Darken the ground under the hull of these points: where a thing stands, little sky light arrives."""
         self._darken(self._contact_draw, hull([(t, s) for t, _, s in points]), round(255 * strength))
@@ -200,6 +207,9 @@ class Painter:
     def _image(self, view: Vector) -> tuple[float, float]:
         scale = self.camera.focal / view[2]
         return self.center[0] + view[0] * scale, self.center[1] + view[1] * scale
+
+
+_CIRCLE = [(math.cos(k * math.pi / 4), math.sin(k * math.pi / 4)) for k in range(8)]
 
 
 def hull(points: list[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -44,7 +44,8 @@ LAWNS = _hex("5c7038", "6f7f42", "80854f", "4d6133", "948f5c")
 
 def vary(dice: Dice, color: Color, amount: float = 0.06) -> Color:
     """The colour a little lighter or darker and a little off in hue."""
-    level, shift, turn = 1.0 + dice.bell(0.0, amount), dice.bell(0.0, 0.2 * amount), dice.bell(0.0, 0.2 * amount)
+    level = 1.0 + dice.bell(0.0, amount)
+    shift, turn = dice.uniform(-0.3, 0.3) * amount, dice.uniform(-0.3, 0.3) * amount
     red, green, blue = color
     return _cut(red * level + shift), _cut(green * level - turn), _cut(blue * level - shift + turn)
 

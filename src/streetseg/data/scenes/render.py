@@ -16,7 +16,7 @@ from streetseg.data.scenes.sky import sky
 from streetseg.data.scenes.street import draw_street
 from streetseg.data.scenes.view import draw_camera
 
-SCENES_VERSION = 1  # raise it when the same (seed, index) gives another picture
+SCENES_VERSION = 2  # raise it when the same (seed, index) gives another picture
 
 
 def render(seed: int, index: int, size: tuple[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -46,8 +46,8 @@ def _light_backdrop(painter: Painter, dice: Dice) -> None:
     below = np.flatnonzero((labels != SKY).any(axis=1))
     if below.size:
         rows = slice(below[0], canvas.height)
-        x, y, z = (r[rows] for r in painter.camera.rays(canvas.height, canvas.width))
-        ground = light_ground(canvas.colors()[rows], labels[rows], (x, y, z), rows, painter, dice)
+        rays = painter.camera.rays(canvas.height, canvas.width, rows)
+        ground = light_ground(canvas.colors()[rows], labels[rows], rays, rows, painter, dice)
         picture[rows] = np.where((labels[rows] == SKY)[..., None], picture[rows], _bytes(ground))
     canvas.recolor(picture)
 

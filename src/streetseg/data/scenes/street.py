@@ -22,6 +22,7 @@ class Lot(NamedTuple):
         first, last: where it lies along the street.
         height: of the house on it.
         corner: another street runs past its near end.
+        beside: height of the house that touches its near end, 0 where there is none.
         green: there is no house but a park.
     """
 
@@ -30,6 +31,7 @@ class Lot(NamedTuple):
     last: float
     height: float
     corner: bool
+    beside: float
     green: bool
 
 
@@ -145,13 +147,15 @@ def _lots(street: Street, dice: Dice) -> tuple[Lot, ...]:
             park = dice.chance(0.14)
             s = first + (dice.uniform(2.0, 4.0) if number else 0.0)
             end = last - dice.uniform(2.0, 4.0)
-            corner = number > 0
+            corner, beside = number > 0, 0.0
             while s < end - 4.0:
                 width = min(end - s, dice.uniform(6.0, 20.0))
                 if end - s - width < 5.0:
                     width = end - s
                 height = max(3.2, dice.bell(storeys, 1.0) * 3.2)
-                lots.append(Lot(side, s, s + width, height, corner, park or dice.chance(0.06)))
-                s += width + (dice.uniform(2.0, 6.0) if dice.chance(0.15) else 0.0)
-                corner = False
+                green = park or dice.chance(0.06)
+                lots.append(Lot(side, s, s + width, height, corner, beside, green))
+                gap = dice.uniform(2.0, 6.0) if dice.chance(0.15) else 0.0
+                s += width + gap
+                corner, beside = False, 0.0 if green or gap else height
     return tuple(lots)

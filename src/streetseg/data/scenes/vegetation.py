@@ -36,7 +36,7 @@ class Tree:
     def cast(self, painter: Painter) -> None:
         """A dappled shadow."""
         low, high = self._crown()
-        if not painter.sunny or self.s > 90.0:
+        if not painter.sunny or self.s > 70.0:
             return
         dice = self.dice
         density = 3 if self.kind == "bare" else 7
@@ -46,7 +46,7 @@ class Tree:
                 dice.uniform(low, high),
                 self.s + self.radius * dice.uniform(-0.6, 0.6),
             )
-            painter.cast(_ring(center, self.radius * dice.uniform(0.25, 0.5)))
+            painter.cast_disc(center, self.radius * dice.uniform(0.25, 0.5))
         girth = self._girth()
         painter.cast(
             (self.t + a, y, self.s + b)
@@ -90,6 +90,8 @@ class Tree:
         lean = self.dice.bell(0.0, 0.15)
         fork = (self.t + lean, self.height * share, self.s)
         painter.limb((self.t, 0.0, self.s), fork, (girth, girth * 0.55), color, TREE, Material.BARK)
+        if self.kind == "conifer":
+            return
         low = (self.t + lean * 0.6, self.height * share * 0.6, self.s)
         for side in (-1, 1):
             tip = (self.t + side * self.radius * 0.5, self.height * 0.72, self.s)
@@ -106,7 +108,7 @@ class Tree:
             return
         material = Material.LEAVES_NEAR if distance < 14 else Material.LEAVES if distance < 45 else Material.LEAVES_FAR
         sun = self.shade.sunshine(self.t, self.s, middle)
-        count = int(min(80, max(9, size * 0.4)))
+        count = int(min(80, max(4, size * 0.38)))
         ball = min(self.radius, half) * 2.2 / count**0.38
         balls: list[tuple[float, Vector, Vector]] = []
         for _ in range(count):

@@ -70,7 +70,8 @@ class Car(Bodywork):
             self._mirror(cabin, self.side)
 
     def _mirror(self, cabin: Cabin, side: float) -> None:
-        if side == self.side or not self.beside or self.eye[0] > cabin.front:  # else the cabin hides it
+        hidden = side != self.side and self.beside and self.eye[0] < cabin.front
+        if self.fine and not hidden:
             at = self.stance.point(cabin.front - 0.45, self.shape.shoulder + 0.08, side * (self.w + 0.1))
             self.painter.ball(at, 0.1, scale(self.lit((0, 0, 0)), 0.8), CAR, Material.PAINT, 0.7)
 

@@ -1,0 +1,26 @@
+"""Draws docs/images/scenes.jpg: three built-in scenes and their labels."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from streetseg.data.scenes.render import render
+from streetseg.inference.paint import color_map
+from streetseg.labels.spaces import STREET_11
+
+CHOSEN = (1, 2, 5)
+OUT = Path(__file__).parents[1] / "docs" / "images" / "scenes.jpg"
+
+
+def main() -> None:
+    pairs = [render(0, index, (256, 512)) for index in CHOSEN]
+    sheet = np.vstack(
+        [np.hstack([picture for picture, _ in pairs]), np.hstack([color_map(label, STREET_11) for _, label in pairs])]
+    )
+    OUT.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(sheet).save(OUT, quality=88)
+
+
+if __name__ == "__main__":
+    main()
