@@ -55,7 +55,8 @@ def main() -> None:
     for name, share in figures["shares"].items():
         print(f"    {name:<12} {100 * share:5.2f} % of the pixels")
     print(
-        f"mean IoU from colour alone {figures['color_miou']:.3f}, {figures['color_miou_balanced']:.3f} with equal weights"
+        f"mean IoU from colour alone {figures['color_miou']:.3f}, "
+        f"with equal weights {figures['color_miou_balanced']:.3f}"
     )
 
 
