@@ -109,7 +109,8 @@ class Bodywork:
 
     def _disc(self, x: float, z: float, radius: float, color: Color, material: Material = Material.SMOOTH) -> None:
         up = self.shape.radius
-        self.face([(x + radius * c, up + radius * s, z) for c, s in _CIRCLE], color, material)
+        circle = _CIRCLE if self.fine else _CIRCLE[::2]
+        self.face([(x + radius * c, up + radius * s, z) for c, s in circle], color, material)
 
     def _tread(self, x: float, side: float) -> None:
         """A tyre as seen from before or behind."""

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 T = TypeVar("T")
 
-_POOL = 128
+_POOL = 128  # numbers fetched at a time
+_DOWRY = 24  # numbers a child begins with
 
 
 class Dice:
@@ -27,13 +28,18 @@ class Dice:
 
     @cached_property
     def _generator(self) -> np.random.Generator:
-        # made when first used: things out of sight never ask
         return np.random.Generator(np.random.PCG64(np.random.SeedSequence(self._key)))
 
     def child(self) -> "Dice":
-        """A new independent stream."""
+        """A new independent stream.
+
+        It begins with numbers of this one's generator: to make one of its own costs as much as to paint a lamp, and
+        most things never need more.
+        """
         self._children += 1
-        return Dice(*self._key, self._children)
+        child = Dice(*self._key, self._children)
+        child._pool = self._generator.random(_DOWRY).tolist()
+        return child
 
     def uniform(self, low: float = 0.0, high: float = 1.0) -> float:
         """Evenly in [low, high)."""

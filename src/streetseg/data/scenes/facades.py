@@ -29,7 +29,7 @@ from streetseg.data.scenes.wall import Rectangle, Wall, WallBrush
 
 DETAIL = 14.0  # canvas pixels of a window's width from which on it has lintel, bars and sill
 FRAMED = 6.0  # from which on it has a frame
-SINGLE = 2.0  # below this many, the windows of a storey are painted as one band
+SINGLE = 3.0  # below this many, the windows of a storey are painted as one band
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,7 @@ class Facade:
         self.shaded = min(wall.height, max(0.0, shaded))
         self.brush = WallBrush(painter, wall, BUILDING)
         self.painter = painter
+        self.glass = painter.light.lit(style.glass, (0.0, 0.3, 0.0), 0.0)
         self.storeys = max(1, round(wall.height / style.storey))
         self.storey = wall.height / self.storeys
         self.columns = max(1, int(wall.length / style.bay))
@@ -206,7 +207,7 @@ class Facade:
         panes.append((door + 0.1, door + 1.0, 0.1, top - 0.75))
         brush.fill_each(panes, [self._pane(shop=True) for _ in panes], Material.GLASS)
         size = brush.width((a + b) / 2, 1.0)
-        if size > 8:
+        if size > 14:
             self._goods(panes)
         board = (a, b, top - 0.65, top)
         brush.fill([board], color, Material.PAINT, 0.12)
@@ -258,9 +259,8 @@ class Facade:
 
     def _pane(self, shop: bool = False) -> Color:
         """Display colour of one window: its glass, what it mirrors, or the lamp behind it."""
-        dice, light = self.dice, self.light
+        dice = self.dice
         if dice.chance(self.style.lights * (1.5 if shop else 1.0)):
             return scale((1.0, 0.82, 0.52), dice.uniform(0.6, 1.0))
-        glass = light.lit(self.style.glass, (0.0, 0.3, 0.0), 0.0)
         mirrored = 0.08 + 0.5 * dice.uniform() ** 2
-        return mix(scale(glass, dice.uniform(0.5, 1.0)), light.haze, mirrored * (0.5 if shop else 1.0))
+        return mix(scale(self.glass, dice.uniform(0.5, 1.0)), self.light.haze, mirrored * (0.5 if shop else 1.0))

@@ -19,7 +19,7 @@ def finish(painter: Painter, labels: NDArray[np.uint8], dice: Dice) -> NDArray[n
     canvas = painter.canvas
     planes = np.ascontiguousarray(canvas.colors().transpose(2, 0, 1)).astype(np.float32)
     visibility = painter.light.visibility
-    planes *= speckle(canvas.materials(), visibility / (visibility + 50.0), dice)  # haze hides grain
+    planes *= speckle(canvas.materials(), visibility / (visibility + 50.0), dice)  # weaker in fog
     if painter.light.wet:
         _mirror(planes, labels, painter, dice)
     _glow(planes, painter)

@@ -69,18 +69,20 @@ class Painter:
     def path(self, points: Iterable[Vector]) -> tuple[Path, float] | None:
         """Outline in canvas pixels and mean distance; None if it is behind the camera or outside the picture."""
         view = [self.view(p) for p in points]
-        if min(v[2] for v in view) < NEAR:
+        depths = [v[2] for v in view]
+        if min(depths) < NEAR:
             view = [(v[0], v[1], v[2]) for v in clip_near([list(v) for v in view])]
+            depths = [v[2] for v in view]
             if len(view) < 3:
                 return None
-        path: Path = []
         (mx, my), focal = self.center, self.camera.focal
-        for x, y, z in view:
-            path += (mx + focal * x / z, my + focal * y / z)
-        xs, ys = path[::2], path[1::2]
+        xs = [mx + focal * x / z for x, _, z in view]
+        ys = [my + focal * y / z for _, y, z in view]
         if max(xs) < 0 or max(ys) < 0 or min(xs) > self.camera.width or min(ys) > self.camera.height:
             return None
-        return path, sum(v[2] for v in view) / len(view)
+        path = [0.0] * (2 * len(view))
+        path[::2], path[1::2] = xs, ys
+        return path, sum(depths) / len(depths)
 
     def ink(self, color: Color, label: int, material: Material, distance: float) -> Ink:
         """A display colour seen through the air."""
@@ -91,7 +93,7 @@ class Painter:
             min(255, int((red + (hazy_red - red) * air) * 255.0 + 0.5)),
             min(255, int((green + (hazy_green - green) * air) * 255.0 + 0.5)),
             min(255, int((blue + (hazy_blue - blue) * air) * 255.0 + 0.5)),
-            mark(label, material),
+            mark(label, material if air < 0.75 else Material.SMOOTH),  # haze hides grain
         )
 
     @staticmethod

@@ -149,7 +149,7 @@ class Tree:
         """A tree without leaves: branches that fork and thin out."""
         color = self._bark(painter)
         distance = painter.view((self.t, 0.0, self.s))[2]
-        depth = 5 if distance < 35 else 4
+        depth = 4 if distance < 25 else 3 if distance < 55 else 2
         thinnest = 0.75 / max(painter.pixels(1.0, distance), 1e-6)
         self._fork(
             painter, (self.t, 0.0, self.s), (0.0, 1.0, 0.0), self.height * 0.3, self._girth(), color, depth, thinnest
@@ -173,7 +173,7 @@ class Tree:
         painter.limb(foot, tip, (max(girth, thinnest), max(girth * 0.65, thinnest)), color, TREE, Material.BARK)
         if depth == 0:
             return
-        for _ in range(3 if depth > 1 else 2):
+        for _ in range(3):
             x, u, z = a + dice.bell(0, 0.48), b + dice.bell(0.05, 0.3), c + dice.bell(0, 0.48)
             norm = math.sqrt(x * x + u * u + z * z) or 1.0
             share = dice.uniform(0.6, 0.85)

@@ -53,9 +53,9 @@ _CARS = {
 }
 
 
-def draw_shape(dice: Dice) -> Shape:
-    """Choose a kind of vehicle and vary its measures."""
-    if dice.chance(0.045):
+def draw_shape(large: bool, dice: Dice) -> Shape:
+    """Choose a kind of vehicle, a bus or a truck only if it may be `large`, and vary its measures."""
+    if dice.chance(0.05) and large:
         return _coach(dice.uniform(5.5, 11.5), dice.uniform(2.7, 3.2))
     kind = dice.pick(tuple(_CARS), [often for often, _ in _CARS.values()])
     length, height, bonnet, tail, shoulder = _CARS[kind][1]

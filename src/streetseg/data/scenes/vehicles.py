@@ -51,8 +51,9 @@ class Vehicle:
 
 
 def draw_vehicle(stance: Stance, driving: bool, dice: Dice, shade: Shade) -> Vehicle:
-    """A vehicle of any kind and colour."""
-    return Vehicle(stance, draw_shape(dice), choose(dice, CARS, 0.1), driving, dice.child(), shade)
+    """A vehicle of any kind and colour; buses and trucks keep away from the camera, which sees nothing else then."""
+    shape = draw_shape(stance.s > 15.0, dice)
+    return Vehicle(stance, shape, choose(dice, CARS, 0.1), driving, dice.child(), shade)
 
 
 class Car(Bodywork):
