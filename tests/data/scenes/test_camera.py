@@ -18,11 +18,11 @@ from streetseg.data.scenes.texture import Material
 CAMERA = Camera(640, 480, 500.0, (1.0, 1.5, -2.0), yaw=0.2, pitch=0.1, roll=0.05)
 
 
-def a_painter(seed: int = 0) -> Painter:
-    dice = Dice(seed)
-    canvas = Canvas(120, 160)
-    camera = Camera(320, 240, 260.0, (0.0, 1.5, 0.0))
-    return Painter(canvas, camera, draw_light(dice), draw_street(dice))
+LEVEL = Camera(320, 240, 260.0, (0.0, 1.5, 0.0))
+
+
+def a_painter(camera: Camera = LEVEL) -> Painter:
+    return Painter(Canvas(120, 160), camera, draw_light(Dice(0)), draw_street(Dice(0)))
 
 
 def test_axes_are_a_right_angled_frame() -> None:
@@ -31,18 +31,23 @@ def test_axes_are_a_right_angled_frame() -> None:
 
 
 def test_a_level_camera_sees_the_horizon_in_the_middle() -> None:
-    level = Camera(640, 480, 500.0, (0.0, 1.5, 0.0))
-    column, row = level.image(level.view(np.array([30.0, 1.5, 4000.0])))
-    assert row == pytest.approx(240)
-    assert column == pytest.approx(320 + 500 * 30 / 4000)
+    painter = a_painter(Camera(640, 480, 500.0, (0.0, 1.5, 0.0)))
+    seen = painter.path([(x, 1.5, 300.0) for x in (-9.0, 0.0, 9.0)])
+    assert seen
+    path, distance = seen
+    assert distance == pytest.approx(300.0)
+    assert path[1::2] == pytest.approx([240.0, 240.0, 240.0])
+    assert path[4] - path[0] == pytest.approx(500.0 * 18.0 / 300.0)
 
 
 def test_rays_undo_the_projection() -> None:
+    painter = a_painter(CAMERA)
     x, y, z = CAMERA.rays(48, 64)
     for row, column in ((0, 0), (20, 33), (47, 63)):
-        along = 7.0
-        point = np.array(CAMERA.position) + along * np.array([x[row, column], y[row, column], z[row, column]])
-        u, v = CAMERA.image(CAMERA.view(point))
+        px, py, pz = (float(p + 7.0 * r[row, column]) for p, r in zip(CAMERA.position, (x, y, z), strict=True))
+        seen = painter.path([(px - painter.street.offset(pz), py, pz)])
+        assert seen
+        u, v = seen[0]
         assert (u / 10 - 0.5, v / 10 - 0.5) == (pytest.approx(column, abs=1e-3), pytest.approx(row, abs=1e-3))
 
 
@@ -51,12 +56,6 @@ def test_clipping_keeps_what_is_ahead() -> None:
     kept = clip_near(square)
     assert sorted(p[2] for p in kept) == pytest.approx([NEAR, NEAR, 3.0, 3.0])
     assert clip_near([[0.0, 0.0, -1.0], [1.0, 0.0, -2.0], [0.0, 1.0, -1.0]]) == []
-
-
-def test_painter_and_camera_project_alike() -> None:
-    painter = a_painter()
-    point = (2.0, 0.5, 17.0)
-    assert painter.view(point) == pytest.approx(tuple(painter.camera.view(np.array(painter.street.place(point)))))
 
 
 def test_a_stroke_paints_colour_and_class_together() -> None:

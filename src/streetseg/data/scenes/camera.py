@@ -10,7 +10,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-Points = NDArray[np.float64]  # (..., 3)
 Floats = NDArray[np.float32]
 
 NEAR = 0.35  # metres; what is nearer than this is cut away
@@ -49,17 +48,6 @@ class Camera:
         turned_right = tuple(r * cr + d * sr for r, d in zip(right, down, strict=True))
         turned_down = tuple(d * cr - r * sr for r, d in zip(right, down, strict=True))
         return turned_right, turned_down, ahead  # type: ignore[return-value]
-
-    def view(self, points: Points) -> Points:
-        """World (..., 3) to camera coordinates (..., 3): metres to the right, downwards and ahead."""
-        x, y, z = (points[..., i] - self.position[i] for i in range(3))
-        # written out, not a matrix product: BLAS may round differently on another machine
-        return np.stack([x * a + y * b + z * c for a, b, c in self.axes], axis=-1)
-
-    def image(self, view: Points) -> Points:
-        """Camera coordinates (..., 3), all ahead of the camera, to pixels (..., 2) as (column, row)."""
-        scale = self.focal / view[..., 2]
-        return np.stack([self.width / 2 + view[..., 0] * scale, self.height / 2 + view[..., 1] * scale], axis=-1)
 
     def rays(self, height: int, width: int, rows: slice = slice(None)) -> tuple[Floats, Floats, Floats]:
         """World directions x, y, z, of any length, through the pixels of some rows of a (height, width) picture."""

@@ -9,6 +9,7 @@ from streetseg.data.scenes.dice import Dice
 from streetseg.data.scenes.facades import draw_style
 from streetseg.data.scenes.fences import draw_fence
 from streetseg.data.scenes.furniture import draw_furniture
+from streetseg.data.scenes.hedges import Hedge, Woods
 from streetseg.data.scenes.light import Light
 from streetseg.data.scenes.painter import Painter
 from streetseg.data.scenes.palette import LEAVES, choose
@@ -16,7 +17,7 @@ from streetseg.data.scenes.pedestrians import draw_pedestrian
 from streetseg.data.scenes.shade import Shade
 from streetseg.data.scenes.stance import Stance
 from streetseg.data.scenes.street import Lot, Street
-from streetseg.data.scenes.vegetation import Hedge, Woods, draw_tree
+from streetseg.data.scenes.trees import draw_tree
 from streetseg.data.scenes.vehicles import draw_vehicle
 
 AWAY, TOWARDS, RIGHT, LEFT = 0.0, math.pi, math.pi / 2, -math.pi / 2  # headings

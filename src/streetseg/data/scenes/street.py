@@ -83,12 +83,7 @@ class Street:
 
     def front(self, side: int) -> float:
         """Distance of the building line from the middle of the road, on the left (-1) or right (+1)."""
-        return self.kerb_to_front(side) + self.road
-
-    def kerb_to_front(self, side: int) -> float:
-        """Room between kerb and building line."""
-        k = side > 0
-        return self.pavement[k] + self.setback[k]
+        return self.road + self.pavement[side > 0] + self.setback[side > 0]
 
     def crossed(self, s: float, margin: float = 0.0) -> bool:
         """Whether s lies in a crossing street."""
