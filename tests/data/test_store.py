@@ -184,6 +184,7 @@ def test_other_lists_of_the_same_split_do_not_push_each_other_out(
     lists = {"train": str(tmp_path / "few.txt")}
     every, few = opened(camvid(folder), cache), opened(camvid(folder, splits=lists), cache)
     assert 0 < len(few) < len(every)
+    caplog.clear()
     caplog.set_level(logging.INFO, "streetseg")
     opened(camvid(folder), cache)
     opened(camvid(folder, splits=lists), cache)
