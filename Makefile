@@ -1,6 +1,6 @@
 # make study      train, evaluate and compare two encoders on the built-in scenes
 # make test       everything that must hold before a change lands
-# make reference  renew the generated pages of docs/reference
+# make reference  renew the generated pages of docs
 # Both set up .venv first, from nothing but Python 3.11+ and make.
 
 PYTHON ?= python3
@@ -36,9 +36,10 @@ test: .venv/installed-dev
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[train,dev]'
 	touch $@ .venv/installed-train
 
-# docs/reference/commands.md and recipe.md, from the program itself
+# docs/reference/commands.md and recipe.md from the program itself, docs/explanation/reliability.md from the tests
 reference: .venv/installed-train
 	$(BIN)/python tools/write_reference.py
+	$(BIN)/python tools/write_reliability.py
 
 clean:
 	rm -rf .venv study runs

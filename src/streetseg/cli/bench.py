@@ -1,6 +1,5 @@
 """streetseg bench"""
 
-import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,6 +7,7 @@ import typer
 
 from streetseg.cli.options import JsonFlag
 from streetseg.cli.output import print_json, say
+from streetseg.cli.size import parse_size
 from streetseg.errors import RequestError
 
 
@@ -52,11 +52,3 @@ def bench(
         say(f"    throughput  {cost['images_per_second']:.1f} images/s")
         say(f"    memory      {cost['peak_memory_mb']:.0f} MiB")
         say(f"    network     {cost['parameters'] / 1e6:.2f} M parameters, {cost['macs'] / 1e9:.2f} G MACs a picture")
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """ "360x480" -> (360, 480). Raises RequestError."""
-    match = re.fullmatch(r"([1-9]\d{0,5})x([1-9]\d{0,5})", text)
-    if match is None:
-        raise RequestError(f"{text!r} is no size", where="--size", hint="height x width in pixels, e.g. --size 360x480")
-    return int(match[1]), int(match[2])

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from streetseg.cli.bench import parse_size
 from streetseg.cli.options import JsonFlag
 from streetseg.cli.output import print_json, say
+from streetseg.cli.size import parse_size
 from streetseg.errors import RequestError, StreetsegError
 
 FEW = 8  # scenes that are drawn before another process would have started

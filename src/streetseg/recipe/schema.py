@@ -4,7 +4,7 @@ import re
 import types
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 
 def _height_and_width(value: object) -> object:
@@ -69,6 +69,17 @@ class Model(Section):
     a .safetensors file, or a bundle or run folder to transfer from"""
 
 
+def _rising(pair: tuple[float, float]) -> tuple[float, float]:
+    if pair[0] > pair[1]:
+        raise ValueError(f"the lowest, then the highest: {pair[0]} is above {pair[1]}")
+    return pair
+
+
+Factor = Annotated[float, Field(gt=0)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+Change = Annotated[float, Field(ge=0)]
+
+
 class Augment(Section):
     """Random changes of the training pictures; each is drawn anew for each picture and epoch."""
 
@@ -76,25 +87,25 @@ class Augment(Section):
     """height and width of the training crop; none: the picture's size rounded down to a multiple of 32"""
     early_crop: Size | None = None
     """a smaller and so cheaper crop for the early epochs; none: the same throughout"""
-    early: float = Field(default=0.6, ge=0, le=1)
+    early: Probability = 0.6
     """share of the epochs that take early_crop, where it is given"""
-    scale: tuple[float, float] = (0.5, 2.0)
+    scale: Annotated[tuple[Factor, Factor], AfterValidator(_rising)] = (0.5, 2.0)
     """lowest and highest scale factor, drawn log-uniformly"""
-    rotate: float = 10.0
+    rotate: Change = 10.0
     """largest rotation either way, degrees"""
-    flip: float = 0.5
+    flip: Probability = 0.5
     """probability of a left-right flip"""
-    translate: float = 0.0
+    translate: Change = 0.0
     """largest shift either way beyond the crop's own freedom, as a share of the crop"""
-    brightness: float = 0.3
+    brightness: Change = 0.3
     """largest relative change of brightness either way"""
-    contrast: float = 0.3
+    contrast: Change = 0.3
     """largest relative change of contrast either way"""
-    saturation: float = 0.3
+    saturation: Change = 0.3
     """largest relative change of saturation either way"""
-    hue: float = 0.05
+    hue: Annotated[float, Field(ge=0, le=0.5)] = 0.05
     """largest hue turn either way, as a share of the colour circle"""
-    blur: float = 0.1
+    blur: Probability = 0.1
     """probability of a Gaussian blur"""
 
 

@@ -1,0 +1,135 @@
+"""Writes docs/explanation/reliability.md from the tests that prove it; a test compares, so they cannot drift.
+
+A test says what it proves with `@pytest.mark.bad_input(ROW, "what happens")`. Run this after changing such a mark:
+make reference
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "explanation" / "reliability.md"
+
+MARK = "pytest.mark.bad_input"
+
+FAULTS = {
+    1: "palette mask (mode P)",
+    2: "RGB colour mask",
+    3: "a mask that is resized",
+    4: "mask stored as JPEG",
+    5: "ids outside the label space",
+    6: "mask of nothing but 0 and 255",
+    7: "Cityscapes label ids, train ids, colours, polygons, the licence plate's -1; a mixture of them",
+    8: "16-bit mask",
+    9: "16-bit, grey, RGBA, CMYK and LA pictures",
+    10: "EXIF rotation",
+    11: "picture and mask of different sizes",
+    12: "truncated or empty file, not an image, a web page named .jpg",
+    13: "blanks, brackets, quotes, line breaks and other scripts in paths",
+    14: "stray files: .DS_Store, ._x.png, Thumbs.db, notes",
+    15: "pictures without mask, masks without picture, two files of one name, upper and lower case",
+    16: "empty folder, empty split, a single picture",
+    17: "the same or nearly the same picture in two splits",
+    18: "decompression bomb",
+    19: "a file edited after the store was built",
+    20: "symlink loops, unreadable folders, a read-only data set",
+    21: "a crop or batch of nothing but ignored pixels",
+    22: "loss or gradient not a finite number",
+    23: "batch of one; pictures of odd sizes, 1x1 to 101x333",
+    24: "kill -9 at any moment",
+    25: "disk full while saving",
+    26: "damaged or half-written checkpoint",
+    27: "resume with another recipe or data set",
+    28: "SIGTERM, Ctrl-C",
+    29: "out of memory",
+    30: "the reader of the pictures dies or hangs",
+    31: "one of several ranks dies",
+    32: "run folder read-only, already used, or in use",
+    33: "a number of pictures that ranks and batch do not divide",
+    34: "a pickle offered as a model; weights of a wrong shape; a bundle that is incomplete or too new",
+    35: "classes of model and data differ",
+    38: "files and classes named as HTML",
+    39: "archives with ../, absolute names, links or a huge ratio",
+    40: "CSV cells that start a formula; terminal escapes in names",
+    41: "YAML with tags or code",
+}
+
+HEADER = """# What happens when something is wrong
+
+Every bad input and every fault that we know of, the tests that prove what it gets, and what that is. This page is made
+from the marks on the tests (`tools/write_reliability.py`), and a test fails when the two differ or when a row has none.
+
+The rule for all: all files in one pass before the first training step, one line a file, exit code 2, nothing written
+over, no traceback; a person's files are never changed. What a message looks like: [messages](../reference/messages.md).
+
+| # | bad input or fault | what happens | proved by |
+|---|---|---|---|
+"""
+
+
+class Proof(NamedTuple):
+    """One mark: the row, what happens, and the test that shows it."""
+
+    row: int
+    outcome: str
+    test: str
+
+
+def page(proofs: list[Proof]) -> str:
+    """The whole page; rows without a test stand there with an empty cell, for all to see."""
+    return HEADER + "".join(_row(row, [proof for proof in proofs if proof.row == row]) for row in FAULTS)
+
+
+def missing_rows(proofs: list[Proof]) -> list[int]:
+    """Rows that no test proves."""
+    return sorted(set(FAULTS) - {proof.row for proof in proofs})
+
+
+def find_proofs(tests: Path) -> list[Proof]:
+    """All marks under a folder of tests, in the order of their files and lines.
+
+    Raises:
+        ValueError: a mark's arguments are not a known row and a text.
+    """
+    return [proof for path in sorted(tests.rglob("test_*.py")) for proof in _proofs_of(path, tests.parent)]
+
+
+def _row(row: int, proofs: list[Proof]) -> str:
+    outcomes = "; ".join(dict.fromkeys(proof.outcome for proof in proofs)).replace("|", "\\|")
+    links = [f"[`{proof.test.split('::')[-1]}`](../../{proof.test.split('::')[0]})" for proof in proofs]
+    tests = "<br>".join(dict.fromkeys(links))
+    return f"| {row} | {FAULTS[row]} | {outcomes} | {tests} |\n"
+
+
+def _proofs_of(path: Path, root: Path) -> Iterator[Proof]:
+    """The marks above a test, or among its parameters, belong to it; marks in a list of cases belong to the file."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    owners = {
+        mark: f"::{node.name}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        for decorator in node.decorator_list
+        for mark in ast.walk(decorator)
+    }
+    marks = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == MARK]
+    for mark in sorted(marks, key=lambda mark: mark.lineno):
+        row, outcome = _arguments(mark, path)
+        yield Proof(row, outcome, f"{path.relative_to(root).as_posix()}{owners.get(mark, '')}")
+
+
+def _arguments(mark: ast.Call, path: Path) -> tuple[int, str]:
+    try:
+        row, outcome = (ast.literal_eval(argument) for argument in mark.args)
+    except ValueError as error:
+        raise ValueError(f"{path}:{mark.lineno}: {MARK} wants a row and a text") from error
+    if row not in FAULTS or not isinstance(outcome, str):
+        raise ValueError(f"{path}:{mark.lineno}: {MARK} wants a known row and a text, found {row!r}, {outcome!r}")
+    return row, outcome
+
+
+if __name__ == "__main__":
+    found = find_proofs(ROOT / "tests")
+    PAGE.write_text(page(found), encoding="utf-8")
+    print(f"{PAGE}: {len(found)} marks, rows without a test: {missing_rows(found) or 'none'}")
