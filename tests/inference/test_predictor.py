@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from streetseg.errors import ModelError, RequestError
 from streetseg.inference.predictor import Predictor
@@ -49,6 +50,12 @@ def test_views_of_arrays_are_predicted_like_their_copies(bundle: Path) -> None:
     predictor = Predictor.load(bundle, device="cpu")
     view = wide[::-1, ::2]
     assert np.array_equal(predictor.predict(view), predictor.predict(view.copy()))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_picture_from_pillow_is_predicted_without_a_warning(bundle: Path) -> None:
+    read_only = np.asarray(Image.new("RGB", (64, 48)))
+    assert Predictor.load(bundle, device="cpu").predict(read_only).shape == (48, 64)
 
 
 def test_bf16_gives_float32_logits_near_those_of_fp32(bundle: Path) -> None:
