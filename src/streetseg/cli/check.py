@@ -30,10 +30,10 @@ def check(data: DataArgument, overrides: Overrides = None, recipe: RecipeFlag = 
     if json:
         print_json(findings.as_json())
     else:
-        say(summary(findings))
+        say(*summary(findings))
 
 
-def summary(findings: "Findings") -> str:
+def summary(findings: "Findings") -> list[str]:
     """What was found, split by split: pictures, sizes, how they are stored, and each class's share of the pixels."""
     lines = [f"{findings.spec}: nothing wrong, label space {findings.space.name}"]
     for name, found in findings.splits.items():
@@ -55,7 +55,7 @@ def summary(findings: "Findings") -> str:
     for name, pixels in rows.items():
         shares = "  ".join(f"{100 * part / total:8.2f}" for part, total in zip(pixels, totals, strict=True))
         lines.append(f"{name:<{width}}  {shares}")
-    return "\n".join(lines)
+    return lines
 
 
 def _counted(found: "Mapping[str, int]") -> str:

@@ -66,11 +66,11 @@ def evaluate(
     if json:
         print_json(result | {"out": out})
     else:
-        say(summary(result))
+        say(*summary(result))
         say(f"tables, counts and error maps: {out}" if out else "--out DIR keeps tables, counts and error maps")
 
 
-def summary(result: "Mapping[str, Any]") -> str:
+def summary(result: "Mapping[str, Any]") -> list[str]:
     """The scores of scores.json for a terminal, in percent, with the protocol below."""
     from streetseg.evaluation.protocol import protocol_line
 
@@ -101,7 +101,7 @@ def summary(result: "Mapping[str, Any]") -> str:
         protocol_line(result["protocol"]),
         f"intervals: {rule['resamples']} resamples of {rule['unit']}s{note}",
     ]
-    return "\n".join(lines)
+    return lines
 
 
 def _percent(value: float) -> str:

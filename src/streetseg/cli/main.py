@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from streetseg.cli.output import hear_log, print_error, say
+from streetseg.cli.output import hear_log, print_error, say, tell
 from streetseg.cli.verbs import VERBS, Verbs
 from streetseg.errors import RequestError, StreetsegError
 
@@ -39,7 +39,7 @@ def streetseg(
         say(f"streetseg {package.__version__}")
         raise typer.Exit
     if ctx.invoked_subcommand is None:
-        say(ctx.get_help())
+        say(*ctx.get_help().split("\n"))
 
 
 for _name, _help in VERBS.items():
@@ -58,7 +58,7 @@ def main() -> NoReturn:
         sys.exit(INTERRUPTED)
     except Exception as failure:
         if "--debug" in sys.argv:
-            traceback.print_exc()
+            tell(*traceback.format_exc().rstrip("\n").split("\n"))
         error = explain(failure, args)
         print_error(error, as_json="--json" in args)
         sys.exit(error.exit_code)

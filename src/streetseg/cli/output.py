@@ -1,6 +1,5 @@
 """What a command prints: words on the terminal, or one JSON object on stdout."""
 
-import json
 import logging
 import math
 import sys
@@ -10,21 +9,19 @@ from pathlib import Path
 import typer
 
 from streetseg.errors import StreetsegError
+from streetseg.terminal import json_text, one_line
 
 
-def plain(text: str) -> str:
-    """The text with control characters written out, so that a file's name cannot drive the terminal."""
-    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode("ascii") for c in text)
+def say(*lines: str) -> None:
+    """Lines of a command's result, on stdout; a line break inside one is written out."""
+    for line in lines:
+        typer.echo(one_line(line))
 
 
-def say(text: str = "") -> None:
-    """One line of a command's result, on stdout."""
-    typer.echo(plain(text))
-
-
-def tell(text: str) -> None:
-    """One line about the work under way, on stderr, where it cannot mix with a result."""
-    typer.echo(plain(text), err=True)
+def tell(*lines: str) -> None:
+    """Lines about the work under way, on stderr, where they cannot mix with a result."""
+    for line in lines:
+        typer.echo(one_line(line), err=True)
 
 
 class LogLines(logging.Handler):
@@ -50,7 +47,7 @@ def hear_log(*, quiet: bool) -> None:
 
 def print_json(value: object) -> None:
     """The one object of a `--json` command. NaN becomes null, a path its text."""
-    typer.echo(json.dumps(_json_ready(value), ensure_ascii=False, indent=2))
+    typer.echo(json_text(_json_ready(value)))
 
 
 def print_error(error: StreetsegError, *, as_json: bool) -> None:
@@ -63,15 +60,11 @@ def print_error(error: StreetsegError, *, as_json: bool) -> None:
 
 def error_text(error: StreetsegError) -> str:
     """`error:`, `where:` and `hint:`, one place a line."""
-    lines = [f"error: {_one_line(error.problem)}"]
-    lines += [f"{'where:' if i == 0 else '      '} {_one_line(place)}" for i, place in enumerate(error.where)]
+    lines = [f"error: {one_line(error.problem)}"]
+    lines += [f"{'where:' if i == 0 else '      '} {one_line(place)}" for i, place in enumerate(error.where)]
     if error.hint:
-        lines.append(f"hint:  {_one_line(error.hint)}")
+        lines.append(f"hint:  {one_line(error.hint)}")
     return "\n".join(lines)
-
-
-def _one_line(text: str) -> str:
-    return plain(text.replace("\n", "\\n"))
 
 
 def _json_ready(value: object) -> object:

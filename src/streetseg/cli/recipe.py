@@ -36,7 +36,7 @@ def show(
         for path, value, origin in rows:
             say(f"{path:<{widths[0]}}  {value:<{widths[1]}}  {origin}")
     else:
-        say(recipe_yaml(resolved.recipe).rstrip("\n"))
+        say(*recipe_yaml(resolved.recipe).rstrip("\n").split("\n"))
 
 
 @app.command("list")
@@ -49,8 +49,7 @@ def list_recipes(json: JsonFlag = False) -> None:
         print_json({"recipes": headers})
         return
     for name, header in headers.items():
-        say(name)
-        say("".join(f"    {line}\n" for line in header.splitlines()))
+        say(name, *(f"    {line}" for line in header.splitlines()), "")
 
 
 @app.command()
