@@ -75,6 +75,7 @@ class Predictor:
         The network sees the picture at about the size it was trained for, in the picture's own shape.
         """
         size = working_size((picture.shape[0], picture.shape[1]), self.segmenter.size)
-        pictures = torch.tensor(picture).permute(2, 0, 1).unsqueeze(0)  # a copy: Pillow's arrays are read-only
+        own = np.array(picture, order="C")  # torch takes no view that is read-only, as Pillow's, or runs backwards
+        pictures = torch.from_numpy(own).permute(2, 0, 1).unsqueeze(0)
         ids: NDArray[np.uint8] = self.logits(pictures, size=size)[0].argmax(0).to(torch.uint8).cpu().numpy()
         return ids
