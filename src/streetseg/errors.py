@@ -54,3 +54,7 @@ class ModelError(StreetsegError):
 
 class TrainingError(StreetsegError):
     """Training could not go on."""
+
+
+class LostPeerError(TrainingError):
+    """Another process of the same work is gone: a consequence, never the cause of a failure."""

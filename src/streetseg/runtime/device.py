@@ -3,18 +3,21 @@
 import torch
 
 from streetseg.errors import RequestError
+from streetseg.runtime.distributed import ALONE, Ranks
 
 KINDS = ("cpu", "cuda")
 
 
-def choose_device(name: str) -> torch.device:
+def choose_device(name: str, ranks: Ranks = ALONE) -> torch.device:
     """The device of that name; for "auto" CUDA where there is one, else the CPU.
 
+    Each of several processes on a machine takes a GPU of its own.
+
     Raises:
-        RequestError: if the device is unknown, not there, or of a kind nobody has tried.
+        RequestError: if the device is unknown, not there, of a kind nobody has tried, or not enough for the processes.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
@@ -22,7 +25,23 @@ def choose_device(name: str) -> torch.device:
         raise unusable(name, next(iter(str(error).splitlines()), "unknown reason")) from error
     if device.type not in KINDS:
         raise unusable(name, "streetseg runs on " + " and ".join(KINDS))
+    if device.type == "cuda" and ranks.local_world > 1:
+        refuse_sharing(device, ranks.local_world)
+        return torch.device("cuda", ranks.local_rank)
     return device
+
+
+def refuse_sharing(device: torch.device, processes: int) -> None:
+    """Raises RequestError unless each of the processes on this machine can have a GPU of its own."""
+    if device.index is not None:
+        raise unusable(str(device), f"{processes} processes take one GPU each")
+    found = torch.cuda.device_count()
+    if found < processes:
+        raise RequestError(
+            f"{processes} processes need a GPU each (found {found})",
+            where="train.device",
+            hint=f"at most {found} processes, or train.device=cpu",
+        )
 
 
 def unusable(name: str, reason: str) -> RequestError:
