@@ -127,15 +127,49 @@ def test_pictures_of_another_shape_than_in_training_are_not_squeezed(tmp_path: P
     assert result["protocol"]["resolution"] == "48x192"
 
 
+@pytest.mark.bad_input(
+    35, "refused; the hint names the `--space` that bridges the data, and it does"
+)
+@pytest.mark.parametrize("kind", ["labelIds", "labelTrainIds"])
 def test_classes_that_differ_are_refused_and_a_bridge_is_offered(
-    tmp_path: Path, model: Path, streetseg: Command
+    tmp_path: Path, model: Path, streetseg: Command, kind: str
 ) -> None:
-    data = f"cityscapes:{tiny.cityscapes_folder(tmp_path / 'cityscapes')}"
-    refused = streetseg("evaluate", model, data)
+    data = f"cityscapes:{tiny.cityscapes_folder(tmp_path / 'cityscapes', kind=kind)}"
+    refused = streetseg("evaluate", model, data, "--out", tmp_path / "out")
     assert refused.code == 2
-    assert "classes of model and data differ" in refused.err
-    assert "--space" in refused.err
-    assert streetseg("evaluate", model, data, "--space", "street-11").code == 0
+    assert "error: the classes of model and data differ" in refused.err
+    assert "where: model: street-11, 11 classes (sky, building" in refused.err
+    assert "       data: cityscapes-19, 19 classes (road, sidewalk" in refused.err
+    assert "hint:  --space street-11 bridges the data" in refused.err
+    assert not (tmp_path / "out").exists()
+
+    result = json.loads(streetseg("evaluate", model, data, "--space", "street-11", "--json").out)
+    assert (result["protocol"]["label_space"], result["protocol"]["images"]) == ("street-11", 3)
+    assert list(result["per_class"]) == list(STREET_11.names)
+
+
+@pytest.mark.bad_input(35, "refused where no bridge leads to the model's classes, and no `--space` is offered")
+@pytest.mark.parametrize(
+    "space",
+    [
+        LabelSpace("somebody's", ("a", "b"), ((0, 0, 0), (1, 1, 1))),
+        LabelSpace("street-11", STREET_11.names[::-1], STREET_11.colors),  # the same classes in another order
+        LabelSpace("street-11", STREET_11.names[:-1], STREET_11.colors[:-1]),
+        LabelSpace("cityscapes-8", ("a", "b"), ((0, 0, 0), (1, 1, 1))),  # borrows the name of a space
+    ],
+    ids=["other names", "other order", "one fewer", "a borrowed name"],
+)
+def test_classes_that_no_bridge_leads_to(space: LabelSpace, tmp_path: Path, streetseg: Command) -> None:
+    model = bundle(tmp_path / "bundle", space)
+    for data in (
+        f"camvid:{tiny.camvid_segnet(tmp_path / 'camvid')}",
+        f"cityscapes:{tiny.cityscapes_folder(tmp_path / 'cityscapes')}",
+    ):
+        refused = streetseg("evaluate", model, data)
+        assert refused.code == 2
+        assert "error: the classes of model and data differ" in refused.err
+        assert "no bridge leads from" in refused.err
+        assert "--space" not in refused.err
 
 
 @pytest.mark.parametrize("split", ["test", "vla"])
@@ -156,6 +190,7 @@ def test_a_folder_with_something_in_it_is_left_alone(
     assert [path.name for path in out.iterdir()] == ["mine.txt"]
 
 
+@pytest.mark.bad_input(40, "cells that begin a formula get an apostrophe; numbers stay numbers")
 def test_cells_that_a_spreadsheet_would_run_are_neutralised() -> None:
     rows = [{"image": name, "iou": -0.5} for name in ("=1+1", "+x", "-x", "@x", "\tx", "plain", 'a,"b"')]
     cells = [row["image"] for row in csv.DictReader(table([*rows, {"image": "n", "iou": float("nan")}]).splitlines())]

@@ -1,6 +1,9 @@
 """The model on disk: comes back bit for bit, or is refused with the reason."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -132,11 +135,69 @@ def test_a_newer_version(bundle: Path) -> None:
     assert refused.value.hint == "update streetseg"
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": "onnx"}', "\x00", "NaN"])
+NO_MODEL_JSON = {
+    "empty": "",
+    "half": "{",
+    "list": "[]",
+    "another format": '{"format": "onnx"}',
+    "zero byte": "\x00",
+    "NaN": "NaN",
+    "NaN inside": '{"format": "streetseg-bundle", "version": 1, "scores": {"iou": NaN}}',
+    "nested without end": '{"format": ' + "[" * 100_000,
+    "nested deep": '{"format": ' + "[" * 100_000 + "]" * 100_000 + "}",
+    "a number of a million digits": '{"format": "streetseg-bundle", "version": ' + "1" * 1_000_000 + "}",
+    "half a character": '{"format": "streetseg-bundle", "version": 1, "space": "\\ud800"}',
+    "YAML": "format: streetseg-bundle",
+}
+
+
+@pytest.mark.parametrize("text", NO_MODEL_JSON.values(), ids=NO_MODEL_JSON)
 def test_a_model_json_that_is_none(bundle: Path, text: str) -> None:
     (bundle / "model.json").write_text(text)
 
-    with pytest.raises(ModelError, match=r"model\.json"):
+    with pytest.raises(ModelError, match=r"model\.json|bundle version") as refused:
+        load_bundle(bundle)
+    assert refused.value.where == (str(bundle / "model.json"),)
+    assert len(str(refused.value)) < 1000
+
+
+def test_bytes_that_are_no_text(bundle: Path) -> None:
+    (bundle / "model.json").write_bytes(b'{"format": "\xff\xfe"}')
+
+    with pytest.raises(ModelError, match=r"model\.json cannot be read"):
+        load_bundle(bundle)
+
+
+def test_a_model_json_of_a_hundred_megabytes_is_not_even_read(bundle: Path) -> None:
+    with (bundle / "model.json").open("r+b") as file:
+        file.truncate(100_000_000)
+
+    with pytest.raises(ModelError, match=r"model\.json has 100,000,000 bytes"):
+        load_bundle(bundle)
+
+
+@pytest.mark.parametrize("version", [0, "1", True, 1.0, None, [1]])
+def test_a_version_that_is_none(bundle: Path, version: object) -> None:
+    edit(bundle, version=version)
+
+    with pytest.raises(ModelError, match="this program reads version 1") as refused:
+        load_bundle(bundle)
+    assert refused.value.hint is None
+
+
+def test_many_faults_are_told_shortly(bundle: Path) -> None:
+    edit(bundle, colors=[[300, 300, 300]] * 255)
+
+    with pytest.raises(ModelError, match="and 760 more") as refused:
+        load_bundle(bundle)
+    assert len(str(refused.value)) < 1000
+
+
+def test_a_pipe_in_the_weights_place_does_not_wait(bundle: Path) -> None:
+    (bundle / "weights.safetensors").unlink()
+    os.mkfifo(bundle / "weights.safetensors")
+
+    with pytest.raises(ModelError, match="no regular file"):
         load_bundle(bundle)
 
 
@@ -149,6 +210,17 @@ def test_a_model_json_that_is_none(bundle: Path, text: str) -> None:
         ("decoder", "fast"),
         ("channels", [10**9, 8, 8, 8, 8]),
         ("channels", [8, 8, 8]),
+        ("channels", [8.5, 8, 8, 8, 8]),
+        ("size", [10**6, 10**6]),
+        ("classes", "road"),
+        ("classes", [""] * 11),
+        ("classes", [["road"]] * 11),
+        ("colors", [[0, 0]] * 11),
+        ("initial_weights", {}),
+        ("initial_weights", "random"),
+        ("protocol", GONE),
+        ("protocol", [1]),
+        ("scores", 0.9),
         ("channels", "88888"),
         ("size", [0, 64]),
         ("size", ["48", "64"]),
@@ -187,8 +259,54 @@ def test_weights_of_another_network(bundle: Path) -> None:
     save_file(tensors, bundle / "weights.safetensors")
     edit(bundle, sha256=sha256(bundle / "weights.safetensors"))
 
-    with pytest.raises(ModelError, match=r"do not fit the network of model.json: size mismatch for head.weight"):
+    with pytest.raises(ModelError, match=r"do not fit the network of model.json: head.weight has shape \(7, 8, 3, 3\)"):
         load_bundle(bundle)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"head.bias": None, "head.weight": None}, "2 tensors are missing, first head.weight"),
+        ({"evil": torch.zeros(1)}, "1 tensors have no place in it, first evil"),
+        (
+            {"head.bias": None, "head.bais": torch.zeros(11)},
+            "first head.bias; 1 tensors have no place in it, first head.bais",
+        ),
+        ({"mean": torch.zeros(3)}, r"mean has shape \(3,\), the network needs \(1, 3, 1, 1\)"),
+        ({"head.bias": torch.full((11,), torch.nan)}, "1 of .* tensors hold values that are not finite numbers"),
+    ],
+    ids=["missing", "extra", "renamed", "another shape", "not a number"],
+)
+def test_tensors_that_are_not_the_network_s(bundle: Path, change: dict[str, torch.Tensor | None], said: str) -> None:
+    tensors = load_file(bundle / "weights.safetensors") | change
+    save_file({name: tensor for name, tensor in tensors.items() if tensor is not None}, bundle / "weights.safetensors")
+    edit(bundle, sha256=sha256(bundle / "weights.safetensors"))
+
+    with pytest.raises(ModelError, match=said) as refused:
+        load_bundle(bundle)
+    assert refused.value.where == (str(bundle / "weights.safetensors"),)
+
+
+def test_a_giant_of_a_network_is_refused_before_it_takes_memory(bundle: Path) -> None:
+    """model.json asks for a network of gigabytes; the weights beside it are of a small one."""
+    edit(bundle, channels=[4096] * 5)
+    code = f"""
+import resource
+from streetseg.errors import ModelError
+from streetseg.models.bundle import load_bundle
+from pathlib import Path
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    load_bundle(Path({str(bundle)!r}))
+except ModelError as error:
+    print(error.problem)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    said, grown_mib = done.stdout.splitlines()
+    assert "the weights do not fit the network of model.json" in said
+    assert int(grown_mib) < 500  # with memory behind it, the decoder alone has 2.6 GiB
 
 
 def test_a_pickle_in_the_weights_place(bundle: Path) -> None:

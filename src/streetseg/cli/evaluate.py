@@ -30,9 +30,10 @@ def evaluate(
     from streetseg.data.check import check_source
     from streetseg.data.open import open_source
     from streetseg.data.store import Store, default_cache
+    from streetseg.data.view import SourceView
     from streetseg.evaluation.evaluate import evaluate as evaluate_split
-    from streetseg.evaluation.evaluate import refuse_other_classes
     from streetseg.evaluation.protocol import protocol
+    from streetseg.evaluation.same_classes import refuse_other_classes
     from streetseg.evaluation.tables import scores_json
     from streetseg.evaluation.write import write_error_maps, write_evaluation
     from streetseg.inference.predict import working_size
@@ -48,7 +49,8 @@ def evaluate(
     precision = "bf16" if wanted.train.precision == "bf16" else "fp32"
     predictor = Predictor.load(model, wanted.train.device, precision)
     source, name = open_source(wanted.data), wanted.data.val_split
-    refuse_other_classes(predictor.space, source.space)
+    masks = source.source.space if isinstance(source, SourceView) else source.space
+    refuse_other_classes(predictor.space, source.space, masks=masks)
     check_source(source, [name])
     height, width, _ = source.read_picture(source.splits[name][0]).shape
     size = working_size((height, width), predictor.segmenter.size) if predictor.segmenter.size else None

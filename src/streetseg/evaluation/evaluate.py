@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from streetseg.data.source import Sample
-from streetseg.errors import DataError, RequestError
+from streetseg.errors import DataError
+from streetseg.evaluation.same_classes import refuse_other_classes
 from streetseg.inference.predict import Size, resize_logits
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import LabelSpace
@@ -138,17 +139,6 @@ def label_logits(predictor: Predictor, picture: NDArray[np.uint8], label: NDArra
     """Logits float32 (1, C, h, w) of a picture (H, W, 3) at the resolution of its label (h, w)."""
     pixels = torch.from_numpy(picture.copy()).permute(2, 0, 1).unsqueeze(0)
     return resize_logits(predictor.logits(pixels), (label.shape[0], label.shape[1]))
-
-
-def refuse_other_classes(model: LabelSpace, data: LabelSpace) -> None:
-    """Raises RequestError unless both spaces have the same classes in the same order."""
-    if model.names == data.names:
-        return
-    raise RequestError(
-        "the classes of model and data differ",
-        where=(f"model: {model.name} ({', '.join(model.names)})", f"data: {data.name} ({', '.join(data.names)})"),
-        hint="--space NAME bridges the data to the model's label space where a bridge exists",
-    )
 
 
 def _confidence(logits: Tensor) -> NDArray[np.float32]:

@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,7 +13,9 @@ from streetseg.metrics.bootstrap import Intervals
 from streetseg.metrics.calibration import expected_calibration_error
 from streetseg.metrics.scores import METRICS, Floats, class_scores, defined_mean, margins, per_image, scores
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run such a cell
+# Where a spreadsheet would begin a formula: at the start of a cell, or behind what it takes for the end of a cell where
+# people separate by semicolon or tab (OWASP, "CSV Injection"). The wide forms count as well.
+FORMULA = re.compile(r"(^|[;,|\t\r\n])(?=[\s\"']*[=+\-@＝＋－＠]|[\t\r\n])")
 
 
 def scores_json(evaluation: Evaluation, intervals: Intervals, terms: Protocol) -> dict[str, Any]:
@@ -85,7 +88,10 @@ def per_image_csv(evaluation: Evaluation) -> str:
 
 
 def table(rows: Iterable[Mapping[str, str | int | float]]) -> str:
-    """Rows of equal keys as CSV; NaN is an empty cell, and text that a spreadsheet would run is neutralised."""
+    """Rows of equal keys as CSV; NaN is an empty cell, and text that a spreadsheet would run is neutralised.
+
+    Numbers are written as they are, negative ones too.
+    """
     lines = list(rows)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -96,6 +102,5 @@ def table(rows: Iterable[Mapping[str, str | int | float]]) -> str:
 
 def _cell(value: str | int | float) -> str | int | float:
     if isinstance(value, str):
-        # The apostrophe is the spreadsheets' own mark for "this is text".
-        return f"'{value}" if value.startswith(FORMULA_STARTS) else value
+        return FORMULA.sub(r"\1'", value)  # the spreadsheets' own mark for "this is text"
     return "" if math.isnan(value) else value

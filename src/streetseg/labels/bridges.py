@@ -82,7 +82,7 @@ def bridge(source: LabelSpace, target: LabelSpace) -> NDArray[np.uint8]:
     elif (source.name, target.name) in _BRIDGES:
         names = _BRIDGES[source.name, target.name]
     else:
-        reachable = [end for start, end in _BRIDGES if start == source.name]
+        reachable = bridges_from(source)
         raise RequestError(
             f"no bridge from label space {source.name!r} to {target.name!r}",
             hint=f"{source.name} can become {', '.join(reachable)}" if reachable else "keep the data's own label space",
@@ -91,3 +91,8 @@ def bridge(source: LabelSpace, target: LabelSpace) -> NDArray[np.uint8]:
     for start, end in names.items():
         table[source.names.index(start)] = target.names.index(end)
     return table
+
+
+def bridges_from(source: LabelSpace) -> list[str]:
+    """The label spaces, by name, that masks of `source` can be translated to."""
+    return [end for start, end in _BRIDGES if start == source.name]

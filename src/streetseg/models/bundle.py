@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+import torch
+from safetensors.torch import save
 from torch import Tensor
 
 from streetseg.atomic import atomic_folder, atomic_write_bytes, atomic_write_json, sha256
@@ -13,6 +13,7 @@ from streetseg.labels.space import LabelSpace
 from streetseg.models.description import FORMAT, VERSION, find_bundle, read_model_json
 from streetseg.models.encoder import Encoder
 from streetseg.models.segmenter import Segmenter
+from streetseg.models.weight_file import contiguous, read_safetensors, shapes_of
 
 
 def save_bundle(
@@ -79,7 +80,6 @@ def load_bundle(path: Path) -> tuple[Segmenter, dict[str, Any]]:
             where=weights,
             hint="the file is damaged or was exchanged; copy the bundle again",
         )
-    tensors = read_safetensors(weights)
     try:
         space = LabelSpace(
             description["space"],
@@ -90,35 +90,37 @@ def load_bundle(path: Path) -> tuple[Segmenter, dict[str, Any]]:
     except ValueError as error:
         raise ModelError(f"the classes of model.json are not sound: {error}", where=folder / "model.json") from error
     size = description["size"]
-    segmenter = Segmenter(
-        Encoder(description["encoder"]),
-        space,
-        channels=tuple(description["channels"]),
-        size=(size[0], size[1]) if size else None,
-    )
-    try:
-        segmenter.load_state_dict(tensors)
-    except RuntimeError as error:
-        detail = str(error).splitlines()[-1].strip()
-        raise ModelError(f"the weights do not fit the network of model.json: {detail}", where=weights) from error
+
+    def network() -> Segmenter:
+        return Segmenter(
+            Encoder(description["encoder"]),
+            space,
+            channels=tuple(description["channels"]),
+            size=(size[0], size[1]) if size else None,
+        )
+
+    # A network without memory first: what a stranger's model.json asks for need not be what the weights are of.
+    with torch.device("meta"):
+        refuse_misfit(shapes_of(weights), network().state_dict(), weights)
+    segmenter = network()
+    segmenter.load_state_dict(read_safetensors(weights))
     return segmenter.eval(), description
 
 
-def read_safetensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file. Raises ModelError if it is missing or is no such file."""
-    try:
-        return load_file(path)
-    except FileNotFoundError as error:
-        hint = f"{path.parent} holds no {path.name}; weights are auto, none, a .safetensors file or a run folder"
-        raise ModelError("no such weight file", where=path, hint=hint) from error
-    except (SafetensorError, OSError) as error:
-        raise ModelError(
-            f"not a readable safetensors file ({error})",
-            where=path,
-            hint="pickle files (.pt, .pth, .bin) are never opened, they can run code; convert them to .safetensors",
-        ) from error
-
-
-def contiguous(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors as safetensors wants them: on the CPU, in plain memory order."""
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+def refuse_misfit(stored: dict[str, tuple[int, ...]], needed: dict[str, Tensor], path: Path) -> None:
+    """Raises ModelError unless exactly the tensors of the network are stored, each of its shape."""
+    wrong = [
+        f"{len(names)} tensors {problem}, first {names[0]}"
+        for problem, names in (
+            ("are missing", [name for name in needed if name not in stored]),
+            ("have no place in it", [name for name in stored if name not in needed]),
+        )
+        if names
+    ]
+    wrong += [
+        f"{name} has shape {stored[name]}, the network needs {tuple(tensor.shape)}"
+        for name, tensor in needed.items()
+        if name in stored and stored[name] != tensor.shape
+    ]
+    if wrong:
+        raise ModelError(f"the weights do not fit the network of model.json: {'; '.join(wrong[:3])}", where=path)

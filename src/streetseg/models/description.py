@@ -1,33 +1,49 @@
-"""model.json: what a bundle says of itself. Read without torch."""
+"""model.json: what a bundle says of itself, checked before anything is built from it. Read without torch."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import from_json
 
 from streetseg.errors import ModelError
 
 FORMAT = "streetseg-bundle"
 VERSION = 1
 
+LARGEST = 4 * 2**20  # bytes; ours have a few thousand
+_LISTED = 5  # faults named in one message
+
 Channel = Annotated[int, Field(ge=0, le=255)]
+Side = Annotated[int, Field(ge=1, le=16384)]
 
 
-class Description(BaseModel):
-    """The keys of model.json that a network is rebuilt from; the others inform."""
-
+class _Plain(BaseModel):
     model_config = ConfigDict(strict=True)
+
+
+class Start(_Plain):
+    """What the network started from."""
+
+    kind: str
+    source: str
+    text: str
+
+
+class Description(_Plain):
+    """The keys of model.json that something is built from or said with; the others only inform."""
 
     encoder: str
     decoder: Literal["classic"]
     channels: Annotated[list[Annotated[int, Field(ge=1, le=4096)]], Field(min_length=5, max_length=5)]
-    size: tuple[PositiveInt, PositiveInt] | None
+    size: tuple[Side, Side] | None
     space: str
-    classes: Annotated[list[str], Field(min_length=1, max_length=255)]
-    colors: list[tuple[Channel, Channel, Channel]]
+    classes: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1, max_length=255)]
+    colors: Annotated[list[tuple[Channel, Channel, Channel]], Field(max_length=255)]
     ignore_index: Channel
-    initial_weights: dict[str, str]
+    initial_weights: Start
+    protocol: dict[str, Any]
+    scores: dict[str, Any]
     sha256: str
 
 
@@ -57,21 +73,29 @@ def read_model_json(path: Path) -> dict[str, Any]:
     """
     file = find_bundle(path) / "model.json"
     try:
-        text = file.read_text(encoding="utf-8")
-        description = json.loads(text)
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        if file.stat().st_size > LARGEST:
+            raise ModelError(
+                f"model.json has {file.stat().st_size:,} bytes, no description needs that many", where=file
+            )
+        text = file.read_bytes()
+        description = from_json(text, allow_inf_nan=False)
+    except (OSError, ValueError) as error:
         raise ModelError(f"model.json cannot be read ({error})", where=file) from error
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise ModelError(f'model.json is not of the format "{FORMAT}"', where=file)
-    if description.get("version") != VERSION:
+    version = description.get("version")
+    if type(version) is not int or version != VERSION:
+        newer = type(version) is int and version > VERSION
         raise ModelError(
-            f"bundle version {description.get('version')}, this program reads version {VERSION}",
+            f"bundle version {version!r:.20}, this program reads version {VERSION}",
             where=file,
-            hint="update streetseg",
+            hint="update streetseg" if newer else None,
         )
     try:
         Description.model_validate_json(text)
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
-        raise ModelError(f"model.json is not complete or not sound ({'; '.join(faults)})", where=file) from error
+        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_input=False)]
+        more = f"; and {len(faults) - _LISTED} more" if len(faults) > _LISTED else ""
+        problem = f"model.json is not complete or not sound ({'; '.join(faults[:_LISTED])}{more})"
+        raise ModelError(problem, where=file) from error
     return description

@@ -1,0 +1,58 @@
+"""A file of weights: safetensors, which can hold numbers and nothing that runs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import Tensor
+
+from streetseg.errors import ModelError
+
+
+def shapes_of(path: Path) -> dict[str, tuple[int, ...]]:
+    """The shape of each tensor of a safetensors file, from its header. Raises ModelError as `read_safetensors` does."""
+    with _readable(path), safe_open(path, "pt") as file:
+        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118  # no dict
+
+
+def read_safetensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file.
+
+    Raises:
+        ModelError: if it is missing, is no such file, or a value in it is not a finite number.
+    """
+    with _readable(path):
+        tensors = load_file(path)
+    strange = [name for name, tensor in tensors.items() if not torch.isfinite(tensor.float()).all()]
+    if strange:
+        raise ModelError(
+            f"{len(strange)} of {len(tensors)} tensors hold values that are not finite numbers, first {strange[0]}",
+            where=path,
+        )
+    return tensors
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Whatever is wrong with a safetensors file, as ModelError."""
+    try:
+        if not path.exists():
+            hint = f"{path.parent} holds no {path.name}; weights are auto, none, a .safetensors file or a run folder"
+            raise ModelError("no such weight file", where=path, hint=hint)
+        if not path.is_file():  # a pipe would wait for ever
+            raise OSError("no regular file")
+        yield
+    except (SafetensorError, OSError) as error:
+        raise ModelError(
+            f"not a readable safetensors file ({error})",
+            where=path,
+            hint="pickle files (.pt, .pth, .bin) are never opened, they can run code; convert them to .safetensors",
+        ) from error
+
+
+def contiguous(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors as safetensors wants them: on the CPU, in plain memory order."""
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
