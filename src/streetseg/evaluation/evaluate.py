@@ -20,6 +20,7 @@ from streetseg.metrics.boundary import boundary_counts
 from streetseg.metrics.calibration import BINS, calibration_bins
 from streetseg.metrics.confusion import confusion
 from streetseg.metrics.counts import Counts
+from streetseg.runtime.distributed import ALONE, Ranks
 
 
 class Labelled(Protocol):
@@ -72,18 +73,22 @@ def evaluate(
     details: bool = True,
     loss: Callable[[Tensor, Tensor], Tensor] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    ranks: Ranks = ALONE,
 ) -> Evaluation:
     """Scores a network on every picture of a store, each exactly once, at the label's own resolution.
 
     The network sees one picture at a time. That is no slower on a CPU, and it is the only way in which the result
     cannot depend on a batch size: on a GPU, other kernels are taken for other batches, and they round differently.
+    Several ranks take turns; what each has counted of its own pictures goes into the one table that all of them get,
+    so that the result cannot depend on their number either.
 
     Args:
-        predictor: the network.
+        predictor: the network, the same on all ranks.
         store: pictures and labels in the predictor's space, pictures at the size the network is to see.
         details: count boundaries and calibration, too.
         loss: called with logits float32 (1, C, h, w) and labels uint8 (1, h, w), returns a scalar.
-        progress: called with (pictures done, pictures in all) after each.
+        progress: called with (pictures done, pictures in all) after each of this rank's.
+        ranks: the processes that share the work.
 
     Raises:
         DataError: the store is empty.
@@ -97,12 +102,11 @@ def evaluate(
     start = time.perf_counter()
     counts = np.zeros((len(samples), classes, classes), dtype=np.int64)
     boundary = np.zeros((len(samples), 3, classes), dtype=np.int64)
-    calibration = np.zeros((3, BINS))
+    calibration = np.zeros((len(samples), 3, BINS))
+    losses = np.zeros(len(samples))
     ignored = np.zeros(len(samples), dtype=np.int64)
-    losses: list[float] = []
-    network_sizes: set[Size] = set()
-    label_sizes: set[Size] = set()
-    for i in range(len(samples)):
+    sizes = np.zeros((len(samples), 4), dtype=np.int64)  # height and width of the picture, then of the label
+    for i in range(ranks.rank, len(samples), ranks.world):
         picture, label = store[i]
         logits = label_logits(predictor, picture, label)
         ids = logits[0].argmax(0).to(torch.uint8).cpu().numpy()
@@ -111,28 +115,34 @@ def evaluate(
         if details:
             boundary[i] = boundary_counts(label, ids, classes, ignore)
             counted = label != ignore
-            calibration += calibration_bins(_confidence(logits)[counted], (ids == label)[counted])
+            calibration[i] = calibration_bins(_confidence(logits)[counted], (ids == label)[counted])
         if loss is not None:
-            losses.append(float(loss(logits, torch.from_numpy(label.copy()).unsqueeze(0).to(logits.device))))
-        network_sizes.add((picture.shape[0], picture.shape[1]))
-        label_sizes.add((label.shape[0], label.shape[1]))
+            losses[i] = float(loss(logits, torch.from_numpy(label.copy()).unsqueeze(0).to(logits.device)))
+        sizes[i] = (*picture.shape[:2], *label.shape)
         if progress is not None:
-            progress(i + 1, len(samples))
+            progress(min(i - ranks.rank + ranks.world, len(samples)), len(samples))
+
+    # A picture's rows are zero on all ranks but one, so that the sums over ranks are exact, also of floats.
+    sizes = ranks.sum(sizes)
     return Evaluation(
         space=store.space,
         counts=Counts(
             names=tuple(sample.name for sample in samples),
             sequences=tuple(sample.sequence for sample in samples),
-            counts=counts,
-            ignored=ignored,
+            counts=ranks.sum(counts),
+            ignored=ranks.sum(ignored),
         ),
-        boundary=boundary,
-        calibration=calibration,
-        loss=float(np.mean(losses)) if losses else None,
-        network_sizes=tuple(sorted(network_sizes)),
-        label_sizes=tuple(sorted(label_sizes)),
+        boundary=ranks.sum(boundary),
+        calibration=ranks.sum(calibration).sum(axis=0),
+        loss=float(ranks.sum(losses).mean()) if loss is not None else None,
+        network_sizes=_distinct(sizes[:, :2]),
+        label_sizes=_distinct(sizes[:, 2:]),
         seconds=time.perf_counter() - start,
     )
+
+
+def _distinct(sizes: NDArray[np.int64]) -> tuple[Size, ...]:
+    return tuple(sorted({(height, width) for height, width in sizes.tolist()}))
 
 
 def label_logits(predictor: Predictor, picture: NDArray[np.uint8], label: NDArray[np.uint8]) -> Tensor:

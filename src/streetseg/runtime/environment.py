@@ -3,12 +3,13 @@
 import os
 import platform
 import subprocess
-import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from streetseg.runtime.rank_process import typed_command
 
 PACKAGES = ("streetseg", "torch", "torchvision", "timm", "numpy", "pillow", "safetensors")
 
@@ -26,7 +27,7 @@ def describe_environment() -> dict[str, Any]:
             "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         },
         "git": git_state(),
-        "command": sys.argv,
+        "command": typed_command(),
     }
 
 

@@ -1,0 +1,110 @@
+"""`streetseg --devices N`: the same command in N processes, started and watched by torchrun's own agent."""
+
+import json
+import logging
+import os
+import signal
+import sys
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
+
+from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+from streetseg.errors import StreetsegError, TrainingError
+from streetseg.runtime.rank_process import LAUNCHED, read_report
+
+TERMINATED = (128 + signal.SIGTERM, -signal.SIGTERM)  # exit codes of a process that was asked to stop
+
+
+def launch(words: Sequence[str], processes: int) -> None:
+    """Run `streetseg WORDS` in so many processes on this machine, and wait for them.
+
+    Their output is this process's. A signal that ends this process ends them; where one fails, the others are stopped.
+
+    Args:
+        words: of the command line, the verb first.
+        processes: at least 2.
+
+    Raises:
+        StreetsegError: the error of the process that failed first.
+        SystemExit, KeyboardInterrupt: a signal came, and the processes have ended.
+    """
+    with TemporaryDirectory(prefix="streetseg-") as logs, settings_for_ranks(processes):
+        config = LaunchConfig(
+            min_nodes=1,
+            max_nodes=1,
+            nproc_per_node=processes,
+            run_id=uuid.uuid4().hex,
+            rdzv_backend="c10d",
+            rdzv_endpoint="localhost:0",
+            local_addr="localhost",
+            max_restarts=0,
+            logs_specs=DefaultLogsSpecs(log_dir=logs),
+        )
+        try:
+            elastic_launch(config, sys.executable)("-P", "-m", "streetseg", *words)
+        except ChildFailedError as failed:
+            raise first_error(list(failed.failures.items()), processes) from None
+        except SignalException as stop:
+            if stop.sigval == signal.SIGINT:
+                raise KeyboardInterrupt from None
+            raise SystemExit(128 + stop.sigval) from None
+
+
+def first_error(failures: Sequence[tuple[int, ProcessFailure]], processes: int) -> BaseException:
+    """What ended the work: the earliest failure that is not the consequence of another."""
+
+    def order(item: tuple[int, ProcessFailure]) -> tuple[bool, float]:
+        report = read_report(item[1].error_file_data)
+        if report is not None:
+            return report.consequence, report.time
+        return item[1].exitcode in TERMINATED, item[1].timestamp
+
+    rank, failure = min(failures, key=order)
+    report = read_report(failure.error_file_data)
+    if report is not None:
+        return report.error()
+    if failure.exitcode in TERMINATED:
+        return SystemExit(TERMINATED[0])
+    return unexplained(f"process {rank} of {processes}", failure)
+
+
+def unexplained(name: str, failure: ProcessFailure) -> StreetsegError:
+    """The error of a process that could not say what happened."""
+    if failure.exitcode < 0:
+        return TrainingError(
+            f"{name} was killed by {signal.Signals(-failure.exitcode).name}",
+            where=f"process id {failure.pid}",
+            hint="where nobody did that, the memory was full: a smaller train.batch or augment.crop needs less",
+        )
+    return TrainingError(f"{name} ended with exit code {failure.exitcode}", hint="its own messages stand above")
+
+
+@contextmanager
+def settings_for_ranks(processes: int) -> Iterator[None]:
+    """For the time of a launch: cores shared out, torchrun's own lines silenced, signal handlers put back after it."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    chosen = {
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max(1, cores // processes))),
+        LAUNCHED: json.dumps(sys.argv),
+    }
+    before = {name: os.environ.get(name) for name in chosen}
+    handlers = {which: signal.getsignal(which) for which in (signal.SIGINT, signal.SIGTERM)}
+    elastic = logging.getLogger("torch.distributed.elastic")
+    elastic.addHandler(logging.NullHandler())
+    elastic.propagate = False
+    os.environ.update(chosen)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+        for which, handler in handlers.items():
+            signal.signal(which, handler)
