@@ -12,6 +12,7 @@ FORMAT = "streetseg-bundle"
 VERSION = 1
 
 LARGEST = 4 * 2**20  # bytes; ours have a few thousand
+NO_PICKLES = "pickle files (.pt, .pth, .bin) are never opened, they can run code; convert them to .safetensors"
 _LISTED = 5  # faults named in one message
 
 Channel = Annotated[int, Field(ge=0, le=255)]
@@ -53,10 +54,13 @@ def find_bundle(path: Path) -> Path:
         if (folder / "model.json").is_file():
             return folder
     if path.is_file():
+        part_of_one = path.suffix == ".safetensors" or path.name == "model.json"
         raise ModelError(
             "a model is a bundle or run folder, this is a file",
             where=path,
-            hint="pickle files (.pt, .pth, .bin) are never opened, they can run code; convert them to .safetensors",
+            hint=f"give the folder that holds weights.safetensors and model.json: {path.parent}"
+            if part_of_one
+            else NO_PICKLES,
         )
     raise ModelError(
         "no bundle here (sought model.json and best/model.json)" if path.is_dir() else "no such model folder",

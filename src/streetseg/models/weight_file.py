@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from streetseg.errors import ModelError
+from streetseg.models.description import NO_PICKLES
 
 
 def shapes_of(path: Path) -> dict[str, tuple[int, ...]]:
@@ -49,7 +50,7 @@ def _readable(path: Path) -> Iterator[None]:
         raise ModelError(
             f"not a readable safetensors file ({error})",
             where=path,
-            hint="pickle files (.pt, .pth, .bin) are never opened, they can run code; convert them to .safetensors",
+            hint=NO_PICKLES,
         ) from error
 
 

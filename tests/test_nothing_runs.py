@@ -1,0 +1,135 @@
+"""The whole source read as a syntax tree: nothing in it can run what a file holds."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src"
+
+# Modules whose reading runs code, or unpacks where an archive says.
+MODULES = {"marshal", "shelve", "dill", "cloudpickle", "joblib", "jsonpickle", "tarfile", "xml", "lxml", "imp"}
+
+CALLS = {
+    *("eval", "exec", "compile", "__import__", "breakpoint"),
+    *("pickle.load", "pickle.loads", "pickle.Unpickler", "pandas.read_pickle"),
+    *("torch.jit.load", "torch.hub.load", "torch.package.PackageImporter"),
+    *("yaml.load", "yaml.load_all", "yaml.full_load", "yaml.unsafe_load", "yaml.Loader", "yaml.FullLoader"),
+    *("yaml.UnsafeLoader", "os.system", "os.popen", "shutil.unpack_archive"),
+}
+
+# What may be called only with these arguments.
+NEEDED = {
+    "torch.load": {"weights_only": True},
+    "numpy.load": {"allow_pickle": False},
+    "jinja2.Environment": {"autoescape": True},
+}
+
+METHODS = {"extract", "extractall"}  # of archives: they write where a member's name says
+
+
+def offences(source: str) -> Iterator[str]:
+    """LINE: what, for each call or import in a module's source that could run what a file holds."""
+    tree = ast.parse(source)
+    known_as = dict(imported(tree))
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                found = {alias.name.partition(".")[0] for alias in names} & MODULES
+            case ast.ImportFrom(module=str(module)):
+                found = {module.partition(".")[0]} & MODULES
+            case ast.Name() | ast.Attribute():
+                found = {full_name(node, known_as)} & CALLS
+            case ast.Call():
+                found = set(wrong_arguments(node, known_as))
+            case _:
+                continue
+        yield from (f"{node.lineno}: {what}" for what in found)
+
+
+def imported(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """What a module calls something -> its full name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.asname, alias.name) for alias in node.names if alias.asname)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from ((alias.asname or alias.name, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def full_name(node: ast.expr, known_as: dict[str, str]) -> str:
+    """The dotted name of an expression such as np.load; empty for others."""
+    match node:
+        case ast.Name(id=name):
+            return known_as.get(name, name)
+        case ast.Attribute(value=value, attr=attribute):
+            return f"{full_name(value, known_as)}.{attribute}"
+        case _:
+            return ""
+
+
+def wrong_arguments(call: ast.Call, known_as: dict[str, str]) -> Iterator[str]:
+    name = full_name(call.func, known_as)
+    given = {word.arg: word.value.value for word in call.keywords if isinstance(word.value, ast.Constant)}
+    if any(given.get(argument) is not value for argument, value in NEEDED.get(name, {}).items()):
+        yield f"{name} without {NEEDED[name]}"
+    if given.get("shell") is True:
+        yield f"{name} through a shell"
+    if isinstance(call.func, ast.Attribute) and call.func.attr in METHODS:
+        yield f"{call.func.attr} unpacks"
+
+
+@pytest.mark.bad_input(34, "nothing in the source unpickles without weights_only, evaluates, or unpacks an archive")
+@pytest.mark.bad_input(41, "nothing in the source loads YAML but safely")
+def test_nothing_in_the_source_runs_what_a_file_holds() -> None:
+    files = sorted(SOURCE.rglob("*.py"))
+    assert len(files) > 100
+    found = [f"{path.relative_to(SOURCE)}:{what}" for path in files for what in offences(path.read_text("utf-8"))]
+
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "eval('1')",
+        "run = exec",
+        "import pickle\npickle.loads(b'')",
+        "import pickle as p\np.Unpickler",
+        "from pickle import load as fetch\nfetch(file)",
+        "import torch\ntorch.load(path)",
+        "import torch\ntorch.load(path, weights_only=False)",
+        "import torch\ntorch.load(path, weights_only=flag)",
+        "from torch import load\nload(path)",
+        "import numpy as np\nnp.load(path)",
+        "import numpy as np\nnp.load(path, allow_pickle=True)",
+        "import yaml\nyaml.load(text, Loader=yaml.SafeLoader)",
+        "from yaml import unsafe_load\nunsafe_load(text)",
+        "import marshal",
+        "import xml.etree.ElementTree as tree",
+        "from tarfile import TarFile",
+        "import os\nos.system('ls')",
+        "import subprocess\nsubprocess.run('ls', shell=True)",
+        "import zipfile\nzipfile.ZipFile(path).extractall()",
+        "from jinja2 import Environment\nEnvironment(loader=loader)",
+    ],
+)
+def test_the_reader_of_syntax_trees_finds(source: str) -> None:
+    """The test above can fail."""
+    assert len(list(offences(source))) == 1
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "model.eval()",
+        "import pickle\nexcept_ = pickle.UnpicklingError",
+        "import torch\ntorch.load(path, map_location='cpu', weights_only=True)",
+        "import numpy as np\nnp.load(path, allow_pickle=False)",
+        "import yaml\nyaml.safe_load(text)",
+        "import re\nre.compile('a')",
+        "import subprocess\nsubprocess.run(['ls'])",
+    ],
+)
+def test_the_reader_of_syntax_trees_lets_through(source: str) -> None:
+    assert list(offences(source)) == []
