@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
+from streetseg.data.archive import open_archive, read_member
 from streetseg.errors import DataError
 
 log = logging.getLogger("streetseg")
@@ -52,7 +53,7 @@ def read_bytes(place: str) -> bytes:
         if member is not None:
             zipped = _archive(archive, os.getpid())
             _require_small(zipped.getinfo(member).file_size, place)
-            return zipped.read(member)
+            return read_member(zipped, member)
         path = Path(archive)
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # a pipe would wait for ever
@@ -65,7 +66,7 @@ def read_bytes(place: str) -> bytes:
         raise FileError(place, "file not found") from None
     except OSError as failure:
         raise FileError(place, "file cannot be read", failure.strerror or str(failure)) from failure
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as failure:
+    except zipfile.BadZipFile as failure:
         raise FileError(place, "archive member cannot be read", str(failure)) from failure
 
 
@@ -180,9 +181,4 @@ def _split(place: str) -> tuple[str, str | None]:
 @lru_cache(maxsize=16)
 def _archive(path: str, process: int) -> zipfile.ZipFile:
     """An open archive. One a process: after a fork, parent and child would move each other's file position."""
-    try:
-        return zipfile.ZipFile(path)
-    except (OSError, zipfile.BadZipFile) as failure:
-        raise DataError(
-            f"archive cannot be opened ({failure})", where=path, hint="was it downloaded whole?"
-        ) from failure
+    return open_archive(Path(path))
