@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from streetseg.errors import DataError
 from streetseg.labels.space import IGNORE_INDEX
+from streetseg.recipe.plain_yaml import NotPlain, parse, value_of
 
 
 def _several(value: object) -> object:
@@ -140,13 +141,13 @@ def read_folder_file(path: Path) -> FolderFile:
     Raises:
         DataError: if it cannot be read, is no plain YAML, or does not describe a data set; each mistake with its line.
     """
-    root = _composed(path)
     try:
-        return FolderFile.model_validate(yaml.SafeLoader("").construct_document(root))
+        root = _mapping(path)
+        return FolderFile.model_validate(value_of(root))
+    except NotPlain as error:
+        raise DataError(error.problem, where=error.where(path), hint=_HINT) from error
     except ValidationError as error:
         mistakes = [_mistake(details, root, path) for details in error.errors()]
-    except (ValueError, yaml.YAMLError) as error:  # a date such as 2001-02-31
-        raise DataError(f"a value cannot be read ({str(error).splitlines()[0]})", where=path, hint=_HINT) from error
     if len(mistakes) == 1:
         where, problem = mistakes[0]
         raise DataError(problem, where=where, hint=_HINT)
@@ -154,43 +155,15 @@ def read_folder_file(path: Path) -> FolderFile:
     raise DataError(f"{len(lines)} mistakes in the description of the data", where=lines, hint=_HINT)
 
 
-def _composed(path: Path) -> yaml.MappingNode:
-    """The file's nodes, which know their lines. Tags and anchors are refused: they could run code or never end."""
+def _mapping(path: Path) -> yaml.MappingNode:
+    """The file's nodes. Raises DataError where it cannot be read, NotPlain where it is no plain mapping."""
     try:
-        text = path.read_text(encoding="utf-8")
-        for token in yaml.scan(text):
-            if isinstance(token, (yaml.TagToken, yaml.AnchorToken)):
-                kind = "tag" if isinstance(token, yaml.TagToken) else "anchor"
-                where = f"{path}:{token.start_mark.line + 1}"
-                raise DataError(f"only plain values are read, found a YAML {kind}", where=where, hint=_HINT)
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = parse(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"file cannot be read ({error})", where=path, hint=_HINT) from error
-    except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise DataError(f"no valid YAML: {error.problem}", where=f"{path}{line}", hint=_HINT) from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise DataError(f"no valid YAML: {str(error).splitlines()[0]}", where=path, hint=_HINT) from error
     if not isinstance(root, yaml.MappingNode):
-        raise DataError("no names and values in this file", where=path, hint=_HINT)
-    _require_single_keys(root, path)
+        raise NotPlain("no names and values in this file")
     return root
-
-
-def _require_single_keys(node: yaml.Node, path: Path) -> None:
-    if isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            _require_single_keys(item, path)
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            where = f"{path}:{key.start_mark.line + 1}"
-            if not isinstance(key, yaml.ScalarNode):
-                raise DataError("a key is no plain name", where=where, hint=_HINT)
-            if key.value in seen:
-                raise DataError(f"{key.value} is given twice", where=where, hint=_HINT)
-            seen.add(key.value)
-            _require_single_keys(value, path)
 
 
 def _mistake(details: ErrorDetails, root: yaml.Node, path: Path) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from streetseg.errors import RequestError
+from streetseg.recipe.plain_yaml import NotPlain, parse, value_of
 
 ENVIRONMENT_PREFIX = "STREETSEG_"
 
@@ -90,47 +91,29 @@ def command_line_layer(overrides: Sequence[str], flags: Mapping[str, object]) ->
 
 
 def yaml_layer(text: str, name: str) -> Layer:
-    """A YAML mapping of mappings. Raises RequestError, with the line, for tags, anchors, repeated keys, bad syntax."""
+    """A YAML mapping of mappings. Raises RequestError, with the line, for whatever is not plain in it."""
     try:
-        for token in yaml.scan(text):
-            if isinstance(token, (yaml.TagToken, yaml.AnchorToken)):
-                kind = "tag" if isinstance(token, yaml.TagToken) else "anchor"
-                where = f"{name}:{token.start_mark.line + 1}"
-                raise RequestError(f"a recipe holds plain values only, found a YAML {kind}", where=where)
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        where = f"{name}:{error.problem_mark.line + 1}" if error.problem_mark else name
-        raise RequestError(f"the recipe is no valid YAML: {error.problem}", where=where) from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise RequestError(f"the recipe is no valid YAML: {_reason(error)}", where=name) from error
-    if root is None:
-        return {}
-    if not isinstance(root, yaml.MappingNode):
-        raise RequestError("a recipe is a mapping of names to values, this file is not", where=name)
-    return dict(_leaves(root, name, ()))
+        root = parse(text)
+        if root is None:
+            return {}
+        if not isinstance(root, yaml.MappingNode):
+            raise NotPlain("a recipe is a mapping of names to values, this file is not")
+        return dict(_leaves(root, name, ()))
+    except NotPlain as error:
+        raise RequestError(
+            f"the recipe cannot be used: {error.problem}",
+            where=error.where(name),
+            hint="streetseg recipe show  lists every field",
+        ) from error
 
 
 def _leaves(mapping: yaml.MappingNode, name: str, parents: KeyPath) -> Iterator[tuple[KeyPath, Setting]]:
-    seen: set[str] = set()
     for key_node, value_node in mapping.value:
-        where = f"{name}:{key_node.start_mark.line + 1}"
-        if not isinstance(key_node, yaml.ScalarNode):
-            raise RequestError("a key of the recipe is no plain name", where=where)
-        if key_node.value in seen:
-            raise RequestError(f"{'.'.join((*parents, key_node.value))} is given twice", where=where)
-        seen.add(key_node.value)
         path = (*parents, key_node.value)
         if isinstance(value_node, yaml.MappingNode) and value_node.value:
             yield from _leaves(value_node, name, path)
         else:
-            yield path, Setting(_construct(value_node, where), where)
-
-
-def _construct(node: yaml.Node, where: str) -> Any:
-    try:
-        return yaml.SafeLoader("").construct_document(node)
-    except (ValueError, yaml.YAMLError) as error:  # 2001-02-31 and numbers of thousands of digits
-        raise RequestError(f"a value of the recipe cannot be read: {_reason(error)}", where=where) from error
+            yield path, Setting(value_of(value_node), f"{name}:{key_node.start_mark.line + 1}")
 
 
 def _typed(text: str, where: str) -> Any:
@@ -138,9 +121,10 @@ def _typed(text: str, where: str) -> Any:
     if not text.startswith("["):
         return text
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise RequestError(f"found {text}, expected a list such as [1, 2]", where=where) from error
+        root = parse(text)
+        return value_of(root) if root else None
+    except NotPlain as error:
+        raise RequestError(f"found {text:.60}, expected a list such as [1, 2]", where=where) from error
 
 
 def _reason(error: Exception) -> str:
