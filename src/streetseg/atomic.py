@@ -69,6 +69,13 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)  # what was not finished, or what was replaced
 
 
+def remove_folder(path: Path) -> None:
+    """Remove a folder; nobody ever meets half of it."""
+    doomed = _temporary(path)
+    path.rename(doomed)
+    shutil.rmtree(doomed)
+
+
 def remove_leftovers(folder: Path) -> None:
     """Remove what writers that were killed have left in `folder`; nobody may be writing there."""
     for left in folder.glob(".*.tmp"):

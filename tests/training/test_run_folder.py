@@ -15,53 +15,65 @@ from tiny import camvid_segnet, street
 
 
 def test_new_and_empty_folders_may_be_used(tmp_path: Path) -> None:
-    RunFolder(tmp_path / "new").refuse_used()
-    RunFolder(tmp_path).refuse_used()
+    RunFolder(tmp_path / "new").refuse(resume=False)
+    RunFolder(tmp_path).refuse(resume=False)
+
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_with_something_in_it_may_not(tmp_path: Path) -> None:
+def test_a_folder_with_something_in_it_may_only_be_taken_up(tmp_path: Path) -> None:
     (tmp_path / "results.csv").touch()
 
     with pytest.raises(RequestError, match="the run folder is not empty") as refused:
-        RunFolder(tmp_path).refuse_used()
+        RunFolder(tmp_path).refuse(resume=False)
     assert refused.value.where == (str(tmp_path),)
     assert "--resume" in str(refused.value.hint)
+    RunFolder(tmp_path).refuse(resume=True)
 
 
 def test_a_file_may_not(tmp_path: Path) -> None:
     (tmp_path / "run").touch()
 
-    with pytest.raises(RequestError, match="the run folder is a file"):
-        RunFolder(tmp_path / "run").refuse_used()
-    with pytest.raises(RequestError, match="cannot be written"):
-        RunFolder(tmp_path / "run").make()
+    for resume in (False, True):
+        with pytest.raises(RequestError, match="the run folder is a file"):
+            RunFolder(tmp_path / "run").refuse(resume=resume)
+    with pytest.raises(RequestError, match="cannot be written"), RunFolder(tmp_path / "run").in_use():
+        pass
 
 
 def test_a_folder_in_a_file_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
+    with pytest.raises(RequestError, match=r"cannot be written .* is a file"):
+        RunFolder(tmp_path / "file" / "run").refuse(resume=False)
     with pytest.raises(RequestError, match=r"cannot be written \(Not a directory\)"):
-        RunFolder(tmp_path / "file" / "run").make()
+        RunFolder(tmp_path / "file" / "run").in_use().__enter__()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_read_only_place_is_refused(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
+def test_a_folder_is_one_run_s_at_a_time(tmp_path: Path) -> None:
+    run, other = RunFolder(tmp_path / "run"), RunFolder(tmp_path / "run")
 
-    with pytest.raises(RequestError, match="cannot be written"):
-        RunFolder(tmp_path / "run").make()
+    with run.in_use():
+        for resume in (False, True):
+            with pytest.raises(RequestError, match=f"the run folder is in use by process {os.getpid()} on "):
+                other.refuse(resume=resume)
+        with pytest.raises(RequestError, match="in use"), other.in_use():
+            pass
+    other.refuse(resume=False)  # the lock that stays behind is nothing
 
 
 def test_what_a_killed_run_left_half_written_is_removed(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")
-    for place in (folder.path, folder.checkpoints):
+    for place in (folder.path, folder.checkpoints, folder.path / "evaluation" / "errors"):
         (place / ".0123456789abcdef.tmp").mkdir(parents=True)
         (place / ".0123456789abcdef.tmp" / "state.pt").write_bytes(b"half")
     (folder.path / "results.csv").touch()
 
-    folder.make()
+    with folder.in_use():
+        pass
 
-    assert sorted(path.name for path in folder.path.rglob("*")) == ["checkpoints", "results.csv"]
+    assert {path for path in folder.path.rglob("*") if path.is_file()} == {folder.path / ".lock", folder.results}
+    assert not list(folder.path.rglob("*.tmp"))
 
 
 def test_data_json_counts_every_pixel(tmp_path: Path) -> None:

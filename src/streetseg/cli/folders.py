@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from streetseg.cli.output import tell
-from streetseg.errors import StreetsegError
+from streetseg.errors import RequestError, StreetsegError
 
 
 def dated_folder(parent: str, name: str, *, resume: bool) -> Path:
@@ -30,3 +30,9 @@ def resumable(folder: Path) -> Iterator[None]:
             words = [word for word in sys.argv[1:] if word != "--resume"]
             tell(f"stopped; to go on: {shlex.join(['streetseg', *words, '--resume'])}")
         raise
+
+
+def refuse_force_alone(*, force: bool, resume: bool) -> None:
+    """Raises RequestError for --force without --resume: nothing is ever written over."""
+    if force and not resume:
+        raise RequestError("--force goes with --resume", where="--force", hint="choose a new folder with --out")

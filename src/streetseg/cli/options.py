@@ -20,6 +20,9 @@ RecipeFlag = Annotated[
 ]
 EpochsFlag = Annotated[int | None, typer.Option("--epochs", metavar="N", help="passes over the training split")]
 ResumeFlag = Annotated[bool, typer.Option("--resume", help="continue a run that was stopped")]
+ForceFlag = Annotated[
+    bool, typer.Option("--force", help="with --resume: go on although the recipe or the data are not as they were")
+]
 QuietFlag = Annotated[bool, typer.Option("--quiet", help="no progress, only the result")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="one machine-readable object on stdout, nothing else there")]
 OutFlag = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="folder to write to")]

@@ -5,10 +5,11 @@ from typing import Annotated
 import typer
 
 from streetseg.cli.asked import asked_recipe
-from streetseg.cli.folders import dated_folder, resumable
+from streetseg.cli.folders import dated_folder, refuse_force_alone, resumable
 from streetseg.cli.options import (
     DataArgument,
     EpochsFlag,
+    ForceFlag,
     JsonFlag,
     OutFlag,
     Overrides,
@@ -37,11 +38,13 @@ def study(
     ] = None,
     out: OutFlag = None,
     resume: ResumeFlag = False,
+    force: ForceFlag = False,
     recipe: RecipeFlag = None,
     quiet: QuietFlag = False,
     json: JsonFlag = False,
 ) -> None:
     """Train, evaluate and compare encoders; one report."""
+    refuse_force_alone(force=force, resume=resume)
     names = split_names(encoders)
     if any(word.startswith("model.encoder=") for word in overrides or []):
         raise RequestError("a study names its encoders itself", where="model.encoder", hint="--encoders A,B")
@@ -52,7 +55,7 @@ def study(
     from streetseg.study.study import run_study
 
     with resumable(folder):
-        result = run_study(wanted, starts, seeds, folder, resume=resume, quiet=quiet or json)
+        result = run_study(wanted, starts, seeds, folder, resume=resume, force=force, quiet=quiet or json)
     if json:
         print_json(result.as_dict())
     else:

@@ -5,10 +5,11 @@ from typing import Annotated
 import typer
 
 from streetseg.cli.asked import asked_recipe
-from streetseg.cli.folders import dated_folder, resumable
+from streetseg.cli.folders import dated_folder, refuse_force_alone, resumable
 from streetseg.cli.options import (
     DataArgument,
     EpochsFlag,
+    ForceFlag,
     JsonFlag,
     OutFlag,
     Overrides,
@@ -34,11 +35,13 @@ def train(
     ] = None,
     out: OutFlag = None,
     resume: ResumeFlag = False,
+    force: ForceFlag = False,
     recipe: RecipeFlag = None,
     quiet: QuietFlag = False,
     json: JsonFlag = False,
 ) -> None:
     """Train one network."""
+    refuse_force_alone(force=force, resume=resume)
     flags = {
         "model.encoder": encoder,
         "model.weights": weights,
@@ -52,7 +55,7 @@ def train(
     from streetseg.training.train import train as run_training
 
     with resumable(folder):
-        result = run_training(wanted, folder, resume=resume, quiet=quiet or json)
+        result = run_training(wanted, folder, resume=resume, force=force, quiet=quiet or json)
         report = write_run_report(folder)
     if json:
         print_json({"folder": result.folder, "best_epoch": result.epoch, "val_iou": result.val_iou, "report": report})

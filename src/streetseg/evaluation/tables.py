@@ -40,7 +40,6 @@ def scores_json(evaluation: Evaluation, intervals: Intervals, terms: Protocol) -
         "ece": expected_calibration_error(evaluation.calibration),
         "loss": evaluation.loss,
         "ignored_pixels": int(evaluation.counts.ignored.sum()),
-        "seconds": evaluation.seconds,
     }
 
 

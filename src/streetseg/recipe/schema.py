@@ -154,8 +154,10 @@ class Train(Section):
     """decides initial weights, order and augmentation"""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto measures both at start and takes bf16 where it is faster"""
-    keep_last: int = Field(default=1, ge=1)
-    """training checkpoints kept besides the best bundle"""
+    keep_last: int = Field(default=2, ge=1)
+    """checkpoints of the last epochs that are kept, besides the best epoch's"""
+    save_steps: int | None = Field(default=None, ge=1)
+    """a checkpoint every so many steps, too; none: only at the end of each epoch"""
     device: str = "auto"
     """auto (CUDA where there is one), cpu, cuda, cuda:1"""
 

@@ -1,7 +1,11 @@
-"""A recipe as YAML, ready to be read again."""
+"""A recipe as YAML, and back."""
+
+from pathlib import Path
 
 import yaml
+from pydantic import ValidationError
 
+from streetseg.errors import RequestError
 from streetseg.recipe.schema import Recipe
 
 
@@ -9,3 +13,11 @@ def recipe_yaml(recipe: Recipe) -> str:
     """Every value of the recipe, sections in the schema's order."""
     text: str = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
     return text
+
+
+def read_resolved(path: Path) -> Recipe:
+    """The recipe that `recipe_yaml` wrote to a file. Raises RequestError if it is no such file."""
+    try:
+        return Recipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
+        raise RequestError(f"not a resolved recipe ({error})", where=path) from error

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from streetseg.atomic import without_nan
+from streetseg.runtime.room import room_for
 
 
 class Journal:
@@ -24,8 +25,12 @@ class Journal:
             os.truncate(path, whole)
 
     def write(self, event: str, **fields: Any) -> None:
-        """Append one event with the time it happened (seconds since 1970); NaN and infinities become null."""
+        """Append one event with the time it happened (seconds since 1970); NaN and infinities become null.
+
+        Raises:
+            TrainingError: if there is no room for it.
+        """
         happened = without_nan({"event": event, "time": round(time.time(), 3), **fields})
         line = json.dumps(happened, ensure_ascii=False, allow_nan=False)
-        with self.path.open("a", encoding="utf-8") as file:
+        with room_for(self.path, len(line) + 1), self.path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import ValidationError
-
 from streetseg.errors import RequestError
 from streetseg.metrics.counts import Counts
 from streetseg.models.description import read_model_json
 from streetseg.recipe.schema import Recipe
+from streetseg.recipe.write import read_resolved
 
 NEEDED = (
     "recipe.yaml",
@@ -39,7 +37,8 @@ class FinishedRun:
         model: model.json of the best bundle.
         counts: per-image counts of the evaluation.
         scores: scores.json, with its protocol.
-        curves: the columns of results.csv by name, one float an epoch, NaN where a cell is empty.
+        curves: the columns of results.csv by name, one float an epoch, NaN where a cell is empty; with `seconds` and
+            `images_per_second` of the journal.
         cost, environment, data: the JSON files of these names.
     """
 
@@ -110,11 +109,11 @@ def read_run(folder: Path) -> FinishedRun:
         )
     return FinishedRun(
         folder=folder,
-        recipe=_recipe(folder / "recipe.yaml"),
+        recipe=read_resolved(folder / "recipe.yaml"),
         model=read_model_json(folder / "best"),
         counts=Counts.load(folder / "evaluation" / "counts.npz"),
         scores=_json(folder / "evaluation" / "scores.json"),
-        curves=_columns(folder / "results.csv"),
+        curves=_speeds(folder / "journal.jsonl", columns := _columns(folder / "results.csv")) | columns,
         cost=_json(folder / "cost.json"),
         environment=_json(folder / "environment.json"),
         data=_json(folder / "data.json"),
@@ -126,13 +125,37 @@ def is_finished(folder: Path) -> bool:
     return all((folder / name).is_file() for name in NEEDED) and _ended(folder / "journal.jsonl")
 
 
+def is_reported(folder: Path) -> bool:
+    """Whether a finished run has the report of what it came to, and not of a time before it went on."""
+    report, journal = folder / "report.html", folder / "journal.jsonl"
+    return report.is_file() and report.stat().st_mtime_ns >= journal.stat().st_mtime_ns
+
+
 def _ended(journal: Path) -> bool:
     """Whether the last line of the journal says that the run ended."""
-    lines = journal.read_text(encoding="utf-8").splitlines()
-    try:
-        return bool(lines) and json.loads(lines[-1]).get("event") == "end"
-    except (json.JSONDecodeError, AttributeError):
-        return False
+    events = _events(journal)
+    return bool(events) and events[-1].get("event") == "end"
+
+
+def _speeds(journal: Path, columns: Mapping[str, tuple[float, ...]]) -> dict[str, tuple[float, ...]]:
+    """What the journal says of each epoch's speed; runs of earlier versions have it in results.csv instead."""
+    lines = {event["epoch"]: event for event in _events(journal) if event.get("event") == "epoch"}
+    return {
+        name: tuple(lines.get(int(epoch), {}).get(name) or math.nan for epoch in columns.get("epoch", ()))
+        for name in ("images_per_second", "seconds")
+    }
+
+
+def _events(journal: Path) -> list[dict[str, Any]]:
+    """The lines of a journal that can be read; a stop in the middle of writing leaves half a one."""
+    events = []
+    for line in journal.read_text(encoding="utf-8").splitlines():
+        try:
+            event = json.loads(line)
+        except json.JSONDecodeError:
+            event = None
+        events.append(event if isinstance(event, dict) else {})
+    return events
 
 
 def _json(path: Path) -> Mapping[str, Any]:
@@ -145,14 +168,7 @@ def _json(path: Path) -> Mapping[str, Any]:
     return value
 
 
-def _recipe(path: Path) -> Recipe:
-    try:
-        return Recipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
-        raise RequestError(f"not a resolved recipe ({error})", where=path) from error
-
-
-def _columns(path: Path) -> Mapping[str, tuple[float, ...]]:
+def _columns(path: Path) -> dict[str, tuple[float, ...]]:
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     try:

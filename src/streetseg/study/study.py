@@ -7,13 +7,17 @@ from typing import Any
 
 from streetseg.atomic import atomic_write_json
 from streetseg.data.open import open_source
-from streetseg.errors import RequestError
 from streetseg.models.weights import NOT_FILES, build_segmenter
 from streetseg.recipe.schema import Recipe
+from streetseg.runtime.folder_use import folder_in_use, refuse_folder
 from streetseg.study.compare import compare_runs
-from streetseg.study.finished import is_finished
+from streetseg.study.finished import is_finished, is_reported
 from streetseg.study.report import write_report, write_run_report
-from streetseg.training.train import train
+from streetseg.training.origin import differences, origin_of, refuse_other, written_origin
+from streetseg.training.run_folder import RunFolder
+from streetseg.training.train import open_stores, train
+
+WHAT = "the study's folder"
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,14 @@ class StudyResult:
 
 
 def run_study(
-    recipe: Recipe, starts: Mapping[str, str], seeds: int, out: Path, *, resume: bool = False, quiet: bool = False
+    recipe: Recipe,
+    starts: Mapping[str, str],
+    seeds: int,
+    out: Path,
+    *,
+    resume: bool = False,
+    force: bool = False,
+    quiet: bool = False,
 ) -> StudyResult:
     """Train each encoder with each seed, then compare.
 
@@ -46,29 +57,40 @@ def run_study(
         seeds: runs an encoder, counted up from the recipe's seed.
         out: the study's folder, new or empty unless resuming.
         resume: finished runs are kept, an unfinished one is taken up where it stopped.
+        force: runs of another recipe or other data are taken up, too, with those of now.
         quiet: no progress.
 
     Raises:
         RequestError, DataError, ModelError: before the first training, when anything of the request is wrong.
         TrainingError: when a run cannot go on.
     """
-    if not resume and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise RequestError(
-            "the study's folder is not empty", where=out, hint="go on with --resume, or choose another with --out"
-        )
+    refuse_folder(out, WHAT, resume=resume)
     refuse_unfit(recipe, starts)
-    folders = []
-    for seed in range(recipe.train.seed, recipe.train.seed + seeds):
-        for encoder, weights in starts.items():
-            folder = out / "runs" / f"{encoder}_seed{seed}"
-            folders.append(folder)
-            if not (resume and is_finished(folder)):
-                train(with_run(recipe, encoder, weights, seed), folder, resume=resume, quiet=quiet)
+    runs = {
+        out / "runs" / f"{encoder}_seed{seed}": with_run(recipe, encoder, weights, seed)
+        for seed in range(recipe.train.seed, recipe.train.seed + seeds)
+        for encoder, weights in starts.items()
+    }
+    changed = changed_runs(recipe, runs) if resume else {}
+    if not force:
+        refuse_other(changed)
+    with folder_in_use(out, WHAT):
+        for folder, wanted in runs.items():
+            if not (resume and is_finished(folder)) or changed.get(folder):
+                train(wanted, folder, resume=resume, force=force, quiet=quiet)
+            if not is_reported(folder):
                 write_run_report(folder)
-    comparison = compare_runs(folders)
-    report = write_report(comparison, out)
-    atomic_write_json(out / "study.json", comparison.as_json(out))
+        comparison = compare_runs(list(runs))
+        report = write_report(comparison, out)
+        atomic_write_json(out / "study.json", comparison.as_json(out))
     return StudyResult(out, report, comparison.verdict)
+
+
+def changed_runs(recipe: Recipe, runs: Mapping[Path, Recipe]) -> dict[Path, list[str]]:
+    """What is not as it was in the runs that are there, found before the first of them is taken up."""
+    stores = open_stores(open_source(recipe.data), recipe)
+    then = {folder: written_origin(RunFolder(folder)) for folder in runs}
+    return {folder: differences(was, origin_of(runs[folder], stores)) for folder, was in then.items() if was}
 
 
 def with_run(recipe: Recipe, encoder: str, weights: str, seed: int) -> Recipe:

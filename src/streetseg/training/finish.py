@@ -11,15 +11,18 @@ from streetseg.inference.cost import measure_cost
 from streetseg.inference.predictor import Predictor
 from streetseg.metrics.scores import scores
 from streetseg.models.bundle import load_bundle, save_bundle
+from streetseg.runtime.journal import Journal
+from streetseg.runtime.room import room_for
 from streetseg.training.run_folder import RunFolder
 
 
-def finish_run(folder: RunFolder, val: Store, *, dataset: str, device: torch.device) -> float:
+def finish_run(folder: RunFolder, val: Store, journal: Journal, *, dataset: str, device: torch.device) -> float:
     """Score the best bundle in fp32, measure what it costs here, and write both down.
 
     Args:
         folder: of a trained run.
         val: the validation split at the labels' own resolution.
+        journal: gets a line with the time that scoring took.
         dataset: what a person typed, for the protocol.
 
     Returns:
@@ -28,16 +31,21 @@ def finish_run(folder: RunFolder, val: Store, *, dataset: str, device: torch.dev
     segmenter, description = load_bundle(folder.best)
     predictor = Predictor(segmenter, device)
     evaluation = evaluate(predictor, val)
+    journal.write("evaluation", images=len(val), seconds=evaluation.seconds)
     terms = protocol(evaluation, predictor, dataset=dataset, split=val.split)
-    write_evaluation(folder.path / "evaluation", evaluation, terms)
-    write_error_maps(folder.path / "evaluation", evaluation, predictor, val)
     overall = scores(evaluation.counts.total)
-    save_bundle(
-        folder.best,
-        segmenter,
-        initial_weights=description["initial_weights"],
-        protocol=terms,
-        scores={"mean": overall.mean, "pixel_accuracy": overall.pixel_accuracy},
-    )
-    atomic_write_json(folder.path / "cost.json", measure_cost(segmenter, evaluation.network_sizes[0], device, "fp32"))
+    place = folder.path / "evaluation"
+    with room_for(place, evaluation.counts.counts.nbytes + sum(t.nbytes for t in segmenter.state_dict().values())):
+        write_evaluation(place, evaluation, terms)
+        write_error_maps(place, evaluation, predictor, val)
+        save_bundle(
+            folder.best,
+            segmenter,
+            initial_weights=description["initial_weights"],
+            protocol=terms,
+            scores={"mean": overall.mean, "pixel_accuracy": overall.pixel_accuracy},
+        )
+        atomic_write_json(
+            folder.path / "cost.json", measure_cost(segmenter, evaluation.network_sizes[0], device, "fp32")
+        )
     return overall.mean["iou"]

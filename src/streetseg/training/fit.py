@@ -3,9 +3,8 @@
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,110 +14,51 @@ from streetseg.errors import TrainingError
 from streetseg.evaluation.evaluate import Evaluation, Labelled, evaluate
 from streetseg.inference.predictor import Predictor
 from streetseg.metrics.scores import scores
-from streetseg.models.segmenter import Segmenter
-from streetseg.recipe.schema import Recipe
-from streetseg.runtime.journal import Journal
-from streetseg.runtime.precision import Precision
-from streetseg.training.ema import ExponentialAverage
-from streetseg.training.history import EpochRow, History
-from streetseg.training.objective import Objective
+from streetseg.training.faults import not_finite
+from streetseg.training.history import EpochNotes, EpochRow
+from streetseg.training.keeper import Keeper
+from streetseg.training.learner import Learner
 from streetseg.training.optimizer import set_lr
-from streetseg.training.progress import Progress
 from streetseg.training.schedule import lr_factor
+from streetseg.training.tally import Tally
 
 
-@dataclass
-class Learner:
-    """What changes while training, and what changes it."""
-
-    recipe: Recipe
-    segmenter: Segmenter
-    average: ExponentialAverage | None
-    optimizer: torch.optim.Optimizer
-    objective: Objective
-    device: torch.device
-    precision: Precision
-    steps_done: int = 0
-
-    @property
-    def scored(self) -> Segmenter:
-        """The weights that are validated and kept: the averaged ones where there are any."""
-        return self.segmenter if self.average is None else self.average.network
-
-
-class Tally:
-    """Loss and counts of an epoch's training steps, kept on the device until they are read."""
-
-    def __init__(self, num_classes: int, device: torch.device) -> None:
-        self.num_classes = num_classes
-        self.counts = torch.zeros(num_classes * num_classes, dtype=torch.int64, device=device)
-        self.loss = 0.0
-        self.images = 0
-
-    @torch.no_grad()
-    def add(self, loss: float, logits: Tensor, labels: Tensor) -> None:
-        """Take in one step's loss, logits (B, C, H, W) and labels uint8 (B, H, W)."""
-        counted = labels < self.num_classes
-        pairs = labels.long() * self.num_classes + logits.argmax(dim=1)
-        self.counts += torch.bincount(pairs[counted], minlength=len(self.counts))
-        self.loss += loss * len(labels)
-        self.images += len(labels)
-
-    def matrix(self) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
-        """int64 (C, C), rows are truth."""
-        return self.counts.view(self.num_classes, self.num_classes).cpu().numpy()
-
-
-def fit(
-    learner: Learner,
-    batches_of: Callable[[int], TrainBatches],
-    val: Labelled,
-    history: History,
-    journal: Journal,
-    progress: Progress,
-    save: Callable[[EpochRow], None],
-) -> None:
-    """Trains from the end of `history` to the recipe's last epoch.
+def fit(learner: Learner, batches_of: Callable[[int], TrainBatches], val: Labelled, keeper: Keeper) -> None:
+    """Trains from where the history ends, be it in the middle of an epoch, to the recipe's last epoch.
 
     Args:
         learner: is changed in place.
         batches_of: the batches of an epoch, counted from 1.
         val: what each epoch is validated on.
-        history: gets a row an epoch.
-        journal: gets a line a step.
-        progress: what a person sees.
-        save: called after each epoch.
+        keeper: writes down what happens; its history gets a row an epoch.
 
     Raises:
         TrainingError: if loss or gradient are no longer finite numbers.
+        KeyboardInterrupt, SystemExit: a signal asked to stop; everything up to the last step is saved.
     """
+    history = keeper.history
     for epoch in range(history.epochs_done + 1, learner.recipe.train.epochs + 1):
+        tally = history.tally = history.tally or Tally(learner.segmenter.space.num_classes, learner.device)
+        train_epoch(learner, batches_of(epoch), epoch, tally, keeper)
         start = time.perf_counter()
-        tally = train_epoch(learner, batches_of(epoch), epoch, journal, progress)
-        train_seconds = time.perf_counter() - start
-        evaluation = validate(learner, val)
-        row = epoch_row(epoch, learner, tally, evaluation, train_seconds, time.perf_counter() - start)
-        history.rows.append(row)
-        save(row)
+        evaluation = validate(learner, val, keeper.stop_if_asked)
+        row = epoch_row(epoch, learner, tally, evaluation)
+        keeper.keep_epoch(row, epoch_notes(tally, evaluation, time.perf_counter() - start))
 
 
-def train_epoch(learner: Learner, batches: TrainBatches, epoch: int, journal: Journal, progress: Progress) -> Tally:
-    """One pass over the training pictures."""
-    tally = Tally(learner.segmenter.space.num_classes, learner.device)
+def train_epoch(learner: Learner, batches: TrainBatches, epoch: int, tally: Tally, keeper: Keeper) -> None:
+    """What is left of one pass over the training pictures."""
     steps = len(batches) * learner.recipe.train.epochs
     learner.segmenter.train()
-    start = time.perf_counter()
-    for batch in batches:
+    start = time.perf_counter() - tally.seconds
+    for batch in replace(batches, start_step=tally.steps):
         set_lr(learner.optimizer, lr_factor(learner.steps_done, steps, learner.recipe.optim))
         logits, terms, norm = step(learner, batch, batches.store.samples)
         learner.steps_done += 1
         loss = sum(terms.values())
         tally.add(loss, logits, batch.labels)
-        lr = learner.optimizer.param_groups[-1]["lr"]
-        journal.write("step", epoch=epoch, step=learner.steps_done, lr=lr, loss=loss, **terms, gradient_norm=norm)
-        speed = tally.images / (time.perf_counter() - start)
-        progress.step(f"epoch {epoch}/{learner.recipe.train.epochs} loss {loss:.3f} lr {lr:.1e} {speed:.1f} images/s")
-    return tally
+        tally.seconds = time.perf_counter() - start
+        keeper.keep_step(epoch, loss, terms, norm)
 
 
 def step(learner: Learner, batch: Batch, samples: Sequence[Sample]) -> tuple[Tensor, dict[str, float], float]:
@@ -143,42 +83,50 @@ def step(learner: Learner, batch: Batch, samples: Sequence[Sample]) -> tuple[Ten
     return logits.detach(), values, norm
 
 
-def not_finite(what: str, learner: Learner, terms: dict[str, float], samples: Sequence[Sample]) -> TrainingError:
-    lr = learner.optimizer.param_groups[-1]["lr"]
-    values = ", ".join(f"{name} {value:.4g}" for name, value in terms.items())
-    return TrainingError(
-        f"the {what} is not a finite number at step {learner.steps_done + 1} (lr {lr:.3g}, loss terms: {values})",
-        where=[sample.picture for sample in samples],
-        hint="the last checkpoint is kept; try a lower optim.lr, or train.precision=fp32",
-    )
+def validate(learner: Learner, val: Labelled, on_picture: Callable[[], None]) -> Evaluation:
+    """Score the kept weights on every validation picture, in the run's own precision.
 
-
-def validate(learner: Learner, val: Labelled) -> Evaluation:
-    """Score the kept weights on every validation picture, in the run's own precision."""
+    Raises:
+        TrainingError: if their loss is not a finite number, so that they are not saved.
+    """
 
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
         total: Tensor = learner.objective(logits, labels)[0]
         return total
 
     predictor = Predictor(learner.scored, learner.device, learner.precision.name)
-    return evaluate(predictor, val, details=False, loss=loss)
+    evaluation = evaluate(predictor, val, details=False, loss=loss, progress=lambda *_: on_picture())
+    assert evaluation.loss is not None
+    if not math.isfinite(evaluation.loss):
+        raise TrainingError(
+            f"the validation loss is not a finite number after step {learner.steps_done} (lr {learner.lr:.3g})",
+            hint="the last checkpoint is kept; go on from it with --resume --force and a lower optim.lr",
+        )
+    return evaluation
 
 
-def epoch_row(
-    epoch: int, learner: Learner, tally: Tally, evaluation: Evaluation, train_seconds: float, seconds: float
-) -> EpochRow:
+def epoch_row(epoch: int, learner: Learner, tally: Tally, evaluation: Evaluation) -> EpochRow:
     """The epoch in numbers."""
     trained, validated = scores(tally.matrix()), scores(evaluation.counts.total)
     assert evaluation.loss is not None
     return EpochRow(
         epoch=epoch,
-        lr=learner.optimizer.param_groups[-1]["lr"],
+        lr=learner.lr,
         train_loss=tally.loss / tally.images,
         train_accuracy=trained.pixel_accuracy,
         train_iou=trained.mean["iou"],
         val_loss=evaluation.loss,
         val_accuracy=validated.pixel_accuracy,
         val_iou=validated.mean["iou"],
-        images_per_second=tally.images / train_seconds,
-        seconds=seconds,
+    )
+
+
+def epoch_notes(tally: Tally, evaluation: Evaluation, val_seconds: float) -> EpochNotes:
+    """What else there is to say of the epoch."""
+    nothing_counts = (evaluation.counts.counts.sum(axis=(1, 2)) == 0).sum()
+    return EpochNotes(
+        images_per_second=tally.images / tally.seconds,
+        seconds=tally.seconds + val_seconds,
+        ignored_only_val_pictures=int(nothing_counts),
+        **tally.ignored_counts(),
     )

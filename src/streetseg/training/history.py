@@ -1,4 +1,4 @@
-"""results.csv: one row an epoch, and which epoch was the best."""
+"""results.csv: one row an epoch, and which epoch was the best; and the epoch that is not over yet."""
 
 import csv
 import io
@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from streetseg.atomic import atomic_write_text
+from streetseg.training.tally import Tally
 
 
 @dataclass(frozen=True)
 class EpochRow:
-    """What one epoch came to.
+    """What one epoch came to; two equal runs have equal rows, so no clock is read here.
 
     Losses are means; accuracies are shares of right pixels and IoUs means over classes, 0..1. Training figures are
     counted on the augmented batches while the weights move, so they lag behind the validation figures.
@@ -25,8 +26,26 @@ class EpochRow:
     val_loss: float
     val_accuracy: float
     val_iou: float
+
+
+@dataclass(frozen=True)
+class EpochNotes:
+    """What the journal says of an epoch besides its row.
+
+    Args:
+        images_per_second: trained on.
+        seconds: of training and validation.
+        ignored_pixels: of the training crops.
+        ignored_only_crops, ignored_only_batches: training crops and batches without a pixel that counts; they cost 0.
+        ignored_only_val_pictures: validation pictures of that kind.
+    """
+
     images_per_second: float
     seconds: float
+    ignored_pixels: int
+    ignored_only_crops: int
+    ignored_only_batches: int
+    ignored_only_val_pictures: int
 
 
 class History:
@@ -34,10 +53,12 @@ class History:
 
     Args:
         rows: from an earlier session of the same run, oldest first.
+        tally: of the epoch after them, where it was begun.
     """
 
-    def __init__(self, rows: list[EpochRow] | None = None) -> None:
+    def __init__(self, rows: list[EpochRow] | None = None, tally: Tally | None = None) -> None:
         self.rows = rows or []
+        self.tally = tally
 
     @property
     def epochs_done(self) -> int:
@@ -48,6 +69,11 @@ class History:
     def best(self) -> EpochRow | None:
         """The epoch with the highest validation mean IoU, the earliest of equals; NaN is below all others."""
         return max(self.rows, key=lambda row: -1.0 if math.isnan(row.val_iou) else row.val_iou, default=None)
+
+    def close_epoch(self, row: EpochRow) -> None:
+        """The epoch that was begun is over."""
+        self.rows.append(row)
+        self.tally = None
 
     def write(self, path: Path) -> None:
         """All rows as CSV, replacing what is there in one step."""

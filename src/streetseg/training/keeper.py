@@ -1,14 +1,15 @@
-"""What is kept of each epoch: the table, the best bundle, a checkpoint, a journal line."""
+"""What is kept of each step and epoch: journal lines, the table, the best bundle, checkpoints."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from streetseg.models.bundle import save_bundle
-from streetseg.models.weights import InitialWeights
-from streetseg.runtime.checkpoint import save_checkpoint
+from streetseg.runtime.checkpoint import checkpoint_name, save_checkpoint
 from streetseg.runtime.journal import Journal
-from streetseg.training.fit import Learner
-from streetseg.training.history import EpochRow, History
+from streetseg.runtime.room import room_for
+from streetseg.runtime.stop import StopSignals
+from streetseg.training.best import Best
+from streetseg.training.history import EpochNotes, EpochRow, History
+from streetseg.training.learner import Learner
 from streetseg.training.progress import Progress
 from streetseg.training.run_folder import RunFolder
 from streetseg.training.state import snapshot
@@ -16,41 +17,85 @@ from streetseg.training.state import snapshot
 
 @dataclass(frozen=True)
 class Keeper:
-    """Writes an epoch down.
+    """Writes a run down while it goes on.
 
     Args:
-        validation: what the scores of the best bundle are measured on.
+        best: the bundle of the best epoch.
+        origin: the recipe and the fingerprints of the data, for every checkpoint.
+        stop: the signals that ask the run to end.
     """
 
     folder: RunFolder
     learner: Learner
-    initial: InitialWeights
-    validation: dict[str, Any]
+    best: Best
+    origin: dict[str, Any]
     history: History
     journal: Journal
     progress: Progress
+    stop: StopSignals = field(default_factory=StopSignals)
 
-    def keep(self, row: EpochRow) -> None:
+    def begin(self, *, anew: bool) -> None:
+        """Before the first step: a checkpoint even of the start, so that there is always one to go on from.
+
+        Args:
+            anew: the run is new, or goes on with another recipe or other data than before.
+        """
+        row, checkpoints = self.history.best, self.folder.checkpoints
+        if row is not None:
+            self.best.put_right(self.learner.scored, row, self.learner.precision.name, checkpoints)
+        if anew:
+            self.save()
+
+    def keep_step(self, epoch: int, loss: float, terms: dict[str, float], norm: float) -> None:
+        """After each step of the epoch: a safe point, where the run may be saved and may end."""
+        learner, tally, train = self.learner, self.history.tally, self.learner.recipe.train
+        assert tally is not None
+        step = learner.steps_done
+        self.journal.write("step", epoch=epoch, step=step, lr=learner.lr, loss=loss, **terms, gradient_norm=norm)
+        speed = tally.images / tally.seconds
+        self.progress.step(f"epoch {epoch}/{train.epochs} loss {loss:.3f} lr {learner.lr:.1e} {speed:.1f} images/s")
+        if train.save_steps and step % train.save_steps == 0 and not self.stop.asked:
+            self.save()
+        self.stop_if_asked()
+
+    def stop_if_asked(self, *, saved: bool = False) -> None:
+        """At a moment when no step is half done: end if a signal asked to, with everything saved.
+
+        Raises:
+            KeyboardInterrupt, SystemExit
+        """
+        if self.stop.asked:
+            if not saved:
+                self.save()
+            self.journal.write("stop", signal=self.stop.asked.name, step=self.learner.steps_done)
+            self.progress.say(f"saved after step {self.learner.steps_done}")
+            self.stop.obey()
+
+    def keep_epoch(self, row: EpochRow, notes: EpochNotes) -> None:
         """The checkpoint comes last: until it is whole, a resumed run does the epoch again and writes the same."""
-        best = self.history.best is row
-        self.history.write(self.folder.results)
-        if best:
-            save_bundle(
-                self.folder.best,
-                self.learner.scored,
-                initial_weights=self.initial.as_dict(),
-                protocol=self.validation | {"precision": self.learner.precision.name},
-                scores={"mean": {"iou": row.val_iou}, "pixel_accuracy": row.val_accuracy},
-            )
-        save_checkpoint(
-            self.folder.checkpoints,
-            f"epoch-{row.epoch:03d}",
-            snapshot(self.learner, self.history),
-            keep=self.learner.recipe.train.keep_last,
-        )
-        self.journal.write("epoch", **asdict(row), best=best)
+        self.history.close_epoch(row)
+        is_best = self.history.best is row
+        with room_for(self.folder.results, 1000 * row.epoch):
+            self.history.write(self.folder.results)
+        if is_best:
+            self.best.write(self.learner.scored, row, self.learner.precision.name)
+        self.journal.write("epoch", **asdict(row), **asdict(notes), best=is_best)
+        self.save()
+        ignored = f"  {notes.ignored_only_batches} batches wholly ignored" if notes.ignored_only_batches else ""
         self.progress.say(
             f"epoch {row.epoch:3d}  train loss {row.train_loss:.4f} accuracy {row.train_accuracy:.4f} "
             f"IoU {row.train_iou:.4f}  val loss {row.val_loss:.4f} accuracy {row.val_accuracy:.4f} "
-            f"IoU {row.val_iou:.4f}{'  best' if best else ''}  {row.seconds:.0f} s"
+            f"IoU {row.val_iou:.4f}{'  best' if is_best else ''}  {notes.seconds:.0f} s{ignored}"
+        )
+        self.stop_if_asked(saved=True)
+
+    def save(self) -> None:
+        """A checkpoint of this moment."""
+        tally, best = self.history.tally, self.history.best
+        save_checkpoint(
+            self.folder.checkpoints,
+            checkpoint_name(self.history.epochs_done, 0 if tally is None else tally.steps),
+            snapshot(self.learner, self.history, self.best) | self.origin,
+            keep=self.learner.recipe.train.keep_last,
+            best=None if best is None else checkpoint_name(best.epoch),
         )

@@ -1,6 +1,7 @@
 """The run folder: what is in it, and whether a run may use it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from streetseg.atomic import remove_leftovers
-from streetseg.data.check import Findings
+from streetseg.data.findings import Findings
 from streetseg.data.store import Store
-from streetseg.errors import RequestError
+from streetseg.runtime.folder_use import folder_in_use, refuse_folder
+
+WHAT = "the run folder"
 
 
 @dataclass(frozen=True)
@@ -47,32 +50,21 @@ class RunFolder:
     def best(self) -> Path:
         return self.path / "best"
 
-    def refuse_used(self) -> None:
-        """Raises RequestError if something is in the folder already, or it is none."""
-        if self.path.exists() and not self.path.is_dir():
-            raise RequestError("the run folder is a file", where=self.path, hint="choose another with --out")
-        if self.path.exists() and any(self.path.iterdir()):
-            raise RequestError(
-                "the run folder is not empty",
-                where=self.path,
-                hint="take the run up again with --resume, or choose another folder with --out",
-            )
+    def refuse(self, *, resume: bool) -> None:
+        """Raises RequestError, with nothing written yet, if a run cannot or must not write here."""
+        refuse_folder(self.path, WHAT, resume=resume)
 
-    def make(self) -> None:
-        """Make the folder, or clear away what a killed run left half-written in it.
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """The folder, made where it is missing, this process's alone, and cleared of what a killed one half wrote.
 
         Raises:
-            RequestError: if it cannot be made or written to.
+            RequestError: if it cannot be written, or another process uses it.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            probe = self.path / ".writable"
-            probe.touch()
-            probe.unlink()
-            remove_leftovers(self.path)
-            remove_leftovers(self.checkpoints)
-        except OSError as error:
-            raise RequestError(f"the run folder cannot be written ({error.strerror})", where=self.path) from error
+        with folder_in_use(self.path, WHAT):
+            for name in ("", "checkpoints", "evaluation", "evaluation/errors", "plots"):
+                remove_leftovers(self.path / name)
+            yield
 
 
 def describe_data(spec: str, stores: Sequence[Store], findings: Findings | None) -> dict[str, Any]:

@@ -1,33 +1,80 @@
 """A run's state: what a checkpoint holds, and putting it back."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from streetseg.training.fit import Learner
+from streetseg.errors import RequestError
+from streetseg.training.best import Best
 from streetseg.training.history import EpochRow, History
+from streetseg.training.learner import Learner
+from streetseg.training.tally import Tally
+
+FORMAT = 2  # 1 had no epochs begun and no recipe
 
 
-def snapshot(learner: Learner, history: History) -> dict[str, Any]:
+def snapshot(learner: Learner, history: History, best: Best) -> dict[str, Any]:
     """Everything a run needs to go on, in what torch.load(weights_only=True) reads."""
+    on_cuda = learner.device.type == "cuda"
     return {
+        "format": FORMAT,
         "precision": learner.precision.name,
         "steps_done": learner.steps_done,
         "segmenter": learner.segmenter.state_dict(),
         "average": None if learner.average is None else learner.average.state_dict(),
         "optimizer": learner.optimizer.state_dict(),
         "history": [asdict(row) for row in history.rows],
+        "tally": None if history.tally is None else history.tally.state_dict(),
+        "initial": best.initial.as_dict(),
+        "best_digest": best.digest,
         "torch_rng": torch.get_rng_state(),
+        "cuda_rng": torch.cuda.get_rng_state(learner.device) if on_cuda else None,
     }
 
 
-def restore(learner: Learner, state: dict[str, Any]) -> History:
-    """Put a snapshot back into `learner`; returns the epochs done."""
-    learner.segmenter.load_state_dict(state["segmenter"])
+def refuse_other_format(state: dict[str, Any], path: Path) -> None:
+    """Raises RequestError if another version of the program wrote the state."""
+    found = state.get("format", 1)
+    if found != FORMAT:
+        raise RequestError(
+            f"the checkpoint is in format {found}, this program goes on from format {FORMAT}",
+            where=path,
+            hint="finish the run with the version of streetseg that its environment.json names, or start a new one",
+        )
+
+
+def restore(learner: Learner, best: Best, state: dict[str, Any]) -> History:
+    """Put a snapshot back into `learner` and `best`; returns what was done.
+
+    What the recipe says of the optimiser stays: it is another one than in the snapshot only where that was forced.
+
+    Raises:
+        RequestError: if the state is that of another network.
+    """
+    settings = [(group["peak_lr"], group["weight_decay"]) for group in learner.optimizer.param_groups]
+    try:
+        learner.segmenter.load_state_dict(state["segmenter"])
+        learner.optimizer.load_state_dict(state["optimizer"])
+    except (RuntimeError, ValueError) as error:
+        raise RequestError(
+            f"the checkpoint is of another network than the recipe asks for ({str(error).splitlines()[-1].strip()})",
+            where="model",
+            hint="start a new run",
+        ) from error
+    for group, (peak_lr, weight_decay) in zip(learner.optimizer.param_groups, settings, strict=True):
+        group["peak_lr"], group["weight_decay"] = peak_lr, weight_decay
     if learner.average is not None:
-        learner.average.load_state_dict(state["average"])
-    learner.optimizer.load_state_dict(state["optimizer"])
+        begun = {"network": state["segmenter"], "updates": 0}
+        learner.average.load_state_dict(state["average"] or begun)
     learner.steps_done = state["steps_done"]
     torch.set_rng_state(state["torch_rng"])
-    return History([EpochRow(**row) for row in state["history"]])
+    if learner.device.type == "cuda" and state["cuda_rng"] is not None:
+        torch.cuda.set_rng_state(state["cuda_rng"], learner.device)
+    best.digest = state["best_digest"]
+    tally = None
+    if state["tally"] is not None:
+        tally = Tally(learner.segmenter.space.num_classes, learner.device)
+        tally.load_state_dict(state["tally"])
+    return History([EpochRow(**row) for row in state["history"]], tally)

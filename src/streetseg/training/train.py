@@ -11,7 +11,8 @@ import torch
 from streetseg.atomic import atomic_write_json, atomic_write_text
 from streetseg.data.augment import training_crop
 from streetseg.data.batches import TrainBatches
-from streetseg.data.check import Findings, check_source
+from streetseg.data.check import check_source
+from streetseg.data.findings import Findings
 from streetseg.data.open import open_source
 from streetseg.data.source import Source
 from streetseg.data.store import Store, default_cache
@@ -27,16 +28,21 @@ from streetseg.runtime.journal import Journal
 from streetseg.runtime.memory import keep_freed_memory
 from streetseg.runtime.precision import Precision, choose_precision
 from streetseg.runtime.seeding import seed_everything
+from streetseg.runtime.stop import StopSignals
+from streetseg.training.best import Best
 from streetseg.training.ema import ExponentialAverage
+from streetseg.training.faults import memory_explained
 from streetseg.training.finish import finish_run
-from streetseg.training.fit import Learner, fit
+from streetseg.training.fit import fit
 from streetseg.training.history import History
 from streetseg.training.keeper import Keeper
+from streetseg.training.learner import Learner
 from streetseg.training.objective import Objective
 from streetseg.training.optimizer import make_optimizer
+from streetseg.training.origin import differences, origin_of, refuse_other
 from streetseg.training.progress import Progress
 from streetseg.training.run_folder import RunFolder, class_pixels, describe_data
-from streetseg.training.state import restore
+from streetseg.training.state import refuse_other_format, restore
 
 
 @dataclass(frozen=True)
@@ -54,69 +60,103 @@ class RunResult:
     val_iou: float
 
 
-def train(recipe: Recipe, out: Path, *, resume: bool = False, quiet: bool = False) -> RunResult:
+def train(recipe: Recipe, out: Path, *, resume: bool = False, force: bool = False, quiet: bool = False) -> RunResult:
     """Train one network.
 
     Args:
         recipe: everything that decides the run.
         out: the run folder; must be new or empty, unless resuming.
         resume: go on from the newest checkpoint in `out`; a run without one starts at the beginning.
+        force: go on even if the recipe or the data are not the run's own.
         quiet: no progress.
 
     Raises:
         RequestError, DataError, ModelError: before anything is written, when request, data or weights are wrong.
-        TrainingError: when training cannot go on.
+        TrainingError: when training cannot go on; what was saved is kept.
+        KeyboardInterrupt, SystemExit: on SIGINT and SIGTERM, after the step under way was done and saved.
     """
     folder = RunFolder(out)
-    if not resume:
-        folder.refuse_used()
+    folder.refuse(resume=resume)
     keep_freed_memory()
     device = choose_device(recipe.train.device)
     seed_everything(recipe.train.seed)
+    state = newest_state(folder) if resume else None
     source = open_source(recipe.data)
-    segmenter, initial = build_segmenter(
-        recipe.model.encoder,
-        source.space,
-        channels=recipe.model.channels,
-        size=recipe.data.size,
-        weights=recipe.model.weights,
-    )
+    segmenter, initial = first_network(recipe, source, state)
     findings = check_files(source, recipe)
-    train_store, val_store = open_stores(source, recipe)
+    stores = train_store, val_store = open_stores(source, recipe)
     crop = crop_size(train_store, recipe)
-
-    folder.make()
-    found = load_newest_checkpoint(folder.checkpoints) if resume else None
-    state = None if found is None else found[1]
-    learner = make_learner(recipe, segmenter, initial, train_store, crop, device, state)
-    history = restore(learner, state) if state else History()
-    if state is None:
-        atomic_write_text(folder.recipe, recipe_yaml(recipe))
-        atomic_write_json(folder.data, describe_data(source.spec, (train_store, val_store), findings))
-        atomic_write_json(folder.environment, describe_environment() | describe_start(learner, initial))
-    journal = Journal(folder.journal)
-    journal.write("resume" if state else "start", epochs_done=history.epochs_done, **asdict(learner.precision))
+    origin = origin_of(recipe, stores)
+    changed = differences(state, origin) if state else []
+    if not force:
+        refuse_other({folder.path: changed})
 
     def batches_of(epoch: int) -> TrainBatches:
         size = crop_of_epoch(epoch, recipe, crop)
         return TrainBatches(train_store, recipe.train.batch, recipe.train.seed, epoch, device, recipe.augment, size)
 
     title = f"{recipe.model.encoder} seed {recipe.train.seed}"
-    steps = len(batches_of(1)) * recipe.train.epochs
-    with Progress(title, steps, done=learner.steps_done, quiet=quiet) as progress:
-        progress.say(f"run folder: {folder.path}")
-        progress.say(f"{title} starts from {initial.text}")
-        progress.say(f"{learner.precision.name} on {device}: {learner.precision.why}")
+    steps = len(batches_of(1))
+    with folder.in_use(), memory_explained(recipe, crop, device):
+        learner = make_learner(recipe, segmenter, initial, train_store, crop, device, state)
         validation = {"dataset": source.spec, "split": val_store.split, "images": len(val_store)}
-        keeper = Keeper(folder, learner, initial, validation, history, journal, progress)
-        fit(learner, batches_of, val_store, history, journal, progress, keeper.keep)
-        best = history.best
-        assert best is not None
-        val_iou = finish_run(folder, val_store, dataset=source.spec, device=device)
-        journal.write("end", best_epoch=best.epoch, mean_iou=val_iou)
-        progress.say(f"best epoch {best.epoch}: mean IoU {val_iou:.4f} in fp32 on {len(val_store)} pictures")
-        progress.say(f"run folder: {folder.path}")
-    return RunResult(folder.path, best.epoch, val_iou)
+        best = Best(folder.best, initial, validation)
+        history = restore(learner, best, state) if state else History()
+        if changed:
+            begin_epoch_anew(learner, history, steps)
+        if state is None or changed:
+            atomic_write_text(folder.recipe, recipe_yaml(recipe))
+            atomic_write_json(folder.data, describe_data(source.spec, stores, findings))
+        if state is None:
+            atomic_write_json(folder.environment, describe_environment() | describe_start(learner, initial))
+        journal = Journal(folder.journal)
+        done = {"epochs_done": history.epochs_done, "steps_done": learner.steps_done}
+        journal.write("resume" if state else "start", **done, **asdict(learner.precision), forced=changed)
+        with Progress(title, steps * recipe.train.epochs, done=learner.steps_done, quiet=quiet) as progress:
+            progress.say(f"run folder: {folder.path}")
+            progress.say(f"{title} starts from {initial.text}")
+            progress.say(f"{learner.precision.name} on {device}: {learner.precision.why}")
+            for line in changed:
+                progress.say(f"forced to go on, although {line}")
+            with StopSignals() as stop:
+                keeper = Keeper(folder, learner, best, origin, history, journal, progress, stop)
+                keeper.begin(anew=state is None or bool(changed))
+                fit(learner, batches_of, val_store, keeper)
+            assert history.best is not None
+            val_iou = finish_run(folder, val_store, journal, dataset=source.spec, device=device)
+            best_epoch = history.best.epoch
+            journal.write("end", best_epoch=best_epoch, mean_iou=val_iou)
+            progress.say(f"best epoch {best_epoch}: mean IoU {val_iou:.4f} in fp32 on {len(val_store)} pictures")
+            progress.say(f"run folder: {folder.path}")
+    return RunResult(folder.path, best_epoch, val_iou)
+
+
+def newest_state(folder: RunFolder) -> dict[str, Any] | None:
+    """The state to go on from; None where the run was stopped before it had one."""
+    found = load_newest_checkpoint(folder.checkpoints)
+    if found is None:
+        return None
+    path, state = found
+    refuse_other_format(state, path)
+    return state
+
+
+def first_network(recipe: Recipe, source: Source, state: dict[str, Any] | None) -> tuple[Segmenter, InitialWeights]:
+    """The network to start from, and what it starts from; a resumed one gets its weights from the state later."""
+    segmenter, initial = build_segmenter(
+        recipe.model.encoder,
+        source.space,
+        channels=recipe.model.channels,
+        size=recipe.data.size,
+        weights=recipe.model.weights if state is None else "none",
+    )
+    return segmenter, initial if state is None else InitialWeights(**state["initial"])
+
+
+def begin_epoch_anew(learner: Learner, history: History, steps: int) -> None:
+    """With another recipe or other data, the first half of an epoch has no second half."""
+    history.tally = None
+    learner.steps_done = history.epochs_done * steps
 
 
 def check_files(source: Source, recipe: Recipe) -> Findings | None:
@@ -162,14 +202,14 @@ def make_learner(
     device: torch.device,
     state: dict[str, Any] | None,
 ) -> Learner:
-    """Everything that learns, on its device. A resumed run keeps its precision, whatever would be measured now."""
+    """Everything that learns, on its device. A resumed run keeps the precision that `auto` found at its start."""
     segmenter.to(device).to(memory_format=torch.channels_last)
     space = segmenter.space
     objective = Objective(recipe.loss, class_pixels(train_store)[: space.num_classes], space.ignore_index).to(device)
-    if state is None:
-        precision = choose_precision(recipe.train.precision, device, trial_step(segmenter, objective, crop))
-    else:
+    if state is not None and recipe.train.precision == "auto":
         precision = Precision(state["precision"], "as before the interruption")
+    else:
+        precision = choose_precision(recipe.train.precision, device, trial_step(segmenter, objective, crop))
     return Learner(
         recipe,
         segmenter,

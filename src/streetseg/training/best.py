@@ -1,0 +1,82 @@
+"""The bundle of the best epoch, and putting it right when it is not the one the history tells of."""
+
+import copy
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from streetseg.atomic import sha256
+from streetseg.errors import TrainingError
+from streetseg.models.bundle import save_bundle
+from streetseg.models.segmenter import Segmenter
+from streetseg.models.weights import InitialWeights
+from streetseg.runtime.checkpoint import checkpoint_name, load_checkpoint
+from streetseg.runtime.room import room_for
+from streetseg.training.history import EpochRow
+
+log = logging.getLogger("streetseg")
+
+
+@dataclass
+class Best:
+    """The best bundle of a run.
+
+    Args:
+        folder: the bundle.
+        initial: what the network started from.
+        validation: what the scores of the bundle are measured on.
+        digest: SHA-256 of its weights; none before the first epoch is over.
+    """
+
+    folder: Path
+    initial: InitialWeights
+    validation: dict[str, Any]
+    digest: str | None = None
+
+    def write(self, network: Segmenter, row: EpochRow, precision: str) -> None:
+        """Write the weights of an epoch that is better than those before."""
+        needed = sum(tensor.nbytes for tensor in network.state_dict().values())
+        with room_for(self.folder, needed):
+            save_bundle(
+                self.folder,
+                network,
+                initial_weights=self.initial.as_dict(),
+                protocol=self.validation | {"precision": precision},
+                scores={"mean": {"iou": row.val_iou}, "pixel_accuracy": row.val_accuracy},
+            )
+        self.digest = sha256(self.weights)
+
+    def put_right(self, network: Segmenter, row: EpochRow, precision: str, checkpoints: Path) -> None:
+        """Take the best weights from their epoch's checkpoint if the bundle is damaged, lost, or of another epoch.
+
+        It is of another epoch when the run was stopped between a bundle and its checkpoint, or goes on from an
+        earlier checkpoint because a later one is damaged.
+
+        Args:
+            network: of the same shape, in any state; is left as it is.
+            row: the best epoch.
+
+        Raises:
+            TrainingError: if that checkpoint is damaged or lost, too.
+        """
+        if self.weights.is_file() and sha256(self.weights) == self.digest:
+            return
+        checkpoint = checkpoints / checkpoint_name(row.epoch)
+        try:
+            state = load_checkpoint(checkpoint)
+        except TrainingError as error:
+            raise TrainingError(
+                f"the best network, of epoch {row.epoch}, is lost: neither its bundle nor its checkpoint is whole",
+                where=(self.folder, checkpoint),
+                hint="start a new run",
+            ) from error
+        network = copy.deepcopy(network)
+        network.load_state_dict(state["segmenter"] if state["average"] is None else state["average"]["network"])
+        self.write(network, row, precision)
+        log.warning("the best bundle was not that of epoch %d; written again from %s", row.epoch, checkpoint.name)
+
+    @property
+    def weights(self) -> Path:
+        """The weight file."""
+        return self.folder / "weights.safetensors"

@@ -1,0 +1,60 @@
+"""What can stop a run in its steps, in words that say where it was and what to do."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+
+from streetseg.data.source import Sample
+from streetseg.errors import TrainingError
+from streetseg.recipe.schema import Recipe, Size
+from streetseg.runtime.memory import asked_bytes, available_bytes, is_out_of_memory
+from streetseg.training.learner import Learner
+
+_FEWEST = 2  # pictures a step; batch norm cannot train on one
+_MULTIPLE = 32  # the deepest stride of the encoders
+
+
+def not_finite(what: str, learner: Learner, terms: dict[str, float], samples: Sequence[Sample]) -> TrainingError:
+    """The error for a loss or gradient that is NaN or infinite."""
+    values = ", ".join(f"{name} {value:.4g}" for name, value in terms.items())
+    return TrainingError(
+        f"the {what} is not a finite number at step {learner.steps_done + 1} (lr {learner.lr:.3g}, "
+        f"loss terms: {values})",
+        where=[sample.picture for sample in samples],
+        hint="the last checkpoint is kept; go on from it with --resume --force and a lower optim.lr "
+        "or train.precision=fp32",
+    )
+
+
+@contextmanager
+def memory_explained(recipe: Recipe, crop: Size, device: torch.device) -> Iterator[None]:
+    """Turns an allocation that fails inside into an error that says how much was asked for, and what needs less.
+
+    Args:
+        recipe: of the run.
+        crop: height and width of the training crop.
+        device: where the run is.
+
+    Raises:
+        TrainingError
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        asked, batch = asked_bytes(error), recipe.train.batch
+        needed = "" if asked is None else f"{asked:,} bytes were asked for, "
+        raise TrainingError(
+            f"out of memory on {device}: {needed}{available_bytes(device):,} bytes are available; a step trains on "
+            f"{batch} crops of {crop[0]}x{crop[1]}",
+            hint=f"nothing is lost: go on with --resume --force and {' or '.join(smaller_steps(batch, crop))}",
+        ) from error
+
+
+def smaller_steps(batch: int, crop: Size) -> list[str]:
+    """Overrides that about halve what a step needs."""
+    height, width = (max(_MULTIPLE, round(side * 0.7) // _MULTIPLE * _MULTIPLE) for side in crop)
+    asked = [f"train.batch={batch // 2}"] if batch // 2 >= _FEWEST else []
+    return [*asked, f"augment.crop={height}x{width}"]
