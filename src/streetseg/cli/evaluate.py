@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from streetseg.cli.devices import DevicesFlag, done_by_many
 from streetseg.cli.options import DataArgument, JsonFlag, OutFlag, Overrides
 from streetseg.cli.output import print_json, say
 from streetseg.errors import RequestError
@@ -21,6 +22,7 @@ def evaluate(
     split: Annotated[str | None, typer.Option(metavar="S", help="split to score on (val)")] = None,
     space: Annotated[str | None, typer.Option(metavar="NAME", help="label space to bridge the data to")] = None,
     out: OutFlag = None,
+    devices: DevicesFlag = None,
     json: JsonFlag = False,
 ) -> None:
     """Score a network: all metrics, per class and per image, error maps."""
@@ -40,26 +42,39 @@ def evaluate(
     from streetseg.inference.predictor import Predictor
     from streetseg.metrics.bootstrap import interval
     from streetseg.recipe.load import load_recipe
+    from streetseg.runtime.device import choose_device
+    from streetseg.runtime.distributed import Ranks
 
     if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RequestError("this is no empty folder", where=out, hint="--out DIR names a new or an empty one")
     flags = {"data.source": data, "data.val_split": split, "data.space": space}
     wanted = load_recipe(None, overrides or [], flags=flags)
+    if done_by_many(devices):
+        return
+    ranks = Ranks.from_environment()
+    device = choose_device(wanted.train.device, ranks)
     # Scores come from fp32 unless bf16 is asked for: what "auto" measures would change from machine to machine.
     precision = "bf16" if wanted.train.precision == "bf16" else "fp32"
-    predictor = Predictor.load(model, wanted.train.device, precision)
+    predictor = Predictor.load(model, str(device), precision)
     source, name = open_source(wanted.data), wanted.data.val_split
     masks = source.source.space if isinstance(source, SourceView) else source.space
     refuse_other_classes(predictor.space, source.space, masks=masks)
-    check_source(source, [name])
-    height, width, _ = source.read_picture(source.splits[name][0]).shape
-    size = working_size((height, width), predictor.segmenter.size) if predictor.segmenter.size else None
-    store = Store.open(source, name, picture_size=size, resize_labels=False, cache=default_cache())
 
-    hidden = json or not sys.stderr.isatty()
-    with Progress(console=Console(stderr=True), transient=True, disable=hidden) as progress:
-        bar = progress.add_task("pictures", total=len(store))
-        evaluation = evaluate_split(predictor, store, progress=lambda done, _: progress.update(bar, completed=done))
+    hidden = json or not ranks.is_main or not sys.stderr.isatty()
+    with ranks.joined(device) as ranks:
+        with ranks.one_first():
+            check_source(source, [name])
+            height, width, _ = source.read_picture(source.splits[name][0]).shape
+            size = working_size((height, width), predictor.segmenter.size) if predictor.segmenter.size else None
+            store = Store.open(source, name, picture_size=size, resize_labels=False, cache=default_cache())
+        ranks.refuse_different("pictures", store.fingerprint)
+        with Progress(console=Console(stderr=True), transient=True, disable=hidden) as progress:
+            bar = progress.add_task("pictures", total=len(store))
+            evaluation = evaluate_split(
+                predictor, store, progress=lambda done, _: progress.update(bar, completed=done), ranks=ranks
+            )
+    if not ranks.is_main:
+        return
     terms = protocol(evaluation, predictor, dataset=source.spec, split=name)
     if out is not None:
         write_evaluation(out, evaluation, terms)

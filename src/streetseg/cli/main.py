@@ -13,6 +13,7 @@ from typer.exceptions import TyperException
 from streetseg.cli.output import hear_log, print_error, say, tell
 from streetseg.cli.verbs import VERBS, Verbs
 from streetseg.errors import RequestError, StreetsegError
+from streetseg.runtime.rank_process import is_launched, is_main, leave_report
 
 DONE, FAILED, WRONG_REQUEST, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
@@ -50,7 +51,7 @@ def main() -> NoReturn:
     """Run the command of `sys.argv` and exit with its code."""
     args = [arg for arg in sys.argv[1:] if arg != "--debug"]  # so that it works after the verb, too
     signal.signal(signal.SIGTERM, _terminate)
-    hear_log(quiet="--quiet" in args)
+    hear_log(quiet="--quiet" in args, silent=not is_main())
     try:
         code = typer.main.get_command(app).main(args=args, prog_name="streetseg", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else DONE)
@@ -60,7 +61,9 @@ def main() -> NoReturn:
         if "--debug" in sys.argv:
             tell(*traceback.format_exc().rstrip("\n").split("\n"))
         error = explain(failure, args)
-        print_error(error, as_json="--json" in args)
+        leave_report(error)
+        if not is_launched():
+            print_error(error, as_json="--json" in args and is_main())
         sys.exit(error.exit_code)
 
 

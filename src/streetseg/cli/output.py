@@ -38,11 +38,11 @@ class LogLines(logging.Handler):
             tell(line)
 
 
-def hear_log(*, quiet: bool) -> None:
-    """Show the program's notes, or with `quiet` only its warnings."""
+def hear_log(*, quiet: bool, silent: bool) -> None:
+    """Show the program's notes, with `quiet` only its warnings, and with `silent` nothing."""
     log = logging.getLogger("streetseg")
     log.handlers = [handler for handler in log.handlers if not isinstance(handler, LogLines)] + [LogLines()]
-    log.setLevel(logging.WARNING if quiet else logging.INFO)
+    log.setLevel(logging.CRITICAL if silent else logging.WARNING if quiet else logging.INFO)
 
 
 def print_json(value: object) -> None:

@@ -1,5 +1,6 @@
 """The verbs of the command line, each imported only when it is called."""
 
+import os
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
@@ -8,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from streetseg.errors import RequestError
+from streetseg.runtime.rank_process import is_one_of_many
 
 # One line a verb, and the module cli/<verb>.py holds a function of the same name, or an `app` where it has verbs of
 # its own. The line is the first of that function's docstring; a test compares them.
@@ -23,6 +25,8 @@ VERBS = {
     "doctor": "Show machine, versions, accelerators, disk and write access.",
     "recipe": "Show, list or check recipes.",
 }
+
+SHARED = ("train", "evaluate")  # the verbs that several processes do together
 
 
 class Group(TyperGroup):
@@ -44,6 +48,12 @@ class Verbs(Group):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, _, rest = super().resolve_command(ctx, args)
+        if is_one_of_many() and name not in SHARED:
+            raise RequestError(
+                f"streetseg {name} is one process",
+                where=f"WORLD_SIZE={os.environ['WORLD_SIZE']}",
+                hint="start it without torchrun; train, evaluate and study take --devices N",
+            )
         return name, load_verb(args[0]), rest
 
 

@@ -95,7 +95,7 @@ class Ranks:
             if not isinstance(error, dist.DistError) and "gloo" not in str(error):
                 raise
             raise LostPeerError(
-                f"process {self.rank} has lost the others ({next(iter(str(error).splitlines()), '')})",
+                f"process {self.rank} has lost the others ({str(error).partition(' This is typically')[0]})",
                 hint="another process has failed or hangs; its own message says more",
             ) from error
         # After a failure the process ends without this: its connections must not close before its message is written.

@@ -1,0 +1,129 @@
+"""Processes that work together: exact sums, what one says to all, and what happens when one is gone."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from processes import start_ranks
+from streetseg.errors import RequestError
+from streetseg.runtime.distributed import ALONE, Ranks
+
+WORLD = 2
+CPU = torch.device("cpu")
+
+
+def rank_s_work(folder: Path) -> None:
+    """What each of the processes does; its findings go to folder/<rank>.json."""
+    found: dict[str, Any] = {}
+    start = Ranks.from_environment()
+    with start.joined(CPU) as ranks:
+        big = np.array([[2**53 + 1, ranks.rank], [-1, 2**40]])
+        found["sum"] = ranks.sum(big).tolist()
+        found["untouched"] = big.tolist()
+        rows = np.zeros((3, 2))
+        rows[ranks.rank :: ranks.world] = [[0.1, 1e-300]] * len(rows[ranks.rank :: ranks.world])
+        found["rows"] = ranks.sum(rows).tolist()
+        found["any"] = [ranks.any(ranks.rank == which) for which in (-1, 0, 1)]
+        found["gather"] = ranks.gather({"rank": ranks.rank, "text": "ä" * (1 + 5 * ranks.rank), "nothing": None})
+        found["main"] = ranks.of_main([ranks.rank, "from rank 0" if ranks.is_main else "overheard"])
+
+        torch.manual_seed(ranks.rank)
+        network = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3), torch.nn.BatchNorm2d(2))
+        network.to(memory_format=torch.channels_last)
+        network.train()(torch.randn(2, 3, 4, 4))
+        ranks.take_from_main(network)
+        found["network"] = [tensor.flatten().tolist() for tensor in network.state_dict().values()]
+
+        weight = torch.tensor(3.0, requires_grad=True)
+        share = weight * (ranks.rank + 1)  # the loss of all is (3 w)^2, its gradient 18 w
+        ranks.total(share).square().backward()
+        found["gradient"] = float(weight.grad or 0) / ranks.world  # what DistributedDataParallel makes of it, averaged
+
+        seen = folder / "cache"
+        with ranks.one_first():
+            found["found in the cache"] = seen.exists()
+            seen.touch()
+        ranks.refuse_different("recipe", "the same")
+        try:
+            ranks.refuse_different("data", f"of rank {ranks.rank}")
+        except RequestError as error:
+            found["refused"] = [error.problem, *error.where]
+    (folder / f"{ranks.rank}.json").write_text(json.dumps(found))
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("ranks")
+    for rank, process in enumerate(start_ranks([__file__, "work", folder], WORLD, folder=folder)):
+        assert process.wait(timeout=300) == 0, (folder / f"{rank}.txt").read_text()
+    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(WORLD)]
+
+
+def test_sums_are_exact(found: list[dict[str, Any]]) -> None:
+    for rank in range(WORLD):
+        assert found[rank]["sum"] == [[2**54 + 2, 1], [-2, 2**41]]
+        assert found[rank]["untouched"] == [[2**53 + 1, rank], [-1, 2**40]]
+        assert found[rank]["rows"] == [[0.1, 1e-300]] * 3  # rows that are zero elsewhere come through bit for bit
+
+
+def test_what_one_knows_all_know(found: list[dict[str, Any]]) -> None:
+    for rank in range(WORLD):
+        assert found[rank]["any"] == [False, True, True]
+        assert found[rank]["gather"] == [
+            {"rank": 0, "text": "ä", "nothing": None},
+            {"rank": 1, "text": "ääääää", "nothing": None},
+        ]
+        assert found[rank]["main"] == [0, "from rank 0"]
+    assert found[0]["network"] == found[1]["network"]
+
+
+def test_the_mean_gradient_of_a_loss_of_totals_is_the_gradient_of_that_loss(found: list[dict[str, Any]]) -> None:
+    assert sum(found[rank]["gradient"] for rank in range(WORLD)) == 18 * 3.0
+
+
+def test_the_first_of_a_machine_fills_the_cache(found: list[dict[str, Any]]) -> None:
+    assert [found[rank]["found in the cache"] for rank in range(WORLD)] == [False, True]
+
+
+def test_different_data_are_refused_by_all(found: list[dict[str, Any]]) -> None:
+    for rank in range(WORLD):
+        problem, *where = found[rank]["refused"]
+        assert problem == "the processes do not have the same data"
+        assert where == ["process 0: of rank 0", "process 1: of rank 1"]
+
+
+# Alone
+
+
+def test_one_process_needs_no_group() -> None:
+    array = np.array([1, 2])
+    with ALONE.joined(CPU) as ranks:
+        assert ranks is ALONE
+        assert ranks.sum(array) is array
+        assert ranks.gather("x") == ["x"]
+        assert not torch.distributed.is_initialized()
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"WORLD_SIZE": "2"}, "it lacks RANK, LOCAL_RANK, LOCAL_WORLD_SIZE, MASTER_ADDR, MASTER_PORT"),
+        ({"WORLD_SIZE": "two"}, "it lacks RANK"),
+    ],
+)
+def test_half_an_environment_is_refused(
+    environment: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(RequestError, match=said):
+        Ranks.from_environment()
+
+
+if __name__ == "__main__":
+    rank_s_work(Path(sys.argv[2]))
