@@ -4,7 +4,9 @@ Each maker fills a folder and returns what a person would name on the command li
 """
 
 import shutil
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -184,3 +186,28 @@ def save(path: Path, pixels: Array) -> None:
     """Write a picture in the format of its name's ending, and the folders on the way."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)
+
+
+def png(pixels: NDArray[np.integer], *, bits: int) -> bytes:
+    """A PNG of a depth that Pillow does not write: grey of 2 or 4 bits, grey with alpha or RGB(A) of 16 bits.
+
+    Args:
+        pixels: (H, W) or (H, W, channels).
+        bits: of each value.
+    """
+    channels = pixels.shape[2] if pixels.ndim == 3 else 1
+    kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+    height, width = pixels.shape[:2]
+    flat = pixels.reshape(height, -1)
+    if bits == 16:
+        rows = [row.astype(">u2").tobytes() for row in flat]
+    else:
+        each = (flat[:, :, None] >> np.arange(bits - 1, -1, -1)) & 1
+        rows = [np.packbits(row.ravel()).tobytes() for row in each]
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)
+    body = zlib.compress(b"".join(b"\0" + row for row in rows))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")

@@ -30,6 +30,7 @@ def test_samples_know_their_video_and_frame(tmp_path: Path) -> None:
     splits = open_camvid(tiny.camvid_segnet(tmp_path, n_train=2, n_val=1)).splits
     assert [(sample.sequence, sample.frame) for sample in splits["train"]] == [("0001TP", 6720), ("0006R0", 930)]
     assert (splits["val"][0].sequence, splits["val"][0].frame) == ("0016E5", 7959)
+    assert splits["val"][0].seconds == pytest.approx(265.3)  # 30 frames a second
 
 
 def test_the_original_layout_is_bridged_to_street_11(tmp_path: Path) -> None:
@@ -104,10 +105,12 @@ def test_files_that_do_not_pair_are_listed(tmp_path: Path) -> None:
     tiny.camvid_segnet(tmp_path)
     lonely = sorted((tmp_path / "trainannot").iterdir())[0]
     lonely.rename(lonely.with_name("nobody.png"))
-    with pytest.raises(DataError, match="1 pictures have no mask and 1 masks have no picture") as caught:
-        open_camvid(tmp_path)
-    assert caught.value.where[0].startswith(str(tmp_path / "train" / lonely.name))
-    assert caught.value.where[1].startswith(str(tmp_path / "trainannot" / "nobody.png"))
+    with pytest.raises(DataError, match="2 files cannot be used") as caught:
+        check_source(open_camvid(tmp_path), ["train", "val"])
+    assert caught.value.where == (
+        f"{tmp_path / 'train' / lonely.name}: picture without mask",
+        f"{tmp_path / 'trainannot' / 'nobody.png'}: mask without picture",
+    )
 
 
 def test_junk_between_the_pictures_does_not_matter(tmp_path: Path) -> None:
@@ -122,7 +125,7 @@ def test_one_stem_with_two_endings_is_refused(tmp_path: Path) -> None:
     path = sorted((tmp_path / "train").iterdir())[0]
     Image.open(path).save(path.with_suffix(".jpg"))
     with pytest.raises(DataError, match="several pictures share one name"):
-        open_camvid(tmp_path)
+        check_source(open_camvid(tmp_path), ["train"])
 
 
 def test_a_folder_without_camvid_says_what_was_expected(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import tiny
-from streetseg.data.check import check_source
+from streetseg.data.check import check_source, examine
 from streetseg.data.open import open_source
 from streetseg.data.source import Source
 from streetseg.errors import DataError
@@ -56,6 +56,7 @@ def test_how_files_are_stored_is_counted(tmp_path: Path) -> None:
     train = check_source(opened(root), ["train"]).splits["train"]
     assert train.pictures_stored == {"L PNG": 1, "RGBA PNG": 1, "16-bit grey PNG": 1, "RGB PNG": 1}
     assert train.masks_stored == {"P PNG": 1, "L PNG": 3}
+    assert train.turned == 0
 
 
 def test_findings_become_json(tmp_path: Path) -> None:
@@ -148,5 +149,5 @@ def test_an_empty_or_unknown_split_is_an_error(tmp_path: Path) -> None:
 
 def test_progress_is_told_for_every_sample(tmp_path: Path) -> None:
     ticks: list[int] = []
-    check_source(opened(tiny.camvid_segnet(tmp_path)), ["train", "val"], on_file=lambda: ticks.append(1))
+    examine(opened(tiny.camvid_segnet(tmp_path)), ["train", "val"], on_file=lambda: ticks.append(1))
     assert len(ticks) == 9

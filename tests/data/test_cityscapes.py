@@ -26,6 +26,7 @@ def test_folders_and_archives_give_the_same(make: Callable[..., Path], tmp_path:
     picture, label = tiny.street(6)
     assert sample.name == "val/frankfurt/frankfurt_000000_000020"
     assert (sample.sequence, sample.frame) == ("frankfurt_000000", 20)
+    assert sample.seconds == pytest.approx(20 / 17)  # 17 frames a second
     assert (source.read_picture(sample) == picture).all()
     assert (source.read_label(sample) == label).all()
     assert source.stamp(sample) == source.stamp(sample)
@@ -131,8 +132,8 @@ def test_unpaired_files_are_listed(tmp_path: Path) -> None:
     tiny.cityscapes_folder(tmp_path)
     path = next((tmp_path / "gtFine" / "train").rglob("*.png"))
     path.unlink()
-    with pytest.raises(DataError, match="1 pictures have no mask") as caught:
-        open_cityscapes(tmp_path)
+    with pytest.raises(DataError, match="picture without mask") as caught:
+        check_source(open_cityscapes(tmp_path), ["val"])
     assert path.name.removesuffix("_gtFine_labelIds.png") in caught.value.where[0]
 
 

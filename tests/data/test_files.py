@@ -1,13 +1,12 @@
 """Folders and archives alike: what is walked, what is skipped, and what a change of a file does to its stamp."""
 
-import logging
 import os
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from streetseg.data.files import FileError, is_file, member_place, members, pictures_among, read_bytes, stamp, walk
+from streetseg.data.files import FileError, is_file, member_place, members, read_bytes, stamp, walk
 from streetseg.errors import DataError
 
 
@@ -35,15 +34,6 @@ def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="folder cannot be listed") as caught:
         list(walk(tmp_path / "file"))
     assert caught.value.where == (str(tmp_path / "file"),)
-
-
-def test_what_is_no_picture_is_skipped_and_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    touch(tmp_path, "1.png", "2.JPG", ".DS_Store", "._1.png", "Thumbs.db", "notes.txt", "__MACOSX/1.png", ".git/1.png")
-    with caplog.at_level(logging.INFO, "streetseg"):
-        assert pictures_among(walk(tmp_path), tmp_path) == ["1.png", "2.JPG"]
-    [line] = caplog.messages
-    for name in (".DS_Store", "._1.png", "Thumbs.db", "notes.txt"):
-        assert name in line
 
 
 def test_members_of_an_archive_are_read_in_place(tmp_path: Path) -> None:

@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 from streetseg.data.globs import matching
+from streetseg.data.survey import Survey
 from streetseg.errors import DataError
 
 
 def found(base: Path, pattern: str) -> dict[str, str]:
-    return {key: str(Path(place).relative_to(base)) for key, place in matching(base, pattern)}
+    return {key: str(Path(place).relative_to(base)) for key, place in matching(base, pattern, Survey())}
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_keys_and_places(pattern: str, expected: dict[str, str], base: Path) -> 
 
 
 def test_an_absolute_glob_leaves_the_base(base: Path, tmp_path: Path) -> None:
-    [(key, place)] = matching(Path("/nowhere"), f"{base}/*.png")
+    [(key, place)] = matching(Path("/nowhere"), f"{base}/*.png", Survey())
     assert (key, place) == ("top", f"{base}/top.png")
 
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+import tiny
 from streetseg.data.files import FileError
 from streetseg.data.masks import MaskCode, read_mask
 from streetseg.labels.spaces import CITYSCAPES_34, STREET_11
@@ -89,6 +90,19 @@ def test_16_bit_masks_are_read_exactly_and_never_wrapped(ending: str, tmp_path: 
     with pytest.raises(FileError) as caught:
         read_mask(str(path), CODE)
     assert caught.value.detail == "id 259; 1 pixels"
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_grey_of_few_bits_is_read_as_stored(bits: int, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(tiny.png(np.array([[0, 1, 2, 3]]), bits=bits))
+    assert read_mask(str(tmp_path / "a.png"), CODE).tolist() == [[0, 1, 2, 3]]
+
+
+@pytest.mark.parametrize("channels", [2, 3, 4])
+def test_several_channels_of_16_bits_are_refused_not_cut_to_8(channels: int, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(tiny.png(np.full((2, 2, channels), 259), bits=16))
+    with pytest.raises(FileError, match="mask has several channels of 16 bits"):
+        read_mask(str(tmp_path / "a.png"), CODE)
 
 
 def test_minus_one_of_a_32_bit_mask_can_be_ignored(tmp_path: Path) -> None:

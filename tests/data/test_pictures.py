@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import tiny
 from streetseg.data.files import FileError
-from streetseg.data.pictures import MAX_PIXELS, read_picture, stored_as
+from streetseg.data.pictures import MAX_PIXELS, Stored, decode_picture, read_picture
 
 
 def ramp(height: int = 6, width: int = 8) -> np.ndarray:
@@ -34,7 +35,7 @@ def test_16_bits_are_scaled_to_8(tmp_path: Path) -> None:
     Image.fromarray(values).save(tmp_path / "a.tif")
     for name in ("a.png", "a.tif"):
         assert read_picture(str(tmp_path / name))[0, :, 1].tolist() == [0, 0, 1, 1, 128, 255]
-        assert stored_as(str(tmp_path / name))[0].startswith("16-bit grey")
+        assert decode_picture(str(tmp_path / name))[1].words.startswith("16-bit grey")
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "1", "CMYK"])
@@ -78,8 +79,18 @@ def test_how_a_picture_is_stored_is_said(tmp_path: Path) -> None:
     exif[0x0112] = 6
     Image.fromarray(ramp()).save(tmp_path / "a.jpg", exif=exif)
     Image.fromarray(ramp()).convert("P").save(tmp_path / "a.png")
-    assert stored_as(str(tmp_path / "a.jpg")) == ("RGB JPEG, turned by EXIF", (6, 8))
-    assert stored_as(str(tmp_path / "a.png")) == ("P PNG", (6, 8))
+    Image.fromarray(ramp()).save(tmp_path / "b.png", exif=exif)
+    assert decode_picture(str(tmp_path / "a.jpg"))[1] == Stored("RGB JPEG", (6, 8), turned=True)
+    assert decode_picture(str(tmp_path / "b.png"))[1] == Stored("RGB PNG", (6, 8), turned=True)
+    assert decode_picture(str(tmp_path / "a.png"))[1] == Stored("P PNG", (6, 8))
+
+
+def test_16_bit_colors_keep_their_high_byte_and_are_told(tmp_path: Path) -> None:
+    deep = np.array([[[0, 255, 256], [514, 65535, 32768]]], np.uint16)
+    (tmp_path / "a.png").write_bytes(tiny.png(deep, bits=16))
+    picture, stored = decode_picture(str(tmp_path / "a.png"))
+    assert picture.tolist() == [[[0, 0, 1], [2, 255, 128]]]
+    assert stored.words == "16-bit RGB PNG"
 
 
 def png_with_header(width: int, height: int) -> bytes:

@@ -1,6 +1,5 @@
 """The objective against other people's implementations, a naive loop, and its own promises about ignored pixels."""
 
-import math
 from collections.abc import Callable
 from itertools import product
 from typing import Any
@@ -12,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from streetseg.recipe.schema import Loss
-from streetseg.training.objective import Objective, balanced_weights, dice_loss, jaccard_steps, lovasz_softmax
+from streetseg.training.objective import Objective, dice_loss, jaccard_steps, lovasz_softmax
 
 CLASSES, IGNORE = 5, 255
 PIXELS = [1000, 10, 400, 0, 90]  # of each class in the training split
@@ -279,22 +278,6 @@ def test_logits_in_bf16_are_counted_in_fp32() -> None:
 
     assert loss.dtype == torch.float32
     torch.testing.assert_close(loss, objective(region="dice")(rounded.float(), labels)[0])
-
-
-def test_balanced_weights_are_enet_s() -> None:
-    weights = balanced_weights(PIXELS)
-
-    raw = [1 / math.log(1.02 + pixels / sum(PIXELS)) for pixels in PIXELS]
-    assert weights.tolist() == pytest.approx([w * len(raw) / sum(raw) for w in raw])
-    assert weights.mean() == pytest.approx(1.0)
-    assert weights[3] > weights[1] > weights[4] > weights[2] > weights[0]  # rare ones weigh more, absent ones most
-
-
-def test_mild_weights_are_square_roots() -> None:
-    mild, balanced = balanced_weights(PIXELS, 0.5), balanced_weights(PIXELS)
-
-    assert mild.mean() == pytest.approx(1.0)
-    torch.testing.assert_close(mild / mild[0], (balanced / balanced[0]).sqrt())
 
 
 def test_class_weights_move_with_the_objective_and_are_none_when_not_asked_for() -> None:

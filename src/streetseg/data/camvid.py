@@ -1,23 +1,22 @@
 """CamVid as it is handed around: SegNet's id masks, or the original pictures with masks in 32 colours."""
 
-import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from streetseg.data.files import listing, pictures_among, walk
+from streetseg.data.files import listing, walk
 from streetseg.data.filesource import FileSource
 from streetseg.data.masks import MaskCode
 from streetseg.data.pairing import by_key, pair
 from streetseg.data.source import Sample
 from streetseg.data.splits import listed_splits
+from streetseg.data.survey import Survey
 from streetseg.errors import DataError
 from streetseg.labels.spaces import CAMVID_32, STREET_11
 
-log = logging.getLogger("streetseg")
-
 SPLITS = ("train", "val", "test")
+FRAMES_PER_SECOND = 30  # of the videos that the names number the frames of (Brostow et al. 2009)
 
 # SegNet's masks: 0..10 as street-11, 11 is void.
 SEGNET = MaskCode.of(STREET_11, ignored=(11,))
@@ -73,7 +72,7 @@ def open_camvid(root: Path) -> FileSource:
     not name becomes the split "unlisted"; without them there is one split, "all".
 
     Raises:
-        DataError: if the layout is not one of CamVid's, or pictures and masks do not pair.
+        DataError: if the layout is not one of CamVid's, or it holds no pictures.
     """
     layout = find_layout(root)
     if layout is None:
@@ -82,39 +81,43 @@ def open_camvid(root: Path) -> FileSource:
             where=root,
             hint="expected train and trainannot, or 701_StillsRaw_full and LabeledApproved_full with NAME_L.png",
         )
-    log.info("%s: CamVid, %s", root, layout.words)
-    splits = {split: _samples(split, *folders, layout.mark) for split, folders in layout.folders.items()}
-    if not any(splits.values()):
+    survey = Survey()
+    survey.note(f"{root}: CamVid, {layout.words}")
+    splits = {split: _samples(split, *folders, layout.mark, survey) for split, folders in layout.folders.items()}
+    if not any(splits.values()) and not survey.faults:
         folders = [str(pictures) for pictures, _ in layout.folders.values()]
         raise DataError("no pictures in this folder", where=folders, hint="was the data set unpacked whole?")
     if "all" in splits:
-        splits = _sorted_by_lists(splits["all"], root)
-    return FileSource(f"camvid:{root}", layout.code, splits)
+        splits = _sorted_by_lists(splits["all"], root, survey)
+    return FileSource(f"camvid:{root}", layout.code, splits, survey)
 
 
-def _samples(split: str, pictures: Path, masks: Path, mark: str) -> tuple[Sample, ...]:
-    pairs = pair(by_key(_stems(pictures, ""), "pictures"), by_key(_stems(masks, mark), "masks"))
+def _samples(split: str, pictures: Path, masks: Path, mark: str, survey: Survey) -> tuple[Sample, ...]:
+    pairs = pair(
+        by_key(_stems(pictures, "", survey), "pictures", survey),
+        by_key(_stems(masks, mark, survey), "masks", survey),
+        survey,
+    )
     prefix = "" if split == "all" else f"{split}/"
     return tuple(Sample(prefix + stem, picture, mask, *_moment(stem)) for stem, picture, mask in pairs)
 
 
-def _stems(folder: Path, mark: str) -> Iterator[tuple[str, str]]:
-    for name in pictures_among(walk(folder), folder):
-        path = folder / name
-        yield path.stem.removesuffix(mark), str(path)
+def _stems(folder: Path, mark: str, survey: Survey) -> Iterator[tuple[str, str]]:
+    for place in survey.pictures_among({name: str(folder / name) for name in walk(folder)}).values():
+        yield Path(place).stem.removesuffix(mark), place
 
 
-def _moment(stem: str) -> tuple[str | None, int | None]:
-    """Video and frame of "0016E5_07959" or "0006R0_f00930"."""
+def _moment(stem: str) -> tuple[str | None, int | None, float | None]:
+    """Video, frame and time in seconds of "0016E5_07959" or "0006R0_f00930"."""
     match = re.fullmatch(r"([^_]+)_\D*(\d+)", stem)
-    return (match[1], int(match[2])) if match else (None, None)
+    return (match[1], int(match[2]), int(match[2]) / FRAMES_PER_SECOND) if match else (None, None, None)
 
 
-def _sorted_by_lists(samples: tuple[Sample, ...], root: Path) -> dict[str, tuple[Sample, ...]]:
+def _sorted_by_lists(samples: tuple[Sample, ...], root: Path, survey: Survey) -> dict[str, tuple[Sample, ...]]:
     lists = {split: str(root / f"{split}.txt") for split in SPLITS if (root / f"{split}.txt").is_file()}
     if not lists:
         return {"all": samples}
-    splits = listed_splits(samples, lists)
+    splits = listed_splits(samples, lists, survey)
     listed = {sample.name for split in splits.values() for sample in split}
     unlisted = tuple(sample for sample in samples if sample.name not in listed)
     return splits | ({"unlisted": unlisted} if unlisted else {})

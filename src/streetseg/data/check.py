@@ -1,122 +1,120 @@
 """One pass over every file of a data set, before anything is built on it."""
 
+import logging
 import os
 import shlex
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from streetseg.data.files import FileError, is_file
-from streetseg.data.pictures import stored_as
+from streetseg.data.faults import together
+from streetseg.data.findings import Findings, SplitFindings
+from streetseg.data.known import Known
+from streetseg.data.leaks import leaks
+from streetseg.data.looked import Looked, look_at
+from streetseg.data.remarks import file_remarks
 from streetseg.data.source import Sample, Source
+from streetseg.data.store import default_cache
 from streetseg.errors import DataError
-from streetseg.labels.space import LabelSpace
+
+log = logging.getLogger("streetseg")
 
 _LISTED = 20  # files named in one error
 
 
-@dataclass(frozen=True)
-class SplitFindings:
-    """What the files of a split hold.
+def check_source(source: Source, splits: Sequence[str], *, limit: int | None = _LISTED) -> Findings:
+    """The check before training and scoring: files that have not changed since they were last read are believed.
 
-    Args:
-        images: number of labelled pictures.
-        counts: int64 (C,), pixels of each class.
-        ignored: pixels of the ignore index.
-        sizes: (height, width) of the pictures, upright -> how many.
-        pictures_stored: how the pictures are stored ("RGB PNG", "16-bit grey TIFF") -> how many.
-        masks_stored: the same for the masks.
-    """
-
-    images: int
-    counts: NDArray[np.int64]
-    ignored: int
-    sizes: Mapping[tuple[int, int], int]
-    pictures_stored: Mapping[str, int]
-    masks_stored: Mapping[str, int]
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What the files of a source hold, split by split."""
-
-    spec: str
-    space: LabelSpace
-    splits: Mapping[str, SplitFindings]
-
-    def as_json(self) -> dict[str, Any]:
-        """For data.json and `--json`: counts by class name, sizes as "HxW"."""
-        return {
-            "spec": self.spec,
-            "space": self.space.name,
-            "splits": {
-                name: {
-                    "images": found.images,
-                    "counts": dict(zip(self.space.names, found.counts.tolist(), strict=True)),
-                    "ignored": found.ignored,
-                    "sizes": {f"{height}x{width}": count for (height, width), count in found.sizes.items()},
-                    "pictures_stored": dict(found.pictures_stored),
-                    "masks_stored": dict(found.masks_stored),
-                }
-                for name, found in self.splits.items()
-            },
-        }
-
-
-def check_source(
-    source: Source, splits: Sequence[str], *, limit: int | None = _LISTED, on_file: Callable[[], None] = lambda: None
-) -> Findings:
-    """Read every picture and mask of `splits` once, on all cores, and count what they hold.
+    Every remark goes to the log as one line.
 
     Args:
         source: the data.
         splits: names of the splits to read.
         limit: at most this many files are named in the error; none names all.
-        on_file: called after each sample, for a progress bar.
 
     Raises:
         DataError: if a split is missing or empty, or files cannot be used: one line a file, all files in one error.
     """
+    require_splits(source, splits)
+    findings = examine(source, splits, believe=True)
+    if findings.errors:
+        raise everything_wrong(findings, limit)
+    for remark in findings.remarks:
+        if remark.care:
+            log.warning("%s; %s shows which", remark.text, doctor_command(source.spec))
+        else:
+            log.info("%s", remark.text)
+    return findings
+
+
+def examine(
+    source: Source, splits: Sequence[str], *, believe: bool = False, on_file: Callable[[], None] = lambda: None
+) -> Findings:
+    """Read every picture and mask of `splits` once, on all cores: what they hold and all that is wrong with them.
+
+    Args:
+        source: the data.
+        splits: names of the splits to read.
+        believe: take what is known of files that have not changed; otherwise every file is read, whatever is known.
+        on_file: called after each sample, for a progress bar.
+    """
+    known = Known(source, default_cache())
+    errors: list[DataError] = list(source.survey.faults)
+    seen: dict[str, tuple[tuple[Sample, Looked], ...]] = {}
     for split in splits:
-        _require(source, split)
-    findings: dict[str, SplitFindings] = {}
-    errors: list[DataError] = []
-    for split in splits:
-        seen: list[_Seen] = []
-        for result in _in_parallel(source, source.splits[split]):
+        samples = source.splits.get(split, ())
+        if not samples and not source.survey.faults:
+            errors.append(_missing(source, split))
+        usable = []
+        for sample, result in zip(samples, _in_parallel(source, samples, known, believe=believe), strict=True):
             if isinstance(result, DataError):
                 errors.append(result)
             else:
-                seen.append(result)
+                usable.append((sample, result))
             on_file()
-        findings[split] = _sum(seen, source.space)
-    if errors:
-        raise _together(errors, source, limit)
-    _require_two_classes(source, findings)
-    return Findings(source.spec, source.space, findings)
+        seen[split] = tuple(usable)
+    known.save()
+    found = {split: SplitFindings(source.space, usable) for split, usable in seen.items()}
+    if (question := _is_255_a_class(source, found)) is not None:
+        errors.append(question)
+    remarks = (*leaks(seen), *file_remarks(source, seen))
+    return Findings(source.spec, source.space, tuple(source.survey.notes), found, remarks, tuple(errors))
 
 
-@dataclass(frozen=True)
-class _Seen:
-    counts: NDArray[np.int64]  # (256,)
-    size: tuple[int, int]
-    picture_stored: str
-    mask_stored: str
+def require_splits(source: Source, splits: Sequence[str]) -> None:
+    """Raises DataError if a split is missing or empty, unless files without a partner are the reason."""
+    for split in splits:
+        if not source.splits.get(split) and not source.survey.faults:
+            raise _missing(source, split)
 
 
-def _in_parallel(source: Source, samples: Sequence[Sample]) -> Iterator[_Seen | DataError]:
+def everything_wrong(findings: Findings, limit: int | None = None) -> DataError:
+    """All errors of the findings, at least one, as one; at most `limit` files are named."""
+    hint = f"{doctor_command(findings.spec)} lists them all" if limit is not None else None
+    return together(findings.errors, limit=limit, hint=hint)
+
+
+def doctor_command(spec: str) -> str:
+    """What a person types to see everything that was found."""
+    return f"streetseg check {shlex.quote(spec)}"
+
+
+def _in_parallel(
+    source: Source, samples: Sequence[Sample], known: Known, *, believe: bool
+) -> Iterator[Looked | DataError]:
     """The samples in order, read by as many threads as there are cores (Pillow decodes without the GIL)."""
 
-    def look(sample: Sample) -> _Seen | DataError:
+    def look(sample: Sample) -> Looked | DataError:
         try:
-            return _look(source, sample)
+            stamp = source.stamp(sample)  # before the files are read: who edits them meanwhile has them read again
+            if believe and (looked := known.get(sample, stamp)) is not None:
+                return looked
+            looked = look_at(source, sample)
         except DataError as error:
             return error
+        known.keep(sample, stamp, looked)
+        return looked
 
     pool = ThreadPoolExecutor(os.cpu_count())
     try:
@@ -125,73 +123,23 @@ def _in_parallel(source: Source, samples: Sequence[Sample]) -> Iterator[_Seen | 
         pool.shutdown(cancel_futures=True)
 
 
-def _look(source: Source, sample: Sample) -> _Seen:
-    picture, label = source.read_picture(sample), source.read_label(sample)
-    size = (picture.shape[0], picture.shape[1])
-    # A drawn picture has no file.
-    picture_stored, raw_size = stored_as(sample.picture) if is_file(sample.picture) else ("drawn", size)
-    mask_stored, _ = stored_as(sample.label) if is_file(sample.label) else ("drawn", size)
-    if size != label.shape:
-        found = f"picture {size[0]}x{size[1]}, mask {label.shape[0]}x{label.shape[1]}"
-        if raw_size == label.shape:
-            found += "; the mask fits the picture as it is stored, before its EXIF rotation"
-        raise FileError(sample.label, "picture and mask differ in size", found)
-    return _Seen(np.bincount(label.ravel(), minlength=256), size, picture_stored, mask_stored)
-
-
-def _sum(seen: Sequence[_Seen], space: LabelSpace) -> SplitFindings:
-    counts = sum((one.counts for one in seen), np.zeros(256, np.int64))
-    return SplitFindings(
-        images=len(seen),
-        counts=counts[: space.num_classes],
-        ignored=int(counts[space.ignore_index]),
-        sizes=Counter(one.size for one in seen),
-        pictures_stored=Counter(one.picture_stored for one in seen),
-        masks_stored=Counter(one.mask_stored for one in seen),
-    )
-
-
-def _require(source: Source, split: str) -> None:
-    if source.splits.get(split):
-        return
+def _missing(source: Source, split: str) -> DataError:
     found = ", ".join(f"{name} ({len(samples)})" for name, samples in source.splits.items())
-    raise DataError(
+    return DataError(
         f"split {split!r} is {'empty' if split in source.splits else 'not in this data set'} (found {found or 'none'})",
         where=source.spec,
         hint=f"data.splits.{split}=FILE names its pictures in a text file",
     )
 
 
-def _require_two_classes(source: Source, findings: Mapping[str, SplitFindings]) -> None:
+def _is_255_a_class(source: Source, findings: Mapping[str, SplitFindings]) -> DataError | None:
     """Masks of nothing but 0 and 255 are usually black and white drawings, where 255 is a class and not ignored."""
     counts = sum((found.counts for found in findings.values()), np.zeros(source.space.num_classes, np.int64))
     ignored = sum(found.ignored for found in findings.values())
-    if source.space.num_classes > 1 and ignored and not counts[1:].any():
-        raise DataError(
-            "the masks hold only 0 and the ignored value 255: does 255 mean class 1?",
-            where=source.spec,
-            hint=f"if so, give class 1 ({source.space.names[1]}) `id: 255` in a folder:FILE.yaml",
-        )
-
-
-def _together(errors: Sequence[DataError], source: Source, limit: int | None) -> DataError:
-    """All errors in one: the common problem above and the files below, or a problem on each line."""
-    problems = {error.problem for error in errors}
-    lines = [_line(error, alone=len(problems) > 1) for error in errors]
-    more = len(lines) - limit if limit is not None and len(lines) > limit else 0
-    hint = f"streetseg check {shlex.quote(source.spec)}  lists them all"
-    advice = {error.hint for error in errors if error.hint}
-    if len(problems) == len(advice) == 1:
-        hint += f"; {advice.pop()}"
+    if source.space.num_classes == 1 or not ignored or counts[1:].any():
+        return None
     return DataError(
-        problems.pop() if len(problems) == 1 else f"{len(errors)} files cannot be used",
-        where=lines[:limit] + ([f"and {more} more files"] if more else []),
-        hint=hint,
+        "the masks hold only 0 and the ignored value 255: does 255 mean class 1?",
+        where=source.spec,
+        hint=f"if so, give class 1 ({source.space.names[1]}) `id: 255` in a folder:FILE.yaml",
     )
-
-
-def _line(error: DataError, *, alone: bool) -> str:
-    """One file's error in one line, with its problem if the line must stand alone."""
-    if not alone:
-        return " and ".join(error.where)
-    return error.line if isinstance(error, FileError) else f"{' and '.join(error.where)}: {error.problem}"

@@ -1,24 +1,27 @@
 """Cityscapes (Cordts et al. 2016) in its published layout: the trees leftImg8bit and gtFine, as folders or zips."""
 
-import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from streetseg.data.files import member_place, members, pictures_among, walk
+from streetseg.data.files import member_place, members, walk
 from streetseg.data.filesource import FileSource
 from streetseg.data.masks import MaskCode, read_mask
 from streetseg.data.pairing import by_key, pair
 from streetseg.data.source import Sample
+from streetseg.data.survey import Survey
 from streetseg.errors import DataError
 from streetseg.labels.bridges import bridge
 from streetseg.labels.space import IGNORE_INDEX
 from streetseg.labels.spaces import CITYSCAPES_19, CITYSCAPES_34
 
-log = logging.getLogger("streetseg")
-
 PICTURES, MASKS = "leftImg8bit", "gtFine"
+
+# The labelled frames are each the 20th of a snippet of 30, cut from drives recorded at this rate (Cordts et al. 2016).
+# Names number the frames within one sequence of a city: where a city is one long sequence, they tell how far apart two
+# frames are; where each snippet is a sequence of its own (all frames are 19), nothing says what lies between two.
+FRAMES_PER_SECOND = 17
 
 # The licence plate is -1 in the label table; writers of 8 and 16 bits make it 255 and 65535.
 _PLATE = (-1, 65535)
@@ -56,38 +59,45 @@ def open_cityscapes(root: Path) -> FileSource:
     says.
 
     Raises:
-        DataError: if a tree is missing, the masks are of different kinds, or pictures and masks do not pair.
+        DataError: if a tree is missing or empty, or the masks are of different kinds.
     """
-    on_disk = _splits(root)
+    survey = Survey()
+    on_disk = _splits(root, survey)
     if not on_disk:
         hint = f"expected SPLIT/CITY/NAME_{PICTURES}.png in it"
         raise DataError("no Cityscapes pictures in this folder", where=root / PICTURES, hint=hint)
     if "test" in on_disk and len(on_disk) > 1 and not any(on_disk["test"].masks.values()):
-        log.info("%s: the test split has no labels and is left out", root)
+        survey.note(f"{root}: the test split has no labels and is left out")
         del on_disk["test"]
     kind = _kind(on_disk, root)
     code = _CODES[kind]
-    log.info("%s: Cityscapes, masks are gtFine_%s in the space %s", root, kind, code.space.name)
-    splits = {name: _samples(name, split, kind) for name, split in on_disk.items()}
+    survey.note(f"{root}: Cityscapes, masks are gtFine_{kind} in the space {code.space.name}")
+    splits = {name: _samples(name, split, kind, survey) for name, split in on_disk.items()}
     if "test" in splits and len(splits) > 1 and _all_void(splits["test"], code):
-        log.info("%s: the labels of the test split are void, it is left out", root)
+        survey.note(f"{root}: the labels of the test split are void, it is left out")
         del splits["test"]
-    return FileSource(f"cityscapes:{root}", code, splits)
+    return FileSource(f"cityscapes:{root}", code, splits, survey)
 
 
-def _splits(root: Path) -> dict[str, _Split]:
+def _splits(root: Path, survey: Survey) -> dict[str, _Split]:
     """The splits that have pictures; a split with masks alone has nothing to read and is left out."""
     splits: dict[str, _Split] = {}
     pictures: dict[str, list[tuple[str, str]]] = {}
-    for name, place in _tree(root, PICTURES):
+    for name, place in survey.pictures_among(_tree(root, PICTURES)).items():
         if match := re.fullmatch(rf"([^/]+)/(.+)_{PICTURES}\.\w+", name):
             pictures.setdefault(match[1], []).append((match[2], place))
+        else:
+            survey.skipped[place] = f"not named SPLIT/CITY/NAME_{PICTURES}.png"
     for split, places in sorted(pictures.items(), key=lambda item: (_usual_order(item[0]), item[0])):
-        splits[split] = _Split(by_key(places, "pictures"), {kind: {} for kind in _CODES}, 0)
+        splits[split] = _Split(by_key(places, "pictures", survey), {kind: {} for kind in _CODES}, 0)
     without_pictures = set()
-    for name, place in _tree(root, MASKS):
+    masks = _tree(root, MASKS)
+    polygons = {name: place for name, place in masks.items() if name.endswith(f"_{MASKS}_polygons.json")}
+    drawn = {name: place for name, place in masks.items() if name not in polygons}
+    for name, place in [*polygons.items(), *survey.pictures_among(drawn).items()]:
         match = re.fullmatch(rf"([^/]+)/(.+)_{MASKS}_(\w+)\.(\w+)", name)
         if match is None:
+            survey.skipped[place] = f"not named SPLIT/CITY/NAME_{MASKS}_KIND.png"
             continue
         split, key, kind = match[1], match[2], match[3]
         if split not in splits:
@@ -97,7 +107,7 @@ def _splits(root: Path) -> dict[str, _Split]:
         elif kind == "polygons":
             splits[split].polygons += 1
     if without_pictures:
-        log.info("%s: no pictures of %s, left out", root, ", ".join(sorted(without_pictures)))
+        survey.note(f"{root}: no pictures of {', '.join(sorted(without_pictures))}, left out")
     return splits
 
 
@@ -106,21 +116,16 @@ def _usual_order(split: str) -> int:
     return order.index(split) if split in order else len(order)
 
 
-def _tree(root: Path, tree: str) -> Iterator[tuple[str, str]]:
-    """(path below the tree, place) of every file of leftImg8bit or gtFine; the folder is taken before the archive."""
+def _tree(root: Path, tree: str) -> dict[str, str]:
+    """Path below the tree -> place, of every file of leftImg8bit or gtFine; the folder is taken before the archive."""
     folder, archive = root / tree, _archive(root, tree)
     if folder.is_dir():
-        names = list(walk(folder))
-        places = {name: str(folder / name) for name in names}
-    elif archive.is_file():
+        return {name: str(folder / name) for name in walk(folder)}
+    if archive.is_file():
         names = [name.removeprefix(f"{tree}/") for name in members(archive) if name.startswith(f"{tree}/")]
-        places = {name: member_place(archive, f"{tree}/{name}") for name in names}
-    else:
-        hint = f"expected the folder {tree} or {archive.name}"
-        raise DataError(f"no {tree} in this folder", where=root, hint=hint)
-    polygons = {name for name in names if name.endswith("_polygons.json")}
-    for name in [*polygons, *pictures_among((name for name in names if name not in polygons), root / tree)]:
-        yield name, places[name]
+        return {name: member_place(archive, f"{tree}/{name}") for name in names}
+    hint = f"expected the folder {tree} or {archive.name}"
+    raise DataError(f"no {tree} in this folder", where=root, hint=hint)
 
 
 def _archive(root: Path, tree: str) -> Path:
@@ -153,15 +158,15 @@ def _kind(splits: Mapping[str, _Split], root: Path) -> str:
     return fullest
 
 
-def _samples(name: str, split: _Split, kind: str) -> tuple[Sample, ...]:
-    pairs = pair(split.pictures, split.masks[kind])
+def _samples(name: str, split: _Split, kind: str, survey: Survey) -> tuple[Sample, ...]:
+    pairs = pair(split.pictures, split.masks[kind], survey)
     return tuple(Sample(f"{name}/{key}", picture, mask, *_moment(key)) for key, picture, mask in pairs)
 
 
-def _moment(key: str) -> tuple[str | None, int | None]:
-    """City with sequence number, and frame, of "aachen/aachen_000000_000019"."""
+def _moment(key: str) -> tuple[str | None, int | None, float | None]:
+    """City with sequence number, frame, and time in seconds, of "aachen/aachen_000000_000019"."""
     match = re.fullmatch(r"(?:.*/)?([^/]+_\d+)_(\d+)", key)
-    return (match[1], int(match[2])) if match else (None, None)
+    return (match[1], int(match[2]), int(match[2]) / FRAMES_PER_SECOND) if match else (None, None, None)
 
 
 def _all_void(samples: tuple[Sample, ...], code: MaskCode) -> bool:

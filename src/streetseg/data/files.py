@@ -3,18 +3,15 @@
 A place is a plain text: a path, or `ARCHIVE.zip!MEMBER`.
 """
 
-import logging
 import os
 import stat
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from streetseg.data.archive import open_archive, read_member
 from streetseg.errors import DataError
-
-log = logging.getLogger("streetseg")
 
 # File name endings of pictures and masks.
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".gif"})
@@ -22,7 +19,6 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp",
 _MEMBER = ".zip!"  # what tells a member of an archive from a plain path
 _JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 _MAX_BYTES = 2**30  # of one picture or mask as it is stored
-_LISTED = 5  # skipped files named in the log
 
 
 class FileError(DataError):
@@ -119,7 +115,7 @@ def walk(root: Path) -> Iterator[str]:
         for entry in entries:
             if not entry.is_dir():
                 yield prefix + entry.name
-            elif not _is_junk(entry.name):
+            elif not is_junk(entry.name):
                 yield from below(entry.path, f"{prefix}{entry.name}/", ancestors | {here})
 
     return below(root, "", frozenset())
@@ -128,7 +124,7 @@ def walk(root: Path) -> Iterator[str]:
 def listing(folder: Path) -> list[Path]:
     """What a folder holds, hidden entries left out, in a stable order. Raises DataError if it cannot be listed."""
     try:
-        return sorted(path for path in folder.iterdir() if not _is_junk(path.name))
+        return sorted(path for path in folder.iterdir() if not is_junk(path.name))
     except OSError as failure:
         raise _unlisted(folder, failure) from failure
 
@@ -142,20 +138,6 @@ def members(archive: Path) -> list[str]:
     return sorted(name for name in _archive(str(archive), os.getpid()).namelist() if not name.endswith("/"))
 
 
-def pictures_among(names: Iterable[str], where: Path) -> list[str]:
-    """The names that could be pictures or masks; the rest, in `where`, is skipped and said once in the log."""
-    kept: list[str] = []
-    skipped: list[str] = []
-    for name in names:
-        path = PurePosixPath(name)
-        is_picture = path.suffix.lower() in SUFFIXES and not any(map(_is_junk, path.parts))
-        (kept if is_picture else skipped).append(name)
-    if skipped:
-        more = f" and {len(skipped) - _LISTED} more" if len(skipped) > _LISTED else ""
-        log.info("skipped in %s, no pictures: %s%s", where, ", ".join(skipped[:_LISTED]), more)
-    return kept
-
-
 def member_place(archive: Path, member: str) -> str:
     """The place of a member of an archive whose name ends in .zip."""
     return f"{archive}!{member}"
@@ -165,7 +147,7 @@ def _unlisted(folder: str | Path, failure: OSError) -> DataError:
     return DataError(f"folder cannot be listed ({failure.strerror})", where=folder, hint=f"ls -l {folder}")
 
 
-def _is_junk(name: str) -> bool:
+def is_junk(name: str) -> bool:
     """What nobody put there on purpose: hidden files, `._x.png`, Thumbs.db, __MACOSX."""
     return name.startswith(".") or name.lower() in _JUNK
 

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streetseg.data.files import stamp
-from streetseg.data.masks import MaskCode, read_mask
-from streetseg.data.pictures import MAX_PIXELS, read_picture
-from streetseg.data.source import Sample
+from streetseg.data.masks import MaskCode, decode_mask, read_mask
+from streetseg.data.pictures import MAX_PIXELS, decode_picture, read_picture
+from streetseg.data.source import Look, Sample
+from streetseg.data.survey import Survey
 from streetseg.labels.space import LabelSpace
 
 
@@ -23,12 +24,14 @@ class FileSource:
         spec: what a person typed, absolute.
         code: how the masks say which class a pixel has.
         splits: the paired samples.
+        survey: what was met besides them.
         max_pixels: larger pictures and masks are refused from their header.
     """
 
     spec: str
     code: MaskCode
     splits: Mapping[str, tuple[Sample, ...]]
+    survey: Survey
     max_pixels: int = MAX_PIXELS
 
     @property
@@ -43,6 +46,12 @@ class FileSource:
     def read_label(self, sample: Sample) -> NDArray[np.uint8]:
         """uint8 (H, W), ids 0..C-1 of `space` or 255. Raises DataError."""
         return read_mask(sample.label, self.code, max_pixels=self.max_pixels)
+
+    def look(self, sample: Sample) -> Look:
+        """Both, and how they are stored. Raises DataError."""
+        picture, picture_stored = decode_picture(sample.picture, max_pixels=self.max_pixels)
+        label, label_stored = decode_mask(sample.label, self.code, max_pixels=self.max_pixels)
+        return Look(picture, label, picture_stored, label_stored)
 
     def stamp(self, sample: Sample) -> str:
         """Size and modification time of both files, and what their values mean. Raises DataError."""

@@ -10,6 +10,7 @@ from streetseg.data.masks import MaskCode
 from streetseg.data.pairing import by_key, pair
 from streetseg.data.source import Sample
 from streetseg.data.splits import Entry, listed, listed_splits
+from streetseg.data.survey import Survey
 from streetseg.errors import DataError
 from streetseg.labels.palette import fresh_colors
 from streetseg.labels.space import IGNORE_INDEX, LabelSpace
@@ -20,20 +21,20 @@ def open_folder(path: Path) -> FileSource:
     """The data set that a YAML file describes; see `FolderFile` for what the file says.
 
     Raises:
-        DataError: if the file is wrong (with the line), a glob matches nothing, or pictures and masks do not pair.
+        DataError: if the file is wrong (with the line), or a glob matches nothing.
         RequestError: if it names a label space that is unknown.
     """
     described = read_folder_file(path)
-    code = mask_code(described, path.stem)
+    code, survey = mask_code(described, path.stem), Survey()
     together: tuple[Sample, ...] = ()
     if described.pictures and described.masks:
-        together = _samples("", described.pictures, described.masks, path)
+        together = _samples("", described.pictures, described.masks, path, survey)
     shares = {split: share for split, share in described.splits.items() if isinstance(share, float)}
     if shares:
         splits = _shared_out(together, shares)
     else:
-        splits = {split: _chosen(split, choice, together, path) for split, choice in described.splits.items()}
-    return FileSource(f"folder:{path}", code, splits or {"all": together})
+        splits = {split: _chosen(split, choice, together, path, survey) for split, choice in described.splits.items()}
+    return FileSource(f"folder:{path}", code, splits or {"all": together}, survey)
 
 
 def mask_code(described: FolderFile, name: str) -> MaskCode:
@@ -60,28 +61,30 @@ def mask_code(described: FolderFile, name: str) -> MaskCode:
     return MaskCode(label_space, {**ignored_ids, **ids}, {**ignored_colors, **given})
 
 
-def _chosen(split: str, choice: Split, together: tuple[Sample, ...], path: Path) -> tuple[Sample, ...]:
+def _chosen(split: str, choice: Split, together: tuple[Sample, ...], path: Path, survey: Survey) -> tuple[Sample, ...]:
     """The samples of a split: of its own globs, or of those `together` that a text file or a list names."""
     match choice:
         case FolderSplit():
-            return _samples(f"{split}/", choice.pictures, choice.masks, path)
+            return _samples(f"{split}/", choice.pictures, choice.masks, path, survey)
         case str():
-            return listed_splits(together, {split: str(path.parent / choice)})[split]
+            return listed_splits(together, {split: str(path.parent / choice)}, survey)[split]
         case tuple():
-            return listed(together, [Entry(name, f"{path}: splits.{split}") for name in choice])
+            return listed(together, [Entry(name, f"{path}: splits.{split}") for name in choice], survey)
     raise AssertionError(choice)
 
 
-def _samples(prefix: str, pictures: tuple[str, ...], masks: tuple[str, ...], path: Path) -> tuple[Sample, ...]:
-    pairs = pair(_matching(pictures, "pictures", path), _matching(masks, "masks", path))
+def _samples(
+    prefix: str, pictures: tuple[str, ...], masks: tuple[str, ...], path: Path, survey: Survey
+) -> tuple[Sample, ...]:
+    pairs = pair(_matching(pictures, "pictures", path, survey), _matching(masks, "masks", path, survey), survey)
     return tuple(Sample(prefix + key, picture, mask) for key, picture, mask in pairs)
 
 
-def _matching(patterns: tuple[str, ...], what: str, path: Path) -> dict[str, str]:
-    found = {place: key for pattern in patterns for key, place in matching(path.parent, pattern)}
+def _matching(patterns: tuple[str, ...], what: str, path: Path, survey: Survey) -> dict[str, str]:
+    found = {place: key for pattern in patterns for key, place in matching(path.parent, pattern, survey)}
     if not found:
         raise DataError(f"no {what} match {' or '.join(patterns)}", where=path, hint=f"globs start at {path.parent}")
-    return by_key(((key, place) for place, key in found.items()), what)
+    return by_key(((key, place) for place, key in found.items()), what, survey)
 
 
 def _shared_out(samples: tuple[Sample, ...], shares: dict[str, float]) -> dict[str, tuple[Sample, ...]]:

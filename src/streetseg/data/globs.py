@@ -4,13 +4,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from streetseg.data.files import pictures_among, walk
+from streetseg.data.files import walk
+from streetseg.data.survey import Survey
 from streetseg.errors import DataError
 
 _WILD = re.compile(r"[*?\[]")
 
 
-def matching(base: Path, pattern: str) -> Iterator[tuple[str, str]]:
+def matching(base: Path, pattern: str, survey: Survey) -> Iterator[tuple[str, str]]:
     """(key, path) of every picture below `base` that the glob names.
 
     The key is what the wildcards stand for, parts joined by slashes: "left/*_img.jpg" and "masks/*.png" both call
@@ -28,9 +29,9 @@ def matching(base: Path, pattern: str) -> Iterator[tuple[str, str]]:
     except re.error as error:
         raise DataError(f"not a valid glob ({error})", where=pattern, hint="* ? [abc] **/ are understood") from error
     if folder.is_dir():
-        for name in pictures_among(walk(folder), folder):
+        for name, place in survey.pictures_among({name: str(folder / name) for name in walk(folder)}).items():
             if match := regex.fullmatch(name):
-                yield "/".join(group.strip("/") for group in match.groups() if group), str(folder / name)
+                yield "/".join(group.strip("/") for group in match.groups() if group), place
 
 
 def _regex(parts: list[str]) -> re.Pattern[str]:

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from streetseg.data.files import FileError
-from streetseg.data.pictures import MAX_PIXELS, WIDE_GREY, opened
+from streetseg.data.pictures import MAX_PIXELS, WIDE_GREY, Stored, opened, raw_mode
 from streetseg.labels.space import IGNORE_INDEX, Color, LabelSpace
 
 _UNKNOWN = -1  # in a lookup table: no class, and not ignored either
+_SPREAD = {"L;4": 17, "L;2": 85}  # grey of few bits, which Pillow spreads over 0 to 255
 _LISTED = 5  # unknown ids or colours named in one message
 
 
@@ -55,18 +56,28 @@ def read_mask(place: str, code: MaskCode, *, max_pixels: int = MAX_PIXELS) -> ND
         FileError: if the file cannot be read, is stored with loss (JPEG, WEBP), or holds values or colours that
             `code` does not know.
     """
+    return decode_mask(place, code, max_pixels=max_pixels)[0]
+
+
+def decode_mask(place: str, code: MaskCode, *, max_pixels: int = MAX_PIXELS) -> tuple[NDArray[np.uint8], Stored]:
+    """The mask as `read_mask` returns it, and how it is stored. Raises FileError."""
     with opened(place, max_pixels) as image:
         if image.format in ("JPEG", "MPO", "WEBP") or image.info.get("compression") == "jpeg":
             raise FileError(place, "mask is stored with loss, its ids are blurred", f"{image.format}, expected PNG")
+        raw, stored = raw_mode(image), Stored.of(image)
+        if ";16" in raw and image.mode not in WIDE_GREY:
+            raise FileError(place, "mask has several channels of 16 bits", f"{stored.words}, expected one or 8 bits")
         if image.mode in ("1", "L", "P", "LA", "PA") or image.mode in WIDE_GREY:
-            return _by_value(_one_channel(image), code, place)
+            return _by_value(_one_channel(image, raw), code, place), stored
         if image.mode in ("RGB", "RGBA", "RGBX"):
-            return _by_color(np.asarray(image)[..., :3], code, place)
+            return _by_color(np.asarray(image)[..., :3], code, place), stored
         raise FileError(place, "mask has neither ids nor RGB colours", f"mode {image.mode}")
 
 
-def _one_channel(image: Image.Image) -> NDArray[np.integer]:
+def _one_channel(image: Image.Image, raw: str) -> NDArray[np.integer]:
     values = np.asarray(image.getchannel(0) if image.mode in ("LA", "PA") else image)
+    if raw in _SPREAD:
+        values = values // _SPREAD[raw]
     return values.astype(np.uint8) if values.dtype == bool else values
 
 

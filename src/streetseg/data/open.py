@@ -35,7 +35,9 @@ def open_source(data: Data) -> Source:
     """The source that `data` asks for, in the label space and splits it asks for.
 
     Without `data.space`, masks of 34 Cityscapes ids are read as the 19 classes that are scored and CamVid's 32 colours
-    as street-11; other sources keep their own space.
+    as street-11; other sources keep their own space. Files that belong to no sample, such as a picture without mask,
+    are no error yet: `source.survey` names them, and `check_source` refuses them together with the files that cannot be
+    read.
 
     Raises:
         RequestError: if the kind of source or the label space is unknown, or no bridge leads there.
@@ -50,7 +52,7 @@ def open_source(data: Data) -> Source:
     splits = source.splits
     if data.splits:
         every = {sample.name: sample for samples in source.splits.values() for sample in samples}
-        splits = listed_splits(list(every.values()), data.splits)
+        splits = listed_splits(list(every.values()), data.splits, source.survey)
     return SourceView(source, space=target, splits=splits)
 
 

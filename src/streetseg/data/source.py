@@ -7,6 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from streetseg.data.pictures import Stored
+from streetseg.data.survey import Survey
 from streetseg.labels.space import LabelSpace
 
 
@@ -20,6 +22,7 @@ class Sample:
         label: the same for the mask.
         sequence: the video it was cut from, where the source knows it; frames of a sequence are not independent.
         frame: its position in the sequence, in frames.
+        seconds: its time in the sequence, where the source knows how fast the camera was.
     """
 
     name: str
@@ -27,6 +30,24 @@ class Sample:
     label: str
     sequence: str | None = None
     frame: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Look:
+    """A sample read to be checked.
+
+    Args:
+        picture: uint8 RGB (H, W, 3), upright.
+        label: uint8 (h, w), ids 0..C-1 of the source's space or its ignore_index.
+        picture_stored: how the picture lies on disk.
+        label_stored: how the mask does.
+    """
+
+    picture: NDArray[np.uint8]
+    label: NDArray[np.uint8]
+    picture_stored: Stored
+    label_stored: Stored
 
 
 class Source(Protocol):
@@ -47,12 +68,26 @@ class Source(Protocol):
         """The samples of each split."""
         ...
 
+    @property
+    def survey(self) -> Survey:
+        """What opening it came upon besides the samples."""
+        ...
+
+    @property
+    def max_pixels(self) -> int:
+        """Larger pictures and masks are refused."""
+        ...
+
     def read_picture(self, sample: Sample) -> NDArray[np.uint8]:
         """uint8 RGB (H, W, 3). Raises DataError."""
         ...
 
     def read_label(self, sample: Sample) -> NDArray[np.uint8]:
         """uint8 (H, W), ids 0..C-1 of `space` or its ignore_index. Raises DataError."""
+        ...
+
+    def look(self, sample: Sample) -> Look:
+        """Both, and how they are stored. Raises DataError."""
         ...
 
     def stamp(self, sample: Sample) -> str:

@@ -6,8 +6,10 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
+from streetseg.data.faults import together
 from streetseg.data.files import SUFFIXES
 from streetseg.data.source import Sample
+from streetseg.data.survey import Survey
 from streetseg.errors import DataError
 
 _LISTED = 20  # wrong lines named in one error
@@ -21,7 +23,7 @@ class Entry:
     where: str
 
 
-def listed_splits(samples: Sequence[Sample], lists: Mapping[str, str]) -> dict[str, tuple[Sample, ...]]:
+def listed_splits(samples: Sequence[Sample], lists: Mapping[str, str], survey: Survey) -> dict[str, tuple[Sample, ...]]:
     """The splits that text files describe.
 
     Empty lines and lines that start with # say nothing; `listed` says what the others may be.
@@ -29,14 +31,15 @@ def listed_splits(samples: Sequence[Sample], lists: Mapping[str, str]) -> dict[s
     Args:
         samples: all samples of the source.
         lists: split name -> path of its text file.
+        survey: of the source.
 
     Raises:
         DataError: if a list is missing, a line names no sample, or names several without being a glob.
     """
-    return {split: listed(samples, _entries(Path(path).expanduser())) for split, path in lists.items()}
+    return {split: listed(samples, _entries(Path(path).expanduser()), survey) for split, path in lists.items()}
 
 
-def listed(samples: Sequence[Sample], entries: Sequence[Entry]) -> tuple[Sample, ...]:
+def listed(samples: Sequence[Sample], entries: Sequence[Entry], survey: Survey) -> tuple[Sample, ...]:
     """The samples that the entries name, in the order of `samples`.
 
     An entry names a sample by its stem ("0016E5_07959"), by its full name ("val/0016E5_07959"), by a picture's path
@@ -58,6 +61,8 @@ def listed(samples: Sequence[Sample], entries: Sequence[Entry]) -> tuple[Sample,
         elif len(found) > 1 and not _is_glob(entry.text):
             problems.append(f"{entry.where}: {entry.text} could be {' or '.join(found[:3])}")
         chosen.update(found)
+    if problems and survey.faults:  # a picture without mask is no sample, and a list may well name it
+        raise together(survey.faults)
     if problems:
         rest = len(problems) - _LISTED
         raise DataError(

@@ -1,11 +1,15 @@
 """Which pictures a person means: files, folders, patterns."""
 
 import glob
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from streetseg.data.files import pictures_among, walk
+from streetseg.data.files import walk
+from streetseg.data.survey import Survey
 from streetseg.errors import RequestError
+
+log = logging.getLogger("streetseg")
 
 
 def find_pictures(inputs: Sequence[str]) -> list[Path]:
@@ -47,9 +51,13 @@ def find_pictures(inputs: Sequence[str]) -> list[Path]:
 def _meant(text: str) -> list[Path]:
     path = Path(text)
     if path.is_dir():
-        return [path / name for name in pictures_among(walk(path), path)]
+        survey = Survey()
+        pictures = survey.pictures_among({name: str(path / name) for name in walk(path)})
+        if survey.skipped:
+            log.info("%s: %s", path, survey.skipped_words)
+        return [path / name for name in pictures]
     if path.exists():
         return [path]
     names = sorted(glob.glob(text, recursive=True))  # noqa: PTH207  # Path.glob takes no absolute pattern
     matches = [Path(name) for name in names if Path(name).is_file()]
-    return [match for match in matches if pictures_among([match.name], match.parent)]
+    return [match for match in matches if Survey().pictures_among({match.name: str(match)})]

@@ -1,7 +1,5 @@
 """The layers of one exhibit: a picture, its truth, what each encoder sees in it, and where each is right or wrong."""
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,10 +10,10 @@ from streetseg.evaluation.error_maps import dispute_map, right_wrong_map
 from streetseg.inference.paint import Ids, Picture
 from streetseg.labels.space import LabelSpace
 from streetseg.metrics.confusion import confusion
+from streetseg.study.data_uri import image_uri, jpeg_uri, png_uri
 from streetseg.study.gallery_tags import Tag, tags
 
 WIDEST = 640  # pixels; larger pictures are shown smaller, so that the file stays small enough to send around
-JPEG_QUALITY = 82
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ def layers(
     seen = dict(zip(letters, (_nearest(ids, width, height) for ids in predictions), strict=True))
     best, *others = letters
     return (
-        Layer("Picture", f"{name}, the picture", _jpeg(picture), width, height),
+        Layer("Picture", f"{name}, the picture", jpeg_uri(picture), width, height),
         _label_layer("Truth", f"{name}, truth", truth, space),
         *(_label_layer(f"{x} predicts", f"{name}, {x} predicts", seen[x], space) for x in letters),
         *(_right_wrong_layer(x, name, picture, truth, seen[x], space) for x in letters),
@@ -97,7 +95,7 @@ def _right_wrong_layer(letter: str, name: str, picture: Picture, truth: Ids, ids
     share = matrix.trace() / max(matrix.sum(), 1)
     alt = f"{name}, where {letter} is right or wrong: right on {100 * share:.1f} % of the labelled pixels"
     image = right_wrong_map(picture, truth, ids, space)
-    return Layer(f"{letter} right or wrong", alt, _jpeg(image), truth.shape[1], truth.shape[0])
+    return Layer(f"{letter} right or wrong", alt, jpeg_uri(image), truth.shape[1], truth.shape[0])
 
 
 def _dispute_layer(
@@ -108,7 +106,7 @@ def _dispute_layer(
     b_only = (labelled & (of_b == truth) & (of_a != truth)).sum() / max(labelled.sum(), 1)
     alt = f"{name}, disputed pixels: only {a} right on {100 * a_only:.1f} %, only {b} right on {100 * b_only:.1f} %"
     image = dispute_map(picture, truth, of_a, of_b, space)
-    return Layer(f"{a} right, {b} wrong", alt, _jpeg(image), truth.shape[1], truth.shape[0])
+    return Layer(f"{a} right, {b} wrong", alt, jpeg_uri(image), truth.shape[1], truth.shape[0])
 
 
 def map_keys(letters: Sequence[str]) -> tuple[MapKey, ...]:
@@ -119,7 +117,7 @@ def map_keys(letters: Sequence[str]) -> tuple[MapKey, ...]:
     ignored = np.full((24, 36), space.ignore_index, dtype=np.uint8)
 
     def key(name: str, image: Picture) -> MapKey:
-        return MapKey(name, _png(image))
+        return MapKey(name, png_uri(image))
 
     keys = [
         key("right: the picture in dim grey", right_wrong_map(grey, right, right, space)),
@@ -139,24 +137,10 @@ def map_keys(letters: Sequence[str]) -> tuple[MapKey, ...]:
     return (*keys, key("not labelled, not counted", right_wrong_map(grey, ignored, right, space)))
 
 
-def _jpeg(image: Picture) -> str:
-    return _uri(Image.fromarray(image), "jpeg", quality=JPEG_QUALITY, subsampling=0)
-
-
-def _png(image: Picture) -> str:
-    return _uri(Image.fromarray(image), "png", optimize=True)
-
-
 def _label_png(ids: Ids, space: LabelSpace) -> str:
     """A palette picture: exact colours in few bytes; ids beyond the classes are black."""
     image = Image.fromarray(ids)
     palette = np.zeros((256, 3), dtype=np.uint8)
     palette[: space.num_classes] = space.colors
     image.putpalette(palette.tobytes())
-    return _uri(image, "png", optimize=True)
-
-
-def _uri(image: Image.Image, kind: str, **options: int) -> str:
-    file = io.BytesIO()
-    image.save(file, format=kind, **options)
-    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
+    return image_uri(image, "png", optimize=True)

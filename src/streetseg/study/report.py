@@ -4,10 +4,8 @@ import base64
 import hashlib
 import re
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from streetseg.atomic import atomic_write_text
@@ -17,6 +15,7 @@ from streetseg.study.charts_svg import chart_css, standalone
 from streetseg.study.compare import Comparison, compare_runs
 from streetseg.study.gallery import Gallery, collect
 from streetseg.study.model_card import write_model_card
+from streetseg.study.page import page_asset, page_environment
 from streetseg.study.report_view import letters, page_of
 from streetseg.study.report_words import figure, points
 
@@ -56,20 +55,14 @@ def write_run_report(folder: Path) -> Path:
 
 def render(comparison: Comparison, gallery: Gallery) -> str:
     """The report as HTML."""
-    environment = Environment(
-        loader=PackageLoader("streetseg.study"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.filters |= {"points": points, "figure": figure, "lines": _lines, "unbroken": _unbroken}
-    script = _asset("report.js")
+    script = page_asset("report.js")
     charts = draw(comparison, letters(len(comparison.groups)))
     return environment.get_template("report.html.j2").render(
         page=page_of(comparison, charts, gallery),
         chart_css=Markup(chart_css()),
-        page_css=Markup(_asset("report.css")),
+        page_css=Markup(page_asset("report.css")),
         script=Markup(script),
         script_hash=_source_hash(script),
     )
@@ -79,10 +72,6 @@ def _stems(comparison: Comparison, names: Sequence[str]) -> list[str]:
     """File names for the encoders: their labels, or their letters where labels hold nothing to tell them apart by."""
     stems = [re.sub(r"[^\w.-]+", "_", group.label)[:80].strip("_.") for group in comparison.groups]
     return stems if all(stems) and len(set(stems)) == len(stems) else list(names)
-
-
-def _asset(name: str) -> str:
-    return files("streetseg.study").joinpath("templates", name).read_text("utf-8")
 
 
 def _source_hash(script: str) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from streetseg.data.class_weights import POWERS, class_weights
 from streetseg.recipe.schema import Loss
 
 Terms = dict[str, Tensor]
@@ -34,8 +35,9 @@ class Objective(nn.Module):
         super().__init__()
         self.settings = settings
         self.ignore_index = ignore_index
-        power = {"none": 0.0, "mild": 0.5, "balanced": 1.0}[settings.class_weights]
-        self.register_buffer("class_weights", balanced_weights(class_pixels, power) if power else None)
+        power = POWERS.get(settings.class_weights)
+        weights = None if power is None else torch.from_numpy(class_weights(class_pixels, power)).float()
+        self.register_buffer("class_weights", weights)
 
     def forward(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Terms]:
         """Logits (B, C, H, W) and labels uint8 (B, H, W) -> what to minimise, and the terms it is the sum of."""
@@ -72,13 +74,6 @@ class Objective(nn.Module):
             hardest = pixels[counted].topk(max(1, round(keep * int(counted.sum())))).indices
             pixels, weights = pixels[counted][hardest], weights[counted][hardest]
         return pixels.sum() / weights.sum()
-
-
-def balanced_weights(class_pixels: Sequence[int] | NDArray[np.int64], power: float = 1.0) -> Tensor:
-    """1 / log(1.02 + share) of each class, as in ENet (Paszke et al. 2016, arXiv:1606.02147), to a power; mean 1."""
-    pixels = torch.as_tensor(class_pixels, dtype=torch.float64)
-    weights = torch.log(1.02 + pixels / pixels.sum()) ** -power
-    return (weights / weights.mean()).float()
 
 
 def dice_loss(probabilities: Tensor, target: Tensor, counted: Tensor) -> Tensor:

@@ -5,8 +5,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from streetseg.data.pictures import MAX_PIXELS, Stored
 from streetseg.data.scenes.render import SCENES_VERSION, render
-from streetseg.data.source import Sample
+from streetseg.data.source import Look, Sample
+from streetseg.data.survey import Survey
 from streetseg.errors import RequestError
 from streetseg.labels.spaces import STREET_11
 
@@ -31,6 +33,7 @@ class ScenesSource:
 
     spec = "scenes"
     space = STREET_11
+    max_pixels = MAX_PIXELS
 
     def __init__(self, train: int = 200, val: int = 50, size: tuple[int, int] = (256, 512), seed: int = 0) -> None:
         if not (0 <= train <= VAL_START and 0 <= val <= VAL_START):
@@ -40,6 +43,7 @@ class ScenesSource:
         if seed < 0:
             raise RequestError(f"seed {seed} is negative")
         self.size = size
+        self.survey = Survey()
         self.seed = seed
         self.splits = {"train": self._samples("train", train), "val": self._samples("val", val)}
 
@@ -50,6 +54,11 @@ class ScenesSource:
     def read_label(self, sample: Sample) -> NDArray[np.uint8]:
         """uint8 (H, W), ids of street-11 or its ignore_index."""
         return self._scene(sample)[1].copy()
+
+    def look(self, sample: Sample) -> Look:
+        """Both; they are stored nowhere."""
+        drawn = Stored("drawn", self.size)
+        return Look(self.read_picture(sample), self.read_label(sample), drawn, drawn)
 
     def stamp(self, sample: Sample) -> str:
         """Changes with the renderer's version, the seed and the size."""

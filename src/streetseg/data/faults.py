@@ -1,0 +1,33 @@
+"""Many files that cannot be used, in one error."""
+
+from collections.abc import Sequence
+
+from streetseg.data.files import FileError
+from streetseg.errors import DataError
+
+
+def together(errors: Sequence[DataError], *, limit: int | None = None, hint: str | None = None) -> DataError:
+    """All errors in one: the common problem above and the files below, or each with its problem on a line.
+
+    Args:
+        errors: one or more.
+        limit: at most this many lines; none names all.
+        hint: what to do about them; what they all advise themselves is added.
+    """
+    if len(errors) == 1 and not isinstance(errors[0], FileError):
+        return errors[0]
+    problems = {error.problem for error in errors}
+    lines = [" and ".join(error.where) if len(problems) == 1 else one_line(error) for error in errors]
+    more = len(lines) - limit if limit is not None and len(lines) > limit else 0
+    advice = {error.hint for error in errors}
+    hints = [hint, advice.pop() if len(problems) == len(advice) == 1 else None]
+    return DataError(
+        problems.pop() if len(problems) == 1 else f"{len(errors)} files cannot be used",
+        where=lines[:limit] + ([f"and {more} more files"] if more else []),
+        hint="; ".join(filter(None, hints)) or None,
+    )
+
+
+def one_line(error: DataError) -> str:
+    """The whole error in one line."""
+    return error.line if isinstance(error, FileError) else f"{' and '.join(error.where)}: {error.problem}"

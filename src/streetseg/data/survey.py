@@ -1,0 +1,52 @@
+"""What opening a data set comes upon besides its samples."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from streetseg.data.files import SUFFIXES, FileError, is_junk
+
+log = logging.getLogger("streetseg")
+
+_NAMED = 5  # skipped files that one line names
+
+
+@dataclass
+class Survey:
+    """Filled while a data set is opened, read by the check.
+
+    Args:
+        notes: what was recognised and what was left out, a sentence each.
+        skipped: place of each file between the data that is passed over -> why.
+        faults: files that belong to no sample, such as a picture without mask.
+    """
+
+    notes: list[str] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    faults: list[FileError] = field(default_factory=list)
+
+    def note(self, sentence: str) -> None:
+        """Keep the sentence, and put it in the log."""
+        self.notes.append(sentence)
+        log.info("%s", sentence)
+
+    @property
+    def skipped_words(self) -> str:
+        """The skipped files in one line, the first of them by name."""
+        names = [PurePosixPath(place).name for place in self.skipped]
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        return f"{len(names)} file{'s' if len(names) > 1 else ''} passed over: {', '.join(names[:_NAMED])}{more}"
+
+    def pictures_among(self, places: Mapping[str, str]) -> dict[str, str]:
+        """Those that could be pictures or masks, from name -> place; the rest is skipped."""
+        kept: dict[str, str] = {}
+        for name, place in places.items():
+            path = PurePosixPath(name)
+            if any(map(is_junk, path.parts)):
+                self.skipped[place] = "left by the system or hidden"
+            elif path.suffix.lower() not in SUFFIXES:
+                self.skipped[place] = "no picture by its name"
+            else:
+                kept[name] = place
+        return kept

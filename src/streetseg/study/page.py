@@ -1,0 +1,21 @@
+"""What every page of streetseg is made with: templates that escape, and style sheets that go inside."""
+
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+
+def page_environment() -> Environment:
+    """Templates of this package; values are escaped, and a missing one is an error."""
+    return Environment(
+        loader=PackageLoader("streetseg.study"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def page_asset(name: str) -> str:
+    """A style sheet or script that lies beside the templates."""
+    return files("streetseg.study").joinpath("templates", name).read_text("utf-8")
