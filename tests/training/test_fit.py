@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from networks import CHANNELS
-from streetseg.atomic import sha256
+from same_run import assert_same_run
 from streetseg.data.augment import training_crop
 from streetseg.data.batches import TrainBatches
 from streetseg.data.open import open_source
@@ -268,30 +268,3 @@ def test_the_same_recipe_gives_the_same_run(camvid: Path, uninterrupted: Path, t
 def best_epoch(run: Path) -> int:
     [best] = [int(row["epoch"]) for row in csv.DictReader((run / "results.csv").open()) if row["best"] == "1"]
     return best
-
-
-def assert_same_run(run: Path, expected: Path) -> None:
-    """Weights, table and scores are equal to the last bit."""
-    for file in (
-        "best/weights.safetensors", "best/model.json", "results.csv", "evaluation/scores.json", "evaluation/counts.npz",
-        "evaluation/per_image.csv",
-    ):  # fmt: skip
-        assert sha256(run / file) == sha256(expected / file), file
-    one, other = (torch.load(path / "checkpoints/epoch-003/state.pt", weights_only=True) for path in (run, expected))
-    assert_equal(one, other)
-
-
-def assert_equal(one: Any, other: Any) -> None:
-    """The same nest of dicts and lists with equal tensors."""
-    if isinstance(one, torch.Tensor):
-        assert torch.equal(one, other)
-    elif isinstance(one, dict):
-        assert one.keys() == other.keys()
-        for key in one:
-            assert_equal(one[key], other[key])
-    elif isinstance(one, list):
-        assert len(one) == len(other)
-        for item, twin in zip(one, other, strict=True):
-            assert_equal(item, twin)
-    else:
-        assert one == other

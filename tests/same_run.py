@@ -1,0 +1,51 @@
+"""Whether two finished runs are the same to the last bit."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from streetseg.atomic import sha256
+from streetseg.runtime.checkpoint import load_newest_checkpoint
+
+SAME_BYTES = (
+    "best/weights.safetensors",
+    "best/model.json",
+    "results.csv",
+    "evaluation/scores.json",
+    "evaluation/counts.npz",
+    "evaluation/per_image.csv",
+    "evaluation/per_class.csv",
+)
+
+
+def assert_same_run(run: Path, expected: Path) -> None:
+    """Weights, table and scores are equal to the last bit, and so is the training state they came from."""
+    for file in SAME_BYTES:
+        assert sha256(run / file) == sha256(expected / file), file
+    assert_equal(newest_state(run), newest_state(expected))
+
+
+def newest_state(run: Path) -> dict[str, Any]:
+    """The state of a run's newest checkpoint, but for settings that decide nothing."""
+    found = load_newest_checkpoint(run / "checkpoints")
+    assert found is not None
+    path, state = found
+    state["recipe"]["train"].pop("save_steps")
+    return {"name": path.name, **state}
+
+
+def assert_equal(one: Any, other: Any) -> None:
+    """The same nest of dicts and lists with equal tensors."""
+    if isinstance(one, torch.Tensor):
+        assert torch.equal(one, other)
+    elif isinstance(one, dict):
+        assert one.keys() == other.keys()
+        for key in one:
+            assert_equal(one[key], other[key])
+    elif isinstance(one, list):
+        assert len(one) == len(other)
+        for item, twin in zip(one, other, strict=True):
+            assert_equal(item, twin)
+    else:
+        assert one == other
