@@ -1,61 +1,124 @@
 """streetseg check"""
 
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from streetseg.cli.asked import asked_recipe
 from streetseg.cli.options import DataArgument, JsonFlag, Overrides, RecipeFlag
 from streetseg.cli.output import print_json, say
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from streetseg.data.check import Findings
+    from streetseg.data.findings import Findings
+    from streetseg.data.remarks import Remark
+
+PAIRS_SHOWN = 5  # of one remark, in the terminal
 
 
-def check(data: DataArgument, overrides: Overrides = None, recipe: RecipeFlag = None, json: JsonFlag = False) -> None:
+def check(
+    data: DataArgument,
+    overrides: Overrides = None,
+    recipe: RecipeFlag = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE.html", help="write what was found as a page with pictures")
+    ] = None,
+    json: JsonFlag = False,
+) -> None:
     """Look through a dataset for everything that is wrong with it."""
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
-    from streetseg.data.check import check_source
+    from streetseg.data.check import everything_wrong, examine
     from streetseg.data.open import open_source
 
-    source = open_source(asked_recipe(data, recipe, overrides).data)
+    if report is not None:
+        from streetseg.study.data_report import refuse_page, write_data_report
+
+        refuse_page(report)
+    asked = asked_recipe(data, recipe, overrides).data
+    source = open_source(asked)
     total = sum(len(samples) for samples in source.splits.values())
     hidden = json or not sys.stderr.isatty()
-    with Progress(console=Console(stderr=True), transient=True, disable=hidden) as progress:
-        bar = progress.add_task("files", total=total)
-        findings = check_source(source, list(source.splits), limit=None, on_file=lambda: progress.advance(bar))
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=hidden) as progress:
+        bar = progress.add_task("pictures", total=total)
+        findings = examine(source, list(source.splits), on_file=lambda: progress.advance(bar))
+    if report is not None:
+        write_data_report(findings, source, report, trained_on=asked.train_split)
+    wrong = everything_wrong(findings) if findings.errors else None
     if json:
-        print_json(findings.as_json())
-    else:
-        say(*summary(findings))
+        facts = findings.as_json() | {"class_weights": findings.class_weights(asked.train_split), "report": report}
+        if wrong is not None:
+            facts |= {"error": wrong.problem, "where": wrong.where, "hint": wrong.hint}
+        print_json(facts)
+        raise typer.Exit(0 if wrong is None else wrong.exit_code)
+    say(*summary(findings, asked.train_split))
+    if report is not None:
+        say("", f"page with pictures: {report}")
+    if wrong is not None:
+        raise wrong
 
 
-def summary(findings: "Findings") -> list[str]:
-    """What was found, split by split: pictures, sizes, how they are stored, and each class's share of the pixels."""
-    lines = [f"{findings.spec}: nothing wrong, label space {findings.space.name}"]
+def summary(findings: "Findings", trained_on: str) -> "Iterator[str]":
+    """What was found: each split, each class, then everything worth knowing; the errors are told apart from it."""
+    counted = [
+        f"{count} {name}" for name, count in (("errors", len(findings.errors)), ("warnings", len(findings.remarks)))
+    ]
+    verdict = ", ".join(counted) if findings.errors or findings.remarks else "nothing wrong"
+    yield f"{findings.spec}: {verdict}, label space {findings.space.name}"
+    yield ""
+    yield from _splits(findings)
+    yield ""
+    yield from _classes(findings, trained_on)
+    for remark in findings.remarks:
+        yield ""
+        yield from _remark(remark)
+
+
+def _splits(findings: "Findings") -> "Iterator[str]":
     for name, found in findings.splits.items():
         sizes = {f"{height}x{width}": count for (height, width), count in found.sizes.items()}
-        lines += [
-            f"{name}: {found.images} pictures",
-            f"    sizes     {_counted(sizes)}",
-            f"    pictures  {_counted(found.pictures_stored)}",
-            f"    masks     {_counted(found.masks_stored)}",
-        ]
+        yield f"{name}: {found.images} pictures"
+        yield f"    sizes     {_counted(sizes)}"
+        yield f"    pictures  {_counted(found.pictures_stored)}"
+        yield f"    masks     {_counted(found.masks_stored)}"
+
+
+def _classes(findings: "Findings", trained_on: str) -> "Iterator[str]":
+    """A row a class: its share of the pixels of each split, and what `loss.class_weights` would weigh it by."""
     title = "share of pixels, %"
-    width = max(len(name) for name in (*findings.space.names, title))
-    lines.append(f"{title:<{width}}  " + "  ".join(f"{name:>8}" for name in findings.splits))
-    rows = {
-        name: [found.counts[id] for found in findings.splits.values()] for id, name in enumerate(findings.space.names)
-    }
-    rows["ignored"] = [found.ignored for found in findings.splits.values()]
-    totals = [found.counts.sum() + found.ignored for found in findings.splits.values()]
-    for name, pixels in rows.items():
-        shares = "  ".join(f"{100 * part / total:8.2f}" for part, total in zip(pixels, totals, strict=True))
-        lines.append(f"{name:<{width}}  {shares}")
-    return lines
+    splits = list(findings.splits.values())
+    names = max(len(name) for name in (*findings.space.names, title))
+    widths = [max(8, len(name)) for name in findings.splits]
+    weights = findings.class_weights(trained_on) or {}
+    heads = [f"{name:>{width}}" for name, width in zip(findings.splits, widths, strict=True)]
+    yield f"{title:<{names}}  " + "  ".join(heads + [f"{name:>8}" for name in weights])
+    totals = [found.counts.sum() + found.ignored for found in splits]
+    rows = {name: [found.counts[i] for found in splits] for i, name in enumerate(findings.space.names)}
+    for name, pixels in (rows | {"ignored": [found.ignored for found in splits]}).items():
+        cells = [
+            f"{100 * part / total if total else 0:{width}.2f}"
+            for part, total, width in zip(pixels, totals, widths, strict=True)
+        ]
+        cells += [f"{of_class[name]:8.2f}" for of_class in weights.values() if name in of_class]
+        yield f"{name:<{names}}  " + "  ".join(cells)
+    if weights:
+        yield f"last columns: the weights of loss.class_weights={'|'.join(weights)}"
+
+
+def _remark(remark: "Remark") -> "Iterator[str]":
+    """The remark, then every file of it, or the first few pairs."""
+    yield f"{'warning' if remark.care else 'note'}: {remark.text}"
+    pairs = any(len(entry.places) > 1 for entry in remark.entries)
+    shown = remark.entries[:PAIRS_SHOWN] if pairs else remark.entries
+    for entry in shown:
+        yield f"    {' and '.join(entry.places)} ({entry.reason})"
+    if len(shown) < len(remark.entries):
+        yield f"    and {len(remark.entries) - len(shown)} more pairs, all of them with --json"
 
 
 def _counted(found: "Mapping[str, int]") -> str:
