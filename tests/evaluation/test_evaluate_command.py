@@ -194,5 +194,5 @@ def test_a_folder_with_something_in_it_is_left_alone(
 def test_cells_that_a_spreadsheet_would_run_are_neutralised() -> None:
     rows = [{"image": name, "iou": -0.5} for name in ("=1+1", "+x", "-x", "@x", "\tx", "plain", 'a,"b"')]
     cells = [row["image"] for row in csv.DictReader(table([*rows, {"image": "n", "iou": float("nan")}]).splitlines())]
-    assert cells == ["'=1+1", "'+x", "'-x", "'@x", "'\tx", "plain", 'a,"b"', "n"]
+    assert cells == ["'=1+1", "'+x", "'-x", "'@x", r"\tx", "plain", 'a,"b"', "n"]
     assert table([{"iou": -0.5}, {"iou": float("nan")}]) == 'iou\n-0.5\n""\n'

@@ -1,19 +1,18 @@
 """The report opened in a real browser: quiet, self-contained, readable on a phone and in the dark, and alive."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
+from browsing import PHONE, SCREEN, opened
 from finished_runs import matrices
 from streetseg.study.compare import compare_runs
 from streetseg.study.report import write_report
 
 WriteRun = Callable[..., Path]
 EVIL = '"><img src=x onerror=alert(1)>'
-PHONE, SCREEN = 390, 1280
 
 # Contrast of an element's text against the nearest background behind it (WCAG 2.2, "contrast ratio").
 CONTRAST = """element => {
@@ -29,26 +28,6 @@ CONTRAST = """element => {
   const one = light(rgb(ink)), two = light(rgb(getComputedStyle(behind).backgroundColor));
   return (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05);
 }"""
-
-
-@contextmanager
-def opened(
-    browser: Browser, report: Path, width: int = SCREEN, scheme: str = "light", *, script: bool = True
-) -> Iterator[tuple[Page, list[str]]]:
-    """The report in a window of this width, and a growing list of everything that should not happen."""
-    context = browser.new_context(
-        viewport={"width": width, "height": 844},
-        color_scheme=scheme,  # type: ignore[arg-type]
-        java_script_enabled=script,
-    )
-    page, troubles = context.new_page(), []
-    page.on("console", lambda message: troubles.append(f"console: {message.text}"))
-    page.on("pageerror", lambda error: troubles.append(f"error: {error}"))
-    page.on("dialog", lambda dialog: (troubles.append("dialog"), dialog.dismiss()))
-    page.on("request", lambda request: request.url.startswith(("file:", "data:")) or troubles.append(request.url))
-    page.goto(report.as_uri())
-    yield page, troubles
-    context.close()
 
 
 @pytest.fixture(scope="module")

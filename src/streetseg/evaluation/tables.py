@@ -12,10 +12,11 @@ from streetseg.evaluation.protocol import Protocol
 from streetseg.metrics.bootstrap import Intervals
 from streetseg.metrics.calibration import expected_calibration_error
 from streetseg.metrics.scores import METRICS, Floats, class_scores, defined_mean, margins, per_image, scores
+from streetseg.terminal import one_line
 
 # Where a spreadsheet would begin a formula: at the start of a cell, or behind what it takes for the end of a cell where
-# people separate by semicolon or tab (OWASP, "CSV Injection"). The wide forms count as well.
-FORMULA = re.compile(r"(^|[;,|\t\r\n])(?=[\s\"']*[=+\-@＝＋－＠]|[\t\r\n])")
+# people separate by semicolons (OWASP, "CSV Injection"). The wide forms count as well.
+FORMULA = re.compile(r"(^|[;,|])(?=[\s\"']*[=+\-@＝＋－＠])")
 
 
 def scores_json(evaluation: Evaluation, intervals: Intervals, terms: Protocol) -> dict[str, Any]:
@@ -87,9 +88,10 @@ def per_image_csv(evaluation: Evaluation) -> str:
 
 
 def table(rows: Iterable[Mapping[str, str | int | float]]) -> str:
-    """Rows of equal keys as CSV; NaN is an empty cell, and text that a spreadsheet would run is neutralised.
+    """Rows of equal keys as CSV; NaN is an empty cell.
 
-    Numbers are written as they are, negative ones too.
+    Text that a spreadsheet would run gets an apostrophe, its own mark for "this is text"; control characters are
+    written out, so every row is one line. Numbers are written as they are, negative ones too.
     """
     lines = list(rows)
     text = io.StringIO()
@@ -101,5 +103,5 @@ def table(rows: Iterable[Mapping[str, str | int | float]]) -> str:
 
 def _cell(value: str | int | float) -> str | int | float:
     if isinstance(value, str):
-        return FORMULA.sub(r"\1'", value)  # the spreadsheets' own mark for "this is text"
+        return FORMULA.sub(r"\1'", one_line(value))
     return "" if math.isnan(value) else value

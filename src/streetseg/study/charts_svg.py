@@ -11,6 +11,8 @@ from importlib.resources import files
 
 from markupsafe import Markup, escape
 
+from streetseg.terminal import one_line
+
 SERIES = 6  # colours and markers before they repeat; the letters beside them do not
 
 
@@ -29,7 +31,10 @@ def _attribute(name: str) -> str:
 
 
 def _value(value: str | float) -> str | float:
-    """Coordinates with two decimals: a tenth of a pixel is more than anyone sees."""
+    """Coordinates with two decimals: a tenth of a pixel is more than anyone sees. Text without control characters: XML
+    has no way to write them."""
+    if isinstance(value, str):
+        return value if isinstance(value, Markup) else one_line(value)
     return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else value
 
 

@@ -9,6 +9,7 @@ from streetseg.metrics.scores import METRICS
 from streetseg.study import report_words as words
 from streetseg.study.compare_groups import Group
 from streetseg.study.compare_words import bracket, caveats
+from streetseg.terminal import one_line
 
 
 def write_model_card(group: Group, folder: Path) -> Path:
@@ -86,8 +87,6 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def plain(text: str) -> str:
-    """Text that Markdown shows as it is: no markup, no HTML, no line break."""
-    one_line = " ".join(text.split())
-    return (
-        re.sub(r"([\\`*{}\[\]|#!~])", r"\\\1", one_line).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    )
+    """Text that Markdown shows as it is: no markup, no HTML, no entity, no line break, nothing invisible."""
+    marked = re.sub(r"([\\`*{}\[\]|#!~$]|(?<!\w)_|_(?!\w))", r"\\\1", one_line(" ".join(text.split())))
+    return marked.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
