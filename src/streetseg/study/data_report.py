@@ -9,7 +9,7 @@ from markupsafe import Markup
 import streetseg
 from streetseg.atomic import atomic_write_bytes
 from streetseg.data.check import doctor_command
-from streetseg.data.faults import one_line
+from streetseg.data.files import FileError
 from streetseg.data.findings import Findings, SplitFindings
 from streetseg.data.remarks import Remark
 from streetseg.data.source import Source
@@ -20,7 +20,7 @@ from streetseg.study.data_report_pictures import Shown, class_examples, files_of
 from streetseg.study.page import page_asset, page_environment
 
 GENERATOR = "streetseg check"  # names the pages that may be written over
-FINDINGS_SHOWN = 12  # of one kind, with pictures; the list below names all
+SHOWN = 12  # findings of one kind with pictures; the others are named
 _WIDE, _NARROW = 720, 358  # pixels of the chart, on a screen and on a phone
 
 
@@ -59,11 +59,22 @@ class Exhibit:
 
 @dataclass(frozen=True)
 class Group:
-    """All findings of one kind: the first ones shown, every one in a line."""
+    """All findings of one kind.
+
+    Args:
+        heading: what they have in common.
+        exhibits: those that are shown, the first ones.
+        lines: the others, one in a line.
+    """
 
     heading: str
     exhibits: Sequence[Exhibit]
     lines: Sequence[str]
+
+    @property
+    def size(self) -> int:
+        """How many they are."""
+        return len(self.exhibits) + len(self.lines)
 
 
 def refuse_page(path: Path) -> None:
@@ -135,7 +146,8 @@ def headline(findings: Findings) -> str:
     """The verdict in one sentence."""
     images = sum(found.images for found in findings.splits.values())
     if findings.errors:
-        return f"{_plural(len(findings.errors), 'thing')} must be mended before this data set can be used."
+        what = "file" if all(isinstance(error, FileError) for error in findings.errors) else "thing"
+        return f"{_plural(len(findings.errors), what)} must be mended before this data set can be used."
     care = sum(remark.care for remark in findings.remarks)
     if care:
         return f"All {images} pictures can be used; {_plural(care, 'warning')} to read first."
@@ -181,23 +193,24 @@ def _error_groups(findings: Findings, source: Source) -> Iterator[Group]:
     for error in findings.errors:
         problems.setdefault(error.problem, []).append(error)
     for problem, errors in problems.items():
-        shown = [Exhibit(_reason(error), files_of(error, source)) for error in errors[:FINDINGS_SHOWN]]
-        yield Group(f"Cannot be used: {problem}", shown, [one_line(error) for error in errors])
-
-
-def _reason(error: DataError) -> str:
-    return " and ".join(error.where)
+        lines = [" and ".join(error.where) for error in errors]
+        pictures = [files_of(error, source) for error in errors[:SHOWN]]
+        yield _group(f"Cannot be used: {problem}", lines, pictures)
 
 
 def _remark_group(remark: Remark, source: Source) -> Group:
-    """Pairs and pictures are shown; files that are no pictures are only named."""
-    exhibits = []
-    for entry in remark.entries[:FINDINGS_SHOWN]:
-        samples = [sample for place in entry.places if (sample := sample_at(source, place)) is not None]
-        if samples:
-            exhibits.append(Exhibit(entry.reason, [picture_of(sample, source) for sample in samples]))
+    """Pictures are shown, one or a pair; other files are only named."""
     lines = [f"{' and '.join(entry.places)} ({entry.reason})" for entry in remark.entries]
-    return Group(remark.text, exhibits, lines)
+    samples = [[sample_at(source, place) for place in entry.places] for entry in remark.entries[:SHOWN]]
+    pictures = [[picture_of(sample, source) for sample in pair if sample is not None] for pair in samples]
+    return _group(remark.text, lines, pictures)
+
+
+def _group(heading: str, lines: Sequence[str], pictures: Sequence[Sequence[Shown]]) -> Group:
+    """Of every finding its line, of the first ones their pictures, which may be none."""
+    shown = {k: those for k, those in enumerate(pictures) if those}
+    exhibits = [Exhibit(lines[k], those) for k, those in shown.items()]
+    return Group(heading, exhibits, [line for k, line in enumerate(lines) if k not in shown])
 
 
 def _generator_mark() -> str:

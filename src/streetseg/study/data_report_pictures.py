@@ -88,12 +88,9 @@ def _raw(place: str, max_pixels: int) -> Shown:
 
 
 def _coloured(values: NDArray[np.generic]) -> Picture:
-    """Values of any type (H, W) as RGB; the most frequent 255 of them are told apart, the rest is white."""
-    present, where, pixels = np.unique(values, return_inverse=True, return_counts=True)
-    colors = np.full((len(present), 3), 255, np.uint8)
-    first = np.argsort(-pixels, kind="stable")[:255]
-    colors[first] = list(islice(fresh_colors([]), len(first)))
-    coloured: Picture = colors[where.reshape(values.shape)]
+    """Values of any type (H, W) as RGB, the same value always in the same colour; colours repeat after 256 values."""
+    colors = np.array(list(islice(fresh_colors([]), 256)), np.uint8)
+    coloured: Picture = colors[values.astype(np.int64) % 256]
     return coloured
 
 
