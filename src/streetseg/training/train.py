@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,19 +11,21 @@ import torch
 
 from streetseg.atomic import atomic_write_json, atomic_write_text
 from streetseg.data.augment import training_crop
-from streetseg.data.batches import TrainBatches
-from streetseg.data.check import check_source
+from streetseg.data.batches import FEWEST, TrainBatches
+from streetseg.data.check import check_source, require_splits
 from streetseg.data.findings import Findings
 from streetseg.data.open import open_source
 from streetseg.data.source import Source
 from streetseg.data.store import Store, default_cache
-from streetseg.errors import DataError
-from streetseg.models.segmenter import Segmenter
+from streetseg.errors import DataError, RequestError
+from streetseg.models.segmenter import Segmenter, share_batch_norm
 from streetseg.models.weights import InitialWeights, build_segmenter
+from streetseg.recipe.load import leaves
 from streetseg.recipe.schema import Recipe, Size
 from streetseg.recipe.write import recipe_yaml
 from streetseg.runtime.checkpoint import load_newest_checkpoint
 from streetseg.runtime.device import choose_device
+from streetseg.runtime.distributed import Ranks
 from streetseg.runtime.environment import describe_environment
 from streetseg.runtime.journal import Journal
 from streetseg.runtime.memory import keep_freed_memory
@@ -61,7 +64,7 @@ class RunResult:
 
 
 def train(recipe: Recipe, out: Path, *, resume: bool = False, force: bool = False, quiet: bool = False) -> RunResult:
-    """Train one network.
+    """Train one network, alone or with the other processes that torchrun started with this one.
 
     Args:
         recipe: everything that decides the run.
@@ -75,47 +78,67 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, force: bool = Fals
         TrainingError: when training cannot go on; what was saved is kept.
         KeyboardInterrupt, SystemExit: on SIGINT and SIGTERM, after the step under way was done and saved.
     """
-    folder = RunFolder(out)
-    folder.refuse(resume=resume)
+    alone = Ranks.from_environment()
+    device = choose_device(recipe.train.device, alone)
+    refuse_unshared(recipe, alone, device)
+    with alone.joined(device) as ranks:
+        return train_together(recipe, out, ranks, device, resume=resume, force=force, quiet=quiet or not ranks.is_main)
+
+
+def train_together(
+    recipe: Recipe, out: Path, ranks: Ranks, device: torch.device, *, resume: bool, force: bool, quiet: bool
+) -> RunResult:
+    """What each rank does. All go the same way; rank 0 writes."""
+    folder = RunFolder(Path(ranks.of_main(str(out))))
+    if ranks.is_main:
+        folder.refuse(resume=resume)
     keep_freed_memory()
-    device = choose_device(recipe.train.device)
     seed_everything(recipe.train.seed)
     state = newest_state(folder) if resume else None
     source = open_source(recipe.data)
-    segmenter, initial = first_network(recipe, source, state)
-    findings = check_files(source, recipe)
-    stores = train_store, val_store = open_stores(source, recipe)
+    require_pictures(source, recipe)
+    with ranks.one_first():
+        segmenter, initial = first_network(recipe, source, state)
+        findings = check_files(source, recipe)
+        stores = train_store, val_store = open_stores(source, recipe)
     crop = crop_size(train_store, recipe)
     origin = origin_of(recipe, stores)
+    step = "none" if state is None else state["steps_done"]
+    ranks.refuse_different(dict(leaves(recipe)) | origin["data"] | {"step of the newest checkpoint": step})
     changed = differences(state, origin) if state else []
     if not force:
         refuse_other({folder.path: changed})
 
     def batches_of(epoch: int) -> TrainBatches:
-        size = crop_of_epoch(epoch, recipe, crop)
-        return TrainBatches(train_store, recipe.train.batch, recipe.train.seed, epoch, device, recipe.augment, size)
+        size, train = crop_of_epoch(epoch, recipe, crop), recipe.train
+        share = {"rank": ranks.rank, "world": ranks.world}
+        return TrainBatches(train_store, train.batch, train.seed, epoch, device, recipe.augment, size, **share)
 
     title = f"{recipe.model.encoder} seed {recipe.train.seed}"
     steps = len(batches_of(1))
-    with folder.in_use(), memory_explained(recipe, crop, device):
-        learner = make_learner(recipe, segmenter, initial, train_store, crop, device, state)
+    with folder.in_use() if ranks.is_main else nullcontext(), memory_explained(recipe, crop, device):
+        learner = make_learner(recipe, segmenter, initial, train_store, crop, device, state, ranks)
         validation = {"dataset": source.spec, "split": val_store.split, "images": len(val_store)}
         best = Best(folder.best, initial, validation)
         history = restore(learner, best, state) if state else History()
         if changed:
-            begin_epoch_anew(learner, history, steps)
-        if state is None or changed:
+            history.tally = None  # with another recipe or other data, the first half of an epoch has no second half
+        # Counted anew, because the steps of an epoch may be others: with another recipe, or on other ranks.
+        learner.steps_done = history.epochs_done * steps + (history.tally.steps if history.tally else 0)
+        if ranks.is_main and (state is None or changed):
             atomic_write_text(folder.recipe, recipe_yaml(recipe))
             atomic_write_json(folder.data, describe_data(source.spec, stores, findings))
-        if state is None:
+        if ranks.is_main and state is None:
             atomic_write_json(folder.environment, describe_environment() | describe_start(learner, initial))
-        journal = Journal(folder.journal)
-        done = {"epochs_done": history.epochs_done, "steps_done": learner.steps_done}
+        journal = Journal(folder.journal if ranks.is_main else None)
+        done = {"epochs_done": history.epochs_done, "steps_done": learner.steps_done, "processes": ranks.world}
         journal.write("resume" if state else "start", **done, **asdict(learner.precision), forced=changed)
         with Progress(title, steps * recipe.train.epochs, done=learner.steps_done, quiet=quiet) as progress:
             progress.say(f"run folder: {folder.path}")
             progress.say(f"{title} starts from {initial.text}")
             progress.say(f"{learner.precision.name} on {device}: {learner.precision.why}")
+            for line in of_processes(ranks, state):
+                progress.say(line)
             for line in changed:
                 progress.say(f"forced to go on, although {line}")
             with StopSignals() as stop:
@@ -123,12 +146,37 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, force: bool = Fals
                 keeper.begin(anew=state is None or bool(changed))
                 fit(learner, batches_of, val_store, keeper)
             assert history.best is not None
-            val_iou = finish_run(folder, val_store, journal, dataset=source.spec, device=device)
+            val_iou = finish_run(folder, segmenter, val_store, journal, dataset=source.spec, device=device, ranks=ranks)
             best_epoch = history.best.epoch
             journal.write("end", best_epoch=best_epoch, mean_iou=val_iou)
             progress.say(f"best epoch {best_epoch}: mean IoU {val_iou:.4f} in fp32 on {len(val_store)} pictures")
             progress.say(f"run folder: {folder.path}")
     return RunResult(folder.path, best_epoch, val_iou)
+
+
+def refuse_unshared(recipe: Recipe, ranks: Ranks, device: torch.device) -> None:
+    """Raises RequestError if the recipe cannot be trained by so many processes, or not on this device."""
+    if recipe.train.batch // ranks.world < FEWEST:
+        raise RequestError(
+            f"a batch of {recipe.train.batch} is too small to be shared by {ranks.world} processes",
+            where="train.batch",
+            hint=f"batch norm needs {FEWEST} pictures or more in each: train.batch={FEWEST * ranks.world}",
+        )
+    if recipe.train.sync_batch_norm and ranks.world > 1 and device.type != "cuda":
+        raise RequestError(
+            f"torch has no batch norm over processes on {device}, only on GPUs",
+            where="train.sync_batch_norm",
+            hint="without it, each process normalises over its own share of the batch",
+        )
+
+
+def of_processes(ranks: Ranks, state: dict[str, Any] | None) -> list[str]:
+    """What is to be said of several processes, or of another number of them than before."""
+    before = ranks.world if state is None else state["processes"]
+    lines = [f"{ranks.world} processes share each batch"] if ranks.world > 1 else []
+    if before != ranks.world:
+        lines.append(f"{before} processes began this run: it goes on with the same batches, but not to the last bit")
+    return lines
 
 
 def newest_state(folder: RunFolder) -> dict[str, Any] | None:
@@ -153,22 +201,21 @@ def first_network(recipe: Recipe, source: Source, state: dict[str, Any] | None) 
     return segmenter, initial if state is None else InitialWeights(**state["initial"])
 
 
-def begin_epoch_anew(learner: Learner, history: History, steps: int) -> None:
-    """With another recipe or other data, the first half of an epoch has no second half."""
-    history.tally = None
-    learner.steps_done = history.epochs_done * steps
+def require_pictures(source: Source, recipe: Recipe) -> None:
+    """Raises DataError if one of the two splits is missing or empty, or the training split has too few pictures."""
+    split = recipe.data.train_split
+    require_splits(source, (split, recipe.data.val_split))
+    if len(source.splits.get(split, ())) == 1:
+        raise DataError(f"split {split!r} has one picture, batch norm needs two or more", where=source.spec)
 
 
 def check_files(source: Source, recipe: Recipe) -> Findings | None:
     """What every file of the two splits holds; None for drawn pictures, which have no files.
 
     Raises:
-        DataError: a split is missing, empty or too small, or files cannot be used.
+        DataError: files cannot be used.
     """
     names = (recipe.data.train_split, recipe.data.val_split)
-    train_samples = source.splits.get(names[0], ())
-    if len(train_samples) == 1:
-        raise DataError(f"split {names[0]!r} has one picture, batch norm needs two or more", where=source.spec)
     return None if source.spec == "scenes" else check_source(source, names)
 
 
@@ -201,6 +248,7 @@ def make_learner(
     crop: Size,
     device: torch.device,
     state: dict[str, Any] | None,
+    ranks: Ranks,
 ) -> Learner:
     """Everything that learns, on its device. A resumed run keeps the precision that `auto` found at its start."""
     segmenter.to(device).to(memory_format=torch.channels_last)
@@ -209,15 +257,20 @@ def make_learner(
     if state is not None and recipe.train.precision == "auto":
         precision = Precision(state["precision"], "as before the interruption")
     else:
-        precision = choose_precision(recipe.train.precision, device, trial_step(segmenter, objective, crop))
+        found = choose_precision(recipe.train.precision, device, trial_step(segmenter, objective, crop))
+        precision = Precision(**ranks.of_main(asdict(found)))
+    average = ExponentialAverage(segmenter, recipe.optim.ema) if recipe.optim.ema else None
+    if recipe.train.sync_batch_norm and ranks.world > 1:
+        share_batch_norm(segmenter)
     return Learner(
         recipe,
         segmenter,
-        ExponentialAverage(segmenter, recipe.optim.ema) if recipe.optim.ema else None,
+        average,
         make_optimizer(segmenter, recipe.optim, pretrained=initial.pretrained),
         objective,
         device,
         precision,
+        ranks,
     )
 
 
@@ -242,6 +295,7 @@ def describe_start(learner: Learner, initial: InitialWeights) -> dict[str, Any]:
     """What environment.json says of the run besides versions and machine."""
     return {
         "device": str(learner.device),
+        "processes": learner.ranks.world,
         "precision": asdict(learner.precision),
         "initial_weights": initial.as_dict(),
     }
