@@ -28,7 +28,7 @@ def rank_s_work(folder: Path) -> None:
         rows = np.zeros((3, 2))
         rows[ranks.rank :: ranks.world] = [[0.1, 1e-300]] * len(rows[ranks.rank :: ranks.world])
         found["rows"] = ranks.sum(rows).tolist()
-        found["any"] = [ranks.any(ranks.rank == which) for which in (-1, 0, 1)]
+        found["largest"] = ranks.largest(10 - ranks.rank)
         found["gather"] = ranks.gather({"rank": ranks.rank, "text": "ä" * (1 + 5 * ranks.rank), "nothing": None})
         found["main"] = ranks.of_main([ranks.rank, "from rank 0" if ranks.is_main else "overheard"])
 
@@ -48,9 +48,8 @@ def rank_s_work(folder: Path) -> None:
         with ranks.one_first():
             found["found in the cache"] = seen.exists()
             seen.touch()
-        ranks.refuse_different("recipe", "the same")
         try:
-            ranks.refuse_different("data", f"of rank {ranks.rank}")
+            ranks.refuse_different({"recipe": "the same", "size": (2, 3), "data": f"of rank {ranks.rank}"})
         except RequestError as error:
             found["refused"] = [error.problem, *error.where]
     (folder / f"{ranks.rank}.json").write_text(json.dumps(found))
@@ -73,7 +72,7 @@ def test_sums_are_exact(found: list[dict[str, Any]]) -> None:
 
 def test_what_one_knows_all_know(found: list[dict[str, Any]]) -> None:
     for rank in range(WORLD):
-        assert found[rank]["any"] == [False, True, True]
+        assert found[rank]["largest"] == 10
         assert found[rank]["gather"] == [
             {"rank": 0, "text": "ä", "nothing": None},
             {"rank": 1, "text": "ääääää", "nothing": None},
@@ -93,8 +92,8 @@ def test_the_first_of_a_machine_fills_the_cache(found: list[dict[str, Any]]) -> 
 def test_different_data_are_refused_by_all(found: list[dict[str, Any]]) -> None:
     for rank in range(WORLD):
         problem, *where = found[rank]["refused"]
-        assert problem == "the processes do not have the same data"
-        assert where == ["process 0: of rank 0", "process 1: of rank 1"]
+        assert problem == "the processes do not agree on what is to be done"
+        assert where == ["data: process 0 has of rank 0", "data: process 1 has of rank 1"]
 
 
 # Alone

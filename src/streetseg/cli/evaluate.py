@@ -67,7 +67,7 @@ def evaluate(
             height, width, _ = source.read_picture(source.splits[name][0]).shape
             size = working_size((height, width), predictor.segmenter.size) if predictor.segmenter.size else None
             store = Store.open(source, name, picture_size=size, resize_labels=False, cache=default_cache())
-        ranks.refuse_different("pictures", store.fingerprint)
+        ranks.refuse_different({"pictures": store.fingerprint})
         with Progress(console=Console(stderr=True), transient=True, disable=hidden) as progress:
             bar = progress.add_task("pictures", total=len(store))
             evaluation = evaluate_split(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from streetseg.cli.output import tell
 from streetseg.errors import RequestError, StreetsegError
+from streetseg.runtime.rank_process import is_launched, is_main
 
 
 def dated_folder(parent: str, name: str, *, resume: bool) -> Path:
@@ -26,7 +27,8 @@ def resumable(folder: Path) -> Iterator[None]:
         yield
     except BaseException as stop:
         refused = isinstance(stop, StreetsegError) and stop.exit_code == 2
-        if not refused and folder.is_dir() and any(folder.iterdir()):
+        heard = is_main() and not is_launched()
+        if heard and not refused and folder.is_dir() and any(folder.iterdir()):
             words = [word for word in sys.argv[1:] if word != "--resume"]
             tell(f"stopped; to go on: {shlex.join(['streetseg', *words, '--resume'])}")
         raise

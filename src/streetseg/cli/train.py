@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from streetseg.cli.asked import asked_recipe
+from streetseg.cli.devices import DevicesFlag, done_by_many
 from streetseg.cli.folders import dated_folder, refuse_force_alone, resumable
 from streetseg.cli.options import (
     DataArgument,
@@ -18,6 +19,7 @@ from streetseg.cli.options import (
     ResumeFlag,
 )
 from streetseg.cli.output import print_json, say
+from streetseg.runtime.rank_process import is_main
 
 
 def train(
@@ -34,6 +36,7 @@ def train(
         int | None, typer.Option(metavar="N", help="decides initial weights, order and augmentation")
     ] = None,
     out: OutFlag = None,
+    devices: DevicesFlag = None,
     resume: ResumeFlag = False,
     force: ForceFlag = False,
     recipe: RecipeFlag = None,
@@ -55,7 +58,11 @@ def train(
     from streetseg.training.train import train as run_training
 
     with resumable(folder):
+        if done_by_many(devices, [] if out else ["--out", str(folder)]):
+            return
         result = run_training(wanted, folder, resume=resume, force=force, quiet=quiet or json)
+        if not is_main():
+            return
         report = write_run_report(folder)
     if json:
         print_json({"folder": result.folder, "best_epoch": result.epoch, "val_iou": result.val_iou, "report": report})

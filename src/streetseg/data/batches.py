@@ -14,14 +14,14 @@ from torch import Tensor
 
 from streetseg.data.augment import augment
 from streetseg.data.draws import draw, shuffled
-from streetseg.data.store import Store
+from streetseg.data.store import Store, default_cache
 from streetseg.errors import DataError, TrainingError
 from streetseg.labels.space import IGNORE_INDEX
 from streetseg.recipe.schema import Augment, Size
 
 _AHEAD = 2  # batches read while the step runs
-_PATIENCE = 60.0  # seconds until a reader that delivers nothing is given up
-_FEWEST = 2  # batch norm cannot train on one picture
+_PATIENCE = 50.0  # seconds until a reader that delivers nothing is given up
+FEWEST = 2  # batch norm cannot train on one picture
 
 
 class Batch(NamedTuple):
@@ -36,14 +36,15 @@ class Batch(NamedTuple):
 class TrainBatches:
     """The training batches of one epoch, each time the same: everything random derives from (seed, epoch, index).
 
-    The order is shuffled anew each epoch and cut into steps of `batch` pictures for each of `world` ranks; a rank takes
-    every world-th picture of a step. All ranks make the same number of steps. The last step is smaller where the count
-    does not divide, and left out only where a rank would get fewer than two pictures, because batch norm cannot train
-    on one. So with one rank every picture is met once an epoch, but for one where exactly one is left over.
+    The order is shuffled anew each epoch and cut into steps of `batch` pictures; each of `world` ranks takes every
+    world-th picture of a step. So a step holds the same pictures, changed in the same way, however many ranks share it,
+    and all ranks make the same number of steps. The last step is smaller where the count does not divide, and left out
+    only where a rank would get fewer than two pictures, because batch norm cannot train on one. With one rank every
+    picture is met once an epoch, but for one where exactly one is left over.
 
     Args:
         store: a split whose labels have their pictures' size.
-        batch: pictures a step on each rank.
+        batch: pictures a step on all ranks together, at least two for each of them.
         seed: of the run.
         epoch: counted by the caller.
         device: where batches go and are augmented.
@@ -67,27 +68,27 @@ class TrainBatches:
 
     def __len__(self) -> int:
         """Steps of the whole epoch, whatever `start_step`."""
-        full, left = divmod(len(self.store), self.batch * self.world)
-        return full + (left // self.world >= _FEWEST)
+        full, left = divmod(len(self.store), self.batch)
+        return full + (left // self.world >= FEWEST)
 
     def steps(self) -> list[tuple[int, ...]]:
         """The sample indices of each step of this rank, from the first step of the epoch on."""
         order = shuffled(self.seed, self.epoch, len(self.store)).tolist()
-        together = self.batch * self.world
-        return [tuple(order[k * together : (k + 1) * together][self.rank :: self.world]) for k in range(len(self))]
+        starts = range(0, len(self) * self.batch, self.batch)
+        return [tuple(order[start : start + self.batch][self.rank :: self.world]) for start in starts]
 
     def __iter__(self) -> Iterator[Batch]:
         """Yields what is left of the epoch.
 
         Raises:
-            DataError: there are too few pictures for a single step, or a sample cannot be used.
-            TrainingError: the reader has stopped delivering.
+            DataError: there are too few pictures for a single step, or labels have another size than their pictures.
+            TrainingError: a sample cannot be read, or the reader has stopped delivering.
         """
         steps = self.steps()
         if not steps:
             raise DataError(
                 f"split {self.store.split!r} has too few pictures to train on (found {len(self.store)}, "
-                f"expected at least {_FEWEST * self.world})"
+                f"expected at least {FEWEST * self.world})"
             )
         with _Reader(self.store, steps[self.start_step :], pin=self.device.type == "cuda") as reader:
             for indices in steps[self.start_step :]:
@@ -134,8 +135,11 @@ class _Reader:
         try:
             raw = self._ready.get(timeout=_PATIENCE)
         except Empty as error:
-            names = [self._store.samples[i].name for i in indices]
-            raise TrainingError(f"no batch was read for {_PATIENCE:.0f} s", where=names) from error
+            raise TrainingError(
+                f"no batch was read for {_PATIENCE:.0f} s",
+                where=[self._store.samples[i].picture for i in indices],
+                hint=f"does the disk of {default_cache()} still answer? STREETSEG_CACHE=DIR names another place",
+            ) from error
         if isinstance(raw, BaseException):
             raise raw
         return raw
@@ -175,15 +179,19 @@ def _read(store: Store, indices: tuple[int, ...], *, pin: bool) -> _Raw:
 
 
 def _pair(store: Store, i: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    name = store.samples[i].name
+    sample = store.samples[i]
     try:
         picture, label = store[i]
-    except Exception as error:
-        raise DataError(f"cannot be read from the store: {error}", where=name) from error
+    except (OSError, DataError) as error:
+        raise TrainingError(
+            f"a picture cannot be read from the store: {str(error).splitlines()[0]}",
+            where=(sample.picture, sample.label),
+            hint="what was saved is kept; the same command with --resume goes on and builds a damaged store again",
+        ) from error
     if picture.shape[:2] != label.shape:
         raise DataError(
             f"picture and label differ in size in the store (found {picture.shape[:2]} and {label.shape})",
-            where=name,
+            where=sample.name,
             hint="open the store of a training split with resize_labels=True",
         )
     return picture, label

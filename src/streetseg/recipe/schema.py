@@ -149,7 +149,9 @@ class Train(Section):
     epochs: int = Field(default=20, ge=1)
     """passes over the training split"""
     batch: int = Field(default=8, ge=2)
-    """pictures a step"""
+    """pictures a step, on all processes together"""
+    sync_batch_norm: bool = False
+    """with several processes, batch norm over the whole batch instead of each process's share; on GPUs only"""
     seed: int = Field(default=0, ge=0)
     """decides initial weights, order and augmentation"""
     precision: Literal["auto", "fp32", "bf16"] = "auto"

@@ -7,7 +7,7 @@ writing a checkpoint to a slow disk. A rank that dies, however, is noticed at on
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -18,6 +18,7 @@ import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from streetseg.errors import LostPeerError, RequestError
 
@@ -135,9 +136,13 @@ class Ranks:
         summed: NDArray[Number] = total.numpy()
         return summed
 
-    def any(self, here: bool) -> bool:
-        """Whether it is so on one rank at least."""
-        return bool(self.sum(np.array([here], dtype=np.int64))[0])
+    def largest(self, number: int) -> int:
+        """The largest of the ranks' numbers."""
+        if self.world == 1:
+            return number
+        largest = torch.tensor([number])
+        dist.all_reduce(largest, op=dist.ReduceOp.MAX, group=self.patient)
+        return int(largest)
 
     def gather(self, value: T) -> list[T]:
         """What each rank has to say, by rank, as JSON brings it over: numbers, text, None, lists and dicts of them."""
@@ -165,13 +170,26 @@ class Ranks:
             for tensor in network.state_dict().values():
                 dist.broadcast(tensor, src=0)
 
-    def refuse_different(self, what: str, value: str) -> None:
-        """Raises RequestError on every rank unless all have the same `value`."""
-        values = self.gather(value)
-        if len(set(values)) > 1:
+    def averaging_gradients(self, network: nn.Module) -> nn.Module:
+        """The network as one whose gradients are averaged over ranks in the backward pass; rank 0's buffers go to all.
+
+        Called alike on all ranks, before their first step.
+        """
+        if self.world == 1:
+            return network
+        device = next(network.parameters()).device
+        return DistributedDataParallel(network, device_ids=[device] if device.type == "cuda" else None)
+
+    def refuse_different(self, facts: Mapping[str, object]) -> None:
+        """Raises RequestError on every rank unless they agree on all facts: numbers, text, None, lists and dicts."""
+        found = self.gather(dict(facts))
+        different = [name for name in facts if any(of_one[name] != found[0][name] for of_one in found)]
+        if different:
             raise RequestError(
-                f"the processes do not have the same {what}",
-                where=[f"process {rank}: {value}" for rank, value in enumerate(values)],
+                "the processes do not agree on what is to be done",
+                where=[
+                    f"{name}: process {i} has {of_one[name]}" for name in different for i, of_one in enumerate(found)
+                ],
                 hint="all machines need the same program, data and recipe, and a run folder that all of them see",
             )
 

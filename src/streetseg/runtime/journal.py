@@ -15,12 +15,12 @@ class Journal:
 
     Args:
         path: the file; made on the first event. Half a line at its end, left by a stop in the middle of writing, is
-            cut off.
+            cut off. None: nothing is written, as another process does it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None) -> None:
         self.path = path
-        if path.exists():
+        if path is not None and path.exists():
             whole = path.read_bytes().rfind(b"\n") + 1
             os.truncate(path, whole)
 
@@ -30,6 +30,8 @@ class Journal:
         Raises:
             TrainingError: if there is no room for it.
         """
+        if self.path is None:
+            return
         happened = without_nan({"event": event, "time": round(time.time(), 3), **fields})
         line = json.dumps(happened, ensure_ascii=False, allow_nan=False)
         with room_for(self.path, len(line) + 1), self.path.open("a", encoding="utf-8") as file:

@@ -4,7 +4,9 @@ import os
 import signal
 import threading
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, NoReturn
+
+from streetseg.runtime.rank_process import is_main
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -29,16 +31,11 @@ class StopSignals:
     ) -> None:
         self._as_before()
 
-    def obey(self) -> None:
-        """Raises KeyboardInterrupt or SystemExit(143) if a signal has come."""
-        if self.asked is signal.SIGINT:
-            raise KeyboardInterrupt
-        if self.asked is signal.SIGTERM:
-            raise SystemExit(128 + signal.SIGTERM)
-
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.asked = signal.Signals(number)
         self._as_before()
+        if not is_main():
+            return  # one of several is heard
         # Not through Python's own streams: the signal may have come in the middle of a write to them.
         os.write(2, f"\n{self.asked.name}: stopping at the next safe point; a second one stops at once\n".encode())
 
@@ -46,3 +43,10 @@ class StopSignals:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}
+
+
+def obey(number: int) -> NoReturn:
+    """End as that signal asks: raises KeyboardInterrupt for SIGINT, SystemExit(143) for SIGTERM."""
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    raise SystemExit(128 + number)

@@ -1,5 +1,7 @@
 """The end of a run: the best network scored in full, measured, and its bundle told so."""
 
+import copy
+
 import torch
 
 from streetseg.atomic import atomic_write_json
@@ -11,29 +13,45 @@ from streetseg.inference.cost import measure_cost
 from streetseg.inference.predictor import Predictor
 from streetseg.metrics.scores import scores
 from streetseg.models.bundle import load_bundle, save_bundle
+from streetseg.models.segmenter import Segmenter
+from streetseg.runtime.distributed import Ranks
 from streetseg.runtime.journal import Journal
 from streetseg.runtime.room import room_for
 from streetseg.training.run_folder import RunFolder
 
 
-def finish_run(folder: RunFolder, val: Store, journal: Journal, *, dataset: str, device: torch.device) -> float:
+def finish_run(
+    folder: RunFolder,
+    network: Segmenter,
+    val: Store,
+    journal: Journal,
+    *,
+    dataset: str,
+    device: torch.device,
+    ranks: Ranks,
+) -> float:
     """Score the best bundle in fp32, measure what it costs here, and write both down.
 
     Args:
         folder: of a trained run.
+        network: of the bundle's shape, in any state; ranks that do not read the bundle get its weights in a copy of it.
         val: the validation split at the labels' own resolution.
         journal: gets a line with the time that scoring took.
         dataset: what a person typed, for the protocol.
+        ranks: all of them score, rank 0 reads and writes.
 
     Returns:
         Mean IoU, 0..1.
     """
-    segmenter, description = load_bundle(folder.best)
+    segmenter, description = load_bundle(folder.best) if ranks.is_main else (copy.deepcopy(network), {})
     predictor = Predictor(segmenter, device)
-    evaluation = evaluate(predictor, val)
+    ranks.take_from_main(segmenter)
+    evaluation = evaluate(predictor, val, ranks=ranks)
+    overall = scores(evaluation.counts.total)
+    if not ranks.is_main:
+        return overall.mean["iou"]
     journal.write("evaluation", images=len(val), seconds=evaluation.seconds)
     terms = protocol(evaluation, predictor, dataset=dataset, split=val.split)
-    overall = scores(evaluation.counts.total)
     place = folder.path / "evaluation"
     with room_for(place, evaluation.counts.counts.nbytes + sum(t.nbytes for t in segmenter.state_dict().values())):
         write_evaluation(place, evaluation, terms)

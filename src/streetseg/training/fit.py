@@ -38,10 +38,12 @@ def fit(learner: Learner, batches_of: Callable[[int], TrainBatches], val: Labell
     """
     history = keeper.history
     for epoch in range(history.epochs_done + 1, learner.recipe.train.epochs + 1):
-        tally = history.tally = history.tally or Tally(learner.segmenter.space.num_classes, learner.device)
-        train_epoch(learner, batches_of(epoch), epoch, tally, keeper)
+        classes, ranks = learner.segmenter.space.num_classes, learner.ranks
+        history.tally = history.tally or Tally(classes, learner.device, ranks)
+        train_epoch(learner, batches_of(epoch), epoch, history.tally, keeper)
         start = time.perf_counter()
         evaluation = validate(learner, val, keeper.stop_if_asked)
+        tally = history.tally.together()
         row = epoch_row(epoch, learner, tally, evaluation)
         keeper.keep_epoch(row, epoch_notes(tally, evaluation, time.perf_counter() - start))
 
@@ -52,6 +54,7 @@ def train_epoch(learner: Learner, batches: TrainBatches, epoch: int, tally: Tall
     learner.segmenter.train()
     start = time.perf_counter() - tally.seconds
     for batch in replace(batches, start_step=tally.steps):
+        learner.ranks.wait()  # for one that reads or saves slowly: in the step itself nobody waits long
         set_lr(learner.optimizer, lr_factor(learner.steps_done, steps, learner.recipe.optim))
         logits, terms, norm = step(learner, batch, batches.store.samples)
         learner.steps_done += 1
@@ -67,24 +70,32 @@ def step(learner: Learner, batch: Batch, samples: Sequence[Sample]) -> tuple[Ten
     Raises TrainingError before a weight is touched, if loss or gradient are not finite; `samples` name the pictures.
     """
     with learner.precision.autocast(learner.device):
-        logits = learner.segmenter(batch.pictures)
-    loss, terms = learner.objective(logits, batch.labels)
+        logits = learner.logits(batch.pictures)
+    loss, terms = learner.objective(logits, batch.labels, learner.ranks)
     values = {name: float(term.detach()) for name, term in terms.items()}
     if not math.isfinite(sum(values.values())):
-        raise not_finite("loss", learner, values, [samples[index] for index in batch.indices])
+        raise not_finite("loss", learner, values, pictures_of(batch, learner, samples))
     learner.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     norm = float(torch.nn.utils.clip_grad_norm_(learner.segmenter.parameters(), learner.recipe.optim.clip))
     if not math.isfinite(norm):
-        raise not_finite("gradient", learner, values, [samples[index] for index in batch.indices])
+        raise not_finite("gradient", learner, values, pictures_of(batch, learner, samples))
     learner.optimizer.step()
     if learner.average is not None:
         learner.average.update(learner.segmenter)
     return logits.detach(), values, norm
 
 
+def pictures_of(batch: Batch, learner: Learner, samples: Sequence[Sample]) -> list[Sample]:
+    """The pictures of the whole batch, which all ranks ask for together."""
+    return [samples[index] for share in learner.ranks.gather(batch.indices) for index in share]
+
+
 def validate(learner: Learner, val: Labelled, on_picture: Callable[[], None]) -> Evaluation:
     """Score the kept weights on every validation picture, in the run's own precision.
+
+    Args:
+        on_picture: called on all ranks together, after each picture of which each of them has one.
 
     Raises:
         TrainingError: if their loss is not a finite number, so that they are not saved.
@@ -94,8 +105,14 @@ def validate(learner: Learner, val: Labelled, on_picture: Callable[[], None]) ->
         total: Tensor = learner.objective(logits, labels)[0]
         return total
 
+    def progress(done: int, total: int) -> None:
+        if done % ranks.world == 0:
+            on_picture()
+
+    ranks = learner.ranks
+    ranks.take_from_main(learner.scored)  # the ranks' weights are the same, the statistics of their batches are not
     predictor = Predictor(learner.scored, learner.device, learner.precision.name)
-    evaluation = evaluate(predictor, val, details=False, loss=loss, progress=lambda *_: on_picture())
+    evaluation = evaluate(predictor, val, details=False, loss=loss, progress=progress, ranks=ranks)
     assert evaluation.loss is not None
     if not math.isfinite(evaluation.loss):
         raise TrainingError(

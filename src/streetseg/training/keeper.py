@@ -1,12 +1,13 @@
 """What is kept of each step and epoch: journal lines, the table, the best bundle, checkpoints."""
 
 from dataclasses import asdict, dataclass, field
+from signal import Signals
 from typing import Any
 
 from streetseg.runtime.checkpoint import checkpoint_name, save_checkpoint
 from streetseg.runtime.journal import Journal
 from streetseg.runtime.room import room_for
-from streetseg.runtime.stop import StopSignals
+from streetseg.runtime.stop import StopSignals, obey
 from streetseg.training.best import Best
 from streetseg.training.history import EpochNotes, EpochRow, History
 from streetseg.training.learner import Learner
@@ -18,6 +19,8 @@ from streetseg.training.state import snapshot
 @dataclass(frozen=True)
 class Keeper:
     """Writes a run down while it goes on.
+
+    All ranks call the same methods in the same order: rank 0 writes, and they agree on what is to be done.
 
     Args:
         best: the bundle of the best epoch.
@@ -41,7 +44,7 @@ class Keeper:
             anew: the run is new, or goes on with another recipe or other data than before.
         """
         row, checkpoints = self.history.best, self.folder.checkpoints
-        if row is not None:
+        if row is not None and self.learner.ranks.is_main:
             self.best.put_right(self.learner.scored, row, self.learner.precision.name, checkpoints)
         if anew:
             self.save()
@@ -52,11 +55,12 @@ class Keeper:
         assert tally is not None
         step = learner.steps_done
         self.journal.write("step", epoch=epoch, step=step, lr=learner.lr, loss=loss, **terms, gradient_norm=norm)
-        speed = tally.images / tally.seconds
+        speed = tally.images * learner.ranks.world / tally.seconds
         self.progress.step(f"epoch {epoch}/{train.epochs} loss {loss:.3f} lr {learner.lr:.1e} {speed:.1f} images/s")
-        if train.save_steps and step % train.save_steps == 0 and not self.stop.asked:
+        saved = train.save_steps is not None and step % train.save_steps == 0
+        if saved:
             self.save()
-        self.stop_if_asked()
+        self.stop_if_asked(saved=saved)
 
     def stop_if_asked(self, *, saved: bool = False) -> None:
         """At a moment when no step is half done: end if a signal asked to, with everything saved.
@@ -64,20 +68,24 @@ class Keeper:
         Raises:
             KeyboardInterrupt, SystemExit
         """
-        if self.stop.asked:
+        ranks = self.learner.ranks
+        asked = ranks.largest(self.stop.asked or 0)
+        if asked:
             if not saved:
                 self.save()
-            self.journal.write("stop", signal=self.stop.asked.name, step=self.learner.steps_done)
+            self.journal.write("stop", signal=Signals(asked).name, step=self.learner.steps_done)
             self.progress.say(f"saved after step {self.learner.steps_done}")
-            self.stop.obey()
+            ranks.wait()  # the others end when rank 0 has saved
+            obey(asked)
 
     def keep_epoch(self, row: EpochRow, notes: EpochNotes) -> None:
         """The checkpoint comes last: until it is whole, a resumed run does the epoch again and writes the same."""
         self.history.close_epoch(row)
         is_best = self.history.best is row
-        with room_for(self.folder.results, 1000 * row.epoch):
-            self.history.write(self.folder.results)
-        if is_best:
+        if self.learner.ranks.is_main:
+            with room_for(self.folder.results, 1000 * row.epoch):
+                self.history.write(self.folder.results)
+        if is_best and self.learner.ranks.is_main:
             self.best.write(self.learner.scored, row, self.learner.precision.name)
         self.journal.write("epoch", **asdict(row), **asdict(notes), best=is_best)
         self.save()
@@ -91,11 +99,13 @@ class Keeper:
 
     def save(self) -> None:
         """A checkpoint of this moment."""
-        tally, best = self.history.tally, self.history.best
-        save_checkpoint(
-            self.folder.checkpoints,
-            checkpoint_name(self.history.epochs_done, 0 if tally is None else tally.steps),
-            snapshot(self.learner, self.history, self.best) | self.origin,
-            keep=self.learner.recipe.train.keep_last,
-            best=None if best is None else checkpoint_name(best.epoch),
-        )
+        history, best = self.history, self.history.best
+        tally = None if history.tally is None else history.tally.together()
+        if self.learner.ranks.is_main:
+            save_checkpoint(
+                self.folder.checkpoints,
+                checkpoint_name(history.epochs_done, 0 if tally is None else tally.steps),
+                snapshot(self.learner, History(history.rows, tally), self.best) | self.origin,
+                keep=self.learner.recipe.train.keep_last,
+                best=None if best is None else checkpoint_name(best.epoch),
+            )

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from streetseg.models.segmenter import Segmenter
 from streetseg.recipe.schema import Recipe
+from streetseg.runtime.distributed import ALONE, Ranks
 from streetseg.runtime.precision import Precision
 from streetseg.training.ema import ExponentialAverage
 from streetseg.training.objective import Objective
@@ -13,7 +15,7 @@ from streetseg.training.objective import Objective
 
 @dataclass
 class Learner:
-    """What changes while training, and what changes it."""
+    """What changes while training, and what changes it; the same on all ranks that train together."""
 
     recipe: Recipe
     segmenter: Segmenter
@@ -22,7 +24,16 @@ class Learner:
     objective: Objective
     device: torch.device
     precision: Precision
+    ranks: Ranks = ALONE
     steps_done: int = 0
+
+    def __post_init__(self) -> None:
+        self._network = self.ranks.averaging_gradients(self.segmenter)
+
+    def logits(self, pictures: Tensor) -> Tensor:
+        """Pictures uint8 (B, 3, H, W), this rank's share of a batch -> logits (B, C, H, W), for a backward pass."""
+        logits: Tensor = self._network(pictures)
+        return logits
 
     @property
     def scored(self) -> Segmenter:

@@ -4,6 +4,10 @@ Cross-entropy over the pixels that count, plus a region term that looks at whole
 - Dice: 1 - the soft Dice coefficient of each class over the batch (Milletari et al. 2016, arXiv:1606.04797);
 - Lovász-softmax: the Lovász extension of each class's Jaccard loss (Berman et al. 2018, arXiv:1705.08790).
 Both average over the classes that are present in the batch's truth. A batch without a counted pixel costs 0.
+
+Where several ranks share a batch, its sums are taken over all of them before anything is divided: however unequal
+their shares are, the loss is that of the whole batch, the same on each. Two things cannot be had as sums: OHEM takes
+the hardest pixels of each rank's own share, and Lovász-softmax is the mean over ranks of each share's own.
 """
 
 from collections.abc import Sequence
@@ -16,6 +20,7 @@ from torch.nn import functional as F
 
 from streetseg.data.class_weights import POWERS, class_weights
 from streetseg.recipe.schema import Loss
+from streetseg.runtime.distributed import ALONE, Ranks
 
 Terms = dict[str, Tensor]
 
@@ -39,23 +44,28 @@ class Objective(nn.Module):
         weights = None if power is None else torch.from_numpy(class_weights(class_pixels, power)).float()
         self.register_buffer("class_weights", weights)
 
-    def forward(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Terms]:
-        """Logits (B, C, H, W) and labels uint8 (B, H, W) -> what to minimise, and the terms it is the sum of."""
+    def forward(self, logits: Tensor, labels: Tensor, ranks: Ranks = ALONE) -> tuple[Tensor, Terms]:
+        """Logits (B, C, H, W) and labels uint8 (B, H, W) -> what to minimise, and the terms it is the sum of.
+
+        The batch may be this rank's share of one; `ranks` are those that have the others.
+        """
         counted = labels != self.ignore_index
-        if not counted.any():
+        if not ranks.total(counted.sum()):
             nothing = logits.sum() * 0.0
             return nothing, {"cross_entropy": nothing}
         target = labels.long()
         log_probabilities = F.log_softmax(logits.float(), dim=1)
-        terms = {"cross_entropy": self.cross_entropy(log_probabilities, target, counted)}
+        terms = {"cross_entropy": self.cross_entropy(log_probabilities, target, counted, ranks)}
         match self.settings.region:
             case "dice":
-                terms["dice"] = self.settings.region_weight * dice_loss(log_probabilities.exp(), target, counted)
+                dice = dice_loss(log_probabilities.exp(), target, counted, ranks)
+                terms["dice"] = self.settings.region_weight * dice
             case "lovasz":
-                terms["lovasz"] = self.settings.region_weight * lovasz_softmax(log_probabilities.exp(), target, counted)
+                lovasz = lovasz_softmax(log_probabilities.exp(), target, counted, ranks)
+                terms["lovasz"] = self.settings.region_weight * lovasz
         return torch.stack(list(terms.values())).sum(), terms
 
-    def cross_entropy(self, log_probabilities: Tensor, target: Tensor, counted: Tensor) -> Tensor:
+    def cross_entropy(self, log_probabilities: Tensor, target: Tensor, counted: Tensor, ranks: Ranks = ALONE) -> Tensor:
         """Weighted, smoothed cross-entropy as torch's own; with OHEM over the hardest share of the counted pixels."""
         smoothing, keep = self.settings.label_smoothing, self.settings.ohem
         pixels = F.nll_loss(
@@ -71,12 +81,14 @@ class Objective(nn.Module):
         else:
             weights = self.class_weights[target.clamp(max=len(self.class_weights) - 1)] * counted
         if keep is not None:
-            hardest = pixels[counted].topk(max(1, round(keep * int(counted.sum())))).indices
+            here = int(counted.sum())
+            hardest = pixels[counted].topk(min(here, max(1, round(keep * here)))).indices
             pixels, weights = pixels[counted][hardest], weights[counted][hardest]
-        return pixels.sum() / weights.sum()
+        mean: Tensor = ranks.total(pixels.sum()) / ranks.total(weights.sum())
+        return mean
 
 
-def dice_loss(probabilities: Tensor, target: Tensor, counted: Tensor) -> Tensor:
+def dice_loss(probabilities: Tensor, target: Tensor, counted: Tensor, ranks: Ranks = ALONE) -> Tensor:
     """1 - mean soft Dice over the classes present; probabilities (B, C, H, W), target (B, H, W), counted bool."""
     num_classes = probabilities.shape[1]
     inside = target.clamp(max=num_classes - 1)
@@ -88,12 +100,13 @@ def dice_loss(probabilities: Tensor, target: Tensor, counted: Tensor) -> Tensor:
     overlap = overlap.to(probabilities.dtype)
     truth = torch.bincount(classes, minlength=num_classes).to(probabilities.dtype)
     predicted = torch.einsum("bchw,bhw->bch", probabilities, counted.to(probabilities.dtype)).sum((0, 2))
+    overlap, truth, predicted = ranks.total(torch.stack([overlap, truth, predicted])).unbind()
     present = truth > 0
     return 1.0 - (2.0 * overlap[present] / (truth + predicted)[present]).mean()
 
 
-def lovasz_softmax(probabilities: Tensor, target: Tensor, counted: Tensor) -> Tensor:
-    """Mean over the classes present of the Lovász extension of the Jaccard loss, over the whole batch."""
+def lovasz_softmax(probabilities: Tensor, target: Tensor, counted: Tensor, ranks: Ranks = ALONE) -> Tensor:
+    """Mean over the classes present of the Lovász extension of the Jaccard loss, over the whole batch or share."""
     pixels = probabilities.movedim(1, -1)[counted]
     classes = target[counted]
     losses = []
@@ -101,7 +114,9 @@ def lovasz_softmax(probabilities: Tensor, target: Tensor, counted: Tensor) -> Te
         truth = (classes == c).to(pixels.dtype)
         errors, order = (truth - pixels[:, c]).abs().sort(descending=True)
         losses.append(errors @ jaccard_steps(truth[order]))
-    return torch.stack(losses).mean()
+    mean = torch.stack(losses).mean() if losses else pixels.sum()
+    of_all: Tensor = ranks.total(mean) / ranks.total(counted.any().to(mean.dtype))
+    return of_all
 
 
 def jaccard_steps(truth: Tensor) -> Tensor:

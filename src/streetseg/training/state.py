@@ -22,6 +22,7 @@ def snapshot(learner: Learner, history: History, best: Best) -> dict[str, Any]:
         "format": FORMAT,
         "precision": learner.precision.name,
         "steps_done": learner.steps_done,
+        "processes": learner.ranks.world,
         "segmenter": learner.segmenter.state_dict(),
         "average": None if learner.average is None else learner.average.state_dict(),
         "optimizer": learner.optimizer.state_dict(),
@@ -75,6 +76,6 @@ def restore(learner: Learner, best: Best, state: dict[str, Any]) -> History:
     best.digest = state["best_digest"]
     tally = None
     if state["tally"] is not None:
-        tally = Tally(learner.segmenter.space.num_classes, learner.device)
+        tally = Tally(learner.segmenter.space.num_classes, learner.device, learner.ranks)
         tally.load_state_dict(state["tally"])
     return History([EpochRow(**row) for row in state["history"]], tally)

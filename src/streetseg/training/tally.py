@@ -6,17 +6,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from streetseg.runtime.distributed import ALONE, Ranks
+
 
 class Tally:
     """Loss and counts of an epoch's steps, kept on the device until they are read, and taken along in a checkpoint.
 
+    Each of several ranks counts its own share of every batch; `together` sums them up.
+
     Args:
         num_classes: of the label space.
         device: where logits and labels are.
+        ranks: those that train together.
     """
 
-    def __init__(self, num_classes: int, device: torch.device) -> None:
+    def __init__(self, num_classes: int, device: torch.device, ranks: Ranks = ALONE) -> None:
         self.num_classes = num_classes
+        self.ranks = ranks
         self.steps = 0
         self.images = 0
         self.loss = 0.0
@@ -26,15 +32,30 @@ class Tally:
 
     @torch.no_grad()
     def add(self, loss: float, logits: Tensor, labels: Tensor) -> None:
-        """Take in one step's loss, logits (B, C, H, W) and labels uint8 (B, H, W)."""
+        """Take in one step's loss over the whole batch, and this share's logits (B, C, H, W) and labels (B, H, W)."""
         counted = labels < self.num_classes
         pairs = labels.long() * self.num_classes + logits.argmax(dim=1)
         self.counts += torch.bincount(pairs[counted], minlength=len(self.counts))
         nothing_counts = ~counted.flatten(1).any(dim=1)
-        self.ignored += torch.stack([(~counted).sum(), nothing_counts.sum(), nothing_counts.all().long()])
+        # A batch whose loss is 0 has no pixel that counts on any rank; one of them notes it.
+        whole_batch = nothing_counts.all() * int(loss == 0.0 and self.ranks.is_main)
+        self.ignored += torch.stack([(~counted).sum(), nothing_counts.sum(), whole_batch])
         self.loss += loss * len(labels)
         self.images += len(labels)
         self.steps += 1
+
+    def together(self) -> "Tally":
+        """The sum over ranks, the same on all of them; they call this together."""
+        if self.ranks.world == 1:
+            return self
+        numbers = torch.cat([self.counts.cpu(), self.ignored.cpu(), torch.tensor([self.images])])
+        summed = torch.from_numpy(self.ranks.sum(numbers.numpy())).to(self.counts.device)
+        whole = Tally(self.num_classes, self.counts.device)
+        whole.counts, whole.ignored = summed[: len(self.counts)], summed[len(self.counts) : -1]
+        whole.images = int(summed[-1])
+        whole.loss = float(self.ranks.sum(np.array([self.loss]))[0])
+        whole.steps, whole.seconds = self.steps, self.seconds
+        return whole
 
     def matrix(self) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
         """int64 (C, C), rows are truth."""
@@ -46,10 +67,11 @@ class Tally:
         return dict(zip(names, self.ignored.tolist(), strict=True))
 
     def state_dict(self) -> dict[str, Any]:
-        """For a checkpoint."""
-        return {name: value for name, value in vars(self).items() if name != "num_classes"}
+        """For a checkpoint, of what is `together`."""
+        return {name: value for name, value in vars(self).items() if name not in ("num_classes", "ranks")}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """From a checkpoint."""
+        """From a checkpoint; rank 0 takes on what all had counted, the others begin with nothing."""
         for name, value in state.items():
-            setattr(self, name, value.to(self.counts.device) if isinstance(value, Tensor) else value)
+            if self.ranks.is_main or name in ("steps", "seconds"):
+                setattr(self, name, value.to(self.counts.device) if isinstance(value, Tensor) else value)
