@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from streetseg.cli.asked import asked_recipe
+from streetseg.cli.devices import DevicesFlag
 from streetseg.cli.folders import dated_folder, refuse_force_alone, resumable
 from streetseg.cli.options import (
     DataArgument,
@@ -37,6 +38,7 @@ def study(
         ),
     ] = None,
     out: OutFlag = None,
+    devices: DevicesFlag = None,
     resume: ResumeFlag = False,
     force: ForceFlag = False,
     recipe: RecipeFlag = None,
@@ -55,7 +57,9 @@ def study(
     from streetseg.study.study import run_study
 
     with resumable(folder):
-        result = run_study(wanted, starts, seeds, folder, resume=resume, force=force, quiet=quiet or json)
+        result = run_study(
+            wanted, starts, seeds, folder, processes=devices or 1, resume=resume, force=force, quiet=quiet or json
+        )
     if json:
         print_json(result.as_dict())
     else:

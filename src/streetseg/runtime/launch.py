@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 
-from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
+from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException, Std
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
@@ -20,7 +20,7 @@ from streetseg.runtime.rank_process import LAUNCHED, read_report
 TERMINATED = (128 + signal.SIGTERM, -signal.SIGTERM)  # exit codes of a process that was asked to stop
 
 
-def launch(words: Sequence[str], processes: int) -> None:
+def launch(words: Sequence[str], processes: int, *, heard: bool = True) -> None:
     """Run `streetseg WORDS` in so many processes on this machine, and wait for them.
 
     Their output is this process's. A signal that ends this process ends them; where one fails, the others are stopped.
@@ -28,6 +28,7 @@ def launch(words: Sequence[str], processes: int) -> None:
     Args:
         words: of the command line, the verb first.
         processes: at least 2.
+        heard: let them print their result on stdout.
 
     Raises:
         StreetsegError: the error of the process that failed first.
@@ -43,7 +44,7 @@ def launch(words: Sequence[str], processes: int) -> None:
             rdzv_endpoint="localhost:0",
             local_addr="localhost",
             max_restarts=0,
-            logs_specs=DefaultLogsSpecs(log_dir=logs),
+            logs_specs=DefaultLogsSpecs(log_dir=logs, redirects=Std.NONE if heard else Std.OUT),
         )
         try:
             elastic_launch(config, sys.executable)("-P", "-m", "streetseg", *words)

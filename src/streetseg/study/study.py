@@ -12,6 +12,7 @@ from streetseg.recipe.schema import Recipe
 from streetseg.runtime.folder_use import folder_in_use, refuse_folder
 from streetseg.study.compare import compare_runs
 from streetseg.study.finished import is_finished, is_reported
+from streetseg.study.launched import train_in_processes
 from streetseg.study.report import write_report, write_run_report
 from streetseg.training.origin import differences, origin_of, refuse_other, written_origin
 from streetseg.training.run_folder import RunFolder
@@ -45,6 +46,7 @@ def run_study(
     seeds: int,
     out: Path,
     *,
+    processes: int = 1,
     resume: bool = False,
     force: bool = False,
     quiet: bool = False,
@@ -56,6 +58,7 @@ def run_study(
         starts: encoder -> its initial weights, as in `model.weights`.
         seeds: runs an encoder, counted up from the recipe's seed.
         out: the study's folder, new or empty unless resuming.
+        processes: how many train each run together.
         resume: finished runs are kept, an unfinished one is taken up where it stopped.
         force: runs of another recipe or other data are taken up, too, with those of now.
         quiet: no progress.
@@ -77,7 +80,10 @@ def run_study(
     with folder_in_use(out, WHAT):
         for folder, wanted in runs.items():
             if not (resume and is_finished(folder)) or changed.get(folder):
-                train(wanted, folder, resume=resume, force=force, quiet=quiet)
+                if processes == 1:
+                    train(wanted, folder, resume=resume, force=force, quiet=quiet)
+                else:
+                    train_in_processes(wanted, folder, processes, resume=resume, force=force, quiet=quiet)
             if not is_reported(folder):
                 write_run_report(folder)
         comparison = compare_runs(list(runs))
