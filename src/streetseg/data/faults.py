@@ -12,15 +12,14 @@ def together(errors: Sequence[DataError], *, limit: int | None = None, hint: str
     Args:
         errors: one or more.
         limit: at most this many lines; none names all.
-        hint: what to do about them; what they all advise themselves is added.
+        hint: what to do about them; what the errors advise themselves is added.
     """
     if len(errors) == 1 and not isinstance(errors[0], FileError):
         return errors[0]
     problems = {error.problem for error in errors}
     lines = [" and ".join(error.where) if len(problems) == 1 else one_line(error) for error in errors]
     more = len(lines) - limit if limit is not None and len(lines) > limit else 0
-    advice = {error.hint for error in errors}
-    hints = [hint, advice.pop() if len(problems) == len(advice) == 1 else None]
+    hints = dict.fromkeys([hint, *(error.hint for error in errors)])
     return DataError(
         problems.pop() if len(problems) == 1 else f"{len(errors)} files cannot be used",
         where=lines[:limit] + ([f"and {more} more files"] if more else []),

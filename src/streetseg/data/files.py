@@ -98,7 +98,8 @@ def stamp(place: str) -> str:
 def walk(root: Path) -> Iterator[str]:
     """Every file below a folder, in a stable order, as a path relative to it with forward slashes.
 
-    Hidden folders are not entered. Links to folders are followed unless they lead back into the path walked.
+    Hidden folders are not entered. Links to folders are followed unless they lead back to a folder that is being walked
+    or to one above it.
 
     Raises:
         DataError: if a folder cannot be listed.
@@ -113,12 +114,20 @@ def walk(root: Path) -> Iterator[str]:
         except OSError as failure:
             raise _unlisted(folder, failure) from failure
         for entry in entries:
-            if not entry.is_dir():
+            if not _is_folder(entry):
                 yield prefix + entry.name
             elif not is_junk(entry.name):
                 yield from below(entry.path, f"{prefix}{entry.name}/", ancestors | {here})
 
-    return below(root, "", frozenset())
+    above = (*Path(os.path.abspath(root)).parents, *Path(os.path.realpath(root)).parents)
+    return below(root, "", frozenset(map(os.path.realpath, above)))
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def listing(folder: Path) -> list[Path]:
