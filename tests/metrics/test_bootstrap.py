@@ -1,31 +1,14 @@
-"""Intervals and the paired comparison: what is drawn, what is said, and that the words follow from the numbers."""
+"""Intervals of scores: what they hold, what they are made of, and that they are exact and repeatable."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy import stats
 
-from streetseg.errors import RequestError
-from streetseg.metrics.bootstrap import ENOUGH_SEQUENCES, Difference, compare, interval, tail_share
-from streetseg.metrics.counts import Counts
-from streetseg.metrics.scores import METRICS, OVERALL, scores
-
-
-def counts(share_right: float, *, images: int = 60, classes: int = 4, seed: int = 0, pixels: int = 400) -> Counts:
-    """Images of differing difficulty; the truth depends on `images` and `classes` alone."""
-    easy, rng = np.random.default_rng(99).uniform(-0.2, 0.2, images), np.random.default_rng(seed)
-    truth = np.random.default_rng(98).multinomial(pixels, [1 / classes] * classes, images)
-    matrices = np.zeros((images, classes, classes), np.int64)
-    for i in range(images):
-        for c in range(classes):
-            right = np.full(classes, (1 - share_right - easy[i]) / (classes - 1))
-            right[c] = share_right + easy[i]
-            matrices[i, c] = rng.multinomial(truth[i, c], right)
-    names = tuple(f"image {i}" for i in range(images))
-    return Counts(names, (None,) * images, matrices, np.zeros(images, np.int64))
+from some_counts import counts
+from streetseg.metrics import bootstrap
+from streetseg.metrics.bootstrap import interval
+from streetseg.metrics.scores import METRICS, OVERALL, mean_scores, scores
 
 
 def test_every_interval_holds_its_score() -> None:
@@ -72,110 +55,37 @@ def test_an_absent_class_has_no_interval_and_does_no_harm() -> None:
     assert padded.overall["mean_iou"] == pytest.approx(interval(split).overall["mean_iou"])
 
 
-def test_whole_videos_are_drawn_when_there_are_enough() -> None:
-    """Copies of one frame carry no new knowledge: the interval must be that of one frame a video."""
-    single = counts(0.7, images=40)
-    copies = Counts(
-        tuple(f"{name} {copy}" for name in single.names for copy in range(5)),
-        tuple(name for name in single.names for _ in range(5)),
-        np.repeat(single.counts, 5, axis=0),
-        np.repeat(single.ignored, 5),
-    )
-    by_video, by_image = interval(copies), interval(replace(copies, sequences=(None,) * 200))
-    assert (by_video.unit, by_image.unit) == ("sequence", "image")
-    assert by_video.note is None
-    wide, narrow = (np.diff(found.overall["mean_iou"]).item() for found in (by_video, by_image))
-    assert wide == pytest.approx(np.diff(interval(single).overall["mean_iou"]).item(), rel=0.1)
-    assert wide / narrow == pytest.approx(np.sqrt(5), rel=0.1)
+def test_seeds_are_averaged_on_the_same_draws() -> None:
+    """Three equal seeds are as one; of two different ones the interval holds the mean of their scores."""
+    one, two = counts(0.7, seed=1), counts(0.72, seed=2)
+    alone, thrice = (interval(*networks).overall["mean_iou"] for networks in ([one], [one] * 3))
+    assert thrice == pytest.approx(alone)
+    both = interval(one, two).overall["mean_iou"]
+    mean = mean_scores([scores(one.total), scores(two.total)]).mean["iou"]
+    assert both[0] < mean < both[1]
+    parts = [interval(split).overall["mean_iou"] for split in (one, two)]
+    assert both[1] - both[0] < max(high - low for low, high in parts)
 
 
-@pytest.mark.parametrize("videos", [1, 2, ENOUGH_SEQUENCES - 1])
-def test_too_few_videos_are_not_drawn_and_that_is_said(videos: int) -> None:
-    split = counts(0.7)
-    split = replace(split, sequences=tuple(f"video {i % videos}" for i in range(60)))
-    found = interval(split)
-    assert found.unit == "image"
-    assert found.note is not None
-    assert ("one video" if videos == 1 else f"{videos} videos") in found.note
-    assert "too narrow" in found.note
-    assert compare(split, split).note == found.note
+def test_draws_do_not_depend_on_the_size_of_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    split = counts(0.7, images=33)
+    whole = interval(split).overall
+    monkeypatch.setattr(bootstrap, "BLOCK", 33 * 7)
+    assert interval(split).overall == whole
 
 
-def test_a_video_known_for_some_images_only_is_said() -> None:
-    split = counts(0.7)
-    found = interval(replace(split, sequences=("video", *(None,) * 59)))
-    assert (found.unit, found.note) == (
-        "image",
-        "the video of some images is unknown, so images were drawn as if independent",
-    )
+def test_sums_of_pixels_stay_exact_where_float32_would_not() -> None:
+    """Counts near 2^40: a resample of images that are all alike has exactly the score of one of them."""
+    alike = counts(0.7)
+    large = alike.counts[:1] * (2**40 // 400) + 1
+    found = interval(replace(alike, counts=np.repeat(large, 60, axis=0))).overall["pixel_accuracy"]
+    assert found == (scores(large[0]).pixel_accuracy,) * 2
 
 
-def test_a_clear_difference_is_called_by_name() -> None:
-    better, worse = counts(0.75, seed=1), counts(0.65, seed=2)
-    assert compare(better, worse).verdict == "A is better"
-    assert compare(worse, better).verdict == "B is better"
-    difference = compare(better, worse)
-    assert difference.value == scores(better.total).mean["iou"] - scores(worse.total).mean["iou"]
-    assert difference.low < difference.value < difference.high
-
-
-def test_networks_of_one_quality_are_not_distinguishable() -> None:
-    assert compare(counts(0.7, seed=1), counts(0.7, seed=2)).verdict == "not distinguishable"
-    same = compare(counts(0.7), counts(0.7))
-    assert (same.value, same.low, same.high, same.verdict) == (0.0, 0.0, 0.0, "not distinguishable")
-
-
-def test_pairing_takes_out_what_is_hard_for_both() -> None:
-    a, b = counts(0.72, seed=1), counts(0.70, seed=2)
-    paired = compare(a, b)
-    widths = [np.diff(interval(split).overall["mean_iou"]).item() for split in (a, b)]
-    assert paired.high - paired.low < 0.5 * sum(widths)
-
-
-@given(st.floats(-1, 1), st.floats(0, 1))
-def test_the_verdict_follows_from_the_interval_alone(low: float, width: float) -> None:
-    high = low + width
-    verdict = Difference("mean_iou", (low + high) / 2, low, high, 2000, "image", None).verdict
-    if low <= 0 <= high:
-        assert verdict == "not distinguishable"
-    else:
-        assert verdict == ("A is better" if low > 0 else "B is better")
-
-
-def test_an_undefined_interval_decides_nothing() -> None:
-    nan = float("nan")
-    assert Difference("mean_iou", nan, nan, nan, 2000, "image", None).verdict == "not distinguishable"
-
-
-@pytest.mark.parametrize("units", [6, 10, 30, 101, 500, 10**6])
-def test_intervals_of_few_units_are_widened_as_student_asks(units: int) -> None:
-    t = stats.t.ppf(0.975, units - 1)
-    assert tail_share(units) == pytest.approx(stats.norm.cdf(-t * np.sqrt(units / (units - 1))), rel=0.03)
-    assert tail_share(units) <= 0.025
-
-
-def test_one_image_decides_nothing_and_that_is_said() -> None:
-    better, worse = counts(0.9, images=1), counts(0.5, images=1)
-    difference = compare(better, worse)
-    assert difference.value > 0
-    assert np.isnan([difference.low, difference.high]).all()
-    assert difference.verdict == "not distinguishable"
-    assert difference.note == "one image says nothing about others, so there is no interval"
-    assert np.isnan(interval(better).overall["mean_iou"]).all()
-
-
-def test_every_score_can_be_compared() -> None:
-    a, b = counts(0.75, seed=1), counts(0.65, seed=2)
-    for metric in OVERALL:
-        assert compare(a, b, metric=metric).verdict == "A is better"
-    with pytest.raises(RequestError, match="no score is called iou"):
-        compare(a, b, metric="iou")
-
-
-def test_only_the_same_images_with_the_same_truth_can_be_compared() -> None:
-    a = counts(0.7)
-    with pytest.raises(RequestError, match="same images") as other_images:
-        compare(a, replace(a, names=("image x", *a.names[1:])))
-    assert set(other_images.value.where) == {"image x", "image 0"}
-    with pytest.raises(RequestError, match="same truth"):
-        compare(a, replace(a, counts=a.counts[::-1].copy()))
+def test_four_images_are_too_few_for_an_interval_and_that_is_said() -> None:
+    for images, words in ((1, "one image says"), (4, "4 images say")):
+        found = interval(counts(0.7, images=images))
+        assert np.isnan(found.overall["mean_iou"]).all()
+        assert np.isnan(found.per_class["iou"]).all()
+        assert found.note == f"{words} too little about others, so there is no interval"
+    assert np.isfinite(interval(counts(0.7, images=5)).overall["mean_iou"]).all()

@@ -9,7 +9,7 @@ import pytest
 
 from finished_runs import IMAGENET, RANDOM, matrices
 from streetseg.errors import RequestError
-from streetseg.metrics.bootstrap import compare
+from streetseg.metrics.difference import compare
 from streetseg.metrics.scores import scores
 from streetseg.study.compare import compare_runs
 
@@ -24,14 +24,18 @@ def test_ranked_by_mean_iou_whatever_the_order_given(write_run: WriteRun) -> Non
     assert comparison.groups[0].mean_iou == scores(matrices(0.85).sum(axis=0)).mean["iou"]
 
 
-def test_seeds_of_one_recipe_are_one_group_and_their_counts_add_up(write_run: WriteRun) -> None:
+def test_seeds_of_one_recipe_are_one_group_with_their_mean_score(write_run: WriteRun) -> None:
     seeds = [write_run(f"s{seed}", seed=seed, counts=matrices(0.8, seed=seed)) for seed in (2, 0, 1)]
     comparison = compare_runs(seeds)
     (group,) = comparison.groups
     assert group.seeds == (0, 1, 2)
     assert np.array_equal(group.counts.counts, sum(matrices(0.8, seed=seed) for seed in range(3)))
     single = [scores(matrices(0.8, seed=seed).sum(axis=0)).mean["iou"] for seed in range(3)]
-    assert group.seed_mean == pytest.approx(np.mean(single))
+    assert group.mean_iou == pytest.approx(np.mean(single))
+    per_class = [scores(matrices(0.8, seed=seed).sum(axis=0)).f1 for seed in range(3)]
+    assert group.scores.f1 == pytest.approx(np.mean(per_class, axis=0))
+    low, high = group.intervals.overall["mean_iou"]
+    assert low < group.mean_iou < high
     assert group.seed_deviation == pytest.approx(np.std(single, ddof=1))
 
 
@@ -39,7 +43,7 @@ def test_a_group_of_three_seeds_against_a_group_of_one(write_run: WriteRun) -> N
     three = [write_run(f"a{seed}", seed=seed, counts=matrices(0.8)) for seed in range(3)]  # equal runs: as one
     one = write_run("b", encoder="resnet50", counts=matrices(0.7, seed=5))
     (pair,) = compare_runs([*three, one]).pairs
-    single = compare(pair.a.first.counts, pair.b.first.counts)
+    single = compare([pair.a.first.counts], [pair.b.first.counts])
     assert pair.difference.value == pytest.approx(single.value)
     assert (pair.difference.low, pair.difference.high) == pytest.approx((single.low, single.high))
 
@@ -140,4 +144,8 @@ def test_study_json_holds_runs_verdict_and_differences(write_run: WriteRun, tmp_
     assert difference["a"] == "resnet50 (ImageNet)"
     assert difference["interval"][0] <= difference["value"] <= difference["interval"][1]
     assert difference["distinguishable"] is True
+    assert difference["p_value"] == difference["adjusted_p_value"] < 0.05
+    assert difference["comparisons"] == 1
+    assert list(difference["per_class"]) == ["road", "tree", "car"]
+    assert {one["comparisons"] for one in difference["per_class"].values()} == {3}
     assert content["ranking"][0]["seeds"] == [0]

@@ -9,11 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finished_runs import IMAGENET, RANDOM, matrices
-from streetseg.metrics.bootstrap import Difference
+from streetseg.metrics.difference import Difference
 from streetseg.study.compare import compare_runs
-from streetseg.study.compare_words import bracket, dataset_name, decimals, latency_words
+from streetseg.study.compare_words import bracket, chance, dataset_name, decimals, difference_words, latency_words
 
 WriteRun = Callable[..., Path]
+
+
+def difference(
+    value: float, low: float, high: float, adjusted: float, *, family: int = 1, videos: int | None = None
+) -> Difference:
+    return Difference(value, low, high, adjusted / family, adjusted, family, 2000, "image", videos, None)
 
 
 def test_better_with_interval_and_latency(write_run: WriteRun) -> None:
@@ -82,8 +88,14 @@ def test_more_than_two_are_all_set_against_the_best(write_run: WriteRun) -> None
     assert [(pair.a.first.encoder, pair.b.first.encoder) for pair in comparison.pairs] == [
         ("best", "middle"),
         ("best", "worst"),
+        ("middle", "worst"),
     ]
-    assert comparison.verdict.startswith("best (ImageNet) is better than middle (ImageNet)")
+    assert comparison.against_best == comparison.pairs[:2]
+    assert re.match(
+        r"best \(ImageNet\) is better than middle \(ImageNet\) by \d+\.\d mIoU points \[\d+\.\d, \d+\.\d\] "
+        r"\(p = 0\.\d{3}, adjusted for 3 comparisons\)",
+        comparison.verdict,
+    )
 
 
 def test_one_run_says_what_it_reaches(write_run: WriteRun) -> None:
@@ -154,6 +166,86 @@ def test_a_dataset_has_a_short_name(spec: str, name: str) -> None:
 
 @given(st.floats(1e-5, 0.5), st.floats(1e-5, 0.5))
 def test_an_end_of_an_interval_is_never_printed_as_zero_when_it_is_not(low: float, width: float) -> None:
-    difference = Difference("mean_iou", low + width / 2, low, low + width, 10, "image", None)
-    printed = bracket(difference.low, difference.high, decimals(difference))
+    printed = bracket(low, low + width, decimals(difference(low + width / 2, low, low + width, 0.01)))
     assert float(printed.strip("[]").split(", ")[0]) > 0
+
+
+shares = st.floats(-0.9, 0.9).map(lambda share: round(share, 6))
+families = st.integers(1, 10)
+
+
+@given(shares, shares, shares, st.floats(1e-4, 1), families)
+def test_the_words_follow_from_interval_and_p_value(a: float, b: float, c: float, adjusted: float, family: int) -> None:
+    """Who is called better, and every figure in the sentence, read back from the sentence alone."""
+    low, value, high = sorted([a, b, c])
+    said = difference_words("A", "B", difference(value, low, high, adjusted, family=family))
+    ends = re.search(r"\[(.+), (.+)\]", said)
+    assert ends
+    printed = [float(end.replace("−", "-")) for end in ends.groups()]
+    if (low > 0 or high < 0) and adjusted < 0.05:
+        better, worse = ("A", "B") if low > 0 else ("B", "A")
+        assert said.startswith(f"{better} is better than {worse} by ")
+        assert "not distinguishable" not in said
+        assert "−" not in said
+        assert 0 < printed[0] <= printed[1]
+    else:
+        assert said.startswith("A and B are not distinguishable (difference ")
+        assert "better" not in said
+        assert (printed[0] <= 0 <= printed[1]) == (low <= 0 <= high)
+    tested = re.search(r"p (?:=|<) (0\.\d+), adjusted for (\d+) comparisons", said)
+    assert (tested is not None) == (family > 1 and not low <= 0 <= high)
+    if tested:
+        assert int(tested[2]) == family
+        assert (float(tested[1]) < 0.05) == ("better" in said)
+
+
+def test_an_interval_that_leaves_out_zero_is_not_enough_after_adjustment() -> None:
+    said = difference_words("A", "B", difference(0.011, 0.001, 0.021, 0.0912, family=6))
+    tested = "p = 0.091, adjusted for 6 comparisons"
+    assert said == f"A and B are not distinguishable (difference 1.1 mIoU points [0.1, 2.1]; but {tested})"
+
+
+@pytest.mark.parametrize(("videos", "words"), [(1, "the one video"), (3, "the 3 videos")])
+def test_what_holds_for_few_videos_only_is_said_of_those(videos: int, words: str) -> None:
+    better = difference_words("A", "B", difference(0.02, 0.01, 0.03, 0.01, videos=videos))
+    assert better == f"A is better than B by 2.0 mIoU points [1.0, 3.0] on {words} they were scored on"
+    alike = difference_words("A", "B", difference(0.02, -0.01, 0.05, 0.2, videos=videos))
+    assert alike.startswith(f"A and B are not distinguishable on {words} they were scored on (difference ")
+
+
+def test_too_few_pictures_have_no_interval_in_words_either(write_run: WriteRun) -> None:
+    runs = [write_run(name, encoder=name, counts=matrices(q, images=3)) for name, q in (("a", 0.9), ("b", 0.5))]
+    comparison = compare_runs(runs)
+    assert re.match(
+        r"a .* and b .* are not distinguishable \(difference \d+\.\d mIoU points \[no interval\]\)", comparison.verdict
+    )
+    assert "3 images say too little about others, so there is no interval." in comparison.notes[0]
+
+
+def test_seeds_and_pictures_are_kept_apart_in_words(write_run: WriteRun) -> None:
+    runs = [
+        write_run(f"{name}{k}", encoder=name, seed=k, counts=matrices(q, seed=k))
+        for name, q in (("a", 0.8), ("b", 0.7))
+        for k in range(3)
+    ]
+    comparison = compare_runs(runs)
+    (note,) = [note for note in comparison.notes if "seeds" in note]
+    assert "Its interval covers the choice of pictures, not the luck of training" in note
+    for group in comparison.groups:
+        assert f"{group.label} {100 * group.mean_iou:.1f} ± {100 * (group.seed_deviation or 0):.1f} (3 seeds)" in note
+    alone = compare_runs(runs[:3])
+    assert ", the mean of 3 seeds, on the 24 pictures" in alone.verdict
+
+
+@pytest.mark.parametrize(
+    ("p_value", "words"),
+    [
+        (0.0004, "p < 0.001"),
+        (0.0123, "p = 0.012"),
+        (0.04996, "p = 0.04996"),
+        (0.0502, "p = 0.0502"),
+        (1.0, "p = 1.000"),
+    ],
+)
+def test_a_p_value_is_printed_on_its_side_of_five_percent(p_value: float, words: str) -> None:
+    assert chance(p_value) == words

@@ -77,7 +77,7 @@ def test_all_scores_with_intervals_protocol_and_initial_weights(two: list[Path],
     for name in ("IoU", "F1 = Dice", "accuracy", "sensitivity", "specificity", "precision", "3 of 3"):
         assert name in text
     best = comparison.groups[0]
-    assert f"{100 * best.seed_mean:.1f} ± {100 * (best.seed_deviation or 0):.1f} seeds 0, 1" in text
+    assert f"{100 * best.mean_iou:.1f} ± {100 * (best.seed_deviation or 0):.1f} seeds 0, 1" in text
 
 
 def test_how_it_was_done_is_there(two: list[Path], tmp_path: Path) -> None:

@@ -1,193 +1,110 @@
-"""How far a score would move had other pictures been taken: percentile bootstrap over images or whole videos.
+"""How far a score would move had other pictures been taken: percentile bootstrap over images, clips or whole videos.
 
-Efron & Tibshirani, An Introduction to the Bootstrap (1993), chapters 8 and 13. Pictures are drawn with replacement,
-their counts summed, and the scores computed from the sums, as for the split itself. Percentile intervals of few units
-are too narrow; they are widened as Hesterberg, What Teachers Should Know About the Bootstrap (2015), section 5.3,
-proposes.
+Efron & Tibshirani, An Introduction to the Bootstrap (1993), chapters 8 and 13. Units are drawn with replacement, their
+counts summed, and the scores computed from the sums, as for the split itself. Networks that differ only in their seed
+are scored one by one on the same draws and their scores averaged.
 """
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import NDArray
 
-from streetseg.errors import RequestError
 from streetseg.metrics.counts import Counts
-from streetseg.metrics.scores import OVERALL, Floats, class_scores, margins, overall_scores
+from streetseg.metrics.scores import METRICS, OVERALL, Floats, class_scores, defined_mean, margins, overall_scores
+from streetseg.metrics.student import left_out
+from streetseg.metrics.units import Units, units_of
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
-ENOUGH_SEQUENCES = 10  # with fewer, resampling them says little about sequences that were not filmed
+BLOCK = 1 << 20  # numbers of a block of draws: 8 MiB, whatever the number of images and resamples
 
 Range = tuple[float, float]
-Unit = str  # "image" or "sequence"
+Score = Callable[[Floats, Floats, Floats], Floats]  # margins (rows, C) of resamples -> scores (rows,) or (rows, K)
 
 
 @dataclass(frozen=True, eq=False)
 class Intervals:
-    """95 % intervals of the scores of one network.
+    """95 % intervals of the scores of one network, or of their means over networks that differ in their seed.
 
     Args:
         overall: (low, high) of each score in scores.OVERALL.
         per_class: float64 (C, 2), low and high, of each metric in scores.METRICS; NaN for an absent class.
         resamples: how many were drawn.
-        unit: what was drawn, "image" or "sequence".
+        unit: what was drawn, "image", "clip" or "sequence".
         note: what to keep in mind when reading them, if anything.
     """
 
     overall: dict[str, Range]
     per_class: dict[str, Floats]
     resamples: int
-    unit: Unit
+    unit: str
     note: str | None
 
 
-@dataclass(frozen=True)
-class Difference:
-    """The score of A minus the score of B on the same images, with its 95 % interval.
+def interval(*seeds: Counts, resamples: int = RESAMPLES, seed: int = 0) -> Intervals:
+    """Intervals of every score. The same counts and seed give the same numbers.
 
     Args:
-        metric: which score, one of scores.OVERALL.
-        value: the difference on the images themselves.
-        low, high: the interval.
-        resamples: how many were drawn.
-        unit: what was drawn, "image" or "sequence".
-        note: what to keep in mind when reading it, if anything.
+        seeds: the counts of one network, or of one network a seed on the same images.
+        resamples: how many to draw.
+        seed: of the draws.
     """
-
-    metric: str
-    value: float
-    low: float
-    high: float
-    resamples: int
-    unit: Unit
-    note: str | None
-
-    @property
-    def verdict(self) -> str:
-        """ "A is better", "B is better", or "not distinguishable" where the interval contains 0."""
-        if self.low > 0:
-            return "A is better"
-        if self.high < 0:
-            return "B is better"
-        return "not distinguishable"
-
-
-def interval(counts: Counts, *, resamples: int = RESAMPLES, seed: int = 0) -> Intervals:
-    """Intervals of every score. The same counts and seed give the same numbers."""
-    groups, unit, note = _groups(counts.sequences)
-    draws = _draws(groups, resamples, seed)
-    drawn = _drawn(counts, groups, draws)
-    units = draws.shape[1]
+    units = units_of(seeds[0])
+    (drawn,) = resampled([seeds], units, _all_scores, resamples, seed)
+    ranges = np.array([central(values, units) for values in drawn.T])
+    classes = np.split(ranges[len(OVERALL) :], len(METRICS))
     return Intervals(
-        overall={name: _range(values, units) for name, values in overall_scores(*drawn).items()},
-        per_class={
-            metric: np.array([_range(values, units) for values in columns.T])
-            for metric, columns in class_scores(*drawn).items()
-        },
+        overall={name: (float(low), float(high)) for name, (low, high) in zip(OVERALL, ranges, strict=False)},
+        per_class=dict(zip(METRICS, classes, strict=True)),
         resamples=resamples,
-        unit=unit,
-        note=note,
+        unit=units.unit,
+        note=units.note,
     )
 
 
-def compare(a: Counts, b: Counts, *, metric: str = "mean_iou", resamples: int = RESAMPLES, seed: int = 0) -> Difference:
-    """Paired comparison: the same images are drawn for both, so that what is hard for both cancels out.
+def _all_scores(right: Floats, truth: Floats, predicted: Floats) -> Floats:
+    """(rows, scores of OVERALL and then METRICS by class)."""
+    overall = overall_scores(right, truth, predicted)
+    classes = class_scores(right, truth, predicted)
+    return np.concatenate([*(overall[name][:, None] for name in OVERALL), *(classes[m] for m in METRICS)], axis=1)
 
-    Args:
-        a, b: counts of two networks on the same images.
-        metric: one of scores.OVERALL.
 
-    Raises:
-        RequestError: images or truth differ between the two, or there is no such metric.
+def resampled(sides: Sequence[Sequence[Counts]], units: Units, score: Score, resamples: int, seed: int) -> list[Floats]:
+    """The score of each resample, for each side the mean over its networks; every network is scored on the same draws.
+
+    Returns:
+        For each side float64 (resamples,) or (resamples, K), as `score` has it; NaN where a score is undefined.
     """
-    if metric not in OVERALL:
-        raise RequestError(f"no score is called {metric}", hint=f"one of {', '.join(OVERALL)}")
-    _refuse_other_truth(a, b)
-    groups, unit, note = _groups(a.sequences)
-    draws = _draws(groups, resamples, seed)
-    of_a, of_b = (overall_scores(*_drawn(counts, groups, draws))[metric] for counts in (a, b))
-    low, high = _range(of_a - of_b, draws.shape[1])
-    value = overall_scores(*margins(a.total))[metric] - overall_scores(*margins(b.total))[metric]
-    return Difference(metric, float(value), low, high, resamples, unit, note)
+    per_unit = [[_per_unit(counts, units) for counts in networks] for networks in sides]
+    found: list[list[Floats]] = [[] for _ in sides]
+    for draws in _draws(units.count, resamples, seed):
+        for networks, values in zip(per_unit, found, strict=True):
+            scored = [score(*np.split(draws @ pixels, 3, axis=1)) for pixels in networks]
+            values.append(defined_mean(np.stack(scored, axis=-1)))
+    return [np.concatenate(values) for values in found]
 
 
-def _refuse_other_truth(a: Counts, b: Counts) -> None:
-    if a.names != b.names:
-        only_a, only_b = sorted(set(a.names) - set(b.names)), sorted(set(b.names) - set(a.names))
-        raise RequestError(
-            f"the two were not scored on the same images in the same order "
-            f"({len(only_a)} only in the first, {len(only_b)} only in the second)",
-            where=(only_a + only_b)[:5],
-        )
-    if a.counts.shape != b.counts.shape or not np.array_equal(a.counts.sum(axis=2), b.counts.sum(axis=2)):
-        raise RequestError(
-            "the two were not scored against the same truth (pixels per class differ)",
-            hint="evaluate both on the same data in the same label space",
-        )
-
-
-def _groups(sequences: tuple[str | None, ...]) -> tuple[NDArray[np.int64], Unit, str | None]:
-    """For each image the number of the unit it is drawn with; what the units are; what to keep in mind."""
-    images = np.arange(len(sequences))
-    known = sorted({sequence for sequence in sequences if sequence is not None})
-    if len(sequences) < 2:
-        return images, "image", "one image says nothing about others, so there is no interval"
-    if not known:
-        return images, "image", None
-    if None in sequences:
-        return images, "image", "the video of some images is unknown, so images were drawn as if independent"
-    if len(known) < ENOUGH_SEQUENCES:
-        videos = "one video" if len(known) == 1 else f"{len(known)} videos"
-        return (
-            images,
-            "image",
-            f"the {len(sequences)} images are frames of {videos}, too few to draw whole videos; frames of one video "
-            "are not independent, so the interval is too narrow",
-        )
-    numbers = {sequence: number for number, sequence in enumerate(known)}
-    return np.array([numbers[sequence] for sequence in sequences if sequence is not None]), "sequence", None
-
-
-def _draws(groups: NDArray[np.int64], resamples: int, seed: int) -> Floats:
-    """How often each unit is drawn: float64 (resamples, units), rows sum to the number of units."""
-    units = int(groups.max()) + 1
-    drawn = np.random.default_rng(seed).integers(units, size=(resamples, units))
-    drawn += units * np.arange(resamples)[:, None]
-    return np.bincount(drawn.ravel(), minlength=resamples * units).reshape(resamples, units).astype(np.float64)
-
-
-def _drawn(counts: Counts, groups: NDArray[np.int64], draws: Floats) -> tuple[Floats, Floats, Floats]:
-    """Margins (resamples, C) of every resample; sums of pixels, exact in float64 up to 2^53."""
+def _per_unit(counts: Counts, units: Units) -> Floats:
+    """Margins (units, 3 C) of the images of each unit; sums of pixels, exact in float64 up to 2^53."""
     per_image = np.concatenate(margins(counts.counts), axis=1)
-    per_unit = np.zeros((draws.shape[1], per_image.shape[1]))
-    np.add.at(per_unit, groups, per_image)
-    right, truth, predicted = np.split(draws @ per_unit, 3, axis=1)
-    return right, truth, predicted
+    summed = np.zeros((units.count, per_image.shape[1]))
+    np.add.at(summed, units.of_image, per_image)
+    return summed
 
 
-def _range(values: Floats, units: int) -> Range:
-    """The central 95 % of the resampled values, widened for few units; NaN where nothing can be said."""
-    defined = values[np.isfinite(values)]
-    if not defined.size or units < 2:
-        return float("nan"), float("nan")
-    tail = tail_share(units)
-    low, high = np.quantile(defined, [tail, 1 - tail])
-    return float(low), float(high)
+def _draws(units: int, resamples: int, seed: int) -> Iterator[Floats]:
+    """How often each unit is drawn, in blocks: float64 (rows, units), rows sum to the number of units."""
+    random = np.random.default_rng(seed)
+    block = max(1, BLOCK // units)
+    for start in range(0, resamples, block):
+        rows = min(block, resamples - start)
+        drawn = random.integers(units, size=(rows, units)) + units * np.arange(rows)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=rows * units).reshape(rows, units).astype(np.float64)
 
 
-def tail_share(units: int) -> float:
-    """Share of the resamples to leave out on each side, so that the interval of a mean is as wide as Student's t asks.
-
-    2.5 % for many units, less for few: normal tail beyond sqrt(n / (n - 1)) t, with t for n - 1 degrees of freedom.
-    """
-    z, freedom = NormalDist().inv_cdf((1 + CONFIDENCE) / 2), units - 1
-    # Abramowitz & Stegun 26.7.5: quantile of Student's t from that of the normal distribution.
-    t = (
-        z
-        + (z**3 + z) / (4 * freedom)
-        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
-        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * freedom**3)
-    )
-    return NormalDist().cdf(-t * (units / freedom) ** 0.5)
+def central(values: Floats, units: Units) -> Range:
+    """The interval of 95 % of the resampled values, widened for few units; NaN where nothing can be said."""
+    defined = np.sort(values[np.isfinite(values)])
+    out = left_out(len(defined), units.effective)
+    return (float(defined[out - 1]), float(defined[-out])) if out else (float("nan"), float("nan"))

@@ -1,5 +1,7 @@
 """Scores from counts. Every formula of the metric protocol is here and nowhere else."""
 
+import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +52,20 @@ def scores(matrix: NDArray[np.int64]) -> Scores:
         counted={metric: int(np.isfinite(per_class[metric]).sum()) for metric in METRICS},
         pixel_accuracy=float(overall["pixel_accuracy"]),
         frequency_weighted_iou=float(overall["frequency_weighted_iou"]),
+    )
+
+
+def mean_scores(networks: Sequence[Scores]) -> Scores:
+    """Each score's mean over networks, where it is defined; `counted` are the classes that count for any of them."""
+    per_class = {
+        metric: defined_mean(np.stack([scores.per_class[metric] for scores in networks], axis=-1)) for metric in METRICS
+    }
+    return Scores(
+        **per_class,
+        mean={metric: statistics.fmean(scores.mean[metric] for scores in networks) for metric in METRICS},
+        counted={metric: int(np.isfinite(per_class[metric]).sum()) for metric in METRICS},
+        pixel_accuracy=statistics.fmean(scores.pixel_accuracy for scores in networks),
+        frequency_weighted_iou=statistics.fmean(scores.frequency_weighted_iou for scores in networks),
     )
 
 

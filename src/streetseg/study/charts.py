@@ -58,6 +58,7 @@ class Charts:
         ranking: mean IoU of each encoder with its interval.
         differences: the best against each other one; None for a single encoder.
         classes, classes_narrow: IoU of each class, for a screen and for a phone.
+        class_differences, class_differences_narrow: per pair with the best, how much better it is on each class.
         curves: per encoder loss, accuracy and IoU over the epochs.
         confusion: per encoder its confusion matrix.
         cost: price -> mean IoU against it, for each price that was measured for every encoder.
@@ -67,6 +68,8 @@ class Charts:
     differences: Markup | None
     classes: Markup
     classes_narrow: Markup
+    class_differences: tuple[Markup, ...]
+    class_differences_narrow: tuple[Markup, ...]
     curves: tuple[tuple[Markup, ...], ...]
     confusion: tuple[Markup, ...]
     cost: Mapping[str, Markup]
@@ -76,6 +79,8 @@ class Charts:
         named = {"mean_iou": self.ranking, "classes": self.classes}
         if self.differences is not None:
             named["differences"] = self.differences
+        for encoder, chart in zip(encoders[1:], self.class_differences, strict=True):
+            named[f"{encoder}_class_differences"] = chart
         for encoder, curves, confusion in zip(encoders, self.curves, self.confusion, strict=True):
             named |= {f"{encoder}_{q.name}": chart for q, chart in zip(QUANTITIES, curves, strict=True)}
             named[f"{encoder}_confusion"] = confusion
@@ -90,6 +95,8 @@ def draw(comparison: Comparison, letters: Sequence[str]) -> Charts:
         differences=_differences(comparison, letters) if comparison.pairs else None,
         classes=_classes(groups, letters, SCREEN),
         classes_narrow=_classes(groups, letters, PHONE),
+        class_differences=_class_differences(comparison, letters, SCREEN),
+        class_differences_narrow=_class_differences(comparison, letters, PHONE),
         curves=_curves(groups),
         confusion=tuple(
             confusion_chart("share of each true class, %", f"Confusion matrix of {group.label}, rows are truth.",
@@ -115,7 +122,7 @@ def _ranking(groups: Sequence[Group], letters: Sequence[str]) -> Markup:
 
 
 def _differences(comparison: Comparison, letters: Sequence[str]) -> Markup:
-    found = [pair.difference for pair in comparison.pairs]
+    found = [pair.difference for pair in comparison.against_best]
     rows = [
         Row(f"{letters[0]} − {letters[k]}", (_point(k, difference.value, difference.low, difference.high),))
         for k, difference in enumerate(found, start=1)
@@ -135,8 +142,26 @@ def _classes(groups: Sequence[Group], letters: Sequence[str], width: float) -> M
     return intervals_chart("IoU, %, with 95 % interval", spoken, rows, width=width)
 
 
-def _point(series: int, value: float, low: float, high: float) -> Point:
-    return Point(series, 100 * float(value), 100 * float(low), 100 * float(high))
+def _class_differences(comparison: Comparison, letters: Sequence[str], width: float) -> tuple[Markup, ...]:
+    """One chart for each encoder behind the best; the marker is that of the better one, hollow where none is."""
+    return tuple(
+        intervals_chart(
+            f"IoU of {letters[0]} minus IoU of {letter}, points, with 95 % interval",
+            f"How much better {letters[0]} is than {letter} on each class; the figures are in the table below.",
+            [
+                Row(name, (_point(k if d.verdict == "B is better" else 0, d.value, d.low, d.high,
+                                  hollow=d.verdict == "not distinguishable"),))
+                for name, d in zip(pair.a.first.classes, pair.classes, strict=True)
+            ],
+            width=width,
+            zero=True,
+        )
+        for k, (pair, letter) in enumerate(zip(comparison.against_best, letters[1:], strict=True), start=1)
+    )  # fmt: skip
+
+
+def _point(series: int, value: float, low: float, high: float, *, hollow: bool = False) -> Point:
+    return Point(series, 100 * float(value), 100 * float(low), 100 * float(high), hollow)
 
 
 def _curves(groups: Sequence[Group]) -> tuple[tuple[Markup, ...], ...]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from streetseg.study.charts_svg import Axis, chart, line, marker, nice_axis, number, text
+from streetseg.study.charts_svg import SERIES, Axis, chart, element, line, marker, nice_axis, number, text
 
 WIDTH = 440
 TOP, BOTTOM, RIGHT = 46, 6, 14
@@ -14,12 +14,16 @@ FIGURES = 40  # room at the right for the values, where a row has only one
 
 @dataclass(frozen=True)
 class Point:
-    """A value with its interval, in the units of the axis; `series` decides colour and marker."""
+    """A value with its interval, in the units of the axis; `series` decides colour and marker.
+
+    A hollow one is a plain ring without a colour: it stands for neither series.
+    """
 
     series: int
     value: float
     low: float
     high: float
+    hollow: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,9 +81,10 @@ def _grid(x: Axis, bottom: float, zero: bool) -> list[Markup]:
 def _whisker(x: Axis, y: float, point: Point) -> list[Markup]:
     if point.value != point.value:  # NaN: the class was nowhere
         return [text(x.start + 4, y + 4, "not counted", "quiet small")]
-    css = f"whisker s{point.series % 6}"
+    css = "whisker hollow" if point.hollow else f"whisker s{point.series % SERIES}"
     whisker = [line(x(point.low), y, x(point.high), y, css)] if point.low == point.low else []
-    return [*whisker, marker(point.series, x(point.value), y, 4.2)]
+    ring = element("circle", cx=x(point.value), cy=y, r=3.6, class_="hollow")
+    return [*whisker, ring if point.hollow else marker(point.series, x(point.value), y, 4.2)]
 
 
 def _short(name: str, longest: int = 22) -> str:

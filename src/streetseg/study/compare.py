@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from streetseg.errors import RequestError
+from streetseg.metrics.difference import Difference
 from streetseg.study.compare_groups import Group, Pair, group_runs, pair_groups
 from streetseg.study.compare_words import caveats, pair_sentence, single_sentence
 from streetseg.study.finished import FinishedRun, read_run
@@ -21,7 +22,7 @@ class Comparison:
 
     Args:
         groups: best first, by mean IoU.
-        pairs: the best against each other one, in rank order.
+        pairs: each against all behind it, in rank order.
         verdict: the first thing to say.
         notes: what to keep in mind when reading it.
     """
@@ -30,6 +31,11 @@ class Comparison:
     pairs: tuple[Pair, ...]
     verdict: str
     notes: tuple[str, ...]
+
+    @property
+    def against_best(self) -> tuple[Pair, ...]:
+        """The best against each other one, in rank order."""
+        return tuple(pair for pair in self.pairs if pair.a is self.groups[0])
 
     def as_json(self, base: Path) -> dict[str, Any]:
         """What study.json holds: run folders relative to `base`, scores 0..1."""
@@ -52,22 +58,37 @@ class Comparison:
                 for group in self.groups
                 for run, score in zip(group.runs, group.seed_scores, strict=True)
             ],
-            "differences": [
-                {
-                    "a": pair.a.label,
-                    "b": pair.b.label,
-                    "metric": pair.difference.metric,
-                    "value": pair.difference.value,
-                    "interval": [pair.difference.low, pair.difference.high],
-                    "resamples": pair.difference.resamples,
-                    "unit": pair.difference.unit,
-                    "distinguishable": pair.difference.verdict != "not distinguishable",
-                    "latency_ratio": pair.latency,
-                    "sentence": pair_sentence(pair),
-                }
-                for pair in self.pairs
-            ],
+            "differences": [_pair_json(pair) for pair in self.pairs],
         }
+
+
+def _pair_json(pair: Pair) -> dict[str, Any]:
+    return {
+        "a": pair.a.label,
+        "b": pair.b.label,
+        "metric": "mean_iou",
+        **_difference_json(pair.difference),
+        "resamples": pair.difference.resamples,
+        "unit": pair.difference.unit,
+        "videos": pair.difference.videos,
+        "latency_ratio": pair.latency,
+        "sentence": pair_sentence(pair),
+        "per_class": {
+            name: _difference_json(difference)
+            for name, difference in zip(pair.a.first.classes, pair.classes, strict=True)
+        },
+    }
+
+
+def _difference_json(difference: Difference) -> dict[str, Any]:
+    return {
+        "value": difference.value,
+        "interval": [difference.low, difference.high],
+        "p_value": difference.p_value,
+        "adjusted_p_value": difference.adjusted,
+        "comparisons": difference.family,
+        "distinguishable": difference.verdict != "not distinguishable",
+    }
 
 
 def _group_json(group: Group, base: Path) -> dict[str, Any]:
@@ -78,7 +99,7 @@ def _group_json(group: Group, base: Path) -> dict[str, Any]:
         "seeds": list(group.seeds),
         "mean_iou": group.mean_iou,
         "interval": list(group.intervals.overall["mean_iou"]),
-        "seed_mean": group.seed_mean,
+        "seed_mean": group.mean_iou,
         "seed_deviation": group.seed_deviation,
     }
 
@@ -100,13 +121,12 @@ def compare_runs(runs: Sequence[Path]) -> Comparison:
     for run in read[1:]:
         _refuse_other_data(read[0], run)
     groups = sorted(group_runs(read), key=lambda group: -group.mean_iou)
-    best, *others = groups
-    pairs = tuple(pair_groups(best, other) for other in others)
+    pairs = tuple(pair_groups(groups))
     return Comparison(
         groups=tuple(groups),
         pairs=pairs,
-        verdict=pair_sentence(pairs[0]) if pairs else single_sentence(best),
-        notes=tuple(caveats(groups, pairs)),
+        verdict=pair_sentence(pairs[0]) if pairs else single_sentence(groups[0]),
+        notes=tuple(caveats(groups, [pair for pair in pairs if pair.a is groups[0]])),
     )
 
 
@@ -114,7 +134,7 @@ def _refuse_other_data(first: FinishedRun, other: FinishedRun) -> None:
     """Only what was trained on as many pictures and scored on the same ones by the same rules can be compared.
 
     Fingerprints are no ground for a refusal, because they also change when files are copied; the pictures' names and
-    every pixel of their truth are compared instead, where the groups are (metrics.bootstrap.compare).
+    every pixel of their truth are compared instead, where the groups are (metrics.difference.compare).
     """
     one, two = _terms(first), _terms(other)
     differing = [term for term in one if one[term] != two[term]]

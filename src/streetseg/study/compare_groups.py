@@ -4,15 +4,16 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
 
 from streetseg.errors import RequestError
-from streetseg.metrics.bootstrap import Difference, Intervals, compare, interval
+from streetseg.metrics.bootstrap import Intervals, interval
 from streetseg.metrics.counts import Counts
-from streetseg.metrics.scores import Scores, scores
+from streetseg.metrics.difference import Difference, compare, compare_classes, holm, refuse_other_truth
+from streetseg.metrics.scores import Scores, mean_scores, scores
 from streetseg.study.finished import FinishedRun
 
 STARTS = {
@@ -38,8 +39,8 @@ class Group:
         label: the encoder and, in brackets, what it started from; unique in a comparison.
         settings: the flat recipe, less what differs between seeds.
         runs: by seed.
-        counts: of all seeds together, image by image.
-        scores, intervals: of those counts.
+        counts: of all seeds together, image by image, for confusion matrices.
+        scores, intervals: means over the seeds of the scores of each; the intervals are about the images alone.
     """
 
     label: str
@@ -56,7 +57,7 @@ class Group:
 
     @property
     def mean_iou(self) -> float:
-        """Mean IoU, 0..1."""
+        """Mean IoU, 0..1, the mean over the seeds."""
         return self.scores.mean["iou"]
 
     @property
@@ -70,11 +71,6 @@ class Group:
         return tuple(scores(run.counts.total).mean["iou"] for run in self.runs)
 
     @property
-    def seed_mean(self) -> float:
-        """Mean over seeds of the mean IoU."""
-        return statistics.fmean(self.seed_scores)
-
-    @property
     def seed_deviation(self) -> float | None:
         """Sample standard deviation over seeds of the mean IoU; None for one seed."""
         return statistics.stdev(self.seed_scores) if len(self.seed_scores) > 1 else None
@@ -86,13 +82,15 @@ class Pair:
 
     Args:
         a, b: the better-ranked group and the other.
-        difference: mean IoU of a minus b, 0..1, with its interval.
+        difference: mean IoU of a minus b, 0..1, each the mean over its seeds, with interval; adjusted for all pairs.
+        classes: the same of the IoU of each class; adjusted for all classes of the pair.
         latency: median latency of a over that of b; None where they were not measured alike.
     """
 
     a: Group
     b: Group
     difference: Difference
+    classes: tuple[Difference, ...]
     latency: float | None
 
 
@@ -121,14 +119,15 @@ def group_runs(runs: Sequence[FinishedRun]) -> list[Group]:
 def _group(label: str, runs: tuple[FinishedRun, ...]) -> Group:
     first = runs[0].counts
     for run in runs[1:]:
-        compare(first, run.counts, resamples=1)  # refuses other images and other truth
+        refuse_other_truth(first, run.counts)
     counts = Counts(
         names=first.names,
         sequences=first.sequences,
         counts=np.sum([run.counts.counts for run in runs], axis=0),
         ignored=np.sum([run.counts.ignored for run in runs], axis=0),
     )
-    return Group(label, _settings(runs[0]), runs, counts, scores(counts.total), interval(counts))
+    each = mean_scores([scores(run.counts.total) for run in runs])
+    return Group(label, _settings(runs[0]), runs, counts, each, interval(*(run.counts for run in runs)))
 
 
 def _settings(run: FinishedRun) -> dict[str, Any]:
@@ -158,15 +157,25 @@ def _labels(runs: Sequence[FinishedRun]) -> list[str]:
     return labels
 
 
-def pair_groups(a: Group, b: Group) -> Pair:
-    """The paired comparison of two groups."""
-    # Each is counted as often as the other has seeds, so that both cover the same pixels; scores do not change by it.
-    difference = compare(_repeated(a.counts, len(b.runs)), _repeated(b.counts, len(a.runs)), metric="mean_iou")
-    return Pair(a, b, difference, _latency_ratio(a.first, b.first))
+def pair_groups(groups: Sequence[Group]) -> list[Pair]:
+    """Every group against every one that is ranked behind it, in rank order.
+
+    Holm's correction is for all pairs, also where only those with the best are of interest, because which one is the
+    best was not known before.
+    """
+    pairs = list(combinations(groups, 2))
+    differences = holm([compare(_counts(a), _counts(b), metric="mean_iou", family=len(pairs)) for a, b in pairs])
+    return [
+        Pair(
+            a, b, difference, tuple(compare_classes(_counts(a), _counts(b), metric="iou")),
+            _latency_ratio(a.first, b.first),
+        )
+        for (a, b), difference in zip(pairs, differences, strict=True)
+    ]  # fmt: skip
 
 
-def _repeated(counts: Counts, times: int) -> Counts:
-    return Counts(counts.names, counts.sequences, counts.counts * times, counts.ignored * times)
+def _counts(group: Group) -> list[Counts]:
+    return [run.counts for run in group.runs]
 
 
 def _latency_ratio(a: FinishedRun, b: FinishedRun) -> float | None:

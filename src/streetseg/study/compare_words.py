@@ -1,9 +1,12 @@
-"""The verdict in words. What is said follows from the interval, never from the difference alone."""
+"""The verdict in words. What is said follows from interval and p-value, never from the difference alone."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from streetseg.metrics.bootstrap import Difference
+from streetseg.metrics.difference import Difference
+from streetseg.metrics.student import LEVEL
 from streetseg.study.compare_groups import Group, Pair
 from streetseg.study.finished import FinishedRun
 
@@ -14,8 +17,9 @@ def single_sentence(group: Group) -> str:
     """What one encoder reaches, with its interval."""
     low, high = group.intervals.overall["mean_iou"]
     protocol = group.first.protocol
+    seeds = f", the mean of {len(group.runs)} seeds," if len(group.runs) > 1 else ""
     return (
-        f"{group.label} reaches {100 * group.mean_iou:.1f} mIoU {bracket(low, high)} "
+        f"{group.label} reaches {100 * group.mean_iou:.1f} mIoU {bracket(low, high)}{seeds} "
         f"on the {protocol['images']} pictures of {dataset_name(protocol['dataset'])} {protocol['split']}."
     )
 
@@ -30,16 +34,39 @@ def dataset_name(spec: str) -> str:
 
 def pair_sentence(pair: Pair) -> str:
     """Which of the two is better, by how much, at which latency; and whether that is about encoders at all."""
-    a, b, difference = pair.a, pair.b, pair.difference
-    places = decimals(difference)
-    size = f"{100 * difference.value:.{places}f}".replace("-", "−")
-    band = bracket(difference.low, difference.high, places)
     price = f", at {latency_words(pair.latency)}" if pair.latency is not None else ""
+    said = f"{difference_words(pair.a.label, pair.b.label, pair.difference)}{price}."
+    return f"{said} {different_starts(pair.a, pair.b)}".strip()
+
+
+def difference_words(a: str, b: str, difference: Difference) -> str:
+    """The verdict with its figures, and on how many videos it holds where it holds for those only."""
+    if difference.verdict == "B is better":
+        low, high = -difference.high, -difference.low
+        return difference_words(b, a, replace(difference, value=-difference.value, low=low, high=high))
+    places = decimals(difference)
+    size = f"{100 * difference.value:.{places}f} mIoU points".replace("-", "−")
+    figures = f"{size} {bracket(difference.low, difference.high, places)}"
+    tested = f"{chance(difference.adjusted)}, adjusted for {difference.family} comparisons"
+    videos = "the one video" if difference.videos == 1 else f"the {difference.videos} videos"
+    where = f" on {videos} they were scored on" if difference.videos else ""
     if difference.verdict == "A is better":
-        said = f"{a.label} is better than {b.label} by {size} mIoU points {band}{price}."
-    else:
-        said = f"{a.label} and {b.label} are not distinguishable (difference {size} mIoU points {band}){price}."
-    return f"{said} {different_starts(a, b)}".strip()
+        return f"{a} is better than {b} by {figures}{f' ({tested})' if difference.family > 1 else ''}{where}"
+    lost = f"; but {tested}" if excludes_zero(difference) and difference.family > 1 else ""
+    return f"{a} and {b} are not distinguishable{where} (difference {figures}{lost})"
+
+
+def excludes_zero(difference: Difference) -> bool:
+    """Whether 0 lies outside the interval."""
+    return difference.low > 0 or difference.high < 0
+
+
+def chance(p_value: float) -> str:
+    """A p-value with three decimals, or as many as it takes to see on which side of 5 % it lies."""
+    if p_value < 0.001:
+        return "p < 0.001"
+    places = next((n for n in (3, 4, 5) if round(p_value, n) != LEVEL), 6)
+    return f"p = {p_value:.{places}f}"
 
 
 def different_starts(a: Group, b: Group) -> str:
@@ -67,11 +94,15 @@ def latency_words(ratio: float) -> str:
 def decimals(difference: Difference) -> int:
     """One decimal, or as many as it takes to see on which side of 0 the ends of the interval lie (at most four)."""
     ends = (difference.low, difference.high)
+    if math.isnan(difference.low):
+        return 1
     return next((n for n in (1, 2, 3) if all(round(100 * abs(end), n) > 0 or end == 0 for end in ends)), 4)
 
 
 def bracket(low: float, high: float, places: int = 1) -> str:
-    """An interval of shares 0..1 in points: [69.9, 73.2]."""
+    """An interval of shares 0..1 in points: [69.9, 73.2]; in words where there is none."""
+    if math.isnan(low):
+        return "[no interval]"
     return f"[{100 * low:.{places}f}, {100 * high:.{places}f}]".replace("-", "−")
 
 
@@ -83,6 +114,7 @@ def caveats(groups: Sequence[Group], pairs: Sequence[Pair]) -> list[str]:
         shared_videos(first),
         groups[0].intervals.note and _sentence(groups[0].intervals.note),
         _few_seeds(groups),
+        _several_seeds(groups),
         *(_overlapping_seeds(pair) for pair in pairs),
         _unequal_recipes(groups),
         _other_fingerprint(groups),
@@ -129,6 +161,21 @@ def _few_seeds(groups: Sequence[Group]) -> str | None:
     return (
         f"{who} trained once. The intervals say how far the score depends on the pictures, not how far it depends on "
         "the luck of one training; several seeds would show that."
+    )
+
+
+def _several_seeds(groups: Sequence[Group]) -> str | None:
+    """What the interval covers and what the deviation does, where both are there."""
+    several = [group for group in groups if group.seed_deviation is not None]
+    if not several:
+        return None
+    each = [
+        f"{group.label} {100 * group.mean_iou:.1f} ± {100 * (group.seed_deviation or 0):.1f} ({len(group.runs)} seeds)"
+        for group in several
+    ]
+    return (
+        "With several seeds a score is the mean over them. Its interval covers the choice of pictures, not the luck of "
+        f"training; that is the standard deviation over seeds, in mIoU: {listed(each)}."
     )
 
 

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from math import isnan
 
 from markupsafe import Markup
 
 import streetseg
+from streetseg.metrics.difference import Difference
 from streetseg.metrics.scores import METRICS, defined_mean, per_image
 from streetseg.recipe.write import recipe_yaml
 from streetseg.study import report_words as words
@@ -13,7 +16,7 @@ from streetseg.study.charts import Charts, encoder_marker, prices
 from streetseg.study.charts_confusion import confusion_width
 from streetseg.study.compare import Comparison
 from streetseg.study.compare_groups import Group
-from streetseg.study.compare_words import dataset_name, pair_sentence
+from streetseg.study.compare_words import chance, dataset_name, pair_sentence
 from streetseg.study.diagram import pipeline_narrow, pipeline_wide
 from streetseg.study.gallery import Gallery
 
@@ -81,6 +84,29 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class DifferenceRow:
+    """The difference of two encoders in one score, as the tables print it."""
+
+    name: str
+    value: str
+    range: str
+    adjusted: str
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Opponents:
+    """The best encoder and another one, class by class."""
+
+    a: "Entry"
+    b: "Entry"
+    sentence: str
+    chart: Markup
+    chart_narrow: Markup
+    rows: list[DifferenceRow]
+
+
+@dataclass(frozen=True)
 class RunRow:
     """One run of the table of runs."""
 
@@ -113,6 +139,8 @@ class Page:
     notes: tuple[str, ...]
     metrics: list[Metric]
     entries: list[Entry]
+    pairs: list[DifferenceRow]
+    opponents: list[Opponents]
     markers: list[Markup]
     protocol: str
     interval_rule: str
@@ -150,13 +178,17 @@ def page_of(comparison: Comparison, charts: Charts, gallery: Gallery) -> Page:
         title=f"streetseg: {', '.join(group.label for group in groups)} on {dataset}",
         kicker=f"{kind} on {dataset}, scored on {first.protocol['images']} images of its {split} split",
         headline=comparison.verdict,
-        further=[pair_sentence(pair) for pair in comparison.pairs[1:]],
+        further=[pair_sentence(pair) for pair in comparison.against_best[1:]],
         notes=comparison.notes,
         metrics=[Metric(name, *NAMES[name]) for name in NAMES],
         entries=entries,
+        pairs=_pairs(comparison, entries),
+        opponents=_opponents(comparison, entries, charts),
         markers=[encoder_marker(entry.series) for entry in entries],
         protocol=words.protocol_line(groups[0]),
-        interval_rule=words.interval_rule(groups[0].intervals, any(entry.several_seeds for entry in entries)),
+        interval_rule=words.interval_rule(
+            groups[0].intervals, any(entry.several_seeds for entry in entries), len(entries)
+        ),
         curve_protocol=words.curve_protocol(groups[0]),
         cost_protocol=words.cost_protocol(groups),
         charts=charts,
@@ -217,6 +249,44 @@ def _classes(group: Group) -> list[ClassRow]:
         )
         for c, name in enumerate(group.first.classes)
     ]
+
+
+def _pairs(comparison: Comparison, entries: Sequence[Entry]) -> list[DifferenceRow]:
+    """Every pair of encoders."""
+    both = combinations(entries, 2)
+    return [
+        _difference_row(f"{a.letter} − {b.letter}", pair.difference, a, b)
+        for (a, b), pair in zip(both, comparison.pairs, strict=True)
+    ]
+
+
+def _opponents(comparison: Comparison, entries: Sequence[Entry], charts: Charts) -> list[Opponents]:
+    best, *others = entries
+    return [
+        Opponents(
+            best,
+            other,
+            words.classes_sentence(pair, best.letter, other.letter),
+            charts.class_differences[k],
+            charts.class_differences_narrow[k],
+            [
+                _difference_row(name, difference, best, other)
+                for name, difference in zip(pair.a.first.classes, pair.classes, strict=True)
+            ],
+        )
+        for k, (pair, other) in enumerate(zip(comparison.against_best, others, strict=True))
+    ]
+
+
+def _difference_row(name: str, difference: Difference, a: Entry, b: Entry) -> DifferenceRow:
+    verdicts = {"A is better": f"{a.letter} is better", "B is better": f"{b.letter} is better"}
+    return DifferenceRow(
+        name,
+        words.signed(difference.value),
+        "" if isnan(difference.low) else f"{words.signed(difference.low)} to {words.signed(difference.high)}",
+        "–" if isnan(difference.adjusted) else chance(difference.adjusted).removeprefix("p ").removeprefix("= "),
+        verdicts.get(difference.verdict, "not distinguishable"),
+    )
 
 
 def _runs(groups: Sequence[Group], entries: Sequence[Entry]) -> list[RunRow]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streetseg.metrics.bootstrap import CONFIDENCE, Intervals
-from streetseg.study.compare_groups import Group
+from streetseg.study.compare_groups import Group, Pair
 from streetseg.study.compare_words import dataset_name, listed
 from streetseg.study.diagram import Lane, Step
 from streetseg.study.finished import FinishedRun
@@ -23,6 +23,15 @@ SMALLEST_MISTAKE = 0.05  # share of a class's pixels
 def points(value: float | None) -> str:
     """A share 0..1 in percent, one decimal; a dash for none."""
     return "–" if value is None or not math.isfinite(value) else f"{100 * value:.1f}"
+
+
+def signed(value: float) -> str:
+    """A difference of shares in points with its sign: +1.2, −0.4, 0.0."""
+    return (
+        "–"
+        if not math.isfinite(value)
+        else f"{100 * value:+.1f}".replace("+0.0", "0.0").replace("-0.0", "0.0").replace("-", "−")
+    )
 
 
 def span(low: float, high: float) -> str:
@@ -47,17 +56,41 @@ def protocol_line(group: Group) -> str:
     )
 
 
-def interval_rule(intervals: Intervals, several_seeds: bool) -> str:
-    """How the intervals came about, and what they are not."""
-    unit = "whole videos" if intervals.unit == "sequence" else "images"
+def interval_rule(intervals: Intervals, several_seeds: bool, encoders: int) -> str:
+    """How the intervals came about, what they cover, and what they do not."""
+    unit = {"image": "images", "clip": "clips of consecutive frames", "sequence": "whole videos"}[intervals.unit]
+    pairs = f" Differences are resampled in pairs, the same {unit} for both." if encoders > 1 else ""
+    family = encoders * (encoders - 1) // 2
+    holm = (
+        f" Their p-values are adjusted for all {family} pairs (Holm), and one encoder is called better only where the "
+        "adjusted p-value is below 0.05 and the interval leaves out 0."
+    )
     seeds = (
-        " With several seeds the counts of all seeds are added before anything is computed; the last column gives mean "
-        "and standard deviation of the single seeds."
+        " With several seeds every score is the mean over the seeds, each scored on the same pictures. The interval "
+        "says what other pictures would have changed; the ± in the last column, the standard deviation over seeds, "
+        "what another training would have."
     )
     return (
-        f"Intervals: {100 * CONFIDENCE:.0f} %, percentile bootstrap over {unit}, {intervals.resamples} resamples; "
-        f"differences are resampled in pairs, the same {unit} for both.{seeds if several_seeds else ''}"
+        f"Intervals: {100 * CONFIDENCE:.0f} %, percentile bootstrap over {unit}, {intervals.resamples} resamples."
+        f"{pairs}{holm if family > 1 else ''}{seeds if several_seeds else ''}"
     )
+
+
+def classes_sentence(pair: Pair, a: str, b: str) -> str:
+    """On which classes the two differ and on how many they do not; `a` and `b` are their letters."""
+    tested = [(name, d) for name, d in zip(pair.a.first.classes, pair.classes, strict=True) if d.p_value == d.p_value]
+    if not tested:
+        return "Too few pictures to tell single classes apart."
+    better = {
+        letter: [name for name, d in tested if d.verdict == f"{side} is better"]
+        for side, letter in (("A", a), ("B", b))
+    }
+    found = [f"{letter} is better on {listed(names)}" for letter, names in better.items() if names]
+    alike = len(tested) - sum(len(names) for names in better.values())
+    if alike:
+        rest = f"the other {alike}" if found else f"all {alike}"
+        found.append(f"{a} and {b} are not distinguishable on {rest}")
+    return f"{'; '.join(found)} (p-values adjusted for {len(tested)} classes)."
 
 
 def curve_protocol(group: Group) -> str:
@@ -93,7 +126,7 @@ def machine(run: FinishedRun) -> str:
 def spread(group: Group) -> str:
     """Mean IoU over seeds: mean ± standard deviation in percent, or the one value."""
     deviation = group.seed_deviation
-    return points(group.seed_mean) + ("" if deviation is None else f" ± {100 * deviation:.1f}")
+    return points(group.mean_iou) + ("" if deviation is None else f" ± {100 * deviation:.1f}")
 
 
 def seeds(group: Group) -> str:
