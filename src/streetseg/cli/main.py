@@ -59,7 +59,7 @@ def main() -> NoReturn:
         sys.exit(INTERRUPTED)
     except Exception as failure:
         if "--debug" in sys.argv:
-            tell(*traceback.format_exc().rstrip("\n").split("\n"))
+            tell(*(f"    {line}" for line in traceback.format_exc().splitlines()))  # no line of it passes for an error
         error = explain(failure, args)
         leave_report(error)
         if not is_launched():

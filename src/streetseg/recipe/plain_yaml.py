@@ -90,8 +90,12 @@ def _refuse_special(tokens: Iterator[yaml.Token]) -> None:
 
 
 def _is_text(value: str) -> bool:
-    """Whether it can be written to a file and, as a path, be asked of the system."""
-    return "\0" not in value and not any("\ud800" <= char <= "\udfff" for char in value)
+    """Whether it can be a path or stand in a file: no zero byte, and half a character only as Python writes the bytes
+    of file names that are no UTF-8 (PEP 383)."""
+    try:
+        return b"\0" not in value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
 
 
 def _refuse_double_names(node: yaml.Node, parents: tuple[str, ...]) -> None:
