@@ -29,7 +29,9 @@ def cost_chart(price: str, spoken: str, offers: Sequence[Offer], *, score: str) 
         score: what the vertical axis shows, with its unit.
     """
     x = nice_axis(0.0, max(offer.price for offer in offers) * 1.05, LEFT, WIDTH - RIGHT, about=4)
-    y = nice_axis(min(o.score.low for o in offers), max(o.score.high for o in offers), HEIGHT - BOTTOM, TOP, about=4)
+    # too few pictures have no interval
+    bounds = [v for offer in offers for v in (offer.score.low, offer.score.value, offer.score.high) if v == v]
+    y = nice_axis(min(bounds), max(bounds), HEIGHT - BOTTOM, TOP, about=4)
     parts = [text(0, 12, score, "strong")]
     for value in y.ticks():
         parts += [line(LEFT, y(value), WIDTH - RIGHT, y(value), "grid")]
@@ -40,7 +42,8 @@ def cost_chart(price: str, spoken: str, offers: Sequence[Offer], *, score: str) 
     parts += [text(WIDTH - RIGHT, HEIGHT - 6, price, "strong", "end")]
     for offer in offers:
         at = x(offer.price)
-        parts += [line(at, y(offer.score.low), at, y(offer.score.high), f"whisker s{offer.score.series % 6}")]
+        if offer.score.low == offer.score.low:
+            parts += [line(at, y(offer.score.low), at, y(offer.score.high), f"whisker s{offer.score.series % 6}")]
         parts += [marker(offer.score.series, at, y(offer.score.value), 4.5)]
         parts += [text(at + 10, y(offer.score.value) + 4, offer.letter, f"strong halo s{offer.score.series % 6}")]
     return chart(WIDTH, HEIGHT, spoken, *parts)
