@@ -80,6 +80,44 @@ def test_all_scores_with_intervals_protocol_and_initial_weights(two: list[Path],
     assert f"{100 * best.mean_iou:.1f} ± {100 * (best.seed_deviation or 0):.1f} seeds 0, 1" in text
 
 
+def test_which_classes_differ_is_said_and_tabled(write_run: WriteRun, tmp_path: Path) -> None:
+    """Of two equal networks the second calls a fifth of the cars it finds tree: worse on both, the same on road."""
+    one, two = matrices(0.8, seed=1), matrices(0.8, seed=2)
+    lost = two[:, 2, 2] // 5
+    two[:, 2, 2] -= lost
+    two[:, 2, 1] += lost
+    runs = [write_run("a", counts=one), write_run("b", encoder="resnet50", counts=two)]
+    text = report(runs, tmp_path / "out").text
+    said = (
+        "A against B: A is better on tree and car; not distinguishable on the other 1 (p-values adjusted for 3 classes)"
+    )
+    assert said in text
+    (pair,) = compare_runs(runs).pairs
+    for name, difference in zip(("road", "tree", "car"), pair.classes, strict=True):
+        row = re.search(
+            rf"{name} (\S+) (\S+) to (\S+) (< 0.001|0\.\d+|1\.000) (A is better|B is better|not distin)", text
+        )
+        assert row
+        figures = [float(figure.replace("−", "-")) for figure in row.groups()[:3]]
+        assert figures == pytest.approx(
+            [100 * v for v in (difference.value, difference.low, difference.high)], abs=0.051
+        )
+        assert difference.verdict.startswith(row[5])
+    assert (tmp_path / "out" / "plots" / "resnet50_ImageNet_class_differences.svg").is_file()
+
+
+def test_every_pair_of_three_encoders_is_tabled_with_its_adjusted_p_value(write_run: WriteRun, tmp_path: Path) -> None:
+    runs = [
+        write_run(name, encoder=name, counts=matrices(quality))
+        for name, quality in (("one", 0.9), ("two", 0.8), ("three", 0.7))
+    ]
+    text = report(runs, tmp_path / "out").text
+    for pair in ("A − B", "A − C", "B − C"):
+        assert re.search(rf"{pair} \+\d+\.\d \+\d+\.\d to \+\d+\.\d 0\.\d{{3}} {pair[0]} is better", text)
+    assert "Their p-values are adjusted for all 3 pairs (Holm)" in text
+    assert "Every encoder against every other" not in report(runs[:2], tmp_path / "two").text
+
+
 def test_how_it_was_done_is_there(two: list[Path], tmp_path: Path) -> None:
     text = report(two, tmp_path / "out").text
     for fact in (

@@ -124,8 +124,11 @@ def _ranking(groups: Sequence[Group], letters: Sequence[str]) -> Markup:
 def _differences(comparison: Comparison, letters: Sequence[str]) -> Markup:
     found = [pair.difference for pair in comparison.against_best]
     rows = [
-        Row(f"{letters[0]} − {letters[k]}", (_point(k, difference.value, difference.low, difference.high),))
-        for k, difference in enumerate(found, start=1)
+        Row(
+            f"{letters[0]} − {letters[k]}",
+            (_point(k, d.value, d.low, d.high, hollow=d.verdict == "not distinguishable"),),
+        )
+        for k, d in enumerate(found, start=1)
     ]
     best = comparison.groups[0].label
     spoken = f"How much better {best} is than each other encoder, in points of mean IoU, with interval."

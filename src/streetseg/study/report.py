@@ -80,8 +80,10 @@ def _source_hash(script: str) -> str:
 
 
 def _unbroken(sentence: str) -> str:
-    """The sentence with no line break inside short brackets, so that an interval stays in one piece."""
-    return re.sub(r"[\[(][^\])]{1,24}[\])]", lambda match: match[0].replace(" ", "\N{NO-BREAK SPACE}"), sentence)
+    """The sentence with no line break inside short brackets and p-values, so that an interval stays in one piece."""
+    return re.sub(
+        r"[\[(][^\])]{1,24}[\])]|p [=<] [\d.]+", lambda match: match[0].replace(" ", "\N{NO-BREAK SPACE}"), sentence
+    )
 
 
 def _lines(text: str) -> Markup:

@@ -80,7 +80,7 @@ def classes_sentence(pair: Pair, a: str, b: str) -> str:
     """On which classes the two differ and on how many they do not; `a` and `b` are their letters."""
     tested = [(name, d) for name, d in zip(pair.a.first.classes, pair.classes, strict=True) if d.p_value == d.p_value]
     if not tested:
-        return "Too few pictures to tell single classes apart."
+        return f"{a} against {b}: too few pictures to tell single classes apart."
     better = {
         letter: [name for name, d in tested if d.verdict == f"{side} is better"]
         for side, letter in (("A", a), ("B", b))
@@ -89,8 +89,8 @@ def classes_sentence(pair: Pair, a: str, b: str) -> str:
     alike = len(tested) - sum(len(names) for names in better.values())
     if alike:
         rest = f"the other {alike}" if found else f"all {alike}"
-        found.append(f"{a} and {b} are not distinguishable on {rest}")
-    return f"{'; '.join(found)} (p-values adjusted for {len(tested)} classes)."
+        found.append(f"not distinguishable on {rest}")
+    return f"{a} against {b}: {'; '.join(found)} (p-values adjusted for {len(tested)} classes)."
 
 
 def curve_protocol(group: Group) -> str:
