@@ -1,13 +1,8 @@
-"""Wrong requests and wrong data through the real command: exit 2, one clear message, nothing written."""
+"""Wrong requests through the real command: exit 2, one clear message, nothing written. Wrong data: test_bad_data."""
 
-import hashlib
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 import tiny
 
@@ -19,89 +14,15 @@ def camvid(tmp_path: Path) -> Path:
     return tiny.camvid_segnet(tmp_path / "camvid")
 
 
-def missing_folder(camvid: Path) -> Path:
-    shutil.rmtree(camvid)
-    return camvid
-
-
-def empty_split(camvid: Path) -> Path:
-    for folder in ("val", "valannot"):
-        for path in (camvid / folder).iterdir():
-            path.unlink()
-    (camvid / "val.txt").unlink()
-    return camvid / "val"
-
-
-def empty_folder(camvid: Path) -> Path:
-    shutil.rmtree(camvid)
-    camvid.mkdir()
-    return camvid
-
-
-def unknown_ids(camvid: Path) -> Path:
-    path = sorted((camvid / "valannot").iterdir())[1]
-    label = np.array(Image.open(path))
-    label[:2, :3] = 77
-    Image.fromarray(label).save(path)
-    return path
-
-
-def other_size(camvid: Path) -> Path:
-    path = sorted((camvid / "trainannot").iterdir())[0]
-    Image.open(path).resize((32, 48), Image.Resampling.NEAREST).save(path)
-    return path
-
-
-def truncated(camvid: Path) -> Path:
-    path = sorted((camvid / "train").iterdir())[2]
-    path.write_bytes(path.read_bytes()[:-2000])
-    return path
-
-
-def not_an_image(camvid: Path) -> Path:
-    path = sorted((camvid / "train").iterdir())[0]
-    path.write_bytes(b"<html>not found</html>")
-    return path
-
-
-def zero_bytes(camvid: Path) -> Path:
-    path = sorted((camvid / "trainannot").iterdir())[0]
-    path.write_bytes(b"")
-    return path
-
-
-def unpaired(camvid: Path) -> Path:
-    path = sorted((camvid / "trainannot").iterdir())[0]
-    path.unlink()
-    return camvid / "train" / path.name
-
-
-SPOILERS: list[tuple[Callable[[Path], Path], str]] = [
-    (missing_folder, "not found"),
-    (empty_folder, ""),
-    (empty_split, "empty"),
-    (unknown_ids, "77"),
-    (other_size, "48x32"),
-    (truncated, "truncated"),
-    (not_an_image, "HTML"),
-    (zero_bytes, ""),
-    (unpaired, ""),
-]
-
-
-@pytest.mark.parametrize(("spoil", "said"), SPOILERS, ids=lambda value: getattr(value, "__name__", ""))
-def test_wrong_data_is_named_before_anything_is_written(spoil, said, camvid, tmp_path, streetseg, monkeypatch) -> None:
-    culprit = spoil(camvid)
-    before = digest(camvid)
+def test_a_missing_folder_is_named_before_anything_is_written(tmp_path, streetseg, monkeypatch) -> None:
     here = tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)
 
-    done = streetseg("train", f"camvid:{camvid}", *TINY, "--out", here / "run")
+    done = streetseg("train", f"camvid:{tmp_path / 'camvid'}", *TINY, "--out", here / "run")
 
-    assert_refused(done, culprit.name, said)
+    assert_refused(done, str(tmp_path / "camvid"), "not found")
     assert list(here.iterdir()) == []
-    assert digest(camvid) == before
 
 
 @pytest.mark.parametrize(
@@ -130,15 +51,6 @@ def test_wrong_requests_are_refused_before_anything_is_written(
     assert list(here.iterdir()) == []
 
 
-def test_all_wrong_files_are_told_at_once(camvid, tmp_path, streetseg) -> None:
-    culprits = [unknown_ids(camvid), other_size(camvid), truncated(camvid)]
-
-    done = streetseg("train", f"camvid:{camvid}", *TINY, "--out", tmp_path / "run")
-
-    assert_refused(done, *(path.name for path in culprits))
-    assert not (tmp_path / "run").exists()
-
-
 def test_a_used_run_folder_is_not_written_over(camvid, tmp_path, streetseg) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "mine.txt").write_text("mine")
@@ -159,8 +71,3 @@ def assert_refused(done, *said: str) -> None:
     assert heads[1:-1] in ([], ["where: "] + [" " * 7] * (len(heads) - 3)), done.err
     for text in said:
         assert text in done.err
-
-
-def digest(folder: Path) -> str:
-    files = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.exists() else []
-    return hashlib.sha256(b"".join(str(path).encode() + path.read_bytes() for path in files)).hexdigest()

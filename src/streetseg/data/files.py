@@ -119,7 +119,7 @@ def walk(root: Path) -> Iterator[str]:
             elif not is_junk(entry.name):
                 yield from below(entry.path, f"{prefix}{entry.name}/", ancestors | {here})
 
-    above = (*Path(os.path.abspath(root)).parents, *Path(os.path.realpath(root)).parents)
+    above = (*root.absolute().parents, *root.resolve().parents)
     return below(root, "", frozenset(map(os.path.realpath, above)))
 
 
