@@ -81,6 +81,7 @@ class _Mapped:
     _KEPT = 64 * 2**20  # bytes read before their pages are unmapped
 
     def __init__(self, path: Path, places: list[list[int]]) -> None:
+        self._path = path
         with path.open("rb") as file:
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self._bytes = np.frombuffer(self._map, dtype=np.uint8)
@@ -89,6 +90,13 @@ class _Mapped:
         self._read = 0
 
     def __getitem__(self, i: int) -> Array:
+        if self._map.size() < len(self._bytes):  # the file, by now; pages it lost would end the process without a word
+            raise DataError(
+                f"a file of the store was cut while it was in use (found {self._map.size():,} bytes, "
+                f"expected {len(self._bytes):,})",
+                where=self._path,
+                hint="the same command builds the store again",
+            )
         start, shape = self._starts[i], self.shapes[i]
         size = math.prod(shape)
         self._read += size

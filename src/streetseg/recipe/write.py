@@ -6,6 +6,7 @@ import yaml
 from pydantic import ValidationError
 
 from streetseg.errors import RequestError
+from streetseg.recipe.plain_yaml import NotPlain, parse, value_of
 from streetseg.recipe.schema import Recipe
 
 
@@ -18,6 +19,7 @@ def recipe_yaml(recipe: Recipe) -> str:
 def read_resolved(path: Path) -> Recipe:
     """The recipe that `recipe_yaml` wrote to a file. Raises RequestError if it is no such file."""
     try:
-        return Recipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
+        root = parse(path.read_text(encoding="utf-8"))
+        return Recipe.model_validate({} if root is None else value_of(root))
+    except (OSError, NotPlain, ValidationError, UnicodeDecodeError) as error:
         raise RequestError(f"not a resolved recipe ({error})", where=path) from error

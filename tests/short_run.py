@@ -1,0 +1,31 @@
+"""A run of a few steps through the real command."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+Words = tuple[object, ...]
+
+STEP = "streetseg.training.fit:step"  # where forks are hooked: called once a step
+USUAL = {
+    "model__encoder": "test_efficientnet",
+    "model__channels": "[16, 12, 8, 8, 8]",
+    "data__size": "none",
+    "augment__crop": "none",
+    "train__batch": 2,
+    "train__precision": "fp32",
+    "train__device": "cpu",
+}
+
+
+def train(camvid: Path, out: Path, *flags: object, epochs: int = 3, **values: object) -> Words:
+    """The words of the command; `values` by dotted path, with "__" for the dot."""
+    settings = [f"{path.replace('__', '.')}={value}" for path, value in (USUAL | values).items()]
+    usual = ("--weights", "none", "--quiet", "--epochs", epochs)
+    return ("train", f"camvid:{camvid}", *settings, *usual, *flags, "--out", out)
+
+
+def events(run: Path, kind: str) -> list[dict[str, Any]]:
+    """The lines of a run's journal that tell of one kind of event."""
+    lines = map(json.loads, (run / "journal.jsonl").read_text().splitlines())
+    return [event for event in lines if event["event"] == kind]
