@@ -1,0 +1,228 @@
+"""Every kind of input that streetseg reads from strangers: how it is damaged, where it is put, what reads it."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from fuzzing import valid
+from fuzzing.mutate import (
+    ANY,
+    IMAGE_TOKENS,
+    JSON_TOKENS,
+    LIST_TOKENS,
+    YAML_TOKENS,
+    Mutation,
+    Random,
+    flip,
+    floats,
+    jpeg_segments,
+    json_values,
+    lines,
+    npy_member,
+    png_chunks,
+    safetensors_header,
+    tiff_fields,
+    tokens,
+    yaml_values,
+    zip_members,
+)
+
+from streetseg.data.cityscapes import open_cityscapes
+from streetseg.data.folder import mask_code
+from streetseg.data.folder_file import read_folder_file
+from streetseg.data.masks import MaskCode, read_mask
+from streetseg.data.pictures import read_picture
+from streetseg.data.source import Sample
+from streetseg.data.splits import listed_splits
+from streetseg.data.survey import Survey
+from streetseg.labels.spaces import STREET_11
+from streetseg.metrics.counts import Counts
+from streetseg.metrics.scores import per_image, scores
+from streetseg.models.bundle import load_bundle
+from streetseg.models.description import read_model_json
+from streetseg.models.encoder import Encoder
+from streetseg.models.weights import load_encoder_file
+from streetseg.recipe.load import resolve
+from streetseg.recipe.write import read_resolved, recipe_yaml
+
+CODE = MaskCode.of(STREET_11, ignored=(11, -1))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of input.
+
+    Args:
+        share: of all inputs that are tried.
+        valid: makes the inputs that mutation starts from.
+        ways: the mutations; one that is named twice is taken twice as often.
+        place: puts an input into a folder as its readers want it.
+        readers: each must read what is in the folder or refuse it with a StreetsegError.
+    """
+
+    share: float
+    valid: Callable[[], list[bytes]]
+    ways: Sequence[Mutation]
+    place: Callable[[bytes, Path], None]
+    readers: tuple[Callable[[Path], None], ...]
+
+    @property
+    def seeds(self) -> list[bytes]:
+        """The valid inputs, made once."""
+        return _made(self.valid)
+
+
+@cache
+def _made(valid: Callable[[], list[bytes]]) -> list[bytes]:
+    return valid()
+
+
+def as_file(name: str) -> Callable[[bytes, Path], None]:
+    return lambda data, folder: _write(folder / name, data)
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+
+
+def picture(folder: Path) -> None:
+    pixels = read_picture(str(folder / "input"))
+    assert pixels.dtype == np.uint8
+    assert pixels.ndim == 3
+    assert pixels.shape[2] == 3
+
+
+def mask(folder: Path) -> None:
+    ids = read_mask(str(folder / "input"), CODE)
+    assert ids.dtype == np.uint8
+    assert ids.ndim == 2
+    assert ((ids < 11) | (ids == 255)).all()
+
+
+def folder_yaml(folder: Path) -> None:
+    described = read_folder_file(folder / "input")
+    code = mask_code(described, "input")
+    assert set(code.ids.values()) <= {*range(code.space.num_classes), 255}
+
+
+def recipe(folder: Path) -> None:
+    resolved = resolve(folder / "input", environ={})
+    (folder / "again").write_text(recipe_yaml(resolved.recipe), encoding="utf-8")
+    assert read_resolved(folder / "again") == resolved.recipe
+
+
+def split_list(folder: Path) -> None:
+    samples = [Sample(name, f"{name}.png", f"{name}_mask.png") for name in valid.SAMPLES]
+    listed = listed_splits(samples, {"val": str(folder / "input")}, Survey())
+    assert set(listed["val"]) <= set(samples)
+
+
+def counts(folder: Path) -> None:
+    loaded = Counts.load(folder / "input")
+    assert (loaded.counts >= 0).all()
+    assert len(loaded.names) == len(loaded.counts)
+    scores(loaded.total)
+    per_image(loaded.counts)
+
+
+def beside_weights(data: bytes, folder: Path) -> None:
+    """A model.json beside the weights it should describe, SHA-256 and all."""
+    [weights] = _made(valid.weights)
+    _write(folder / "weights.safetensors", weights)
+    _write(folder / "model.json", data.replace(b"0" * 64, hashlib.sha256(weights).hexdigest().encode()))
+
+
+def beside_description(data: bytes, folder: Path) -> None:
+    """Weights beside a model.json that vouches for them: the sum must not be all that stands between them and us."""
+    description = json.loads(_made(valid.model_json)[0]) | {"sha256": hashlib.sha256(data).hexdigest()}
+    _write(folder / "weights.safetensors", data)
+    _write(folder / "model.json", json.dumps(description).encode())
+
+
+def model_json(folder: Path) -> None:
+    description = read_model_json(folder)
+    assert description["version"] == 1
+
+
+def bundle(folder: Path) -> None:
+    network, _ = load_bundle(folder)
+    assert all(bool(tensor.isfinite().all()) for tensor in network.state_dict().values())
+
+
+@cache
+def encoder() -> Encoder:
+    return Encoder(valid.ENCODER)
+
+
+def encoder_file(folder: Path) -> None:
+    load_encoder_file(encoder(), folder / "input")
+    assert all(bool(tensor.isfinite().all()) for tensor in encoder().state_dict().values())
+
+
+def as_cityscapes(data: bytes, folder: Path) -> None:
+    for tree in ("leftImg8bit", "gtFine"):
+        _write(folder / f"{tree}_trainvaltest.zip", data)
+
+
+def cityscapes(folder: Path) -> None:
+    source = open_cityscapes(folder)
+    for samples in source.splits.values():
+        for sample in samples:
+            source.stamp(sample)
+            source.read_picture(sample)
+            source.read_label(sample)
+
+
+def png_in_zip(data: bytes, rng: Random) -> bytes:
+    return zip_members(data, rng, png_chunks if rng.random() < 0.7 else flip)
+
+
+def npy_in_zip(data: bytes, rng: Random) -> bytes:
+    return zip_members(data, rng, npy_member)
+
+
+PICTURES = (*ANY, tokens(IMAGE_TOKENS))
+YAML = (*ANY, lines, lines, *[tokens(YAML_TOKENS)] * 6, *[yaml_values] * 8)
+
+KINDS = {
+    "png": Kind(0.15, valid.png, (*PICTURES, *[png_chunks] * 12), as_file("input"), (picture, mask)),
+    "jpeg": Kind(0.09, valid.jpeg, (*PICTURES, *[jpeg_segments] * 8), as_file("input"), (picture, mask)),
+    "tiff": Kind(0.12, valid.tiff, (*PICTURES, *[tiff_fields] * 10), as_file("input"), (picture, mask)),
+    "bmp, gif, webp, ppm": Kind(0.09, valid.others, PICTURES, as_file("input"), (picture, mask)),
+    "folder YAML": Kind(
+        0.12,
+        valid.folder_yaml,
+        YAML,
+        as_file("input"),
+        (folder_yaml,),
+    ),
+    "recipe YAML": Kind(
+        0.12,
+        valid.recipe_file,
+        YAML,
+        as_file("input"),
+        (recipe,),
+    ),
+    "split list": Kind(
+        0.05, valid.split_list, (*ANY, lines, *[tokens(LIST_TOKENS)] * 4), as_file("input"), (split_list,)
+    ),
+    "model.json": Kind(
+        0.09,
+        valid.model_json,
+        (*ANY, *[tokens(JSON_TOKENS)] * 3, *[json_values] * 10),
+        beside_weights,
+        (model_json, bundle),
+    ),
+    "weights.safetensors": Kind(
+        0.05, valid.weights, (*ANY, floats, *[safetensors_header] * 8), beside_description, (bundle,)
+    ),
+    "encoder weights": Kind(
+        0.03, valid.encoder_weights, (*ANY, floats, *[safetensors_header] * 8), as_file("input"), (encoder_file,)
+    ),
+    "counts.npz": Kind(0.05, valid.counts_npz, (*ANY, *[npy_in_zip] * 8), as_file("input"), (counts,)),
+    "Cityscapes zip": Kind(0.04, valid.cityscapes_zip, (*ANY, *[png_in_zip] * 8), as_cityscapes, (cityscapes,)),
+}
