@@ -6,28 +6,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from browsing import PHONE, SCREEN, opened
+from browsing import CONTRAST, PHONE, SCREEN, opened
 from finished_runs import matrices
 from streetseg.study.compare import compare_runs
 from streetseg.study.report import write_report
 
 WriteRun = Callable[..., Path]
 EVIL = '"><img src=x onerror=alert(1)>'
-
-# Contrast of an element's text against the nearest background behind it (WCAG 2.2, "contrast ratio").
-CONTRAST = """element => {
-  const rgb = (text) => text.match(/[\\d.]+/g).map(Number);
-  const light = ([r, g, b]) => {
-    const linear = [r, g, b].map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
-  };
-  let behind = element;
-  while (behind && (rgb(getComputedStyle(behind).backgroundColor)[3] ?? 1) === 0) behind = behind.parentElement;
-  const style = getComputedStyle(element);
-  const ink = element instanceof SVGElement ? style.fill : style.color;
-  const one = light(rgb(ink)), two = light(rgb(getComputedStyle(behind).backgroundColor));
-  return (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05);
-}"""
 
 
 @pytest.fixture(scope="module")
