@@ -62,6 +62,7 @@ def main() -> NoReturn:
             tell(*(f"    {line}" for line in traceback.format_exc().splitlines()))  # no line of it passes for an error
         error = explain(failure, args)
         leave_report(error)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # all is done: the launcher's own need not be heard any more
         if not is_launched():
             print_error(error, as_json="--json" in args and is_main())
         sys.exit(error.exit_code)
