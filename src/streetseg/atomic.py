@@ -6,7 +6,6 @@ take the file's place in one rename; then the folder itself is flushed, so that 
 
 import ctypes
 import hashlib
-import json
 import math
 import os
 import secrets
@@ -15,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from streetseg.terminal import json_text
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # fcntl.h, linux/fs.h
 
@@ -40,8 +41,8 @@ def atomic_write_text(path: Path, text: str) -> None:
 
 
 def atomic_write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON, NaN and infinities as null, replacing what is there in one step."""
-    atomic_write_text(path, json.dumps(without_nan(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write `value` as indented JSON of visible characters, NaN and infinities as null, replacing what is there."""
+    atomic_write_text(path, json_text(without_nan(value)) + "\n")
 
 
 @contextmanager

@@ -28,7 +28,9 @@ FAKED = "road\nerror: faked\nwhere: nowhere"
 TURNED = "\u202egnp.exe"
 FORMULA = "=HYPERLINK(1)"
 SUM = "@SUM(1+1);-2+3"
-NAMES = (EVIL, SCRIPT, ESCAPES, FAKED, TURNED, FORMULA, SUM)
+NO_TEXT = os.fsdecode(b"stra\xdfe")  # Latin-1, which is no UTF-8: possible in names of files, not in those of classes
+CLASSES = (EVIL, SCRIPT, ESCAPES, FAKED, TURNED, FORMULA, SUM)
+FILES = (*CLASSES, NO_TEXT)
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,12 @@ class Done:
 def strange_data(folder: Path) -> Path:
     """A data set whose folder, classes and files are named so; the YAML file that describes it."""
     for split, first in (("train", 0), ("val", 100)):
-        for i, name in enumerate(NAMES):
+        for i, name in enumerate(FILES):
             picture, label = tiny.street(first + i, (32, 32))
             tiny.save(folder / "images" / split / f"{name}.png", picture)
-            tiny.save(folder / "masks" / split / f"{name}.png", np.where(label == 255, 255, label % len(NAMES)))
+            tiny.save(folder / "masks" / split / f"{name}.png", np.where(label == 255, 255, label % len(CLASSES)))
     lines = [f"  {split}: {{pictures: images/{split}/*.png, masks: masks/{split}/*.png}}" for split in ("train", "val")]
-    classes = [f"  - {json.dumps(name)}" for name in NAMES]
+    classes = [f"  - {json.dumps(name)}" for name in CLASSES]
     path = folder / "data.yaml"
     path.write_text("\n".join(["splits:", *lines, "classes:", *classes, f"name: {json.dumps(EVIL)}", ""]))
     return path
@@ -58,7 +60,7 @@ def strange_data(folder: Path) -> Path:
 def study(tmp_path_factory: pytest.TempPathFactory) -> Done:
     """The real command, in a process of its own, on a terminal of its own."""
     folder = tmp_path_factory.mktemp("strange")
-    data = strange_data(folder / EVIL)
+    data = strange_data(folder / f"{EVIL}{NO_TEXT}")
     words = (
         *("study", f"folder:{data}", "--encoders", "test_efficientnet,test_resnet", "--weights", "none"),
         *("--epochs", "1", "train.batch=4", "train.precision=fp32", "--out", str(folder / "out")),
@@ -167,7 +169,7 @@ def test_the_model_card_shows_names_as_text(study: Done, browser: Browser, tmp_p
         with opened(browser, rendered) as (page, troubles):
             assert page.locator("img, script, a").count() == 0
             cells = page.locator("table").last.locator("td:first-child").all_inner_texts()
-            assert cells == [one_line(" ".join(name.split())) for name in NAMES]
+            assert cells == [one_line(" ".join(name.split())) for name in CLASSES]
             assert troubles == []
 
 
@@ -182,7 +184,7 @@ def test_the_tables_hold_text_and_numbers(study: Done) -> None:
 
     shown = [EVIL, SCRIPT, one_line(ESCAPES), one_line(FAKED), one_line(TURNED), FORMULA, "@SUM(1+1);'-2+3"]
     assert [row["class"] for row in classes] == [f"'{name}" if name[0] in "=@" else name for name in shown]
-    assert sorted(row["image"] for row in images) == sorted(f"val/{name}" for name in shown)
+    assert sorted(row["image"] for row in images) == sorted(f"val/{name}" for name in (*shown, one_line(NO_TEXT)))
     for row, expected in zip(classes, scores["per_class"].values(), strict=True):
         assert {name: row[name] for name in expected} == {
             name: "" if value is None else str(value) for name, value in expected.items()

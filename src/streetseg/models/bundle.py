@@ -14,6 +14,7 @@ from streetseg.models.description import FORMAT, VERSION, find_bundle, read_mode
 from streetseg.models.encoder import Encoder
 from streetseg.models.segmenter import Segmenter
 from streetseg.models.weight_file import contiguous, read_safetensors, shapes_of
+from streetseg.terminal import one_line
 
 
 def save_bundle(
@@ -54,8 +55,8 @@ def save_bundle(
                     "mean": segmenter.mean.flatten().tolist(),
                     "std": segmenter.std.flatten().tolist(),
                 },
-                "initial_weights": initial_weights,
-                "protocol": protocol,
+                "initial_weights": _visible(initial_weights),
+                "protocol": _visible(protocol),
                 "scores": scores,
                 "sha256": sha256(weights),
             },
@@ -124,3 +125,8 @@ def refuse_misfit(stored: dict[str, tuple[int, ...]], needed: dict[str, Tensor],
     ]
     if wrong:
         raise ModelError(f"the weights do not fit the network of model.json: {'; '.join(wrong[:3])}", where=path)
+
+
+def _visible(about: dict[str, Any]) -> dict[str, Any]:
+    """The same with visible characters only: a path in it may be of bytes that are no text, which JSON cannot hold."""
+    return {key: one_line(value) if isinstance(value, str) else value for key, value in about.items()}

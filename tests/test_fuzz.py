@@ -1,0 +1,79 @@
+"""The fuzz run: a small one finds nothing, and one over readers that misbehave finds each of them."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def fuzz(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "tools/fuzz.py", *words], capture_output=True, text=True, cwd=ROOT)
+
+
+def test_a_few_hundred_damaged_inputs_are_read_or_refused() -> None:
+    done = fuzz("--inputs", "300", "--seed", "7")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    tried, read, refused, crashed = map(int, re.search(r"^all +(\d+) +(\d+) +(\d+) +(\d+)", done.stdout, re.M).groups())
+    assert tried == read + refused >= 290
+    assert crashed == 0
+    assert min(read, refused) > 20  # neither all too damaged nor not damaged at all
+
+
+MISBEHAVING = """
+import os, signal, sys
+sys.path.insert(0, "tools")
+import fuzz
+from fuzzing.kinds import KINDS, Kind, as_file
+from streetseg.errors import DataError
+
+def refuses(folder): raise DataError("no")
+def breaks(folder): raise ZeroDivisionError("one over nothing")
+def dies(folder): os.kill(os.getpid(), signal.SIGSEGV)
+def leaves(folder): os._exit(3)
+def hoards(folder):
+    try:
+        bytes(2**40)
+    except MemoryError as error:
+        raise DataError("damaged") from error
+def spins(folder):
+    while True:
+        try:
+            pass
+        except Exception:
+            pass
+
+fuzz.SECONDS = 0.2
+KINDS.clear()
+for reader in (refuses, breaks, dies, leaves, hoards, spins):
+    KINDS[reader.__name__] = Kind(1, lambda: [b"valid"], [lambda data, rng: data], as_file("input"), (reader,))
+sys.argv = ["fuzz.py", "--inputs", "12"]
+fuzz.main()
+"""
+
+
+def test_whatever_a_reader_does_wrong_is_found_and_can_be_done_again() -> None:
+    done = subprocess.run([sys.executable, "-c", MISBEHAVING], capture_output=True, text=True, cwd=ROOT)
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    counts = {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines() if re.match(r"\w+ +\d", line)}
+    assert counts["refuses"] == ["2", "0", "2", "0"]
+    for reader in ("breaks", "dies", "leaves", "hoards", "spins"):
+        assert counts[reader] == ["2", "0", "0", "2"]
+    for words in (
+        "crash: breaks 1: ZeroDivisionError at <string>:9: one over nothing",
+        "crash: dies 0: ended by SIGSEGV",
+        "crash: leaves 0: exit 3",
+        "crash: hoards 0: MemoryError at fuzz.py",
+        "crash: spins 0: TooSlow at",
+        'python tools/fuzz.py --seed 0 --only "spins:1"',
+    ):
+        assert words in done.stdout
+
+
+def test_an_input_is_the_same_every_time(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        assert fuzz("--only", "png:3", "--keep", str(tmp_path / name)).returncode == 0
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
