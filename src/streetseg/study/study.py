@@ -16,7 +16,7 @@ from streetseg.study.launched import train_in_processes
 from streetseg.study.report import write_report, write_run_report
 from streetseg.training.origin import differences, origin_of, refuse_other, written_origin
 from streetseg.training.run_folder import RunFolder
-from streetseg.training.train import open_stores, train
+from streetseg.training.train import newest_state, open_stores, train
 
 WHAT = "the study's folder"
 
@@ -95,8 +95,13 @@ def run_study(
 def changed_runs(recipe: Recipe, runs: Mapping[Path, Recipe]) -> dict[Path, list[str]]:
     """What is not as it was in the runs that are there, found before the first of them is taken up."""
     stores = open_stores(open_source(recipe.data), recipe)
-    then = {folder: written_origin(RunFolder(folder)) for folder in runs}
-    return {folder: differences(was, origin_of(runs[folder], stores)) for folder, was in then.items() if was}
+    changed = {}
+    for folder, wanted in runs.items():
+        run = RunFolder(folder)
+        was = written_origin(run) if is_finished(folder) else newest_state(run)
+        if was is not None:
+            changed[folder] = differences(was, origin_of(wanted, stores))
+    return changed
 
 
 def with_run(recipe: Recipe, encoder: str, weights: str, seed: int) -> Recipe:

@@ -41,7 +41,7 @@ class Keeper:
         """Before the first step: a checkpoint even of the start, so that there is always one to go on from.
 
         Args:
-            anew: the run is new, or goes on with another recipe or other data than before.
+            anew: the run is new. One that is forced to go on otherwise than before leaves its checkpoint as it is.
         """
         row, checkpoints = self.history.best, self.folder.checkpoints
         if row is not None and self.learner.ranks.is_main:

@@ -44,6 +44,14 @@ def written_origin(folder: RunFolder) -> dict[str, Any] | None:
     return {"recipe": recipe.model_dump(mode="json"), "data": data}
 
 
+def is_written(folder: RunFolder, origin: Mapping[str, Any]) -> bool:
+    """Whether the files of a run folder say that this is its origin."""
+    try:
+        return written_origin(folder) == origin
+    except RequestError:
+        return False
+
+
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """One line for each thing that decides a run and is not as it was.
 

@@ -42,7 +42,7 @@ from streetseg.training.keeper import Keeper
 from streetseg.training.learner import Learner
 from streetseg.training.objective import Objective
 from streetseg.training.optimizer import make_optimizer
-from streetseg.training.origin import differences, origin_of, refuse_other
+from streetseg.training.origin import differences, is_written, origin_of, refuse_other
 from streetseg.training.progress import Progress
 from streetseg.training.run_folder import RunFolder, class_pixels, describe_data
 from streetseg.training.state import refuse_other_format, restore
@@ -125,7 +125,7 @@ def train_together(
             history.tally = None  # with another recipe or other data, the first half of an epoch has no second half
         # Counted anew, because the steps of an epoch may be others: with another recipe, or on other ranks.
         learner.steps_done = history.epochs_done * steps + (history.tally.steps if history.tally else 0)
-        if ranks.is_main and (state is None or changed):
+        if ranks.is_main and not is_written(folder, origin):
             atomic_write_text(folder.recipe, recipe_yaml(recipe))
             atomic_write_json(folder.data, describe_data(source.spec, stores, findings))
         if ranks.is_main and state is None:
@@ -143,7 +143,7 @@ def train_together(
                 progress.say(f"forced to go on, although {line}")
             with StopSignals() as stop:
                 keeper = Keeper(folder, learner, best, origin, history, journal, progress, stop)
-                keeper.begin(anew=state is None or bool(changed))
+                keeper.begin(anew=state is None)
                 fit(learner, batches_of, val_store, keeper)
             assert history.best is not None
             val_iou = finish_run(folder, segmenter, val_store, journal, dataset=source.spec, device=device, ranks=ranks)

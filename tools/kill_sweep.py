@@ -1,0 +1,166 @@
+"""Kill a training run at random moments, take it up again, and compare what comes out with an uninterrupted run.
+
+    python tools/kill_sweep.py --kills 30 [--epochs 3] [--seed 0] [--jobs N]
+
+Every run is `python -m streetseg train …` in a process of its own on tiny pictures, killed with SIGKILL at a moment
+drawn uniformly from the time that the uninterrupted run took: while it imports, builds the store, trains, validates,
+writes a checkpoint or the final evaluation. One resumed run in three is killed a second time. Ends with exit code 1
+unless every run comes out equal.
+"""
+
+import argparse
+import hashlib
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))  # the makers of tiny data sets
+
+import torch  # noqa: E402
+
+from streetseg.atomic import sha256  # noqa: E402
+from streetseg.runtime.checkpoint import load_newest_checkpoint  # noqa: E402
+from tiny import camvid_segnet  # noqa: E402
+
+FILES = ("best/weights.safetensors", "results.csv", "evaluation/scores.json", "evaluation/counts.npz")
+AGAIN = 1 / 3  # share of the resumed runs that are killed, too
+SETTINGS = (
+    *("--encoder", "test_efficientnet", "--weights", "none", "--quiet"),
+    *("data.size=none", "augment.crop=none", "model.channels=[16, 12, 8, 8, 8]"),
+    *("train.batch=2", "train.precision=fp32", "train.device=cpu", "train.save_steps=2"),
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one run works: its folder, its own cache, so that the store is built anew, and what it is told to do."""
+
+    folder: Path
+    command: tuple[str, ...]
+
+    @property
+    def run(self) -> Path:
+        return self.folder / "run"
+
+    def start(self, *more: str) -> "subprocess.Popen[bytes]":
+        own = {"STREETSEG_CACHE": str(self.folder / "cache"), "OMP_NUM_THREADS": "1"}
+        log = (self.folder / "log.txt").open("ab")
+        return subprocess.Popen(
+            [*self.command, "--out", str(self.run), *more], env=os.environ | own, stdout=log, stderr=log
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=30, help="runs that are killed")
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=0, help="decides the moments")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="kill-sweep-") as folder:
+        equal = sweep(Path(folder), asked.kills, asked.epochs, asked.seed, asked.jobs)
+    print(f"{equal} of {asked.kills} equal")
+    sys.exit(equal != asked.kills)
+
+
+def sweep(folder: Path, kills: int, epochs: int, seed: int, jobs: int) -> int:
+    """How many of the killed runs come out as the uninterrupted one; a line for each on the way."""
+    data = camvid_segnet(folder / "camvid", n_train=6, n_val=3, size=(32, 64))
+    command = (sys.executable, "-m", "streetseg", "train", f"camvid:{data}", *SETTINGS, "--epochs", str(epochs))
+
+    def place(name: str) -> Place:
+        (folder / name).mkdir()
+        return Place(folder / name, command)
+
+    def at_once(whole: int) -> float:
+        """Runs side by side are slower, so the moments are drawn from what they take when they are."""
+        start = time.monotonic()
+        with ThreadPoolExecutor(whole) as pool:
+            list(pool.map(finish, [place(f"whole{k}") for k in range(whole)]))
+        return time.monotonic() - start
+
+    seconds = at_once(jobs)
+    expected = outcome(folder / "whole0" / "run")
+    print(f"uninterrupted: {seconds:.1f} s, weights {expected['best/weights.safetensors'][:12]}")
+    draw = random.Random(seed)
+    plans = [
+        (k, draw.uniform(0, seconds), draw.uniform(0, seconds) if draw.random() < AGAIN else None) for k in range(kills)
+    ]
+
+    def one(plan: tuple[int, float, float | None]) -> bool:
+        k, first, second = plan
+        where = place(f"run{k}")
+        phases = [killed(where.start(), first, where.run)]
+        if second is not None:
+            phases.append(killed(where.start("--resume"), second, where.run))
+        finish(where, "--resume")
+        found = outcome(where.run)
+        unequal = [name for name, value in expected.items() if found.get(name) != value]
+        print(f"{k + 1:3d}  killed {' and '.join(phases)}: {'differs: ' + ', '.join(unequal) if unequal else 'equal'}")
+        return not unequal
+
+    with ThreadPoolExecutor(jobs) as pool:
+        return sum(pool.map(one, plans))
+
+
+def killed(process: "subprocess.Popen[bytes]", after: float, run: Path) -> str:
+    """Kill a process after so many seconds; says when, and how far the run had come."""
+    try:
+        process.wait(after)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    return f"after {after:5.1f} s ({how_far(run)})"
+
+
+def how_far(run: Path) -> str:
+    """What a run has left so far."""
+    if (run / "report.html").exists():
+        return "done"
+    lines = (run / "journal.jsonl").read_text().splitlines() if (run / "journal.jsonl").exists() else []
+    done = [name for name in ("evaluation", "epoch", "step") if any(event(name) in line for line in lines)]
+    if not done:
+        return "begun" if run.exists() else "not begun"
+    name = done[0]
+    return f"{name} {sum(event(name) in line for line in lines)}"
+
+
+def event(name: str) -> str:
+    """How a line of the journal begins."""
+    return f'{{"event": "{name}"'
+
+
+def finish(place: Place, *more: str) -> None:
+    """Let a run end; raises if it fails."""
+    if code := place.start(*more).wait():
+        raise SystemExit(f"exit code {code}:\n{(place.folder / 'log.txt').read_text()}")
+
+
+def outcome(run: Path) -> dict[str, str]:
+    """SHA-256 of everything that must be equal."""
+    found = load_newest_checkpoint(run / "checkpoints")
+    assert found is not None
+    path, state = found
+    return {name: sha256(run / name) for name in FILES} | {"checkpoint": path.name, "state": digest(state)}
+
+
+def digest(state: object) -> str:
+    """Of a nest of dicts, lists, tensors and plain values; what torch writes may differ where the values do not."""
+    if isinstance(state, torch.Tensor):
+        return hashlib.sha256(state.contiguous().numpy().tobytes()).hexdigest()
+    if isinstance(state, dict):
+        return digest([[key, digest(value)] for key, value in state.items()])
+    if isinstance(state, list):
+        return hashlib.sha256("".join(digest(item) for item in state).encode()).hexdigest()
+    return hashlib.sha256(repr(state).encode()).hexdigest()
+
+
+if __name__ == "__main__":
+    main()
