@@ -32,6 +32,7 @@ def test_grey_masks_are_ids(tmp_path: Path) -> None:
     assert (mask == expected()).all()
 
 
+@pytest.mark.bad_input(1, "read by index, its colours ignored; the mode is told")
 def test_palette_masks_are_read_by_index_whatever_their_colors(tmp_path: Path) -> None:
     image = Image.fromarray(ids()).convert("P")
     image.putdata(ids().ravel().tolist())
@@ -133,6 +134,7 @@ def test_ids_where_colors_are_expected_and_the_other_way_round(tmp_path: Path) -
         read_mask(str(tmp_path / "colors.png"), MaskCode(STREET_11, ids=CODE.ids))
 
 
+@pytest.mark.bad_input(8, "read exactly")
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 65535), min_size=1, max_size=20), st.sampled_from([np.uint8, np.uint16]))
 def test_whatever_is_stored_comes_back_or_is_refused(tmp_path_factory, values: list[int], depth: type) -> None:

@@ -109,6 +109,7 @@ def test_arrays_cannot_be_written(tmp_path: Path) -> None:
         label[0] = 0
 
 
+@pytest.mark.bad_input(3, "nearest only: what comes out is an id that went in, or ignore")
 def test_pictures_and_labels_are_resized(tmp_path: Path) -> None:
     source = drawn((60, 90), (40, 40))
     store = opened(source, tmp_path, size=(30, 50))
@@ -156,6 +157,7 @@ def test_memory_stays_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 # When it is built again
 
 
+@pytest.mark.bad_input(19, "store built again, the file named; an edit that spoils a file is refused")
 def test_changed_file_is_decoded_again_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "streetseg")
     folder, cache = camvid_segnet(tmp_path / "camvid"), tmp_path / "cache"
