@@ -84,16 +84,16 @@ def _one_channel(image: Image.Image, raw: str) -> NDArray[np.integer]:
 def _by_value(values: NDArray[np.integer], code: MaskCode, place: str) -> NDArray[np.uint8]:
     if not code.ids:
         raise FileError(place, "mask holds ids, but this data set's masks are colours", "expected RGB")
-    if values.dtype != np.uint8:
+    if values.dtype in (np.uint8, np.uint16):
+        table = np.full(np.iinfo(values.dtype).max + 1, _UNKNOWN, np.int16)
+        for value, class_id in code.ids.items():
+            if 0 <= value < len(table):
+                table[value] = class_id
+        classes: NDArray[np.int16] = table[values]
+    else:
         present, where = np.unique(values, return_inverse=True)
         classes = np.array([code.ids.get(int(value), _UNKNOWN) for value in present], np.int16)[where]
         classes = classes.reshape(values.shape)
-    else:
-        table = np.full(256, _UNKNOWN, np.int16)
-        for value, class_id in code.ids.items():
-            if 0 <= value < 256:
-                table[value] = class_id
-        classes = table[values]
     if classes.min() == _UNKNOWN:
         strangers, pixels = np.unique(values[classes == _UNKNOWN], return_counts=True)
         raise FileError(
@@ -140,8 +140,11 @@ def _color_table(colors: tuple[tuple[Color, int], ...]) -> NDArray[np.int16]:
 
 def _packed(rgb: NDArray[np.uint8]) -> NDArray[np.int32]:
     """(H, W) of red * 65536 + green * 256 + blue."""
-    wide = rgb.astype(np.int32)
-    return wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
+    packed = rgb[..., 0].astype(np.int32)  # channel by channel: all three at once would be four times the picture
+    for channel in (1, 2):
+        packed <<= 8
+        packed |= rgb[..., channel]
+    return packed
 
 
 def _unpacked(color: int) -> Color:
