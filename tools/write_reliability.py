@@ -97,7 +97,7 @@ def find_proofs(tests: Path) -> list[Proof]:
 
 
 def _row(row: int, proofs: list[Proof]) -> str:
-    outcomes = "; ".join(dict.fromkeys(proof.outcome for proof in proofs)).replace("|", "\\|")
+    outcomes = "<br>".join(dict.fromkeys(proof.outcome for proof in proofs)).replace("|", "\\|")
     links = [f"[`{proof.test.split('::')[-1]}`](../../{proof.test.split('::')[0]})" for proof in proofs]
     tests = "<br>".join(dict.fromkeys(links))
     return f"| {row} | {FAULTS[row]} | {outcomes} | {tests} |\n"
