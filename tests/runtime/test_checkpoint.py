@@ -12,7 +12,7 @@ import torch
 
 from streetseg.atomic import sha256
 from streetseg.errors import TrainingError
-from streetseg.runtime.checkpoint import checkpoints, load_newest_checkpoint, save_checkpoint
+from streetseg.runtime.checkpoint import checkpoint_name, checkpoints, load_newest_checkpoint, save_checkpoint
 
 SAVE_WITH_A_LIMIT = """
 import resource, sys
@@ -69,6 +69,24 @@ def test_no_checkpoint_at_all(tmp_path: Path) -> None:
     assert load_newest_checkpoint(tmp_path / "nowhere") is None
 
 
+@pytest.mark.bad_input(26, "the best epoch's checkpoint is never dropped")
+def test_the_best_epoch_s_is_kept_beside_the_newest(tmp_path: Path) -> None:
+    for epoch in (1, 2, 3, 4, 5):
+        save_checkpoint(tmp_path, f"epoch-{epoch:03d}", state(epoch), keep=1, best="epoch-002" if epoch > 1 else None)
+
+    assert names(tmp_path) == ["epoch-002", "epoch-005"]
+
+
+def test_one_in_the_middle_of_an_epoch_takes_no_other_s_place(tmp_path: Path) -> None:
+    save(tmp_path, 1, 2, keep=2)
+    for steps in (7, 14):
+        save_checkpoint(tmp_path, checkpoint_name(2, steps), state(2), keep=2)
+
+    assert names(tmp_path) == ["epoch-001", "epoch-002", "epoch-002-step-00014"]
+    save(tmp_path, 3, keep=2)
+    assert names(tmp_path) == ["epoch-002", "epoch-003"]
+
+
 def test_only_the_newest_are_kept(tmp_path: Path) -> None:
     save(tmp_path, 1, 2, 3, 4, 5, keep=2)
 
@@ -83,6 +101,7 @@ def test_the_thousandth_epoch_is_newer_than_the_one_before(tmp_path: Path) -> No
     assert newest(tmp_path) == 1000
 
 
+@pytest.mark.bad_input(26, "cut, emptied, changed in one bit or missing: each file of it is checked before it is used")
 @pytest.mark.parametrize("file", ["state.pt", "manifest.json"])
 @pytest.mark.parametrize("harm", ["flip", "cut", "empty", "remove"])
 def test_the_one_before_is_taken_when_the_newest_is_damaged(
@@ -164,6 +183,25 @@ def test_dropping_old_ones_never_leaves_only_damaged_ones(tmp_path: Path) -> Non
     assert names(tmp_path) == ["epoch-004"]
 
 
+@pytest.mark.bad_input(26, "one that cannot be read back after writing is an error, and those before it are kept")
+def test_a_checkpoint_that_is_damaged_while_it_is_written_costs_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that keeps something else than what was written to it."""
+    save(tmp_path, 1)
+
+    def forgetful(path: Path) -> None:
+        if path.parent.name == "epoch-002":
+            path.write_bytes(b"something else")
+
+    monkeypatch.setattr("streetseg.runtime.checkpoint.forget_cached", forgetful)
+    with pytest.raises(TrainingError, match="was just written and cannot be read back") as stopped:
+        save(tmp_path, 2, keep=1)
+
+    assert stopped.value.where == (str(tmp_path / "epoch-002"),)
+    assert newest(tmp_path) == 1
+
+
 def test_a_checkpoint_is_replaced_whole(tmp_path: Path) -> None:
     save(tmp_path, 1)
     (tmp_path / "epoch-001" / "stray").touch()
@@ -173,6 +211,7 @@ def test_a_checkpoint_is_replaced_whole(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "epoch-001").iterdir()) == ["manifest.json", "state.pt"]
 
 
+@pytest.mark.bad_input(25, "the checkpoint before still loads; the error names the bytes needed and free")
 def test_a_full_disk_keeps_the_checkpoint_before_and_is_told_in_bytes(tmp_path: Path) -> None:
     save(tmp_path, 1)
 
@@ -181,7 +220,8 @@ def test_a_full_disk_keeps_the_checkpoint_before_and_is_told_in_bytes(tmp_path: 
     )
 
     assert done.returncode == 0, done.stderr
-    assert "the checkpoint cannot be saved: 1,000,000 bytes are needed" in done.stdout
+    assert "cannot be saved: 1,000,000 bytes are needed" in done.stdout
+    assert "(File too large)" in done.stdout
     assert "bytes are free" in done.stdout
     assert "--resume" in done.stdout
     assert newest(tmp_path) == 1
