@@ -152,6 +152,18 @@ def test_the_page_shows_everything_found(tmp_path: Path, streetseg) -> None:
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["page.html"]
 
 
+def test_a_page_is_made_even_where_nothing_is_usable(tmp_path: Path, streetseg) -> None:
+    folder = tiny.camvid_segnet(tmp_path / "camvid")
+    for path in [*(folder / "train").iterdir(), *(folder / "val").iterdir()]:
+        path.write_bytes(b"")
+
+    done = streetseg("check", f"camvid:{folder}", "--report", tmp_path / "page.html")
+
+    assert done.code == 2
+    assert "train: 0 pictures" in done.out
+    assert "9 files must be mended" in (tmp_path / "page.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [("mine.html", "not written over"), ("folder.html", "this is a folder"), ("mine.png", "HTML file")],
