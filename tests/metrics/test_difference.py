@@ -128,6 +128,19 @@ def test_an_absent_class_is_no_comparison() -> None:
     assert [d.family for d in found[:4]] == [4] * 4
 
 
+@pytest.mark.parametrize(("pictures", "has_interval"), [(4, False), (5, True)])
+def test_a_class_in_fewer_than_five_pictures_has_no_interval(pictures: int, has_interval: bool) -> None:
+    """Every resample that holds it at all would show about the same IoU: a narrow interval out of nothing."""
+    a, b = counts(0.75, seed=1), counts(0.65, seed=2)
+    for split in (a, b):
+        split.counts[pictures:, 3] = 0
+    found = compare_classes([a], [b])[3]
+    assert math.isfinite(found.value)
+    assert math.isfinite(found.low) == math.isfinite(found.p_value) == has_interval
+    assert np.isfinite(interval(a).per_class["f1"][3]).all() == has_interval
+    assert [d.family for d in compare_classes([a], [b])[:3]] == [3 + has_interval] * 3
+
+
 def test_more_is_drawn_where_many_comparisons_of_few_units_are_made() -> None:
     """With 10 images the smallest p-value of 2000 resamples is 0.012: too much to stand among 11 classes."""
     a, b = counts(0.8, images=10, classes=11, seed=1), counts(0.4, images=10, classes=11, seed=2)

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from streetseg.errors import RequestError
-from streetseg.metrics.bootstrap import RESAMPLES, Score, central, resampled
+from streetseg.metrics.bootstrap import RESAMPLES, Score, resampled, seen_enough
 from streetseg.metrics.counts import Counts
-from streetseg.metrics.scores import OVERALL, Floats, class_scores, defined_mean, margins, overall_scores
-from streetseg.metrics.student import FEWEST, LEVEL, left_out, two_sided
+from streetseg.metrics.scores import OVERALL, Floats, class_score, defined_mean, margins, overall_score
+from streetseg.metrics.student import FEWEST, LEVEL, two_sided
 from streetseg.metrics.units import Units, units_of
 
 MOST_RESAMPLES = 256_000
@@ -86,7 +86,7 @@ def compare(
         raise RequestError(f"no score is called {metric}", hint=f"one of {', '.join(OVERALL)}")
 
     def score(right: Floats, truth: Floats, predicted: Floats) -> Floats:
-        return overall_scores(right, truth, predicted)[metric][:, None]
+        return overall_score(metric, right, truth, predicted)[:, None]
 
     return _differences(a, b, score, family, resamples, seed)[0]
 
@@ -94,7 +94,7 @@ def compare(
 def compare_classes(
     a: Sequence[Counts], b: Sequence[Counts], *, metric: str = "iou", resamples: int = RESAMPLES, seed: int = 0
 ) -> list[Difference]:
-    """The difference of each class; p-values are adjusted for all classes that have one.
+    """The difference of each class; p-values are adjusted for all classes that have one, rare ones have none.
 
     Args:
         a, b, resamples, seed: as for `compare`.
@@ -105,9 +105,15 @@ def compare_classes(
     """
 
     def score(right: Floats, truth: Floats, predicted: Floats) -> Floats:
-        return class_scores(right, truth, predicted)[metric]
+        return class_score(metric, right, truth, predicted)
 
-    return holm(_differences(a, b, score, a[0].counts.shape[1], resamples, seed))
+    found = _differences(a, b, score, a[0].counts.shape[1], resamples, seed)
+    enough = seen_enough(a[0], units_of(a[0]))
+    return holm([d if seen else _without_interval(d) for d, seen in zip(found, enough, strict=True)])
+
+
+def _without_interval(difference: Difference) -> Difference:
+    return replace(difference, low=math.nan, high=math.nan, p_value=math.nan, adjusted=math.nan)
 
 
 def holm(differences: Sequence[Difference]) -> list[Difference]:
@@ -133,12 +139,12 @@ def _differences(
     units = units_of(a[0])
     enough = _enough(resamples, units, family)
     of_a, of_b = resampled([a, b], units, score, enough, seed)
-    values = _score_of(a, score) - _score_of(b, score)
+    scored, values = of_a - of_b, _score_of(a, score) - _score_of(b, score)
     return [
         Difference(
             float(value),
-            *central(drawn, units),
-            p_value := _p_value(drawn, units),
+            *scored.range(k),
+            p_value := scored.p_value(k),
             adjusted=p_value,
             family=1,
             resamples=enough,
@@ -146,7 +152,7 @@ def _differences(
             videos=units.videos,
             note=units.note,
         )
-        for value, drawn in zip(values, (of_a - of_b).T, strict=True)
+        for k, value in enumerate(values)
     ]
 
 
@@ -156,20 +162,11 @@ def _score_of(networks: Sequence[Counts], score: Score) -> Floats:
     return defined_mean(np.stack([score(*pixels)[0] for pixels in totals], axis=-1))
 
 
-def _p_value(values: Floats, units: Units) -> float:
-    """Two-sided: how far out among the resampled differences 0 lies, as `central` measures it."""
-    defined = values[np.isfinite(values)]
-    if not left_out(len(defined), units.effective):
-        return math.nan
-    beyond = min(np.count_nonzero(defined <= 0), np.count_nonzero(defined >= 0))
-    return two_sided((1 + beyond) / (1 + len(defined)), units.effective)
-
-
 def _enough(resamples: int, units: Units, family: int) -> int:
     """As many resamples as it takes that the smallest p-value there can be is still small after Holm's correction."""
-    if units.effective < FEWEST:
+    if units.count < FEWEST:
         return resamples
-    while two_sided(1 / (1 + resamples), units.effective) * family > LEVEL / 2 and 2 * resamples <= MOST_RESAMPLES:
+    while two_sided(1 / (1 + resamples), units.count) * family > LEVEL / 2 and 2 * resamples <= MOST_RESAMPLES:
         resamples *= 2
     return resamples
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Pixels = NDArray[np.number]  # counts of pixels, whole numbers
 
 METRICS = ("iou", "f1", "sensitivity", "specificity", "precision", "accuracy")
 OVERALL = (*(f"mean_{metric}" for metric in METRICS), "pixel_accuracy", "frequency_weighted_iou")
@@ -90,27 +91,34 @@ def margins(matrix: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.in
     return np.diagonal(matrix, axis1=-2, axis2=-1), matrix.sum(axis=-1), matrix.sum(axis=-2)
 
 
-def class_scores(
-    right: NDArray[np.number], truth: NDArray[np.number], predicted: NDArray[np.number]
-) -> dict[str, Floats]:
-    """The six scores of each class, float64 (..., C), from the margins (..., C).
+def class_scores(right: Pixels, truth: Pixels, predicted: Pixels) -> dict[str, Floats]:
+    """The six scores of each class, float64 (..., C), from the margins (..., C)."""
+    return {metric: class_score(metric, right, truth, predicted) for metric in METRICS}
+
+
+def class_score(metric: str, right: Pixels, truth: Pixels, predicted: Pixels) -> Floats:
+    """One of METRICS for each class, float64 (..., C), from the margins (..., C).
 
     Absent classes follow the evaluation script of cityscapesScripts: a class in neither truth nor prediction is NaN,
     one that is predicted but absent from truth has IoU 0. Beyond that 0/0 is NaN: sensitivity of a class without
     truth pixels, precision of a class never predicted, specificity of a class that covers all truth.
     """
+    either = truth + predicted - right
+    match metric:
+        case "iou":
+            return _ratio(right, either)
+        case "f1":
+            return _ratio(2 * right, truth + predicted)
+        case "sensitivity":
+            return _ratio(right, truth)
+        case "precision":
+            return _ratio(right, predicted)
     total = truth.sum(axis=-1, keepdims=True)
-    missed, invented = truth - right, predicted - right
-    elsewhere = total - truth - invented
-    absent = (truth + predicted) == 0
-    return {
-        "iou": _ratio(right, truth + invented),
-        "f1": _ratio(2 * right, truth + predicted),
-        "sensitivity": _ratio(right, truth),
-        "specificity": np.where(absent, np.nan, _ratio(elsewhere, elsewhere + invented)),
-        "precision": _ratio(right, predicted),
-        "accuracy": np.where(absent, np.nan, _ratio(total - missed - invented, np.broadcast_to(total, truth.shape))),
-    }
+    if metric == "specificity":
+        return np.where(either == 0, np.nan, _ratio(total - either, total - truth))
+    if metric == "accuracy":
+        return np.where(either == 0, np.nan, _ratio(total - either + right, np.broadcast_to(total, truth.shape)))
+    raise ValueError(f"no score is called {metric}")
 
 
 def defined_mean(values: Floats) -> Floats:
@@ -121,20 +129,23 @@ def defined_mean(values: Floats) -> Floats:
     return _ratio(total, defined.sum(axis=-1))
 
 
-def overall_scores(
-    right: NDArray[np.number], truth: NDArray[np.number], predicted: NDArray[np.number]
-) -> dict[str, Floats]:
-    """The scores named in OVERALL, float64 (...), from the margins (..., C).
+def overall_scores(right: Pixels, truth: Pixels, predicted: Pixels) -> dict[str, Floats]:
+    """The scores named in OVERALL, float64 (...), from the margins (..., C)."""
+    return {name: overall_score(name, right, truth, predicted) for name in OVERALL}
+
+
+def overall_score(name: str, right: Pixels, truth: Pixels, predicted: Pixels) -> Floats:
+    """One of OVERALL, float64 (...), from the margins (..., C).
 
     `frequency_weighted_iou` is the IoU of each class weighted by its share of the truth.
     """
-    per_class = class_scores(right, truth, predicted)
     labelled = truth.sum(axis=-1)
-    weighted = (truth * np.where(truth > 0, per_class["iou"], 0.0)).sum(axis=-1)
-    return {f"mean_{metric}": defined_mean(values) for metric, values in per_class.items()} | {
-        "pixel_accuracy": _ratio(right.sum(axis=-1), labelled),
-        "frequency_weighted_iou": _ratio(weighted, labelled),
-    }
+    if name == "pixel_accuracy":
+        return _ratio(right.sum(axis=-1), labelled)
+    if name == "frequency_weighted_iou":
+        iou = class_score("iou", right, truth, predicted)
+        return _ratio((truth * np.where(truth > 0, iou, 0.0)).sum(axis=-1), labelled)
+    return defined_mean(class_score(name.removeprefix("mean_"), right, truth, predicted))
 
 
 def _ratio(part: NDArray[np.number], whole: NDArray[np.number]) -> Floats:

@@ -3,6 +3,7 @@
 A percentile interval of n units is too narrow by about the factor sqrt((n - 1) / n) and by what a normal tail is
 lighter than Student's. Hesterberg, What Teachers Should Know About the Bootstrap (2015), section 5.3, leaves out fewer
 of the resampled values for few units; one function does that here for interval and p-value, so that they always agree.
+Where a few units decide a score (a rare class, an odd picture), the spread is known as badly as from fewer units.
 """
 
 import math
@@ -11,6 +12,7 @@ from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
+from numpy.typing import NDArray
 
 LEVEL = 0.05  # of an interval of 95 %, and of a test
 FEWEST = 5  # units; with fewer, all resampled values together are too narrow an interval
@@ -32,6 +34,28 @@ def left_out(resamples: int, units: int) -> int:
     if units < FEWEST:
         return 0
     return bisect_right(range(1, resamples // 2 + 1), LEVEL, key=lambda m: two_sided(m / (resamples + 1), units))
+
+
+def effective_units(without: NDArray[np.float64], images: NDArray[np.int64]) -> int:
+    """How many units with normally distributed contributions would know the spread of a score as well.
+
+    The spread that n units estimate has 2 n / (k - (n - 3) / (n - 1)) degrees of freedom, k the kurtosis of their
+    contributions (O'Neill, The American Statistician 68, 2014): n - 1 for normal ones, fewer where a few stand out.
+
+    Args:
+        without: float64 (n,), the score with each unit left out in turn (the jackknife).
+        images: int64 (n,), what each unit holds; larger ones may contribute more, by the root of it.
+
+    Returns:
+        From FEWEST to n, or n where that is less.
+    """
+    defined = np.isfinite(without)
+    parts = (without[defined] - without[defined].mean()) / np.sqrt(images[defined]) if defined.any() else np.zeros(1)
+    n, spread = len(without), np.mean(parts**2)
+    if n < FEWEST or spread == 0:
+        return n
+    kurtosis = float(np.mean((parts**2 / spread) ** 2))
+    return max(FEWEST, min(n, int(2 * n / (kurtosis - (n - 3) / (n - 1))) + 1))
 
 
 def student_tail(t: float, freedom: int) -> float:
