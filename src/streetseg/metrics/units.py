@@ -2,7 +2,7 @@
 
 Frames of one video are not independent, so whole videos are drawn (the cluster bootstrap: Davison & Hinkley, Bootstrap
 Methods and their Application, 1997, section 3.8). Where there are too few of them, or a few hold most of the images,
-the long ones are cut into clips of consecutive frames (the block bootstrap: Künsch, Annals of Statistics 17, 1989).
+the long ones are cut into clips of consecutive frames (the block bootstrap: Carlstein, Annals of Statistics 14, 1986).
 Such an interval says how a score depends on the part of these videos, and nothing about others; `videos` and `note`
 say so.
 """
