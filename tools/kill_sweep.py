@@ -3,15 +3,16 @@
     python tools/kill_sweep.py --kills 30 [--epochs 3] [--seed 0] [--jobs N]
 
 Every run is `python -m streetseg train …` in a process of its own on tiny pictures, killed with SIGKILL at a moment
-drawn uniformly from the time that the uninterrupted run took: while it imports, builds the store, trains, validates,
-writes a checkpoint or the final evaluation. One resumed run in three is killed a second time. Ends with exit code 1
-unless every run comes out equal.
+drawn uniformly from the time that a run takes: while it imports, builds the store, trains, validates, writes a
+checkpoint or the final evaluation. One resumed run in three is killed a second time. A run that has ended before its
+moment came is done again. Ends with exit code 1 unless every run comes out equal.
 """
 
 import argparse
 import hashlib
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -50,6 +51,7 @@ class Place:
         return self.folder / "run"
 
     def start(self, *more: str) -> "subprocess.Popen[bytes]":
+        self.folder.mkdir(exist_ok=True)
         own = {"STREETSEG_CACHE": str(self.folder / "cache"), "OMP_NUM_THREADS": "1"}
         log = (self.folder / "log.txt").open("ab")
         return subprocess.Popen(
@@ -74,58 +76,50 @@ def sweep(folder: Path, kills: int, epochs: int, seed: int, jobs: int) -> int:
     """How many of the killed runs come out as the uninterrupted one; a line for each on the way."""
     data = camvid_segnet(folder / "camvid", n_train=6, n_val=3, size=(32, 64))
     command = (sys.executable, "-m", "streetseg", "train", f"camvid:{data}", *SETTINGS, "--epochs", str(epochs))
-
-    def place(name: str) -> Place:
-        (folder / name).mkdir()
-        return Place(folder / name, command)
-
-    def at_once(whole: int) -> float:
-        """Runs side by side are slower, so the moments are drawn from what they take when they are."""
-        start = time.monotonic()
-        with ThreadPoolExecutor(whole) as pool:
-            list(pool.map(finish, [place(f"whole{k}") for k in range(whole)]))
-        return time.monotonic() - start
-
-    seconds = at_once(jobs)
-    expected = outcome(folder / "whole0" / "run")
+    whole = Place(folder / "whole", command)
+    start = time.monotonic()
+    finish(whole)
+    seconds = time.monotonic() - start
+    expected = outcome(whole.run)
     print(f"uninterrupted: {seconds:.1f} s, weights {expected['best/weights.safetensors'][:12]}")
-    draw = random.Random(seed)
-    plans = [
-        (k, draw.uniform(0, seconds), draw.uniform(0, seconds) if draw.random() < AGAIN else None) for k in range(kills)
-    ]
 
-    def one(plan: tuple[int, float, float | None]) -> bool:
-        k, first, second = plan
-        where = place(f"run{k}")
-        phases = [killed(where.start(), first, where.run)]
-        if second is not None:
-            phases.append(killed(where.start("--resume"), second, where.run))
+    def one(k: int) -> bool:
+        draw = random.Random(seed * 1_000_003 + k)
+        where, longest, killed = Place(folder / f"run{k}", command), seconds, ""
+        while not killed:
+            shutil.rmtree(where.folder, ignore_errors=True)
+            killed, took = kill(where, draw.uniform(0, longest))
+            longest = min(longest, took or longest)  # the machine is faster by now
+        if draw.random() < AGAIN:
+            again, _ = kill(where, draw.uniform(0, longest), "--resume")
+            killed += f" and {again}" if again else ""
         finish(where, "--resume")
         found = outcome(where.run)
         unequal = [name for name, value in expected.items() if found.get(name) != value]
-        print(f"{k + 1:3d}  killed {' and '.join(phases)}: {'differs: ' + ', '.join(unequal) if unequal else 'equal'}")
+        print(f"{k + 1:3d}  killed {killed}: {'differs: ' + ', '.join(unequal) if unequal else 'equal'}")
         return not unequal
 
     with ThreadPoolExecutor(jobs) as pool:
-        return sum(pool.map(one, plans))
+        return sum(pool.map(one, range(kills)))
 
 
-def killed(process: "subprocess.Popen[bytes]", after: float, run: Path) -> str:
-    """Kill a process after so many seconds; says when, and how far the run had come."""
+def kill(place: Place, after: float, *more: str) -> tuple[str, float | None]:
+    """Kill a run after so many seconds: when and how far it had come; or nothing and its seconds, if it had ended."""
+    start = time.monotonic()
+    process = place.start(*more)
     try:
         process.wait(after)
+        return "", time.monotonic() - start
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    return f"after {after:5.1f} s ({how_far(run)})"
+        return f"after {after:5.1f} s ({how_far(place.run)})", None
 
 
 def how_far(run: Path) -> str:
     """What a run has left so far."""
-    if (run / "report.html").exists():
-        return "done"
     lines = (run / "journal.jsonl").read_text().splitlines() if (run / "journal.jsonl").exists() else []
-    done = [name for name in ("evaluation", "epoch", "step") if any(event(name) in line for line in lines)]
+    done = [name for name in ("end", "evaluation", "epoch", "step") if any(event(name) in line for line in lines)]
     if not done:
         return "begun" if run.exists() else "not begun"
     name = done[0]

@@ -166,6 +166,7 @@ def test_the_gradient_is_clipped(camvid: Path, tmp_path: Path) -> None:
 # Nonsense
 
 
+@pytest.mark.bad_input(22, "a loss that is not finite: nothing is updated; step, lr, terms and pictures are named")
 def test_a_loss_that_is_not_finite_names_step_rate_terms_and_files(camvid: Path, tmp_path: Path) -> None:
     bench = Bench(tmp_path, recipe(camvid, optim=Optim(lr=1e30, warmup=0.0)))
 
@@ -183,6 +184,7 @@ def test_a_loss_that_is_not_finite_names_step_rate_terms_and_files(camvid: Path,
     assert not bench.folder.checkpoints.exists()
 
 
+@pytest.mark.bad_input(22, "a gradient that is not finite moves no weight")
 def test_a_gradient_that_is_not_finite_moves_no_weight(camvid: Path, tmp_path: Path) -> None:
     bench = Bench(tmp_path, recipe(camvid))
     network = bench.learner.segmenter
@@ -195,6 +197,7 @@ def test_a_gradient_that_is_not_finite_moves_no_weight(camvid: Path, tmp_path: P
     assert all(torch.equal(parameter, before[name]) for name, parameter in network.named_parameters())
 
 
+@pytest.mark.bad_input(21, "loss 0, weights stay finite")
 def test_a_batch_without_a_pixel_that_counts_is_a_step_of_loss_0(camvid: Path, tmp_path: Path) -> None:
     data = tmp_path / "camvid"
     shutil.copytree(camvid, data)
