@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pkgutil import resolve_name
-from typing import Any
+from typing import Any, NoReturn
 
 
 def fork(work: Callable[[], object], *, at: str = "", call: int = 1, do: Callable[[], object] = lambda: None) -> int:
@@ -16,24 +16,29 @@ def fork(work: Callable[[], object], *, at: str = "", call: int = 1, do: Callabl
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    child = os.fork()
-    if child == 0:
-        code = 70  # of a failure in here
-        try:
-            if at:
-                _hook(at, call, do)
-            work()
-            code = 0
-        except SystemExit as end:
-            code = int(end.code or 0)
-        except BaseException:
-            sys.excepthook(*sys.exc_info())
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
-    _, status = os.waitpid(child, 0)
+    pid = os.fork()
+    if pid == 0:
+        if at:
+            hook(at, call, do)
+        be_child(work)
+    _, status = os.waitpid(pid, 0)
     return os.waitstatus_to_exitcode(status)
+
+
+def be_child(work: Callable[[], object]) -> NoReturn:
+    """In a fork: work, and end without what else the test's own process has to do."""
+    code = 70  # of a failure in here
+    try:
+        work()
+        code = 0
+    except SystemExit as end:
+        code = int(end.code or 0)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def kill() -> None:
@@ -53,7 +58,8 @@ def command(*words: object) -> Callable[[], None]:
     return work
 
 
-def _hook(at: str, call: int, do: Callable[[], object]) -> None:
+def hook(at: str, call: int, do: Callable[[], object]) -> None:
+    """In a fork: `do` something before the `call`-th call of a function, "module:name" or "module:Class.name"."""
     module, _, path = at.partition(":")
     owner, _, name = path.rpartition(".")
     place = resolve_name(f"{module}:{owner}" if owner else module)

@@ -1,31 +1,85 @@
-"""Commands in processes of their own, as torchrun or SLURM would start them."""
+"""Several processes that work together, as forks: nothing is imported twice, and nothing stays in the test's own."""
 
 import os
 import socket
-import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
+
+from forked import be_child
 
 
-def start_ranks(words: Sequence[object], world: int, *, folder: Path) -> list[subprocess.Popen[str]]:
-    """`python WORDS` in so many processes, with what torchrun sets; each one's output goes to folder/<rank>.txt."""
+@dataclass(frozen=True)
+class Started:
+    """A forked process.
+
+    Args:
+        pid: its process id.
+        out, err: where it writes.
+    """
+
+    pid: int
+    out: Path
+    err: Path
+
+    def wait(self) -> int:
+        """How it ends: its exit code, or the negative number of the signal it died of."""
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+def start(work: Callable[[], object], folder: Path, name: str) -> Started:
+    """Begin `work` in a fork that writes to folder/<name>.out and .err."""
+    started = Started(os.fork(), folder / f"{name}.out", folder / f"{name}.err")
+    if started.pid == 0:
+        sys.stdout, sys.stderr = _redirected(started.out, 1), _redirected(started.err, 2)
+        be_child(work)
+    return started
+
+
+def fork_ranks(work: Callable[[], object], *, world: int = 2, folder: Path) -> list[int]:
+    """Run `work` in so many forks with the environment that torchrun gives; returns how each ended, by rank.
+
+    Their output goes to folder/<rank>.out and .err, what they leave for torchrun to folder/<rank>.json.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    import_path = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
-    started = []
-    for rank in range(world):
-        own = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": world, "LOCAL_WORLD_SIZE": world}
-        own |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "PYTHONPATH": import_path}
-        with (folder / f"{rank}.txt").open("w") as output:
-            started.append(
-                subprocess.Popen(
-                    [sys.executable, *map(str, words)],
-                    env=os.environ | {name: str(value) for name, value in own.items()},
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    text=True,
-                )
-            )
-    return started
+
+    def rank_s_work(rank: int) -> Callable[[], object]:
+        own: dict[str, object] = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": world, "LOCAL_WORLD_SIZE": world}
+        own |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "TORCHELASTIC_ERROR_FILE": folder / f"{rank}.json"}
+
+        def working() -> None:
+            os.environ |= {name: str(value) for name, value in own.items()}
+            work()
+
+        return working
+
+    return [one.wait() for one in [start(rank_s_work(rank), folder, str(rank)) for rank in range(world)]]
+
+
+def wait_until(ready: Callable[[], bool]) -> None:
+    """Look every few milliseconds; the test's own timeout ends it."""
+    while not ready():
+        time.sleep(0.003)
+
+
+def launched_rank(rank: int, mark: object) -> int:
+    """The id of the process that is that rank of a launched command with `mark` among its words."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words, environment = ((process / name).read_bytes() for name in ("cmdline", "environ"))
+        except OSError:  # has ended, or is somebody else's
+            continue
+        if str(mark).encode() in words and f"\0RANK={rank}\0".encode() in environment:
+            return int(process.name)
+    raise LookupError(f"there is no rank {rank} of {mark}")
+
+
+def _redirected(path: Path, descriptor: int) -> TextIO:
+    """A descriptor that writes to a file from now on, as Python's own stream."""
+    os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), descriptor)
+    return os.fdopen(descriptor, "w", closefd=False)

@@ -1,7 +1,6 @@
 """Processes that work together: exact sums, what one says to all, and what happens when one is gone."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from processes import start_ranks
+from processes import fork_ranks
 from streetseg.errors import RequestError
 from streetseg.runtime.distributed import ALONE, Ranks
 
@@ -52,15 +51,15 @@ def rank_s_work(folder: Path) -> None:
             ranks.refuse_different({"recipe": "the same", "size": (2, 3), "data": f"of rank {ranks.rank}"})
         except RequestError as error:
             found["refused"] = [error.problem, *error.where]
-    (folder / f"{ranks.rank}.json").write_text(json.dumps(found))
+    (folder / f"found-{ranks.rank}.json").write_text(json.dumps(found))
 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     folder = tmp_path_factory.mktemp("ranks")
-    for rank, process in enumerate(start_ranks([__file__, "work", folder], WORLD, folder=folder)):
-        assert process.wait(timeout=300) == 0, (folder / f"{rank}.txt").read_text()
-    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(WORLD)]
+    ended = fork_ranks(lambda: rank_s_work(folder), world=WORLD, folder=folder)
+    assert ended == [0, 0], (folder / "0.err").read_text() + (folder / "1.err").read_text()
+    return [json.loads((folder / f"found-{rank}.json").read_text()) for rank in range(WORLD)]
 
 
 def test_sums_are_exact(found: list[dict[str, Any]]) -> None:
@@ -122,7 +121,3 @@ def test_half_an_environment_is_refused(
         monkeypatch.setenv(name, value)
     with pytest.raises(RequestError, match=said):
         Ranks.from_environment()
-
-
-if __name__ == "__main__":
-    rank_s_work(Path(sys.argv[2]))

@@ -1,7 +1,6 @@
 """The whole network: uint8 RGB in, logits out."""
 
 import torch
-from timm.layers.norm_act import convert_sync_batchnorm
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -9,15 +8,6 @@ from streetseg.errors import RequestError
 from streetseg.labels.space import LabelSpace
 from streetseg.models.encoder import STRIDES, Encoder
 from streetseg.models.unet import ClassicDecoder
-
-
-def share_batch_norm(segmenter: "Segmenter") -> None:
-    """Let batch norm take its statistics over all processes that train together; weights and their names stay.
-
-    Only for training on GPUs: torch has nothing of the kind for the CPU.
-    """
-    # torch's own conversion would drop the activations that timm fuses into its norms.
-    convert_sync_batchnorm(segmenter)  # type: ignore[no-untyped-call]
 
 
 class Segmenter(nn.Module):

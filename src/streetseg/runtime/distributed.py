@@ -124,8 +124,7 @@ class Ranks:
         """
         if self.world == 1:
             return values
-        total: Tensor = _Total.apply(values)
-        return total
+        return total_over_ranks(values)
 
     def sum(self, array: NDArray[Number]) -> NDArray[Number]:
         """The sum over ranks of an array of the same shape on each. Exact for integers."""
@@ -202,6 +201,12 @@ def patient_group() -> dist.ProcessGroup:
     group = dist.new_group(backend="gloo", timeout=PATIENCE)
     assert isinstance(group, dist.ProcessGroup)  # a number stands only for ranks outside a group
     return group
+
+
+def total_over_ranks(values: Tensor) -> Tensor:
+    """`Ranks.total` where there are several, for whoever does not know them."""
+    total: Tensor = _Total.apply(values)
+    return total
 
 
 class _Total(torch.autograd.Function):

@@ -18,11 +18,12 @@ from streetseg.data.open import open_source
 from streetseg.data.source import Source
 from streetseg.data.store import Store, default_cache
 from streetseg.errors import DataError, RequestError
-from streetseg.models.segmenter import Segmenter, share_batch_norm
+from streetseg.models.segmenter import Segmenter
 from streetseg.models.weights import InitialWeights, build_segmenter
 from streetseg.recipe.load import leaves
 from streetseg.recipe.schema import Recipe, Size
 from streetseg.recipe.write import recipe_yaml
+from streetseg.runtime.batch_norm import share_batch_norm
 from streetseg.runtime.checkpoint import load_newest_checkpoint
 from streetseg.runtime.device import choose_device
 from streetseg.runtime.distributed import Ranks
@@ -80,7 +81,7 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, force: bool = Fals
     """
     alone = Ranks.from_environment()
     device = choose_device(recipe.train.device, alone)
-    refuse_unshared(recipe, alone, device)
+    refuse_unshared(recipe, alone)
     with alone.joined(device) as ranks:
         return train_together(recipe, out, ranks, device, resume=resume, force=force, quiet=quiet or not ranks.is_main)
 
@@ -154,19 +155,13 @@ def train_together(
     return RunResult(folder.path, best_epoch, val_iou)
 
 
-def refuse_unshared(recipe: Recipe, ranks: Ranks, device: torch.device) -> None:
-    """Raises RequestError if the recipe cannot be trained by so many processes, or not on this device."""
+def refuse_unshared(recipe: Recipe, ranks: Ranks) -> None:
+    """Raises RequestError if a batch is too small to be shared by so many processes."""
     if recipe.train.batch // ranks.world < FEWEST:
         raise RequestError(
             f"a batch of {recipe.train.batch} is too small to be shared by {ranks.world} processes",
             where="train.batch",
             hint=f"batch norm needs {FEWEST} pictures or more in each: train.batch={FEWEST * ranks.world}",
-        )
-    if recipe.train.sync_batch_norm and ranks.world > 1 and device.type != "cuda":
-        raise RequestError(
-            f"torch has no batch norm over processes on {device}, only on GPUs",
-            where="train.sync_batch_norm",
-            hint="without it, each process normalises over its own share of the batch",
         )
 
 
