@@ -16,6 +16,7 @@ from streetseg.study.diagram import Lane, Step
 from streetseg.study.finished import FinishedRun
 
 MEMORY = "Memory: weights and everything else that is alive at once."
+UNITS = {"image": "pictures", "clip": "clips of consecutive frames", "sequence": "whole videos"}
 MISTAKES = 5  # named below a confusion matrix
 SMALLEST_MISTAKE = 0.05  # share of a class's pixels
 
@@ -58,7 +59,7 @@ def protocol_line(group: Group) -> str:
 
 def interval_rule(intervals: Intervals, several_seeds: bool, encoders: int) -> str:
     """How the intervals came about, what they cover, and what they do not."""
-    unit = {"image": "images", "clip": "clips of consecutive frames", "sequence": "whole videos"}[intervals.unit]
+    unit = UNITS[intervals.unit]
     pairs = f" Differences are resampled in pairs, the same {unit} for both." if encoders > 1 else ""
     family = encoders * (encoders - 1) // 2
     holm = (
@@ -224,6 +225,7 @@ def pipeline(groups: Sequence[Group]) -> list[Lane]:
     augment, loss = recipe.augment, recipe.loss
     region = "" if loss.region == "none" else f" + {loss.region.capitalize()}"
     names = ", ".join(dict.fromkeys(group.first.encoder for group in groups))
+    drawn = UNITS[groups[0].intervals.unit]
     return [
         Lane(
             f"Training, each of {recipe.train.epochs} epochs",
@@ -250,7 +252,7 @@ def pipeline(groups: Sequence[Group]) -> list[Lane]:
                 Step(
                     "Counts", f"a {len(run.classes)}×{len(run.classes)} matrix of truth and prediction for each picture"
                 ),
-                Step("Scores, intervals", "from the summed counts; bootstrap over pictures, in pairs"),
+                Step("Scores, intervals", f"from the summed counts; bootstrap over {drawn}, in pairs"),
             ),
         ),
     ]
