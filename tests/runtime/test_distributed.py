@@ -10,7 +10,7 @@ import torch
 
 from processes import fork_ranks
 from streetseg.errors import RequestError
-from streetseg.runtime.distributed import ALONE, Ranks
+from streetseg.runtime.distributed import ALONE, Ranks, reason
 
 WORLD = 2
 CPU = torch.device("cpu")
@@ -121,3 +121,10 @@ def test_half_an_environment_is_refused(
         monkeypatch.setenv(name, value)
     with pytest.raises(RequestError, match=said):
         Ranks.from_environment()
+
+
+def test_what_a_library_says_is_made_short() -> None:
+    said = "[/build/gloo/pair.cc:561] Connection closed by peer [10.0.0.1]:22. This is typically caused by a crash."
+    assert reason(RuntimeError(said)) == "Connection closed by peer [10.0.0.1]:22"
+    assert reason(RuntimeError("NCCL error: unhandled system error\nmore")) == "NCCL error: unhandled system error"
+    assert reason(RuntimeError("")) == "no reason given"

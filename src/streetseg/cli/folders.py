@@ -10,7 +10,7 @@ from pathlib import Path
 
 from streetseg.cli.output import tell
 from streetseg.errors import RequestError, StreetsegError
-from streetseg.runtime.rank_process import is_launched, is_main
+from streetseg.runtime.rank_process import is_launched, is_main, is_one_of_many
 
 
 def dated_folder(parent: str, name: str, *, resume: bool) -> Path:
@@ -30,7 +30,8 @@ def resumable(folder: Path) -> Iterator[None]:
         heard = is_main() and not is_launched()
         if heard and not refused and folder.is_dir() and any(folder.iterdir()):
             words = [word for word in sys.argv[1:] if word != "--resume"]
-            tell(f"stopped; to go on: {shlex.join(['streetseg', *words, '--resume'])}")
+            program = "torchrun … -m streetseg" if is_one_of_many() else "streetseg"
+            tell(f"stopped; to go on: {program} {shlex.join([*words, '--resume'])}")
         raise
 
 

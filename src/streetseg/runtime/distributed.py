@@ -7,6 +7,7 @@ writing a checkpoint to a slow disk. A rank that dies, however, is noticed at on
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -96,7 +97,7 @@ class Ranks:
             if not isinstance(error, dist.DistError) and "gloo" not in str(error):
                 raise
             raise LostPeerError(
-                f"process {self.rank} has lost the others ({str(error).partition(' This is typically')[0]})",
+                f"process {self.rank} has lost the others ({reason(error)})",
                 hint="another process has failed or hangs; its own message says more",
             ) from error
         # After a failure the process ends without this: its connections must not close before its message is written.
@@ -207,6 +208,11 @@ def total_over_ranks(values: Tensor) -> Tensor:
     """`Ranks.total` where there are several, for whoever does not know them."""
     total: Tensor = _Total.apply(values)
     return total
+
+
+def reason(error: Exception) -> str:
+    """What gloo or NCCL has to say, without the place in its source and its advice."""
+    return re.sub(r"^\[[^]]*\] |\.? This is typically.*", "", next(iter(str(error).splitlines()), "no reason given"))
 
 
 class _Total(torch.autograd.Function):
