@@ -2,10 +2,11 @@
 
     python tools/kill_sweep.py --kills 30 [--epochs 3] [--seed 0] [--jobs N]
 
-Every run is `python -m streetseg train …` in a process of its own on tiny pictures, killed with SIGKILL at a moment
-drawn uniformly from the time that a run takes: while it imports, builds the store, trains, validates, writes a
-checkpoint or the final evaluation. One resumed run in three is killed a second time. A run that has ended before its
-moment came is done again. Ends with exit code 1 unless every run comes out equal.
+Every run is `python -m streetseg train …` in a process of its own on tiny pictures, killed with SIGKILL at a random
+moment: one in six while it imports and reads, the others uniformly over the time from the first trace in its run folder
+to its end, while it trains, validates, writes a checkpoint, the best network or the final evaluation. One resumed run
+in three is killed a second time. A run that has ended before its moment came is done again. Ends with exit code 1
+unless every run comes out equal.
 """
 
 import argparse
@@ -31,12 +32,34 @@ from streetseg.runtime.checkpoint import load_newest_checkpoint  # noqa: E402
 from tiny import camvid_segnet  # noqa: E402
 
 FILES = ("best/weights.safetensors", "results.csv", "evaluation/scores.json", "evaluation/counts.npz")
+EARLY = 1 / 6  # share of the kills that come before a run has left a trace
 AGAIN = 1 / 3  # share of the resumed runs that are killed, too
 SETTINGS = (
     *("--encoder", "test_efficientnet", "--weights", "none", "--quiet"),
     *("data.size=none", "augment.crop=none", "model.channels=[16, 12, 8, 8, 8]"),
     *("train.batch=2", "train.precision=fp32", "train.device=cpu", "train.save_steps=2"),
 )
+
+
+@dataclass(frozen=True)
+class Moment:
+    """So many seconds after a run's start, or after the first trace of it."""
+
+    seconds: float
+    after_start: bool
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long an uninterrupted run takes to its first trace, and from there to its end, in seconds."""
+
+    begin: float
+    rest: float
+
+    def moment(self, draw: random.Random) -> Moment:
+        """A random moment of a run."""
+        early = draw.random() < EARLY
+        return Moment(draw.uniform(0, self.begin if early else self.rest), after_start=early)
 
 
 @dataclass(frozen=True)
@@ -77,21 +100,21 @@ def sweep(folder: Path, kills: int, epochs: int, seed: int, jobs: int) -> int:
     data = camvid_segnet(folder / "camvid", n_train=6, n_val=3, size=(32, 64))
     command = (sys.executable, "-m", "streetseg", "train", f"camvid:{data}", *SETTINGS, "--epochs", str(epochs))
     whole = Place(folder / "whole", command)
-    start = time.monotonic()
-    finish(whole)
-    seconds = time.monotonic() - start
+    pace = finish(whole)
     expected = outcome(whole.run)
-    print(f"uninterrupted: {seconds:.1f} s, weights {expected['best/weights.safetensors'][:12]}")
+    print(
+        f"uninterrupted: {pace.begin:.1f} s to its first trace, {pace.rest:.1f} s from there; "
+        f"weights {expected['best/weights.safetensors'][:12]}"
+    )
 
     def one(k: int) -> bool:
         draw = random.Random(seed * 1_000_003 + k)
-        where, longest, killed = Place(folder / f"run{k}", command), seconds, ""
+        where, killed = Place(folder / f"run{k}", command), ""
         while not killed:
             shutil.rmtree(where.folder, ignore_errors=True)
-            killed, took = kill(where, draw.uniform(0, longest))
-            longest = min(longest, took or longest)  # the machine is faster by now
+            killed = kill(where, pace.moment(draw))
         if draw.random() < AGAIN:
-            again, _ = kill(where, draw.uniform(0, longest), "--resume")
+            again = kill(where, pace.moment(draw), "--resume")
             killed += f" and {again}" if again else ""
         finish(where, "--resume")
         found = outcome(where.run)
@@ -103,17 +126,30 @@ def sweep(folder: Path, kills: int, epochs: int, seed: int, jobs: int) -> int:
         return sum(pool.map(one, range(kills)))
 
 
-def kill(place: Place, after: float, *more: str) -> tuple[str, float | None]:
-    """Kill a run after so many seconds: when and how far it had come; or nothing and its seconds, if it had ended."""
-    start = time.monotonic()
+def kill(place: Place, moment: Moment, *more: str) -> str:
+    """Kill a run at a moment: when and how far it had come, or nothing if it had ended before."""
     process = place.start(*more)
+    start = time.monotonic() if moment.after_start else wait_for_trace(place, process)
     try:
-        process.wait(after)
-        return "", time.monotonic() - start
+        process.wait(max(0.0, start + moment.seconds - time.monotonic()))
+        return ""
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-        return f"after {after:5.1f} s ({how_far(place.run)})", None
+        return f"{moment.seconds:5.2f} s after its {'start' if moment.after_start else 'trace'} ({how_far(place.run)})"
+
+
+def wait_for_trace(place: Place, process: "subprocess.Popen[bytes]") -> float:
+    """When the run begins to write into its folder, or ends."""
+    before = size_of(place.run / "journal.jsonl")
+    while process.poll() is None and size_of(place.run / "journal.jsonl") == before:
+        time.sleep(0.01)
+    return time.monotonic()
+
+
+def size_of(file: Path) -> int:
+    """Bytes, 0 where there is no file."""
+    return file.stat().st_size if file.exists() else 0
 
 
 def how_far(run: Path) -> str:
@@ -131,10 +167,14 @@ def event(name: str) -> str:
     return f'{{"event": "{name}"'
 
 
-def finish(place: Place, *more: str) -> None:
+def finish(place: Place, *more: str) -> Pace:
     """Let a run end; raises if it fails."""
-    if code := place.start(*more).wait():
+    start = time.monotonic()
+    process = place.start(*more)
+    trace = wait_for_trace(place, process)
+    if code := process.wait():
         raise SystemExit(f"exit code {code}:\n{(place.folder / 'log.txt').read_text()}")
+    return Pace(begin=trace - start, rest=time.monotonic() - trace)
 
 
 def outcome(run: Path) -> dict[str, str]:
