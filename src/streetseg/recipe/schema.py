@@ -151,7 +151,7 @@ class Train(Section):
     batch: int = Field(default=8, ge=2)
     """pictures a step, on all processes together"""
     sync_batch_norm: bool = False
-    """with several processes, batch norm over the whole batch, as in one process, instead of each one's share; slower"""
+    """with several processes, batch norm over the whole batch, as in one process, not over each one's share; slower"""
     seed: int = Field(default=0, ge=0)
     """decides initial weights, order and augmentation"""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
