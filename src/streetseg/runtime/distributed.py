@@ -19,6 +19,7 @@ import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 from streetseg.errors import LostPeerError, RequestError
@@ -89,7 +90,11 @@ class Ranks:
         if device.type == "cuda":
             torch.cuda.set_device(device.index or 0)
         try:
-            dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=STEP_PATIENCE)
+            store, rank, world = next(rendezvous("env://", timeout=PATIENCE))
+            store.set(f"started/{rank}", "")
+            store.wait([f"started/{other}" for other in range(world)], PATIENCE)  # imports from a slow disk take long
+            backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+            dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=STEP_PATIENCE)
             together = replace(self, patient=patient_group())
             yield together
             together.wait()  # nobody leaves while another still listens
