@@ -222,6 +222,14 @@ def test_too_few_pictures_have_no_interval_in_words_either(write_run: WriteRun) 
     assert "3 images say too little about others, so there is no interval." in comparison.notes[0]
 
 
+def test_classes_that_hardly_any_picture_holds_are_named(write_run: WriteRun) -> None:
+    counts = matrices(0.8)
+    counts[4:, 2] = 0
+    (note,) = [note for note in compare_runs([write_run("a", counts=counts)]).notes if "Hardly any" in note]
+    assert note.startswith("Hardly any picture holds car: too few for an interval.")
+    assert not any("Hardly any" in note for note in compare_runs([write_run("b")]).notes)
+
+
 def test_seeds_and_pictures_are_kept_apart_in_words(write_run: WriteRun) -> None:
     runs = [
         write_run(f"{name}{k}", encoder=name, seed=k, counts=matrices(q, seed=k))

@@ -113,6 +113,7 @@ def caveats(groups: Sequence[Group], pairs: Sequence[Pair]) -> list[str]:
         _unequal_starts(groups),
         shared_videos(first),
         groups[0].intervals.note and _sentence(groups[0].intervals.note),
+        _rare_classes(groups[0]),
         _few_seeds(groups),
         _several_seeds(groups),
         *(_overlapping_seeds(pair) for pair in pairs),
@@ -148,6 +149,24 @@ def shared_videos(run: FinishedRun) -> str | None:
         f"{count} validation pictures come from videos that training pictures were cut from, too "
         f"({listed(sorted({video for video in seen if video}))}). Frames of one video look alike, so this score "
         "flatters: expect less on other streets."
+    )
+
+
+def _rare_classes(group: Group) -> str | None:
+    """Classes that count in the mean although hardly any picture holds them."""
+    intervals, scored = group.intervals.per_class["iou"][:, 0], group.scores.iou
+    if math.isnan(group.intervals.overall["mean_iou"][0]):
+        return None
+    rare = [
+        name
+        for name, value, low in zip(group.first.classes, scored, intervals, strict=True)
+        if math.isfinite(value) and math.isnan(low)
+    ]
+    if not rare:
+        return None
+    return (
+        f"Hardly any picture holds {listed(rare)}: too few for an interval. Yet each class counts alike in the mean, "
+        "so more pictures may change the mean by more than its own interval says."
     )
 
 
