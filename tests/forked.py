@@ -1,5 +1,6 @@
 """Real second processes without the seconds that importing torch costs: forks of the test's own."""
 
+import logging
 import os
 import signal
 import sys
@@ -28,6 +29,9 @@ def fork(work: Callable[[], object], *, at: str = "", call: int = 1, do: Callabl
 def be_child(work: Callable[[], object]) -> NoReturn:
     """In a fork: work, and end without what else the test's own process has to do."""
     code = 70  # of a failure in here
+    inherited = logging.getLogger("streetseg")  # a process of its own would not know what earlier tests asked for
+    inherited.handlers.clear()
+    inherited.setLevel(logging.NOTSET)
     try:
         work()
         code = 0
