@@ -1,27 +1,32 @@
 """What can stop a run in its steps, in words that say where it was and what to do."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
 
-from streetseg.data.source import Sample
 from streetseg.errors import TrainingError
 from streetseg.recipe.schema import Recipe, Size
 from streetseg.runtime.memory import asked_bytes, available_bytes, is_out_of_memory
-from streetseg.training.learner import Learner
+from streetseg.training.numbers import StepNumbers
 
 _FEWEST = 2  # pictures a step; batch norm cannot train on one
 _MULTIPLE = 32  # the deepest stride of the encoders
 
 
-def not_finite(what: str, learner: Learner, terms: dict[str, float], samples: Sequence[Sample]) -> TrainingError:
-    """The error for a loss or gradient that is NaN or infinite."""
-    values = ", ".join(f"{name} {value:.4g}" for name, value in terms.items())
+def not_finite(numbers: StepNumbers, values: Mapping[str, float], pictures: Sequence[str]) -> TrainingError:
+    """The error for a loss or gradient that is NaN or infinite.
+
+    Args:
+        values: of `numbers`.
+        pictures: of the whole batch.
+    """
+    what = "gradient" if math.isfinite(values["loss"]) else "loss"
+    terms = ", ".join(f"{name} {values[name]:.4g}" for name in numbers.names if name not in ("loss", "gradient_norm"))
     return TrainingError(
-        f"the {what} is not a finite number at step {learner.steps_done + 1} (lr {learner.lr:.3g}, "
-        f"loss terms: {values})",
-        where=[sample.picture for sample in samples],
+        f"the {what} is not a finite number at step {numbers.step} (lr {numbers.lr:.3g}, loss terms: {terms})",
+        where=pictures,
         hint="the last checkpoint is kept; go on from it with --resume --force and a lower optim.lr "
         "or train.precision=fp32",
     )
