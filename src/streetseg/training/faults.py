@@ -33,6 +33,13 @@ def not_finite(numbers: StepNumbers, values: Mapping[str, float], pictures: Sequ
 
 
 @contextmanager
+def explained(recipe: Recipe, crop: Size, device: torch.device) -> Iterator[None]:
+    """What the machine refuses inside, in words of the run. As `memory_explained` and `compilation_explained`."""
+    with memory_explained(recipe, crop, device), compilation_explained():
+        yield
+
+
+@contextmanager
 def memory_explained(recipe: Recipe, crop: Size, device: torch.device) -> Iterator[None]:
     """Turns an allocation that fails inside into an error that says how much was asked for, and what needs less.
 
@@ -55,6 +62,25 @@ def memory_explained(recipe: Recipe, crop: Size, device: torch.device) -> Iterat
             f"out of memory on {device}: {needed}{available_bytes(device):,} bytes are available; a step trains on "
             f"{batch} crops of {crop[0]}x{crop[1]}",
             hint=f"nothing is lost: go on with --resume --force and {' or '.join(smaller_steps(batch, crop))}",
+        ) from error
+
+
+@contextmanager
+def compilation_explained() -> Iterator[None]:
+    """Turns a network that cannot be compiled, which shows in its first step, into an error that says how to go on.
+
+    Raises:
+        TrainingError
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        compiler = type(error).__module__.startswith(("torch._dynamo", "torch._inductor"))
+        if not compiler or is_out_of_memory(error):
+            raise
+        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")
+        raise TrainingError(
+            f"the network cannot be compiled ({reason})", hint="go on without with --resume train.compile=off"
         ) from error
 
 

@@ -58,6 +58,7 @@ def train_epoch(learner: Learner, batches: TrainBatches, epoch: int, tally: Tall
         set_lr(learner.optimizer, lr_factor(learner.steps_done, steps, learner.recipe.optim))
         logits, numbers = step(learner, batch)
         learner.steps_done += 1
+        phases.pictures += len(batch.indices)
         with phases("scoring"):
             tally.add(numbers["loss"], logits, batch.labels)
         tally.seconds = time.perf_counter() - start

@@ -110,7 +110,8 @@ class Keeper:
             with room_for(self.folder.results, 1000 * row.epoch):
                 self.history.write(self.folder.results)
         if is_best and self.learner.ranks.is_main:
-            self.best.write(self.learner.scored, row, self.learner.precision.name)
+            with self.learner.phases("checkpoint"):
+                self.best.write(self.learner.scored, row, self.learner.precision.name)
         self.journal.write("epoch", **asdict(row), **asdict(notes), best=is_best)
         self.save()
         ignored = f"  {notes.ignored_only_batches} batches wholly ignored" if notes.ignored_only_batches else ""
@@ -127,10 +128,11 @@ class Keeper:
         history, best = self.history, self.history.best
         tally = None if history.tally is None else history.tally.together()
         if self.learner.ranks.is_main:
-            save_checkpoint(
-                self.folder.checkpoints,
-                checkpoint_name(history.epochs_done, 0 if tally is None else tally.steps),
-                snapshot(self.learner, History(history.rows, tally), self.best) | self.origin,
-                keep=self.learner.recipe.train.keep_last,
-                best=None if best is None else checkpoint_name(best.epoch),
-            )
+            with self.learner.phases("checkpoint"):
+                save_checkpoint(
+                    self.folder.checkpoints,
+                    checkpoint_name(history.epochs_done, 0 if tally is None else tally.steps),
+                    snapshot(self.learner, History(history.rows, tally), self.best) | self.origin,
+                    keep=self.learner.recipe.train.keep_last,
+                    best=None if best is None else checkpoint_name(best.epoch),
+                )

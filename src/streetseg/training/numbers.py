@@ -39,7 +39,7 @@ class StepNumbers:
         if values.device.type == "cuda":
             there = torch.empty(values.shape, pin_memory=True)
             values = there.copy_(values, non_blocking=True)
-            arrival = torch.cuda.Event()
+            arrival = torch.cuda.Event()  # type: ignore[no-untyped-call]
             arrival.record()
         return cls(epoch, step, lr, pictures, tuple(numbers), values, arrival)
 
