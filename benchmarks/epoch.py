@@ -16,10 +16,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+from trainer import Trainer, height_and_width, scenes_store
 
 from streetseg.recipe.schema import Model, Recipe, Train
 from streetseg.runtime.device import choose_device
-from trainer import Trainer, height_and_width, scenes_store
 
 TARGET = 1.10
 

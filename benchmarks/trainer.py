@@ -62,9 +62,7 @@ class Trainer:
         self.learner = make_learner(recipe, segmenter, initial, store, crop, device, None, ALONE, Phases(), 0)
         self.device, self.epochs = device, 0
         on_device = Resident(store, device) if resident else None
-        self.batches = TrainBatches(
-            store, recipe.train.batch, 0, 0, device, recipe.augment, crop, resident=on_device
-        )
+        self.batches = TrainBatches(store, recipe.train.batch, 0, 0, device, recipe.augment, crop, resident=on_device)
         self.batch = next(iter(self.batches))
         place = RunFolder(folder)
         journal, progress = Journal(place.journal), Progress("benchmark", 0, quiet=True)
