@@ -8,7 +8,8 @@
   the median over the rounds.
 - epoch: the same for whole epochs, with pictures on the device and with pictures fetched from main memory: their cost
   against bare steps, and which share of the time the step waits for data.
-- synchronisations: how often the host waits for the GPU in a step of such an epoch; the reading of its numbers is one.
+- synchronisations: how often a step of such an epoch makes the host wait for the GPU, as torch's own check counts them;
+  the reading of the numbers of the step before is not among them.
 - study: seconds of a whole study with evaluation and report, decoder by decoder.
 
 On a CPU, where it is only tried out, nothing is compiled and all is fp32.
@@ -133,11 +134,11 @@ def peer_steps(encoder: str, trainer: Trainer) -> Callable[[int], float]:
     called = torch.compile(network, mode="reduce-overhead") if device.type == "cuda" else network
 
     def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
         x = ((pictures.float() - mean) / std).contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             logits: Tensor = called(x)
         loss = cross_entropy(logits.float(), labels) + dice(logits.float(), labels)
-        optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
 

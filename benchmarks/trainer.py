@@ -98,10 +98,10 @@ class Trainer:
 
     def _bare_step(self, batch: Batch) -> None:
         learner = self.learner
+        learner.optimizer.zero_grad(set_to_none=True)
         with learner.precision.autocast(self.device):
             logits = learner.logits(batch.pictures)
         loss, _ = learner.objective(logits, batch.labels)
-        learner.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         learner.optimizer.step()
 

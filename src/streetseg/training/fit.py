@@ -75,12 +75,12 @@ def step(learner: Learner, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         loss or norm are not finite, this step moves no weight and none after it does: whoever reads the numbers stops.
     """
     phases = learner.phases
+    learner.optimizer.zero_grad(set_to_none=True)  # first: a replayed CUDA graph writes where they lie
     with phases("forward"), learner.precision.autocast(learner.device):
         logits = learner.logits(batch.pictures)
     with phases("loss"):
         loss, terms = learner.objective(logits, batch.labels, learner.ranks)
     with phases("backward"):
-        learner.optimizer.zero_grad(set_to_none=True)
         loss.backward()
     with phases("optimiser"):
         norm = torch.nn.utils.clip_grad_norm_(learner.segmenter.parameters(), learner.recipe.optim.clip)
