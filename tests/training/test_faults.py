@@ -18,6 +18,8 @@ import tiny
 from forked import command, fork, kill
 from same_run import assert_same_run, newest_state
 from short_run import STEP, Words, events, train
+from streetseg.errors import TrainingError
+from streetseg.training.faults import compilation_explained
 
 
 @pytest.fixture(scope="module")
@@ -203,6 +205,26 @@ def test_out_of_memory(camvid, tmp_path, streetseg) -> None:
     assert newest_state(run)["name"] == "epoch-001"
     smaller = settings | {"augment__crop": "32x32", "train__batch": 2}
     assert streetseg(*train(camvid, run, "--resume", "--force", epochs=2, **smaller)).code == 0
+
+
+# The compiler
+
+
+def test_a_network_that_cannot_be_compiled_says_how_to_go_on() -> None:
+    class RefusedError(RuntimeError):
+        """As torch._dynamo raises it, whose import takes a second."""
+
+    RefusedError.__module__ = "torch._dynamo.exc"
+    with (
+        pytest.raises(TrainingError, match=r"cannot be compiled \(no C compiler\)") as stopped,
+        compilation_explained(),
+    ):
+        raise RefusedError("\nno C compiler\nand a long story")
+    assert "--resume train.compile=off" in str(stopped.value)
+    with pytest.raises(RefusedError, match="bad_alloc"), compilation_explained():
+        raise RefusedError("std::bad_alloc")  # memory is explained elsewhere
+    with pytest.raises(RuntimeError, match="a bug of ours"), compilation_explained():
+        raise RuntimeError("a bug of ours")
 
 
 # The reader
