@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from streetseg.inference.likeliest import likeliest
+from streetseg.metrics.batch_confusion import batch_confusion
 from streetseg.runtime.distributed import ALONE, Ranks
 
 
@@ -33,13 +35,13 @@ class Tally:
     @torch.no_grad()
     def add(self, loss: float, logits: Tensor, labels: Tensor) -> None:
         """Take in one step's loss over the whole batch, and this share's logits (B, C, H, W) and labels (B, H, W)."""
-        counted = labels < self.num_classes
-        pairs = labels.long() * self.num_classes + logits.argmax(dim=1)
-        self.counts += torch.bincount(pairs[counted], minlength=len(self.counts))
-        nothing_counts = ~counted.flatten(1).any(dim=1)
+        each = batch_confusion(labels, likeliest(logits), self.num_classes).flatten(1)
+        self.counts += each.sum(dim=0)
+        pixels = each.sum(dim=1)
+        nothing_counts = pixels == 0
         # A batch whose loss is 0 has no pixel that counts on any rank; one of them notes it.
         whole_batch = nothing_counts.all() * int(loss == 0.0 and self.ranks.is_main)
-        self.ignored += torch.stack([(~counted).sum(), nothing_counts.sum(), whole_batch])
+        self.ignored += torch.stack([labels.numel() - pixels.sum(), nothing_counts.sum(), whole_batch])
         self.loss += loss * len(labels)
         self.images += len(labels)
         self.steps += 1
