@@ -41,7 +41,7 @@ def test_more_cells_than_counters_for_lanes_count_alike() -> None:
 
 def test_ids_outside_the_space_are_an_error_in_memory_and_missing_from_the_sum_on_a_device() -> None:
     truth, prediction = torch.tensor([[[0, 1, 7, 255]]]).byte(), torch.zeros(1, 1, 4).byte()
-    with pytest.raises(DataError, match="truth holds ids outside the label space .found 7"):
+    with pytest.raises(DataError, match="truth holds ids outside the label space"):
         batch_confusion(truth, prediction, 2)
     assert scattered_confusion(truth, prediction, 2).tolist() == [[[1, 0], [1, 0]]]
 
