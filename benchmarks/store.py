@@ -40,8 +40,21 @@ from streetseg.labels.spaces import CITYSCAPES_19, CITYSCAPES_34
 from streetseg.recipe.schema import Data
 
 SCENES = 4  # drawn; more pictures are copies of their files
-DURING = ("sky", "building", "pole", "road", "sidewalk", "vegetation", "traffic sign", "fence", "car", "person")
-IDS = np.array([CITYSCAPES_34.names.index(name) for name in (*DURING, "bicycle")], np.uint8)  # of street-11's classes
+NAMES = (
+    "sky",
+    "building",
+    "pole",
+    "road",
+    "sidewalk",
+    "vegetation",
+    "traffic sign",
+    "fence",
+    "car",
+    "person",
+    "bicycle",
+)
+IDS = np.zeros(256, np.uint8)  # street-11's classes in Cityscapes' ids, ignored pixels unlabeled
+IDS[: len(NAMES)] = [CITYSCAPES_34.names.index(name) for name in NAMES]
 OPEN_LIMIT, CROP_LIMIT = 50.0, 1.0  # milliseconds
 Size = tuple[int, int]
 Array = NDArray[np.uint8]
