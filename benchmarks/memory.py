@@ -2,9 +2,9 @@
 
     python benchmarks/memory.py [--pictures 100 1000] [--size 128x256] [--json]
 
-A tiny network is evaluated, all details included, on a store of so many pictures, each number in a process of its own with
-one thread; the pictures are noise, stored beforehand. MiB at the peak (ru_maxrss, mapped pages of the store included);
-the ratio is that of the most pictures to the fewest. Required: at most 1.05.
+A tiny network is evaluated, all details included, on a store of so many pictures, each number in a process of its own
+with one thread; the pictures are noise, stored beforehand. MiB at the peak (ru_maxrss, mapped pages of the store
+included); the ratio is that of the most pictures to the fewest. Required: at most 1.05.
 """
 
 import argparse
