@@ -36,3 +36,12 @@ def test_crops_and_batches_without_a_pixel_that_counts(void: tuple[int, ...], cr
         "ignored_only_crops": crops,
         "ignored_only_batches": batches,
     }
+
+
+def test_coarser_logits_are_repeated() -> None:
+    generator = torch.Generator().manual_seed(1)
+    coarse, labels = torch.randn(2, 3, 4, 6, generator=generator), torch.randint(0, 3, (2, 16, 24), generator=generator)
+    tally = Tally(3, torch.device("cpu"))
+    tally.add(0.1, coarse, labels.to(torch.uint8))
+    repeated = coarse.numpy().argmax(1).repeat(4, axis=1).repeat(4, axis=2)
+    assert np.array_equal(tally.matrix(), confusion(labels.numpy(), repeated, 3))

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from streetseg.inference.likeliest import likeliest
 from streetseg.metrics.batch_confusion import batch_confusion
@@ -34,8 +35,12 @@ class Tally:
 
     @torch.no_grad()
     def add(self, loss: float, logits: Tensor, labels: Tensor) -> None:
-        """Take in one step's loss over the whole batch, and this share's logits (B, C, H, W) and labels (B, H, W)."""
-        each = batch_confusion(labels, likeliest(logits), self.num_classes).flatten(1)
+        """Take in one step's loss over the whole batch, and this share's logits (B, C, h, w) and labels (B, H, W).
+
+        Coarser logits are repeated up to the size of the labels.
+        """
+        ids = F.interpolate(likeliest(logits).unsqueeze(1), labels.shape[-2:], mode="nearest").squeeze(1)
+        each = batch_confusion(labels, ids, self.num_classes).flatten(1)
         self.counts += each.sum(dim=0)
         pixels = each.sum(dim=1)
         nothing_counts = pixels == 0
