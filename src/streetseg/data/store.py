@@ -77,24 +77,27 @@ class Store:
         Raises:
             ValueError: the box is empty or not within the picture, or the label has another size.
         """
-        size = self._pictures.shapes[i][:2]
-        if self._labels.shapes[i] != size:
-            raise ValueError(f"picture {i} has size {size}, its label {self._labels.shapes[i]}")
+        _, *size, _ = self._pictures.places[i]
+        _, *label_size = self._labels.places[i]
+        if label_size != size:
+            raise ValueError(f"picture {i} has size {size}, its label {label_size}")
         if not (0 <= top < top + height <= size[0] and 0 <= left < left + width <= size[1]):
-            raise ValueError(
-                f"box {height}x{width} at ({top}, {left}) is not within picture {i} of {size[0]}x{size[1]}"
-            )
+            box = f"{height}x{width} at ({top}, {left})"
+            raise ValueError(f"box {box} is not within picture {i} of {size[0]}x{size[1]}")
         rows, columns = slice(top, top + height), slice(left, left + width)
         return self._pictures.rows(i, rows)[:, columns], self._labels.rows(i, rows)[:, columns]
 
     @property
     def sizes(self) -> NDArray[np.int64]:
         """Height and width of each picture, int64 (N, 2)."""
-        return np.array([shape[:2] for shape in self._pictures.shapes], dtype=np.int64)
+        return np.array([place[1:3] for place in self._pictures.places], dtype=np.int64)
 
 
 class _Mapped:
-    """The arrays of one file. What was read may stay in the page cache but not mapped, so resident memory is flat."""
+    """The arrays of one file, each at its place: where it begins, then its shape.
+
+    What was read may stay in the page cache but not mapped, so resident memory is flat.
+    """
 
     _KEPT = 16 * 2**20  # bytes read before their pages are unmapped
 
@@ -103,12 +106,11 @@ class _Mapped:
         with path.open("rb") as file:
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self._bytes = np.frombuffer(self._map, dtype=np.uint8)
-        self._starts = [start for start, *_ in places]
-        self.shapes = [tuple(shape) for _, *shape in places]
+        self.places = places
         self._read = 0
 
     def __getitem__(self, i: int) -> Array:
-        return self.rows(i, slice(0, self.shapes[i][0]))
+        return self.rows(i, slice(0, self.places[i][1]))
 
     def rows(self, i: int, rows: slice) -> Array:
         """Rows of array i, which lie side by side in the file."""
@@ -119,9 +121,10 @@ class _Mapped:
                 where=self._path,
                 hint="the same command builds the store again",
             )
-        _, *row = self.shapes[i]
+        start, _, *row = self.places[i]
         a_row = math.prod(row)
-        start, size = self._starts[i] + rows.start * a_row, (rows.stop - rows.start) * a_row
+        start += rows.start * a_row
+        size = (rows.stop - rows.start) * a_row
         self._read += size
         if self._read > self._KEPT:
             self._map.madvise(mmap.MADV_DONTNEED)  # views stay valid: a page touched again is mapped again
