@@ -19,6 +19,7 @@ TENSOR_FILES = {
     "streetseg.data.batches",
     "streetseg.data.colour",
     "streetseg.data.warp",
+    "streetseg.metrics.batch_confusion",
 }
 
 

@@ -13,9 +13,11 @@ from torch import Tensor
 from streetseg.data.source import Sample
 from streetseg.errors import DataError
 from streetseg.evaluation.same_classes import refuse_other_classes
+from streetseg.inference.likeliest import likeliest
 from streetseg.inference.predict import Size, resize_logits
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import LabelSpace
+from streetseg.metrics.batch_confusion import batch_confusion
 from streetseg.metrics.boundary import boundary_counts
 from streetseg.metrics.calibration import BINS, calibration_bins
 from streetseg.metrics.confusion import confusion
@@ -109,15 +111,19 @@ def evaluate(
     for i in range(ranks.rank, len(samples), ranks.world):
         picture, label = store[i]
         logits = label_logits(predictor, picture, label)
-        ids = logits[0].argmax(0).to(torch.uint8).cpu().numpy()
-        counts[i] = confusion(label, ids, classes, ignore)
-        ignored[i] = label.size - counts[i].sum()
+        labels = torch.from_numpy(label.copy()).unsqueeze(0).to(logits.device)
+        found = likeliest(logits)
+        counts[i] = batch_confusion(labels, found, classes, ignore)[0].cpu().numpy()
+        ignored[i] = np.count_nonzero(label == ignore)
+        if counts[i].sum() + ignored[i] != label.size:
+            confusion(label, found[0].cpu().numpy(), classes, ignore)  # names the ids that a GPU has left out
         if details:
+            ids = found[0].cpu().numpy()
             boundary[i] = boundary_counts(label, ids, classes, ignore)
             counted = label != ignore
             calibration[i] = calibration_bins(_confidence(logits)[counted], (ids == label)[counted])
         if loss is not None:
-            losses[i] = float(loss(logits, torch.from_numpy(label.copy()).unsqueeze(0).to(logits.device)))
+            losses[i] = float(loss(logits, labels))
         sizes[i] = (*picture.shape[:2], *label.shape)
         if progress is not None:
             progress(min(i - ranks.rank + ranks.world, len(samples)), len(samples))
