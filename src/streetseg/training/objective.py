@@ -51,20 +51,16 @@ class Objective(nn.Module):
         H and W are k times h and w: each logit answers for a cell of k x k label pixels. The batch may be this rank's
         share of one; `ranks` are those that have the others.
         """
-        truth = torch.bincount(labels.flatten(), minlength=logits.shape[1])[: logits.shape[1]].float()
-        if not ranks.total(truth.sum()):
-            nothing = logits.sum() * 0.0
-            return nothing, {"cross_entropy": nothing}
         sums = softmax_sums(logits, labels, self.class_weights, self.ignore_index)
         if self.settings.ohem is None and not self.settings.label_smoothing:
-            weight = truth.sum() if self.class_weights is None else truth @ self.class_weights
-            cross_entropy: Tensor = ranks.total(sums.cross_entropy) / ranks.total(weight)
+            weight = sums.truth.sum() if self.class_weights is None else sums.truth @ self.class_weights
+            cross_entropy = mean(sums.cross_entropy, weight, ranks)
         else:
             cross_entropy = self.cross_entropy(log_probabilities_at(labels, logits), labels, ranks)
         terms = {"cross_entropy": cross_entropy}
         match self.settings.region:
             case "dice":
-                terms["dice"] = self.settings.region_weight * dice_loss(sums, truth, ranks)
+                terms["dice"] = self.settings.region_weight * dice_loss(sums, ranks)
             case "lovasz":
                 probabilities, counted = log_probabilities_at(labels, logits).exp(), labels != self.ignore_index
                 lovasz = lovasz_softmax(probabilities, labels.long(), counted, ranks)
@@ -91,8 +87,7 @@ class Objective(nn.Module):
             here = int(counted.sum())
             hardest = pixels[counted].topk(min(here, max(1, round(keep * here)))).indices
             pixels, weights = pixels[counted][hardest], weights[counted][hardest]
-        mean: Tensor = ranks.total(pixels.sum()) / ranks.total(weights.sum())
-        return mean
+        return mean(pixels.sum(), weights.sum(), ranks)
 
 
 def log_probabilities_at(labels: Tensor, logits: Tensor) -> Tensor:
@@ -103,11 +98,18 @@ def log_probabilities_at(labels: Tensor, logits: Tensor) -> Tensor:
     return F.interpolate(log_probabilities, labels.shape[-2:], mode="nearest")
 
 
-def dice_loss(sums: SoftmaxSums, truth: Tensor, ranks: Ranks = ALONE) -> Tensor:
-    """1 - mean soft Dice over the classes present; truth (C,), the pixels of each class in the labels."""
-    overlap, truth, predicted = ranks.total(torch.stack([sums.overlap, truth, sums.predicted])).unbind()
-    present = truth > 0
-    return 1.0 - (2.0 * overlap[present] / (truth + predicted)[present]).mean()
+def mean(total: Tensor, weight: Tensor, ranks: Ranks = ALONE) -> Tensor:
+    """The weighted mean over all ranks; 0 where nothing weighs anything. Nobody waits to find out."""
+    total, weight = ranks.total(torch.stack([total, weight.to(total.dtype)])).unbind()
+    return total / weight.clamp(min=torch.finfo(weight.dtype).tiny)
+
+
+def dice_loss(sums: SoftmaxSums, ranks: Ranks = ALONE) -> Tensor:
+    """1 - mean soft Dice over the classes present; 0 where none is."""
+    overlap, truth, predicted = ranks.total(torch.stack([sums.overlap, sums.truth, sums.predicted])).unbind()
+    present = (truth > 0).to(overlap.dtype)
+    dice = 2.0 * overlap / (truth + predicted).clamp(min=torch.finfo(truth.dtype).tiny)
+    return ((1.0 - dice) * present).sum() / present.sum().clamp(min=1.0)
 
 
 def lovasz_softmax(probabilities: Tensor, target: Tensor, counted: Tensor, ranks: Ranks = ALONE) -> Tensor:
@@ -119,9 +121,8 @@ def lovasz_softmax(probabilities: Tensor, target: Tensor, counted: Tensor, ranks
         truth = (classes == c).to(pixels.dtype)
         errors, order = (truth - pixels[:, c]).abs().sort(descending=True)
         losses.append(errors @ jaccard_steps(truth[order]))
-    mean = torch.stack(losses).mean() if losses else pixels.sum()
-    of_all: Tensor = ranks.total(mean) / ranks.total(counted.any().to(mean.dtype))
-    return of_all
+    of_these = torch.stack(losses).mean() if losses else pixels.sum()
+    return mean(of_these, counted.any(), ranks)
 
 
 def jaccard_steps(truth: Tensor) -> Tensor:

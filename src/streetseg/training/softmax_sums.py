@@ -19,11 +19,13 @@ class SoftmaxSums(NamedTuple):
         cross_entropy: scalar, the sum of -weight[t] log p[t].
         overlap: (C,), for each class the sum of p[t] over the pixels labelled so.
         predicted: (C,), the sum of p.
+        truth: (C,), how many pixels are labelled so; no function of the logits.
     """
 
     cross_entropy: Tensor
     overlap: Tensor
     predicted: Tensor
+    truth: Tensor
 
 
 def cells(labels: Tensor, logits: Tensor) -> Tensor:
@@ -32,41 +34,45 @@ def cells(labels: Tensor, logits: Tensor) -> Tensor:
 
 
 def softmax_sums(logits: Tensor, labels: Tensor, weights: Tensor | None, ignore_index: int) -> SoftmaxSums:
-    """The sums, differentiable with respect to the logits.
+    """The sums, differentiable with respect to the logits; on a GPU nobody waits for them.
 
     Args:
         logits: float (B, C, h, w).
         labels: uint8 (B, k h, k w), 0..C-1 or `ignore_index`, which counts nowhere.
         weights: float (C,), of each class in cross-entropy; None: 1.
     """
-    return SoftmaxSums(*cast(tuple[Tensor, Tensor, Tensor], _SoftmaxSums.apply(logits, labels, weights, ignore_index)))
+    return SoftmaxSums(
+        *cast(tuple[Tensor, Tensor, Tensor, Tensor], _SoftmaxSums.apply(logits, labels, weights, ignore_index))
+    )
 
 
 class _SoftmaxSums(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, logits: Tensor, labels: Tensor, weights: Tensor | None, ignore_index: int
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         classes = logits.shape[1]
         truth = cells(labels, logits)
-        counted = truth != ignore_index
+        counted = (truth != ignore_index).float()
         log_p = F.log_softmax(logits.float(), dim=1)
         index = truth.clamp(max=classes - 1).long()
-        weight = counted.to(log_p.dtype) if weights is None else weights[index] * counted
+        weight = counted if weights is None else weights[index] * counted
         log_p_truth = log_p.gather(1, index)
         p = log_p.exp_()
         p_truth = log_p_truth.exp() * counted
-        times = counted.sum(dim=1, keepdim=True, dtype=p.dtype)
+        times = counted.sum(dim=1, keepdim=True)
         # A class may have millions of pixels: summed one by one in float32 it would be wrong in the third digit.
-        overlap = torch.zeros(classes, dtype=torch.float64, device=p.device)
-        overlap.index_add_(0, index.flatten(), p_truth.flatten().double())
+        by_class = torch.zeros(2, classes, dtype=torch.float64, device=p.device)
+        by_class.index_add_(1, index.flatten(), torch.stack([p_truth.flatten(), counted.flatten()]).double())
+        overlap, of_truth = by_class.float().unbind()
         ctx.save_for_backward(p, p_truth, index, weight, times)
+        ctx.mark_non_differentiable(of_truth)
         ctx.dtype = logits.dtype
-        return -(weight * log_p_truth).sum(), overlap.to(p.dtype), (p * times).sum(dim=(0, 2, 3))
+        return -(weight * log_p_truth).sum(), overlap, (p * times).sum(dim=(0, 2, 3)), of_truth
 
     @staticmethod
     def backward(
-        ctx: Any, by_cross_entropy: Tensor, by_overlap: Tensor, by_predicted: Tensor
+        ctx: Any, by_cross_entropy: Tensor, by_overlap: Tensor, by_predicted: Tensor, _: Tensor
     ) -> tuple[Tensor, None, None, None]:
         """d/dz[c] of f(p): p[c] (f'[c] - sum of p f'), with f' = by_predicted, and by_overlap at the truth."""
         p, p_truth, index, weight, times = ctx.saved_tensors
