@@ -11,6 +11,11 @@ from streetseg.cli.options import JsonFlag
 from streetseg.cli.output import print_json, say
 from streetseg.errors import DataError, RequestError
 
+if TYPE_CHECKING:
+    pass
+
+MANY = 16  # pictures, from which on pictures per second count more than the time for one
+
 
 def predict(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle folder, or run folder (its best bundle)")],
