@@ -9,8 +9,6 @@ from streetseg.cli.options import JsonFlag, QuietFlag
 from streetseg.cli.output import print_json, say, tell
 from streetseg.errors import RequestError
 
-FORMATS = ("onnx", "openvino")
-
 
 def export(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle folder, or run folder (its best bundle)")],
@@ -44,11 +42,10 @@ def export(
     target = out or model.resolve().with_name(f"{model.resolve().name}{'_int8' if int8 else ''}{ending}")
     if target.suffix.lower() != ending:
         raise RequestError(f"the file of an {format} model ends in {ending}", where=target)
-    in_the_way = [path for path in (target, target.with_suffix(".bin")) if path.exists()]
-    if in_the_way and not force and (format == "openvino" or target.exists()):
-        raise RequestError(
-            "a file is there already", where=in_the_way, hint="--out FILE writes elsewhere, --force replaces it"
-        )
+    files = [target, target.with_suffix(".bin")] if format == "openvino" else [target]
+    if (there := [file for file in files if file.exists()]) and not force:
+        hint = "--out FILE writes elsewhere, --force replaces it"
+        raise RequestError("a file is there already", where=there, hint=hint)
 
     from streetseg.data.open import open_source
     from streetseg.deploy.export import export as export_model

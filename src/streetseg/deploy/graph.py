@@ -18,7 +18,7 @@ _EXAMPLE = (2, 3, 65, 97)  # no multiples of 32, so that padding is part of what
 
 
 class _LogitsAndLabels(nn.Module):
-    def __init__(self, segmenter: Segmenter) -> None:
+    def __init__(self, segmenter: nn.Module) -> None:
         super().__init__()
         self.segmenter = segmenter
 

@@ -120,9 +120,8 @@ def evaluate(
         if details:
             boundary[i] = boundary_counts(label, ids, classes, ignore)
             counted = label != ignore
-            calibration[i] = calibration_bins(
-                operations(logits).confidence(logits)[0][counted], (ids == label)[counted]
-            )
+            confidence = operations(logits).confidence(logits)[0]
+            calibration[i] = calibration_bins(confidence[counted], (ids == label)[counted])
         if loss is not None:
             losses[i] = float(loss(logits, predictor.engine.take(label[None])))
         sizes[i] = (*picture.shape[:2], *label.shape)
@@ -167,4 +166,5 @@ def label_logits(predictor: Predictor, picture: NDArray[np.uint8], label: NDArra
 def label_ids(predictor: Predictor, picture: NDArray[np.uint8], label: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The likeliest class uint8 (h, w) of a picture (H, W, 3) at the resolution of its label (h, w)."""
     logits = label_logits(predictor, picture, label)
-    return operations(logits).labels(logits)[0]
+    ids: NDArray[np.uint8] = operations(logits).labels(logits)[0]
+    return ids

@@ -39,10 +39,12 @@ def protocol(evaluation: Evaluation, predictor: Predictor, *, dataset: str, spli
 
 def protocol_line(terms: Protocol) -> str:
     """The protocol in one line for a terminal or below a table."""
+    engine = terms.get("engine", "torch")  # scores.json of earlier versions names none
     return (
         f"{terms['dataset']} {terms['split']}, {terms['images']} images, {terms['label_space']} "
         f"({terms['classes']} classes), scored at {terms['resolution']} (network: {terms['network_resolution']}), "
-        f"{terms['ignore']}, {terms['test_time']}, {terms.get('engine', 'torch')} {terms['precision']}, rules version {terms['rules']}"
+        f"{terms['ignore']}, {terms['test_time']}, {engine} {terms['precision']}, "
+        f"rules version {terms['rules']}"
     )
 
 

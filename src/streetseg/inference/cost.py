@@ -28,8 +28,8 @@ def measure_cost(
 
     Returns:
         What `measure_latency` returns, and `parameters`; `macs` (multiply-accumulates of convolutions and matrix
-        products for one picture); `device` and `threads`; `peak_memory_mb` (MiB): on CUDA what torch allocated at most, on a
-        CPU weights and living tensors, without the kernels' own workspace.
+        products for one picture); `device` and `threads`; `peak_memory_mb` (MiB): on CUDA what torch
+        allocated at most, on a CPU weights and living tensors, without the kernels' own workspace.
     """
     engine = TorchEngine(segmenter, device, precision)
     measured = measure_latency(engine, size, batch=batch)

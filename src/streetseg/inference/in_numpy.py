@@ -59,7 +59,8 @@ def confidence(logits: Floats) -> Floats:
     """1 / sum of exp(logit - largest)."""
     largest = logits.max(axis=1)
     total = np.exp(logits - largest[:, None]).sum(axis=1)
-    return (1 / total).astype(np.float32)
+    probability: Floats = 1 / total
+    return probability
 
 
 def _resize_axis(array: Floats, axis: int, length: int) -> Floats:
@@ -70,8 +71,8 @@ def _resize_axis(array: Floats, axis: int, length: int) -> Floats:
     before = np.minimum(centres.astype(np.intp), old - 1)
     weight = (centres - before).astype(np.float32)
     weight = weight if axis == array.ndim - 1 else weight[:, None]
-    low = array.take(before, axis)
-    high = array.take(np.minimum(before + 1, old - 1), axis)
+    low: Floats = array.take(before, axis)
+    high: Floats = array.take(np.minimum(before + 1, old - 1), axis)
     high -= low
     high *= weight
     low += high

@@ -39,11 +39,12 @@ def predict_logits(
     with kind.inference():
         if not tta:
             return _view(model, pictures, (height, width), tile)
-        total: Array | None = None
+        total: Array = None
         for scale in TTA_SCALES:
             scaled = (max(1, round(height * scale)), max(1, round(width * scale)))
-            mirrored = kind.mirrored(_view(model, kind.mirrored(pictures), scaled, tile))
-            both = _view(model, pictures, scaled, tile) + mirrored
+            both = _view(model, pictures, scaled, tile) + kind.mirrored(
+                _view(model, kind.mirrored(pictures), scaled, tile)
+            )
             total = both if total is None else total + both
         return total / (2 * len(TTA_SCALES))
 

@@ -39,10 +39,10 @@ class Predictor:
         engine: str = "auto",
         tta: bool = False,
         tile: int | None = None,
-        many: bool = False,
+        pictures: int | None = None,
     ) -> "Predictor":
-        """The network of a bundle, a run folder or an exported file, as `open_engine`. Raises ModelError, RequestError."""
-        return cls(open_engine(path, engine, device=device, precision=precision, many=many), tta=tta, tile=tile)
+        """A bundle, a run folder or an exported file, as `open_engine`. Raises ModelError, RequestError."""
+        return cls(open_engine(path, engine, device=device, precision=precision, pictures=pictures), tta=tta, tile=tile)
 
     @property
     def space(self) -> LabelSpace:
@@ -76,7 +76,8 @@ class Predictor:
         The network sees the picture at about the size it was trained for, in the picture's own shape.
         """
         size = working_size((picture.shape[0], picture.shape[1]), self.size)
-        return self.labels(picture.transpose(2, 0, 1)[None], size=size)[0]
+        ids: NDArray[np.uint8] = self.labels(picture.transpose(2, 0, 1)[None], size=size)[0]
+        return ids
 
     def stream(self, pictures: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
         """`predict` for one picture after another, in order, on as many at once as the engine likes.

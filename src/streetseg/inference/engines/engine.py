@@ -23,6 +23,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def encoder(self) -> str:
+        """timm's name of the network's encoder."""
+        ...
+
+    @property
     def space(self) -> LabelSpace:
         """The classes."""
         ...

@@ -1,8 +1,10 @@
 """The fastest of several engines for one exported model, found out on the first pictures."""
 
 import logging
+import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 
 import numpy as np
@@ -23,12 +25,13 @@ class Fastest:
     """Runs all engines on the first pictures it gets, then only the fastest of those whose labels agree.
 
     Args:
-        engines: at least one, all of the same model; the labels of the first are the ones to agree with.
+        engines: two or more, all of the same model; the labels of the first are the ones to agree with.
     """
 
     def __init__(self, engines: Sequence[Engine]) -> None:
         self._engines = engines
-        self._chosen = engines[0] if len(engines) == 1 else None
+        self._chosen: Engine | None = None
+        self._lock = threading.Lock()
 
     @property
     def name(self) -> str:
@@ -39,6 +42,11 @@ class Fastest:
     def precision(self) -> str:
         """The chosen engine's."""
         return self._first.precision
+
+    @property
+    def encoder(self) -> str:
+        """The model's."""
+        return self._first.encoder
 
     @property
     def space(self) -> LabelSpace:
@@ -52,8 +60,8 @@ class Fastest:
 
     @property
     def workers(self) -> int:
-        """The chosen engine's."""
-        return self._first.workers
+        """The chosen engine's, or the most that one of them wants."""
+        return self._chosen.workers if self._chosen else max(engine.workers for engine in self._engines)
 
     @property
     def _first(self) -> Engine:
@@ -73,10 +81,11 @@ class Fastest:
         return self._fastest(pictures).labels(pictures)
 
     def _fastest(self, pictures: NDArray[np.uint8]) -> Engine:
-        if self._chosen is None:
-            self._chosen = fastest(self._engines, pictures)
-            self._engines = (self._chosen,)  # the others' memory is not needed any more
-        return self._chosen
+        with self._lock:
+            if self._chosen is None:
+                self._chosen = fastest(self._engines, pictures)
+                self._engines = (self._chosen,)  # the others' memory is not needed any more
+            return self._chosen
 
 
 def fastest(engines: Sequence[Engine], pictures: NDArray[np.uint8]) -> Engine:
@@ -103,12 +112,19 @@ def fastest(engines: Sequence[Engine], pictures: NDArray[np.uint8]) -> Engine:
     times: dict[Engine, list[float]] = {engine: [] for engine in labels}
     for _ in range(RUNS):
         for engine, taken in times.items():
-            start = time.perf_counter()
-            engine.labels(pictures)
-            taken.append(1000 * (time.perf_counter() - start))
+            taken.append(_milliseconds(engine, pictures))
     milliseconds = {engine: median(taken) for engine, taken in times.items()}
     chosen = min(milliseconds, key=lambda engine: milliseconds[engine])
     listed = ", ".join(f"{engine.name} {taken:.1f} ms" for engine, taken in milliseconds.items())
     height, width = pictures.shape[-2:]
-    log.info("engine: %s, the fastest here at %dx%d (%s)", chosen.name, height, width, listed)
+    log.info("engine: %s, the fastest here at %dx%d (a picture: %s)", chosen.name, height, width, listed)
     return chosen
+
+
+def _milliseconds(engine: Engine, pictures: NDArray[np.uint8]) -> float:
+    """Time of a call, when as many are made at once as the engine likes."""
+    with ThreadPoolExecutor(engine.workers) as pool:
+        start = time.perf_counter()
+        for done in [pool.submit(engine.labels, pictures) for _ in range(engine.workers)]:
+            done.result()
+        return 1000 * (time.perf_counter() - start) / engine.workers

@@ -1,6 +1,7 @@
 """An exported .onnx in ONNX Runtime, on the CPU."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -50,6 +51,11 @@ class OnnxRuntimeEngine:
         self.precision = self.about.precision
 
     @property
+    def encoder(self) -> str:
+        """The file's."""
+        return str(self.about.description["encoder"])
+
+    @property
     def space(self) -> LabelSpace:
         """The file's."""
         return self.about.space
@@ -71,6 +77,6 @@ class OnnxRuntimeEngine:
         """As `Engine.labels`."""
         return self._run(LABELS, pictures)
 
-    def _run(self, output: str, pictures: NDArray[np.uint8]) -> NDArray[np.generic]:
-        result: NDArray[np.generic] = self._session.run([output], {INPUT: np.ascontiguousarray(pictures)})[0]
+    def _run(self, output: str, pictures: NDArray[np.uint8]) -> NDArray[Any]:
+        result: NDArray[Any] = self._session.run([output], {INPUT: np.ascontiguousarray(pictures)})[0]
         return result

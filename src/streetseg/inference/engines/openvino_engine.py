@@ -63,6 +63,11 @@ class OpenVinoEngine:
             self.workers = int(network.compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
 
     @property
+    def encoder(self) -> str:
+        """The file's."""
+        return str(self.about.description["encoder"])
+
+    @property
     def space(self) -> LabelSpace:
         """The file's."""
         return self.about.space

@@ -36,6 +36,11 @@ class TorchEngine:
         self.precision = precision
 
     @property
+    def encoder(self) -> str:
+        """The network's."""
+        return self.segmenter.encoder_name
+
+    @property
     def space(self) -> LabelSpace:
         """The network's."""
         return self.segmenter.space
