@@ -42,9 +42,8 @@ def predict_logits(
         total: Array = None
         for scale in TTA_SCALES:
             scaled = (max(1, round(height * scale)), max(1, round(width * scale)))
-            both = _view(model, pictures, scaled, tile) + kind.mirrored(
-                _view(model, kind.mirrored(pictures), scaled, tile)
-            )
+            seen = _view(model, pictures, scaled, tile)
+            both = seen + kind.mirrored(_view(model, kind.mirrored(pictures), scaled, tile))
             total = both if total is None else total + both
         return total / (2 * len(TTA_SCALES))
 
