@@ -42,7 +42,7 @@ def save_bundle(
                 "format": FORMAT,
                 "version": VERSION,
                 "encoder": segmenter.encoder_name,
-                "decoder": "classic",
+                "decoder": segmenter.decoder_name,
                 "channels": segmenter.channels,
                 "size": segmenter.size,
                 "space": space.name,
@@ -86,6 +86,7 @@ def load_bundle(path: Path) -> tuple[Segmenter, dict[str, Any]]:
         return Segmenter(
             Encoder(description["encoder"]),
             space,
+            decoder=description["decoder"],
             channels=tuple(description["channels"]),
             size=size,
         )

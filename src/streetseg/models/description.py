@@ -36,8 +36,8 @@ class Description(_Plain):
     """The keys of model.json that something is built from or said with; the others only inform."""
 
     encoder: str
-    decoder: Literal["classic"]
-    channels: Annotated[list[Annotated[int, Field(ge=1, le=4096)]], Field(min_length=5, max_length=5)]
+    decoder: Literal["classic", "fast"]
+    channels: Annotated[list[Annotated[int, Field(ge=1, le=4096)]], Field(min_length=1, max_length=5)]
     size: tuple[Side, Side] | None
     space: str
     classes: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1, max_length=255)]

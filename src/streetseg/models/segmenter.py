@@ -4,10 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from streetseg.errors import RequestError
 from streetseg.labels.space import LabelSpace
+from streetseg.models.decoder import CHANNELS, DecoderName, make_decoder
 from streetseg.models.encoder import STRIDES, Encoder
-from streetseg.models.unet import ClassicDecoder
 
 
 class Segmenter(nn.Module):
@@ -16,7 +15,8 @@ class Segmenter(nn.Module):
     Args:
         encoder: the feature pyramid.
         space: the classes; one logit each.
-        channels: decoder channels, deep to shallow, five of them.
+        decoder: "classic" or "fast".
+        channels: decoder channels, deep to shallow; None for the decoder's own.
         size: (height, width) the network was trained for, or None for the pictures' own.
 
     Normalisation is a buffer, so nobody can forget it: the input is the picture as it was read.
@@ -26,31 +26,36 @@ class Segmenter(nn.Module):
     std: Tensor
 
     def __init__(
-        self, encoder: Encoder, space: LabelSpace, *, channels: tuple[int, ...], size: tuple[int, int] | None = None
+        self,
+        encoder: Encoder,
+        space: LabelSpace,
+        *,
+        decoder: DecoderName = "classic",
+        channels: tuple[int, ...] | None = None,
+        size: tuple[int, int] | None = None,
     ) -> None:
         super().__init__()
-        if len(channels) != len(STRIDES):
-            raise RequestError(
-                f"the decoder has {len(STRIDES)} steps, {len(channels)} channel counts were given",
-                where="model.channels",
-            )
         self.encoder_name = encoder.name
         self.space = space
-        self.channels = channels
+        self.decoder_name: DecoderName = decoder
+        self.channels = channels or CHANNELS[decoder]
         self.size = size
         self.encoder = encoder
-        self.decoder = ClassicDecoder(encoder.channels, channels)
-        self.head = nn.Conv2d(channels[-1], space.num_classes, kernel_size=3, padding=1)
-        nn.init.xavier_uniform_(self.head.weight)
-        nn.init.zeros_(self.head.get_parameter("bias"))
+        parts = make_decoder(decoder, encoder.channels, self.channels, space.num_classes)
+        self.decoder, self.head = parts.body, parts.head
         self.register_buffer("mean", torch.tensor(encoder.mean).view(1, 3, 1, 1) * 255.0)
         self.register_buffer("std", torch.tensor(encoder.std).view(1, 3, 1, 1) * 255.0)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """RGB 0..255, uint8 or float, (B, 3, H, W) of any size -> logits (B, C, H, W).
 
+        In training mode, where H and W are multiples of 32, the logits stay as the decoder makes them,
+        (B, C, H / k, W / k) with k its stride: the objective takes them so, and enlarging them costs as much as the
+        decoder.
+
         Sizes that are no multiple of 32 are extended at the bottom and right with the mean colour, as augmentation
-        fills what lies outside a picture, and the logits cut back.
+        fills what lies outside a picture, and the logits cut back. A decoder that ends below the picture's size has
+        its logits enlarged, bilinear, corners not aligned.
         """
         height, width = pictures.shape[-2:]
         x = (pictures.float() - self.mean) / self.std
@@ -59,4 +64,8 @@ class Segmenter(nn.Module):
             x = F.pad(x, (0, pad_right, 0, pad_bottom))
         x = x.contiguous(memory_format=torch.channels_last)
         logits: Tensor = self.head(self.decoder(self.encoder(x)))
+        if self.training and x.shape[-2:] == (height, width):
+            return logits
+        if logits.shape[-2:] != x.shape[-2:]:
+            logits = F.interpolate(logits, x.shape[-2:], mode="bilinear", align_corners=False)
         return logits[..., :height, :width]

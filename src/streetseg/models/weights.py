@@ -10,6 +10,7 @@ from streetseg.atomic import sha256
 from streetseg.errors import ModelError
 from streetseg.labels.space import LabelSpace
 from streetseg.models.bundle import load_bundle
+from streetseg.models.decoder import DecoderName
 from streetseg.models.encoder import Encoder
 from streetseg.models.segmenter import Segmenter
 from streetseg.models.weight_file import read_safetensors
@@ -45,7 +46,8 @@ def build_segmenter(
     encoder_name: str,
     space: LabelSpace,
     *,
-    channels: tuple[int, ...],
+    decoder: DecoderName = "classic",
+    channels: tuple[int, ...] | None = None,
     size: tuple[int, int] | None,
     weights: str,
 ) -> tuple[Segmenter, InitialWeights]:
@@ -60,7 +62,8 @@ def build_segmenter(
     """
 
     def segmenter(*, pretrained: bool = False) -> Segmenter:
-        return Segmenter(Encoder(encoder_name, pretrained=pretrained), space, channels=channels, size=size)
+        encoder = Encoder(encoder_name, pretrained=pretrained)
+        return Segmenter(encoder, space, decoder=decoder, channels=channels, size=size)
 
     match weights:
         case "none":
@@ -112,12 +115,11 @@ def transfer(segmenter: Segmenter, path: Path) -> InitialWeights:
         ModelError: if the bundle has another encoder or decoder.
     """
     trained, description = load_bundle(path)
-    if trained.encoder_name != segmenter.encoder_name or trained.channels != segmenter.channels:
+    if shape_of(trained) != shape_of(segmenter):
         raise ModelError(
-            f"the bundle's network is {trained.encoder_name} with decoder channels {trained.channels}, "
-            f"the recipe asks for {segmenter.encoder_name} with {segmenter.channels}",
+            f"the bundle's network is {shape_of(trained)}, the recipe asks for {shape_of(segmenter)}",
             where=path,
-            hint=f"take --encoder {trained.encoder_name}, or another bundle",
+            hint=f"take --encoder {trained.encoder_name} model.decoder={trained.decoder_name}, or another bundle",
         )
     segmenter.encoder.load_state_dict(trained.encoder.state_dict())
     segmenter.decoder.load_state_dict(trained.decoder.state_dict())
@@ -137,6 +139,11 @@ def transfer(segmenter: Segmenter, path: Path) -> InitialWeights:
         f"whole network from a run on {data} (there from {before}); "
         f"{len(shared)} of {segmenter.space.num_classes} classes of the head kept by name",
     )
+
+
+def shape_of(segmenter: Segmenter) -> str:
+    """What must be the same for the weights of one network to fit another, but for the head."""
+    return f"{segmenter.encoder_name} with the {segmenter.decoder_name} decoder of channels {segmenter.channels}"
 
 
 def flattened(name: str) -> str:

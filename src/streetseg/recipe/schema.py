@@ -60,10 +60,10 @@ class Model(Section):
 
     encoder: str = "mobilenetv2_100"
     """timm name of the encoder"""
-    decoder: Literal["classic"] = "classic"
-    """classic: the standard U-Net decoder"""
-    channels: tuple[int, ...] = (256, 128, 64, 32, 16)
-    """decoder channels from the deepest scale to the picture's own"""
+    decoder: Literal["classic", "fast"] = "classic"
+    """classic: the standard U-Net decoder; fast: a lighter one that ends at half the picture's size"""
+    channels: tuple[int, ...] | None = None
+    """decoder channels, deepest scale first: five for classic, four for fast; none: the decoder's own"""
     weights: str = "auto"
     """auto (timm's pretrained), auto-or-random (random where they cannot be had, said in the run), none (random),
     a .safetensors file, or a bundle or run folder to transfer from"""
@@ -89,6 +89,8 @@ class Augment(Section):
     """a smaller and so cheaper crop for the early epochs; none: the same throughout"""
     early: Probability = 0.6
     """share of the epochs that take early_crop, where it is given"""
+    early_scale: Factor = 1.0
+    """factor on `scale` in those epochs: with 0.5 the early crop shows twice as much of the street each way"""
     scale: Annotated[tuple[Factor, Factor], AfterValidator(_rising)] = (0.5, 2.0)
     """lowest and highest scale factor, drawn log-uniformly"""
     rotate: Change = 10.0

@@ -121,6 +121,7 @@ def refuse_unfit(recipe: Recipe, starts: Mapping[str, str]) -> None:
         build_segmenter(
             encoder,
             space,
+            decoder=recipe.model.decoder,
             channels=recipe.model.channels,
             size=recipe.data.size,
             weights="none" if weights in NOT_FILES else weights,

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from streetseg.data.class_weights import POWERS, class_weights
 from streetseg.recipe.schema import Loss
 from streetseg.runtime.distributed import ALONE, Ranks
+from streetseg.training.softmax_sums import SoftmaxSums, softmax_sums
 
 Terms = dict[str, Tensor]
 
@@ -45,29 +46,35 @@ class Objective(nn.Module):
         self.register_buffer("class_weights", weights)
 
     def forward(self, logits: Tensor, labels: Tensor, ranks: Ranks = ALONE) -> tuple[Tensor, Terms]:
-        """Logits (B, C, H, W) and labels uint8 (B, H, W) -> what to minimise, and the terms it is the sum of.
+        """Logits (B, C, h, w) and labels uint8 (B, H, W) -> what to minimise, and the terms it is the sum of.
 
-        The batch may be this rank's share of one; `ranks` are those that have the others.
+        H and W are k times h and w: each logit answers for a cell of k x k label pixels. The batch may be this rank's
+        share of one; `ranks` are those that have the others.
         """
-        counted = labels != self.ignore_index
-        if not ranks.total(counted.sum()):
+        truth = torch.bincount(labels.flatten(), minlength=logits.shape[1])[: logits.shape[1]].float()
+        if not ranks.total(truth.sum()):
             nothing = logits.sum() * 0.0
             return nothing, {"cross_entropy": nothing}
-        target = labels.long()
-        log_probabilities = F.log_softmax(logits.float(), dim=1)
-        terms = {"cross_entropy": self.cross_entropy(log_probabilities, target, counted, ranks)}
+        sums = softmax_sums(logits, labels, self.class_weights, self.ignore_index)
+        if self.settings.ohem is None and not self.settings.label_smoothing:
+            weight = truth.sum() if self.class_weights is None else truth @ self.class_weights
+            cross_entropy: Tensor = ranks.total(sums.cross_entropy) / ranks.total(weight)
+        else:
+            cross_entropy = self.cross_entropy(log_probabilities_at(labels, logits), labels, ranks)
+        terms = {"cross_entropy": cross_entropy}
         match self.settings.region:
             case "dice":
-                dice = dice_loss(log_probabilities.exp(), target, counted, ranks)
-                terms["dice"] = self.settings.region_weight * dice
+                terms["dice"] = self.settings.region_weight * dice_loss(sums, truth, ranks)
             case "lovasz":
-                lovasz = lovasz_softmax(log_probabilities.exp(), target, counted, ranks)
+                probabilities, counted = log_probabilities_at(labels, logits).exp(), labels != self.ignore_index
+                lovasz = lovasz_softmax(probabilities, labels.long(), counted, ranks)
                 terms["lovasz"] = self.settings.region_weight * lovasz
         return torch.stack(list(terms.values())).sum(), terms
 
-    def cross_entropy(self, log_probabilities: Tensor, target: Tensor, counted: Tensor, ranks: Ranks = ALONE) -> Tensor:
+    def cross_entropy(self, log_probabilities: Tensor, labels: Tensor, ranks: Ranks = ALONE) -> Tensor:
         """Weighted, smoothed cross-entropy as torch's own; with OHEM over the hardest share of the counted pixels."""
         smoothing, keep = self.settings.label_smoothing, self.settings.ohem
+        target, counted = labels.long(), labels != self.ignore_index
         pixels = F.nll_loss(
             log_probabilities, target, self.class_weights, ignore_index=self.ignore_index, reduction="none"
         )
@@ -88,19 +95,17 @@ class Objective(nn.Module):
         return mean
 
 
-def dice_loss(probabilities: Tensor, target: Tensor, counted: Tensor, ranks: Ranks = ALONE) -> Tensor:
-    """1 - mean soft Dice over the classes present; probabilities (B, C, H, W), target (B, H, W), counted bool."""
-    num_classes = probabilities.shape[1]
-    inside = target.clamp(max=num_classes - 1)
-    of_truth = probabilities.gather(1, inside.unsqueeze(1)).squeeze(1)[counted]
-    classes = inside[counted]
-    # Neither index_add nor a long row of einsum sums exactly: in float32 a class of a million pixels would come out
-    # wrong in the third digit. So the one sums in float64, and the other row by row.
-    overlap = of_truth.new_zeros(num_classes, dtype=torch.float64).index_add(0, classes, of_truth.double())
-    overlap = overlap.to(probabilities.dtype)
-    truth = torch.bincount(classes, minlength=num_classes).to(probabilities.dtype)
-    predicted = torch.einsum("bchw,bhw->bch", probabilities, counted.to(probabilities.dtype)).sum((0, 2))
-    overlap, truth, predicted = ranks.total(torch.stack([overlap, truth, predicted])).unbind()
+def log_probabilities_at(labels: Tensor, logits: Tensor) -> Tensor:
+    """Log-softmax float32 (B, C, H, W) of logits (B, C, h, w), each repeated for its cell of labels (B, H, W)."""
+    log_probabilities = F.log_softmax(logits.float(), dim=1)
+    if labels.shape[-2:] == logits.shape[-2:]:
+        return log_probabilities
+    return F.interpolate(log_probabilities, labels.shape[-2:], mode="nearest")
+
+
+def dice_loss(sums: SoftmaxSums, truth: Tensor, ranks: Ranks = ALONE) -> Tensor:
+    """1 - mean soft Dice over the classes present; truth (C,), the pixels of each class in the labels."""
+    overlap, truth, predicted = ranks.total(torch.stack([sums.overlap, truth, sums.predicted])).unbind()
     present = truth > 0
     return 1.0 - (2.0 * overlap[present] / (truth + predicted)[present]).mean()
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from streetseg.runtime.distributed import ALONE, Ranks
 
@@ -32,9 +33,13 @@ class Tally:
 
     @torch.no_grad()
     def add(self, loss: float, logits: Tensor, labels: Tensor) -> None:
-        """Take in one step's loss over the whole batch, and this share's logits (B, C, H, W) and labels (B, H, W)."""
+        """Take in one step's loss over the whole batch, and this share's logits (B, C, h, w) and labels (B, H, W).
+
+        Coarser logits are repeated up to the size of the labels.
+        """
         counted = labels < self.num_classes
-        pairs = labels.long() * self.num_classes + logits.argmax(dim=1)
+        prediction = F.interpolate(logits.argmax(1, keepdim=True).to(torch.uint8), labels.shape[-2:], mode="nearest")
+        pairs = labels.long() * self.num_classes + prediction.squeeze(1)
         self.counts += torch.bincount(pairs[counted], minlength=len(self.counts))
         nothing_counts = ~counted.flatten(1).any(dim=1)
         # A batch whose loss is 0 has no pixel that counts on any rank; one of them notes it.

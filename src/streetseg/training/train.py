@@ -21,7 +21,7 @@ from streetseg.errors import DataError, RequestError
 from streetseg.models.segmenter import Segmenter
 from streetseg.models.weights import InitialWeights, build_segmenter
 from streetseg.recipe.load import leaves
-from streetseg.recipe.schema import Recipe, Size
+from streetseg.recipe.schema import Augment, Recipe, Size
 from streetseg.recipe.write import recipe_yaml
 from streetseg.runtime.batch_norm import share_batch_norm
 from streetseg.runtime.checkpoint import load_newest_checkpoint
@@ -111,9 +111,9 @@ def train_together(
         refuse_other({folder.path: changed})
 
     def batches_of(epoch: int) -> TrainBatches:
-        size, train = crop_of_epoch(epoch, recipe, crop), recipe.train
+        settings, size, train = *augment_of_epoch(epoch, recipe, crop), recipe.train
         share = {"rank": ranks.rank, "world": ranks.world}
-        return TrainBatches(train_store, train.batch, train.seed, epoch, device, recipe.augment, size, **share)
+        return TrainBatches(train_store, train.batch, train.seed, epoch, device, settings, size, **share)
 
     title = f"{recipe.model.encoder} seed {recipe.train.seed}"
     steps = len(batches_of(1))
@@ -189,6 +189,7 @@ def first_network(recipe: Recipe, source: Source, state: dict[str, Any] | None) 
     segmenter, initial = build_segmenter(
         recipe.model.encoder,
         source.space,
+        decoder=recipe.model.decoder,
         channels=recipe.model.channels,
         size=recipe.data.size,
         weights=recipe.model.weights if state is None else "none",
@@ -229,10 +230,14 @@ def crop_size(store: Store, recipe: Recipe) -> Size:
     return training_crop((height, width), recipe.augment)
 
 
-def crop_of_epoch(epoch: int, recipe: Recipe, crop: Size) -> Size:
-    """The training crop of an epoch, counted from 1: `early_crop` in the early ones, where it was asked for."""
-    early = recipe.augment.early_crop
-    return early if early is not None and epoch <= round(recipe.augment.early * recipe.train.epochs) else crop
+def augment_of_epoch(epoch: int, recipe: Recipe, crop: Size) -> tuple[Augment, Size]:
+    """Augmentation and training crop of an epoch, counted from 1: smaller in the early ones, where that was asked for."""
+    settings = recipe.augment
+    if settings.early_crop is None or epoch > round(settings.early * recipe.train.epochs):
+        return settings, crop
+    low, high = settings.scale
+    shrunk = (low * settings.early_scale, high * settings.early_scale)
+    return settings.model_copy(update={"scale": shrunk}), settings.early_crop
 
 
 def make_learner(

@@ -1,0 +1,68 @@
+"""A U-Net decoder whose cost is small beside its encoder's, for CPUs; docs/explanation/decoder.md has the trials.
+
+Like every U-Net decoder it climbs back scale by scale and joins the encoder's map of each. What makes it cheap:
+- deep and skip maps are brought to the step's few channels by 1x1 convolutions, the deep one before it is enlarged, and
+  added, where the classic decoder concatenates all their channels at the larger size;
+- one depthwise-separable 3x3 convolution a step (Howard et al. 2017, arXiv:1704.04861) in place of two dense ones;
+- the last step is the one at stride 2: logits are made there and enlarged, so nothing is convolved at the picture's own
+  size, where the classic decoder spends most of its time.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class SeparableConv(nn.Sequential):
+    """Depthwise 3x3 and pointwise 1x1 convolution, batch norm after each, ReLU at the end: (B, C, H, W) -> the same."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(
+            nn.Conv2d(channels, channels, kernel_size=3, padding=1, groups=channels, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.Conv2d(channels, channels, kernel_size=1, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(inplace=True),
+        )
+
+
+class FastStep(nn.Module):
+    """One step up: narrow both maps, double the deep one, add, convolve."""
+
+    def __init__(self, in_channels: int, skip_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.deep = nn.Conv2d(in_channels, out_channels, kernel_size=1, bias=False)
+        self.skip = nn.Conv2d(skip_channels, out_channels, kernel_size=1, bias=False)
+        self.norm = nn.BatchNorm2d(out_channels)
+        self.mix = SeparableConv(out_channels)
+
+    def forward(self, deep: Tensor, skip: Tensor) -> Tensor:
+        """(B, in, h, w) and (B, skip, 2h, 2w) -> (B, out, 2h, 2w)."""
+        raised = F.interpolate(self.deep(deep), scale_factor=2.0, mode="bilinear", align_corners=False)
+        mixed: Tensor = self.mix(F.relu(self.norm(raised + self.skip(skip)), inplace=True))
+        return mixed
+
+
+class FastDecoder(nn.Module):
+    """From the encoder's pyramid to features at half the picture's size.
+
+    Args:
+        encoder_channels: channels of the maps at strides 2, 4, 8, 16, 32.
+        channels: output channels of the four steps, deep to shallow.
+    """
+
+    def __init__(self, encoder_channels: tuple[int, ...], channels: tuple[int, ...]) -> None:
+        super().__init__()
+        deepest, *skips = reversed(encoder_channels)
+        inputs = (deepest, *channels[:-1])
+        self.steps = nn.ModuleList(FastStep(*sizes) for sizes in zip(inputs, skips, channels, strict=True))
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, pyramid: list[Tensor]) -> Tensor:
+        """Maps at strides 2, 4, 8, 16, 32 -> (B, channels[-1], H / 2, W / 2)."""
+        *skips, x = pyramid
+        for step, skip in zip(self.steps, reversed(skips), strict=True):
+            x = step(x, skip)
+        return x

@@ -1,0 +1,79 @@
+"""The sums over pixels that cross-entropy and Dice are made of, with a gradient written out by hand.
+
+Left to autograd, the two losses keep a dozen tensors of the logits' size; here it is two, and the backward pass makes one
+more. Logits may be coarser than labels: each stands for a cell of k x k label pixels, as if it had been enlarged by
+repetition, and no tensor of that size is made.
+"""
+
+from typing import Any, NamedTuple, cast
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+class SoftmaxSums(NamedTuple):
+    """Over all label pixels that count, with p the softmax of a pixel's logits and t its label.
+
+    Args:
+        cross_entropy: scalar, the sum of -weight[t] log p[t].
+        overlap: (C,), for each class the sum of p[t] over the pixels labelled so.
+        predicted: (C,), the sum of p.
+    """
+
+    cross_entropy: Tensor
+    overlap: Tensor
+    predicted: Tensor
+
+
+def cells(labels: Tensor, logits: Tensor) -> Tensor:
+    """Labels (B, k h, k w) as cells (B, k * k, h, w) of the logits (B, C, h, w)."""
+    return F.pixel_unshuffle(labels.unsqueeze(1), labels.shape[-1] // logits.shape[-1])
+
+
+def softmax_sums(logits: Tensor, labels: Tensor, weights: Tensor | None, ignore_index: int) -> SoftmaxSums:
+    """The sums, differentiable with respect to the logits.
+
+    Args:
+        logits: float (B, C, h, w).
+        labels: uint8 (B, k h, k w), 0..C-1 or `ignore_index`, which counts nowhere.
+        weights: float (C,), of each class in cross-entropy; None: 1.
+    """
+    return SoftmaxSums(*cast(tuple[Tensor, Tensor, Tensor], _SoftmaxSums.apply(logits, labels, weights, ignore_index)))
+
+
+class _SoftmaxSums(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, logits: Tensor, labels: Tensor, weights: Tensor | None, ignore_index: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        classes = logits.shape[1]
+        truth = cells(labels, logits)
+        counted = truth != ignore_index
+        log_p = F.log_softmax(logits.float(), dim=1)
+        index = truth.clamp(max=classes - 1).long()
+        weight = counted.to(log_p.dtype) if weights is None else weights[index] * counted
+        log_p_truth = log_p.gather(1, index)
+        p = log_p.exp_()
+        p_truth = log_p_truth.exp() * counted
+        times = counted.sum(dim=1, keepdim=True, dtype=p.dtype)
+        # A class may have millions of pixels: summed one by one in float32 it would be wrong in the third digit.
+        overlap = torch.zeros(classes, dtype=torch.float64, device=p.device)
+        overlap.index_add_(0, index.flatten(), p_truth.flatten().double())
+        ctx.save_for_backward(p, p_truth, index, weight, times)
+        ctx.dtype = logits.dtype
+        return -(weight * log_p_truth).sum(), overlap.to(p.dtype), (p * times).sum(dim=(0, 2, 3))
+
+    @staticmethod
+    def backward(
+        ctx: Any, by_cross_entropy: Tensor, by_overlap: Tensor, by_predicted: Tensor
+    ) -> tuple[Tensor, None, None, None]:
+        """d/dz[c] of f(p): p[c] (f'[c] - sum of p f'), with f' = by_predicted, and by_overlap at the truth."""
+        p, p_truth, index, weight, times = ctx.saved_tensors
+        at_truth = p_truth * by_overlap[index]
+        weighted = weight * by_cross_entropy
+        mean = torch.einsum("c,bchw->bhw", by_predicted, p).unsqueeze(1)
+        common = (at_truth - weighted).sum(dim=1, keepdim=True) + times * mean
+        gradient = (by_predicted.view(1, -1, 1, 1) * times).sub_(common).mul_(p)
+        gradient.scatter_add_(1, index, at_truth - weighted)
+        return gradient.to(ctx.dtype), None, None, None
