@@ -45,6 +45,12 @@ def is_exported(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES.values()
 
 
+def refuse_other_outputs(names: set[str], path: Path) -> None:
+    """Raises ModelError unless the graph has the outputs of an exported model."""
+    if missing := {LOGITS, LABELS} - names:
+        raise ModelError(f"the graph has no output {' and '.join(sorted(missing))}", where=path)
+
+
 def read_about(text: str | None, path: Path) -> About:
     """From the text under KEY in the file `path`. Raises ModelError."""
     if text is None:

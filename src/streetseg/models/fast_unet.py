@@ -8,7 +8,6 @@ Like every U-Net decoder it climbs back scale by scale and joins the encoder's m
   size, where the classic decoder spends most of its time.
 """
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from streetseg.errors import ModelError, RequestError
 from streetseg.inference.arrays import Size
 from streetseg.labels.space import LabelSpace
-from streetseg.models.exported import INPUT, KEY, LABELS, LOGITS, read_about
+from streetseg.models.exported import INPUT, KEY, LABELS, LOGITS, read_about, refuse_other_outputs
 
 _ERRORS_ONLY = 3  # severities of ONNX Runtime's own log
 
@@ -48,6 +48,7 @@ class OnnxRuntimeEngine:
         except Exception as error:  # each of ONNX Runtime's failures is of a class of its own, under no common one
             raise ModelError(f"not a readable ONNX file ({str(error).splitlines()[0]})", where=path) from error
         self.about = read_about(self._session.get_modelmeta().custom_metadata_map.get(KEY), path)
+        refuse_other_outputs({output.name for output in self._session.get_outputs()}, path)
         self.precision = self.about.precision
 
     @property

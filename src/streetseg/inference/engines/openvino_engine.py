@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from streetseg.errors import ModelError, RequestError
 from streetseg.inference.arrays import Size
 from streetseg.labels.space import LabelSpace
-from streetseg.models.exported import KEY, LABELS, LOGITS, read_about
+from streetseg.models.exported import KEY, LABELS, LOGITS, read_about, refuse_other_outputs
 
 _KEPT = 8  # compiled networks; each picture size is one
 _HINTS = {"fp32": "f32", "bf16": "bf16"}
@@ -48,6 +48,7 @@ class OpenVinoEngine:
         except Exception as error:  # OpenVINO knows only RuntimeError and what its readers let through
             raise ModelError(f"OpenVINO cannot read it ({_reason(error)})", where=path) from error
         self.about = read_about(_description(self._model), path)
+        refuse_other_outputs({name for output in self._model.outputs for name in output.names}, path)
         self.precision = "bf16" if precision == "bf16" else self.about.precision
         self.workers = 1
         # OpenVINO takes bf16 by itself where it can; a precision is what was asked for.
