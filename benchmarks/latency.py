@@ -1,14 +1,14 @@
 """How long one picture takes in each engine and precision, against torch as commonly written.
 
-    python benchmarks/latency.py [--json] [--encoder NAME ...] [--decoder classic|fast ...] [--size 384x480] [--rounds 15]
+    python benchmarks/latency.py [--json] [--encoder NAME ...] [--decoder classic|fast ...] [--size 384x480]
     python benchmarks/latency.py --bundle RUN --data camvid:DIR [--json]
 
 Every network runs in torch eager (float32, contiguous), torch channels_last, and exported in ONNX Runtime and OpenVINO,
 each in float32, where the processor has it bfloat16, and int8. All take turns, picture by picture, so that a busy
 machine is busy for all of them; p50 and p95 are over the rounds, `vs_torch_fp32` is the ratio of the medians. A time is
 from a picture in memory to its labels in memory. Without --bundle the weights are random: times do not depend on them,
-`label_agreement` with torch eager does, and is that of noise. With --bundle and --data int8 is calibrated on "train", and
-`mean_iou` of every engine and its change against torch eager are taken on "val".
+`label_agreement` with torch eager does, and is that of noise. With --bundle and --data int8 is calibrated on "train",
+and `mean_iou` of every engine and its change against torch eager are taken on "val".
 """
 
 import argparse

@@ -14,7 +14,7 @@ from streetseg.data.source import Source
 from streetseg.deploy.budget import Cost, mean_iou_cost, refuse_over_budget
 from streetseg.deploy.graph import describe, write_graph
 from streetseg.deploy.parity import Parity, compare, refuse_disagreement
-from streetseg.deploy.pictures import as_seen, check_pictures, spread
+from streetseg.deploy.pictures import as_seen, check_pictures, samples_of, spread
 from streetseg.errors import RequestError
 from streetseg.inference.engines.engine import Engine
 from streetseg.inference.engines.torch_engine import TorchEngine
@@ -83,14 +83,13 @@ def export(
         "precision": "int8" if int8 else "fp32",
         "calibration": None,
     }
-    out.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="streetseg-export-") as scratch:
         graph = Path(scratch) / "model.onnx"
         write_graph(graph, segmenter)
         if int8:
             from streetseg.deploy.quantise import CALIBRATION, quantise
 
-            samples = spread(source.splits["train"], CALIBRATION)
+            samples = spread(samples_of(source, "train"), CALIBRATION)
             tell(f"calibrating on {len(samples)} pictures of {source.spec} train")
             plain = graph.rename(graph.with_name("fp32.onnx"))
             quantise(plain, graph, (picture for _, picture in as_seen(source, samples, segmenter.size)))
@@ -132,6 +131,7 @@ def _publish(file: Path, out: Path) -> tuple[Path, ...]:
         targets.insert(0, out.with_suffix(".bin"))
     for target in targets:
         try:
+            target.parent.mkdir(parents=True, exist_ok=True)
             atomic_write_bytes(target, file.with_suffix(target.suffix).read_bytes())
         except OSError as error:
             raise RequestError(f"cannot be written ({error.strerror or error})", where=target) from error

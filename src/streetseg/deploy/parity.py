@@ -12,6 +12,7 @@ from streetseg.inference.engines.engine import Engine
 from streetseg.inference.engines.torch_engine import TorchEngine
 
 SIZES = ((1, 1), (33, 64), (96, 128), (101, 333))  # beside the pictures' own
+SELF_AGREEMENT = 0.999  # of labels and logits; ties and the order of sums account for the rest
 TOLERANCE = 1e-3  # of the largest logit: float32 sums in another order differ by a hundredth of that
 
 
@@ -69,9 +70,6 @@ def compare(network: TorchEngine, exported: Engine, pictures: Sequence[NDArray[n
         pixels += labels.size
     sizes = tuple(sorted({(batch.shape[2], batch.shape[3]) for batch in pictures}))
     return Parity(sum(len(batch) for batch in pictures), sizes, difference, same / pixels)
-
-
-SELF_AGREEMENT = 0.999  # equal but for ties: an engine may compute the two outputs in different orders
 
 
 def refuse_disagreement(parity: Parity) -> None:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from streetseg.data.source import Sample, Source
 from streetseg.deploy.parity import SIZES
+from streetseg.errors import DataError
 from streetseg.inference.arrays import Size
 from streetseg.inference.in_numpy import resize_pictures
 from streetseg.inference.predict import working_size
@@ -16,7 +17,7 @@ CHECKED = 4  # pictures at the size the network works at
 
 def check_pictures(source: Source, split: str, trained: Size | None) -> list[NDArray[np.uint8]]:
     """Batches uint8 (B, 3, H, W): a few pictures as the network sees them, and parts of them at odd sizes."""
-    seen = [picture for _, picture in as_seen(source, spread(source.splits[split], CHECKED), trained)]
+    seen = [picture for _, picture in as_seen(source, spread(samples_of(source, split), CHECKED), trained)]
     parts = [resize_pictures(np.concatenate([seen[0], seen[0][..., ::-1]]), size) for size in SIZES]
     return [*seen, *parts]
 
@@ -31,6 +32,16 @@ def as_seen(
         size = working_size(own, trained)
         batch = np.ascontiguousarray(picture.transpose(2, 0, 1)[None])
         yield sample, batch if size == own else resize_pictures(batch, size)
+
+
+def samples_of(source: Source, split: str) -> tuple[Sample, ...]:
+    """The samples of a split. Raises DataError if it has none."""
+    samples = source.splits.get(split)
+    if not samples:
+        raise DataError(
+            f"split {split!r} has no pictures (found {', '.join(source.splits) or 'no splits'})", where=source.spec
+        )
+    return samples
 
 
 def spread(samples: tuple[Sample, ...], count: int) -> tuple[Sample, ...]:

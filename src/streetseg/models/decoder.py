@@ -1,20 +1,15 @@
-"""Which decoder: its layers, its last layer, and how wide it is where nobody says."""
+"""Which decoder: its layers and its last layer."""
 
 from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import assert_never
 
 from torch import nn
 
 from streetseg.errors import RequestError
+from streetseg.models.description import CHANNELS
 from streetseg.models.fast_unet import FastDecoder
 from streetseg.models.unet import ClassicDecoder
-
-DecoderName = Literal["classic", "fast"]
-
-CHANNELS: dict[DecoderName, tuple[int, ...]] = {
-    "classic": (256, 128, 64, 32, 16),  # as in segmentation_models.pytorch
-    "fast": (128, 96, 64, 32),
-}
+from streetseg.recipe.schema import DecoderName
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,23 @@
 """model.json: what a bundle says of itself, checked before anything is built from it. Read without torch."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import from_json
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError, from_json
 
 from streetseg.errors import ModelError
 from streetseg.labels.space import LabelSpace
+from streetseg.recipe.schema import DecoderName
 
 FORMAT = "streetseg-bundle"
 VERSION = 1
+
+# The decoders, and their channels from the deepest step on where a recipe gives none.
+CHANNELS: dict[DecoderName, tuple[int, ...]] = {
+    "classic": (256, 128, 64, 32, 16),  # as in segmentation_models.pytorch
+    "fast": (128, 96, 64, 32),
+}
 
 LARGEST = 4 * 2**20  # bytes; ours have a few thousand
 NO_PICKLES = "pickle files (.pt, .pth, .bin) are never opened, they can run code; convert them to .safetensors"
@@ -36,8 +43,8 @@ class Description(_Plain):
     """The keys of model.json that something is built from or said with; the others only inform."""
 
     encoder: str
-    decoder: Literal["classic", "fast"]
-    channels: Annotated[list[Annotated[int, Field(ge=1, le=4096)]], Field(min_length=1, max_length=5)]
+    decoder: DecoderName
+    channels: Annotated[list[Annotated[int, Field(ge=1, le=4096)]], Field(max_length=5)]
     size: tuple[Side, Side] | None
     space: str
     classes: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1, max_length=255)]
@@ -47,6 +54,14 @@ class Description(_Plain):
     protocol: dict[str, Any]
     scores: dict[str, Any]
     sha256: str
+
+    @field_validator("channels")
+    @classmethod
+    def _one_a_step(cls, channels: list[int], info: ValidationInfo) -> list[int]:
+        decoder = info.data.get("decoder")
+        if decoder is not None and len(channels) != len(CHANNELS[decoder]):
+            raise PydanticCustomError("steps", f"expected {len(CHANNELS[decoder])} for the {decoder} decoder")
+        return channels
 
 
 def find_bundle(path: Path) -> Path:

@@ -5,8 +5,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from streetseg.labels.space import LabelSpace
-from streetseg.models.decoder import CHANNELS, DecoderName, make_decoder
+from streetseg.models.decoder import make_decoder
+from streetseg.models.description import CHANNELS
 from streetseg.models.encoder import STRIDES, Encoder
+from streetseg.recipe.schema import DecoderName
 
 
 class Segmenter(nn.Module):

@@ -10,10 +10,10 @@ from streetseg.atomic import sha256
 from streetseg.errors import ModelError
 from streetseg.labels.space import LabelSpace
 from streetseg.models.bundle import load_bundle
-from streetseg.models.decoder import DecoderName
 from streetseg.models.encoder import Encoder
 from streetseg.models.segmenter import Segmenter
 from streetseg.models.weight_file import read_safetensors
+from streetseg.recipe.schema import DecoderName
 
 NOT_FILES = ("auto", "auto-or-random", "none")  # what `weights` can be besides a path
 

@@ -55,12 +55,15 @@ class Data(Section):
     """larger pictures are refused from their header, as files that would fill the memory"""
 
 
+DecoderName = Literal["classic", "fast"]
+
+
 class Model(Section):
     """Which network."""
 
     encoder: str = "mobilenetv2_100"
     """timm name of the encoder"""
-    decoder: Literal["classic", "fast"] = "classic"
+    decoder: DecoderName = "classic"
     """classic: the standard U-Net decoder; fast: a lighter one that ends at half the picture's size"""
     channels: tuple[int, ...] | None = None
     """decoder channels, deepest scale first: five for classic, four for fast; none: the decoder's own"""

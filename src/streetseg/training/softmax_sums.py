@@ -1,7 +1,7 @@
 """The sums over pixels that cross-entropy and Dice are made of, with a gradient written out by hand.
 
-Left to autograd, the two losses keep a dozen tensors of the logits' size; here it is two, and the backward pass makes one
-more. Logits may be coarser than labels: each stands for a cell of k x k label pixels, as if it had been enlarged by
+Left to autograd, the two losses keep a dozen tensors of the logits' size; here it is one, and the backward pass makes
+one more. Logits may be coarser than labels: each stands for a cell of k x k label pixels, as if it had been enlarged by
 repetition, and no tensor of that size is made.
 """
 

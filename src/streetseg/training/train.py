@@ -231,7 +231,7 @@ def crop_size(store: Store, recipe: Recipe) -> Size:
 
 
 def augment_of_epoch(epoch: int, recipe: Recipe, crop: Size) -> tuple[Augment, Size]:
-    """Augmentation and training crop of an epoch, counted from 1: smaller in the early ones, where that was asked for."""
+    """Augmentation and training crop of an epoch, counted from 1: smaller in the early ones, if asked for."""
     settings = recipe.augment
     if settings.early_crop is None or epoch > round(settings.early * recipe.train.epochs):
         return settings, crop

@@ -1,0 +1,62 @@
+"""The fast decoder: a skip at every scale, logits at stride 2 while it learns and at the picture's size afterwards."""
+
+import pytest
+import torch
+from torch import nn
+
+from networks import some_pictures
+from streetseg.errors import RequestError
+from streetseg.labels.spaces import STREET_11
+from streetseg.models.encoder import STRIDES, Encoder
+from streetseg.models.segmenter import Segmenter
+
+
+@pytest.fixture(scope="module")
+def segmenter() -> Segmenter:
+    torch.manual_seed(0)
+    return Segmenter(Encoder("test_efficientnet"), STREET_11, decoder="fast", channels=(16, 12, 8, 8))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (33, 64), (101, 333)])
+def test_logits_at_the_picture_s_own_size(segmenter: Segmenter, size: tuple[int, int]) -> None:
+    with torch.no_grad():
+        logits = segmenter.eval()(some_pictures(1, *size))
+
+    assert (logits.dtype, logits.shape) == (torch.float32, (1, STREET_11.num_classes, *size))
+
+
+@pytest.mark.parametrize(("size", "expected"), [((64, 96), (32, 48)), ((64, 90), (64, 90))])
+def test_logits_at_half_the_size_in_training_where_nothing_is_padded(
+    segmenter: Segmenter, size: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    assert segmenter.train()(some_pictures(2, *size)).shape[-2:] == expected
+
+
+def test_both_are_the_same_logits(segmenter: Segmenter) -> None:
+    """With batch norm as in evaluation, so that only the size of what comes out depends on the mode."""
+    pictures = some_pictures(1, 64, 96)
+    with torch.no_grad():
+        segmenter.eval()
+        whole = segmenter(pictures)
+        segmenter.training = True
+        coarse = segmenter(pictures)
+
+    torch.testing.assert_close(nn.functional.interpolate(coarse, scale_factor=2.0, mode="bilinear"), whole)
+
+
+@pytest.mark.parametrize("level", range(len(STRIDES)))
+def test_every_scale_of_the_pyramid_counts(segmenter: Segmenter, level: int) -> None:
+    pyramid = [torch.zeros(1, c, 64 // s, 64 // s) for c, s in zip(segmenter.encoder.channels, STRIDES, strict=True)]
+    decoder = segmenter.eval().decoder
+    with torch.no_grad():
+        before = decoder(pyramid)
+        pyramid[level] = torch.ones_like(pyramid[level])
+        after = decoder(pyramid)
+
+    assert before.shape == (1, 8, 32, 32)
+    assert (after - before).abs().max() > 1e-4
+
+
+def test_other_step_counts_are_refused() -> None:
+    with pytest.raises(RequestError, match="the fast decoder has 4 steps, 5 channel counts were given"):
+        Segmenter(Encoder("test_efficientnet"), STREET_11, decoder="fast", channels=(16, 12, 8, 8, 8))
