@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from streetseg.cli.devices import DevicesFlag, done_by_many
-from streetseg.cli.options import DataArgument, EngineFlag, JsonFlag, OutFlag, Overrides
+from streetseg.cli.options import DataArgument, JsonFlag, OutFlag, Overrides
 from streetseg.cli.output import print_json, say
 from streetseg.errors import RequestError
 from streetseg.runtime.rank_process import is_main, is_one_of_many
@@ -23,7 +23,10 @@ def evaluate(
     overrides: Overrides = None,
     split: Annotated[str | None, typer.Option(metavar="S", help="split to score on (val)")] = None,
     space: Annotated[str | None, typer.Option(metavar="NAME", help="label space to bridge the data to")] = None,
-    engine: EngineFlag = "auto",
+    engine: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="torch, onnxruntime, openvino (the first of these that runs the model)"),
+    ] = None,
     out: OutFlag = None,
     devices: DevicesFlag = None,
     json: JsonFlag = False,
@@ -41,6 +44,7 @@ def evaluate(
     from streetseg.evaluation.same_classes import refuse_other_classes
     from streetseg.evaluation.tables import scores_json
     from streetseg.evaluation.write import write_error_maps, write_evaluation
+    from streetseg.inference.engines.open import installed_engines
     from streetseg.inference.predict import working_size
     from streetseg.inference.predictor import Predictor
     from streetseg.metrics.bootstrap import interval
@@ -51,8 +55,9 @@ def evaluate(
         raise RequestError("this is no empty folder", where=out, hint="--out DIR names a new or an empty one")
     flags = {"data.source": data, "data.val_split": split, "data.space": space}
     wanted = load_recipe(None, overrides or [], flags=flags)
-    # Scores come from fp32 unless bf16 is asked for: what "auto" measures would change from machine to machine.
+    # Scores come from fp32 and one engine unless others are asked for: what is measured changes from machine to machine.
     precision = "bf16" if wanted.train.precision == "bf16" else "fp32"
+    engine = engine or installed_engines(model)[0]
     ranks = None
     if is_exported(model):
         refuse_many(model, devices)
