@@ -55,7 +55,7 @@ def evaluate(
         raise RequestError("this is no empty folder", where=out, hint="--out DIR names a new or an empty one")
     flags = {"data.source": data, "data.val_split": split, "data.space": space}
     wanted = load_recipe(None, overrides or [], flags=flags)
-    # Scores come from fp32 and one engine unless others are asked for: what is measured changes from machine to machine.
+    # Scores come from fp32 and one engine unless others are asked for: what is measured differs between machines.
     precision = "bf16" if wanted.train.precision == "bf16" else "fp32"
     engine = engine or installed_engines(model)[0]
     ranks = None
