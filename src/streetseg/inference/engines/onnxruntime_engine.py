@@ -18,6 +18,9 @@ _ERRORS_ONLY = 3  # severities of ONNX Runtime's own log
 class OnnxRuntimeEngine:
     """One session for all sizes, one thread a core.
 
+    ONNX Runtime's own settings are the fastest: threads that do not spin while they wait for the next layer, or stop
+    spinning after a picture, made a MobileNetV2 at 384x480 1.2 to 1.5 times slower on two cores.
+
     Args:
         path: the .onnx file.
         precision: "fp32": as exported, int8 included. Nothing else exists here.
@@ -39,8 +42,6 @@ class OnnxRuntimeEngine:
             )
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _ERRORS_ONLY
-        # Threads that wait actively gain nothing between pictures, and take the cores from whoever reads the next one.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
         except OSError as error:
