@@ -1,13 +1,14 @@
 # make study      train, evaluate and compare two encoders on the built-in scenes
 # make test       everything that must hold before a change lands
 # make reference  renew the generated pages of docs
+# make benchmark  measure speed on this machine, beside its peers, and renew docs/results/speed.md
 # Both set up .venv first, from nothing but Python 3.11+ and make.
 
 PYTHON ?= python3
 BIN := .venv/bin
 STUDY_OUT := study/demo-$(shell date +%Y%m%d-%H%M%S)
 
-.PHONY: study test reference clean
+.PHONY: study test reference benchmark clean
 .DELETE_ON_ERROR:
 
 study: .venv/installed-train
@@ -40,6 +41,9 @@ test: .venv/installed-dev
 reference: .venv/installed-train
 	$(BIN)/python tools/write_reference.py
 	$(BIN)/python tools/write_reliability.py
+
+benchmark: .venv/installed-dev
+	$(BIN)/python benchmarks/renew.py
 
 clean:
 	rm -rf .venv study runs

@@ -23,6 +23,8 @@ TENSOR_FILES = {
     "streetseg.inference.cost",
     "streetseg.inference.engines.torch_engine",
     "streetseg.inference.in_torch",
+    "streetseg.inference.likeliest",
+    "streetseg.metrics.batch_confusion",
 }
 
 

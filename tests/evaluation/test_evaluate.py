@@ -1,5 +1,6 @@
 """Evaluation: every picture once, at the label's resolution, with counts that depend on nothing else."""
 
+import tracemalloc
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import LabelSpace
 from streetseg.labels.spaces import CITYSCAPES_19, STREET_11
+from streetseg.metrics.batch_confusion import scattered_confusion
 from streetseg.metrics.boundary import boundary_counts
 from streetseg.metrics.confusion import confusion
 from streetseg.models.encoder import Encoder
@@ -113,6 +115,42 @@ def test_the_loss_is_the_mean_over_pictures(predictor: Predictor) -> None:
     together = evaluate(predictor, memory(pairs), loss=loss).loss
     assert together == pytest.approx(np.mean([value for value in each if value is not None]), rel=1e-12)
     assert evaluate(predictor, memory(pairs)).loss is None
+
+
+def test_memory_grows_by_counts_and_by_no_pixels(predictor: Predictor) -> None:
+    pair = tiny.street(0, (96, 128))
+
+    def peak(pictures: int) -> int:
+        tracemalloc.start()
+        evaluate(predictor, memory([pair] * pictures), loss=lambda logits, labels: logits.sum())
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    peak(1)  # what is made once
+    counts = 8 * (11 * 11 + 3 * 11 + 3 * 15 + 6)
+    assert peak(34) - peak(4) < 30 * (counts + pair[1].size // 4)
+
+
+@pytest.mark.parametrize("details", [True, False])
+def test_ids_outside_the_space_are_named(predictor: Predictor, details: bool) -> None:
+    picture, label = tiny.street(0)
+    label[0, 0] = 200
+    with pytest.raises(DataError, match=r"truth holds ids outside the label space \(found 200 on 1 pixels"):
+        evaluate(predictor, memory([(picture, label)]), details=details)
+
+
+def test_a_device_that_counts_in_silence_is_asked_what_it_left_out(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a GPU."""
+    counted = lambda truth, ids, classes, _: scattered_confusion(truth, ids, classes)  # noqa: E731
+    monkeypatch.setattr("streetseg.inference.in_torch.batch_confusion", counted)
+    picture, label = tiny.street(0)
+    assert evaluate(predictor, memory([(picture, label)])).counts.ignored.tolist() == [(label == 255).sum()]
+    label[0, 0] = 200
+    with pytest.raises(DataError, match=r"truth holds ids outside the label space \(found 200 on 1 pixels"):
+        evaluate(predictor, memory([(picture, label)]))
 
 
 def test_details_are_left_out_when_not_asked_for(predictor: Predictor) -> None:

@@ -34,8 +34,8 @@ def test_labels_and_confidence_are_found_alike_and_the_first_of_equals_wins() ->
     logits = np.random.default_rng(0).integers(-3, 4, (2, 5, 30, 40)).astype(np.float32)
     tensor = torch.from_numpy(logits)
 
-    assert np.array_equal(in_numpy.labels(logits), logits.argmax(1))
-    assert in_numpy.labels(logits).dtype == in_torch.labels(tensor).dtype == np.uint8
+    assert np.array_equal(in_numpy.likeliest(logits), logits.argmax(1))
+    assert in_numpy.likeliest(logits).dtype == in_torch.in_memory(in_torch.likeliest(tensor)).dtype == np.uint8
     np.testing.assert_allclose(in_numpy.confidence(logits), tensor.softmax(1).amax(1).numpy(), rtol=1e-5)
     np.testing.assert_allclose(in_torch.confidence(tensor), tensor.softmax(1).amax(1).numpy(), rtol=1e-5)
 

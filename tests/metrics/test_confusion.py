@@ -37,11 +37,12 @@ def test_equals_a_naive_loop(case: tuple[NDArray[np.uint8], NDArray[np.uint8], i
     assert np.array_equal(counted, naive(*case))
 
 
-def test_equals_scikit_learn_on_a_picture_larger_than_a_chunk() -> None:
+@pytest.mark.parametrize("run", [1, 2, 3, 4, 1000])
+def test_equals_scikit_learn_on_a_picture_larger_than_a_chunk(run: int) -> None:
+    """Of noise, of a street's long runs of equal pixels, and of what lies between."""
     rng = np.random.default_rng(0)
-    truth, prediction = rng.integers(0, 19, (2, CHUNK // 500, 1003), dtype=np.uint8)
-    expected = confusion_matrix(truth.ravel(), prediction.ravel(), labels=range(19))
-    assert np.array_equal(confusion(truth, prediction, 19), expected)
+    truth, prediction = rng.integers(0, 19, (2, CHUNK * 2 // run + 3), dtype=np.uint8).repeat(run, axis=1)
+    assert np.array_equal(confusion(truth, prediction, 19), confusion_matrix(truth, prediction, labels=range(19)))
 
 
 def test_255_classes_beside_the_ignore_index() -> None:

@@ -89,7 +89,7 @@ def _by_value(values: NDArray[np.integer], code: MaskCode, place: str) -> NDArra
         for value, class_id in code.ids.items():
             if 0 <= value < len(table):
                 table[value] = class_id
-        classes: NDArray[np.int16] = table[values]
+        classes: NDArray[np.int16] = table.take(values)  # in half the time of table[values]
     else:
         present, where = np.unique(values, return_inverse=True)
         classes = np.array([code.ids.get(int(value), _UNKNOWN) for value in present], np.int16)[where]
@@ -110,7 +110,7 @@ def _by_color(rgb: NDArray[np.uint8], code: MaskCode, place: str) -> NDArray[np.
     if not code.colors:
         raise FileError(place, "mask holds colours, but this data set's masks are ids", "expected one channel")
     packed = _packed(rgb)
-    classes = _color_table(tuple(code.colors.items()))[packed]
+    classes = _color_table(tuple(code.colors.items())).take(packed)
     if classes.min() == _UNKNOWN:
         strangers, pixels = np.unique(packed[classes == _UNKNOWN], return_counts=True)
         order = np.argsort(-pixels)

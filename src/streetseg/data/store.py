@@ -29,7 +29,7 @@ class Store:
     """The pictures and labels of one split, read without decoding. Open one with `Store.open`.
 
     `store[i]` is (picture uint8 (H, W, 3), label uint8 (h, w)), read-only views of the mapped files: only the pages
-    that are touched are read, and memory stays flat however large the data set is.
+    that are touched are read, and memory stays flat however large the data set is. `store.crop` is a box of them.
     """
 
     def __init__(self, wanted: Wanted, cache: Path) -> None:
@@ -69,27 +69,51 @@ class Store:
     def __getitem__(self, i: int) -> tuple[Array, Array]:
         return self._pictures[i], self._labels[i]
 
+    def crop(self, i: int, top: int, left: int, height: int, width: int) -> tuple[Array, Array]:
+        """A box of picture i, uint8 (height, width, 3), and of its label, uint8 (height, width); read-only views.
+
+        Nothing is read but what lies between the first and the last row of the box, and that only when it is touched.
+
+        Raises:
+            ValueError: the box is empty or not within the picture, or the label has another size.
+        """
+        _, *size, _ = self._pictures.places[i]
+        _, *label_size = self._labels.places[i]
+        if label_size != size:
+            raise ValueError(f"picture {i} has size {size}, its label {label_size}")
+        if not (0 <= top < top + height <= size[0] and 0 <= left < left + width <= size[1]):
+            box = f"{height}x{width} at ({top}, {left})"
+            raise ValueError(f"box {box} is not within picture {i} of {size[0]}x{size[1]}")
+        rows, columns = slice(top, top + height), slice(left, left + width)
+        return self._pictures.rows(i, rows)[:, columns], self._labels.rows(i, rows)[:, columns]
+
     @property
     def sizes(self) -> NDArray[np.int64]:
         """Height and width of each picture, int64 (N, 2)."""
-        return np.array([shape[:2] for shape in self._pictures.shapes], dtype=np.int64)
+        return np.array([place[1:3] for place in self._pictures.places], dtype=np.int64)
 
 
 class _Mapped:
-    """The arrays of one file. What was read may stay in the page cache but not mapped, so resident memory is flat."""
+    """The arrays of one file, each at its place: where it begins, then its shape.
 
-    _KEPT = 64 * 2**20  # bytes read before their pages are unmapped
+    What was read may stay in the page cache but not mapped, so resident memory is flat.
+    """
+
+    _KEPT = 16 * 2**20  # bytes read before their pages are unmapped
 
     def __init__(self, path: Path, places: list[list[int]]) -> None:
         self._path = path
         with path.open("rb") as file:
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self._bytes = np.frombuffer(self._map, dtype=np.uint8)
-        self._starts = [start for start, *_ in places]
-        self.shapes = [tuple(shape) for _, *shape in places]
+        self.places = places
         self._read = 0
 
     def __getitem__(self, i: int) -> Array:
+        return self.rows(i, slice(0, self.places[i][1]))
+
+    def rows(self, i: int, rows: slice) -> Array:
+        """Rows of array i, which lie side by side in the file."""
         if self._map.size() < len(self._bytes):  # the file, by now; pages it lost would end the process without a word
             raise DataError(
                 f"a file of the store was cut while it was in use (found {self._map.size():,} bytes, "
@@ -97,10 +121,12 @@ class _Mapped:
                 where=self._path,
                 hint="the same command builds the store again",
             )
-        start, shape = self._starts[i], self.shapes[i]
-        size = math.prod(shape)
+        start, _, *row = self.places[i]
+        a_row = math.prod(row)
+        start += rows.start * a_row
+        size = (rows.stop - rows.start) * a_row
         self._read += size
         if self._read > self._KEPT:
             self._map.madvise(mmap.MADV_DONTNEED)  # views stay valid: a page touched again is mapped again
             self._read = size
-        return self._bytes[start : start + size].reshape(shape)
+        return self._bytes[start : start + size].reshape(-1, *row)

@@ -33,12 +33,12 @@ class SourceView:
 
     def read_label(self, sample: Sample) -> NDArray[np.uint8]:
         """uint8 (H, W), ids 0..C-1 of `space` or 255. Raises DataError."""
-        return self._translate[self.source.read_label(sample)]
+        return self._translate.take(self.source.read_label(sample))
 
     def look(self, sample: Sample) -> Look:
         """Both, and how they are stored. Raises DataError."""
         look = self.source.look(sample)
-        return replace(look, label=self._translate[look.label])
+        return replace(look, label=self._translate.take(look.label))
 
     def stamp(self, sample: Sample) -> str:
         """The other source's stamp: the files are the same."""

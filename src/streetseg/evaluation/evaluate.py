@@ -114,13 +114,16 @@ def evaluate(
     for i in range(rank, len(samples), world):
         picture, label = store[i]
         logits = label_logits(predictor, picture, label)
-        ids = operations(logits).labels(logits)[0]
-        counts[i] = confusion(label, ids, classes, ignore)
-        ignored[i] = label.size - counts[i].sum()
+        kind, found = operations(logits), operations(logits).likeliest(logits)
+        counts[i] = kind.confusion(label[None], found, classes, ignore)[0]
+        ignored[i] = np.count_nonzero(label == ignore)
+        if counts[i].sum() + ignored[i] != label.size:
+            confusion(label, kind.in_memory(found)[0], classes, ignore)  # names the ids that a GPU has left out
         if details:
+            ids = kind.in_memory(found)[0]
             boundary[i] = boundary_counts(label, ids, classes, ignore)
             counted = label != ignore
-            confidence = operations(logits).confidence(logits)[0]
+            confidence = kind.confidence(logits)[0]
             calibration[i] = calibration_bins(confidence[counted], (ids == label)[counted])
         if loss is not None:
             losses[i] = float(loss(logits, predictor.engine.take(label[None])))
@@ -166,5 +169,5 @@ def label_logits(predictor: Predictor, picture: NDArray[np.uint8], label: NDArra
 def label_ids(predictor: Predictor, picture: NDArray[np.uint8], label: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The likeliest class uint8 (h, w) of a picture (H, W, 3) at the resolution of its label (h, w)."""
     logits = label_logits(predictor, picture, label)
-    ids: NDArray[np.uint8] = operations(logits).labels(logits)[0]
-    return ids
+    kind = operations(logits)
+    return kind.in_memory(kind.likeliest(logits))[0]

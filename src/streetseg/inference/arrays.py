@@ -33,8 +33,18 @@ class Operations(Protocol):
         """An array of the type and first two dimensions of (B, C, H, W), not filled."""
         ...
 
-    def labels(self, logits: Array) -> NDArray[np.uint8]:
-        """The class with the largest logit of (B, C, H, W), the first of equals: (B, H, W) in main memory."""
+    def likeliest(self, logits: Array) -> Array:
+        """The class with the largest logit of (B, C, H, W), the first of equals: uint8 (B, H, W)."""
+        ...
+
+    def in_memory(self, array: Array) -> NDArray[np.uint8]:
+        """The array as numpy array in main memory."""
+        ...
+
+    def confusion(
+        self, labels: NDArray[np.uint8], found: Array, num_classes: int, ignore_index: int
+    ) -> NDArray[np.int64]:
+        """metrics.confusion of labels (B, H, W) in main memory and of ids where they are: (B, C, C)."""
         ...
 
     def confidence(self, logits: Array) -> NDArray[np.float32]:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from streetseg.inference.arrays import Size
+from streetseg.metrics.confusion import confusion as confusion_of_picture
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -45,7 +46,7 @@ def empty_like(logits: Floats, size: Size) -> Floats:
     return np.empty((*logits.shape[:2], *size), dtype=logits.dtype)
 
 
-def labels(logits: Floats) -> Bytes:
+def likeliest(logits: Floats) -> Bytes:
     """Class by class: many times faster than argmax over an axis that is not the last."""
     best = logits[:, 0].copy()
     ids = np.zeros(best.shape, dtype=np.uint8)
@@ -53,6 +54,17 @@ def labels(logits: Floats) -> Bytes:
         np.copyto(ids, k, where=logits[:, k] > best)
         np.maximum(best, logits[:, k], out=best)
     return ids
+
+
+def in_memory(array: Bytes) -> Bytes:
+    """It is there."""
+    return array
+
+
+def confusion(labels: Bytes, found: Bytes, num_classes: int, ignore_index: int) -> NDArray[np.int64]:
+    """Picture by picture."""
+    pairs = zip(labels, found, strict=True)
+    return np.stack([confusion_of_picture(*pair, num_classes, ignore_index) for pair in pairs])
 
 
 def confidence(logits: Floats) -> Floats:

@@ -9,6 +9,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from streetseg.inference.arrays import Size
+from streetseg.inference.likeliest import likeliest as likeliest
+from streetseg.metrics.batch_confusion import batch_confusion
 
 
 def inference() -> AbstractContextManager[object]:
@@ -39,10 +41,17 @@ def empty_like(logits: Tensor, size: Size) -> Tensor:
     return logits.new_empty(*logits.shape[:2], *size)
 
 
-def labels(logits: Tensor) -> NDArray[np.uint8]:
-    """Found where the logits are; only the labels are copied."""
-    ids: NDArray[np.uint8] = logits.argmax(1).to(torch.uint8).cpu().numpy()
-    return ids
+def in_memory(array: Tensor) -> NDArray[np.uint8]:
+    """A copy, where it is on a GPU."""
+    copied: NDArray[np.uint8] = array.cpu().numpy()
+    return copied
+
+
+def confusion(labels: NDArray[np.uint8], found: Tensor, num_classes: int, ignore_index: int) -> NDArray[np.int64]:
+    """Counted where the ids are; only the counts are copied."""
+    truth = torch.from_numpy(np.array(labels)).to(found.device)
+    counted: NDArray[np.int64] = batch_confusion(truth, found, num_classes, ignore_index).cpu().numpy()
+    return counted
 
 
 def confidence(logits: Tensor) -> NDArray[np.float32]:

@@ -68,7 +68,8 @@ class Predictor:
         if size in (None, own) and not self.tta and self.tile is None:
             return self.engine.labels(self.engine.take(pictures))  # the same, and no logits leave the engine
         logits = self.logits(pictures, size=size)
-        return operations(logits).labels(logits)
+        kind = operations(logits)
+        return kind.in_memory(kind.likeliest(logits))
 
     def predict(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """uint8 RGB (H, W, 3) of any size -> ids uint8 (H, W).

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from streetseg.errors import DataError
 
 IDS = 256  # a mask holds one byte a pixel
-CHUNK = 1 << 19  # pixels counted at a time: the index numpy makes of them (8 bytes each) stays near the cache
+CHUNK = 1 << 19  # pixels counted at a time: what numpy makes of them (up to 8 bytes each) stays near the cache
 
 
 def confusion(
@@ -33,19 +33,34 @@ def confusion(
         raise ValueError(f"expected 1 <= num_classes <= ignore_index <= 255, got {num_classes} and {ignore_index}")
     rows, columns = _bytes(truth, "truth").ravel(), _bytes(prediction, "prediction").ravel()
 
-    # Every pair of bytes is counted, so that bad ids show up as counts and no pixel has to be masked out beforehand.
-    pairs = np.zeros(IDS * IDS, dtype=np.int64)
-    for start in range(0, rows.size, CHUNK):
-        pair = np.left_shift(rows[start : start + CHUNK], 8, dtype=np.uint16)
-        pair |= columns[start : start + CHUNK]
-        pairs += np.bincount(pair, minlength=IDS * IDS)
-    table = pairs.reshape(IDS, IDS)
+    if columns.size and columns.max() >= num_classes:
+        _refuse(np.bincount(columns, minlength=IDS), "prediction", num_classes)
 
-    of_truth, of_prediction = table.sum(axis=1), table.sum(axis=0)
+    # Every byte has a row, so that bad ids of the truth show up as counts and no pixel has to be masked out beforehand.
+    pairs = np.zeros(IDS * num_classes, dtype=np.int64)
+    for start in range(0, rows.size, CHUNK):
+        pair = np.multiply(rows[start : start + CHUNK], num_classes, dtype=np.uint16)  # 255 * 255 + 254 at most
+        pair += columns[start : start + CHUNK]
+        pairs += _histogram(pair, len(pairs))
+    table = pairs.reshape(IDS, num_classes)
+
+    of_truth = table.sum(axis=1)
     of_truth[ignore_index] = 0
     _refuse(of_truth, "truth", num_classes)
-    _refuse(of_prediction, "prediction", num_classes)
-    return table[:num_classes, :num_classes].copy()
+    return table[:num_classes].copy()
+
+
+def _histogram(values: NDArray[np.uint16], length: int) -> NDArray[np.int64]:
+    """How often each value occurs, int64 (length,).
+
+    In a street picture most pixels are like the one before, so that runs of equal values are counted, not values.
+    """
+    changes = values[1:] != values[:-1]
+    if 3 * np.count_nonzero(changes) > values.size:  # noise: finding the runs would take longer
+        return np.bincount(values, minlength=length)
+    last = np.append(np.flatnonzero(changes), values.size - 1)
+    # A sum of weights is a float64, exact below 2^53.
+    return np.bincount(values[last], weights=np.diff(last, prepend=-1), minlength=length).astype(np.int64)
 
 
 def _bytes(ids: NDArray[np.integer], side: str) -> NDArray[np.uint8]:

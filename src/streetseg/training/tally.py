@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from streetseg.inference.likeliest import likeliest
+from streetseg.metrics.batch_confusion import batch_confusion
 from streetseg.runtime.distributed import ALONE, Ranks
 
 
@@ -37,14 +39,14 @@ class Tally:
 
         Coarser logits are repeated up to the size of the labels.
         """
-        counted = labels < self.num_classes
-        prediction = F.interpolate(logits.argmax(1, keepdim=True).to(torch.uint8), labels.shape[-2:], mode="nearest")
-        pairs = labels.long() * self.num_classes + prediction.squeeze(1)
-        self.counts += torch.bincount(pairs[counted], minlength=len(self.counts))
-        nothing_counts = ~counted.flatten(1).any(dim=1)
+        ids = F.interpolate(likeliest(logits).unsqueeze(1), labels.shape[-2:], mode="nearest").squeeze(1)
+        each = batch_confusion(labels, ids, self.num_classes).flatten(1)
+        self.counts += each.sum(dim=0)
+        pixels = each.sum(dim=1)
+        nothing_counts = pixels == 0
         # A batch whose loss is 0 has no pixel that counts on any rank; one of them notes it.
         whole_batch = nothing_counts.all() * int(loss == 0.0 and self.ranks.is_main)
-        self.ignored += torch.stack([(~counted).sum(), nothing_counts.sum(), whole_batch])
+        self.ignored += torch.stack([labels.numel() - pixels.sum(), nothing_counts.sum(), whole_batch])
         self.loss += loss * len(labels)
         self.images += len(labels)
         self.steps += 1

@@ -64,4 +64,4 @@ class TorchEngine:
 
     def labels(self, pictures: Tensor) -> NDArray[np.uint8]:
         """As `Engine.labels`."""
-        return in_torch.labels(self.logits(pictures))
+        return in_torch.in_memory(in_torch.likeliest(self.logits(pictures)))

@@ -1,0 +1,72 @@
+"""Runs every benchmark of the CPU and renews the measured part of docs/results/speed.md.
+
+    python benchmarks/renew.py [--only NAME ...] [--out docs/results/speed.md]
+
+What stands above the mark in that page is kept; below it come machine, versions, and of each benchmark its command and
+what it printed. With --only, the others keep what they printed last. Nothing else should run meanwhile.
+"""
+
+import argparse
+import platform
+import re
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+ROOT = Path(__file__).parents[1]
+MARK = "<!-- Measured: what follows is written by `make benchmark`. -->\n"
+COMMANDS = {
+    "training_step": "benchmarks/training_step.py",
+    "epoch": "benchmarks/epoch.py --decoder fast",
+    "latency": "benchmarks/latency.py",
+    "scoring": "benchmarks/scoring.py",
+    "memory": "benchmarks/memory.py",
+    "store": "benchmarks/store.py",
+}
+PACKAGES = ("torch", "timm", "segmentation-models-pytorch", "onnxruntime", "openvino", "torchmetrics", "numpy")
+SECTION = re.compile(r"^## (\w+)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+
+
+def main() -> None:
+    """Run and write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", choices=COMMANDS, default=list(COMMANDS))
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results" / "speed.md")
+    asked = parser.parse_args()
+    above, _, below = asked.out.read_text(encoding="utf-8").partition(MARK)
+    sections = dict(SECTION.findall(below))
+    for name in asked.only:
+        print(f"{name} …", file=sys.stderr)
+        sections[name] = section(COMMANDS[name])
+        written = "".join(f"## {name}\n{sections[name]}" for name in COMMANDS if name in sections)
+        asked.out.write_text(above + MARK + "\n" + written, encoding="utf-8")
+
+
+def section(command: str) -> str:
+    """Machine, command and what it printed."""
+    done = subprocess.run([sys.executable, *command.split()], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{command} ended with {done.returncode}:\n{done.stderr}")
+    return f"\n{machine()}\n\n```text\n$ python {command}\n{done.stdout.rstrip()}\n```\n\n"
+
+
+def machine() -> str:
+    """In a sentence."""
+    capability = torch.backends.cpu.get_cpu_capability()
+    packages = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
+    threads = torch.get_num_threads()
+    return f"{processor()}, {threads} threads, {capability}; Python {platform.python_version()}, {packages}."
+
+
+def processor() -> str:
+    """Its name, where the system tells it."""
+    told = Path("/proc/cpuinfo")
+    found = re.search(r"^model name\s*:\s*(.+)$", told.read_text(), re.MULTILINE) if told.exists() else None
+    return found[1] if found else platform.machine()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""One training step of ours beside segmentation_models.pytorch's, encoder by encoder and decoder by decoder.
+
+    python benchmarks/training_step.py [--encoder NAME ...] [--decoder NAME ...] [--size 384x480] [--batch 4] [--json]
+
+A step is forward, loss, backward and optimiser on a batch that lies ready. Each round does one step of every contestant
+in turn, and a ratio is the median over rounds of the two times of the same round:
+
+- vs_smp_plain: segmentation_models.pytorch's Unet as commonly written: float32, torch's default memory format, its
+  DiceLoss + torch's cross-entropy, AdamW, gradients clipped;
+- vs_smp_best: the same network and loss at its best on this machine: channels_last, bf16 where `train.precision=auto`
+  would take it, the fused optimiser.
+
+The loss of both is cross-entropy + Dice on all pixels of the label; ours also keeps its averaged weights up to date.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import segmentation_models_pytorch as smp
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from streetseg.labels.space import IGNORE_INDEX
+from streetseg.labels.spaces import STREET_11
+from streetseg.models.weights import build_segmenter
+from streetseg.recipe.schema import Loss, Optim
+from streetseg.runtime.memory import keep_freed_memory
+from streetseg.runtime.precision import Precision, choose_precision
+from streetseg.training.ema import ExponentialAverage
+from streetseg.training.objective import Objective
+from streetseg.training.optimizer import make_optimizer
+
+Step = Callable[[], None]
+Batch = tuple[Tensor, Tensor]
+CPU = torch.device("cpu")
+CLASSES = STREET_11.num_classes
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--encoder", nargs="+", default=["mobilenetv2_100", "resnext50_32x4d"])
+    parser.add_argument("--decoder", nargs="+", choices=["classic", "fast"], default=["classic", "fast"])
+    parser.add_argument("--size", default="384x480")
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", action="store_true", help="one machine-readable object on stdout")
+    asked = parser.parse_args()
+    height, width = map(int, asked.size.split("x"))
+    keep_freed_memory()
+    batch = random_batch(asked.batch, height, width)
+    figures = {encoder: compare(encoder, asked.decoder, batch, asked.rounds) for encoder in asked.encoder}
+    if asked.json:
+        print(json.dumps(figures, indent=2))
+        return
+    print(f"{height}x{width}, {asked.batch} pictures a step, {torch.get_num_threads()} threads, {asked.rounds} rounds")
+    for encoder, found in figures.items():
+        print(f"{encoder}, {found['precision']}")
+        print(f"    smp plain {found['smp_plain_ms']:6.0f} ms a picture, at its best {found['smp_best_ms']:6.0f}")
+        for decoder in asked.decoder:
+            of_ours = found[decoder]
+            print(
+                f"    {decoder:<9} {of_ours['ms_per_picture']:6.0f} ms a picture, "
+                f"{of_ours['vs_smp_plain']:.2f} times as fast as plain, {of_ours['vs_smp_best']:.2f} as its best"
+            )
+
+
+def random_batch(count: int, height: int, width: int) -> Batch:
+    """Pictures uint8 (B, 3, H, W) and labels uint8 (B, H, W) in patches of 8 x 8, a twelfth of them ignored."""
+    generator = torch.Generator().manual_seed(0)
+    pictures = torch.randint(0, 256, (count, 3, height, width), dtype=torch.uint8, generator=generator)
+    patches = torch.randint(0, CLASSES + 1, (count, -(-height // 8), -(-width // 8)), generator=generator)
+    patches[patches == CLASSES] = IGNORE_INDEX
+    labels = patches.repeat_interleave(8, 1).repeat_interleave(8, 2)[:, :height, :width]
+    return pictures, labels.to(torch.uint8).contiguous()
+
+
+def compare(encoder: str, decoders: list[str], batch: Batch, rounds: int) -> dict[str, Any]:
+    """Milliseconds a picture of every contestant and the ratios between them."""
+    precision = best_precision(encoder, batch)
+    plain, best = Precision("fp32", "as commonly written"), precision
+    steps: dict[str, Step] = {
+        "smp_plain": smp_step(encoder, batch, plain, at_its_best=False),
+        "smp_best": smp_step(encoder, batch, best, at_its_best=True),
+    } | {decoder: our_step(encoder, decoder, batch, precision) for decoder in decoders}
+    for step in steps.values():
+        step()  # the first one allocates
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(rounds):
+        for name, step in steps.items():
+            start = time.perf_counter()
+            step()
+            times[name].append(1000 * (time.perf_counter() - start) / len(batch[0]))
+    return {
+        "precision": precision.name,
+        "smp_plain_ms": statistics.median(times["smp_plain"]),
+        "smp_best_ms": statistics.median(times["smp_best"]),
+    } | {
+        decoder: {
+            "ms_per_picture": statistics.median(times[decoder]),
+            "vs_smp_plain": ratio(times["smp_plain"], times[decoder]),
+            "vs_smp_best": ratio(times["smp_best"], times[decoder]),
+        }
+        for decoder in decoders
+    }
+
+
+def ratio(theirs: list[float], ours: list[float]) -> float:
+    """Median of how many times as long theirs took in the same round."""
+    return statistics.median(their / our for their, our in zip(theirs, ours, strict=True))
+
+
+def best_precision(encoder: str, batch: Batch) -> Precision:
+    """What `train.precision=auto` takes, by the peer's own step."""
+
+    def trial(precision: Precision) -> None:
+        smp_step(encoder, (batch[0][:2], batch[1][:2]), precision, at_its_best=True)()
+
+    return choose_precision("auto", CPU, trial)
+
+
+def our_step(encoder: str, decoder: Any, batch: Batch, precision: Precision) -> Step:
+    """A step as training/fit.py does it."""
+    torch.manual_seed(0)
+    network, _ = build_segmenter(encoder, STREET_11, decoder=decoder, size=None, weights="none")
+    network.train().to(memory_format=torch.channels_last)
+    objective = Objective(Loss(), [1] * CLASSES, IGNORE_INDEX)
+    optimizer = make_optimizer(network, Optim(), pretrained=False)
+    average = ExponentialAverage(network, 0.99)
+    pictures, labels = batch
+
+    def step() -> None:
+        with precision.autocast(CPU):
+            logits = network(pictures)
+        loss, _ = objective(logits, labels)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        average.update(network)
+
+    return step
+
+
+def smp_step(encoder: str, batch: Batch, precision: Precision, *, at_its_best: bool) -> Step:
+    """A step of segmentation_models.pytorch's Unet with the same timm encoder."""
+    torch.manual_seed(0)
+    network: nn.Module = smp.Unet(f"tu-{encoder}", encoder_weights=None, classes=CLASSES).train()
+    pictures, labels = batch[0].float() / 255, batch[1].long()
+    if at_its_best:
+        network.to(memory_format=torch.channels_last)
+        pictures = pictures.contiguous(memory_format=torch.channels_last)
+    dice = smp.losses.DiceLoss("multiclass", ignore_index=IGNORE_INDEX)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, fused=at_its_best)
+
+    def step() -> None:
+        with precision.autocast(CPU):
+            logits = network(pictures)
+        loss = F.cross_entropy(logits.float(), labels, ignore_index=IGNORE_INDEX) + dice(logits.float(), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+
+    return step
+
+
+if __name__ == "__main__":
+    main()

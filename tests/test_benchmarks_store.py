@@ -1,0 +1,40 @@
+"""The benchmarks of scoring, memory and store run and print what they promise; no time is asserted."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+def figures(script: str, *options: str) -> dict[str, Any]:
+    command = [sys.executable, str(BENCHMARKS / script), *options, "--json"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    printed: dict[str, Any] = json.loads(done.stdout)
+    return printed
+
+
+def test_scoring_compares_every_way_of_counting() -> None:
+    printed = figures("scoring.py", "--size", "64x128", "--classes", "19", "--rounds", "1")
+    ways = {"streetseg", "bincount alone", "bincount", "torch.bincount", "torchmetrics", "scikit-learn"}
+    assert printed["milliseconds"].keys() == printed["ratio"].keys() == ways | {"cityscapesScripts"}
+    assert printed["ratio"]["streetseg"] == 1
+    assert printed["limit"] == 1.25
+
+
+def test_memory_measures_a_process_of_its_own() -> None:
+    printed = figures("memory.py", "--pictures", "2", "--size", "32x64")
+    assert printed["peak_mib"]["2"] > 50
+    assert printed["ratio"] == 1
+
+
+def test_store_is_built_opened_and_read() -> None:
+    options = ("--pictures", "5", "--size", "64x128", "--crop", "16x32", "--files", "6", "--rounds", "1")
+    printed = figures("store.py", *options)
+    assert printed["build"].keys() == {"streetseg pictures/s", "Pillow alone pictures/s", "ours/theirs"}
+    assert printed["open"].keys() == {"streetseg ms", "os.stat of the files alone ms"}
+    warm, cold = ("crop", "whole", "decode"), ("crop", "whole")
+    assert printed["read"].keys() == {f"{way}, warm ms" for way in warm} | {f"{way}, cold ms" for way in cold}
+    assert all(figure > 0 for part in ("build", "open", "read") for figure in printed[part].values())
