@@ -142,7 +142,7 @@ def our_step(encoder: str, decoder: Any, batch: Batch, precision: Precision) -> 
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
-        average.update(network)
+        average.update()
 
     return step
 

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ from streetseg.data.augment import augment
 from streetseg.data.batches import Batch, TrainBatches
 from streetseg.data.draws import draw
 from streetseg.data.open import open_source
+from streetseg.data.resident import Resident, resident_bytes
 from streetseg.data.store import Store
 from streetseg.errors import DataError, TrainingError
+from streetseg.phases import Phases
 from streetseg.recipe.schema import Augment, Data
 from tiny import camvid_segnet, save, street
 
@@ -99,6 +102,21 @@ def test_batches_are_augment_of_the_store(store: Store) -> None:
         assert torch.equal(batch.labels, expected[1])
 
 
+def test_resident_pictures_make_the_same_batches(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, resident = list(batches(store)), Resident(store, CPU)
+    monkeypatch.setattr(Store, "__getitem__", None)  # nothing is read any more
+    kept = list(replace(batches(store, start_step=1), resident=resident))
+    assert len(kept) == len(read) - 1
+    assert all(same(one, other) for one, other in zip(kept, read[1:], strict=True))
+    assert resident_bytes(store) == 11 * 48 * 64 * 4
+
+
+def test_each_batch_is_waited_for_and_changed_in_a_phase_of_its_own(store: Store) -> None:
+    phases = Phases(lambda: None)
+    list(replace(batches(store), phases=phases))
+    assert list(phases.seconds) == ["data", "augment"]
+
+
 # Several ranks
 
 
@@ -142,6 +160,7 @@ def test_pictures_of_several_sizes_come_out_as_in_a_batch_of_their_own(tmp_path:
         save(path, picture)
         save(folder / "trainannot" / path.name, np.where(label == 255, 11, label).astype(np.uint8))
     ragged = stored(folder, tmp_path / "cache")
+    assert resident_bytes(ragged) is None
     [together] = batches(ragged, batch=4)
     for i, picture, label in zip(together.indices, together.pictures, together.labels, strict=True):
         stored_picture, stored_label = (torch.from_numpy(array.copy())[None] for array in ragged[i])
@@ -182,7 +201,7 @@ def test_a_sample_that_cannot_be_read_is_named(store: Store) -> None:
 
 
 def test_a_reader_that_hangs_is_given_up_with_the_names(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streetseg.data.batches._PATIENCE", 0.2)
+    monkeypatch.setattr("streetseg.data.reader._PATIENCE", 0.2)
     release = threading.Event()
     bad = batches(store).steps()[0][1]
     with pytest.raises(TrainingError, match="no batch was read") as caught:

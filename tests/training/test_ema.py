@@ -16,7 +16,7 @@ def test_the_average_follows_its_formula() -> None:
 
     for n in range(8):
         move(network, seed=n)
-        average.update(network)
+        average.update()
         d = min(0.3, (1 + n) / (10 + n))
         for name, tensor in floats(network).items():
             expected[name] = d * expected[name] + (1 - d) * tensor.double()
@@ -33,7 +33,7 @@ def test_a_network_that_stands_still_is_its_own_average() -> None:
     average = ExponentialAverage(network, decay=0.9)
 
     for _ in range(3):
-        average.update(network)
+        average.update()
 
     for name, tensor in floats(average.network).items():
         torch.testing.assert_close(tensor, floats(network)[name], rtol=1e-6, atol=1e-7)
@@ -64,7 +64,7 @@ def test_an_average_taken_up_again_goes_on_bit_for_bit() -> None:
     def follow(average: ExponentialAverage, part: slice) -> None:
         for state in states[part]:
             network.load_state_dict(state)
-            average.update(network)
+            average.update()
 
     follow(whole, slice(0, 6))
     follow(first, slice(0, 3))
@@ -98,7 +98,7 @@ def test_early_on_the_random_start_is_forgotten_fast(decay: float) -> None:
     with torch.no_grad():
         network.head.weight.fill_(1.0)
 
-    average.update(network)
+    average.update()
 
     before = tiny_segmenter().head.weight
     torch.testing.assert_close(average.network.head.weight, (0.1 * before + 0.9).detach())

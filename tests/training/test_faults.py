@@ -18,6 +18,8 @@ import tiny
 from forked import command, fork, kill
 from same_run import assert_same_run, newest_state
 from short_run import STEP, Words, events, train
+from streetseg.errors import TrainingError
+from streetseg.training.faults import compilation_explained
 
 
 @pytest.fixture(scope="module")
@@ -205,6 +207,26 @@ def test_out_of_memory(camvid, tmp_path, streetseg) -> None:
     assert streetseg(*train(camvid, run, "--resume", "--force", epochs=2, **smaller)).code == 0
 
 
+# The compiler
+
+
+def test_a_network_that_cannot_be_compiled_says_how_to_go_on() -> None:
+    class RefusedError(RuntimeError):
+        """As torch._dynamo raises it, whose import takes a second."""
+
+    RefusedError.__module__ = "torch._dynamo.exc"
+    with (
+        pytest.raises(TrainingError, match=r"cannot be compiled \(no C compiler\)") as stopped,
+        compilation_explained(),
+    ):
+        raise RefusedError("\nno C compiler\nand a long story")
+    assert "--resume train.compile=off" in str(stopped.value)
+    with pytest.raises(RefusedError, match="bad_alloc"), compilation_explained():
+        raise RefusedError("std::bad_alloc")  # memory is explained elsewhere
+    with pytest.raises(RuntimeError, match="a bug of ours"), compilation_explained():
+        raise RuntimeError("a bug of ours")
+
+
 # The reader
 
 
@@ -230,13 +252,13 @@ def test_a_store_that_is_cut_while_it_is_read(camvid, uninterrupted, tmp_path, c
 
 @pytest.mark.bad_input(30, "a reader that hangs is given up within a minute, with the paths of its batch")
 def test_a_reader_that_hangs(camvid, uninterrupted, tmp_path, capfd, streetseg, monkeypatch) -> None:
-    from streetseg.data import batches
+    from streetseg.data import reader
 
-    assert batches._PATIENCE < 60
-    monkeypatch.setattr(batches, "_PATIENCE", 0.5)
+    assert reader._PATIENCE < 60
+    monkeypatch.setattr(reader, "_PATIENCE", 0.5)
     run = tmp_path / "run"
 
-    code = fork(command(*train(camvid, run)), at="streetseg.data.batches:_pair", call=9, do=lambda: time.sleep(1000))
+    code = fork(command(*train(camvid, run)), at="streetseg.data.reader:read_pair", call=9, do=lambda: time.sleep(1000))
 
     err = capfd.readouterr().err
     assert code == 1

@@ -27,15 +27,17 @@ from streetseg.runtime.journal import Journal
 from streetseg.runtime.precision import Precision
 from streetseg.training.best import Best
 from streetseg.training.ema import ExponentialAverage
-from streetseg.training.fit import fit
+from streetseg.training.fit import fit, step
 from streetseg.training.history import History
 from streetseg.training.keeper import Keeper
 from streetseg.training.learner import Learner
+from streetseg.training.numbers import StepNumbers
 from streetseg.training.objective import Objective
 from streetseg.training.optimizer import make_optimizer
 from streetseg.training.origin import origin_of
 from streetseg.training.progress import Progress
 from streetseg.training.run_folder import RunFolder, class_pixels
+from streetseg.training.tally import Tally
 from streetseg.training.train import train
 from tiny import camvid_segnet
 
@@ -78,12 +80,14 @@ class Bench:
         crop = training_crop((height, width), settings)
         return TrainBatches(self.store, self.recipe.train.batch, 0, epoch, CPU, settings, crop)
 
-    def fit(self) -> None:
+    def keeper(self) -> Keeper:
         best = Best(self.folder.best, InitialWeights("random", "", "random weights"), {})
         origin = origin_of(self.recipe, (self.store, self.val))
-        with Progress("test", 0, quiet=True) as progress:
-            keeper = Keeper(self.folder, self.learner, best, origin, self.history, self.journal, progress)
-            fit(self.learner, self.batches, self.val, keeper)
+        progress = Progress("test", 0, quiet=True)
+        return Keeper(self.folder, self.learner, best, origin, self.history, self.journal, progress)
+
+    def fit(self) -> None:
+        fit(self.learner, self.batches, self.val, self.keeper())
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         return [
@@ -197,6 +201,57 @@ def test_a_gradient_that_is_not_finite_moves_no_weight(camvid: Path, tmp_path: P
     assert all(torch.equal(parameter, before[name]) for name, parameter in network.named_parameters())
 
 
+@pytest.mark.bad_input(22, "where steps are read late, as on a GPU, the steps after it move no weight either")
+def test_steps_after_one_that_was_not_finite_move_nothing(camvid: Path, tmp_path: Path) -> None:
+    bench = Bench(tmp_path, recipe(camvid, train=Train(epochs=1, batch=2, precision="fp32")))
+    learner = bench.learner
+    first, second, third = bench.batches(1)
+    step(learner, first)
+    hook = learner.segmenter.head.weight.register_hook(lambda gradient: gradient * float("nan"))
+    kept = {name: parameter.clone() for name, parameter in learner.segmenter.named_parameters()}
+    steps_taken = [float(state["step"]) for state in learner.optimizer.state.values()]
+
+    _, numbers = step(learner, second)
+    hook.remove()
+    _, after = step(learner, third)
+
+    assert not numbers["gradient_norm"].isfinite()
+    assert after["gradient_norm"].isfinite()
+    assert all(torch.equal(parameter, kept[name]) for name, parameter in learner.segmenter.named_parameters())
+    assert [float(state["step"]) for state in learner.optimizer.state.values()] == steps_taken
+
+
+@pytest.mark.bad_input(22, "nothing is saved while a step is unread that was not finite")
+def test_what_was_not_read_is_read_before_it_is_saved(camvid: Path, tmp_path: Path) -> None:
+    bench = Bench(tmp_path, recipe(camvid))
+    keeper = bench.keeper()
+    numbers = {"loss": torch.tensor(1.0), "dice": torch.tensor(1.0), "gradient_norm": torch.tensor(float("inf"))}
+    keeper.unread.append(StepNumbers.send(1, 1, 0.5, ["a.png", "b.png"], numbers))
+
+    with pytest.raises(
+        TrainingError, match=r"the gradient is not a finite number at step 1 \(lr 0.5, .*: dice 1\)"
+    ) as e:
+        keeper.save()
+
+    assert e.value.where == ("a.png", "b.png")
+    assert not bench.folder.checkpoints.exists()
+
+
+def test_steps_that_are_read_late_are_journalled_in_order(camvid: Path, tmp_path: Path) -> None:
+    bench = Bench(tmp_path, recipe(camvid))
+    keeper = bench.keeper()
+    bench.history.tally = Tally(11, CPU)
+    bench.history.tally.seconds = 1.0
+    for number in range(1, 5):
+        values = {"loss": torch.tensor(float(number)), "gradient_norm": torch.tensor(0.0)}
+        keeper.unread.append(StepNumbers.send(1, number, 0.5, [], values))
+        keeper.read_steps(but=1)
+        assert len(keeper.unread) == 1
+    keeper.read_steps()
+
+    assert [(event["step"], event["loss"]) for event in bench.events("step")] == [(i, i) for i in range(1, 5)]
+
+
 @pytest.mark.bad_input(21, "loss 0, weights stay finite")
 def test_a_batch_without_a_pixel_that_counts_is_a_step_of_loss_0(camvid: Path, tmp_path: Path) -> None:
     data = tmp_path / "camvid"
@@ -271,3 +326,52 @@ def test_the_same_recipe_gives_the_same_run(camvid: Path, uninterrupted: Path, t
 def best_epoch(run: Path) -> int:
     [best] = [int(row["epoch"]) for row in csv.DictReader((run / "results.csv").open()) if row["best"] == "1"]
     return best
+
+
+# Where the time goes
+
+
+def test_a_profiled_run_says_where_its_time_went(
+    camvid: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(recipe(camvid, train=Train(epochs=1, batch=3, precision="fp32", device="cpu")), tmp_path, profile=True)
+
+    [profile] = [event for event in map(json.loads, (tmp_path / "journal.jsonl").open()) if event["event"] == "profile"]
+    assert profile["pictures"] == 6
+    assert {
+        "data", "augment", "forward", "loss", "backward", "optimiser", "average", "scoring", "journal", "validation",
+        "checkpoint", "evaluation", "other",
+    } == set(profile["parts"])  # fmt: skip
+    assert sum(part["share"] for part in profile["parts"].values()) == pytest.approx(1)
+    assert sum(part["seconds"] for part in profile["parts"].values()) == pytest.approx(profile["seconds"])
+    said = capsys.readouterr().err
+    assert all(f"    {name} " in said for name in profile["parts"])
+
+
+# Compiled networks
+
+
+def test_a_compiled_network_takes_full_batches_only_and_learns_the_same(
+    camvid: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Stood in for by one that notes what it is given: compiling takes a minute."""
+    shapes = []
+
+    class Noting(torch.nn.Module):
+        def __init__(self, network: torch.nn.Module, **_: Any) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+            shapes.append(len(pictures))
+            return self.network(pictures)
+
+    monkeypatch.setattr(torch, "compile", Noting)
+    usual = {"epochs": 1, "batch": 4, "precision": "fp32", "device": "cpu"}
+    train(recipe(camvid, train=Train(**usual, compile="on")), tmp_path / "on")
+    train(recipe(camvid, train=Train(**usual)), tmp_path / "auto", quiet=True)
+
+    assert shapes == [4]  # of six pictures
+    assert "the network is compiled: asked for" in capsys.readouterr().err
+    weights = [(tmp_path / name / "best" / "weights.safetensors").read_bytes() for name in ("on", "auto")]
+    assert weights[0] == weights[1]

@@ -24,6 +24,9 @@ ForceFlag = Annotated[
     bool, typer.Option("--force", help="with --resume: go on although the recipe or the data are not as they were")
 ]
 QuietFlag = Annotated[bool, typer.Option("--quiet", help="no progress, only the result")]
+ProfileFlag = Annotated[
+    bool, typer.Option("--profile", help="say at the end where the time of a step went, and write it into the journal")
+]
 JsonFlag = Annotated[bool, typer.Option("--json", help="one machine-readable object on stdout, nothing else there")]
 EngineFlag = Annotated[
     str,

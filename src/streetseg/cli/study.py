@@ -14,6 +14,7 @@ from streetseg.cli.options import (
     JsonFlag,
     OutFlag,
     Overrides,
+    ProfileFlag,
     QuietFlag,
     RecipeFlag,
     ResumeFlag,
@@ -42,6 +43,7 @@ def study(
     resume: ResumeFlag = False,
     force: ForceFlag = False,
     recipe: RecipeFlag = None,
+    profile: ProfileFlag = False,
     quiet: QuietFlag = False,
     json: JsonFlag = False,
 ) -> None:
@@ -58,7 +60,15 @@ def study(
 
     with resumable(folder):
         result = run_study(
-            wanted, starts, seeds, folder, processes=devices or 1, resume=resume, force=force, quiet=quiet or json
+            wanted,
+            starts,
+            seeds,
+            folder,
+            processes=devices or 1,
+            resume=resume,
+            force=force,
+            quiet=quiet or json,
+            profile=profile,
         )
     if json:
         print_json(result.as_dict())

@@ -14,6 +14,7 @@ from streetseg.cli.options import (
     JsonFlag,
     OutFlag,
     Overrides,
+    ProfileFlag,
     QuietFlag,
     RecipeFlag,
     ResumeFlag,
@@ -40,6 +41,7 @@ def train(
     resume: ResumeFlag = False,
     force: ForceFlag = False,
     recipe: RecipeFlag = None,
+    profile: ProfileFlag = False,
     quiet: QuietFlag = False,
     json: JsonFlag = False,
 ) -> None:
@@ -60,7 +62,7 @@ def train(
     with resumable(folder):
         if done_by_many(devices, [] if out else ["--out", str(folder)]):
             return
-        result = run_training(wanted, folder, resume=resume, force=force, quiet=quiet or json)
+        result = run_training(wanted, folder, resume=resume, force=force, quiet=quiet or json, profile=profile)
         if not is_main():
             return
         report = write_run_report(folder)

@@ -47,7 +47,7 @@ def colour_maps(settings: Augment, draws: Draws) -> NDArray[np.float64]:
 
 def recolour(pictures: Tensor, maps: NDArray[np.float64]) -> Tensor:
     """Applies `maps` to float32 (B, 3, h, w) in 0..255, clips and rounds: uint8 (B, 3, h, w)."""
-    coefficients = torch.from_numpy(maps.astype(np.float32)).to(pictures.device)
+    coefficients = torch.from_numpy(maps.astype(np.float32)).to(pictures.device, non_blocking=True)
     # The half added here makes the truncation of the conversion to uint8 a rounding.
     coloured = torch.baddbmm(coefficients[:, :, 3:] + 0.5, coefficients[:, :, :3], pictures.flatten(2))
     return coloured.clamp_(0, 255).to(torch.uint8).view(pictures.shape)
@@ -66,7 +66,7 @@ def _gaussian_blur(picture: Tensor, sigma: float) -> Tensor:
     weights = np.exp(-0.5 * (distance / sigma) ** 2)
     weights /= weights.sum()
     channels = picture.shape[1]
-    kernel = torch.from_numpy(weights.astype(np.float32)).to(picture.device).expand(channels, 1, -1)
+    kernel = torch.from_numpy(weights.astype(np.float32)).to(picture.device, non_blocking=True).expand(channels, 1, -1)
     padded = F.pad(picture, (_BLUR_RADIUS,) * 4, mode="replicate")
     return F.conv2d(F.conv2d(padded, kernel[:, :, :, None], groups=channels), kernel[:, :, None, :], groups=channels)
 

@@ -49,7 +49,7 @@ def sampling_grid(maps: NDArray[np.float64], padded: Size, crop: Size, device: t
     # -1 and 1 are the outer edges of the padded picture.
     normalised = maps * (2 / np.array([padded[1], padded[0]], dtype=np.float64))[:, None]
     normalised[:, :, 2] -= 1
-    coefficients = torch.from_numpy(normalised.astype(np.float32)).to(device)
+    coefficients = torch.from_numpy(normalised.astype(np.float32)).to(device, non_blocking=True)
     down = torch.arange(crop[0], device=device) + 0.5
     right = torch.arange(crop[1], device=device) + 0.5
     grid = torch.empty(len(maps), *crop, 2, device=device)

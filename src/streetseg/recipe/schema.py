@@ -161,6 +161,8 @@ class Train(Section):
     """decides initial weights, order and augmentation"""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto measures both at start and takes bf16 where it is faster"""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """compile the network before training; auto: on a GPU, in runs long enough to repay the minute that it takes"""
     keep_last: int = Field(default=2, ge=1)
     """checkpoints of the last epochs that are kept, besides the best epoch's"""
     save_steps: int | None = Field(default=None, ge=1)

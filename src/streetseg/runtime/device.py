@@ -31,6 +31,18 @@ def choose_device(name: str, ranks: Ranks = ALONE) -> torch.device:
     return device
 
 
+def tune(device: torch.device) -> None:
+    """Let a GPU try which of its convolutions is the fastest for each shape: training meets few shapes, and often."""
+    if device.type == "cuda":
+        torch.backends.cudnn.benchmark = True
+
+
+def finish_work(device: torch.device) -> None:
+    """Until the device has done all it was told: a GPU works on after the call that asked it to."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
 def refuse_sharing(device: torch.device, processes: int) -> None:
     """Raises RequestError unless each of the processes on this machine can have a GPU of its own."""
     if device.index is not None:

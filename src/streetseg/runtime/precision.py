@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import torch
 
+from streetseg.runtime.device import finish_work
+
 WORTH_IT = 1.15  # bf16 must be this much faster: below it, fp32's exactness is worth more than the time
 
 
@@ -51,16 +53,11 @@ def faster_precision(fp32_seconds: float, bf16_seconds: float) -> Precision:
 
 def time_steps(step: Callable[[Precision], None], precision: Precision, device: torch.device) -> float:
     """Median seconds of three steps, after one to warm up."""
-
-    def finish() -> None:
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)  # kernels run on after the call that started them
-
     times = []
     for _ in range(4):
-        finish()
+        finish_work(device)
         start = time.perf_counter()
         step(precision)
-        finish()
+        finish_work(device)
         times.append(time.perf_counter() - start)
     return statistics.median(times[1:])

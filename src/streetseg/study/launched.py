@@ -1,5 +1,6 @@
 """A run of a study in several processes: `streetseg train` with the recipe of that run."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -8,9 +9,12 @@ from streetseg.recipe.write import recipe_yaml
 from streetseg.runtime.launch import launch
 
 
-def train_in_processes(recipe: Recipe, folder: Path, processes: int, *, resume: bool, force: bool, quiet: bool) -> None:
-    """Train one network as `training.train` does, in so many processes. Raises what that raises."""
-    flags = {"--resume": resume, "--force": force, "--quiet": quiet}
+def train_in_processes(recipe: Recipe, folder: Path, processes: int, flags: Mapping[str, bool]) -> None:
+    """Train one network as `training.train` does, in so many processes. Raises what that raises.
+
+    Args:
+        flags: of `streetseg train`, and whether each is wanted.
+    """
     with TemporaryDirectory(prefix="streetseg-") as place:
         file = Path(place) / "recipe.yaml"
         file.write_text(recipe_yaml(recipe), encoding="utf-8")

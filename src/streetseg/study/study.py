@@ -16,7 +16,8 @@ from streetseg.study.launched import train_in_processes
 from streetseg.study.report import write_report, write_run_report
 from streetseg.training.origin import differences, origin_of, refuse_other, written_origin
 from streetseg.training.run_folder import RunFolder
-from streetseg.training.train import newest_state, open_stores, train
+from streetseg.training.splits import open_stores
+from streetseg.training.train import newest_state, train
 
 WHAT = "the study's folder"
 
@@ -50,6 +51,7 @@ def run_study(
     resume: bool = False,
     force: bool = False,
     quiet: bool = False,
+    profile: bool = False,
 ) -> StudyResult:
     """Train each encoder with each seed, then compare.
 
@@ -62,6 +64,7 @@ def run_study(
         resume: finished runs are kept, an unfinished one is taken up where it stopped.
         force: runs of another recipe or other data are taken up, too, with those of now.
         quiet: no progress.
+        profile: measure and say where each run's time went.
 
     Raises:
         RequestError, DataError, ModelError: before the first training, when anything of the request is wrong.
@@ -81,9 +84,10 @@ def run_study(
         for folder, wanted in runs.items():
             if not (resume and is_finished(folder)) or changed.get(folder):
                 if processes == 1:
-                    train(wanted, folder, resume=resume, force=force, quiet=quiet)
+                    train(wanted, folder, resume=resume, force=force, quiet=quiet, profile=profile)
                 else:
-                    train_in_processes(wanted, folder, processes, resume=resume, force=force, quiet=quiet)
+                    flags = {"--resume": resume, "--force": force, "--quiet": quiet, "--profile": profile}
+                    train_in_processes(wanted, folder, processes, flags)
             if not is_reported(folder):
                 write_run_report(folder)
         comparison = compare_runs(list(runs))

@@ -13,23 +13,23 @@ class ExponentialAverage:
     """An exponential moving average of a network's weights and batch-norm statistics.
 
     Args:
-        network: is copied; the copy is `self.network`, in evaluation mode.
+        network: is followed, on the device where it is now; `self.network` is its averaged copy, in evaluation mode.
         decay: share of the old average kept at each step; early on less, (1 + n) / (10 + n), so that the random start
             is soon forgotten.
     """
 
     def __init__(self, network: Segmenter, decay: float) -> None:
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
+        self._averaged, self._current = floats(self.network), floats(network)
         self.decay = decay
         self.updates = 0
 
     @torch.no_grad()
-    def update(self, network: Segmenter) -> None:
+    def update(self) -> None:
         """Take in the weights after a step."""
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         self.updates += 1
-        averaged, current = floats(self.network), floats(network)
-        torch._foreach_lerp_(averaged, current, 1.0 - decay)
+        torch._foreach_lerp_(self._averaged, self._current, 1.0 - decay)
 
     def state_dict(self) -> dict[str, Any]:
         """For a checkpoint."""
@@ -42,5 +42,5 @@ class ExponentialAverage:
 
 
 def floats(network: nn.Module) -> list[Tensor]:
-    """All floating-point tensors of a network's state, in a fixed order."""
-    return [tensor for tensor in network.state_dict().values() if tensor.is_floating_point()]
+    """All floating-point parameters and buffers in a fixed order; not copies, and so of the network as it will be."""
+    return [tensor for tensor in (*network.parameters(), *network.buffers()) if tensor.is_floating_point()]

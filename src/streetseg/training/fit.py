@@ -2,23 +2,22 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from streetseg.data.batches import Batch, TrainBatches
-from streetseg.data.source import Sample
 from streetseg.errors import TrainingError
 from streetseg.evaluation.evaluate import Evaluation, Labelled, evaluate
 from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.inference.predictor import Predictor
 from streetseg.metrics.scores import scores
-from streetseg.training.faults import not_finite
 from streetseg.training.history import EpochNotes, EpochRow
 from streetseg.training.keeper import Keeper
 from streetseg.training.learner import Learner
+from streetseg.training.numbers import StepNumbers
 from streetseg.training.optimizer import set_lr
 from streetseg.training.schedule import lr_factor
 from streetseg.training.tally import Tally
@@ -43,53 +42,60 @@ def fit(learner: Learner, batches_of: Callable[[int], TrainBatches], val: Labell
         history.tally = history.tally or Tally(classes, learner.device, ranks)
         train_epoch(learner, batches_of(epoch), epoch, history.tally, keeper)
         start = time.perf_counter()
-        evaluation = validate(learner, val, keeper.stop_if_asked)
+        with learner.phases("validation"):
+            evaluation = validate(learner, val, keeper.stop_if_asked)
         tally = history.tally.together()
         row = epoch_row(epoch, learner, tally, evaluation)
         keeper.keep_epoch(row, epoch_notes(tally, evaluation, time.perf_counter() - start))
 
 
 def train_epoch(learner: Learner, batches: TrainBatches, epoch: int, tally: Tally, keeper: Keeper) -> None:
-    """What is left of one pass over the training pictures."""
-    steps = len(batches) * learner.recipe.train.epochs
+    """What is left of one pass over the training pictures. On a GPU, no step waits for the one before."""
+    steps, samples, phases = len(batches) * learner.recipe.train.epochs, batches.store.samples, learner.phases
     learner.segmenter.train()
     start = time.perf_counter() - tally.seconds
     for batch in replace(batches, start_step=tally.steps):
         learner.ranks.wait()  # for one that reads or saves slowly: in the step itself nobody waits long
         set_lr(learner.optimizer, lr_factor(learner.steps_done, steps, learner.recipe.optim))
-        logits, terms, norm = step(learner, batch, batches.store.samples)
+        logits, numbers = step(learner, batch)
         learner.steps_done += 1
-        loss = sum(terms.values())
-        tally.add(loss, logits, batch.labels)
+        phases.pictures += len(batch.indices)
+        with phases("scoring"):
+            tally.add(numbers["loss"], logits, batch.labels)
         tally.seconds = time.perf_counter() - start
-        keeper.keep_step(epoch, loss, terms, norm)
+        pictures = [samples[index].picture for index in batch.indices]
+        keeper.keep_step(StepNumbers.send(epoch, learner.steps_done, learner.lr, pictures, numbers))
+    keeper.read_steps()
 
 
-def step(learner: Learner, batch: Batch, samples: Sequence[Sample]) -> tuple[Tensor, dict[str, float], float]:
-    """Forward, backward, clip, step, average. Returns logits, the weighted loss terms and the gradient's norm.
+def step(learner: Learner, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    """Forward, backward, clip, step, average.
 
-    Raises TrainingError before a weight is touched, if loss or gradient are not finite; `samples` name the pictures.
+    Returns:
+        Logits, and what there is to journal, on the device: the loss, its weighted terms and the gradient's norm. If
+        loss or norm are not finite, this step moves no weight and none after it does: whoever reads the numbers stops.
     """
-    with learner.precision.autocast(learner.device):
+    phases = learner.phases
+    learner.optimizer.zero_grad(set_to_none=True)  # first: a replayed CUDA graph writes where they lie
+    with phases("forward"), learner.precision.autocast(learner.device):
         logits = learner.logits(batch.pictures)
-    loss, terms = learner.objective(logits, batch.labels, learner.ranks)
-    values = {name: float(term.detach()) for name, term in terms.items()}
-    if not math.isfinite(sum(values.values())):
-        raise not_finite("loss", learner, values, pictures_of(batch, learner, samples))
-    learner.optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    norm = float(torch.nn.utils.clip_grad_norm_(learner.segmenter.parameters(), learner.recipe.optim.clip))
-    if not math.isfinite(norm):
-        raise not_finite("gradient", learner, values, pictures_of(batch, learner, samples))
-    learner.optimizer.step()
+    with phases("loss"):
+        loss, terms = learner.objective(logits, batch.labels, learner.ranks)
+    with phases("backward"):
+        loss.backward()
+    with phases("optimiser"):
+        norm = torch.nn.utils.clip_grad_norm_(learner.segmenter.parameters(), learner.recipe.optim.clip)
+        loss = loss.detach()
+        learner.hold_unless_finite(loss + norm)
+        learner.optimizer.step()
     if learner.average is not None:
-        learner.average.update(learner.segmenter)
-    return logits.detach(), values, norm
-
-
-def pictures_of(batch: Batch, learner: Learner, samples: Sequence[Sample]) -> list[Sample]:
-    """The pictures of the whole batch, which all ranks ask for together."""
-    return [samples[index] for share in learner.ranks.gather(batch.indices) for index in share]
+        with phases("average"):
+            learner.average.update()
+    return logits.detach(), {
+        "loss": loss,
+        **{name: term.detach() for name, term in terms.items()},
+        "gradient_norm": norm,
+    }
 
 
 def validate(learner: Learner, val: Labelled, on_picture: Callable[[], None]) -> Evaluation:
@@ -130,7 +136,7 @@ def epoch_row(epoch: int, learner: Learner, tally: Tally, evaluation: Evaluation
     return EpochRow(
         epoch=epoch,
         lr=learner.lr,
-        train_loss=tally.loss / tally.images,
+        train_loss=float(tally.loss) / tally.images,
         train_accuracy=trained.pixel_accuracy,
         train_iou=trained.mean["iou"],
         val_loss=evaluation.loss,

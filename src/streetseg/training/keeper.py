@@ -1,5 +1,7 @@
 """What is kept of each step and epoch: journal lines, the table, the best bundle, checkpoints."""
 
+import math
+from collections import deque
 from dataclasses import asdict, dataclass, field
 from signal import Signals
 from typing import Any
@@ -9,8 +11,10 @@ from streetseg.runtime.journal import Journal
 from streetseg.runtime.room import room_for
 from streetseg.runtime.stop import StopSignals, obey
 from streetseg.training.best import Best
+from streetseg.training.faults import not_finite
 from streetseg.training.history import EpochNotes, EpochRow, History
 from streetseg.training.learner import Learner
+from streetseg.training.numbers import StepNumbers
 from streetseg.training.progress import Progress
 from streetseg.training.run_folder import RunFolder
 from streetseg.training.state import snapshot
@@ -26,6 +30,7 @@ class Keeper:
         best: the bundle of the best epoch.
         origin: the recipe and the fingerprints of the data, for every checkpoint.
         stop: the signals that ask the run to end.
+        unread: steps whose numbers may still be on their way.
     """
 
     folder: RunFolder
@@ -36,6 +41,7 @@ class Keeper:
     journal: Journal
     progress: Progress
     stop: StopSignals = field(default_factory=StopSignals)
+    unread: deque[StepNumbers] = field(default_factory=deque)
 
     def begin(self, *, anew: bool) -> None:
         """Before the first step: a checkpoint even of the start, so that there is always one to go on from.
@@ -49,18 +55,36 @@ class Keeper:
         if anew:
             self.save()
 
-    def keep_step(self, epoch: int, loss: float, terms: dict[str, float], norm: float) -> None:
+    def keep_step(self, numbers: StepNumbers) -> None:
         """After each step of the epoch: a safe point, where the run may be saved and may end."""
-        learner, tally, train = self.learner, self.history.tally, self.learner.recipe.train
-        assert tally is not None
-        step = learner.steps_done
-        self.journal.write("step", epoch=epoch, step=step, lr=learner.lr, loss=loss, **terms, gradient_norm=norm)
-        speed = tally.images * learner.ranks.world / tally.seconds
-        self.progress.step(f"epoch {epoch}/{train.epochs} loss {loss:.3f} lr {learner.lr:.1e} {speed:.1f} images/s")
-        saved = train.save_steps is not None and step % train.save_steps == 0
+        learner, train = self.learner, self.learner.recipe.train
+        self.unread.append(numbers)
+        with learner.phases("journal"):
+            self.read_steps(but=1 if learner.device.type == "cuda" else 0)  # a GPU has hardly begun the last one
+        saved = train.save_steps is not None and learner.steps_done % train.save_steps == 0
         if saved:
             self.save()
         self.stop_if_asked(saved=saved)
+
+    def read_steps(self, but: int = 0) -> None:
+        """Journal and show the steps that were not read yet, but so many of the last.
+
+        Raises:
+            TrainingError: if a loss or gradient is not a finite number; no weight was moved by it or after it.
+        """
+        tally, ranks = self.history.tally, self.learner.ranks
+        while len(self.unread) > but:
+            numbers = self.unread.popleft()
+            values = numbers.read()
+            if not math.isfinite(values["loss"] + values["gradient_norm"]):
+                raise not_finite(numbers, values, [path for share in ranks.gather(numbers.pictures) for path in share])
+            self.journal.write("step", epoch=numbers.epoch, step=numbers.step, lr=numbers.lr, **values)
+            assert tally is not None
+            speed = tally.images * ranks.world / tally.seconds
+            self.progress.step(
+                f"epoch {numbers.epoch}/{self.learner.recipe.train.epochs} loss {values['loss']:.3f} "
+                f"lr {numbers.lr:.1e} {speed:.1f} images/s"
+            )
 
     def stop_if_asked(self, *, saved: bool = False) -> None:
         """At a moment when no step is half done: end if a signal asked to, with everything saved.
@@ -86,7 +110,8 @@ class Keeper:
             with room_for(self.folder.results, 1000 * row.epoch):
                 self.history.write(self.folder.results)
         if is_best and self.learner.ranks.is_main:
-            self.best.write(self.learner.scored, row, self.learner.precision.name)
+            with self.learner.phases("checkpoint"):
+                self.best.write(self.learner.scored, row, self.learner.precision.name)
         self.journal.write("epoch", **asdict(row), **asdict(notes), best=is_best)
         self.save()
         ignored = f"  {notes.ignored_only_batches} batches wholly ignored" if notes.ignored_only_batches else ""
@@ -98,14 +123,16 @@ class Keeper:
         self.stop_if_asked(saved=True)
 
     def save(self) -> None:
-        """A checkpoint of this moment."""
+        """A checkpoint of this moment, if all steps up to it were sound."""
+        self.read_steps()
         history, best = self.history, self.history.best
         tally = None if history.tally is None else history.tally.together()
         if self.learner.ranks.is_main:
-            save_checkpoint(
-                self.folder.checkpoints,
-                checkpoint_name(history.epochs_done, 0 if tally is None else tally.steps),
-                snapshot(self.learner, History(history.rows, tally), self.best) | self.origin,
-                keep=self.learner.recipe.train.keep_last,
-                best=None if best is None else checkpoint_name(best.epoch),
-            )
+            with self.learner.phases("checkpoint"):
+                save_checkpoint(
+                    self.folder.checkpoints,
+                    checkpoint_name(history.epochs_done, 0 if tally is None else tally.steps),
+                    snapshot(self.learner, History(history.rows, tally), self.best) | self.origin,
+                    keep=self.learner.recipe.train.keep_last,
+                    best=None if best is None else checkpoint_name(best.epoch),
+                )

@@ -1,16 +1,19 @@
 """What learns."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from streetseg.models.segmenter import Segmenter
+from streetseg.phases import Phases
 from streetseg.recipe.schema import Recipe
+from streetseg.runtime.compilation import NOT_COMPILED, Compilation
 from streetseg.runtime.distributed import ALONE, Ranks
 from streetseg.runtime.precision import Precision
 from streetseg.training.ema import ExponentialAverage
 from streetseg.training.objective import Objective
+from streetseg.training.optimizer import hold_where
 
 
 @dataclass
@@ -26,14 +29,26 @@ class Learner:
     precision: Precision
     ranks: Ranks = ALONE
     steps_done: int = 0
+    compilation: Compilation = NOT_COMPILED
+    phases: Phases = field(default_factory=Phases)
 
     def __post_init__(self) -> None:
         self._network = self.ranks.averaging_gradients(self.segmenter)
+        self._compiled = self.compilation.of(self._network, graphs=self.device.type == "cuda" and self.ranks.world == 1)
+        self._full = len(range(self.recipe.train.batch)[self.ranks.rank :: self.ranks.world])
+        self._held = torch.zeros((), device=self.device)
+        hold_where(self.optimizer, self._held)
 
     def logits(self, pictures: Tensor) -> Tensor:
         """Pictures uint8 (B, 3, H, W), this rank's share of a batch -> logits (B, C, H, W), for a backward pass."""
-        logits: Tensor = self._network(pictures)
+        # An epoch's last batch is a smaller one: it is not worth a compilation of its own.
+        network = self._compiled if len(pictures) == self._full else self._network
+        logits: Tensor = network(pictures)
         return logits
+
+    def hold_unless_finite(self, number: Tensor) -> None:
+        """From a number on that is NaN or infinite, no step moves a weight. Decided on the device: nobody waits."""
+        torch.maximum(self._held, (~number.isfinite()).float(), out=self._held)
 
     @property
     def scored(self) -> Segmenter:

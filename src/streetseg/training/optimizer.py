@@ -1,6 +1,7 @@
 """AdamW with the encoder's own learning rate."""
 
 import torch
+from torch import Tensor
 
 from streetseg.models.segmenter import Segmenter
 from streetseg.recipe.schema import Optim
@@ -29,3 +30,11 @@ def set_lr(optimizer: torch.optim.Optimizer, factor: float) -> None:
     """Scale every group's peak learning rate."""
     for group in optimizer.param_groups:
         group["lr"] = group["peak_lr"] * factor
+
+
+def hold_where(optimizer: torch.optim.Optimizer, flag: Tensor) -> None:
+    """Let `step` change nothing while `flag`, float32 and 0-dimensional on the optimiser's device, is 1 and not 0.
+
+    It is how torch's own GradScaler tells a fused optimiser of an overflow: the device decides, and nobody waits.
+    """
+    optimizer.found_inf = flag  # type: ignore[attr-defined]

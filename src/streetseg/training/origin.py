@@ -14,7 +14,15 @@ from streetseg.training.run_folder import RunFolder
 
 # These decide where a run works and what it leaves behind, not what comes out of it. Where the data lie and which
 # files list the splits does not matter either, as the pictures' own fingerprints are compared.
-FREE = ("data.source", "data.splits", "data.max_megapixels", "train.device", "train.keep_last", "train.save_steps")
+FREE = (
+    "data.source",
+    "data.splits",
+    "data.max_megapixels",
+    "train.compile",
+    "train.device",
+    "train.keep_last",
+    "train.save_steps",
+)
 
 
 def origin_of(recipe: Recipe, stores: tuple[Store, Store]) -> dict[str, Any]:

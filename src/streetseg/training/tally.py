@@ -28,14 +28,14 @@ class Tally:
         self.ranks = ranks
         self.steps = 0
         self.images = 0
-        self.loss = 0.0
+        self.loss = torch.zeros((), dtype=torch.float64, device=device)
         self.seconds = 0.0
         self.counts = torch.zeros(num_classes * num_classes, dtype=torch.int64, device=device)
         self.ignored = torch.zeros(3, dtype=torch.int64, device=device)
 
     @torch.no_grad()
-    def add(self, loss: float, logits: Tensor, labels: Tensor) -> None:
-        """Take in one step's loss over the whole batch, and this share's logits (B, C, h, w) and labels (B, H, W).
+    def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+        """Take in one step's loss () over the whole batch, and this share's logits (B, C, h, w) and labels (B, H, W).
 
         Coarser logits are repeated up to the size of the labels.
         """
@@ -45,9 +45,9 @@ class Tally:
         pixels = each.sum(dim=1)
         nothing_counts = pixels == 0
         # A batch whose loss is 0 has no pixel that counts on any rank; one of them notes it.
-        whole_batch = nothing_counts.all() * int(loss == 0.0 and self.ranks.is_main)
+        whole_batch = nothing_counts.all() & (loss == 0.0) & self.ranks.is_main
         self.ignored += torch.stack([labels.numel() - pixels.sum(), nothing_counts.sum(), whole_batch])
-        self.loss += loss * len(labels)
+        self.loss += loss.double() * len(labels)
         self.images += len(labels)
         self.steps += 1
 
@@ -60,7 +60,7 @@ class Tally:
         whole = Tally(self.num_classes, self.counts.device)
         whole.counts, whole.ignored = summed[: len(self.counts)], summed[len(self.counts) : -1]
         whole.images = int(summed[-1])
-        whole.loss = float(self.ranks.sum(np.array([self.loss]))[0])
+        whole.loss = torch.from_numpy(self.ranks.sum(self.loss.view(1).cpu().numpy()))[0].to(self.counts.device)
         whole.steps, whole.seconds = self.steps, self.seconds
         return whole
 

@@ -1,0 +1,88 @@
+"""What an epoch costs beyond its bare steps.
+
+    python benchmarks/epoch.py [--encoder NAME] [--decoder NAME] [--size 384x480] [--pictures N] [--json]
+
+An epoch is what training does between two validations: pictures out of the store, augmentation, forward, loss,
+backward, clipping, optimiser, averaged weights, scoring, journal. A bare step is forward, loss, backward and optimiser
+on a batch that is there. They take turns; the ratio is the median over the rounds of an epoch's time to that of as many
+bare steps. A last epoch is profiled: milliseconds a picture of each part.
+"""
+
+import argparse
+import json
+import statistics
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from trainer import Trainer, height_and_width, scenes_store
+
+from streetseg.recipe.schema import Model, Recipe, Train
+from streetseg.runtime.device import choose_device
+
+TARGET = 1.10
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--encoder", default="mobilenetv2_100")
+    parser.add_argument("--decoder", default=Model().decoder)
+    parser.add_argument("--size", type=height_and_width, default="384x480", help="of the pictures and crops")
+    parser.add_argument("--pictures", type=int, default=32)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--precision", choices=["auto", "fp32", "bf16"], default="auto")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--json", action="store_true", help="one machine-readable object on stdout")
+    asked = parser.parse_args()
+    recipe = Recipe(
+        model=Model(encoder=asked.encoder, decoder=asked.decoder, weights="none"),
+        train=Train(batch=asked.batch, precision=asked.precision, device=asked.device, epochs=10_000),
+    )
+    with TemporaryDirectory(prefix="streetseg-") as folder:
+        store = scenes_store(asked.pictures, asked.size, Path(folder))
+        figures = measure(Trainer(recipe, store, choose_device(asked.device), Path(folder)), asked.rounds)
+    figures = {"encoder": asked.encoder, "decoder": asked.decoder, "batch": asked.batch} | figures
+    if asked.json:
+        print(json.dumps(figures, indent=2))
+        return
+    print(
+        f"{asked.encoder}, {asked.decoder}, {figures['precision']} on {figures['device']}: an epoch costs "
+        f"{figures['ratio']:.3f} times its bare steps (target {TARGET})"
+    )
+    for name, spent in figures["ms_per_picture"].items():
+        print(f"    {name:<12} {spent:8.2f} ms a picture")
+    for name, spent in figures["parts"].items():
+        print(f"        {name:<12} {spent:8.2f}")
+
+
+def measure(trainer: Trainer, rounds: int) -> dict[str, Any]:
+    """Bare steps and epochs in turns, after one of each to warm up."""
+    steps, pictures = len(trainer.batches), sum(map(len, trainer.batches.steps()))
+    per_step = len(trainer.batch.indices)
+    trainer.bare_steps(1)
+    trainer.epoch()
+    bare, epochs = [], []
+    for _ in range(rounds):
+        bare.append(trainer.bare_steps(steps) / (steps * per_step))
+        epochs.append(trainer.epoch() / pictures)
+    return {
+        "device": str(trainer.device),
+        "threads": torch.get_num_threads(),
+        "precision": trainer.learner.precision.name,
+        "crop": trainer.crop,
+        "pictures": pictures,
+        "ms_per_picture": {
+            "bare step": 1000 * statistics.median(bare),
+            "epoch": 1000 * statistics.median(epochs),
+        },
+        "ratio": statistics.median(epoch / step for epoch, step in zip(epochs, bare, strict=True)),
+        "ratios": [epoch / step for epoch, step in zip(epochs, bare, strict=True)],
+        "parts": trainer.profiled_epoch(),
+    }
+
+
+if __name__ == "__main__":
+    main()

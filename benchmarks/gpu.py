@@ -1,0 +1,235 @@
+"""Everything to be measured on a GPU: training throughput against a peer, starvation, synchronisations, a whole study.
+
+    python benchmarks/gpu.py [--device cuda] [--encoders A,B] [--data DATA] [--json]
+
+- throughput: pictures a second of a training step on a batch that is there (forward, loss, backward, optimiser), for
+  each encoder and decoder, against segmentation_models.pytorch's Unet with its own Dice loss and torch's cross-entropy.
+  Both take uint8 pictures, in bf16 and channels_last, compiled, with a fused AdamW; they take turns, `vs_smp_best` is
+  the median over the rounds.
+- epoch: the same for whole epochs, with pictures on the device and with pictures fetched from main memory: their cost
+  against bare steps, and which share of the time the step waits for data.
+- synchronisations: how often a step of such an epoch makes the host wait for the GPU, as torch's own check counts them;
+  the reading of the numbers of the step before is not among them.
+- study: seconds of a whole study with evaluation and report, decoder by decoder.
+
+On a CPU, where it is only tried out, nothing is compiled and all is fp32.
+"""
+
+import argparse
+import json
+import platform
+import statistics
+import sys
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, get_args
+
+import segmentation_models_pytorch as smp
+import torch
+from torch import Tensor, nn
+from trainer import Trainer, height_and_width, scenes_store
+
+from streetseg.data.store import Store
+from streetseg.recipe.schema import Data, Model, Recipe, Train
+from streetseg.runtime.device import choose_device, finish_work
+from streetseg.study.study import run_study
+
+DECODERS: tuple[str, ...] = get_args(Model.model_fields["decoder"].annotation)
+PEERS = {"mobilenetv2_100": "mobilenet_v2"}  # where the peer has its own name; ResNeXt's is the same
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--encoders", default="mobilenetv2_100,resnext50_32x4d")
+    parser.add_argument("--size", type=height_and_width, default="384x480", help="of the pictures and crops")
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--pictures", type=int, default=368, help="scenes in an epoch; CamVid has 367")
+    parser.add_argument("--steps", type=int, default=50, help="bare steps in a round")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--data", default="scenes", help="of the study")
+    parser.add_argument("--recipe", type=json.loads, default={}, help="of the study, sections of the recipe as JSON")
+    parser.add_argument("--epochs", type=int, default=20, help="of the study")
+    parser.add_argument("--json", action="store_true", help="one machine-readable object on stdout")
+    asked = parser.parse_args(words)
+    asked.encoders = asked.encoders.split(",")
+    device = choose_device(asked.device)
+    with TemporaryDirectory(prefix="streetseg-") as folder:
+        store = scenes_store(asked.pictures, asked.size, Path(folder))
+        figures = describe(device, asked) | {
+            "training": {
+                encoder: {decoder: trained(encoder, decoder, asked, store, device) for decoder in DECODERS}
+                for encoder in asked.encoders
+            },
+            "study": {decoder: studied(decoder, asked, Path(folder)) for decoder in DECODERS},
+        }
+    print(json.dumps(figures, indent=2) if asked.json else as_text(figures))
+
+
+def describe(device: torch.device, asked: argparse.Namespace) -> dict[str, Any]:
+    """The machine, the versions and the sizes."""
+    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
+    return {
+        "device": str(device),
+        "gpu": gpu,
+        "torch": torch.__version__,
+        "cuda": torch.version.cuda,
+        "smp": smp.__version__,
+        "python": platform.python_version(),
+        "size": asked.size,
+        "batch": asked.batch,
+        "pictures": asked.pictures,
+    }
+
+
+def trained(
+    encoder: str, decoder: str, asked: argparse.Namespace, store: Store, device: torch.device
+) -> dict[str, Any]:
+    """All that is measured of one network's training."""
+    on_gpu = device.type == "cuda"
+    recipe = Recipe(
+        model=Model(encoder=encoder, decoder=decoder, weights="none"),
+        train=Train(
+            batch=asked.batch,
+            precision="bf16" if on_gpu else "fp32",
+            compile="on" if on_gpu else "off",
+            device=str(device),
+            epochs=10_000,
+        ),
+    )
+    with TemporaryDirectory(prefix="streetseg-") as place:
+        resident, fetched = (
+            Trainer(recipe, store, device, Path(place) / name, resident=name == "resident")
+            for name in made(Path(place), "resident", "fetched")
+        )
+        return {
+            "step": throughput(resident, peer_steps(encoder, resident), asked),
+            "epoch": {"resident": epochs(resident, asked), "fetched": epochs(fetched, asked)},
+            "synchronisations_per_step": synchronisations(resident) if on_gpu else None,
+        }
+
+
+def made(place: Path, *names: str) -> Sequence[str]:
+    """Folders of these names."""
+    for name in names:
+        (place / name).mkdir()
+    return names
+
+
+def peer_steps(encoder: str, trainer: Trainer) -> Callable[[int], float]:
+    """Seconds of so many training steps of the peer at its best, on the same batch."""
+    device, pictures, labels = trainer.device, trainer.batch.pictures, trainer.batch.labels.long()
+    name = PEERS.get(encoder) or (encoder if encoder in smp.encoders.encoders else f"tu-{encoder}")
+    classes = trainer.learner.segmenter.space.num_classes
+    network: nn.Module = smp.Unet(name, encoder_weights=None, classes=classes).to(device)
+    network = network.to(memory_format=torch.channels_last).train()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4, fused=True)
+    dice = smp.losses.DiceLoss("multiclass", ignore_index=255)
+    cross_entropy = nn.CrossEntropyLoss(ignore_index=255)
+    mean, std = trainer.learner.segmenter.mean, trainer.learner.segmenter.std
+    called = torch.compile(network, mode="reduce-overhead") if device.type == "cuda" else network
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        x = ((pictures.float() - mean) / std).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            logits: Tensor = called(x)
+        loss = cross_entropy(logits.float(), labels) + dice(logits.float(), labels)
+        loss.backward()
+        optimizer.step()
+
+    def steps(count: int) -> float:
+        finish_work(device)
+        start = time.perf_counter()
+        for _ in range(count):
+            step()
+        finish_work(device)
+        return time.perf_counter() - start
+
+    return steps
+
+
+def throughput(trainer: Trainer, peer: Callable[[int], float], asked: argparse.Namespace) -> dict[str, float]:
+    """Bare steps of both in turns, after some to compile and warm up."""
+    for steps in (trainer.bare_steps, peer):
+        steps(5)
+    ours, theirs = [], []
+    for _ in range(asked.rounds):
+        ours.append(trainer.bare_steps(asked.steps))
+        theirs.append(peer(asked.steps))
+    pictures = asked.steps * len(trainer.batch.indices)
+    return {
+        "pictures_per_second": pictures / statistics.median(ours),
+        "smp_pictures_per_second": pictures / statistics.median(theirs),
+        "vs_smp_best": statistics.median(them / us for us, them in zip(ours, theirs, strict=True)),
+    }
+
+
+def epochs(trainer: Trainer, asked: argparse.Namespace) -> dict[str, Any]:
+    """Epochs and as many bare steps in turns; and of a profiled epoch the share in which the step waits for data."""
+    steps, pictures = len(trainer.batches), sum(map(len, trainer.batches.steps()))
+    trainer.bare_steps(5)
+    trainer.epoch()
+    whole, ratios = [], []
+    for _ in range(asked.rounds):
+        bare = trainer.bare_steps(steps) / (steps * len(trainer.batch.indices))
+        whole.append(trainer.epoch() / pictures)
+        ratios.append(whole[-1] / bare)
+    parts = trainer.profiled_epoch()
+    return {
+        "pictures_per_second": 1 / statistics.median(whole),
+        "vs_bare_steps": statistics.median(ratios),
+        "data_share": parts["data"] / sum(parts.values()),
+        "ms_per_picture": parts,
+    }
+
+
+def synchronisations(trainer: Trainer) -> float:
+    """How often a step of an epoch makes the host wait for the GPU."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        torch.cuda.set_sync_debug_mode("warn")
+        trainer.epoch()
+        torch.cuda.set_sync_debug_mode("default")
+    return sum("synchroniz" in str(warning.message) for warning in caught) / len(trainer.batches)
+
+
+def studied(decoder: str, asked: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """A whole study: every encoder trained, evaluated and reported."""
+    sections = {name: dict(section) for name, section in asked.recipe.items()}
+    data = Data(source=asked.data, **sections.pop("data", {}))
+    model = Model(decoder=decoder, **sections.pop("model", {}))
+    train = Train(epochs=asked.epochs, device=asked.device, **sections.pop("train", {}))
+    recipe = Recipe.model_validate(
+        {"data": data.model_dump(), "model": model.model_dump(), "train": train.model_dump(), **sections}
+    )
+    start = time.perf_counter()
+    result = run_study(recipe, dict.fromkeys(asked.encoders, "auto-or-random"), 1, folder / decoder, quiet=True)
+    return {"seconds": time.perf_counter() - start, "verdict": result.verdict}
+
+
+def as_text(figures: dict[str, Any]) -> str:
+    """For people."""
+    lines = [f"{figures['gpu'] or figures['device']}, torch {figures['torch']}, batch {figures['batch']}"]
+    for encoder, decoders in figures["training"].items():
+        for decoder, found in decoders.items():
+            step, epoch = found["step"], found["epoch"]
+            lines.append(
+                f"{encoder}, {decoder}: {step['pictures_per_second']:.0f} pictures a second, "
+                f"{step['vs_smp_best']:.2f} times segmentation_models.pytorch at its best"
+            )
+            lines += [
+                f"    epoch, {where}: {of['pictures_per_second']:.0f} pictures a second, {of['vs_bare_steps']:.3f} "
+                f"times its bare steps, waits for data {100 * of['data_share']:.1f} % of the time"
+                for where, of in epoch.items()
+            ]
+    lines += [f"study, {decoder}: {found['seconds']:.0f} s" for decoder, found in figures["study"].items()]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

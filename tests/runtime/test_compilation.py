@@ -1,0 +1,52 @@
+"""Whether a network is compiled: asked for, or where it pays off; and what then is called."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from streetseg.runtime import compilation
+from streetseg.runtime.compilation import WORTH_STEPS, Compilation, choose_compilation
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+
+
+@pytest.mark.parametrize("asked", ["on", "off"])
+@pytest.mark.parametrize("device", [CPU, GPU])
+def test_what_was_asked_for(asked: str, device: torch.device) -> None:
+    assert choose_compilation(asked, device, 1) == Compilation(asked == "on", "asked for")
+
+
+@pytest.mark.parametrize(
+    ("device", "steps", "triton", "on", "why"),
+    [
+        (CPU, 10 * WORTH_STEPS, True, False, "on a CPU"),
+        (GPU, WORTH_STEPS - 1, True, False, "too few"),
+        (GPU, WORTH_STEPS, False, False, "Triton"),
+        (GPU, WORTH_STEPS, True, True, "repay"),
+    ],
+)
+def test_auto(
+    device: torch.device, steps: int, triton: bool, on: bool, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compilation, "has_triton", lambda: triton)
+    chosen = choose_compilation("auto", device, steps)
+    assert chosen.on is on
+    assert why in chosen.why
+
+
+@pytest.mark.parametrize(("graphs", "mode"), [(True, "reduce-overhead"), (False, "default")])
+def test_a_network_is_compiled_as_chosen(graphs: bool, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    network, said = nn.Linear(2, 2), {}
+
+    def compiled(module: nn.Module, **how: Any) -> nn.Module:
+        said.update(how)
+        return nn.Sequential(module)
+
+    monkeypatch.setattr(torch, "compile", compiled)
+    assert Compilation(False, "").of(network, graphs=graphs) is network
+    assert said == {}
+    found = Compilation(True, "").of(network, graphs=graphs)
+    assert said == {"dynamic": False, "mode": mode}
+    assert next(found.parameters()) is network.weight

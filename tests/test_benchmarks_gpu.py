@@ -1,0 +1,64 @@
+"""benchmarks/gpu.py and epoch.py on the CPU with tiny networks: everything runs and every figure is there."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tiny
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+TINY = ("--size", "32x64", "--pictures", "4", "--batch", "2", "--rounds", "1", "--device", "cpu")
+
+
+@pytest.fixture(autouse=True)
+def benchmarks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+
+
+def test_everything_for_the_gpu(tmp_path: Path) -> None:
+    """Through the shell script, in a process of its own, as people start it."""
+    data = tiny.camvid_segnet(tmp_path / "camvid", n_train=4, n_val=2, size=(32, 64))
+    study = {"data": {"size": None}, "train": {"batch": 2, "precision": "fp32"}, "model": {"channels": None}}
+    words = ("--encoders", "test_efficientnet", "--steps", "1", "--epochs", "1", "--data", f"camvid:{data}")
+    done = subprocess.run(
+        [BENCHMARKS / "gpu.sh", tmp_path / "gpu.json", *TINY, *words, "--recipe", json.dumps(study)],
+        env=os.environ | {"PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "gpu.json").read_text())
+    assert found["device"] == "cpu"
+    assert set(found["training"]) == {"test_efficientnet"}
+    decoders = found["training"]["test_efficientnet"]
+    assert set(decoders) == set(found["study"]) >= {"classic", "fast"}
+    for decoder, figures in decoders.items():
+        assert figures["step"].keys() == {"pictures_per_second", "smp_pictures_per_second", "vs_smp_best"}
+        assert min(figures["step"].values()) > 0
+        assert set(figures["epoch"]) == {"resident", "fetched"}
+        for epoch in figures["epoch"].values():
+            assert epoch["pictures_per_second"] > 0
+            assert 0 < epoch["data_share"] < 1
+            assert {"data", "augment", "forward", "loss", "backward", "optimiser"} <= set(epoch["ms_per_picture"])
+        assert found["study"][decoder]["seconds"] > 0
+    assert not (tmp_path / "gpu.json.part").exists()
+
+
+def test_an_epoch_against_its_steps(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    import epoch
+
+    words = ("--encoder", "test_efficientnet", "--decoder", "fast", "--precision", "fp32", *TINY)
+    monkeypatch.setattr(sys, "argv", ["epoch.py", *words, "--json"])
+    epoch.main()
+    found = json.loads(capsys.readouterr().out)
+    assert (found["encoder"], found["decoder"], found["precision"]) == ("test_efficientnet", "fast", "fp32")
+    assert found["pictures"] == 4
+    assert found["crop"] == [32, 64]
+    assert found["ratios"] == [found["ratio"]]
+    times = found["ms_per_picture"]
+    assert found["ratio"] == pytest.approx(times["epoch"] / times["bare step"])
+    assert {"data", "augment", "forward", "loss", "backward", "optimiser", "average", "scoring"} <= set(found["parts"])
