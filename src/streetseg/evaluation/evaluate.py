@@ -170,4 +170,5 @@ def label_ids(predictor: Predictor, picture: NDArray[np.uint8], label: NDArray[n
     """The likeliest class uint8 (h, w) of a picture (H, W, 3) at the resolution of its label (h, w)."""
     logits = label_logits(predictor, picture, label)
     kind = operations(logits)
-    return kind.in_memory(kind.likeliest(logits))[0]
+    ids: NDArray[np.uint8] = kind.in_memory(kind.likeliest(logits))[0]
+    return ids
