@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from streetseg.data.source import Sample
 from streetseg.data.store import Store
 from streetseg.evaluation.evaluate import evaluate
+from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import LabelSpace
 from streetseg.labels.spaces import CITYSCAPES_19
@@ -108,7 +109,7 @@ def tiny_predictor() -> Predictor:
     """A network of 0.1 M parameters."""
     torch.manual_seed(0)
     segmenter = Segmenter(Encoder("test_efficientnet"), CITYSCAPES_19, channels=(16, 12, 8, 8, 8))
-    return Predictor(segmenter, torch.device("cpu"))
+    return Predictor(TorchEngine(segmenter, torch.device("cpu")))
 
 
 if __name__ == "__main__":

@@ -9,16 +9,21 @@ import sys
 from pathlib import Path
 
 import tiny
+from exported import exported
 
 BARRIER = "import sys; sys.modules.update(dict.fromkeys(('torch', 'torchvision', 'timm', 'safetensors.torch')))\n"
 
 # Rooms that do not train, and their few files that do work on tensors.
-TORCHLESS = ("labels", "recipe", "data", "metrics", "study", "cli")
+TORCHLESS = ("labels", "recipe", "data", "metrics", "inference", "evaluation", "study", "cli")
 TENSOR_FILES = {
     "streetseg.data.augment",
     "streetseg.data.batches",
     "streetseg.data.colour",
     "streetseg.data.warp",
+    "streetseg.inference.cost",
+    "streetseg.inference.engines.torch_engine",
+    "streetseg.inference.in_torch",
+    "streetseg.inference.likeliest",
     "streetseg.metrics.batch_confusion",
 }
 
@@ -53,6 +58,32 @@ def test_doctor_says_that_torch_is_missing() -> None:
     found = json.loads(without_torch("import streetseg.__main__", "doctor", "--json"))
 
     assert "streetseg[train]" in found["accelerators"]["none"]
+
+
+def test_an_exported_model_predicts_and_is_scored_without_torch(tmp_path: Path) -> None:
+    folder, model = tiny.camvid_segnet(tmp_path / "camvid"), exported(tmp_path, size=(48, 64))
+    picture = next((folder / "val").iterdir())
+    for name in ("onnxruntime", "openvino"):
+        out = tmp_path / name
+        words = ("predict", str(model), str(picture), "--out", str(out), "--engine", name, "--json")
+        told = json.loads(without_torch("import streetseg.__main__", *words))
+        assert told["engine"] == name
+        assert (out / f"{picture.stem}_ids.png").exists()
+    told = json.loads(without_torch("import streetseg.__main__", "evaluate", str(model), f"camvid:{folder}", "--json"))
+    assert told["protocol"]["images"] == 3
+
+
+def test_a_bundle_asks_for_the_train_extra(tmp_path: Path) -> None:
+    bundle = exported(tmp_path).with_suffix("")
+    words = ["predict", str(bundle), str(tmp_path / "a.png"), "--out", str(tmp_path / "out")]
+    tiny.save(tmp_path / "a.png", tiny.street(0)[0])
+    done = subprocess.run(
+        [sys.executable, "-c", BARRIER + "import streetseg.__main__", *words], capture_output=True, text=True
+    )
+
+    assert done.returncode == 2
+    assert "error: engine torch needs torch, which is not installed" in done.stderr
+    assert "pip install 'streetseg[train]'" in done.stderr
 
 
 def test_training_asks_for_the_train_extra(tmp_path: Path) -> None:

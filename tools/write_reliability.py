@@ -50,6 +50,7 @@ FAULTS = {
     33: "a number of pictures that ranks and batch do not divide",
     34: "a pickle offered as a model; weights of a wrong shape; a bundle that is incomplete or too new",
     35: "classes of model and data differ",
+    36: "an exported graph that disagrees with the network, at one of several sizes or on real pictures",
     38: "files and classes named as HTML",
     39: "archives with ../, absolute names, links or a huge ratio",
     40: "CSV cells that start a formula; terminal escapes in names",

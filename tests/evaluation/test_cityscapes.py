@@ -17,6 +17,7 @@ from streetseg.data.open import open_source
 from streetseg.data.store import Store
 from streetseg.errors import RequestError
 from streetseg.evaluation.cityscapes_export import export_cityscapes, ids_of
+from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.bridges import bridge
 from streetseg.labels.spaces import CITYSCAPES_19, CITYSCAPES_34, STREET_11
@@ -92,7 +93,7 @@ def test_the_evaluate_command_scores_a_network_as_the_official_script_scores_its
 
     source = open_source(Data(source=f"cityscapes:{data}", space="cityscapes-19"))
     store = Store.open(source, "val", picture_size=(25, 35), resize_labels=False, cache=tmp_path / "cache")
-    export_cityscapes(tmp_path / "results", Predictor(segmenter, torch.device("cpu")), store)
+    export_cityscapes(tmp_path / "results", Predictor(TorchEngine(segmenter, torch.device("cpu"))), store)
     truths = sorted((data / "gtFine" / "val").rglob("*_labelIds.png"))
     predictions = sorted((tmp_path / "results").glob("*.png"))
     theirs = official_scores(predictions, truths)
@@ -108,7 +109,7 @@ def test_the_official_script_finds_the_exported_files_by_their_names(
     source = open_source(Data(source=f"cityscapes:{data}"))
     store = Store.open(source, "val", picture_size=None, resize_labels=False, cache=tmp_path / "cache")
     segmenter = Segmenter(Encoder("test_efficientnet"), CITYSCAPES_34, channels=(32, 16, 16, 8, 8))
-    export_cityscapes(tmp_path / "results", Predictor(segmenter, torch.device("cpu")), store)
+    export_cityscapes(tmp_path / "results", Predictor(TorchEngine(segmenter, torch.device("cpu"))), store)
     monkeypatch.setenv("CITYSCAPES_RESULTS", str(tmp_path / "results"))
     monkeypatch.setattr(official.args, "predictionPath", None)
     monkeypatch.setattr(official.args, "predictionWalk", None)

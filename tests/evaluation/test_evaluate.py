@@ -14,6 +14,7 @@ import tiny
 from streetseg.data.source import Sample
 from streetseg.errors import DataError, RequestError
 from streetseg.evaluation.evaluate import evaluate
+from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import LabelSpace
 from streetseg.labels.spaces import CITYSCAPES_19, STREET_11
@@ -47,13 +48,13 @@ def memory(pairs: list[tuple[Array, Array]], space: LabelSpace = STREET_11) -> M
 def predictor() -> Predictor:
     torch.manual_seed(0)
     segmenter = Segmenter(Encoder("test_efficientnet"), STREET_11, channels=(32, 16, 16, 8, 8))
-    return Predictor(segmenter, torch.device("cpu"))
+    return Predictor(TorchEngine(segmenter, torch.device("cpu")))
 
 
 def naive_labels(predictor: Predictor, picture: Array, label: Array) -> Array:
     """The road written out: network, logits to the label's size, argmax."""
     with torch.inference_mode():
-        logits = predictor.segmenter(torch.from_numpy(picture).permute(2, 0, 1).unsqueeze(0))
+        logits = predictor.engine.logits(torch.from_numpy(picture).permute(2, 0, 1).unsqueeze(0))
         logits = F.interpolate(logits, label.shape, mode="bilinear", align_corners=False)
         return logits.argmax(1)[0].numpy().astype(np.uint8)
 
@@ -144,7 +145,7 @@ def test_a_device_that_counts_in_silence_is_asked_what_it_left_out(
 ) -> None:
     """As on a GPU."""
     counted = lambda truth, ids, classes, _: scattered_confusion(truth, ids, classes)  # noqa: E731
-    monkeypatch.setattr("streetseg.evaluation.evaluate.batch_confusion", counted)
+    monkeypatch.setattr("streetseg.inference.in_torch.batch_confusion", counted)
     picture, label = tiny.street(0)
     assert evaluate(predictor, memory([(picture, label)])).counts.ignored.tolist() == [(label == 255).sum()]
     label[0, 0] = 200

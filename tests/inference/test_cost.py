@@ -3,7 +3,7 @@
 import torch
 
 from streetseg.inference.cost import count_macs, measure_cost, peak_memory
-from streetseg.inference.predictor import Predictor
+from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.labels.spaces import STREET_11
 from streetseg.models.encoder import Encoder
 from streetseg.models.segmenter import Segmenter
@@ -33,13 +33,13 @@ def macs_by_hooks(network: Segmenter, size: tuple[int, int]) -> int:
 def test_macs_are_those_of_the_convolutions() -> None:
     network = segmenter().eval()
     pictures = torch.zeros(1, 3, 96, 64, dtype=torch.uint8)
-    assert count_macs(Predictor(network, CPU), pictures) == macs_by_hooks(network, (96, 64))
+    assert count_macs(TorchEngine(network, CPU), pictures) == macs_by_hooks(network, (96, 64))
 
 
 def test_memory_holds_the_weights_and_grows_with_the_picture() -> None:
-    predictor = Predictor(segmenter(), CPU)
-    weights = 4 * sum(parameter.numel() for parameter in predictor.segmenter.parameters())
-    small, large = (peak_memory(predictor, torch.zeros(1, 3, s, s, dtype=torch.uint8)) for s in (64, 256))
+    engine = TorchEngine(segmenter(), CPU)
+    weights = 4 * sum(parameter.numel() for parameter in engine.segmenter.parameters())
+    small, large = (peak_memory(engine, torch.zeros(1, 3, s, s, dtype=torch.uint8)) for s in (64, 256))
     assert weights < small < large
     assert 8 < (large - weights) / (small - weights) < 20  # sixteen times the pixels
 

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from streetseg.errors import ModelError, RequestError
+from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.spaces import STREET_11
 from streetseg.models.bundle import save_bundle
@@ -68,7 +69,7 @@ def test_bf16_gives_float32_logits_near_those_of_fp32(bundle: Path) -> None:
 
 def test_what_cannot_be_is_refused(segmenter: Segmenter, bundle: Path, tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="unknown precision fp8"):
-        Predictor(segmenter, torch.device("cpu"), "fp8")
+        TorchEngine(segmenter, torch.device("cpu"), "fp8")
     with pytest.raises(ModelError):
         Predictor.load(tmp_path)
     with pytest.raises(RequestError, match="device"):

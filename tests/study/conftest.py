@@ -35,6 +35,7 @@ def real_runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     from streetseg.data.open import open_source
     from streetseg.data.store import Store
     from streetseg.evaluation.evaluate import evaluate
+    from streetseg.inference.engines.torch_engine import TorchEngine
     from streetseg.inference.predictor import Predictor
     from streetseg.labels.spaces import STREET_11
     from streetseg.models.bundle import save_bundle
@@ -47,7 +48,7 @@ def real_runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     runs = []
     for encoder in ("test_efficientnet", "test_resnet"):
         segmenter = tiny_segmenter(encoder)
-        counts = evaluate(Predictor(segmenter, torch.device("cpu")), store).counts
+        counts = evaluate(Predictor(TorchEngine(segmenter, torch.device("cpu"))), store).counts
         run = write_finished_run(
             folder / "runs" / encoder,
             encoder=encoder,

@@ -11,7 +11,7 @@ from typing import Any
 from streetseg.cli.options import JsonFlag
 from streetseg.cli.output import print_json, say
 
-PACKAGES = ("streetseg", "numpy", "pillow", "pydantic", "torch", "torchvision", "timm")
+PACKAGES = ("streetseg", "numpy", "pillow", "pydantic", "torch", "torchvision", "timm", "onnxruntime", "openvino")
 
 
 def doctor(json: JsonFlag = False) -> None:

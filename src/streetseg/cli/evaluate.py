@@ -1,6 +1,7 @@
 """streetseg evaluate"""
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,17 +11,22 @@ from streetseg.cli.devices import DevicesFlag, done_by_many
 from streetseg.cli.options import DataArgument, JsonFlag, OutFlag, Overrides
 from streetseg.cli.output import print_json, say
 from streetseg.errors import RequestError
+from streetseg.runtime.rank_process import is_main, is_one_of_many
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle folder, or run folder (its best bundle)")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle or run folder, .onnx or .xml")],
     data: DataArgument,
     overrides: Overrides = None,
     split: Annotated[str | None, typer.Option(metavar="S", help="split to score on (val)")] = None,
     space: Annotated[str | None, typer.Option(metavar="NAME", help="label space to bridge the data to")] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="torch, onnxruntime, openvino (the first of these that runs the model)"),
+    ] = None,
     out: OutFlag = None,
     devices: DevicesFlag = None,
     json: JsonFlag = False,
@@ -38,42 +44,52 @@ def evaluate(
     from streetseg.evaluation.same_classes import refuse_other_classes
     from streetseg.evaluation.tables import scores_json
     from streetseg.evaluation.write import write_error_maps, write_evaluation
+    from streetseg.inference.engines.open import installed_engines
     from streetseg.inference.predict import working_size
     from streetseg.inference.predictor import Predictor
     from streetseg.metrics.bootstrap import interval
+    from streetseg.models.exported import is_exported
     from streetseg.recipe.load import load_recipe
-    from streetseg.runtime.device import choose_device
-    from streetseg.runtime.distributed import Ranks
 
     if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RequestError("this is no empty folder", where=out, hint="--out DIR names a new or an empty one")
     flags = {"data.source": data, "data.val_split": split, "data.space": space}
     wanted = load_recipe(None, overrides or [], flags=flags)
-    if done_by_many(devices):
-        return
-    ranks = Ranks.from_environment()
-    device = choose_device(wanted.train.device, ranks)
-    # Scores come from fp32 unless bf16 is asked for: what "auto" measures would change from machine to machine.
+    # Scores come from fp32 and one engine unless others are asked for: what is measured differs between machines.
     precision = "bf16" if wanted.train.precision == "bf16" else "fp32"
-    predictor = Predictor.load(model, str(device), precision)
+    engine = engine or installed_engines(model)[0]
+    ranks = None
+    if is_exported(model):
+        refuse_many(model, devices)
+        predictor = Predictor.load(model, wanted.train.device, precision, engine=engine)
+    else:
+        if done_by_many(devices):
+            return
+        from streetseg.runtime.device import choose_device
+        from streetseg.runtime.distributed import Ranks
+
+        ranks = Ranks.from_environment()
+        device = choose_device(wanted.train.device, ranks)
+        predictor = Predictor.load(model, str(device), precision, engine=engine)
     source, name = open_source(wanted.data), wanted.data.val_split
     masks = source.source.space if isinstance(source, SourceView) else source.space
     refuse_other_classes(predictor.space, source.space, masks=masks)
 
-    hidden = json or not ranks.is_main or not sys.stderr.isatty()
-    with ranks.joined(device) as ranks:
-        with ranks.one_first():
+    hidden = json or not is_main() or not sys.stderr.isatty()
+    with ranks.joined(device) if ranks else nullcontext() as ranks:
+        with ranks.one_first() if ranks else nullcontext():
             check_source(source, [name])
             height, width, _ = source.read_picture(source.splits[name][0]).shape
-            size = working_size((height, width), predictor.segmenter.size) if predictor.segmenter.size else None
+            size = working_size((height, width), predictor.size) if predictor.size else None
             store = Store.open(source, name, picture_size=size, resize_labels=False, cache=default_cache())
-        ranks.refuse_different({"pictures": store.fingerprint})
+        if ranks:
+            ranks.refuse_different({"pictures": store.fingerprint})
         with Progress(console=Console(stderr=True), transient=True, disable=hidden) as progress:
             bar = progress.add_task("pictures", total=len(store))
             evaluation = evaluate_split(
                 predictor, store, progress=lambda done, _: progress.update(bar, completed=done), ranks=ranks
             )
-    if not ranks.is_main:
+    if not is_main():
         return
     terms = protocol(evaluation, predictor, dataset=source.spec, split=name)
     if out is not None:
@@ -85,6 +101,14 @@ def evaluate(
     else:
         say(*summary(result))
         say(f"tables, counts and error maps: {out}" if out else "--out DIR keeps tables, counts and error maps")
+
+
+def refuse_many(model: Path, devices: int | None) -> None:
+    """Raises RequestError if several processes are to share the work of an exported model."""
+    if is_one_of_many() or devices not in (None, 1):
+        raise RequestError(
+            "an exported model is scored by one process", where=model, hint="leave --devices out, or give the bundle"
+        )
 
 
 def summary(result: "Mapping[str, Any]") -> list[str]:

@@ -17,6 +17,9 @@ from streetseg.runtime.rank_process import is_launched, is_main, leave_report
 
 DONE, FAILED, WRONG_REQUEST, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
+# Packages that are not in the base install, and the extra that brings each.
+EXTRAS = {"torch": "train", "torchvision": "train", "timm": "train", "onnx": "export", "openvino": "openvino"}
+
 app = typer.Typer(
     cls=Verbs,
     no_args_is_help=False,
@@ -74,9 +77,10 @@ def explain(failure: Exception, args: list[str]) -> StreetsegError:
         return failure
     if isinstance(failure, TyperException):
         return _wrong_usage(failure, args)
-    if isinstance(failure, ModuleNotFoundError) and failure.name in ("torch", "torchvision", "timm"):
+    if isinstance(failure, ModuleNotFoundError) and failure.name in EXTRAS:
         return RequestError(
-            f"this command needs {failure.name}, which is not installed", hint="pip install 'streetseg[train]'"
+            f"this command needs {failure.name}, which is not installed",
+            hint=f"pip install 'streetseg[{EXTRAS[failure.name]}]'",
         )
     return StreetsegError(
         f"{type(failure).__name__}: {failure}",

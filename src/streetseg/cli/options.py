@@ -28,4 +28,13 @@ ProfileFlag = Annotated[
     bool, typer.Option("--profile", help="say at the end where the time of a step went, and write it into the journal")
 ]
 JsonFlag = Annotated[bool, typer.Option("--json", help="one machine-readable object on stdout, nothing else there")]
+EngineFlag = Annotated[
+    str,
+    typer.Option(
+        "--engine", metavar="NAME", help="torch, onnxruntime, openvino; auto: the fastest of those that run the model"
+    ),
+]
+PrecisionFlag = Annotated[
+    str, typer.Option("--precision", metavar="NAME", help="fp32 or bf16; a model exported in int8 stays int8")
+]
 OutFlag = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="folder to write to")]

@@ -2,18 +2,27 @@
 
 import sys
 import time
+from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streetseg.cli.options import JsonFlag
+from streetseg.cli.options import EngineFlag, JsonFlag, PrecisionFlag
 from streetseg.cli.output import print_json, say
 from streetseg.errors import DataError, RequestError
 
+if TYPE_CHECKING:
+    pass
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 
 def predict(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle folder, or run folder (its best bundle)")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle or run folder, .onnx or .xml")],
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="pictures, folders, quoted patterns")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="folder the results are written to")],
     overlay: Annotated[bool, typer.Option("--overlay", help="also the picture under its colours")] = False,
@@ -21,6 +30,8 @@ def predict(
     tile: Annotated[
         int | None, typer.Option(metavar="N", help="side of the windows, for pictures too large for the memory")
     ] = None,
+    engine: EngineFlag = "auto",
+    precision: PrecisionFlag = "fp32",
     device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1")] = "auto",
     json: JsonFlag = False,
 ) -> None:
@@ -40,20 +51,30 @@ def predict(
     if replaced := [path for path in pictures if path.resolve() in targets]:
         raise RequestError("a result would replace an input", where=replaced, hint="--out DIR writes elsewhere")
     refuse_replacing(targets)
-    predictor = Predictor.load(model, device, tta=tta, tile=tile)
+    predictor = Predictor.load(model, device, precision, engine=engine, tta=tta, tile=tile, pictures=len(pictures))
 
     start = time.perf_counter()
     failed: list[FileError] = []
     done: list[dict[str, object]] = []
     hidden = json or not sys.stderr.isatty()
     with Progress(console=Console(stderr=True), transient=True, disable=hidden) as progress:
-        for path in progress.track(pictures, description="pictures"):
-            try:
-                picture = read_picture(str(path))
-            except FileError as error:
-                failed.append(error)
-                continue
-            ids = predictor.predict(picture)
+        bar = progress.add_task("pictures", total=len(pictures))
+        read: deque[tuple[Path, NDArray[np.uint8]]] = deque()  # whose labels are still to come
+
+        def readable() -> "Iterator[NDArray[np.uint8]]":
+            for path in pictures:
+                try:
+                    picture = read_picture(str(path))
+                except FileError as error:
+                    failed.append(error)
+                    progress.advance(bar)
+                    continue
+                read.append((path, picture))
+                yield picture
+
+        for ids in predictor.stream(readable()):
+            path, picture = read.popleft()
+            progress.advance(bar)
             try:
                 out.mkdir(parents=True, exist_ok=True)
                 write_results(results[path], picture, ids, predictor.space)
@@ -67,7 +88,14 @@ def predict(
         )
     if json:
         print_json(
-            {"out": out, "classes": predictor.space.names, "pictures": done, "seconds": time.perf_counter() - start}
+            {
+                "out": out,
+                "classes": predictor.space.names,
+                "engine": predictor.engine.name,
+                "precision": predictor.engine.precision,
+                "pictures": done,
+                "seconds": time.perf_counter() - start,
+            }
         )
     else:
         say(f"{len(done)} pictures labelled in {time.perf_counter() - start:.1f} s: {out}")

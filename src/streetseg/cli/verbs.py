@@ -19,6 +19,7 @@ VERBS = {
     "evaluate": "Score a network: all metrics, per class and per image, error maps.",
     "compare": "Report on finished runs, without training.",
     "predict": "Label pictures and folders of pictures.",
+    "export": "Write a network as one file that runs without torch, checked against it.",
     "bench": "Measure latency, throughput and memory.",
     "check": "Look through a dataset for everything that is wrong with it.",
     "scenes": "Write the built-in street scenes in Cityscapes layout.",

@@ -9,12 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
 from streetseg.atomic import atomic_write_bytes
 from streetseg.errors import RequestError
-from streetseg.evaluation.evaluate import Labelled, label_logits
+from streetseg.evaluation.evaluate import Labelled, label_ids
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import LabelSpace
 from streetseg.labels.spaces import CITYSCAPES_34
@@ -33,12 +32,12 @@ def export_cityscapes(
     Raises:
         RequestError: the network's classes have no Cityscapes label ids.
     """
-    label_ids = ids_of(predictor.space)
+    cityscapes_ids = ids_of(predictor.space)
     folder.mkdir(parents=True, exist_ok=True)
     for i, sample in enumerate(store.samples):
-        classes = label_logits(predictor, *store[i])[0].argmax(0).to(torch.uint8).cpu().numpy()
+        classes = label_ids(predictor, *store[i])
         image = io.BytesIO()
-        Image.fromarray(label_ids[classes]).save(image, format="PNG")
+        Image.fromarray(cityscapes_ids[classes]).save(image, format="PNG")
         atomic_write_bytes(folder / f"{Path(sample.name).name}_predictionIds.png", image.getvalue())
         if progress is not None:
             progress(i + 1, len(store.samples))

@@ -3,26 +3,27 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from streetseg.data.source import Sample
 from streetseg.errors import DataError
 from streetseg.evaluation.same_classes import refuse_other_classes
-from streetseg.inference.likeliest import likeliest
-from streetseg.inference.predict import Size, resize_logits
+from streetseg.inference.arrays import Array, Size, operations
+from streetseg.inference.predict import resize_logits
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import LabelSpace
-from streetseg.metrics.batch_confusion import batch_confusion
 from streetseg.metrics.boundary import boundary_counts
 from streetseg.metrics.calibration import BINS, calibration_bins
 from streetseg.metrics.confusion import confusion
 from streetseg.metrics.counts import Counts
-from streetseg.runtime.distributed import ALONE, Ranks
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from streetseg.runtime.distributed import Ranks
 
 
 class Labelled(Protocol):
@@ -73,9 +74,9 @@ def evaluate(
     store: Labelled,
     *,
     details: bool = True,
-    loss: Callable[[Tensor, Tensor], Tensor] | None = None,
+    loss: "Callable[[Tensor, Tensor], Tensor] | None" = None,
     progress: Callable[[int, int], None] | None = None,
-    ranks: Ranks = ALONE,
+    ranks: "Ranks | None" = None,
 ) -> Evaluation:
     """Scores a network on every picture of a store, each exactly once, at the label's own resolution.
 
@@ -88,9 +89,10 @@ def evaluate(
         predictor: the network, the same on all ranks.
         store: pictures and labels in the predictor's space, pictures at the size the network is to see.
         details: count boundaries and calibration, too.
-        loss: called with logits float32 (1, C, h, w) and labels uint8 (1, h, w), returns a scalar.
+        loss: called with logits float32 (1, C, h, w) and labels uint8 (1, h, w), returns a scalar; for networks in
+            torch.
         progress: called with (pictures done, pictures in all) after each of this rank's.
-        ranks: the processes that share the work.
+        ranks: the processes that share the work; None: this one alone.
 
     Raises:
         DataError: the store is empty.
@@ -108,39 +110,41 @@ def evaluate(
     losses = np.zeros(len(samples))
     ignored = np.zeros(len(samples), dtype=np.int64)
     sizes = np.zeros((len(samples), 4), dtype=np.int64)  # height and width of the picture, then of the label
-    for i in range(ranks.rank, len(samples), ranks.world):
+    rank, world = (ranks.rank, ranks.world) if ranks else (0, 1)
+    for i in range(rank, len(samples), world):
         picture, label = store[i]
         logits = label_logits(predictor, picture, label)
-        labels = torch.from_numpy(label.copy()).unsqueeze(0).to(logits.device)
-        found = likeliest(logits)
-        counts[i] = batch_confusion(labels, found, classes, ignore)[0].cpu().numpy()
+        kind, found = operations(logits), operations(logits).likeliest(logits)
+        counts[i] = kind.confusion(label[None], found, classes, ignore)[0]
         ignored[i] = np.count_nonzero(label == ignore)
         if counts[i].sum() + ignored[i] != label.size:
-            confusion(label, found[0].cpu().numpy(), classes, ignore)  # names the ids that a GPU has left out
+            confusion(label, kind.in_memory(found)[0], classes, ignore)  # names the ids that a GPU has left out
         if details:
-            ids = found[0].cpu().numpy()
+            ids = kind.in_memory(found)[0]
             boundary[i] = boundary_counts(label, ids, classes, ignore)
             counted = label != ignore
-            calibration[i] = calibration_bins(_confidence(logits)[counted], (ids == label)[counted])
+            confidence = kind.confidence(logits)[0]
+            calibration[i] = calibration_bins(confidence[counted], (ids == label)[counted])
         if loss is not None:
-            losses[i] = float(loss(logits, labels))
+            losses[i] = float(loss(logits, predictor.engine.take(label[None])))
         sizes[i] = (*picture.shape[:2], *label.shape)
         if progress is not None:
-            progress(min(i - ranks.rank + ranks.world, len(samples)), len(samples))
+            progress(min(i - rank + world, len(samples)), len(samples))
 
     # A picture's rows are zero on all ranks but one, so that the sums over ranks are exact, also of floats.
-    sizes = ranks.sum(sizes)
+    total = ranks.sum if ranks else _own
+    sizes = total(sizes)
     return Evaluation(
         space=store.space,
         counts=Counts(
             names=tuple(sample.name for sample in samples),
             sequences=tuple(sample.sequence for sample in samples),
-            counts=ranks.sum(counts),
-            ignored=ranks.sum(ignored),
+            counts=total(counts),
+            ignored=total(ignored),
         ),
-        boundary=ranks.sum(boundary),
-        calibration=ranks.sum(calibration).sum(axis=0),
-        loss=float(ranks.sum(losses).mean()) if loss is not None else None,
+        boundary=total(boundary),
+        calibration=total(calibration).sum(axis=0),
+        loss=float(total(losses).mean()) if loss is not None else None,
         network_sizes=_distinct(sizes[:, :2]),
         label_sizes=_distinct(sizes[:, 2:]),
         seconds=time.perf_counter() - start,
@@ -151,14 +155,20 @@ def _distinct(sizes: NDArray[np.int64]) -> tuple[Size, ...]:
     return tuple(sorted({(height, width) for height, width in sizes.tolist()}))
 
 
-def label_logits(predictor: Predictor, picture: NDArray[np.uint8], label: NDArray[np.uint8]) -> Tensor:
+def _own(array: NDArray[Any]) -> NDArray[Any]:
+    """The sum over one process."""
+    return array
+
+
+def label_logits(predictor: Predictor, picture: NDArray[np.uint8], label: NDArray[np.uint8]) -> Array:
     """Logits float32 (1, C, h, w) of a picture (H, W, 3) at the resolution of its label (h, w)."""
-    pixels = torch.from_numpy(picture.copy()).permute(2, 0, 1).unsqueeze(0)
-    return resize_logits(predictor.logits(pixels), (label.shape[0], label.shape[1]))
+    logits = predictor.logits(picture.transpose(2, 0, 1)[None])
+    return resize_logits(logits, (label.shape[0], label.shape[1]))
 
 
-def _confidence(logits: Tensor) -> NDArray[np.float32]:
-    """Probability of the likeliest class, float32 (h, w), from logits (1, C, h, w)."""
-    scores = logits[0]
-    confidence: NDArray[np.float32] = (scores.amax(0) - scores.logsumexp(0)).exp().cpu().numpy()
-    return confidence
+def label_ids(predictor: Predictor, picture: NDArray[np.uint8], label: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The likeliest class uint8 (h, w) of a picture (H, W, 3) at the resolution of its label (h, w)."""
+    logits = label_logits(predictor, picture, label)
+    kind = operations(logits)
+    ids: NDArray[np.uint8] = kind.in_memory(kind.likeliest(logits))[0]
+    return ids

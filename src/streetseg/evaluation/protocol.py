@@ -3,7 +3,8 @@
 from typing import Any
 
 from streetseg.evaluation.evaluate import Evaluation
-from streetseg.inference.predict import TTA_SCALES, Size
+from streetseg.inference.arrays import Size
+from streetseg.inference.predict import TTA_SCALES
 from streetseg.inference.predictor import Predictor
 from streetseg.metrics.scores import RULES
 
@@ -30,17 +31,20 @@ def protocol(evaluation: Evaluation, predictor: Predictor, *, dataset: str, spli
         "absent": "a class in neither truth nor prediction is left out of a mean; one only predicted has IoU 0",
         "test_time": f"mean logits of scales {scales}, each also mirrored" if predictor.tta else "one view, no flip",
         "tile": predictor.tile,
-        "precision": predictor.precision,
+        "engine": predictor.engine.name,
+        "precision": predictor.engine.precision,
         "rules": RULES,
     }
 
 
 def protocol_line(terms: Protocol) -> str:
     """The protocol in one line for a terminal or below a table."""
+    engine = terms.get("engine", "torch")  # scores.json of earlier versions names none
     return (
         f"{terms['dataset']} {terms['split']}, {terms['images']} images, {terms['label_space']} "
         f"({terms['classes']} classes), scored at {terms['resolution']} (network: {terms['network_resolution']}), "
-        f"{terms['ignore']}, {terms['test_time']}, {terms['precision']}, rules version {terms['rules']}"
+        f"{terms['ignore']}, {terms['test_time']}, {engine} {terms['precision']}, "
+        f"rules version {terms['rules']}"
     )
 
 

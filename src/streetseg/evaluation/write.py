@@ -5,12 +5,11 @@ import re
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
 from streetseg.atomic import atomic_write_bytes, atomic_write_json, atomic_write_text
 from streetseg.evaluation.error_maps import right_wrong_map
-from streetseg.evaluation.evaluate import Evaluation, Labelled, label_logits
+from streetseg.evaluation.evaluate import Evaluation, Labelled, label_ids
 from streetseg.evaluation.protocol import Protocol
 from streetseg.evaluation.tables import per_class_csv, per_image_csv, scores_json
 from streetseg.inference.paint import Ids, Picture, color_map
@@ -53,7 +52,7 @@ def write_error_maps(folder: Path, evaluation: Evaluation, predictor: Predictor,
     ranked = [int(i) for i in np.argsort(iou, kind="stable") if np.isfinite(iou[i])]
     for rank, i in enumerate(ranked[:WORST], start=1):
         picture, label = store[i]
-        ids = label_logits(predictor, picture, label)[0].argmax(0).to(torch.uint8).cpu().numpy()
+        ids = label_ids(predictor, picture, label)
         image = io.BytesIO()
         Image.fromarray(_panel(picture, label, ids, evaluation.space)).save(image, format="PNG")
         name = re.sub(r"[^\w.-]+", "_", evaluation.counts.names[i])[-100:]

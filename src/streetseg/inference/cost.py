@@ -1,9 +1,7 @@
 """What a network costs on this machine: parameters, multiply-accumulates, latency, throughput, memory."""
 
-import time
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
@@ -11,13 +9,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from streetseg.inference.predict import Size
-from streetseg.inference.predictor import Predictor
+from streetseg.inference.arrays import Size
+from streetseg.inference.engines.torch_engine import TorchEngine
+from streetseg.inference.latency import measure_latency, noise
 from streetseg.models.segmenter import Segmenter
-
-WARM_UP = 3  # runs before the clock counts
-RUNS = (10, 100)  # fewest and most runs
-SECONDS = 5.0  # enough between the two
 
 
 def measure_cost(
@@ -32,61 +27,39 @@ def measure_cost(
         batch: pictures at a time.
 
     Returns:
-        `parameters`; `macs` (multiply-accumulates of convolutions and matrix products for one picture); `size`,
-        `batch`, `device`, `threads` and `precision` of the measurement; `latency_ms` of a batch (p50, p95, mean) and
-        the number of `runs`; `images_per_second`; `peak_memory_mb` (MiB): on CUDA what torch allocated at most, on a
-        CPU weights and living tensors, without the kernels' own workspace.
+        What `measure_latency` returns, and `parameters`; `macs` (multiply-accumulates of convolutions and matrix
+        products for one picture); `device` and `threads`; `peak_memory_mb` (MiB): on CUDA what torch
+        allocated at most, on a CPU weights and living tensors, without the kernels' own workspace.
     """
-    predictor = Predictor(segmenter, device, precision)
-    pictures = torch.randint(0, 256, (batch, 3, *size), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    latency = _latency(predictor, pictures)
-    p50, p95 = np.percentile(latency, [50, 95])
-    return {
+    engine = TorchEngine(segmenter, device, precision)
+    measured = measure_latency(engine, size, batch=batch)
+    pictures = engine.take(noise(batch, size))
+    return measured | {
         "parameters": sum(parameter.numel() for parameter in segmenter.parameters()),
-        "macs": count_macs(predictor, pictures[:1]),
-        "size": list(size),
-        "batch": batch,
+        "macs": count_macs(engine, pictures[:1]),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "threads": torch.get_num_threads(),
-        "precision": precision,
-        "latency_ms": {"p50": float(p50), "p95": float(p95), "mean": float(latency.mean())},
-        "runs": len(latency),
-        "images_per_second": float(1000 * batch / latency.mean()),
-        "peak_memory_mb": peak_memory(predictor, pictures) / 2**20,
+        "peak_memory_mb": peak_memory(engine, pictures) / 2**20,
     }
 
 
-def count_macs(predictor: Predictor, pictures: Tensor) -> int:
+def count_macs(engine: TorchEngine, pictures: Tensor) -> int:
     """Multiply-accumulates of a pass over uint8 pictures (B, 3, H, W)."""
     with FlopCounterMode(display=False) as counter:
-        predictor.logits(pictures)
+        engine.logits(pictures)
     return int(counter.get_total_flops()) // 2  # torch counts a multiplication and an addition as two
 
 
-def peak_memory(predictor: Predictor, pictures: Tensor) -> int:
+def peak_memory(engine: TorchEngine, pictures: Tensor) -> int:
     """Most bytes held at once during a pass over uint8 pictures (B, 3, H, W), weights included."""
-    if predictor.device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(predictor.device)
-        predictor.logits(pictures)
-        return int(torch.cuda.max_memory_allocated(predictor.device))
+    if engine.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(engine.device)
+        engine.logits(pictures)
+        return int(torch.cuda.max_memory_allocated(engine.device))
     with _LivingTensors() as tensors:
-        predictor.logits(pictures)
-    weights = sum(tensor.numel() * tensor.element_size() for tensor in predictor.segmenter.state_dict().values())
+        engine.logits(pictures)
+    weights = sum(tensor.numel() * tensor.element_size() for tensor in engine.segmenter.state_dict().values())
     return int(tensors.peak + weights)
-
-
-def _latency(predictor: Predictor, pictures: Tensor) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Milliseconds of each run."""
-    fewest, most = RUNS
-    times: list[float] = []
-    for run in range(-WARM_UP, most):
-        if run >= fewest and sum(times) > 1000 * SECONDS:
-            break
-        start = time.perf_counter()
-        predictor.logits(pictures).argmax(1).to(torch.uint8).cpu()  # on CUDA, the copy waits for the work
-        if run >= 0:
-            times.append(1000 * (time.perf_counter() - start))
-    return np.array(times)
 
 
 class _LivingTensors(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves these untyped

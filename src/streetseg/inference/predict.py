@@ -2,14 +2,10 @@
 
 from collections.abc import Callable, Iterator
 
-import torch
-from torch import Tensor
-from torch.nn import functional as F
-
 from streetseg.errors import RequestError
+from streetseg.inference.arrays import Array, Size, operations
 
-Size = tuple[int, int]
-Network = Callable[[Tensor], Tensor]  # (B, 3, H, W), RGB 0..255 -> logits (B, C, H, W)
+Network = Callable[[Array], Array]  # (B, 3, H, W), RGB 0..255 -> logits float32 (B, C, H, W)
 
 TTA_SCALES = (0.75, 1.0, 1.25)  # each seen as it is and mirrored
 STRIDE = (
@@ -18,15 +14,14 @@ STRIDE = (
 SMALLEST_TILE = 128
 
 
-@torch.inference_mode()
 def predict_logits(
-    model: Network, pictures: Tensor, *, size: Size | None = None, tta: bool = False, tile: int | None = None
-) -> Tensor:
+    model: Network, pictures: Array, *, size: Size | None = None, tta: bool = False, tile: int | None = None
+) -> Array:
     """Logits of a batch of pictures, at the pictures' own size.
 
     Args:
-        model: the network, in evaluation mode, on the device of `pictures`.
-        pictures: uint8 RGB (B, 3, H, W).
+        model: the network, in evaluation mode, that takes arrays such as `pictures` (torch: on the same device).
+        pictures: uint8 RGB (B, 3, H, W), a numpy array or a torch tensor; the logits are of the same kind.
         size: the height and width the network is to see; None for the pictures' own.
         tta: average the logits over mirrored and rescaled views (6 passes).
         tile: side of the square windows the network sees at once, for pictures too large for the memory; a multiple
@@ -40,22 +35,24 @@ def predict_logits(
         RequestError: if `tile` is no such size.
     """
     height, width = size or (pictures.shape[-2], pictures.shape[-1])
-    if not tta:
-        return _view(model, pictures, (height, width), tile)
-    total: Tensor | None = None
-    for scale in TTA_SCALES:
-        scaled = (max(1, round(height * scale)), max(1, round(width * scale)))
-        both = _view(model, pictures, scaled, tile) + _view(model, pictures.flip(-1), scaled, tile).flip(-1)
-        total = both if total is None else total.add_(both)
-    assert total is not None
-    return total.div_(2 * len(TTA_SCALES))
+    kind = operations(pictures)
+    with kind.inference():
+        if not tta:
+            return _view(model, pictures, (height, width), tile)
+        total: Array = None
+        for scale in TTA_SCALES:
+            scaled = (max(1, round(height * scale)), max(1, round(width * scale)))
+            seen = _view(model, pictures, scaled, tile)
+            both = seen + kind.mirrored(_view(model, kind.mirrored(pictures), scaled, tile))
+            total = both if total is None else total + both
+        return total / (2 * len(TTA_SCALES))
 
 
-def resize_logits(logits: Tensor, size: Size) -> Tensor:
+def resize_logits(logits: Array, size: Size) -> Array:
     """Logits (B, C, H, W) at another size, bilinear, corners not aligned: the rule of the metric protocol."""
     if tuple(logits.shape[-2:]) == size:
         return logits
-    return F.interpolate(logits, size, mode="bilinear", align_corners=False)
+    return operations(logits).resize_logits(logits, size)
 
 
 def working_size(picture: Size, trained: Size | None) -> Size:
@@ -70,44 +67,31 @@ def working_size(picture: Size, trained: Size | None) -> Size:
     return max(1, round(picture[0] * scale)), max(1, round(picture[1] * scale))
 
 
-def _view(model: Network, pictures: Tensor, size: Size, tile: int | None) -> Tensor:
+def _view(model: Network, pictures: Array, size: Size, tile: int | None) -> Array:
     """One look at the pictures: seen at `size`, logits back at the pictures' own size."""
     own = (pictures.shape[-2], pictures.shape[-1])
     if own != size:
-        pictures = _resize_pictures(pictures, size)
-    logits = _whole(model, pictures) if tile is None else _tiled(model, pictures, tile)
+        pictures = operations(pictures).resize_pictures(pictures, size)
+    logits = model(pictures) if tile is None else _tiled(model, pictures, tile)
     return resize_logits(logits, own)
 
 
-def _resize_pictures(pictures: Tensor, size: Size) -> Tensor:
-    """Pictures as they would be had they been stored at this size: torch resizes uint8 on the CPU as Pillow does."""
-    if pictures.device.type == "cpu":
-        return F.interpolate(pictures, size, mode="bilinear", align_corners=False, antialias=True)
-    resized = F.interpolate(pictures.float(), size, mode="bilinear", align_corners=False, antialias=True)
-    return resized.round_().clamp_(0, 255)
-
-
-def _whole(model: Network, pictures: Tensor) -> Tensor:
-    return model(pictures).float()
-
-
-def _tiled(model: Network, pictures: Tensor, tile: int) -> Tensor:
+def _tiled(model: Network, pictures: Array, tile: int) -> Array:
     """Logits window by window; equal to the whole where no pixel's surroundings reach beyond an eighth of a window."""
     if tile < SMALLEST_TILE or tile % STRIDE:
         raise RequestError(
             f"a tile is {tile} pixels wide (expected a multiple of {STRIDE}, {SMALLEST_TILE} or more)", where="--tile"
         )
     height, width = pictures.shape[-2:]
-    out: Tensor | None = None
+    out: Array | None = None
     for y, keep_y in _windows(height, tile):
         for x, keep_x in _windows(width, tile):
-            logits = _whole(model, pictures[..., y, x])
+            logits = model(pictures[..., y, x])
             if out is None:
-                out = logits.new_empty(*logits.shape[:2], height, width)
+                out = operations(logits).empty_like(logits, (height, width))
             inner_y = slice(keep_y.start - y.start, keep_y.stop - y.start)
             inner_x = slice(keep_x.start - x.start, keep_x.stop - x.start)
             out[..., keep_y, keep_x] = logits[..., inner_y, inner_x]
-    assert out is not None
     return out
 
 

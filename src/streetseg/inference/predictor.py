@@ -1,81 +1,93 @@
-"""A network ready to predict: where it runs, in which precision, and how it looks at a picture."""
+"""A network ready to predict: the engine that runs it, and how it looks at a picture."""
 
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from streetseg.errors import RequestError
-from streetseg.inference.predict import Size, predict_logits, working_size
+from streetseg.inference.arrays import Array, Size, operations
+from streetseg.inference.engines.engine import Engine
+from streetseg.inference.engines.open import open_engine
+from streetseg.inference.predict import predict_logits, working_size
 from streetseg.labels.space import LabelSpace
-from streetseg.models.bundle import load_bundle
-from streetseg.models.segmenter import Segmenter
-from streetseg.runtime.device import choose_device
 
 
 class Predictor:
     """Pictures in, labels out.
 
     Args:
-        segmenter: moved to `device` and put into evaluation mode.
-        device: where to run.
-        precision: "fp32" or "bf16", of the network's inner computation; logits are always float32.
+        engine: the network.
         tta: average over mirrored and rescaled views.
         tile: side of the windows for pictures too large for the memory.
-
-    Raises:
-        RequestError: if there is no such precision.
     """
 
-    def __init__(
-        self,
-        segmenter: Segmenter,
-        device: torch.device,
-        precision: str = "fp32",
-        *,
-        tta: bool = False,
-        tile: int | None = None,
-    ) -> None:
-        if precision not in ("fp32", "bf16"):
-            raise RequestError(f"unknown precision {precision}", hint="fp32 or bf16")
-        segmenter.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
-        self.segmenter = segmenter.eval()
-        self.device = device
-        self.precision = precision
+    def __init__(self, engine: Engine, *, tta: bool = False, tile: int | None = None) -> None:
+        self.engine = engine
         self.tta = tta
         self.tile = tile
 
     @classmethod
     def load(
-        cls, path: Path, device: str = "auto", precision: str = "fp32", *, tta: bool = False, tile: int | None = None
+        cls,
+        path: Path,
+        device: str = "auto",
+        precision: str = "fp32",
+        *,
+        engine: str = "auto",
+        tta: bool = False,
+        tile: int | None = None,
+        pictures: int | None = None,
     ) -> "Predictor":
-        """The network of a bundle or run folder. Raises ModelError, RequestError."""
-        return cls(load_bundle(path)[0], choose_device(device), precision, tta=tta, tile=tile)
+        """A bundle, a run folder or an exported file, as `open_engine`. Raises ModelError, RequestError."""
+        return cls(open_engine(path, engine, device=device, precision=precision, pictures=pictures), tta=tta, tile=tile)
 
     @property
     def space(self) -> LabelSpace:
         """The classes of the labels that come out."""
-        return self.segmenter.space
+        return self.engine.space
 
-    def logits(self, pictures: Tensor, *, size: Size | None = None) -> Tensor:
-        """uint8 RGB (B, 3, H, W) on any device -> float32 (B, C, H, W) on the predictor's device.
+    @property
+    def size(self) -> Size | None:
+        """The height and width that the network was trained for; None for the pictures' own."""
+        return self.engine.size
+
+    def logits(self, pictures: Array, *, size: Size | None = None) -> Array:
+        """uint8 RGB (B, 3, H, W) -> float32 (B, C, H, W), a tensor on the engine's device or a numpy array.
 
         `size` is what the network sees; None: the pictures' own.
         """
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            return predict_logits(
-                self.segmenter, pictures.to(self.device, non_blocking=True), size=size, tta=self.tta, tile=self.tile
-            )
+        taken = self.engine.take(pictures)
+        return predict_logits(self.engine.logits, taken, size=size, tta=self.tta, tile=self.tile)
+
+    def labels(self, pictures: Array, *, size: Size | None = None) -> NDArray[np.uint8]:
+        """uint8 RGB (B, 3, H, W) -> ids uint8 (B, H, W), those of the largest `logits`."""
+        own = (pictures.shape[-2], pictures.shape[-1])
+        if size in (None, own) and not self.tta and self.tile is None:
+            return self.engine.labels(self.engine.take(pictures))  # the same, and no logits leave the engine
+        logits = self.logits(pictures, size=size)
+        kind = operations(logits)
+        return kind.in_memory(kind.likeliest(logits))
 
     def predict(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """uint8 RGB (H, W, 3) of any size -> ids uint8 (H, W).
 
         The network sees the picture at about the size it was trained for, in the picture's own shape.
         """
-        size = working_size((picture.shape[0], picture.shape[1]), self.segmenter.size)
-        own = np.array(picture, order="C")  # torch takes no view that is read-only, as Pillow's, or runs backwards
-        pictures = torch.from_numpy(own).permute(2, 0, 1).unsqueeze(0)
-        ids: NDArray[np.uint8] = self.logits(pictures, size=size)[0].argmax(0).to(torch.uint8).cpu().numpy()
+        size = working_size((picture.shape[0], picture.shape[1]), self.size)
+        ids: NDArray[np.uint8] = self.labels(picture.transpose(2, 0, 1)[None], size=size)[0]
         return ids
+
+    def stream(self, pictures: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
+        """`predict` for one picture after another, in order, on as many at once as the engine likes.
+
+        Few pictures are in memory at a time, however many there are.
+        """
+        rest = iter(pictures)
+        with ThreadPoolExecutor(self.engine.workers) as pool:
+            running = [pool.submit(self.predict, picture) for picture in islice(rest, self.engine.workers + 1)]
+            while running:
+                yield running.pop(0).result()
+                running.extend(pool.submit(self.predict, picture) for picture in islice(rest, 1))

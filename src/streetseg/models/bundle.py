@@ -9,8 +9,7 @@ from torch import Tensor
 
 from streetseg.atomic import atomic_folder, atomic_write_bytes, atomic_write_json, sha256
 from streetseg.errors import ModelError
-from streetseg.labels.space import LabelSpace
-from streetseg.models.description import FORMAT, VERSION, find_bundle, read_model_json
+from streetseg.models.description import FORMAT, VERSION, find_bundle, read_model_json, size_of, space_of
 from streetseg.models.encoder import Encoder
 from streetseg.models.segmenter import Segmenter
 from streetseg.models.weight_file import contiguous, read_safetensors, shapes_of
@@ -81,16 +80,7 @@ def load_bundle(path: Path) -> tuple[Segmenter, dict[str, Any]]:
             where=weights,
             hint="the file is damaged or was exchanged; copy the bundle again",
         )
-    try:
-        space = LabelSpace(
-            description["space"],
-            tuple(description["classes"]),
-            tuple((r, g, b) for r, g, b in description["colors"]),
-            description["ignore_index"],
-        )
-    except ValueError as error:
-        raise ModelError(f"the classes of model.json are not sound: {error}", where=folder / "model.json") from error
-    size = description["size"]
+    space, size = space_of(description, folder / "model.json"), size_of(description)
 
     def network() -> Segmenter:
         return Segmenter(
@@ -98,7 +88,7 @@ def load_bundle(path: Path) -> tuple[Segmenter, dict[str, Any]]:
             space,
             decoder=description["decoder"],
             channels=tuple(description["channels"]),
-            size=(size[0], size[1]) if size else None,
+            size=size,
         )
 
     # A network without memory first: what a stranger's model.json asks for need not be what the weights are of.

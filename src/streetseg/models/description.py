@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from pydantic_core import PydanticCustomError, from_json
 
 from streetseg.errors import ModelError
+from streetseg.labels.space import LabelSpace
 from streetseg.recipe.schema import DecoderName
 
 FORMAT = "streetseg-bundle"
@@ -97,11 +98,30 @@ def read_model_json(path: Path) -> dict[str, Any]:
                 f"model.json has {file.stat().st_size:,} bytes, no description needs that many", where=file
             )
         text = file.read_bytes()
-        description = from_json(text, allow_inf_nan=False)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise ModelError(f"model.json cannot be read ({error})", where=file) from error
-    if not isinstance(description, dict) or description.get("format") != FORMAT:
-        raise ModelError(f'model.json is not of the format "{FORMAT}"', where=file)
+    return checked(text, Description, FORMAT, "model.json", file)
+
+
+def checked(text: str | bytes, kind: type[_Plain], form: str, name: str, file: Path) -> dict[str, Any]:
+    """A description as JSON -> its values, all of them.
+
+    Args:
+        text: the JSON.
+        kind: the keys it must have.
+        form: its `format`.
+        name: how the description is called, for messages.
+        file: where it is from.
+
+    Raises:
+        ModelError: as `read_model_json`.
+    """
+    try:
+        description = from_json(text, allow_inf_nan=False)
+    except ValueError as error:
+        raise ModelError(f"{name} cannot be read ({error})", where=file) from error
+    if not isinstance(description, dict) or description.get("format") != form:
+        raise ModelError(f'{name} is not of the format "{form}"', where=file)
     version = description.get("version")
     if type(version) is not int or version != VERSION:
         newer = type(version) is int and version > VERSION
@@ -111,10 +131,29 @@ def read_model_json(path: Path) -> dict[str, Any]:
             hint="update streetseg" if newer else None,
         )
     try:
-        Description.model_validate_json(text)
+        kind.model_validate_json(text)
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_input=False)]
         more = f"; and {len(faults) - _LISTED} more" if len(faults) > _LISTED else ""
-        problem = f"model.json is not complete or not sound ({'; '.join(faults[:_LISTED])}{more})"
+        problem = f"{name} is not complete or not sound ({'; '.join(faults[:_LISTED])}{more})"
         raise ModelError(problem, where=file) from error
     return description
+
+
+def space_of(description: dict[str, Any], file: Path) -> LabelSpace:
+    """The classes of a description that was checked. Raises ModelError."""
+    try:
+        return LabelSpace(
+            description["space"],
+            tuple(description["classes"]),
+            tuple((r, g, b) for r, g, b in description["colors"]),
+            description["ignore_index"],
+        )
+    except ValueError as error:
+        raise ModelError(f"the classes of {file.name} are not sound: {error}", where=file) from error
+
+
+def size_of(description: dict[str, Any]) -> tuple[int, int] | None:
+    """The height and width a network was trained for, None for the pictures' own."""
+    size = description["size"]
+    return (size[0], size[1]) if size else None

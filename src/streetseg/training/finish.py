@@ -10,6 +10,7 @@ from streetseg.evaluation.evaluate import evaluate
 from streetseg.evaluation.protocol import protocol
 from streetseg.evaluation.write import write_error_maps, write_evaluation
 from streetseg.inference.cost import measure_cost
+from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.inference.predictor import Predictor
 from streetseg.metrics.scores import scores
 from streetseg.models.bundle import load_bundle, save_bundle
@@ -44,7 +45,7 @@ def finish_run(
         Mean IoU, 0..1.
     """
     segmenter, description = load_bundle(folder.best) if ranks.is_main else (copy.deepcopy(network), {})
-    predictor = Predictor(segmenter, device)
+    predictor = Predictor(TorchEngine(segmenter, device))
     ranks.take_from_main(segmenter)
     evaluation = evaluate(predictor, val, ranks=ranks)
     overall = scores(evaluation.counts.total)

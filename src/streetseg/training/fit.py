@@ -11,6 +11,7 @@ from torch import Tensor
 from streetseg.data.batches import Batch, TrainBatches
 from streetseg.errors import TrainingError
 from streetseg.evaluation.evaluate import Evaluation, Labelled, evaluate
+from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.inference.predictor import Predictor
 from streetseg.metrics.scores import scores
 from streetseg.training.history import EpochNotes, EpochRow
@@ -117,7 +118,7 @@ def validate(learner: Learner, val: Labelled, on_picture: Callable[[], None]) ->
 
     ranks = learner.ranks
     ranks.take_from_main(learner.scored)  # the ranks' weights are the same, the statistics of their batches are not
-    predictor = Predictor(learner.scored, learner.device, learner.precision.name)
+    predictor = Predictor(TorchEngine(learner.scored, learner.device, learner.precision.name))
     evaluation = evaluate(predictor, val, details=False, loss=loss, progress=progress, ranks=ranks)
     assert evaluation.loss is not None
     if not math.isfinite(evaluation.loss):

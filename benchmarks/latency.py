@@ -1,0 +1,197 @@
+"""How long one picture takes in each engine and precision, against torch as commonly written.
+
+    python benchmarks/latency.py [--json] [--encoder NAME ...] [--decoder classic|fast ...] [--size 384x480]
+    python benchmarks/latency.py --bundle RUN --data camvid:DIR [--json]
+
+Every network runs in torch eager (float32, contiguous), torch channels_last, and exported in ONNX Runtime and OpenVINO,
+each in float32, where the processor has it bfloat16, and int8. All take turns, picture by picture, so that a busy
+machine is busy for all of them; p50 and p95 are over the rounds, `vs_torch_fp32` is the ratio of the medians. A time is
+from a picture in memory to its labels in memory. Without --bundle the weights are random: times do not depend on them,
+`label_agreement` with torch eager does, and is that of noise. With --bundle and --data int8 is calibrated on "train",
+and `mean_iou` of every engine and its change against torch eager are taken on "val".
+"""
+
+import argparse
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from streetseg.cli.size import parse_size
+from streetseg.data.open import open_source
+from streetseg.data.source import Source
+from streetseg.data.store import Store, default_cache
+from streetseg.deploy.graph import describe, write_graph
+from streetseg.deploy.pictures import as_seen, spread
+from streetseg.deploy.quantise import CALIBRATION, quantise
+from streetseg.errors import RequestError
+from streetseg.evaluation.evaluate import evaluate
+from streetseg.inference.engines.engine import Engine
+from streetseg.inference.engines.open import open_engine
+from streetseg.inference.engines.torch_engine import TorchEngine
+from streetseg.inference.predict import working_size
+from streetseg.inference.predictor import Predictor
+from streetseg.labels.spaces import STREET_11
+from streetseg.metrics.scores import scores
+from streetseg.models.bundle import load_bundle, save_bundle
+from streetseg.models.exported import EXPORTED
+from streetseg.models.weights import build_segmenter
+from streetseg.recipe.schema import Data
+
+REFERENCE = "torch fp32"
+CPU = torch.device("cpu")
+Pictures = NDArray[np.uint8]
+
+
+class Plain(TorchEngine):
+    """Torch as commonly written: contiguous tensors."""
+
+    def __init__(self, path: Path) -> None:
+        segmenter = load_bundle(path)[0]
+        super().__init__(segmenter, CPU)
+        segmenter.to(memory_format=torch.contiguous_format)
+        segmenter.encoder.register_forward_pre_hook(lambda _, inputs: (inputs[0].contiguous(),))
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--encoder", nargs="+", default=["mobilenetv2_100", "resnext50_32x4d"], metavar="NAME")
+    parser.add_argument("--decoder", nargs="+", default=["fast", "classic"], choices=["fast", "classic"])
+    parser.add_argument("--size", type=parse_size, default=(384, 480), metavar="HxW")
+    parser.add_argument("--bundle", type=Path, metavar="DIR", help="a trained network instead of random ones")
+    parser.add_argument("--data", metavar="DATA", help="with --bundle: calibrate and score on real pictures")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--json", action="store_true", help="one machine-readable object on stdout")
+    asked = parser.parse_args()
+    source = open_source(Data(source=asked.data or "scenes"))
+    result: dict[str, Any] = {
+        "machine": {"cores": os.cpu_count(), "processor": platform.processor() or platform.machine()},
+        "versions": {name: version(name) for name in ("torch", "onnxruntime", "openvino")},
+        "size": list(asked.size),
+        "networks": {},
+    }
+    with TemporaryDirectory() as scratch:
+        if asked.bundle:
+            bundles = {str(asked.bundle): asked.bundle}
+        else:
+            names = [(encoder, decoder) for encoder in asked.encoder for decoder in asked.decoder]
+            bundles = {f"{e} {d}": random_bundle(Path(scratch) / f"{e}-{d}", e, d, asked.size) for e, d in names}
+        for name, bundle in bundles.items():
+            engines = all_engines(bundle, Path(scratch), source)
+            found = measure(engines, picture(source, asked.size), asked.rounds)
+            if asked.bundle and asked.data:
+                add_scores(found, engines, source)
+            result["networks"][name] = found
+            if not asked.json:
+                print_network(name, found, asked.size)
+    if asked.json:
+        print(json.dumps(result, indent=2))
+
+
+def random_bundle(folder: Path, encoder: str, decoder: Any, size: tuple[int, int]) -> Path:
+    """A network that has learnt nothing."""
+    torch.manual_seed(0)
+    segmenter, start = build_segmenter(encoder, STREET_11, decoder=decoder, size=size, weights="none")
+    save_bundle(folder, segmenter, initial_weights=start.as_dict(), protocol={}, scores={})
+    return folder
+
+
+def all_engines(bundle: Path, scratch: Path, source: Source) -> dict[str, Engine]:
+    """Every engine and precision of this machine, the reference first."""
+    segmenter, description = load_bundle(bundle)
+    about = description | {"format": EXPORTED, "streetseg": version("streetseg"), "calibration": None}
+    plain, int8 = scratch / "plain.onnx", scratch / "int8.onnx"
+    write_graph(plain, segmenter)
+    samples = spread(source.splits["train"], CALIBRATION)
+    quantise(plain, int8, (seen for _, seen in as_seen(source, samples, segmenter.size)))
+    describe(plain, about | {"precision": "fp32"})
+    describe(int8, about | {"precision": "int8"})
+    engines: dict[str, Engine] = {
+        REFERENCE: Plain(bundle),
+        "torch fp32 channels_last": TorchEngine(segmenter, CPU),
+        "onnxruntime fp32": open_engine(plain, "onnxruntime"),
+        "openvino fp32": open_engine(plain, "openvino"),
+        "onnxruntime int8": open_engine(int8, "onnxruntime"),
+        "openvino int8": open_engine(int8, "openvino"),
+    }
+    try:
+        engines["openvino bf16"] = open_engine(plain, "openvino", precision="bf16")
+        engines["torch bf16 channels_last"] = TorchEngine(load_bundle(bundle)[0], CPU, "bf16")
+    except RequestError:  # this processor does not compute in bf16
+        pass
+    return engines
+
+
+def picture(source: Source, size: tuple[int, int]) -> Pictures:
+    """A real picture at a size, uint8 (1, 3, H, W)."""
+    from streetseg.inference.in_numpy import resize_pictures
+
+    first = source.read_picture(source.splits["val"][0]).transpose(2, 0, 1)[None]
+    return resize_pictures(np.ascontiguousarray(first), size)
+
+
+def measure(engines: dict[str, Engine], seen: Pictures, rounds: int) -> dict[str, dict[str, Any]]:
+    """Milliseconds and agreement of each engine, all taking turns."""
+    taken: dict[str, list[float]] = {name: [] for name in engines}
+    labels = {}
+    for round_ in range(-3, rounds):
+        for name, engine in engines.items():
+            milliseconds, labels[name] = timed(lambda engine=engine: engine.labels(engine.take(seen)))
+            if round_ >= 0:
+                taken[name].append(milliseconds)
+    reference = median(taken[REFERENCE])
+    return {
+        name: {
+            "p50_ms": median(times),
+            "p95_ms": float(np.percentile(times, 95)),
+            "fastest_ms": min(times),
+            "vs_torch_fp32": reference / median(times),
+            "label_agreement": float((labels[name] == labels[REFERENCE]).mean()),
+        }
+        for name, times in taken.items()
+    }
+
+
+def timed(work: Callable[[], Pictures]) -> tuple[float, Pictures]:
+    """Milliseconds it takes, and what comes out."""
+    start = time.perf_counter()
+    result = work()
+    return 1000 * (time.perf_counter() - start), result
+
+
+def add_scores(found: dict[str, dict[str, Any]], engines: dict[str, Engine], source: Source) -> None:
+    """Adds mean IoU (0..100) on the validation split, and the change against torch."""
+    trained = engines[REFERENCE].size
+    height, width, _ = source.read_picture(source.splits["val"][0]).shape
+    size = working_size((height, width), trained)
+    store = Store.open(source, "val", picture_size=size, resize_labels=False, cache=default_cache())
+    for name, engine in engines.items():
+        evaluation = evaluate(Predictor(engine), store, details=False)
+        found[name]["mean_iou"] = 100 * scores(evaluation.counts.total).mean["iou"]
+        found[name]["mean_iou_change"] = found[name]["mean_iou"] - found[REFERENCE]["mean_iou"]
+
+
+def print_network(name: str, found: dict[str, dict[str, Any]], size: tuple[int, int]) -> None:
+    """A table."""
+    print(f"{name}, one picture of {size[0]}x{size[1]}")
+    for engine, figures in found.items():
+        line = f"    {engine:<26} p50 {figures['p50_ms']:7.1f} ms  p95 {figures['p95_ms']:7.1f} ms  "
+        line += f"{figures['vs_torch_fp32']:5.2f}x  labels {100 * figures['label_agreement']:6.2f} %"
+        if "mean_iou" in figures:
+            line += f"  mean IoU {figures['mean_iou']:.2f} ({figures['mean_iou_change']:+.2f})"
+        print(line)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""A trained network as one file that runs without torch. It appears whole and checked, or not at all."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+
+from streetseg.atomic import atomic_write_bytes
+from streetseg.data.source import Source
+from streetseg.deploy.budget import Cost, mean_iou_cost, refuse_over_budget
+from streetseg.deploy.graph import describe, write_graph
+from streetseg.deploy.parity import Parity, compare, refuse_disagreement
+from streetseg.deploy.pictures import as_seen, check_pictures, samples_of, spread
+from streetseg.errors import RequestError
+from streetseg.inference.engines.engine import Engine
+from streetseg.inference.engines.torch_engine import TorchEngine
+from streetseg.models.bundle import load_bundle
+from streetseg.models.exported import EXPORTED
+
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written, and how it did at the gates.
+
+    Args:
+        files: the model, its .bin with it where the format has one.
+        bytes: of all files.
+        precision: "fp32" or "int8".
+        parity: how near it is to the network.
+        cost: mean IoU before and after, where int8 was asked for.
+    """
+
+    files: tuple[Path, ...]
+    bytes: int
+    precision: str
+    parity: Parity
+    cost: Cost | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def export(
+    model: Path,
+    out: Path,
+    form: str,
+    source: Source,
+    *,
+    split: str = "val",
+    int8: bool = False,
+    budget: float = 0.5,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Exported:
+    """Writes a bundle's network in another format.
+
+    Args:
+        model: a bundle or run folder.
+        out: the file, ending as the format does; replaced if it is there.
+        form: "onnx" or "openvino".
+        source: pictures for the checks, and with `int8` for calibration (split "train") and scoring (`split`).
+        split: labelled pictures that neither training nor calibration has seen.
+        int8: quantise.
+        budget: how many points of mean IoU (0..100) int8 may cost on `split`.
+        tell: hears what is being done.
+
+    Raises:
+        DisagreementError: file and network do not agree; nothing is written.
+        BudgetError: int8 costs more than the budget; nothing is written.
+        ModelError, RequestError, DataError: model or data cannot be read, or do not fit each other.
+    """
+    segmenter, description = load_bundle(model)
+    network = TorchEngine(segmenter, CPU)
+    about = description | {
+        "format": EXPORTED,
+        "streetseg": version("streetseg"),
+        "precision": "int8" if int8 else "fp32",
+        "calibration": None,
+    }
+    with TemporaryDirectory(prefix="streetseg-export-") as scratch:
+        graph = Path(scratch) / "model.onnx"
+        write_graph(graph, segmenter)
+        if int8:
+            from streetseg.deploy.quantise import CALIBRATION, quantise
+
+            samples = spread(samples_of(source, "train"), CALIBRATION)
+            tell(f"calibrating on {len(samples)} pictures of {source.spec} train")
+            plain = graph.rename(graph.with_name("fp32.onnx"))
+            quantise(plain, graph, (picture for _, picture in as_seen(source, samples, segmenter.size)))
+            about["calibration"] = {"dataset": source.spec, "split": "train", "images": len(samples)}
+        describe(graph, about)
+        file, engine = _in_format(graph, form)
+        parity = compare(network, engine, check_pictures(source, split, segmenter.size))
+        cost = None
+        if int8:
+            tell(f"scoring on {len(source.splits[split])} pictures of {source.spec} {split}, before and after")
+            cost = mean_iou_cost(network, engine, source, split)
+            refuse_over_budget(cost, budget)
+        else:
+            refuse_disagreement(parity)
+        del engine
+        files = _publish(file, out)
+    return Exported(files, sum(path.stat().st_size for path in files), about["precision"], parity, cost)
+
+
+def _in_format(graph: Path, form: str) -> tuple[Path, Engine]:
+    """The file in the format asked for, and the engine that runs it."""
+    if form == "onnx":
+        from streetseg.inference.engines.onnxruntime_engine import OnnxRuntimeEngine
+
+        return graph, OnnxRuntimeEngine(graph)
+    import openvino
+
+    from streetseg.inference.engines.openvino_engine import OpenVinoEngine
+
+    file = graph.with_suffix(".xml")
+    openvino.save_model(openvino.Core().read_model(graph), file, compress_to_fp16=False)
+    return file, OpenVinoEngine(file)
+
+
+def _publish(file: Path, out: Path) -> tuple[Path, ...]:
+    """Moves the finished file to its place, what belongs to it first."""
+    targets = [out]
+    if file.suffix == ".xml":
+        targets.insert(0, out.with_suffix(".bin"))
+    for target in targets:
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            atomic_write_bytes(target, file.with_suffix(target.suffix).read_bytes())
+        except OSError as error:
+            raise RequestError(f"cannot be written ({error.strerror or error})", where=target) from error
+    return tuple(targets)

@@ -1,0 +1,74 @@
+"""Eight-bit integers instead of float32, after training (static, QDQ), calibrated on training pictures.
+
+QDQ is the form of quantisation that both ONNX Runtime and OpenVINO read: the graph stays one of floats, with pairs of
+QuantizeLinear and DequantizeLinear around what an engine may compute in integers. Weights have one scale a channel,
+activations one a tensor.
+
+The first convolution, which sees the whole range of a picture with few channels, and the head, whose rounding would
+go straight into the labels, stay in float32; together they are a small part of the work.
+
+Processors without VNNI (AVX2 only) add pairs of 8-bit products in 16 bits, and the sum can overflow. Weights of 7 bits
+cannot; they are taken everywhere, as nobody knows where a file will run, and cost little, because each channel of
+weights has a scale of its own.
+"""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from streetseg.models.exported import INPUT
+
+CALIBRATION = 32  # pictures
+
+
+class _Reader(CalibrationDataReader):  # type: ignore[misc]  # untyped in ONNX Runtime
+    def __init__(self, pictures: Iterator[NDArray[np.uint8]]) -> None:
+        self._pictures = pictures
+
+    def get_next(self) -> dict[str, Any] | None:
+        picture = next(self._pictures, None)
+        return None if picture is None else {INPUT: picture}
+
+
+def quantise(path: Path, out: Path, pictures: Iterator[NDArray[np.uint8]]) -> None:
+    """Writes the int8 form of an .onnx file.
+
+    Args:
+        path: float32.
+        out: the new file; replaced.
+        pictures: uint8 (1, 3, H, W), of what the network will meet.
+    """
+    prepared = out.with_name("prepared.onnx")
+    quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)  # ONNX Runtime speaks through the root logger, of preparations that were made
+    try:
+        quantize_static(
+            str(prepared),
+            str(out),
+            _Reader(pictures),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=["Conv"],
+            nodes_to_exclude=sensitive(onnx.load(str(prepared))),
+            per_channel=True,
+            reduce_range=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+        )
+    finally:
+        root.setLevel(level)
+        prepared.unlink()
+
+
+def sensitive(model: onnx.ModelProto) -> list[str]:
+    """Names of the nodes that stay in float32: the first convolution and the last."""
+    convolutions = [node.name for node in model.graph.node if node.op_type == "Conv"]
+    return [convolutions[0], convolutions[-1]]

@@ -1,0 +1,76 @@
+"""What a model on disk costs in an engine."""
+
+import math
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from streetseg.errors import RequestError
+from streetseg.inference.arrays import Size
+from streetseg.inference.engines.open import open_engine, refuse_unfit
+from streetseg.inference.latency import measure_latency
+from streetseg.models.exported import is_exported
+
+
+def measure_model(
+    path: Path, name: str, size: Size | None, *, device: str = "auto", precision: str = "fp32", batch: int = 1
+) -> dict[str, Any]:
+    """Measures a model, from pictures in memory to labels in memory.
+
+    Args:
+        path: a bundle or run folder, or an exported file.
+        name: the engine.
+        size: height and width of the pictures; None for what the model was trained for.
+        precision: "fp32" or "bf16".
+        batch: pictures at a time.
+
+    Returns:
+        As `cost.measure_cost` for a bundle. For an exported file what `measure_latency` returns, `encoder`, `device`,
+        `threads`, and `peak_memory_mb` (MiB): how much resident memory grew at most, from before the file was opened;
+        NaN where the system does not say (Linux does).
+
+    Raises:
+        ModelError, RequestError: as `open_engine`; or no size was given and the model has none.
+    """
+    refuse_unfit(name, path)
+    if not is_exported(path):
+        from streetseg.inference.cost import measure_cost
+        from streetseg.models.bundle import load_bundle
+        from streetseg.runtime.device import choose_device
+
+        segmenter, _ = load_bundle(path)
+        cost = measure_cost(segmenter, _size(size, segmenter.size, path), choose_device(device), precision, batch=batch)
+        return {"encoder": segmenter.encoder_name} | cost
+    before = _memory("VmRSS")
+    _forget_peak()
+    engine = open_engine(path, name, device=device, precision=precision)
+    measured = measure_latency(engine, _size(size, engine.size, path), batch=batch)
+    return {
+        "encoder": engine.encoder,
+        **measured,
+        "device": "cpu",
+        "threads": os.cpu_count(),
+        "peak_memory_mb": (_memory("VmHWM") - before) / 2**10,
+    }
+
+
+def _size(asked: Size | None, trained: Size | None, path: Path) -> Size:
+    size = asked or trained
+    if size is None:
+        raise RequestError("the model was trained for no one size", where=path, hint="--size HxW, e.g. 512x1024")
+    return size
+
+
+def _memory(key: str) -> float:
+    """A line of this process's /proc/self/status, KiB; NaN where there is none."""
+    if not sys.platform.startswith("linux"):
+        return math.nan
+    lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":" in line)
+    return int(lines[key].split()[0])
+
+
+def _forget_peak() -> None:
+    """From here on VmHWM counts anew (proc(5), clear_refs)."""
+    if sys.platform.startswith("linux"):
+        Path("/proc/self/clear_refs").write_text("5")

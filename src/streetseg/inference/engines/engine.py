@@ -1,0 +1,55 @@
+"""What computes logits: one small interface over torch, ONNX Runtime and OpenVINO."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streetseg.inference.arrays import Array, Size
+from streetseg.labels.space import LabelSpace
+
+
+class Engine(Protocol):
+    """A network that is ready to run."""
+
+    @property
+    def name(self) -> str:
+        """ "torch", "onnxruntime" or "openvino"."""
+        ...
+
+    @property
+    def precision(self) -> str:
+        """ "fp32", "bf16" or "int8", of the inner computation."""
+        ...
+
+    @property
+    def encoder(self) -> str:
+        """timm's name of the network's encoder."""
+        ...
+
+    @property
+    def space(self) -> LabelSpace:
+        """The classes."""
+        ...
+
+    @property
+    def size(self) -> Size | None:
+        """Height and width the network was trained for; None for the pictures' own."""
+        ...
+
+    @property
+    def workers(self) -> int:
+        """How many threads may call it at once to keep the machine busy."""
+        ...
+
+    def take(self, pictures: Array) -> Array:
+        """uint8 (B, 3, H, W) as numpy array -> the array this engine works on."""
+        ...
+
+    def logits(self, pictures: Array) -> Array:
+        """What `take` returns, of any height and width -> float32 (B, C, H, W) of the same kind."""
+        ...
+
+    def labels(self, pictures: Array) -> NDArray[np.uint8]:
+        """What `take` returns -> the classes with the largest logits, (B, H, W)."""
+        ...

@@ -1,0 +1,130 @@
+"""The fastest of several engines for one exported model, found out on the first pictures."""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from statistics import median
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streetseg.errors import StreetsegError
+from streetseg.inference.arrays import Size
+from streetseg.inference.engines.engine import Engine
+from streetseg.labels.space import LabelSpace
+
+log = logging.getLogger("streetseg")
+
+RUNS = 3  # of each engine, in turn, after one to warm up
+AGREE = {"fp32": 0.999, "int8": 0.98, "bf16": 0.98}  # least share of equal labels; rounding differs between engines
+
+
+class Fastest:
+    """Runs all engines on the first pictures it gets, then only the fastest of those whose labels agree.
+
+    Args:
+        engines: two or more, all of the same model; the labels of the first are the ones to agree with.
+    """
+
+    def __init__(self, engines: Sequence[Engine]) -> None:
+        self._engines = engines
+        self._chosen: Engine | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """The chosen engine's."""
+        return self._first.name
+
+    @property
+    def precision(self) -> str:
+        """The chosen engine's."""
+        return self._first.precision
+
+    @property
+    def encoder(self) -> str:
+        """The model's."""
+        return self._first.encoder
+
+    @property
+    def space(self) -> LabelSpace:
+        """The model's."""
+        return self._first.space
+
+    @property
+    def size(self) -> Size | None:
+        """The model's."""
+        return self._first.size
+
+    @property
+    def workers(self) -> int:
+        """The chosen engine's, or the most that one of them wants."""
+        return self._chosen.workers if self._chosen else max(engine.workers for engine in self._engines)
+
+    @property
+    def _first(self) -> Engine:
+        return self._chosen or self._engines[0]
+
+    def take(self, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """In plain order."""
+        return np.ascontiguousarray(pictures)
+
+    def logits(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """As `Engine.logits`."""
+        logits: NDArray[np.float32] = self._fastest(pictures).logits(pictures)
+        return logits
+
+    def labels(self, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """As `Engine.labels`."""
+        return self._fastest(pictures).labels(pictures)
+
+    def _fastest(self, pictures: NDArray[np.uint8]) -> Engine:
+        with self._lock:
+            if self._chosen is None:
+                self._chosen = fastest(self._engines, pictures)
+                self._engines = (self._chosen,)  # the others' memory is not needed any more
+            return self._chosen
+
+
+def fastest(engines: Sequence[Engine], pictures: NDArray[np.uint8]) -> Engine:
+    """The engine that labels `pictures` in the least time, of those that agree with the first; said in the log.
+
+    Raises:
+        StreetsegError: the first engine fails; others that fail are left out, and that is said.
+    """
+    labels = {engines[0]: engines[0].labels(pictures)}
+    for engine in engines[1:]:
+        try:
+            labels[engine] = engine.labels(pictures)
+        except (RuntimeError, StreetsegError) as error:
+            log.warning("engine %s is left out: it fails on this model (%s)", engine.name, error)
+    reference = labels[engines[0]]
+    for engine in engines[1:]:
+        agreement = float((labels[engine] == reference).mean()) if engine in labels else 1.0
+        if agreement < AGREE[engine.precision]:
+            log.warning(
+                "engine %s is left out: only %.2f %% of its labels are those of %s",
+                engine.name, 100 * agreement, engines[0].name,
+            )  # fmt: skip
+            del labels[engine]
+    times: dict[Engine, list[float]] = {engine: [] for engine in labels}
+    for _ in range(RUNS):
+        for engine, taken in times.items():
+            taken.append(_milliseconds(engine, pictures))
+    milliseconds = {engine: median(taken) for engine, taken in times.items()}
+    chosen = min(milliseconds, key=lambda engine: milliseconds[engine])
+    listed = ", ".join(f"{engine.name} {taken:.1f} ms" for engine, taken in milliseconds.items())
+    height, width = pictures.shape[-2:]
+    log.info("engine: %s, the fastest here at %dx%d (a picture: %s)", chosen.name, height, width, listed)
+    return chosen
+
+
+def _milliseconds(engine: Engine, pictures: NDArray[np.uint8]) -> float:
+    """Time of a call, when as many are made at once as the engine likes."""
+    with ThreadPoolExecutor(engine.workers) as pool:
+        start = time.perf_counter()
+        for done in [pool.submit(engine.labels, pictures) for _ in range(engine.workers)]:
+            done.result()
+        return 1000 * (time.perf_counter() - start) / engine.workers

@@ -1,0 +1,113 @@
+"""From a model on disk and the name of an engine to the engine. Only its own library is imported."""
+
+import logging
+from difflib import get_close_matches
+from importlib.util import find_spec
+from pathlib import Path
+
+from streetseg.errors import ModelError, RequestError
+from streetseg.inference.engines.engine import Engine
+from streetseg.inference.engines.fastest import Fastest
+from streetseg.models.exported import is_exported
+
+log = logging.getLogger("streetseg")
+
+MANY = 16  # pictures, from which on it pays to measure engines, and pictures per second count more than one's time
+ENGINES = ("torch", "onnxruntime", "openvino")
+_RUNS = {".onnx": ("onnxruntime", "openvino"), ".xml": ("openvino",)}  # by a model's ending; a bundle runs in torch
+_INSTALL = {
+    "torch": "pip install 'streetseg[train]'",
+    "onnxruntime": "pip install streetseg",
+    "openvino": "pip install 'streetseg[openvino]'",
+}
+
+
+def open_engine(
+    path: Path, name: str = "auto", *, device: str = "auto", precision: str = "fp32", pictures: int | None = None
+) -> Engine:
+    """A model ready to run.
+
+    Args:
+        path: a bundle or run folder, or an exported .onnx or .xml.
+        name: "torch", "onnxruntime", "openvino", or "auto": the fastest of the installed ones that run this model,
+            measured on the first pictures; where few are to come, the one that starts soonest.
+        device: "auto", "cpu", "cuda", …; exported models run on the CPU.
+        precision: "fp32" or "bf16"; a model exported in int8 stays int8.
+        pictures: how many are to come one after another, where that is known; many make pictures per second count
+            more than the time for one.
+
+    Raises:
+        RequestError: the engine is unknown, not installed, or runs no such model, or the device or precision is not
+            there.
+        ModelError: the model cannot be read.
+    """
+    if name == "auto":
+        names = installed_engines(path)
+        if len(names) > 1 and pictures is not None and pictures < MANY:
+            log.info("engine: %s, which starts soonest; from %d pictures on engines are measured", names[0], MANY)
+            names = names[:1]
+    else:
+        refuse_unfit(name, path)
+        names = [name]
+    if is_exported(path) and device not in ("auto", "cpu"):
+        raise RequestError(f"an exported model runs on the CPU, not on {device}", where=path, hint="--device cpu")
+    many = pictures is not None and pictures >= MANY
+    engines = [_open(engine, path, device, precision, many=many) for engine in names]
+    return engines[0] if len(engines) == 1 else Fastest(engines)
+
+
+def engines_for(path: Path) -> tuple[str, ...]:
+    """The engines that can run a model, by its ending."""
+    if path.suffix.lower() == ".tflite":
+        raise ModelError("LiteRT models are not supported yet", where=path, hint="export to onnx or openvino")
+    return _RUNS.get(path.suffix.lower(), ("torch",))
+
+
+def installed_engines(path: Path) -> list[str]:
+    """Those of `engines_for` whose library is installed; where none is, the first, which will say what is missing."""
+    offered = engines_for(path)
+    return [engine for engine in offered if _installed(engine)] or [offered[0]]
+
+
+def refuse_unfit(name: str, path: Path) -> None:
+    """Raises RequestError unless there is an engine of that name and it runs models such as `path`."""
+    if name not in ENGINES:
+        close = get_close_matches(name, ENGINES, n=1)
+        raise RequestError(
+            f"unknown engine {name}",
+            where="--engine",
+            hint=f"did you mean {close[0]}?" if close else f"auto, {', '.join(ENGINES)}",
+        )
+    offered = engines_for(path)
+    if name not in offered:
+        raise RequestError(
+            f"engine {name} cannot run this model ({' and '.join(offered)} can)",
+            where=path,
+            hint="give the bundle or run folder it was exported from"
+            if name == "torch"
+            else f"streetseg export MODEL --format {'onnx' if name == 'onnxruntime' else 'onnx|openvino'}",
+        )
+
+
+def _installed(name: str) -> bool:
+    return find_spec(name) is not None
+
+
+def _open(name: str, path: Path, device: str, precision: str, *, many: bool) -> Engine:
+    if not _installed(name):
+        raise RequestError(f"engine {name} needs {name}, which is not installed", where=path, hint=_INSTALL[name])
+    match name:
+        case "onnxruntime":
+            from streetseg.inference.engines.onnxruntime_engine import OnnxRuntimeEngine
+
+            return OnnxRuntimeEngine(path, precision)
+        case "openvino":
+            from streetseg.inference.engines.openvino_engine import OpenVinoEngine
+
+            return OpenVinoEngine(path, precision, many=many)
+        case _:
+            from streetseg.inference.engines.torch_engine import TorchEngine
+            from streetseg.models.bundle import load_bundle
+            from streetseg.runtime.device import choose_device
+
+            return TorchEngine(load_bundle(path)[0], choose_device(device), precision)

@@ -1,0 +1,140 @@
+"""An exported .onnx or .xml in OpenVINO, on the CPU."""
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino
+from numpy.typing import NDArray
+
+from streetseg.errors import ModelError, RequestError
+from streetseg.inference.arrays import Size
+from streetseg.labels.space import LabelSpace
+from streetseg.models.exported import KEY, LABELS, LOGITS, read_about, refuse_other_outputs
+
+_KEPT = 8  # compiled networks; each picture size is one
+_HINTS = {"fp32": "f32", "bf16": "bf16"}
+
+
+class OpenVinoEngine:
+    """Compiled anew for each size of picture, which is faster than one network for all sizes.
+
+    Args:
+        path: the .onnx or .xml file.
+        precision: "fp32": as exported, int8 included; "bf16" where the processor computes in it.
+        many: work on several pictures at once, each on a part of the cores, rather than on one with all of them: more
+            pictures a second, and longer to wait for each.
+
+    Raises:
+        ModelError: the file cannot be read, or was not exported by streetseg.
+        RequestError: there is no such precision here.
+    """
+
+    name = "openvino"
+
+    def __init__(self, path: Path, precision: str = "fp32", *, many: bool = False) -> None:
+        self._core = openvino.Core()
+        if precision not in _HINTS:
+            raise RequestError(f"unknown precision {precision}", hint="fp32 or bf16")
+        if precision == "bf16" and "BF16" not in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            raise RequestError("this processor does not compute in bf16", where=path, hint="leave it at fp32")
+        if not path.is_file():
+            raise ModelError("no such model file", where=path)
+        try:
+            self._model = self._core.read_model(path)
+        except Exception as error:  # OpenVINO knows only RuntimeError and what its readers let through
+            raise ModelError(f"OpenVINO cannot read it ({_reason(error)})", where=path) from error
+        self.about = read_about(_description(self._model), path)
+        refuse_other_outputs({name for output in self._model.outputs for name in output.names}, path)
+        self.precision = "bf16" if precision == "bf16" else self.about.precision
+        self.workers = 1
+        # OpenVINO takes bf16 by itself where it can; a precision is what was asked for.
+        self._settings = {
+            "INFERENCE_PRECISION_HINT": _HINTS[precision],
+            "PERFORMANCE_HINT": "THROUGHPUT" if many else "LATENCY",
+        }
+        self._compiled: OrderedDict[tuple[str, tuple[int, ...]], _Network] = OrderedDict()
+        self._lock = threading.Lock()
+        if many:
+            height, width = self.size or (512, 1024)
+            network = self._network(LABELS, (1, 3, height, width))
+            self.workers = int(network.compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+
+    @property
+    def encoder(self) -> str:
+        """The file's."""
+        return str(self.about.description["encoder"])
+
+    @property
+    def space(self) -> LabelSpace:
+        """The file's."""
+        return self.about.space
+
+    @property
+    def size(self) -> Size | None:
+        """The file's."""
+        return self.about.size
+
+    def take(self, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """In plain order."""
+        return np.ascontiguousarray(pictures)
+
+    def logits(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """As `Engine.logits`."""
+        return self._run(LOGITS, pictures)
+
+    def labels(self, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """As `Engine.labels`."""
+        return self._run(LABELS, pictures)
+
+    def _run(self, output: str, pictures: NDArray[np.uint8]) -> NDArray[Any]:
+        network = self._network(output, pictures.shape)
+        request = network.request()
+        request.infer({0: np.ascontiguousarray(pictures)}, share_inputs=True)
+        result: NDArray[Any] = request.get_output_tensor(0).data.copy()
+        network.idle.append(request)
+        return result
+
+    def _network(self, output: str, shape: tuple[int, ...]) -> "_Network":
+        """The network that computes only this output, for pictures of this shape."""
+        key = (output, shape)
+        with self._lock:
+            if key not in self._compiled:
+                model = self._model.clone()
+                model.reshape(list(shape))
+                wanted = [result for result in model.get_results() if output in result.input(0).get_tensor().names]
+                part = openvino.Model(wanted, model.get_parameters())
+                self._compiled[key] = _Network(self._core.compile_model(part, "CPU", self._settings))
+                if len(self._compiled) > _KEPT:
+                    self._compiled.popitem(last=False)
+            self._compiled.move_to_end(key)
+            return self._compiled[key]
+
+
+@dataclass
+class _Network:
+    """A compiled network and its requests, which own the memory that a pass needs."""
+
+    compiled: Any
+    idle: list[Any] = field(default_factory=list)
+
+    def request(self) -> Any:
+        """One that nobody is using."""
+        try:
+            return self.idle.pop()
+        except IndexError:
+            return self.compiled.create_infer_request()
+
+
+def _description(model: Any) -> str | None:
+    """What the file says of itself: OpenVINO keeps an ONNX file's own keys under "framework"."""
+    path = ["framework", KEY]
+    return str(model.get_rt_info(path).value) if model.has_rt_info(path) else None
+
+
+def _reason(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

@@ -1,0 +1,67 @@
+"""A network in torch, on a CPU or a GPU."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from streetseg.errors import RequestError
+from streetseg.inference import in_torch
+from streetseg.inference.arrays import Size
+from streetseg.labels.space import LabelSpace
+from streetseg.models.segmenter import Segmenter
+
+
+class TorchEngine:
+    """The network as it was trained.
+
+    Args:
+        segmenter: moved to `device` and put into evaluation mode.
+        device: where to run.
+        precision: "fp32" or "bf16", of the network's inner computation; logits are always float32.
+
+    Raises:
+        RequestError: if there is no such precision.
+    """
+
+    name = "torch"
+    workers = 1
+
+    def __init__(self, segmenter: Segmenter, device: torch.device, precision: str = "fp32") -> None:
+        if precision not in ("fp32", "bf16"):
+            raise RequestError(f"unknown precision {precision}", hint="fp32 or bf16")
+        segmenter.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+        self.segmenter = segmenter.eval()
+        self.device = device
+        self.precision = precision
+
+    @property
+    def encoder(self) -> str:
+        """The network's."""
+        return self.segmenter.encoder_name
+
+    @property
+    def space(self) -> LabelSpace:
+        """The network's."""
+        return self.segmenter.space
+
+    @property
+    def size(self) -> Size | None:
+        """The network's."""
+        return self.segmenter.size
+
+    def take(self, pictures: NDArray[np.uint8] | Tensor) -> Tensor:
+        """An array or tensor anywhere -> a tensor on the engine's device."""
+        if isinstance(pictures, np.ndarray):
+            pictures = torch.from_numpy(np.array(pictures, order="C"))  # no view that is read-only or runs backwards
+        return pictures.to(self.device, non_blocking=True)
+
+    def logits(self, pictures: Tensor) -> Tensor:
+        """As `Engine.logits`."""
+        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+            logits: Tensor = self.segmenter(pictures)
+        return logits.float()
+
+    def labels(self, pictures: Tensor) -> NDArray[np.uint8]:
+        """As `Engine.labels`."""
+        return in_torch.in_memory(in_torch.likeliest(self.logits(pictures)))

@@ -1,0 +1,231 @@
+"""Export: the file is the network, says what it is, and appears whole and checked or not at all."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import numpy_helper
+
+import streetseg.deploy.export as export_module
+import tiny
+from exported import SCENES, exported, saved
+from networks import tiny_segmenter
+from streetseg.data.camvid import open_camvid
+from streetseg.deploy.budget import BudgetError
+from streetseg.deploy.export import export
+from streetseg.deploy.parity import DisagreementError
+from streetseg.inference.engines.engine import Engine
+from streetseg.inference.engines.open import open_engine
+from streetseg.labels.spaces import STREET_11
+from streetseg.models.decoder import DecoderName
+from streetseg.models.encoder import Encoder
+from streetseg.models.segmenter import Segmenter
+
+Command = Callable[..., Any]
+ENGINES = [("model.onnx", "onnxruntime"), ("model.onnx", "openvino"), ("model.xml", "openvino")]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return exported(tmp_path_factory.mktemp("exported"), size=(48, 64)).parent
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    return saved(tmp_path / "bundle", tiny_segmenter(size=(48, 64)))
+
+
+def noise(batch: int, height: int, width: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    return np.random.default_rng(height * width).integers(0, 256, (batch, 3, height, width), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(("file", "name"), ENGINES)
+@pytest.mark.parametrize("size", [(1, 1), (1, 77), (31, 64), (33, 95), (64, 96), (101, 333)])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_every_engine_computes_the_network_at_any_size(
+    files: Path, file: str, name: str, size: tuple[int, int], batch: int
+) -> None:
+    pictures = noise(batch, *size)
+    with torch.inference_mode():
+        expected = tiny_segmenter().eval()(torch.from_numpy(pictures)).numpy()
+    engine = open_engine(files / file, name)
+
+    logits, labels = engine.logits(pictures), engine.labels(pictures)
+
+    assert (logits.dtype, labels.dtype) == (np.float32, np.uint8)
+    np.testing.assert_allclose(logits, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
+    assert (labels == expected.argmax(1)).mean() >= 0.999
+
+
+@pytest.mark.parametrize("encoder", ["test_resnet", "test_byobnet"])
+@pytest.mark.parametrize("decoder", ["classic", "fast"])
+def test_other_encoders_and_decoders(tmp_path: Path, encoder: str, decoder: DecoderName) -> None:
+    torch.manual_seed(0)
+    segmenter = Segmenter(Encoder(encoder), STREET_11, decoder=decoder)
+
+    done = export(saved(tmp_path / "bundle", segmenter), tmp_path / "a.onnx", "onnx", SCENES)
+
+    assert done.parity.difference < 1e-3
+    assert {(1, 1), (101, 333), (48, 64)} <= set(done.parity.sizes)
+
+
+def test_batch_norm_is_folded_into_the_convolutions(files: Path) -> None:
+    kinds = {node.op_type for node in onnx.load(str(files / "model.onnx")).graph.node}
+
+    assert "Conv" in kinds
+    assert "BatchNormalization" not in kinds
+
+
+@pytest.mark.parametrize(("file", "name"), ENGINES)
+def test_a_lone_file_says_all_there_is_to_know(files: Path, file: str, name: str) -> None:
+    told = json.loads((files / "model" / "model.json").read_text())
+
+    engine: Any = open_engine(files / file, name)
+
+    about = engine.about.description
+    assert {key: about[key] for key in told if key != "format"} == {key: told[key] for key in told if key != "format"}
+    assert about["precision"] == "fp32"
+    assert about["streetseg"]
+    assert (engine.space, engine.size, engine.encoder) == (STREET_11, (48, 64), "test_efficientnet")
+
+
+@pytest.mark.bad_input(36, "a graph that computes something else: the export fails with the figures, no file appears")
+@pytest.mark.parametrize("form", ["onnx", "openvino"])
+def test_a_damaged_graph_is_not_exported(
+    bundle: Path, tmp_path: Path, streetseg: Command, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    write_graph = export_module.write_graph
+
+    def damaged(path: Path, segmenter: Segmenter) -> None:
+        write_graph(path, segmenter)
+        model = onnx.load(str(path))
+        weights = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
+        weights.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weights) * 1.01, weights.name))
+        onnx.save(model, str(path))
+
+    monkeypatch.setattr(export_module, "write_graph", damaged)
+    before = {path.name for path in tmp_path.iterdir()}
+
+    ended = streetseg("export", bundle, "--format", form)
+
+    assert ended.code == 1
+    assert "error: the exported model does not agree with the network: logits differ by" in ended.err
+    assert {path.name for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.bad_input(36, "labels that are not those of the logits, or outputs of a fixed size: the export fails")
+def test_labels_that_are_not_those_of_the_logits(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_graph = export_module.write_graph
+
+    def damaged(path: Path, segmenter: Segmenter) -> None:
+        write_graph(path, segmenter)
+        model = onnx.load(str(path))
+        for node in model.graph.node:
+            if node.op_type == "ArgMax":
+                node.op_type = "ArgMin"
+        onnx.save(model, str(path))
+
+    monkeypatch.setattr(export_module, "write_graph", damaged)
+    with pytest.raises(DisagreementError, match="are not those of the largest logits"):
+        export(bundle, tmp_path / "a.onnx", "onnx", SCENES)
+    assert not (tmp_path / "a.onnx").exists()
+
+
+@pytest.mark.parametrize("form", ["onnx", "openvino"])
+def test_int8_is_calibrated_scored_and_runs_in_both_engines(tmp_path: Path, streetseg: Command, form: str) -> None:
+    camvid = tiny.camvid_segnet(tmp_path / "camvid")
+    before = contents(camvid)
+    bundle = saved(tmp_path / "bundle", tiny_segmenter(size=(48, 64)))
+
+    ended = streetseg(
+        "export", bundle, "--format", form, "--int8", "--data", f"camvid:{camvid}", "--budget", "100", "--json"
+    )
+
+    assert ended.code == 0, ended.err
+    told = json.loads(ended.out)
+    assert told["precision"] == "int8"
+    assert told["cost"]["images"] == 3
+    assert contents(camvid) == before
+    file = tmp_path / ("bundle_int8.onnx" if form == "onnx" else "bundle_int8.xml")
+    pictures = open_camvid(camvid)
+    picture = pictures.read_picture(pictures.splits["val"][0]).transpose(2, 0, 1)[None]
+    expected = open_engine(bundle, "torch", device="cpu").labels(torch.from_numpy(picture.copy()))
+    for name in ("onnxruntime", "openvino") if form == "onnx" else ("openvino",):
+        engine: Any = open_engine(file, name)
+        assert engine.precision == "int8"
+        assert engine.about.description["calibration"]["images"] == 6
+        assert (engine.labels(picture) == expected).mean() > 0.7
+
+
+def test_int8_weights_are_integers_and_first_and_last_layer_are_not(tmp_path: Path) -> None:
+    source = open_camvid(tiny.camvid_segnet(tmp_path / "camvid"))
+    bundle = saved(tmp_path / "bundle", tiny_segmenter(size=(48, 64)))
+    export(bundle, tmp_path / "a.onnx", "onnx", source, int8=True, budget=100)
+
+    graph = onnx.load(str(tmp_path / "a.onnx")).graph
+    quantised = {output for node in graph.node if node.op_type == "DequantizeLinear" for output in node.output}
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    kinds = [node.input[1] in quantised for node in convolutions]
+
+    assert kinds == [False] + [True] * (len(kinds) - 2) + [False]
+    weights = [
+        numpy_helper.to_array(tensor) for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.INT8
+    ]
+    assert max(np.abs(array.astype(int)).max() for array in weights) <= 64  # seven bits
+
+
+def test_int8_that_costs_more_than_the_budget_is_not_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = open_camvid(tiny.camvid_segnet(tmp_path / "camvid"))
+    bundle = saved(tmp_path / "bundle", tiny_segmenter(size=(48, 64)))
+
+    def blind(network: Engine, exported: Engine, pictures: object, split: str) -> Any:
+        return export_module.Cost(images=3, before=0.7262, after=0.7161)
+
+    monkeypatch.setattr(export_module, "mean_iou_cost", blind)
+    with pytest.raises(BudgetError, match=r"costs 1\.01 points of mean IoU \(72\.62 before, 71\.61 after"):
+        export(bundle, tmp_path / "a.onnx", "onnx", source, int8=True, budget=1.0)
+    assert not (tmp_path / "a.onnx").exists()
+    export(bundle, tmp_path / "a.onnx", "onnx", source, int8=True, budget=1.02)
+    assert (tmp_path / "a.onnx").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--format", "litert"], "litert is not supported yet"),
+        (["--format", "tflite"], "unknown format tflite"),
+        (["--format", "onnx", "--int8"], "add --data DATA"),
+        (["--format", "onnx", "--out", "a.xml"], "ends in .onnx"),
+    ],
+)
+def test_what_cannot_be_is_refused(bundle: Path, streetseg: Command, words: list[str], said: str) -> None:
+    ended = streetseg("export", bundle, *words)
+
+    assert ended.code == 2
+    assert said in ended.err
+
+
+def test_a_file_in_the_way_is_kept_without_force(bundle: Path, tmp_path: Path, streetseg: Command) -> None:
+    (tmp_path / "bundle.bin").write_text("mine")
+    assert streetseg("export", bundle, "--format", "openvino").code == 2
+    assert (tmp_path / "bundle.bin").read_text() == "mine"
+    assert not (tmp_path / "bundle.xml").exists()
+
+    assert streetseg("export", bundle, "--format", "openvino", "--force").code == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"bundle", "bundle.bin", "bundle.xml"}
+
+
+def test_an_exported_model_is_not_exported_again(files: Path, streetseg: Command) -> None:
+    ended = streetseg("export", files / "model.onnx", "--format", "openvino")
+
+    assert ended.code == 2
+    assert "this is an exported model already" in ended.err
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -1,0 +1,238 @@
+"""Engines: chosen by name or by measurement, refused with the reason, and none imports more than its own library."""
+
+import json
+import logging
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+import tiny
+from exported import exported
+from networks import tiny_segmenter
+from streetseg.errors import ModelError, RequestError
+from streetseg.inference.engines import open as opening
+from streetseg.inference.engines.fastest import Fastest, fastest
+from streetseg.inference.engines.open import MANY, open_engine
+from streetseg.inference.predictor import Predictor
+from streetseg.models.exported import KEY
+
+Command = Callable[..., Any]
+ENGINES = [("model.onnx", "onnxruntime"), ("model.onnx", "openvino"), ("model.xml", "openvino")]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """model.onnx, with model.xml and the bundle `model` beside it."""
+    return exported(tmp_path_factory.mktemp("exported"), size=(48, 64))
+
+
+def streets(count: int, size: tuple[int, int] = (48, 64)) -> list[np.ndarray[Any, np.dtype[np.uint8]]]:
+    return [tiny.street(index, size)[0] for index in range(count)]
+
+
+@pytest.mark.parametrize("looked", [{}, {"tta": True}, {"tile": 128}])
+@pytest.mark.parametrize(("file", "name"), ENGINES)
+def test_predictions_are_those_of_torch(model: Path, file: str, name: str, looked: dict[str, Any]) -> None:
+    reference = Predictor.load(model.with_suffix(""), "cpu", **looked)
+    predictor = Predictor.load(model.with_name(file), engine=name, **looked)
+    for picture in (*streets(1), *streets(1, (150, 211))):
+        assert (predictor.predict(picture) == reference.predict(picture)).mean() > 0.995
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino", "auto"])
+@pytest.mark.parametrize("count", [1, 5, MANY])
+def test_a_stream_keeps_the_order(model: Path, name: str, count: int) -> None:
+    predictor = Predictor.load(model, engine=name, pictures=count)
+    pictures = streets(count)
+
+    assert all(
+        np.array_equal(ids, predictor.predict(picture))
+        for ids, picture in zip(predictor.stream(pictures), pictures, strict=True)
+    )
+
+
+def test_auto_measures_on_the_first_pictures_and_says_what_it_took(
+    model: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="streetseg")
+    engine = open_engine(model)
+    assert isinstance(engine, Fastest)
+    engine.labels(np.stack(streets(2)).transpose(0, 3, 1, 2))
+
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith(f"engine: {engine.name}, the fastest here at 48x64")
+    assert "onnxruntime" in line
+    assert "openvino" in line
+
+
+def test_auto_takes_the_one_that_starts_soonest_for_few_pictures(model: Path) -> None:
+    assert open_engine(model, pictures=1).name == "onnxruntime"
+    assert open_engine(model.with_suffix(".xml"), pictures=1).name == "openvino"
+    assert open_engine(model.with_suffix(""), pictures=1).name == "torch"
+
+
+class Slow:
+    """An engine that gives one label and takes its time."""
+
+    workers, precision = 1, "fp32"
+
+    def __init__(self, name: str, label: int, work: int) -> None:
+        self.name, self.label, self.work = name, label, work
+
+    def labels(self, pictures: Any) -> Any:
+        for _ in range(self.work):
+            np.linalg.inv(np.eye(200))
+        return np.full((1, 4, 4), self.label, np.uint8)
+
+
+def test_an_engine_whose_labels_disagree_is_left_out_however_fast(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="streetseg")
+    engines: Any = [Slow("a", 1, 40), Slow("wrong", 2, 0), Slow("b", 1, 1)]
+
+    assert fastest(engines, np.zeros((1, 3, 4, 4), np.uint8)).name == "b"
+    assert "engine wrong is left out: only 0.00 % of its labels are those of a" in caplog.messages[0]
+
+
+@pytest.mark.bad_input(34, "somebody else's ONNX file, a pickle or text named .onnx or .xml: refused, nothing runs")
+@pytest.mark.parametrize(("file", "name"), ENGINES)
+def test_files_that_are_no_exported_model(
+    model: Path, tmp_path: Path, streetseg: Command, file: str, name: str
+) -> None:
+    stranger = onnx.load(str(model))
+    del stranger.metadata_props[:]
+    picture = tmp_path / "a.png"
+    tiny.save(picture, streets(1)[0])
+    for content, said in (
+        (pickle.dumps({"a": 1}), "read"),
+        (b"", "read"),
+        (b"<html></html>", "read"),
+        (stranger.SerializeToString(), "was not exported by streetseg"),
+    ):
+        (tmp_path / file).write_bytes(content)
+        ended = streetseg("predict", tmp_path / file, picture, "--out", tmp_path / "out", "--engine", name)
+        assert ended.code == 2, ended.err
+        assert said in ended.err
+        assert "Traceback" not in ended.err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.bad_input(34, "an exported model whose description is damaged or of a newer version: refused and said")
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"version": 2}, "this program reads version 1"),
+        ({"classes": ["one"]}, "colours"),
+        ({"precision": "fp4"}, "not complete or not sound (precision"),
+        ({"format": "other"}, 'not of the format "streetseg-exported"'),
+    ],
+)
+def test_a_description_that_is_not_sound(model: Path, tmp_path: Path, change: dict[str, Any], said: str) -> None:
+    spoilt = onnx.load(str(model))
+    (entry,) = [entry for entry in spoilt.metadata_props if entry.key == KEY]
+    entry.value = json.dumps(json.loads(entry.value) | change)
+    onnx.save(spoilt, str(tmp_path / "a.onnx"))
+
+    for name in ("onnxruntime", "openvino"):
+        with pytest.raises(ModelError) as refused:
+            open_engine(tmp_path / "a.onnx", name)
+        assert said in str(refused.value)
+
+
+def test_what_cannot_be_is_refused(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(RequestError, match="unknown engine onnxruntim") as refused:
+        open_engine(model, "onnxruntim")
+    assert refused.value.hint == "did you mean onnxruntime?"
+    with pytest.raises(RequestError, match="engine torch cannot run this model"):
+        open_engine(model, "torch")
+    with pytest.raises(RequestError, match="engine openvino cannot run this model") as refused:
+        open_engine(model.with_suffix(""), "openvino")
+    assert "streetseg export MODEL" in str(refused.value.hint)
+    with pytest.raises(RequestError, match="runs on the CPU, not on cuda"):
+        open_engine(model, device="cuda")
+    with pytest.raises(RequestError, match="not in bf16"):
+        open_engine(model, "onnxruntime", precision="bf16")
+    with pytest.raises(ModelError, match="LiteRT"):
+        open_engine(model.with_suffix(".tflite"))
+    with pytest.raises(ModelError):
+        open_engine(model.with_name("none.onnx"), "openvino")
+    with pytest.raises(ModelError):
+        open_engine(model.with_name("none.onnx"), "onnxruntime")
+    monkeypatch.setattr(opening, "_installed", lambda name: name != "openvino")
+    with pytest.raises(RequestError, match="not installed") as refused:
+        open_engine(model, "openvino")
+    assert refused.value.hint == "pip install 'streetseg[openvino]'"
+    assert open_engine(model).name == "onnxruntime"
+
+
+def test_bf16_where_the_processor_has_it_else_refused(model: Path) -> None:
+    import openvino
+
+    if "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        assert open_engine(model, "openvino", precision="bf16").precision == "bf16"
+    else:
+        with pytest.raises(RequestError, match="does not compute in bf16"):
+            open_engine(model, "openvino", precision="bf16")
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
+def test_neither_torch_nor_another_engine_is_imported(model: Path, tmp_path: Path, name: str) -> None:
+    tiny.save(tmp_path / "a.png", streets(1, (100, 90))[0])
+    code = (
+        "import sys\n"
+        "from streetseg.cli.main import main\n"
+        "try:\n    main()\n"
+        "except SystemExit as ended:\n"
+        "    print(ended.code, sorted({'torch', 'timm', 'onnx', 'onnxruntime', 'openvino'} & set(sys.modules)))"
+    )
+    words = ["predict", model, tmp_path / "a.png", "--out", tmp_path / "out", "--engine", name, "--json"]
+    done = subprocess.run([sys.executable, "-c", code, *map(str, words)], capture_output=True, text=True)
+
+    assert done.stdout.splitlines()[-1] == f"0 {[name]}", done.stderr
+
+
+def test_bench_measures_every_engine(model: Path, streetseg: Command) -> None:
+    told = json.loads(
+        streetseg("bench", model, model.with_suffix(".xml"), "--size", "40x72", "--batch", "2", "--json").out
+    )
+
+    assert [cost["engine"] for cost in told["models"]] == ["onnxruntime", "openvino", "openvino"]
+    assert all(cost["size"] == [40, 72] and cost["batch"] == 2 for cost in told["models"])
+    assert all(0 < cost["latency_ms"]["p50"] <= cost["latency_ms"]["p95"] for cost in told["models"])
+    said = streetseg("bench", model, "--engine", "openvino").out
+    assert "1 of 48x64, fp32" in said
+    assert streetseg("bench", model, "--engine", "torch").code == 2
+
+
+@pytest.mark.parametrize("file", ["model.onnx", "model.xml"])
+def test_evaluate_scores_an_exported_model_by_the_same_protocol(
+    model: Path, tmp_path: Path, streetseg: Command, file: str
+) -> None:
+    data = f"camvid:{tiny.camvid_segnet(tmp_path / 'camvid')}"
+    expected = json.loads(streetseg("evaluate", model.with_suffix(""), data, "--json").out)
+    ended = streetseg(
+        "evaluate", model.with_name(file), data, "--engine", "openvino", "--out", tmp_path / "out", "--json"
+    )
+    found = json.loads(ended.out)
+
+    assert found["protocol"] == expected["protocol"] | {"engine": "openvino"}
+    assert expected["protocol"]["engine"] == "torch"
+    assert found["mean"]["iou"] == pytest.approx(expected["mean"]["iou"], abs=2e-3)
+    assert found["ece"] == pytest.approx(expected["ece"], abs=2e-3)
+    assert (tmp_path / "out" / "scores.json").exists()
+    assert streetseg("evaluate", model, data, "--devices", "2").code == 2
+
+
+def test_the_network_of_these_tests_sees_more_than_one_class() -> None:
+    """Else agreement of labels would prove little."""
+    network = tiny_segmenter(size=(48, 64)).eval()
+    pictures = torch.from_numpy(np.stack(streets(2)).transpose(0, 3, 1, 2).copy())
+    with torch.inference_mode():
+        assert len(network(pictures).argmax(1).unique()) > 2
