@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from streetseg.recipe.schema import Loss
+from streetseg.runtime.distributed import Ranks
 from streetseg.training.objective import Objective, jaccard_steps, lovasz_softmax
 
 CLASSES, IGNORE = 5, 255
@@ -218,6 +219,23 @@ def test_a_batch_without_a_pixel_that_counts_costs_nothing(settings: Loss) -> No
 
     assert loss.item() == 0.0
     assert torch.equal(gradient, torch.zeros_like(gradient))
+
+
+class Alike(Ranks):
+    """Ranks whose shares are all the same."""
+
+    def total(self, values: Tensor) -> Tensor:
+        return self.world * values
+
+
+@pytest.mark.parametrize("settings", EVERY_KIND, ids=names)
+def test_nor_does_it_on_many_ranks(settings: Loss) -> None:
+    logits, labels = batch(ignored=1.1)
+
+    loss, _ = Objective(settings, PIXELS, IGNORE)(logits, labels, Alike(world=1024))
+
+    assert loss.item() == 0.0
+    assert torch.autograd.grad(loss, logits)[0].count_nonzero() == 0  # a NaN is not zero
 
 
 @pytest.mark.parametrize("settings", EVERY_KIND, ids=names)

@@ -23,6 +23,10 @@ from streetseg.recipe.schema import Loss
 from streetseg.runtime.distributed import ALONE, Ranks
 from streetseg.training.softmax_sums import SoftmaxSums, softmax_sums
 
+# Stands in for a weight of 0. Its inverse, the gradient of a mean, is a float32 even when many ranks add up theirs: that
+# of the smallest float32 overflows on four ranks, and infinity times the pixels' weight of 0 is not a number.
+LEAST = 1e-30
+
 Terms = dict[str, Tensor]
 
 
@@ -101,14 +105,14 @@ def log_probabilities_at(labels: Tensor, logits: Tensor) -> Tensor:
 def mean(total: Tensor, weight: Tensor, ranks: Ranks = ALONE) -> Tensor:
     """The weighted mean over all ranks; 0 where nothing weighs anything. Nobody waits to find out."""
     total, weight = ranks.total(torch.stack([total, weight.to(total.dtype)])).unbind()
-    return total / weight.clamp(min=torch.finfo(weight.dtype).tiny)
+    return total / weight.clamp(min=LEAST)
 
 
 def dice_loss(sums: SoftmaxSums, ranks: Ranks = ALONE) -> Tensor:
     """1 - mean soft Dice over the classes present; 0 where none is."""
     overlap, truth, predicted = ranks.total(torch.stack([sums.overlap, sums.truth, sums.predicted])).unbind()
     present = (truth > 0).to(overlap.dtype)
-    dice = 2.0 * overlap / (truth + predicted).clamp(min=torch.finfo(truth.dtype).tiny)
+    dice = 2.0 * overlap / (truth + predicted).clamp(min=LEAST)
     return ((1.0 - dice) * present).sum() / present.sum().clamp(min=1.0)
 
 
