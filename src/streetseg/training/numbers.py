@@ -35,12 +35,12 @@ class StepNumbers:
     ) -> "StepNumbers":
         """Set `numbers`, 0-dimensional and on one device, off to main memory. Nobody waits for them here."""
         values = torch.stack(list(numbers.values())).float()
-        arrival = None
-        if values.device.type == "cuda":
+        device, arrival = values.device, None
+        if device.type == "cuda":
             there = torch.empty(values.shape, pin_memory=True)
             values = there.copy_(values, non_blocking=True)
             arrival = torch.cuda.Event()  # type: ignore[no-untyped-call]
-            arrival.record()
+            arrival.record(torch.cuda.current_stream(device))  # else that of cuda:0, wherever the numbers are
         return cls(epoch, step, lr, pictures, tuple(numbers), values, arrival)
 
     def read(self) -> dict[str, float]:
