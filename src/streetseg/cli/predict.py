@@ -14,9 +14,6 @@ from streetseg.cli.output import print_json, say
 from streetseg.errors import DataError, RequestError
 
 if TYPE_CHECKING:
-    pass
-
-if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
