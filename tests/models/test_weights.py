@@ -16,6 +16,7 @@ from streetseg.models.bundle import save_bundle
 from streetseg.models.encoder import Encoder
 from streetseg.models.segmenter import Segmenter
 from streetseg.models.weights import InitialWeights, build_segmenter
+from streetseg.recipe.schema import DecoderName
 
 
 def build(
@@ -208,6 +209,26 @@ def test_transfer_from_another_encoder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"network is test_resnet .* asks for test_efficientnet") as refused:
         build(tmp_path / "bundle", "test_efficientnet")
     assert "--encoder test_resnet" in str(refused.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("decoder", "channels", "said"),
+    [
+        ("fast", None, "model.decoder=classic model.channels=[16,12,8,8,8]"),
+        ("classic", (16, 16, 8, 8, 8), "model.channels=[16,12,8,8,8]"),
+    ],
+)
+def test_transfer_from_another_decoder_is_refused(
+    decoder: DecoderName, channels: tuple[int, ...] | None, said: str, tmp_path: Path
+) -> None:
+    initial = {"kind": "random", "source": "", "text": "random weights"}
+    save_bundle(tmp_path / "bundle", tiny_segmenter("test_resnet"), initial_weights=initial, protocol={}, scores={})
+
+    with pytest.raises(ModelError, match=rf"asks for test_resnet with the {decoder} decoder") as refused:
+        build_segmenter(
+            "test_resnet", STREET_11, decoder=decoder, channels=channels, size=None, weights=str(tmp_path / "bundle")
+        )
+    assert said in str(refused.value.hint)
 
 
 @pytest.mark.parametrize(

@@ -109,17 +109,19 @@ def load_encoder_file(encoder: Encoder, path: Path) -> None:
 
 
 def transfer(segmenter: Segmenter, path: Path) -> InitialWeights:
-    """Start from a trained bundle with the same encoder: encoder and decoder whole, the head by class name.
+    """Start from a trained bundle of the same encoder and decoder: both whole, the head by class name.
 
     Raises:
-        ModelError: if the bundle has another encoder or decoder.
+        ModelError: if the bundle has another encoder, decoder or channels.
     """
     trained, description = load_bundle(path)
     if shape_of(trained) != shape_of(segmenter):
+        channels = ",".join(map(str, trained.channels))
         raise ModelError(
             f"the bundle's network is {shape_of(trained)}, the recipe asks for {shape_of(segmenter)}",
             where=path,
-            hint=f"take --encoder {trained.encoder_name} model.decoder={trained.decoder_name}, or another bundle",
+            hint=f"take --encoder {trained.encoder_name} model.decoder={trained.decoder_name} "
+            f"model.channels=[{channels}], or another bundle",
         )
     segmenter.encoder.load_state_dict(trained.encoder.state_dict())
     segmenter.decoder.load_state_dict(trained.decoder.state_dict())
