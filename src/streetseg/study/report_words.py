@@ -237,9 +237,7 @@ def pipeline(groups: Sequence[Group]) -> list[Lane]:
                     "colour, blur; new in every epoch",
                 ),
                 Step("Encoder", f"{names}: features at five scales"),
-                Step(
-                    "U-Net decoder", f"{recipe.model.decoder}: climbs back to the picture's size, a skip at each scale"
-                ),
+                Step("U-Net decoder", f"{recipe.model.decoder}: climbs back scale by scale, with a skip at each"),
                 Step("Loss and step", f"cross-entropy{region}; AdamW, {recipe.optim.schedule} schedule"),
             ),
         ),
