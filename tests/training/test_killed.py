@@ -82,6 +82,22 @@ def test_killed_in_the_middle_of_an_epoch(
     assert_same_run(run, uninterrupted)
 
 
+def test_a_fast_decoder_and_a_coarser_start_make_no_difference(camvid: Path, tmp_path: Path) -> None:
+    wanted = recipe(camvid, epochs=2, save_steps=1).model_copy(
+        update={
+            "model": Model(encoder="test_efficientnet", decoder="fast", channels=CHANNELS[:4], weights="none"),
+            "augment": Augment(early_crop=(32, 32), early=0.5, early_scale=0.5),
+        }
+    )
+    train(wanted, tmp_path / "whole", quiet=True)
+    at, call = MOMENTS["in the middle of the first epoch"]
+    assert fork(lambda: train(wanted, tmp_path / "run", quiet=True), at=at, call=call, do=kill) == -9
+
+    train(wanted, tmp_path / "run", resume=True, quiet=True)
+
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
+
+
 @pytest.mark.bad_input(24, "the same at every moment of a run: checkpoint, validation, best network, final evaluation")
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_killed_at_any_moment(moment: str, camvid: Path, uninterrupted: Path, tmp_path: Path) -> None:
