@@ -16,8 +16,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from trainer import Trainer, height_and_width, scenes_store
+from trainer import Trainer, scenes_store
 
+from streetseg.cli.size import parse_size
 from streetseg.recipe.schema import Model, Recipe, Train
 from streetseg.runtime.device import choose_device
 
@@ -29,7 +30,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--encoder", default="mobilenetv2_100")
     parser.add_argument("--decoder", default=Model().decoder)
-    parser.add_argument("--size", type=height_and_width, default="384x480", help="of the pictures and crops")
+    parser.add_argument("--size", type=parse_size, default="384x480", help="of the pictures and crops")
     parser.add_argument("--pictures", type=int, default=32)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
@@ -59,27 +60,21 @@ def main() -> None:
 
 
 def measure(trainer: Trainer, rounds: int) -> dict[str, Any]:
-    """Bare steps and epochs in turns, after one of each to warm up."""
-    steps, pictures = len(trainer.batches), sum(map(len, trainer.batches.steps()))
-    per_step = len(trainer.batch.indices)
-    trainer.bare_steps(1)
-    trainer.epoch()
-    bare, epochs = [], []
-    for _ in range(rounds):
-        bare.append(trainer.bare_steps(steps) / (steps * per_step))
-        epochs.append(trainer.epoch() / pictures)
+    """Epochs and bare steps in turns, and the parts of an epoch."""
+    epochs, bare = trainer.epochs_and_steps(rounds)
+    ratios = [epoch / step for epoch, step in zip(epochs, bare, strict=True)]
     return {
         "device": str(trainer.device),
         "threads": torch.get_num_threads(),
         "precision": trainer.learner.precision.name,
         "crop": trainer.crop,
-        "pictures": pictures,
+        "pictures": sum(map(len, trainer.batches.steps())),
         "ms_per_picture": {
             "bare step": 1000 * statistics.median(bare),
             "epoch": 1000 * statistics.median(epochs),
         },
-        "ratio": statistics.median(epoch / step for epoch, step in zip(epochs, bare, strict=True)),
-        "ratios": [epoch / step for epoch, step in zip(epochs, bare, strict=True)],
+        "ratio": statistics.median(ratios),
+        "ratios": ratios,
         "parts": trainer.profiled_epoch(),
     }
 

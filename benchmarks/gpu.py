@@ -4,8 +4,8 @@
 
 - throughput: pictures a second of a training step on a batch that is there (forward, loss, backward, optimiser), for
   each encoder and decoder, against segmentation_models.pytorch's Unet with its own Dice loss and torch's cross-entropy.
-  Both take uint8 pictures, in bf16 and channels_last, compiled, with a fused AdamW; they take turns, `vs_smp_best` is
-  the median over the rounds.
+  Both in bf16 and channels_last, compiled, with a fused AdamW; the peer's pictures are floats already, ours uint8. They
+  take turns, `vs_smp_best` is the median over the rounds.
 - epoch: the same for whole epochs, with pictures on the device and with pictures fetched from main memory: their cost
   against bare steps, and which share of the time the step waits for data.
 - synchronisations: how often a step of such an epoch makes the host wait for the GPU, as torch's own check counts them;
@@ -22,23 +22,23 @@ import statistics
 import sys
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 import segmentation_models_pytorch as smp
 import torch
-from torch import Tensor, nn
-from trainer import Trainer, height_and_width, scenes_store
+from peer import smp_step
+from trainer import Trainer, scenes_store, seconds
 
+from streetseg.cli.size import parse_size
 from streetseg.data.store import Store
-from streetseg.recipe.schema import Data, Model, Recipe, Train
-from streetseg.runtime.device import choose_device, finish_work
+from streetseg.recipe.schema import Data, DecoderName, Model, Recipe, Train
+from streetseg.runtime.device import choose_device
 from streetseg.study.study import run_study
 
-DECODERS: tuple[str, ...] = get_args(Model.model_fields["decoder"].annotation)
-PEERS = {"mobilenetv2_100": "mobilenet_v2"}  # where the peer has its own name; ResNeXt's is the same
+DECODERS: tuple[DecoderName, ...] = get_args(DecoderName)
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -46,7 +46,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--encoders", default="mobilenetv2_100,resnext50_32x4d")
-    parser.add_argument("--size", type=height_and_width, default="384x480", help="of the pictures and crops")
+    parser.add_argument("--size", type=parse_size, default="384x480", help="of the pictures and crops")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--pictures", type=int, default=368, help="scenes in an epoch; CamVid has 367")
     parser.add_argument("--steps", type=int, default=50, help="bare steps in a round")
@@ -107,7 +107,7 @@ def trained(
             for name in made(Path(place), "resident", "fetched")
         )
         return {
-            "step": throughput(resident, peer_steps(encoder, resident), asked),
+            "step": throughput(resident, encoder, asked),
             "epoch": {"resident": epochs(resident, asked), "fetched": epochs(fetched, asked)},
             "synchronisations_per_step": synchronisations(resident) if on_gpu else None,
         }
@@ -120,48 +120,19 @@ def made(place: Path, *names: str) -> Sequence[str]:
     return names
 
 
-def peer_steps(encoder: str, trainer: Trainer) -> Callable[[int], float]:
-    """Seconds of so many training steps of the peer at its best, on the same batch."""
-    device, pictures, labels = trainer.device, trainer.batch.pictures, trainer.batch.labels.long()
-    name = PEERS.get(encoder) or (encoder if encoder in smp.encoders.encoders else f"tu-{encoder}")
-    classes = trainer.learner.segmenter.space.num_classes
-    network: nn.Module = smp.Unet(name, encoder_weights=None, classes=classes).to(device)
-    network = network.to(memory_format=torch.channels_last).train()
-    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4, fused=True)
-    dice = smp.losses.DiceLoss("multiclass", ignore_index=255)
-    cross_entropy = nn.CrossEntropyLoss(ignore_index=255)
-    mean, std = trainer.learner.segmenter.mean, trainer.learner.segmenter.std
-    called = torch.compile(network, mode="reduce-overhead") if device.type == "cuda" else network
-
-    def step() -> None:
-        optimizer.zero_grad(set_to_none=True)
-        x = ((pictures.float() - mean) / std).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            logits: Tensor = called(x)
-        loss = cross_entropy(logits.float(), labels) + dice(logits.float(), labels)
-        loss.backward()
-        optimizer.step()
-
-    def steps(count: int) -> float:
-        finish_work(device)
-        start = time.perf_counter()
-        for _ in range(count):
-            step()
-        finish_work(device)
-        return time.perf_counter() - start
-
-    return steps
-
-
-def throughput(trainer: Trainer, peer: Callable[[int], float], asked: argparse.Namespace) -> dict[str, float]:
+def throughput(trainer: Trainer, encoder: str, asked: argparse.Namespace) -> dict[str, float]:
     """Bare steps of both in turns, after some to compile and warm up."""
-    for steps in (trainer.bare_steps, peer):
-        steps(5)
+    batch, classes = trainer.batch, trainer.learner.segmenter.space.num_classes
+    peer = smp_step(
+        encoder, batch.pictures, batch.labels, classes, trainer.learner.precision, at_its_best=True, clip=None
+    )
+    trainer.bare_steps(5)
+    seconds(peer, 5, trainer.device)
     ours, theirs = [], []
     for _ in range(asked.rounds):
         ours.append(trainer.bare_steps(asked.steps))
-        theirs.append(peer(asked.steps))
-    pictures = asked.steps * len(trainer.batch.indices)
+        theirs.append(seconds(peer, asked.steps, trainer.device))
+    pictures = asked.steps * len(batch.indices)
     return {
         "pictures_per_second": pictures / statistics.median(ours),
         "smp_pictures_per_second": pictures / statistics.median(theirs),
@@ -171,18 +142,11 @@ def throughput(trainer: Trainer, peer: Callable[[int], float], asked: argparse.N
 
 def epochs(trainer: Trainer, asked: argparse.Namespace) -> dict[str, Any]:
     """Epochs and as many bare steps in turns; and of a profiled epoch the share in which the step waits for data."""
-    steps, pictures = len(trainer.batches), sum(map(len, trainer.batches.steps()))
-    trainer.bare_steps(5)
-    trainer.epoch()
-    whole, ratios = [], []
-    for _ in range(asked.rounds):
-        bare = trainer.bare_steps(steps) / (steps * len(trainer.batch.indices))
-        whole.append(trainer.epoch() / pictures)
-        ratios.append(whole[-1] / bare)
+    whole, bare = trainer.epochs_and_steps(asked.rounds)
     parts = trainer.profiled_epoch()
     return {
         "pictures_per_second": 1 / statistics.median(whole),
-        "vs_bare_steps": statistics.median(ratios),
+        "vs_bare_steps": statistics.median(epoch / step for epoch, step in zip(whole, bare, strict=True)),
         "data_share": parts["data"] / sum(parts.values()),
         "ms_per_picture": parts,
     }

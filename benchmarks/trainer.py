@@ -1,6 +1,7 @@
 """What benchmarks of training share: a run without a command line, on the built-in scenes."""
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -89,12 +90,18 @@ class Trainer:
     def bare_steps(self, count: int) -> float:
         """Seconds of so many bare steps, forward, loss, backward and optimiser, on a batch that is there."""
         self.learner.segmenter.train()
-        finish_work(self.device)
-        start = time.perf_counter()
-        for _ in range(count):
-            self._bare_step(self.batch)
-        finish_work(self.device)
-        return time.perf_counter() - start
+        return seconds(lambda: self._bare_step(self.batch), count, self.device)
+
+    def epochs_and_steps(self, rounds: int) -> tuple[list[float], list[float]]:
+        """Seconds a picture of epochs and of as many bare steps, in turns, after some of each to warm up."""
+        steps, pictures = len(self.batches), sum(map(len, self.batches.steps()))
+        self.bare_steps(steps)
+        self.epoch()
+        epochs, bare = [], []
+        for _ in range(rounds):
+            bare.append(self.bare_steps(steps) / (steps * len(self.batch.indices)))
+            epochs.append(self.epoch() / pictures)
+        return epochs, bare
 
     def _bare_step(self, batch: Batch) -> None:
         learner = self.learner
@@ -114,7 +121,11 @@ class Trainer:
         return {name: 1000 * seconds / phases.pictures for name, seconds in phases.seconds.items()}
 
 
-def height_and_width(text: str) -> Size:
-    """384x480 -> (384, 480)."""
-    height, width = text.split("x")
-    return int(height), int(width)
+def seconds(work: Callable[[], object], count: int, device: torch.device) -> float:
+    """Of so many times, until the device has done it all."""
+    finish_work(device)
+    start = time.perf_counter()
+    for _ in range(count):
+        work()
+    finish_work(device)
+    return time.perf_counter() - start

@@ -20,22 +20,25 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import segmentation_models_pytorch as smp
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from peer import smp_step
+from torch import Tensor
 
+from streetseg.cli.size import parse_size
+from streetseg.data.batches import Batch as TrainBatch
 from streetseg.labels.space import IGNORE_INDEX
 from streetseg.labels.spaces import STREET_11
 from streetseg.models.weights import build_segmenter
-from streetseg.recipe.schema import Loss, Optim
+from streetseg.recipe.schema import DecoderName, Model, Recipe, Train
 from streetseg.runtime.memory import keep_freed_memory
 from streetseg.runtime.precision import Precision, choose_precision
 from streetseg.training.ema import ExponentialAverage
+from streetseg.training.fit import step
+from streetseg.training.learner import Learner
 from streetseg.training.objective import Objective
 from streetseg.training.optimizer import make_optimizer
 
-Step = Callable[[], None]
+Step = Callable[[], object]
 Batch = tuple[Tensor, Tensor]
 CPU = torch.device("cpu")
 CLASSES = STREET_11.num_classes
@@ -46,12 +49,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--encoder", nargs="+", default=["mobilenetv2_100", "resnext50_32x4d"])
     parser.add_argument("--decoder", nargs="+", choices=["classic", "fast"], default=["classic", "fast"])
-    parser.add_argument("--size", default="384x480")
+    parser.add_argument("--size", type=parse_size, default="384x480")
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true", help="one machine-readable object on stdout")
     asked = parser.parse_args()
-    height, width = map(int, asked.size.split("x"))
+    height, width = asked.size
     keep_freed_memory()
     batch = random_batch(asked.batch, height, width)
     figures = {encoder: compare(encoder, asked.decoder, batch, asked.rounds) for encoder in asked.encoder}
@@ -83,18 +86,18 @@ def random_batch(count: int, height: int, width: int) -> Batch:
 def compare(encoder: str, decoders: list[str], batch: Batch, rounds: int) -> dict[str, Any]:
     """Milliseconds a picture of every contestant and the ratios between them."""
     precision = best_precision(encoder, batch)
-    plain, best = Precision("fp32", "as commonly written"), precision
+    plain = Precision("fp32", "as commonly written")
     steps: dict[str, Step] = {
-        "smp_plain": smp_step(encoder, batch, plain, at_its_best=False),
-        "smp_best": smp_step(encoder, batch, best, at_its_best=True),
+        "smp_plain": smp_step(encoder, *batch, CLASSES, plain, at_its_best=False, clip=1.0),
+        "smp_best": smp_step(encoder, *batch, CLASSES, precision, at_its_best=True, clip=1.0),
     } | {decoder: our_step(encoder, decoder, batch, precision) for decoder in decoders}
-    for step in steps.values():
-        step()  # the first one allocates
+    for work in steps.values():
+        work()  # the first one allocates
     times: dict[str, list[float]] = {name: [] for name in steps}
     for _ in range(rounds):
-        for name, step in steps.items():
+        for name, work in steps.items():
             start = time.perf_counter()
-            step()
+            work()
             times[name].append(1000 * (time.perf_counter() - start) / len(batch[0]))
     return {
         "precision": precision.name,
@@ -119,55 +122,28 @@ def best_precision(encoder: str, batch: Batch) -> Precision:
     """What `train.precision=auto` takes, by the peer's own step."""
 
     def trial(precision: Precision) -> None:
-        smp_step(encoder, (batch[0][:2], batch[1][:2]), precision, at_its_best=True)()
+        smp_step(encoder, batch[0][:2], batch[1][:2], CLASSES, precision, at_its_best=True, clip=1.0)()
 
     return choose_precision("auto", CPU, trial)
 
 
-def our_step(encoder: str, decoder: Any, batch: Batch, precision: Precision) -> Step:
-    """A step as training/fit.py does it."""
+def our_step(encoder: str, decoder: DecoderName, batch: Batch, precision: Precision) -> Step:
+    """A step of training/fit.py, averaged weights included."""
+    recipe = Recipe(model=Model(encoder=encoder, decoder=decoder, weights="none"), train=Train(batch=len(batch[0])))
     torch.manual_seed(0)
     network, _ = build_segmenter(encoder, STREET_11, decoder=decoder, size=None, weights="none")
     network.train().to(memory_format=torch.channels_last)
-    objective = Objective(Loss(), [1] * CLASSES, IGNORE_INDEX)
-    optimizer = make_optimizer(network, Optim(), pretrained=False)
-    average = ExponentialAverage(network, 0.99)
-    pictures, labels = batch
-
-    def step() -> None:
-        with precision.autocast(CPU):
-            logits = network(pictures)
-        loss, _ = objective(logits, labels)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
-        average.update()
-
-    return step
-
-
-def smp_step(encoder: str, batch: Batch, precision: Precision, *, at_its_best: bool) -> Step:
-    """A step of segmentation_models.pytorch's Unet with the same timm encoder."""
-    torch.manual_seed(0)
-    network: nn.Module = smp.Unet(f"tu-{encoder}", encoder_weights=None, classes=CLASSES).train()
-    pictures, labels = batch[0].float() / 255, batch[1].long()
-    if at_its_best:
-        network.to(memory_format=torch.channels_last)
-        pictures = pictures.contiguous(memory_format=torch.channels_last)
-    dice = smp.losses.DiceLoss("multiclass", ignore_index=IGNORE_INDEX)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, fused=at_its_best)
-
-    def step() -> None:
-        with precision.autocast(CPU):
-            logits = network(pictures)
-        loss = F.cross_entropy(logits.float(), labels, ignore_index=IGNORE_INDEX) + dice(logits.float(), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
-
-    return step
+    learner = Learner(
+        recipe,
+        network,
+        ExponentialAverage(network, 0.99),
+        make_optimizer(network, recipe.optim, pretrained=False),
+        Objective(recipe.loss, [1] * CLASSES, IGNORE_INDEX),
+        CPU,
+        precision,
+    )
+    ready = TrainBatch(*batch, indices=tuple(range(len(batch[0]))))
+    return lambda: step(learner, ready)
 
 
 if __name__ == "__main__":

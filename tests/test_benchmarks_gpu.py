@@ -62,3 +62,14 @@ def test_an_epoch_against_its_steps(capsys: pytest.CaptureFixture[str], monkeypa
     times = found["ms_per_picture"]
     assert found["ratio"] == pytest.approx(times["epoch"] / times["bare step"])
     assert {"data", "augment", "forward", "loss", "backward", "optimiser", "average", "scoring"} <= set(found["parts"])
+
+
+def test_a_step_against_the_peer_s() -> None:
+    import training_step
+
+    found = training_step.compare("test_efficientnet", ["classic", "fast"], training_step.random_batch(2, 32, 64), 1)
+    assert found["precision"] in ("fp32", "bf16")
+    for decoder in ("classic", "fast"):
+        figures = found[decoder]
+        assert figures["vs_smp_plain"] == pytest.approx(found["smp_plain_ms"] / figures["ms_per_picture"])
+        assert figures["vs_smp_best"] == pytest.approx(found["smp_best_ms"] / figures["ms_per_picture"])

@@ -1,0 +1,54 @@
+"""The peer of the training benchmarks: a step of segmentation_models.pytorch's Unet."""
+
+from collections.abc import Callable
+
+import segmentation_models_pytorch as smp
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from streetseg.labels.space import IGNORE_INDEX
+from streetseg.runtime.precision import Precision
+
+
+def smp_step(
+    encoder: str,
+    pictures: Tensor,
+    labels: Tensor,
+    classes: int,
+    precision: Precision,
+    *,
+    at_its_best: bool,
+    clip: float | None,
+) -> Callable[[], None]:
+    """Forward, loss, backward and optimiser, with the same timm encoder, its own Dice loss and torch's cross-entropy.
+
+    Args:
+        pictures: uint8 (B, 3, H, W), where the step is to run; made float32 beforehand, which is not timed.
+        labels: uint8 (B, H, W).
+        at_its_best: channels_last, the fused optimiser, on a GPU compiled; else as commonly written.
+        clip: the largest norm of the gradient; None: it is not clipped.
+    """
+    torch.manual_seed(0)
+    device = pictures.device
+    network: nn.Module = smp.Unet(f"tu-{encoder}", encoder_weights=None, classes=classes).to(device).train()
+    pictures, labels = pictures.contiguous().float() / 255, labels.long()
+    if at_its_best:
+        network.to(memory_format=torch.channels_last)
+        pictures = pictures.contiguous(memory_format=torch.channels_last)
+    compiled = at_its_best and device.type == "cuda"
+    called = torch.compile(network, mode="reduce-overhead") if compiled else network
+    dice = smp.losses.DiceLoss("multiclass", ignore_index=IGNORE_INDEX)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, fused=at_its_best)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        with precision.autocast(device):
+            logits = called(pictures).float()
+        loss = F.cross_entropy(logits, labels, ignore_index=IGNORE_INDEX) + dice(logits, labels)
+        loss.backward()
+        if clip is not None:
+            torch.nn.utils.clip_grad_norm_(network.parameters(), clip)
+        optimizer.step()
+
+    return step
