@@ -8,14 +8,13 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from streetseg.errors import ModelError, RequestError
-from streetseg.inference.arrays import Size
-from streetseg.labels.space import LabelSpace
-from streetseg.models.exported import INPUT, KEY, LABELS, LOGITS, read_about, refuse_other_outputs
+from streetseg.inference.engines.exported_engine import ExportedEngine
+from streetseg.models.exported import INPUT, KEY, read_about, refuse_other_outputs
 
 _ERRORS_ONLY = 3  # severities of ONNX Runtime's own log
 
 
-class OnnxRuntimeEngine:
+class OnnxRuntimeEngine(ExportedEngine):
     """One session for all sizes, one thread a core.
 
     ONNX Runtime's own settings are the fastest: threads that do not spin while they wait for the next layer, or stop
@@ -51,33 +50,6 @@ class OnnxRuntimeEngine:
         self.about = read_about(self._session.get_modelmeta().custom_metadata_map.get(KEY), path)
         refuse_other_outputs({output.name for output in self._session.get_outputs()}, path)
         self.precision = self.about.precision
-
-    @property
-    def encoder(self) -> str:
-        """The file's."""
-        return str(self.about.description["encoder"])
-
-    @property
-    def space(self) -> LabelSpace:
-        """The file's."""
-        return self.about.space
-
-    @property
-    def size(self) -> Size | None:
-        """The file's."""
-        return self.about.size
-
-    def take(self, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """In plain order."""
-        return np.ascontiguousarray(pictures)
-
-    def logits(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """As `Engine.logits`."""
-        return self._run(LOGITS, pictures)
-
-    def labels(self, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """As `Engine.labels`."""
-        return self._run(LABELS, pictures)
 
     def _run(self, output: str, pictures: NDArray[np.uint8]) -> NDArray[Any]:
         result: NDArray[Any] = self._session.run([output], {INPUT: np.ascontiguousarray(pictures)})[0]

@@ -11,15 +11,14 @@ import openvino
 from numpy.typing import NDArray
 
 from streetseg.errors import ModelError, RequestError
-from streetseg.inference.arrays import Size
-from streetseg.labels.space import LabelSpace
-from streetseg.models.exported import KEY, LABELS, LOGITS, read_about, refuse_other_outputs
+from streetseg.inference.engines.exported_engine import ExportedEngine
+from streetseg.models.exported import KEY, LABELS, read_about, refuse_other_outputs
 
 _KEPT = 8  # compiled networks; each picture size is one
 _HINTS = {"fp32": "f32", "bf16": "bf16"}
 
 
-class OpenVinoEngine:
+class OpenVinoEngine(ExportedEngine):
     """Compiled anew for each size of picture, which is faster than one network for all sizes.
 
     Args:
@@ -62,33 +61,6 @@ class OpenVinoEngine:
             height, width = self.size or (512, 1024)
             network = self._network(LABELS, (1, 3, height, width))
             self.workers = int(network.compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
-
-    @property
-    def encoder(self) -> str:
-        """The file's."""
-        return str(self.about.description["encoder"])
-
-    @property
-    def space(self) -> LabelSpace:
-        """The file's."""
-        return self.about.space
-
-    @property
-    def size(self) -> Size | None:
-        """The file's."""
-        return self.about.size
-
-    def take(self, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """In plain order."""
-        return np.ascontiguousarray(pictures)
-
-    def logits(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """As `Engine.logits`."""
-        return self._run(LOGITS, pictures)
-
-    def labels(self, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """As `Engine.labels`."""
-        return self._run(LABELS, pictures)
 
     def _run(self, output: str, pictures: NDArray[np.uint8]) -> NDArray[Any]:
         network = self._network(output, pictures.shape)
