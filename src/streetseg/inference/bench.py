@@ -2,7 +2,7 @@
 
 import math
 import os
-import sys
+import re
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ def measure_model(
     Returns:
         As `cost.measure_cost` for a bundle. For an exported file what `measure_latency` returns, `encoder`, `device`,
         `threads`, and `peak_memory_mb` (MiB): how much resident memory grew at most, from before the file was opened;
-        NaN where the system does not say (Linux does).
+        NaN where the system does not say (Linux does, but for some containers).
 
     Raises:
         ModelError, RequestError: as `open_engine`; or no size was given and the model has none.
@@ -42,8 +42,7 @@ def measure_model(
         segmenter, _ = load_bundle(path)
         cost = measure_cost(segmenter, _size(size, segmenter.size, path), choose_device(device), precision, batch=batch)
         return {"encoder": segmenter.encoder_name} | cost
-    before = _memory("VmRSS")
-    _forget_peak()
+    before = _memory("VmRSS") if _forget_peak() else math.nan
     engine = open_engine(path, name, device=device, precision=precision)
     measured = measure_latency(engine, _size(size, engine.size, path), batch=batch)
     return {
@@ -64,13 +63,18 @@ def _size(asked: Size | None, trained: Size | None, path: Path) -> Size:
 
 def _memory(key: str) -> float:
     """A line of this process's /proc/self/status, KiB; NaN where there is none."""
-    if not sys.platform.startswith("linux"):
+    try:
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
+    except OSError:
         return math.nan
-    lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":" in line)
-    return int(lines[key].split()[0])
+    found = re.search(rf"^{key}:\s+(\d+) kB$", status, re.MULTILINE)
+    return float(found[1]) if found else math.nan
 
 
-def _forget_peak() -> None:
-    """From here on VmHWM counts anew (proc(5), clear_refs)."""
-    if sys.platform.startswith("linux"):
+def _forget_peak() -> bool:
+    """From here on VmHWM counts anew (proc(5), clear_refs); False where that is not to be had."""
+    try:
         Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
