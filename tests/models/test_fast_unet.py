@@ -57,6 +57,7 @@ def test_every_scale_of_the_pyramid_counts(segmenter: Segmenter, level: int) -> 
     assert (after - before).abs().max() > 1e-4
 
 
-def test_other_step_counts_are_refused() -> None:
-    with pytest.raises(RequestError, match="the fast decoder has 4 steps, 5 channel counts were given"):
-        Segmenter(Encoder("test_efficientnet"), STREET_11, decoder="fast", channels=(16, 12, 8, 8, 8))
+@pytest.mark.parametrize("channels", [(16, 12, 8, 8, 8), ()])
+def test_other_step_counts_are_refused(channels: tuple[int, ...]) -> None:
+    with pytest.raises(RequestError, match=f"the fast decoder has 4 steps, {len(channels)} channel counts were given"):
+        Segmenter(Encoder("test_efficientnet"), STREET_11, decoder="fast", channels=channels)

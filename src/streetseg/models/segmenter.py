@@ -40,7 +40,7 @@ class Segmenter(nn.Module):
         self.encoder_name = encoder.name
         self.space = space
         self.decoder_name: DecoderName = decoder
-        self.channels = channels or CHANNELS[decoder]
+        self.channels = CHANNELS[decoder] if channels is None else channels
         self.size = size
         self.encoder = encoder
         parts = make_decoder(decoder, encoder.channels, self.channels, space.num_classes)
