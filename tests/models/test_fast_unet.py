@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from timm.utils.model import reparameterize_model
 from torch import nn
 
 from networks import some_pictures
@@ -60,3 +61,15 @@ def test_every_scale_of_the_pyramid_counts(segmenter: Segmenter, level: int) -> 
 def test_other_step_counts_are_refused() -> None:
     with pytest.raises(RequestError, match="the fast decoder has 4 steps, 5 channel counts were given"):
         Segmenter(Encoder("test_efficientnet"), STREET_11, decoder="fast", channels=(16, 12, 8, 8, 8))
+
+
+def test_folded_for_inference_it_is_the_same_function(segmenter: Segmenter) -> None:
+    pictures = some_pictures(2, 64, 96)
+    with torch.no_grad():
+        segmenter.train()(pictures)  # statistics of its own
+        expected = segmenter.eval()(pictures)
+        folded = reparameterize_model(segmenter)
+
+    norms = [sum(isinstance(m, nn.BatchNorm2d) for m in network.decoder.modules()) for network in (segmenter, folded)]
+    assert norms[1] == norms[0] - 4
+    torch.testing.assert_close(folded(pictures), expected, rtol=1e-4, atol=1e-5)
