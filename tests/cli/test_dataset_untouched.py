@@ -125,7 +125,7 @@ def test_a_read_only_data_set_works(obedient: list[str], tmp_path: Path) -> None
     out = tmp_path / "out"
     out.mkdir()
     every = commands(f"camvid:{folder}", folder / "val", out)
-    few = [words for words in every if words[0] in ("check", "train", "evaluate", "predict")]
+    few = [words for words in every if words[0] in ("check", "train", "evaluate", "export", "predict")]
     (tmp_path / "commands.json").write_text(json.dumps(few))
     before = corpus.state(folder)
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from timm.utils.model import reparameterize_model
 from torch import nn
 
 from networks import some_pictures
@@ -61,3 +62,15 @@ def test_every_scale_of_the_pyramid_counts(segmenter: Segmenter, level: int) -> 
 def test_other_step_counts_are_refused(channels: tuple[int, ...]) -> None:
     with pytest.raises(RequestError, match=f"the fast decoder has 4 steps, {len(channels)} channel counts were given"):
         Segmenter(Encoder("test_efficientnet"), STREET_11, decoder="fast", channels=channels)
+
+
+def test_folded_for_inference_it_is_the_same_function(segmenter: Segmenter) -> None:
+    pictures = some_pictures(2, 64, 96)
+    with torch.no_grad():
+        segmenter.train()(pictures)  # statistics of its own
+        expected = segmenter.eval()(pictures)
+        folded = reparameterize_model(segmenter)
+
+    norms = [sum(isinstance(m, nn.BatchNorm2d) for m in network.decoder.modules()) for network in (segmenter, folded)]
+    assert norms[1] == norms[0] - 4
+    torch.testing.assert_close(folded(pictures), expected, rtol=1e-4, atol=1e-5)

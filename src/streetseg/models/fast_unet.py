@@ -8,6 +8,7 @@ Like every U-Net decoder it climbs back scale by scale and joins the encoder's m
   size, where the classic decoder spends most of its time.
 """
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -32,7 +33,7 @@ class FastStep(nn.Module):
         super().__init__()
         self.deep = nn.Conv2d(in_channels, out_channels, kernel_size=1, bias=False)
         self.skip = nn.Conv2d(skip_channels, out_channels, kernel_size=1, bias=False)
-        self.norm = nn.BatchNorm2d(out_channels)
+        self.norm: nn.Module = nn.BatchNorm2d(out_channels)
         self.mix = SeparableConv(out_channels)
 
     def forward(self, deep: Tensor, skip: Tensor) -> Tensor:
@@ -40,6 +41,19 @@ class FastStep(nn.Module):
         raised = F.interpolate(self.deep(deep), scale_factor=2.0, mode="bilinear", align_corners=False)
         mixed: Tensor = self.mix(F.relu(self.norm(raised + self.skip(skip)), inplace=True))
         return mixed
+
+    @torch.no_grad()
+    def reparameterize(self) -> None:
+        """Folds the batch norm of the sum into both of its terms, for inference: no exporter sees that it can."""
+        norm = self.norm
+        if not isinstance(norm, nn.BatchNorm2d):
+            return
+        assert norm.running_mean is not None and norm.running_var is not None
+        scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+        for convolution in (self.deep, self.skip):
+            convolution.weight.mul_(scale.view(-1, 1, 1, 1))
+        self.skip.bias = nn.Parameter(norm.bias - norm.running_mean * scale)
+        self.norm = nn.Identity()
 
 
 class FastDecoder(nn.Module):
