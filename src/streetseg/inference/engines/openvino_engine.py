@@ -48,7 +48,7 @@ class OpenVinoEngine(ExportedEngine):
             raise ModelError(f"OpenVINO cannot read it ({_reason(error)})", where=path) from error
         self.about = read_about(_description(self._model), path)
         refuse_other_outputs({name for output in self._model.outputs for name in output.names}, path)
-        self.precision = "bf16" if precision == "bf16" else self.about.precision
+        self.precision = precision if self.about.precision == "fp32" else self.about.precision
         self.workers = 1
         # OpenVINO takes bf16 by itself where it can; a precision is what was asked for.
         self._settings = {
