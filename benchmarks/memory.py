@@ -108,7 +108,7 @@ def noise(pictures: int, size: tuple[int, int], cache: Path) -> Store:
 def tiny_predictor() -> Predictor:
     """A network of 0.1 M parameters."""
     torch.manual_seed(0)
-    segmenter = Segmenter(Encoder("test_efficientnet"), CITYSCAPES_19, channels=(16, 12, 8, 8, 8))
+    segmenter = Segmenter(Encoder("test_efficientnet"), CITYSCAPES_19, decoder="classic", channels=(16, 12, 8, 8, 8))
     return Predictor(TorchEngine(segmenter, torch.device("cpu")))
 
 

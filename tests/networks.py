@@ -19,7 +19,7 @@ def tiny_segmenter(
 ) -> Segmenter:
     """A network of 0.1 M parameters in training mode; batch-norm statistics as if it had seen a few pictures."""
     torch.manual_seed(seed)
-    segmenter = Segmenter(Encoder(encoder), space, channels=CHANNELS, size=size)
+    segmenter = Segmenter(Encoder(encoder), space, decoder="classic", channels=CHANNELS, size=size)
     with torch.no_grad():
         for _ in range(3):
             segmenter(some_pictures(4, 32, 64, seed=seed))

@@ -81,7 +81,9 @@ def test_the_evaluate_command_scores_a_network_as_the_official_script_scores_its
 ) -> None:
     data = tiny.cityscapes_folder(tmp_path / "cityscapes", n_val=3, size=(50, 70))
     torch.manual_seed(0)
-    segmenter = Segmenter(Encoder("test_efficientnet"), CITYSCAPES_19, channels=(32, 16, 16, 8, 8), size=(25, 35))
+    segmenter = Segmenter(
+        Encoder("test_efficientnet"), CITYSCAPES_19, decoder="classic", channels=(32, 16, 16, 8, 8), size=(25, 35)
+    )
     initial = {"kind": "random", "source": "", "text": "random weights"}
     save_bundle(tmp_path / "bundle", segmenter, initial_weights=initial, protocol={}, scores={})
 
@@ -108,7 +110,7 @@ def test_the_official_script_finds_the_exported_files_by_their_names(
     data = tiny.cityscapes_folder(tmp_path / "cityscapes", n_val=2)
     source = open_source(Data(source=f"cityscapes:{data}"))
     store = Store.open(source, "val", picture_size=None, resize_labels=False, cache=tmp_path / "cache")
-    segmenter = Segmenter(Encoder("test_efficientnet"), CITYSCAPES_34, channels=(32, 16, 16, 8, 8))
+    segmenter = Segmenter(Encoder("test_efficientnet"), CITYSCAPES_34, decoder="classic", channels=(32, 16, 16, 8, 8))
     export_cityscapes(tmp_path / "results", Predictor(TorchEngine(segmenter, torch.device("cpu"))), store)
     monkeypatch.setenv("CITYSCAPES_RESULTS", str(tmp_path / "results"))
     monkeypatch.setattr(official.args, "predictionPath", None)

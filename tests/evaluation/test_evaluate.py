@@ -47,7 +47,7 @@ def memory(pairs: list[tuple[Array, Array]], space: LabelSpace = STREET_11) -> M
 @pytest.fixture(scope="module")
 def predictor() -> Predictor:
     torch.manual_seed(0)
-    segmenter = Segmenter(Encoder("test_efficientnet"), STREET_11, channels=(32, 16, 16, 8, 8))
+    segmenter = Segmenter(Encoder("test_efficientnet"), STREET_11, decoder="classic", channels=(32, 16, 16, 8, 8))
     return Predictor(TorchEngine(segmenter, torch.device("cpu")))
 
 

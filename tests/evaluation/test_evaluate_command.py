@@ -27,7 +27,9 @@ Command = Callable[..., Any]
 
 def bundle(folder: Path, space: LabelSpace = STREET_11, size: tuple[int, int] | None = (48, 64)) -> Path:
     torch.manual_seed(0)
-    segmenter = Segmenter(Encoder("test_efficientnet"), space, channels=(32, 16, 16, 8, 8), size=size)
+    segmenter = Segmenter(
+        Encoder("test_efficientnet"), space, decoder="classic", channels=(32, 16, 16, 8, 8), size=size
+    )
     initial = {"kind": "random", "source": "", "text": "random weights"}
     save_bundle(folder, segmenter, initial_weights=initial, protocol={}, scores={})
     return folder

@@ -12,7 +12,7 @@ CPU = torch.device("cpu")
 
 
 def segmenter() -> Segmenter:
-    return Segmenter(Encoder("test_efficientnet"), STREET_11, channels=(32, 16, 16, 8, 8))
+    return Segmenter(Encoder("test_efficientnet"), STREET_11, decoder="classic", channels=(32, 16, 16, 8, 8))
 
 
 def macs_by_hooks(network: Segmenter, size: tuple[int, int]) -> int:

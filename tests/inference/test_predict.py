@@ -16,7 +16,7 @@ from streetseg.models.segmenter import Segmenter
 @pytest.fixture(scope="module")
 def segmenter() -> Segmenter:
     torch.manual_seed(0)
-    return Segmenter(Encoder("test_efficientnet"), STREET_11, channels=(32, 16, 16, 8, 8)).eval()
+    return Segmenter(Encoder("test_efficientnet"), STREET_11, decoder="classic", channels=(32, 16, 16, 8, 8)).eval()
 
 
 def pictures(count: int, height: int, width: int, seed: int = 0) -> Tensor:

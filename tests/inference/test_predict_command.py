@@ -23,7 +23,9 @@ Command = Callable[..., Any]
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
-    segmenter = Segmenter(Encoder("test_efficientnet"), STREET_11, channels=(32, 16, 16, 8, 8), size=(48, 64))
+    segmenter = Segmenter(
+        Encoder("test_efficientnet"), STREET_11, decoder="classic", channels=(32, 16, 16, 8, 8), size=(48, 64)
+    )
     folder = tmp_path_factory.mktemp("model") / "bundle"
     initial = {"kind": "random", "source": "", "text": "random weights"}
     save_bundle(folder, segmenter, initial_weights=initial, protocol={}, scores={})

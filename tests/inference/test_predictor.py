@@ -19,7 +19,9 @@ from streetseg.models.segmenter import Segmenter
 @pytest.fixture(scope="module")
 def segmenter() -> Segmenter:
     torch.manual_seed(0)
-    return Segmenter(Encoder("test_efficientnet"), STREET_11, channels=(32, 16, 16, 8, 8), size=(48, 64))
+    return Segmenter(
+        Encoder("test_efficientnet"), STREET_11, decoder="classic", channels=(32, 16, 16, 8, 8), size=(48, 64)
+    )
 
 
 @pytest.fixture(scope="module")

@@ -79,5 +79,5 @@ def test_the_same_seed_gives_the_same_weights() -> None:
 
 def test_a_decoder_needs_a_width_for_each_of_its_five_steps() -> None:
     with pytest.raises(RequestError, match="5 steps, 4 channel counts") as refused:
-        Segmenter(Encoder("test_resnet"), STREET_11, channels=(64, 32, 16, 8))
+        Segmenter(Encoder("test_resnet"), STREET_11, decoder="classic", channels=(64, 32, 16, 8))
     assert refused.value.where == ("model.channels",)

@@ -19,7 +19,7 @@ def both(request: pytest.FixtureRequest) -> tuple[Segmenter, nn.Module]:
     """Our network with the other library's weights, and the other library's; both in channels_last."""
     torch.manual_seed(0)
     theirs = smp.Unet(f"tu-{request.param}", encoder_weights=None, classes=STREET_11.num_classes)
-    ours = Segmenter(Encoder(request.param), STREET_11, channels=(256, 128, 64, 32, 16))
+    ours = Segmenter(Encoder(request.param), STREET_11, decoder="classic", channels=(256, 128, 64, 32, 16))
     theirs.to(memory_format=torch.channels_last)
     ours.to(memory_format=torch.channels_last)
     take_statistics(theirs, normalised(ours, some_pictures(4, *SIZE, seed=1)))

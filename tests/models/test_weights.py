@@ -22,7 +22,7 @@ from streetseg.recipe.schema import DecoderName
 def build(
     weights: str | Path, encoder: str = "test_resnet", space: LabelSpace = STREET_11
 ) -> tuple[Segmenter, InitialWeights]:
-    return build_segmenter(encoder, space, channels=CHANNELS, size=None, weights=str(weights))
+    return build_segmenter(encoder, space, decoder="classic", channels=CHANNELS, size=None, weights=str(weights))
 
 
 @pytest.fixture

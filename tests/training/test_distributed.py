@@ -86,7 +86,7 @@ def recipe(camvid: Path, **more: Any) -> Recipe:
     usual = {"epochs": 2, "batch": 6, "precision": "fp32", "device": "cpu"}
     return Recipe(
         data=Data(source=f"camvid:{camvid}"),
-        model=Model(encoder="test_efficientnet", channels=CHANNELS, weights="none"),
+        model=Model(encoder="test_efficientnet", decoder="classic", channels=CHANNELS, weights="none"),
         augment=Augment(early_crop=(32, 32), early=0.5),
         train=Train(**usual | more),
     )

@@ -48,7 +48,7 @@ STILL = Augment(scale=(1, 1), rotate=0, flip=0, brightness=0, contrast=0, satura
 def recipe(data: Path, **sections: Any) -> Recipe:
     usual: dict[str, Any] = {
         "data": Data(source=f"camvid:{data}"),
-        "model": Model(encoder="test_efficientnet", channels=CHANNELS, weights="none"),
+        "model": Model(encoder="test_efficientnet", decoder="classic", channels=CHANNELS, weights="none"),
         "augment": Augment(early_crop=(32, 32), early=0.4),
         "train": Train(epochs=3, batch=3, precision="fp32", device="cpu", keep_last=2),
     }
@@ -65,7 +65,9 @@ class Bench:
         )
         self.recipe, self.store, self.val = recipe, open_split("train", True), open_split("val", False)
         torch.manual_seed(0)
-        segmenter = Segmenter(Encoder(recipe.model.encoder), source.space, channels=recipe.model.channels)
+        segmenter = Segmenter(
+            Encoder(recipe.model.encoder), source.space, decoder=recipe.model.decoder, channels=recipe.model.channels
+        )
         objective = Objective(recipe.loss, class_pixels(self.store)[: source.space.num_classes], 255)
         average = ExponentialAverage(segmenter, recipe.optim.ema) if recipe.optim.ema else None
         optimizer = make_optimizer(segmenter, recipe.optim, pretrained=False)

@@ -26,7 +26,7 @@ def recipe(camvid: Path, **train: Any) -> Recipe:
     usual = {"epochs": 3, "batch": 2, "precision": "fp32", "device": "cpu"}
     return Recipe(
         data=Data(source=f"camvid:{camvid}"),
-        model=Model(encoder="test_efficientnet", channels=CHANNELS, weights="none"),
+        model=Model(encoder="test_efficientnet", decoder="classic", channels=CHANNELS, weights="none"),
         augment=Augment(early_crop=(32, 32), early=0.4),
         train=Train(**usual | train),
     )

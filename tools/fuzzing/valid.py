@@ -212,7 +212,7 @@ def counts_npz() -> list[bytes]:
 
 def segmenter() -> Segmenter:
     torch.manual_seed(0)
-    return Segmenter(Encoder(ENCODER), STREET_11, channels=CHANNELS, size=(48, 64))
+    return Segmenter(Encoder(ENCODER), STREET_11, decoder="classic", channels=CHANNELS, size=(48, 64))
 
 
 def weights() -> list[bytes]:

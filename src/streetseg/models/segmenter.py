@@ -32,7 +32,7 @@ class Segmenter(nn.Module):
         encoder: Encoder,
         space: LabelSpace,
         *,
-        decoder: DecoderName = "classic",
+        decoder: DecoderName,
         channels: tuple[int, ...] | None = None,
         size: tuple[int, int] | None = None,
     ) -> None:

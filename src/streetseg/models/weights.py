@@ -46,7 +46,7 @@ def build_segmenter(
     encoder_name: str,
     space: LabelSpace,
     *,
-    decoder: DecoderName = "classic",
+    decoder: DecoderName,
     channels: tuple[int, ...] | None = None,
     size: tuple[int, int] | None,
     weights: str,

@@ -63,8 +63,8 @@ class Model(Section):
 
     encoder: str = "mobilenetv2_100"
     """timm name of the encoder"""
-    decoder: DecoderName = "classic"
-    """classic: the standard U-Net decoder; fast: a lighter one that ends at half the picture's size"""
+    decoder: DecoderName = "fast"
+    """fast: a light U-Net decoder that ends at half the picture's size; classic: the standard one"""
     channels: tuple[int, ...] | None = None
     """decoder channels, deepest scale first: five for classic, four for fast; none: the decoder's own"""
     weights: str = "auto"
