@@ -9,7 +9,7 @@ Words = tuple[object, ...]
 STEP = "streetseg.training.fit:step"  # where forks are hooked: called once a step
 USUAL = {
     "model__encoder": "test_efficientnet",
-    "model__channels": "[16, 12, 8, 8, 8]",
+    "model__channels": "[16, 12, 8, 8]",
     "data__size": "none",
     "augment__crop": "none",
     "train__batch": 2,
