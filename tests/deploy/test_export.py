@@ -202,6 +202,7 @@ def test_int8_that_costs_more_than_the_budget_is_not_exported(tmp_path: Path, mo
         (["--format", "litert"], "litert is not supported yet"),
         (["--format", "tflite"], "unknown format tflite"),
         (["--format", "onnx", "--int8"], "add --data DATA"),
+        (["--format", "onnx", "--int8", "--data", "scenes", "--split", "train"], "cannot be scored on it"),
         (["--format", "onnx", "--out", "a.xml"], "ends in .onnx"),
     ],
 )

@@ -32,9 +32,13 @@ def choose_device(name: str, ranks: Ranks = ALONE) -> torch.device:
 
 
 def tune(device: torch.device) -> None:
-    """Let a GPU try which of its convolutions is the fastest for each shape: training meets few shapes, and often."""
+    """Let a GPU try which of its convolutions is the fastest for each shape: training meets few shapes, and often.
+
+    And let fp32 be fp32: left alone, cuDNN rounds the factors of convolutions to the ten bits of TF32.
+    """
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = True
+        torch.backends.cudnn.allow_tf32 = False
 
 
 def finish_work(device: torch.device) -> None:
