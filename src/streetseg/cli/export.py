@@ -39,7 +39,8 @@ def export(
     if int8 and data is None:
         raise RequestError("int8 is calibrated and scored on real pictures", where="--int8", hint="add --data DATA")
     if int8 and split == "train":
-        raise RequestError("int8 is calibrated on train, and cannot be scored on it", where="--split", hint="--split val")
+        problem = "int8 is calibrated on train, and cannot be scored on it"
+        raise RequestError(problem, where="--split train", hint="--split val")
     ending = SUFFIXES[format]
     target = out or model.resolve().with_name(f"{model.resolve().name}{'_int8' if int8 else ''}{ending}")
     if target.suffix.lower() != ending:

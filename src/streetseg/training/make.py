@@ -52,7 +52,8 @@ def make_learner(
     else:
         # A GPU is not filled by two pictures, and no format is faster than an idle one.
         pictures = recipe.train.batch // ranks.world if device.type == "cuda" else 2
-        found = choose_precision(recipe.train.precision, device, trial_step(segmenter, objective, crop, pictures))
+        with torch.random.fork_rng():  # how many steps are tried depends on the machine: the run must not
+            found = choose_precision(recipe.train.precision, device, trial_step(segmenter, objective, crop, pictures))
         precision = Precision(**ranks.of_main(asdict(found)))
     average = ExponentialAverage(segmenter, recipe.optim.ema) if recipe.optim.ema else None
     if recipe.train.sync_batch_norm and ranks.world > 1:
