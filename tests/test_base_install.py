@@ -19,6 +19,8 @@ TENSOR_FILES = {
     "streetseg.data.augment",
     "streetseg.data.batches",
     "streetseg.data.colour",
+    "streetseg.data.reader",
+    "streetseg.data.resident",
     "streetseg.data.warp",
     "streetseg.inference.cost",
     "streetseg.inference.engines.torch_engine",

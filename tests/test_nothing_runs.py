@@ -39,7 +39,7 @@ def offences(source: str) -> Iterator[str]:
                 found = {alias.name.partition(".")[0] for alias in names} & MODULES
             case ast.ImportFrom(module=str(module)):
                 found = {module.partition(".")[0]} & MODULES
-            case ast.Name() | ast.Attribute():
+            case ast.Name(ctx=ast.Load()) | ast.Attribute():
                 found = {full_name(node, known_as)} & CALLS
             case ast.Call():
                 found = set(wrong_arguments(node, known_as))
@@ -128,6 +128,7 @@ def test_the_reader_of_syntax_trees_finds(source: str) -> None:
         "import numpy as np\nnp.load(path, allow_pickle=False)",
         "import yaml\nyaml.safe_load(text)",
         "import re\nre.compile('a')",
+        "class Recipe:\n    compile: str = 'auto'",
         "import subprocess\nsubprocess.run(['ls'])",
     ],
 )
