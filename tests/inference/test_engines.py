@@ -236,3 +236,22 @@ def test_the_network_of_these_tests_sees_more_than_one_class() -> None:
     pictures = torch.from_numpy(np.stack(streets(2)).transpose(0, 3, 1, 2).copy())
     with torch.inference_mode():
         assert len(network(pictures).argmax(1).unique()) > 2
+
+
+def test_a_signal_is_survived_after_openvino_was_let_go_in_another_thread(model: Path) -> None:
+    """As it is where `auto` chooses another engine; the stack that signals are handled on was gone with it."""
+    code = """
+import os, signal, sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+import numpy as np
+from streetseg.inference.engines.open import open_engine
+
+held = [open_engine(Path(sys.argv[1]), "openvino")]
+held[0].labels(np.zeros((1, 3, 48, 64), dtype=np.uint8))
+with ThreadPoolExecutor(1) as pool:
+    pool.submit(held.clear).result()
+signal.signal(signal.SIGTERM, lambda *_: os._exit(7))
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+    assert subprocess.run([sys.executable, "-c", code, str(model)]).returncode == 7

@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ class OpenVinoEngine(ExportedEngine):
     name = "openvino"
 
     def __init__(self, path: Path, precision: str = "fp32", *, many: bool = False) -> None:
-        self._core = openvino.Core()
+        self._core = _core()
         if precision not in _HINTS:
             raise RequestError(f"unknown precision {precision}", hint="fp32 or bf16")
         if precision == "bf16" and "BF16" not in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
@@ -84,6 +85,13 @@ class OpenVinoEngine(ExportedEngine):
                     self._compiled.popitem(last=False)
             self._compiled.move_to_end(key)
             return self._compiled[key]
+
+
+@cache
+def _core() -> openvino.Core:
+    """OpenVINO itself, once and for good: for as long as it lives it lends the thread that first compiled the stack on
+    which signals are handled, and let go in another thread it would take that away: Ctrl-C would be a crash."""
+    return openvino.Core()
 
 
 @dataclass
