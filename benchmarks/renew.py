@@ -19,9 +19,9 @@ import torch
 ROOT = Path(__file__).parents[1]
 MARK = "<!-- Measured: what follows is written by `make benchmark`. -->\n"
 COMMANDS = {
-    "training_step": "benchmarks/training_step.py",
-    "epoch": "benchmarks/epoch.py --decoder fast",
-    "latency": "benchmarks/latency.py",
+    "training_step": "benchmarks/training_step.py --batch 2 --rounds 3",
+    "epoch": "benchmarks/epoch.py",
+    "latency": "benchmarks/latency.py --encoder mobilenetv2_100 --rounds 10",
     "scoring": "benchmarks/scoring.py",
     "memory": "benchmarks/memory.py",
     "store": "benchmarks/store.py",
