@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import threading
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -267,6 +268,25 @@ def test_a_batch_without_a_pixel_that_counts_is_a_step_of_loss_0(camvid: Path, t
     assert [event["loss"] for event in bench.events("step")] == [0.0, 0.0]
     assert bench.history.rows[0].train_loss == 0.0
     assert all(parameter.isfinite().all() for parameter in bench.learner.segmenter.parameters())
+
+
+def test_an_error_in_a_step_ends_the_reader_of_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that is left inside of torch when the interpreter ends aborts the process."""
+    data = camvid_segnet(tmp_path / "camvid", n_train=16, n_val=2, size=(32, 64))
+    bench = Bench(tmp_path, recipe(data, train=Train(epochs=1, batch=2, precision="fp32")))
+
+    def logits(pictures: torch.Tensor) -> torch.Tensor:
+        assert reading()
+        raise torch.OutOfMemoryError
+
+    def reading() -> bool:
+        return any(thread.name == "streetseg-reader" for thread in threading.enumerate())
+
+    monkeypatch.setattr(bench.learner, "logits", logits)
+    with pytest.raises(torch.OutOfMemoryError):
+        bench.fit()
+
+    assert not reading()
 
 
 # Taking up again

@@ -1,6 +1,6 @@
 """Training batches: which samples, in which order, read and augmented on the device."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -77,7 +77,7 @@ class TrainBatches:
         starts = range(0, len(self) * self.batch, self.batch)
         return [tuple(order[start : start + self.batch][self.rank :: self.world]) for start in starts]
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Generator[Batch, None, None]:
         """Yields what is left of the epoch.
 
         Raises:

@@ -17,6 +17,7 @@ from streetseg.labels.space import IGNORE_INDEX
 
 _AHEAD = 2  # batches read while the step runs
 _PATIENCE = 50.0  # seconds until a reader that delivers nothing is given up
+_FAREWELL = 5.0  # seconds for the batch in hand; a disk that hangs holds nobody longer
 
 
 class Raw(NamedTuple):
@@ -50,6 +51,8 @@ class Reader:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
+        # The interpreter ends the threads that are left when it ends; inside of torch that aborts the process.
+        self._thread.join(_FAREWELL)
 
     def next(self, indices: tuple[int, ...]) -> Raw:
         """The next batch; `indices` name it where it does not come.

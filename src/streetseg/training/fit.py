@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 
 import torch
@@ -54,17 +55,18 @@ def train_epoch(learner: Learner, batches: TrainBatches, epoch: int, tally: Tall
     steps, samples, phases = len(batches) * learner.recipe.train.epochs, batches.store.samples, learner.phases
     learner.segmenter.train()
     start = time.perf_counter() - tally.seconds
-    for batch in replace(batches, start_step=tally.steps):
-        learner.ranks.wait()  # for one that reads or saves slowly: in the step itself nobody waits long
-        set_lr(learner.optimizer, lr_factor(learner.steps_done, steps, learner.recipe.optim))
-        logits, numbers = step(learner, batch)
-        learner.steps_done += 1
-        phases.pictures += len(batch.indices)
-        with phases("scoring"):
-            tally.add(numbers["loss"], logits, batch.labels)
-        tally.seconds = time.perf_counter() - start
-        pictures = [samples[index].picture for index in batch.indices]
-        keeper.keep_step(StepNumbers.send(epoch, learner.steps_done, learner.lr, pictures, numbers))
+    with closing(iter(replace(batches, start_step=tally.steps))) as left:  # an error ends the reader too
+        for batch in left:
+            learner.ranks.wait()  # for one that reads or saves slowly: in the step itself nobody waits long
+            set_lr(learner.optimizer, lr_factor(learner.steps_done, steps, learner.recipe.optim))
+            logits, numbers = step(learner, batch)
+            learner.steps_done += 1
+            phases.pictures += len(batch.indices)
+            with phases("scoring"):
+                tally.add(numbers["loss"], logits, batch.labels)
+            tally.seconds = time.perf_counter() - start
+            pictures = [samples[index].picture for index in batch.indices]
+            keeper.keep_step(StepNumbers.send(epoch, learner.steps_done, learner.lr, pictures, numbers))
     keeper.read_steps()
 
 
