@@ -29,7 +29,8 @@ from streetseg.data.batches import Batch as TrainBatch
 from streetseg.labels.space import IGNORE_INDEX
 from streetseg.labels.spaces import STREET_11
 from streetseg.models.weights import build_segmenter
-from streetseg.recipe.schema import DecoderName, Model, Recipe, Train
+from streetseg.recipe.decoders import DecoderName
+from streetseg.recipe.schema import Model, Recipe, Train
 from streetseg.runtime.memory import keep_freed_memory
 from streetseg.runtime.precision import Precision, choose_precision
 from streetseg.training.ema import ExponentialAverage

@@ -22,9 +22,9 @@ from streetseg.deploy.parity import DisagreementError
 from streetseg.inference.engines.engine import Engine
 from streetseg.inference.engines.open import open_engine
 from streetseg.labels.spaces import STREET_11
-from streetseg.models.decoder import DecoderName
 from streetseg.models.encoder import Encoder
 from streetseg.models.segmenter import Segmenter
+from streetseg.recipe.decoders import DecoderName
 
 Command = Callable[..., Any]
 ENGINES = [("model.onnx", "onnxruntime"), ("model.onnx", "openvino"), ("model.xml", "openvino")]

@@ -16,7 +16,7 @@ from streetseg.models.bundle import save_bundle
 from streetseg.models.encoder import Encoder
 from streetseg.models.segmenter import Segmenter
 from streetseg.models.weights import InitialWeights, build_segmenter
-from streetseg.recipe.schema import DecoderName
+from streetseg.recipe.decoders import DecoderName
 
 
 def build(

@@ -9,7 +9,7 @@ from streetseg.errors import RequestError
 from streetseg.models.description import CHANNELS
 from streetseg.models.fast_unet import FastDecoder
 from streetseg.models.unet import ClassicDecoder
-from streetseg.recipe.schema import DecoderName
+from streetseg.recipe.decoders import DecoderName
 
 
 @dataclass(frozen=True)

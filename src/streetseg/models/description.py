@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError, from_json
 
 from streetseg.errors import ModelError
 from streetseg.labels.space import LabelSpace
-from streetseg.recipe.schema import DecoderName
+from streetseg.recipe.decoders import DecoderName
 
 FORMAT = "streetseg-bundle"
 VERSION = 1

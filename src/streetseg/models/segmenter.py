@@ -8,7 +8,7 @@ from streetseg.labels.space import LabelSpace
 from streetseg.models.decoder import make_decoder
 from streetseg.models.description import CHANNELS
 from streetseg.models.encoder import STRIDES, Encoder
-from streetseg.recipe.schema import DecoderName
+from streetseg.recipe.decoders import DecoderName
 
 
 class Segmenter(nn.Module):

@@ -13,7 +13,7 @@ from streetseg.models.bundle import load_bundle
 from streetseg.models.encoder import Encoder
 from streetseg.models.segmenter import Segmenter
 from streetseg.models.weight_file import read_safetensors
-from streetseg.recipe.schema import DecoderName
+from streetseg.recipe.decoders import DecoderName
 
 NOT_FILES = ("auto", "auto-or-random", "none")  # what `weights` can be besides a path
 

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
+from streetseg.recipe.decoders import DecoderName
+
 
 def _height_and_width(value: object) -> object:
     if isinstance(value, str) and (match := re.fullmatch(r"(\d+)x(\d+)", value)):
@@ -53,9 +55,6 @@ class Data(Section):
     """split to validate on after each epoch"""
     max_megapixels: float = Field(default=89.0, gt=0)
     """larger pictures are refused from their header, as files that would fill the memory"""
-
-
-DecoderName = Literal["classic", "fast"]
 
 
 class Model(Section):
