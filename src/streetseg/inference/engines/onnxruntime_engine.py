@@ -50,9 +50,9 @@ class OnnxRuntimeEngine(ExportedEngine):
     @staticmethod
     def lacks(precision: str) -> str | None:
         """Why it does not compute in a precision; None where it does."""
-        return (
-            None if precision == "fp32" else f"ONNX Runtime computes in the precision of the file, not in {precision}"
-        )
+        if precision == "fp32":
+            return None
+        return f"ONNX Runtime computes in the precision of the file, not in {precision}"
 
     def _run(self, output: str, pictures: NDArray[np.uint8]) -> NDArray[Any]:
         result: NDArray[Any] = self._session.run([output], {INPUT: np.ascontiguousarray(pictures)})[0]

@@ -29,8 +29,8 @@ def open_engine(
 
     Args:
         path: a bundle or run folder, or an exported .onnx or .xml.
-        name: "torch", "onnxruntime", "openvino", or "auto": the fastest of the installed ones that run this model in this precision,
-            measured on the first pictures; where few are to come, the one that starts soonest.
+        name: "torch", "onnxruntime", "openvino", or "auto": the fastest of the installed ones that run this model in
+            this precision, measured on the first pictures; where few are to come, the one that starts soonest.
         device: "auto", "cpu", "cuda", …; exported models run on the CPU.
         precision: "fp32" or "bf16"; a model exported in int8 stays int8.
         pictures: how many are to come one after another, where that is known; many make pictures per second count
