@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from streetseg.metrics.counts import Counts
 from streetseg.metrics.scores import METRICS, per_image, scores
 from streetseg.recipe.schema import Recipe
+from streetseg.recipe.write import recipe_yaml
 
 CLASSES = ("road", "tree", "car")
 COLORS = ((128, 64, 128), (128, 128, 0), (64, 0, 128))
@@ -66,7 +66,7 @@ def write_finished_run(
         wanted[section] = wanted.get(section, {}) | values
     wanted["train"] = wanted["train"] | {"seed": seed}
     resolved = Recipe.model_validate(wanted)
-    (folder / "recipe.yaml").write_text(yaml.safe_dump(resolved.model_dump(mode="json")))
+    (folder / "recipe.yaml").write_text(recipe_yaml(resolved), encoding="utf-8")
 
     result = scores(counts.sum(axis=0))
     of_image = per_image(counts)

@@ -5,13 +5,16 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from streetseg.atomic import (
     atomic_folder,
     atomic_write_bytes,
+    atomic_write_files,
     atomic_write_json,
     atomic_write_text,
     exchange_in_steps,
@@ -202,6 +205,42 @@ def test_the_old_folder_returns_when_the_new_one_cannot_take_its_place(tmp_path:
         exchange_in_steps(tmp_path / "nothing", tmp_path / "old")
 
     assert content(tmp_path) == {"old/a.txt": "old"}
+
+
+def test_files_that_belong_together_are_never_mixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped before each of its steps in turn, a writer leaves the old pair, the new pair, or none."""
+    weights, graph = tmp_path / "a.bin", tmp_path / "a.xml"
+    steps = 0
+
+    def counted(step: Callable[..., Any]) -> Callable[..., Any]:
+        def count(*arguments: Any, **named: Any) -> Any:
+            nonlocal steps
+            steps -= 1
+            if steps == 0:
+                raise OSError("stopped here")
+            return step(*arguments, **named)
+
+        return count
+
+    for owner, name in ((Path, "open"), (Path, "replace"), (Path, "unlink"), (os, "fsync")):
+        monkeypatch.setattr(owner, name, counted(getattr(owner, name)))
+    left, stop = set(), 1
+    while ("new", "new") not in left:
+        steps = 0
+        atomic_write_files({weights: b"old", graph: b"old"})
+        steps = stop
+        try:
+            atomic_write_files({weights: b"new", graph: b"new"})
+        except OSError:
+            assert steps <= 0
+        else:
+            assert steps > 0
+        steps = 0
+        left.add((weights.read_text(), graph.read_text() if graph.exists() else "none"))
+        stop += 1
+
+    assert left == {("old", "old"), ("old", "none"), ("new", "none"), ("new", "new")}
+    assert stop > 8
 
 
 def test_sha256(tmp_path: Path) -> None:

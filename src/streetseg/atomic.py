@@ -10,7 +10,7 @@ import math
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,17 +22,35 @@ _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # fcntl.h, linux/fs.h
 
 def atomic_write_bytes(path: Path, data: bytes) -> None:
     """Write `data` to `path`, replacing what is there in one step. Raises OSError and then leaves `path` as it was."""
-    temporary = _temporary(path)
+    atomic_write_files({path: data})
+
+
+def atomic_write_files(contents: Mapping[Path, bytes]) -> None:
+    """Write files that belong together, replacing what is there; a reader begins with the last of them.
+
+    That one is away while the others take their places, and comes when they have: it never stands beside those that
+    belong to another, wherever this ends.
+
+    Raises:
+        OSError: one of them cannot be written; what was there is then as it was.
+    """
+    temporaries = {path: _temporary(path) for path in contents}
+    *others, last = contents
     try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _fsync(path.parent)
+        for path, temporary in temporaries.items():
+            with temporary.open("xb") as file:
+                file.write(contents[path])
+                file.flush()
+                os.fsync(file.fileno())
+        if others and last.exists():
+            last.unlink()
+            _fsync(last.parent)
+        for path, temporary in temporaries.items():
+            temporary.replace(path)
+            _fsync(path.parent)
+    finally:
+        for temporary in temporaries.values():
+            temporary.unlink(missing_ok=True)
 
 
 def atomic_write_text(path: Path, text: str) -> None:

@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -242,7 +243,7 @@ def test_damaged_store_is_built_again(damage: str, tmp_path: Path, caplog: pytes
     assert any("damaged" in message for message in caplog.messages)
 
 
-@pytest.mark.parametrize("change", ["size", "space", "version", "fewer"])
+@pytest.mark.parametrize("change", ["size", "space", "pixel", "label", "order", "fewer"])
 def test_fingerprint_knows_what_matters(change: str, tmp_path: Path) -> None:
     source = drawn((20, 30), (20, 30))
     before = opened(source, tmp_path).fingerprint
@@ -251,11 +252,25 @@ def test_fingerprint_knows_what_matters(change: str, tmp_path: Path) -> None:
         size = (20, 30)
     elif change == "space":
         source.space = LabelSpace("street-11", STREET_11.names[::-1], STREET_11.colors)
-    elif change == "version":
-        source.version = "2"
-    else:
+    elif change == "order":
+        source.pictures.reverse()
+    elif change == "fewer":
         source.pictures.pop()
+    else:
+        (source.pictures if change == "pixel" else source.labels)[1].flat[7] ^= 1
+    source.version = "2"
     assert opened(source, tmp_path, size=size).fingerprint != before
+
+
+def test_a_copy_has_the_same_fingerprint(tmp_path: Path) -> None:
+    folder, copied = camvid_segnet(tmp_path / "camvid"), tmp_path / "elsewhere" / "copied"
+    first = opened(camvid(folder), tmp_path / "cache")
+    shutil.copytree(folder, copied, copy_function=shutil.copyfile)  # with times of its own
+    for path in folder.rglob("*.png"):
+        os.utime(path, ns=(0, 0))
+
+    assert opened(camvid(copied), tmp_path / "another cache").fingerprint == first.fingerprint
+    assert opened(camvid(folder), tmp_path / "cache").fingerprint == first.fingerprint
 
 
 def test_two_processes_build_it_once(tmp_path: Path) -> None:

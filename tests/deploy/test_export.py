@@ -1,6 +1,7 @@
 """Export: the file is the network, says what it is, and appears whole and checked or not at all."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from streetseg.data.camvid import open_camvid
 from streetseg.deploy.budget import BudgetError
 from streetseg.deploy.export import export
 from streetseg.deploy.parity import DisagreementError
+from streetseg.errors import ModelError, RequestError
 from streetseg.inference.engines.engine import Engine
 from streetseg.inference.engines.open import open_engine
 from streetseg.labels.spaces import STREET_11
@@ -221,6 +223,31 @@ def test_a_file_in_the_way_is_kept_without_force(bundle: Path, tmp_path: Path, s
 
     assert streetseg("export", bundle, "--format", "openvino", "--force").code == 0
     assert {path.name for path in tmp_path.iterdir()} == {"bundle", "bundle.bin", "bundle.xml"}
+
+
+def test_a_graph_never_stands_beside_the_weights_of_another(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenVINO would read the old .xml with the new .bin, which is as large, and say what the old one says."""
+    for name in ("model.xml", "model.bin"):
+        shutil.copyfile(files / name, tmp_path / name)
+    bundle = saved(tmp_path / "other", tiny_segmenter(size=(48, 64), seed=1))
+    replace = Path.replace
+
+    def fails(path: Path, target: Path) -> Path:
+        if target.suffix == ".xml":
+            raise OSError("the disk is gone")
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", fails)
+    with pytest.raises(RequestError, match="the disk is gone"):
+        export(bundle, tmp_path / "model.xml", "openvino", SCENES)
+
+    old, new = (files / "model.bin").read_bytes(), (tmp_path / "model.bin").read_bytes()
+    assert len(old) == len(new)
+    assert old != new
+    with pytest.raises(ModelError):
+        open_engine(tmp_path / "model.xml", "openvino")
 
 
 def test_an_exported_model_is_not_exported_again(files: Path, streetseg: Command) -> None:

@@ -21,6 +21,7 @@ from streetseg.errors import ModelError, RequestError
 from streetseg.inference.engines import open as opening
 from streetseg.inference.engines.fastest import Fastest, fastest
 from streetseg.inference.engines.open import MANY, open_engine
+from streetseg.inference.engines.openvino_engine import OpenVinoEngine
 from streetseg.inference.predictor import Predictor
 from streetseg.models.exported import KEY
 
@@ -180,6 +181,35 @@ def test_bf16_where_the_processor_has_it_else_refused(model: Path) -> None:
     else:
         with pytest.raises(RequestError, match="does not compute in bf16"):
             open_engine(model, "openvino", precision="bf16")
+
+
+@pytest.mark.parametrize("pictures", [1, None, MANY])
+def test_auto_leaves_out_what_lacks_the_precision_and_says_so(
+    model: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, pictures: int | None
+) -> None:
+    caplog.set_level(logging.INFO, logger="streetseg")
+    has_bf16 = staticmethod(lambda precision: None)  # as on a processor that computes in it
+    monkeypatch.setattr(OpenVinoEngine, "lacks", has_bf16)
+
+    engine = open_engine(model, precision="bf16", pictures=pictures)
+
+    assert (engine.name, engine.precision) == ("openvino", "bf16")
+    assert caplog.messages == [
+        "engine onnxruntime is left out: ONNX Runtime computes in the precision of the file, not in bf16"
+    ]
+
+
+def test_auto_refuses_a_precision_that_no_engine_computes_in(
+    model: Path, streetseg: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has_none = staticmethod(lambda precision: f"this processor does not compute in {precision}")
+    monkeypatch.setattr(OpenVinoEngine, "lacks", has_none)
+
+    with pytest.raises(RequestError, match="of the file, not in bf16; this processor does not compute in bf16"):
+        open_engine(model, precision="bf16")
+    ended = streetseg("bench", model, "--precision", "bf16")
+    assert ended.code == 2
+    assert "of the file, not in bf16; this processor does not compute in bf16" in ended.err
 
 
 HEAVY = {"torch", "timm", "onnx", "onnxruntime", "openvino", "streetseg.recipe.schema"}

@@ -30,11 +30,11 @@ def bench(
     asked = parse_size(size) if size else None
 
     from streetseg.inference.bench import measure_model
-    from streetseg.inference.engines.open import installed_engines
+    from streetseg.inference.engines.open import engines_here
 
     measured: list[dict[str, Any]] = []
     for path in models:
-        for name in [engine] if engine else installed_engines(path):
+        for name in [engine] if engine else engines_here(path, precision):
             measured.append(
                 {"model": path} | measure_model(path, name, asked, device=device, precision=precision, batch=batch)
             )

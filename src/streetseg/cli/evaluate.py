@@ -44,7 +44,7 @@ def evaluate(
     from streetseg.evaluation.same_classes import refuse_other_classes
     from streetseg.evaluation.tables import scores_json
     from streetseg.evaluation.write import write_error_maps, write_evaluation
-    from streetseg.inference.engines.open import installed_engines
+    from streetseg.inference.engines.open import engines_here
     from streetseg.inference.predict import working_size
     from streetseg.inference.predictor import Predictor
     from streetseg.metrics.bootstrap import interval
@@ -57,7 +57,7 @@ def evaluate(
     wanted = load_recipe(None, overrides or [], flags=flags)
     # Scores come from fp32 and one engine unless others are asked for: what is measured differs between machines.
     precision = "bf16" if wanted.train.precision == "bf16" else "fp32"
-    engine = engine or installed_engines(model)[0]
+    engine = engine or engines_here(model, precision)[0]
     ranks = None
     if is_exported(model):
         refuse_many(model, devices)

@@ -30,6 +30,7 @@ class Store:
 
     `store[i]` is (picture uint8 (H, W, 3), label uint8 (h, w)), read-only views of the mapped files: only the pages
     that are touched are read, and memory stays flat however large the data set is. `store.crop` is a box of them.
+    `fingerprint`, a SHA-256, changes with the split, its samples' names, the classes, and every pixel as read here.
     """
 
     def __init__(self, wanted: Wanted, cache: Path) -> None:
@@ -37,7 +38,7 @@ class Store:
         self.split = wanted.split
         self.space = wanted.source.space
         self.samples = wanted.samples
-        self.fingerprint = wanted.fingerprint
+        self.fingerprint = index["fingerprint"]
         self._pictures = _Mapped(folder / PICTURES, index["pictures"])
         self._labels = _Mapped(folder / LABELS, index["labels"])
 

@@ -1,9 +1,12 @@
 """The files of a store: decoding a split once, knowing it again, and building it anew when its pictures have changed.
 
-A store is a folder CACHE/store/KEY/FINGERPRINT with `pictures.u8` and `labels.u8` (all arrays one after another, no
-gaps) and `index.json` (where each begins and its shape, and the stamps of the files they came from). KEY stands for
-what was asked for (source, split, label space, sizes), FINGERPRINT also for the samples and the state of their files.
-So a changed file gets a new folder, and a finished folder is never written again.
+A store is a folder CACHE/store/KEY/STATE with `pictures.u8` and `labels.u8` (all arrays one after another, no gaps) and
+`index.json` (where each begins and its shape, the stamps of the files they came from, and the fingerprint). KEY stands
+for what was asked for (source, split, label space, sizes), STATE also for the samples and the stamps of their files. So
+a changed file gets a new folder, and a finished folder is never written again.
+
+The fingerprint is taken from the decoded pixels, while they are written: the same pictures have the same one wherever
+and whenever their files were copied.
 """
 
 import fcntl
@@ -33,13 +36,13 @@ from streetseg.recipe.schema import Size
 
 log = logging.getLogger("streetseg")
 
-_VERSION = 1  # of the files: another number, and older stores are not used
+_VERSION = 2  # of the files: another number, and older stores are not used
 PICTURES, LABELS, _INDEX = "pictures.u8", "labels.u8", "index.json"
 Array = NDArray[np.uint8]
 
 
 class Index(TypedDict):
-    """index.json. A place is where an array begins in its file, followed by its shape."""
+    """index.json. A place is where an array begins in its file, followed by its shape; `fingerprint` is a SHA-256."""
 
     fingerprint: str
     stamps: dict[str, str]
@@ -67,12 +70,12 @@ class Wanted:
         """Names what was asked for, whatever the state of the files."""
         kind = self.source.spec.partition(":")[0]
         readable = "".join(letter if letter.isalnum() else "_" for letter in f"{kind}-{self.split}")
-        return f"{readable[:60]}-{_digest([self.source.spec, *self._form])[:12]}"
+        return f"{readable[:60]}-{_sha256([self.source.spec, _VERSION, *self.form]).hexdigest()[:12]}"
 
     @cached_property
-    def fingerprint(self) -> str:
+    def state(self) -> str:
         """Changes with what was asked for, the samples, and the state of their files."""
-        return _digest([*self._form, list(self.stamps.items())])
+        return _sha256([_VERSION, *self.form, list(self.stamps.items())]).hexdigest()
 
     @cached_property
     def stamps(self) -> dict[str, str]:
@@ -80,10 +83,11 @@ class Wanted:
         return {sample.name: self.source.stamp(sample) for sample in self.samples}
 
     @property
-    def _form(self) -> list[object]:
+    def form(self) -> list[object]:
+        """What was asked for, wherever the files lie."""
         space = self.source.space
         labels_follow = self.picture_size is not None and self.resize_labels
-        return [_VERSION, self.split, space.names, space.ignore_index, self.picture_size, labels_follow]
+        return [self.split, space.names, space.ignore_index, self.picture_size, labels_follow]
 
 
 def stored(wanted: Wanted, cache: Path) -> tuple[Path, Index]:
@@ -96,7 +100,7 @@ def stored(wanted: Wanted, cache: Path) -> tuple[Path, Index]:
         RequestError: the cache cannot be written.
     """
     shelf = cache / "store" / wanted.key
-    folder = shelf / wanted.fingerprint[:16]
+    folder = shelf / wanted.state[:16]
     index = _read_index(folder)
     if index is None:
         try:
@@ -161,12 +165,14 @@ def _is_outdated(folder: Path, wanted: Wanted) -> bool:
 
 def _build(folder: Path, wanted: Wanted) -> Index:
     pictures, labels = [], []
+    digest = _sha256([*wanted.form, [sample.name for sample in wanted.samples]])
     with (folder / PICTURES).open("wb") as picture_file, (folder / LABELS).open("wb") as label_file:
         for picture, label in _decoded(wanted):
-            pictures.append(_append(picture_file, picture))
-            labels.append(_append(label_file, label))
+            pictures.append(_append(picture_file, picture, digest))
+            labels.append(_append(label_file, label, digest))
         written = [picture_file.tell(), label_file.tell()]
-    index = Index(fingerprint=wanted.fingerprint, stamps=wanted.stamps, bytes=written, pictures=pictures, labels=labels)
+    fingerprint = digest.hexdigest()
+    index = Index(fingerprint=fingerprint, stamps=wanted.stamps, bytes=written, pictures=pictures, labels=labels)
     (folder / _INDEX).write_text(json.dumps(index))
     return index
 
@@ -211,11 +217,14 @@ def _resized(array: Array, size: Size, how: Image.Resampling) -> Array:
     return np.asarray(Image.fromarray(array).resize((size[1], size[0]), how))
 
 
-def _append(file: BinaryIO, array: Array) -> list[int]:
-    place = [file.tell(), *array.shape]
-    file.write(np.ascontiguousarray(array).data)
+def _append(file: BinaryIO, array: Array, digest: "hashlib._Hash") -> list[int]:
+    """Writes an array behind the others, and its shape and pixels into the digest. Returns its place."""
+    place, pixels = [file.tell(), *array.shape], np.ascontiguousarray(array).data
+    digest.update(json.dumps(array.shape).encode())
+    digest.update(pixels)
+    file.write(pixels)
     return place
 
 
-def _digest(content: object) -> str:
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+def _sha256(content: object) -> "hashlib._Hash":
+    return hashlib.sha256(json.dumps(content).encode())

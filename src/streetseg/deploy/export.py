@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from streetseg.atomic import atomic_write_bytes
+from streetseg.atomic import atomic_write_files
 from streetseg.data.source import Source
 from streetseg.deploy.budget import Cost, mean_iou_cost, refuse_over_budget
 from streetseg.deploy.graph import describe, write_graph
@@ -126,13 +126,12 @@ def _in_format(graph: Path, form: str) -> tuple[Path, Engine]:
 
 def _publish(file: Path, out: Path) -> tuple[Path, ...]:
     """Moves the finished file to its place, what belongs to it first."""
-    targets = [out]
+    targets = {out: file}
     if file.suffix == ".xml":
-        targets.insert(0, out.with_suffix(".bin"))
-    for target in targets:
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            atomic_write_bytes(target, file.with_suffix(target.suffix).read_bytes())
-        except OSError as error:
-            raise RequestError(f"cannot be written ({error.strerror or error})", where=target) from error
+        targets = {out.with_suffix(".bin"): file.with_suffix(".bin"), out: file}
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write_files({target: written.read_bytes() for target, written in targets.items()})
+    except OSError as error:
+        raise RequestError(f"cannot be written ({error.strerror or error})", where=out) from error
     return tuple(targets)

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError, from_json
 from streetseg.errors import ModelError
 from streetseg.labels.space import LabelSpace
 from streetseg.recipe.decoders import DecoderName
+from streetseg.recipe.invalid import invalid
 
 FORMAT = "streetseg-bundle"
 VERSION = 1
@@ -21,7 +22,6 @@ CHANNELS: dict[DecoderName, tuple[int, ...]] = {
 
 LARGEST = 4 * 2**20  # bytes; ours have a few thousand
 NO_PICKLES = "pickle files (.pt, .pth, .bin) are never opened, they can run code; convert them to .safetensors"
-_LISTED = 5  # faults named in one message
 
 Channel = Annotated[int, Field(ge=0, le=255)]
 Side = Annotated[int, Field(ge=1, le=16384)]
@@ -133,10 +133,7 @@ def checked(text: str | bytes, kind: type[_Plain], form: str, name: str, file: P
     try:
         kind.model_validate_json(text)
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_input=False)]
-        more = f"; and {len(faults) - _LISTED} more" if len(faults) > _LISTED else ""
-        problem = f"{name} is not complete or not sound ({'; '.join(faults[:_LISTED])}{more})"
-        raise ModelError(problem, where=file) from error
+        raise ModelError(f"{name} is not complete or not sound ({invalid(error)})", where=file) from error
     return description
 
 

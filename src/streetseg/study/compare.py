@@ -133,8 +133,9 @@ def compare_runs(runs: Sequence[Path]) -> Comparison:
 def _refuse_other_data(first: FinishedRun, other: FinishedRun) -> None:
     """Only what was trained on as many pictures and scored on the same ones by the same rules can be compared.
 
-    Fingerprints are no ground for a refusal, because they also change when files are copied; the pictures' names and
-    every pixel of their truth are compared instead, where the groups are (metrics.difference.compare).
+    Fingerprints are no ground for a refusal, because they also change with the size at which pictures are read; the
+    pictures' names and every pixel of their truth are compared instead, where the groups are
+    (metrics.difference.compare).
     """
     one, two = _terms(first), _terms(other)
     differing = [term for term in one if one[term] != two[term]]

@@ -230,7 +230,7 @@ def _other_fingerprint(groups: Sequence[Group]) -> str | None:
     if len(prints) == 1:
         return None
     return (
-        "The fingerprints of the data differ between runs: files were copied, changed or read at another size. "
+        "The fingerprints of the data differ between runs: pictures were changed or read at another size. "
         "Names of the validation pictures and every pixel of their truth are the same."
     )
 

@@ -1,18 +1,17 @@
 """A finished run folder, read once and checked, without torch."""
 
-import csv
-import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from streetseg.errors import RequestError
 from streetseg.metrics.counts import Counts
-from streetseg.models.description import read_model_json
+from streetseg.models.description import read_model_json, space_of
 from streetseg.recipe.schema import Recipe
 from streetseg.recipe.write import read_resolved
+from streetseg.study.finished_files import Cost, Data, Environment, Said, Scored, checked, columns, events, speeds
 
 NEEDED = (
     "recipe.yaml",
@@ -25,6 +24,8 @@ NEEDED = (
     "evaluation/counts.npz",
     "cost.json",
 )
+T = TypeVar("T")
+DAMAGED = "the file was damaged or changed since: copy the run folder again, or train the run again"
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +96,9 @@ def read_run(folder: Path) -> FinishedRun:
     """Reads a run folder.
 
     Raises:
-        RequestError: it is no run folder, the run is unfinished, or one of its files cannot be read.
+        RequestError: it is no run folder, the run is unfinished, one of its files cannot be read or is not what a run
+            writes, or they contradict each other.
+        DataError, ModelError: so it is with evaluation/counts.npz or the bundle.
     """
     if not folder.is_dir():
         raise RequestError("no such run folder", where=folder, hint="give the folders that streetseg train wrote")
@@ -107,17 +110,22 @@ def read_run(folder: Path) -> FinishedRun:
         raise RequestError(
             f"the run is not finished ({found})", where=folder, hint="its own command with --resume finishes it"
         )
-    return FinishedRun(
+    model = read_model_json(folder / "best")
+    space_of(model, folder / "best" / "model.json")
+    curves = _read(folder / "results.csv", columns)
+    run = FinishedRun(
         folder=folder,
         recipe=read_resolved(folder / "recipe.yaml"),
-        model=read_model_json(folder / "best"),
+        model=model,
         counts=Counts.load(folder / "evaluation" / "counts.npz"),
-        scores=_json(folder / "evaluation" / "scores.json"),
-        curves=_speeds(folder / "journal.jsonl", columns := _columns(folder / "results.csv")) | columns,
-        cost=_json(folder / "cost.json"),
-        environment=_json(folder / "environment.json"),
-        data=_json(folder / "data.json"),
+        scores=_json(folder / "evaluation" / "scores.json", Scored),
+        curves=_speeds(folder / "journal.jsonl", curves) | curves,
+        cost=_json(folder / "cost.json", Cost),
+        environment=_json(folder / "environment.json", Environment),
+        data=_json(folder / "data.json", Data),
     )
+    _refuse_contradictions(run)
+    return run
 
 
 def is_finished(folder: Path) -> bool:
@@ -133,51 +141,45 @@ def is_reported(folder: Path) -> bool:
 
 def _ended(journal: Path) -> bool:
     """Whether the last line of the journal says that the run ended."""
-    events = _events(journal)
-    return bool(events) and events[-1].get("event") == "end"
+    lines = _read(journal, events)
+    return bool(lines) and lines[-1].get("event") == "end"
 
 
-def _speeds(journal: Path, columns: Mapping[str, tuple[float, ...]]) -> dict[str, tuple[float, ...]]:
+def _speeds(journal: Path, curves: Mapping[str, tuple[float, ...]]) -> dict[str, tuple[float, ...]]:
     """What the journal says of each epoch's speed; runs of earlier versions have it in results.csv instead."""
-    lines = {event["epoch"]: event for event in _events(journal) if event.get("event") == "epoch"}
+    said = speeds(_read(journal, events))
     return {
-        name: tuple(lines.get(int(epoch), {}).get(name) or math.nan for epoch in columns.get("epoch", ()))
+        name: tuple(getattr(said.get(int(epoch)), name, math.nan) for epoch in curves["epoch"])
         for name in ("images_per_second", "seconds")
     }
 
 
-def _events(journal: Path) -> list[dict[str, Any]]:
-    """The lines of a journal that can be read; a stop in the middle of writing leaves half a one."""
-    events = []
-    for line in journal.read_text(encoding="utf-8").splitlines():
-        try:
-            event = json.loads(line)
-        except json.JSONDecodeError:
-            event = None
-        events.append(event if isinstance(event, dict) else {})
-    return events
+def _refuse_contradictions(run: FinishedRun) -> None:
+    """Raises RequestError where one file says what is not so in another: one was cut, or is of another run."""
+    epochs, rows = run.recipe.train.epochs, len(run.curves["epoch"])
+    splits = (run.recipe.data.train_split, run.recipe.data.val_split)
+    alike = {
+        "encoder in recipe.yaml and best/model.json": (run.encoder, run.model["encoder"]),
+        "pictures in evaluation/scores.json and counts.npz": (run.protocol["images"], len(run.counts.names)),
+        "classes in best/model.json and evaluation/counts.npz": (len(run.classes), run.counts.counts.shape[1]),
+    }
+    found = [f"{what}: {one} and {two}" for what, (one, two) in alike.items() if one != two]
+    found += [f"no split {split} in data.json" for split in splits if split not in run.data["splits"]]
+    if rows < epochs:  # more there can be, after --force
+        found.append(f"epochs in recipe.yaml and results.csv: {epochs} and {rows}")
+    if found:
+        raise RequestError(
+            f"the files of the run contradict each other ({'; '.join(found)})", where=run.folder, hint=DAMAGED
+        )
 
 
-def _json(path: Path) -> Mapping[str, Any]:
+def _json(path: Path, kind: type[Said]) -> Mapping[str, Any]:
+    return _read(path, lambda data: checked(data, kind))
+
+
+def _read(path: Path, read: Callable[[bytes], T]) -> T:
+    """What `read` makes of a file. Raises RequestError where it makes nothing of it."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise RequestError(f"not readable as JSON ({error})", where=path) from error
-    if not isinstance(value, dict):
-        raise RequestError(f"expected a JSON object, found {type(value).__name__}", where=path)
-    return value
-
-
-def _columns(path: Path) -> dict[str, tuple[float, ...]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    try:
-        return {name: tuple(_number(row[name]) for row in rows) for name in (rows[0] if rows else ())}
-    except (ValueError, TypeError) as error:
-        raise RequestError(f"a cell is not a number ({error})", where=path) from error
-
-
-def _number(cell: str) -> float:
-    """A cell as a float; empty is NaN, and a truth value 0 or 1."""
-    truth = {"": math.nan, "true": 1.0, "false": 0.0}
-    return truth[cell.lower()] if cell.lower() in truth else float(cell)
+        return read(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise RequestError(f"not what a run writes ({error})", where=path, hint=DAMAGED) from error

@@ -33,12 +33,8 @@ class OnnxRuntimeEngine(ExportedEngine):
     workers = 1  # a session uses all cores
 
     def __init__(self, path: Path, precision: str = "fp32") -> None:
-        if precision != "fp32":
-            raise RequestError(
-                f"ONNX Runtime computes in the precision of the file, not in {precision}",
-                where=path,
-                hint="--engine openvino, or torch with the bundle",
-            )
+        if lacking := self.lacks(precision):
+            raise RequestError(lacking, where=path, hint="--engine openvino, or torch with the bundle")
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _ERRORS_ONLY
         try:
@@ -50,6 +46,13 @@ class OnnxRuntimeEngine(ExportedEngine):
         self.about = read_about(self._session.get_modelmeta().custom_metadata_map.get(KEY), path)
         refuse_other_outputs({output.name for output in self._session.get_outputs()}, path)
         self.precision = self.about.precision
+
+    @staticmethod
+    def lacks(precision: str) -> str | None:
+        """Why it does not compute in a precision; None where it does."""
+        if precision == "fp32":
+            return None
+        return f"ONNX Runtime computes in the precision of the file, not in {precision}"
 
     def _run(self, output: str, pictures: NDArray[np.uint8]) -> NDArray[Any]:
         result: NDArray[Any] = self._session.run([output], {INPUT: np.ascontiguousarray(pictures)})[0]

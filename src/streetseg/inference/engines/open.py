@@ -29,8 +29,8 @@ def open_engine(
 
     Args:
         path: a bundle or run folder, or an exported .onnx or .xml.
-        name: "torch", "onnxruntime", "openvino", or "auto": the fastest of the installed ones that run this model,
-            measured on the first pictures; where few are to come, the one that starts soonest.
+        name: "torch", "onnxruntime", "openvino", or "auto": the fastest of the installed ones that run this model in
+            this precision, measured on the first pictures; where few are to come, the one that starts soonest.
         device: "auto", "cpu", "cuda", …; exported models run on the CPU.
         precision: "fp32" or "bf16"; a model exported in int8 stays int8.
         pictures: how many are to come one after another, where that is known; many make pictures per second count
@@ -42,7 +42,7 @@ def open_engine(
         ModelError: the model cannot be read.
     """
     if name == "auto":
-        names = installed_engines(path)
+        names = engines_here(path, precision)
         if len(names) > 1 and pictures is not None and pictures < MANY:
             log.info("engine: %s, which starts soonest; from %d pictures on engines are measured", names[0], MANY)
             names = names[:1]
@@ -63,10 +63,24 @@ def engines_for(path: Path) -> tuple[str, ...]:
     return _RUNS.get(path.suffix.lower(), ("torch",))
 
 
-def installed_engines(path: Path) -> list[str]:
-    """Those of `engines_for` whose library is installed; where none is, the first, which will say what is missing."""
+def engines_here(path: Path, precision: str = "fp32") -> list[str]:
+    """Those of `engines_for` whose library is installed and that compute in the precision; what lacks it is said.
+
+    Where no library is installed it is the first of them, which will say what is missing.
+
+    Raises:
+        RequestError: no engine that is installed computes in the precision.
+    """
     offered = engines_for(path)
-    return [engine for engine in offered if _installed(engine)] or [offered[0]]
+    installed = [engine for engine in offered if _installed(engine)]
+    if precision == "fp32" or not installed:  # all compute in fp32, so no library is loaded to ask it
+        return installed or [offered[0]]
+    lacking = {engine: reason for engine in installed if (reason := _lacks(engine, precision))}
+    if len(lacking) == len(installed):
+        raise RequestError("; ".join(lacking.values()), where=path, hint="leave it at fp32")
+    for engine, reason in lacking.items():
+        log.info("engine %s is left out: %s", engine, reason)
+    return [engine for engine in installed if engine not in lacking]
 
 
 def refuse_unfit(name: str, path: Path) -> None:
@@ -111,3 +125,20 @@ def _open(name: str, path: Path, device: str, precision: str, *, many: bool) -> 
             from streetseg.runtime.device import choose_device
 
             return TorchEngine(load_bundle(path)[0], choose_device(device), precision)
+
+
+def _lacks(name: str, precision: str) -> str | None:
+    """Why an installed engine does not compute in a precision."""
+    match name:
+        case "onnxruntime":
+            from streetseg.inference.engines.onnxruntime_engine import OnnxRuntimeEngine
+
+            return OnnxRuntimeEngine.lacks(precision)
+        case "openvino":
+            from streetseg.inference.engines.openvino_engine import OpenVinoEngine
+
+            return OpenVinoEngine.lacks(precision)
+        case _:
+            from streetseg.inference.engines.torch_engine import TorchEngine
+
+            return TorchEngine.lacks(precision)

@@ -37,10 +37,8 @@ class OpenVinoEngine(ExportedEngine):
 
     def __init__(self, path: Path, precision: str = "fp32", *, many: bool = False) -> None:
         self._core = _core()
-        if precision not in _HINTS:
-            raise RequestError(f"unknown precision {precision}", hint="fp32 or bf16")
-        if precision == "bf16" and "BF16" not in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-            raise RequestError("this processor does not compute in bf16", where=path, hint="leave it at fp32")
+        if lacking := self.lacks(precision):
+            raise RequestError(lacking, where=path, hint="leave it at fp32")
         if not path.is_file():
             raise ModelError("no such model file", where=path)
         try:
@@ -62,6 +60,15 @@ class OpenVinoEngine(ExportedEngine):
             height, width = self.size or (512, 1024)
             network = self._network(LABELS, (1, 3, height, width))
             self.workers = int(network.compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+
+    @staticmethod
+    def lacks(precision: str) -> str | None:
+        """Why it does not compute in a precision here; None where it does."""
+        if precision not in _HINTS:
+            return f"unknown precision {precision} (fp32 or bf16)"
+        if precision == "bf16" and "BF16" not in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            return "this processor does not compute in bf16"
+        return None
 
     def _run(self, output: str, pictures: NDArray[np.uint8]) -> NDArray[Any]:
         network = self._network(output, pictures.shape)

@@ -28,12 +28,17 @@ class TorchEngine:
     workers = 1
 
     def __init__(self, segmenter: Segmenter, device: torch.device, precision: str = "fp32") -> None:
-        if precision not in ("fp32", "bf16"):
-            raise RequestError(f"unknown precision {precision}", hint="fp32 or bf16")
+        if lacking := self.lacks(precision):
+            raise RequestError(lacking, hint="leave it at fp32")
         segmenter.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
         self.segmenter = segmenter.eval()
         self.device = device
         self.precision = precision
+
+    @staticmethod
+    def lacks(precision: str) -> str | None:
+        """Why it does not compute in a precision; None where it does."""
+        return None if precision in ("fp32", "bf16") else f"unknown precision {precision} (fp32 or bf16)"
 
     @property
     def encoder(self) -> str:
