@@ -92,13 +92,14 @@ class Fake:
         self.calls = [] if calls is None else calls
         self.at_once, self.most_at_once = 0, 0
         self.size = None
-        self.lock = threading.Lock()
+        self.lock, self.meeting = threading.Lock(), threading.Barrier(1)
 
     def labels(self, pictures: Any) -> Any:
         with self.lock:
             self.calls.append(self.name)
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
+        self.meeting.wait(20)
         time.sleep(self.seconds)
         with self.lock:
             self.at_once -= 1
@@ -126,11 +127,11 @@ def test_engines_are_measured_one_after_the_other() -> None:
 def test_a_stream_works_on_as_many_at_once_as_the_chosen_engine_likes(slow: int, fast: int) -> None:
     chosen = Fake("b", 1, 0.01, workers=fast)
     engines: Any = [Fake("a", 1, 0.1, workers=slow), chosen]
-    ids = Predictor(Fastest(engines)).stream(np.zeros((4, 4, 3), np.uint8) for _ in range(12))
+    ids = Predictor(Fastest(engines)).stream(np.zeros((4, 4, 3), np.uint8) for _ in range(13))
     next(ids)
-    chosen.most_at_once = 0
+    chosen.most_at_once, chosen.meeting = 0, threading.Barrier(fast)
 
-    assert len(list(ids)) == 11
+    assert len(list(ids)) == 12
     assert chosen.most_at_once == fast
 
 
