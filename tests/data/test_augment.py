@@ -129,6 +129,13 @@ def test_nothing_is_the_centre_crop_bit_for_bit() -> None:
     assert torch.equal(cropped_labels, labels[:, 4:356, 16:464])
 
 
+def test_ignored_pixels_inside_keep_their_colour() -> None:
+    pictures, _ = noise(1, 32, 32)
+    cropped, labels = augment(pictures, torch.full((1, 32, 32), IGNORE, dtype=torch.uint8), NOTHING, (32, 32), drawn())
+    assert torch.equal(cropped, pictures)
+    assert (labels == IGNORE).all()
+
+
 def test_flip_alone_is_exact() -> None:
     pictures, labels = noise(2, 37, 53)
     flipped, flipped_labels = augment(pictures, labels, only(flip=1.0), (37, 53), drawn(2))

@@ -5,7 +5,10 @@ import logging
 import pickle
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -80,26 +83,57 @@ def test_auto_takes_the_one_that_starts_soonest_for_few_pictures(model: Path) ->
     assert open_engine(model.with_suffix(""), pictures=1).name == "torch"
 
 
-class Slow:
-    """An engine that gives one label and takes its time."""
+class Fake:
+    """An engine that gives one label after a while; `calls` has the names of those that were called, in order."""
 
-    workers, precision = 1, "fp32"
+    precision = "fp32"
 
-    def __init__(self, name: str, label: int, work: int) -> None:
-        self.name, self.label, self.work = name, label, work
+    def __init__(self, name: str, label: int, seconds: float, *, workers: int = 1, calls: list[str] | None = None):
+        self.name, self.label, self.seconds, self.workers = name, label, seconds, workers
+        self.calls = [] if calls is None else calls
+        self.at_once, self.most_at_once = 0, 0
+        self.size = None
+        self.lock, self.meeting = threading.Lock(), threading.Barrier(1)
 
     def labels(self, pictures: Any) -> Any:
-        for _ in range(self.work):
-            np.linalg.inv(np.eye(200))
+        with self.lock:
+            self.calls.append(self.name)
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+        self.meeting.wait(20)
+        time.sleep(self.seconds)
+        with self.lock:
+            self.at_once -= 1
         return np.full((1, 4, 4), self.label, np.uint8)
 
 
 def test_an_engine_whose_labels_disagree_is_left_out_however_fast(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="streetseg")
-    engines: Any = [Slow("a", 1, 40), Slow("wrong", 2, 0), Slow("b", 1, 1)]
+    engines: Any = [Fake("a", 1, 0.1), Fake("wrong", 2, 0), Fake("b", 1, 0.001)]
 
     assert fastest(engines, np.zeros((1, 3, 4, 4), np.uint8)).name == "b"
     assert "engine wrong is left out: only 0.00 % of its labels are those of a" in caplog.messages[0]
+
+
+def test_engines_are_measured_one_after_the_other() -> None:
+    """What one engine's threads still do after a call is not to disturb another's."""
+    calls: list[str] = []
+    engines: Any = [Fake("a", 1, 0, calls=calls), Fake("b", 1, 0, calls=calls)]
+    fastest(engines, np.zeros((1, 3, 4, 4), np.uint8))
+
+    assert [name for name, _ in groupby(calls[2:])] == ["a", "b"]
+
+
+@pytest.mark.parametrize(("slow", "fast"), [(4, 1), (1, 4)])
+def test_a_stream_works_on_as_many_at_once_as_the_chosen_engine_likes(slow: int, fast: int) -> None:
+    chosen = Fake("b", 1, 0.01, workers=fast)
+    engines: Any = [Fake("a", 1, 0.1, workers=slow), chosen]
+    ids = Predictor(Fastest(engines)).stream(np.zeros((4, 4, 3), np.uint8) for _ in range(13))
+    next(ids)
+    chosen.most_at_once, chosen.meeting = 0, threading.Barrier(fast)
+
+    assert len(list(ids)) == 12
+    assert chosen.most_at_once == fast
 
 
 @pytest.mark.bad_input(34, "somebody else's ONNX file, a pickle or text named .onnx or .xml: refused, nothing runs")

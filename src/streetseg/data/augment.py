@@ -5,11 +5,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from streetseg.data.colour import MEAN_COLOUR, blur_drawn, colour_maps, recolour
+from streetseg.data.colour import blur_drawn, colour_maps, fill_outside, recolour
 from streetseg.data.draws import Draws
 from streetseg.data.warp import crop_to_picture, sample_labels, sample_pictures, sampling_grid
 from streetseg.errors import RequestError
-from streetseg.labels.space import IGNORE_INDEX
 from streetseg.recipe.schema import Augment, Size
 
 _MULTIPLE = 32  # the deepest stride of the encoders: such a crop needs no padding inside the network
@@ -62,10 +61,9 @@ def augment(
         sizes = np.tile(np.array(padded, dtype=np.int64), (len(pictures), 1))
 
     grid = sampling_grid(crop_to_picture(settings, draws, sizes, crop), padded, crop, pictures.device)
-    cropped_labels, outside = sample_labels(labels, grid, sizes, IGNORE_INDEX)
+    cropped_labels, inside = sample_labels(labels, grid, sizes)
     cropped = sample_pictures(pictures, grid)
     blur_drawn(cropped, settings, draws)
     coloured = recolour(cropped, colour_maps(settings, draws))
-    for channel, value in enumerate(MEAN_COLOUR):
-        coloured[:, channel].masked_fill_(outside, value)
+    fill_outside(coloured, inside)
     return coloured, cropped_labels

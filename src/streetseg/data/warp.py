@@ -49,14 +49,13 @@ def sampling_grid(maps: NDArray[np.float64], padded: Size, crop: Size, device: t
     # -1 and 1 are the outer edges of the padded picture.
     normalised = maps * (2 / np.array([padded[1], padded[0]], dtype=np.float64))[:, None]
     normalised[:, :, 2] -= 1
-    coefficients = torch.from_numpy(normalised.astype(np.float32)).to(device, non_blocking=True)
-    down = torch.arange(crop[0], device=device) + 0.5
-    right = torch.arange(crop[1], device=device) + 0.5
-    grid = torch.empty(len(maps), *crop, 2, device=device)
-    for axis in (0, 1):
-        by_x, by_y, start = coefficients[:, axis].unsqueeze(-1).unbind(1)
-        torch.add((by_x * right + start)[:, None, :], (by_y * down)[:, :, None], out=grid[..., axis])
-    return grid
+    points = normalised.transpose(2, 0, 1).astype(np.float32, order="C")
+    by_x, by_y, start = torch.from_numpy(points).to(device, non_blocking=True).unsqueeze(2)
+    right = torch.arange(crop[1], device=device)[:, None] + 0.5
+    down = torch.arange(crop[0], device=device)[:, None] + 0.5
+    # As complex numbers x and y are added together, in one pass over memory.
+    columns, rows = torch.view_as_complex(by_x * right + start), torch.view_as_complex(by_y * down)
+    return torch.view_as_real(columns[:, None, :] + rows[:, :, None])
 
 
 def sample_pictures(pictures: Tensor, grid: Tensor) -> Tensor:
@@ -64,16 +63,16 @@ def sample_pictures(pictures: Tensor, grid: Tensor) -> Tensor:
     return F.grid_sample(pictures.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
-def sample_labels(labels: Tensor, grid: Tensor, sizes: NDArray[np.int64], ignore_index: int) -> tuple[Tensor, Tensor]:
-    """Nearest: uint8 (B, H, W) -> labels uint8 (B, h, w), `ignore_index` outside; and where that is, bool (B, h, w)."""
+def sample_labels(labels: Tensor, grid: Tensor, sizes: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+    """Nearest: uint8 (B, H, W) -> labels uint8 (B, h, w), IGNORE_INDEX outside; and 1 inside, 0 outside, likewise."""
     # Sampling pads with 0, so 0 is kept for "outside" and an id is stored one higher.
-    shifted = labels.unsqueeze(1).float() + 1
+    shifted = labels.unsqueeze(1).float().add_(1)
     for padded, (height, width) in zip(shifted, sizes.tolist(), strict=True):
         padded[:, height:] = 0
         padded[:, :, width:] = 0
     sampled = F.grid_sample(shifted, grid, mode="nearest", padding_mode="zeros", align_corners=False).squeeze(1)
-    outside = sampled == 0
-    return (sampled - 1).masked_fill_(outside, ignore_index).to(torch.uint8), outside
+    ids = sampled.to(torch.int16)
+    return ids.sub(1).to(torch.uint8), ids.clamp_(max=1).to(torch.uint8)  # -1 becomes 255, which is IGNORE_INDEX
 
 
 def _either_way(drawn: NDArray[np.float64]) -> NDArray[np.float64]:

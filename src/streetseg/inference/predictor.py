@@ -86,6 +86,8 @@ class Predictor:
         Few pictures are in memory at a time, however many there are.
         """
         rest = iter(pictures)
+        for picture in islice(rest, 1):
+            yield self.predict(picture)  # on which `auto` chooses its engine: only then it knows how many that likes
         with ThreadPoolExecutor(self.engine.workers) as pool:
             running = [pool.submit(self.predict, picture) for picture in islice(rest, self.engine.workers + 1)]
             while running:
