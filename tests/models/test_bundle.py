@@ -56,6 +56,14 @@ def test_a_network_comes_back_bit_for_bit(memory_format: torch.memory_format, tm
         torch.testing.assert_close(loaded(pictures), segmenter.eval()(pictures), rtol=1e-5, atol=1e-5)
 
 
+def test_a_folder_whose_name_is_no_utf8(tmp_path: Path) -> None:
+    segmenter = tiny_segmenter()
+
+    loaded, _ = load_bundle(save(tmp_path / os.fsdecode(b"stra\xdfe"), segmenter))
+
+    assert all(torch.equal(tensor, segmenter.state_dict()[name]) for name, tensor in loaded.state_dict().items())
+
+
 def test_what_model_json_says(bundle: Path) -> None:
     description = read_model_json(bundle)
 

@@ -12,7 +12,7 @@ from streetseg.errors import ModelError
 from streetseg.models.description import FORMAT, VERSION, find_bundle, read_model_json, size_of, space_of
 from streetseg.models.encoder import Encoder
 from streetseg.models.segmenter import Segmenter
-from streetseg.models.weight_file import contiguous, read_safetensors, shapes_of
+from streetseg.models.weight_file import contiguous, read_safetensors
 from streetseg.terminal import one_line
 
 
@@ -92,14 +92,15 @@ def load_bundle(path: Path) -> tuple[Segmenter, dict[str, Any]]:
         )
 
     # A network without memory first: what a stranger's model.json asks for need not be what the weights are of.
+    stored = read_safetensors(weights)
     with torch.device("meta"):
-        refuse_misfit(shapes_of(weights), network().state_dict(), weights)
+        refuse_misfit(stored, network().state_dict(), weights)
     segmenter = network()
-    segmenter.load_state_dict(read_safetensors(weights))
+    segmenter.load_state_dict(stored)
     return segmenter.eval(), description
 
 
-def refuse_misfit(stored: dict[str, tuple[int, ...]], needed: dict[str, Tensor], path: Path) -> None:
+def refuse_misfit(stored: dict[str, Tensor], needed: dict[str, Tensor], path: Path) -> None:
     """Raises ModelError unless exactly the tensors of the network are stored, each of its shape."""
     wrong = [
         f"{len(names)} tensors {problem}, first {names[0]}"
@@ -110,9 +111,9 @@ def refuse_misfit(stored: dict[str, tuple[int, ...]], needed: dict[str, Tensor],
         if names
     ]
     wrong += [
-        f"{name} has shape {stored[name]}, the network needs {tuple(tensor.shape)}"
+        f"{name} has shape {tuple(stored[name].shape)}, the network needs {tuple(tensor.shape)}"
         for name, tensor in needed.items()
-        if name in stored and stored[name] != tensor.shape
+        if name in stored and stored[name].shape != tensor.shape
     ]
     if wrong:
         raise ModelError(f"the weights do not fit the network of model.json: {'; '.join(wrong[:3])}", where=path)
