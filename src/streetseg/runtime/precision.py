@@ -1,17 +1,18 @@
 """fp32 or bf16: decided by a short measurement at the start, and said."""
 
-import math
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from streetseg.runtime.device import finish_work
 
 WORTH_IT = 1.15  # bf16 must be this much faster: below it, fp32's exactness is worth more than the time
+HOPELESS = 0.5
 
 
 @dataclass(frozen=True)
@@ -41,32 +42,43 @@ def choose_precision(asked: str, device: torch.device, step: Callable[[Precision
     """
     if asked != "auto":
         return Precision(asked, "asked for")
-    fp32 = time_steps(step, Precision("fp32", "trial"), device)
-    bf16 = time_steps(step, Precision("bf16", "trial"), device, hopeless=2 * fp32)
-    return faster_precision(fp32, bf16)
+    if device.type == "cpu" and imitates_bf16():
+        return Precision("fp32", "this processor has no instructions for bf16")
+    return faster_precision(bf16_gain(step, device))
 
 
-def faster_precision(fp32_seconds: float, bf16_seconds: float) -> Precision:
+def imitates_bf16() -> bool:
+    """Whether this is a processor that is known to have no instructions for bf16: it would be several times slower."""
+    # Older versions of torch cannot tell: there it is measured.
+    known: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return known.get("architecture") == "x86_64" and not any(known.get(name) for name in ("avx512_bf16", "amx_bf16"))
+
+
+def faster_precision(gain: float) -> Precision:
     """bf16 where it is worth it, and the sentence that says so."""
-    ratio = fp32_seconds / bf16_seconds
-    why = f"measured at start: bf16 is {ratio:.2f} times as fast as fp32 here, at least {WORTH_IT} asked"
-    return Precision("bf16" if ratio >= WORTH_IT else "fp32", why)
+    why = f"measured at start: bf16 is {gain:.2f} times as fast as fp32 here, at least {WORTH_IT} asked"
+    return Precision("bf16" if gain >= WORTH_IT else "fp32", why)
 
 
-def time_steps(
-    step: Callable[[Precision], None], precision: Precision, device: torch.device, *, hopeless: float = math.inf
-) -> float:
-    """Median seconds of three steps, after one to warm up; of one, if it takes longer than `hopeless` seconds.
+def bf16_gain(step: Callable[[Precision], None], device: torch.device) -> float:
+    """How many times as fast a step is in bf16: the median of three pairs of steps, after one pair to warm up.
 
-    A processor without bf16 imitates it, five to ten times as slowly as it computes in fp32.
+    In pairs, because a machine that is busy with something else for a while is so for both. A bf16 that takes more
+    than twice the time of fp32 is not measured to the end.
     """
-    times = []
+    gains: list[float] = []
     for _ in range(4):
-        finish_work(device)
-        start = time.perf_counter()
-        step(precision)
-        finish_work(device)
-        times.append(time.perf_counter() - start)
-        if len(times) == 2 and times[1] > hopeless:
+        fp32, bf16 = (seconds(step, Precision(name, "trial"), device) for name in ("fp32", "bf16"))
+        gains.append(fp32 / bf16)
+        if len(gains) == 2 and gains[1] < HOPELESS:
             break
-    return statistics.median(times[1:])
+    return statistics.median(gains[1:])
+
+
+def seconds(step: Callable[[Precision], None], precision: Precision, device: torch.device) -> float:
+    """Of one step."""
+    finish_work(device)
+    start = time.perf_counter()
+    step(precision)
+    finish_work(device)
+    return time.perf_counter() - start
