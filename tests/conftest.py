@@ -37,7 +37,7 @@ def shared() -> Path:
     """The folder with real data: $STREETSEG_SHARED, or `shared` beside the checkout."""
     folder = Path(os.environ.get("STREETSEG_SHARED", ROOT.parent / "shared"))
     if not (folder / "data").is_dir():
-        _missing("shared", f"no real data in {folder}; set STREETSEG_SHARED")
+        missing("shared", f"no real data in {folder}; set STREETSEG_SHARED")
     return folder
 
 
@@ -47,7 +47,7 @@ def chromium() -> str:
     for name in ("chromium", "chromium-browser", "google-chrome"):
         if path := shutil.which(name):
             return path
-    return _missing("browser", "no chromium on this machine; install one")
+    return missing("browser", "no chromium on this machine; install one")
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def streetseg(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     signal.signal(signal.SIGTERM, handler)
 
 
-def _missing(what: str, reason: str) -> str:
+def missing(what: str, reason: str) -> str:
     """Skip, or fail where STREETSEG_REQUIRE says that it must be there."""
     if what in REQUIRED:
         pytest.fail(f"{reason} (STREETSEG_REQUIRE asks for it)")

@@ -14,7 +14,7 @@ import pytest
 
 import corpus
 import tiny
-from conftest import Finished
+from conftest import Finished, missing
 from streetseg.cli.verbs import VERBS
 
 Run = Callable[..., Finished]
@@ -113,9 +113,9 @@ def obedient(tmp_path: Path) -> list[str]:
     try:
         tried = subprocess.run([*words, "cat", str(secret)], capture_output=True, text=True)
     except FileNotFoundError:
-        pytest.skip("root may read everything, and there is no setpriv to give that up")
+        missing("permissions", "root may read everything, and there is no setpriv to give that up")
     if "Permission denied" not in tried.stderr:
-        pytest.skip(f"root may read everything here: {tried.stderr.strip()}")
+        missing("permissions", f"root may read everything here: {tried.stderr.strip()}")
     return words
 
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from conftest import missing
 from streetseg.data.open import open_source
 from streetseg.data.source import Sample, Source
 from streetseg.data.store import Store, default_cache
@@ -164,7 +165,7 @@ def test_labels_keep_their_own_resolution_unless_asked(tmp_path: Path) -> None:
 def test_memory_stays_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     status = Path("/proc/self/status")
     if not status.exists():
-        pytest.skip("needs /proc/self/status")
+        missing("proc", "needs /proc/self/status")
 
     def mapped() -> int:
         found = re.search(r"RssFile:\s+(\d+) kB", status.read_text())

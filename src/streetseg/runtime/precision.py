@@ -12,7 +12,7 @@ import torch
 from streetseg.runtime.device import finish_work
 
 WORTH_IT = 1.15  # bf16 must be this much faster: below it, fp32's exactness is worth more than the time
-HOPELESS = 0.5
+HOPELESS = 0.5  # of fp32's speed: no further pair of steps would make bf16 worth it
 
 
 @dataclass(frozen=True)
