@@ -23,6 +23,7 @@ from streetseg.training.best import Best
 from streetseg.training.fit import train_epoch
 from streetseg.training.history import History
 from streetseg.training.keeper import Keeper
+from streetseg.training.length import length_of
 from streetseg.training.make import make_learner
 from streetseg.training.progress import Progress
 from streetseg.training.run_folder import RunFolder
@@ -68,7 +69,8 @@ class Trainer:
         place = RunFolder(folder)
         journal, progress = Journal(place.journal), Progress("benchmark", 0, quiet=True)
         best = Best(place.best, initial, {})
-        self.keeper = Keeper(place, self.learner, best, {}, History(), journal, progress)
+        length = length_of(recipe.train, len(self.batches))
+        self.keeper = Keeper(place, self.learner, length, best, {}, History(), journal, progress)
 
     @property
     def crop(self) -> Size:

@@ -10,6 +10,8 @@ from PIL import Image
 
 import tiny
 from streetseg.recipe.load import load_recipe
+from streetseg.recipe.schema import Optim
+from streetseg.training.schedule import lr_factor
 
 TINY = (
     *("--weights", "none", "--epochs", "2"),
@@ -52,6 +54,21 @@ def test_two_epochs_and_a_prediction(layout: str, tmp_path: Path, streetseg) -> 
     assert ids.max() < len(classes)
     assert Image.open(tmp_path / "out" / "street corner_color.png").size == (61, 37)
     assert Image.open(tmp_path / "out" / "street corner_overlay.png").size == (61, 37)
+
+
+def test_steps_in_place_of_epochs(tmp_path: Path, streetseg) -> None:
+    """The learning rate falls over them, and whoever reads of the run is told so."""
+    camvid, run = tiny.camvid_segnet(tmp_path / "camvid"), tmp_path / "run"
+    settings = ("--weights", "none", "data.size=none", "augment.crop=none", "train.batch=3", "train.precision=fp32")
+
+    done = streetseg("train", camvid, "--encoder", "test_efficientnet", *settings, "train.steps=3", "--out", run)
+
+    assert done.code == 0, done.err
+    rows = list(csv.DictReader((run / "results.csv").open()))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert float(rows[1]["lr"]) == pytest.approx(lr_factor(2, 3, Optim()) * Optim().lr)
+    assert "3 steps" in (run / "model_card.md").read_text()
+    assert "3 steps, 3 pictures a step" in (run / "report.html").read_text()
 
 
 def test_a_bare_folder_s_layout_is_recognised(tmp_path: Path, streetseg) -> None:

@@ -49,6 +49,17 @@ def test_each_layer_wins_over_the_one_before(write) -> None:
     assert resolved.origins["train.seed"] == "default"
 
 
+def test_who_speaks_last_of_the_length_of_a_run_is_heard(write) -> None:
+    """Steps are taken in place of epochs of the same layer or an earlier one, and epochs in place of earlier steps."""
+    file = write("train:\n  steps: 4000\n  epochs: 7\n")
+
+    assert load_recipe(file, environ={}).train.steps == 4000
+    assert load_recipe("camvid", ["train.steps=4000"], environ={}).train.steps == 4000
+    by_flag = load_recipe(file, flags={"train.epochs": 5}, environ={}).train
+    assert (by_flag.epochs, by_flag.steps) == (5, None)
+    assert load_recipe(file, flags={"train.epochs": None}, environ={}).train.steps == 4000
+
+
 def test_a_shipped_recipe_is_taken_by_name() -> None:
     resolved = resolve("demo", environ={})
 

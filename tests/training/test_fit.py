@@ -32,6 +32,7 @@ from streetseg.training.fit import fit, step
 from streetseg.training.history import History
 from streetseg.training.keeper import Keeper
 from streetseg.training.learner import Learner
+from streetseg.training.length import length_of
 from streetseg.training.numbers import StepNumbers
 from streetseg.training.objective import Objective
 from streetseg.training.optimizer import make_optimizer
@@ -87,7 +88,8 @@ class Bench:
         best = Best(self.folder.best, InitialWeights("random", "", "random weights"), {})
         origin = origin_of(self.recipe, (self.store, self.val))
         progress = Progress("test", 0, quiet=True)
-        return Keeper(self.folder, self.learner, best, origin, self.history, self.journal, progress)
+        length = length_of(self.recipe.train, len(self.batches(1)))
+        return Keeper(self.folder, self.learner, length, best, origin, self.history, self.journal, progress)
 
     def fit(self) -> None:
         fit(self.learner, self.batches, self.val, self.keeper())

@@ -10,6 +10,7 @@ import torch
 from forked import fork, kill
 from networks import CHANNELS
 from same_run import assert_same_run
+from short_run import events
 from streetseg.recipe.schema import Augment, Data, Model, Recipe, Train
 from streetseg.training.train import train
 from tiny import camvid_segnet
@@ -92,6 +93,19 @@ def test_a_fast_decoder_and_a_coarser_start_make_no_difference(camvid: Path, tmp
     train(wanted, tmp_path / "whole", quiet=True)
     at, call = MOMENTS["in the middle of the first epoch"]
     assert fork(lambda: train(wanted, tmp_path / "run", quiet=True), at=at, call=call, do=kill) == -9
+
+    train(wanted, tmp_path / "run", resume=True, quiet=True)
+
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
+
+
+def test_a_run_of_so_many_steps_ends_in_the_middle_of_an_epoch(camvid: Path, tmp_path: Path) -> None:
+    wanted = recipe(camvid, steps=2 * STEPS + 2, save_steps=1)
+    train(wanted, tmp_path / "whole", quiet=True)
+    assert [event["epoch"] for event in events(tmp_path / "whole", "step")] == [1, 1, 1, 2, 2, 2, 3, 3]
+    assert [event["epoch"] for event in events(tmp_path / "whole", "epoch")] == [1, 2, 3]
+    step = "streetseg.training.fit:step"
+    assert fork(lambda: train(wanted, tmp_path / "run", quiet=True), at=step, call=2 * STEPS + 2, do=kill) == -9
 
     train(wanted, tmp_path / "run", resume=True, quiet=True)
 

@@ -28,6 +28,12 @@ class Batch(NamedTuple):
     indices: tuple[int, ...]
 
 
+def steps_of_epoch(pictures: int, batch: int, world: int = 1) -> int:
+    """How many steps an epoch over so many pictures has, of `batch` pictures on all ranks together."""
+    full, left = divmod(pictures, batch)
+    return full + (left // world >= FEWEST)
+
+
 @dataclass(frozen=True)
 class TrainBatches:
     """The training batches of one epoch, each time the same: everything random derives from (seed, epoch, index).
@@ -47,6 +53,7 @@ class TrainBatches:
         settings: of the augmentation.
         crop: height and width of what comes out.
         start_step: the first step to make, when an epoch is taken up in its middle.
+        end_step: the step before which the epoch ends early; none: it goes on to its last.
         rank: this process, 0..world-1.
         world: processes that train together.
         resident: the store's pictures where they lie on the device already; none: they are read ahead.
@@ -61,15 +68,15 @@ class TrainBatches:
     settings: Augment
     crop: Size
     start_step: int = 0
+    end_step: int | None = None
     rank: int = 0
     world: int = 1
     resident: Resident | None = None
     phases: Phases = field(default_factory=Phases)
 
     def __len__(self) -> int:
-        """Steps of the whole epoch, whatever `start_step`."""
-        full, left = divmod(len(self.store), self.batch)
-        return full + (left // self.world >= FEWEST)
+        """Steps of the whole epoch, whatever `start_step` and `end_step`."""
+        return steps_of_epoch(len(self.store), self.batch, self.world)
 
     def steps(self) -> list[tuple[int, ...]]:
         """The sample indices of each step of this rank, from the first step of the epoch on."""
@@ -90,7 +97,7 @@ class TrainBatches:
                 f"split {self.store.split!r} has too few pictures to train on (found {len(self.store)}, "
                 f"expected at least {FEWEST * self.world})"
             )
-        steps = steps[self.start_step :]
+        steps = steps[self.start_step : self.end_step]
         with closing(self._raw(steps)) as batches:
             for indices in steps:
                 with self.phases("data"):

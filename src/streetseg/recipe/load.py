@@ -89,9 +89,11 @@ def resolve(
 
 
 def merge(layers: Sequence[Layer]) -> Layer:
-    """All layers in one; later ones win, also over a whole branch given before."""
+    """All layers in one; later ones win, also over a whole branch given before, and epochs over steps."""
     merged: Layer = {}
     for layer in layers:
+        if ("train", "epochs") in layer:
+            merged.pop(("train", "steps"), None)  # as those are taken in place of epochs, whoever asked for them
         for path, setting in layer.items():
             for old in [old for old in merged if old[: len(path)] == path or path[: len(old)] == old]:
                 del merged[old]

@@ -152,6 +152,8 @@ class Train(Section):
 
     epochs: int = Field(default=20, ge=1)
     """passes over the training split"""
+    steps: int | None = Field(default=None, ge=1)
+    """so many steps in place of `epochs`: the epoch in which they are done ends there, and is validated"""
     batch: int = Field(default=8, ge=2)
     """pictures a step, on all processes together"""
     sync_batch_norm: bool = False

@@ -156,7 +156,7 @@ def _speeds(journal: Path, curves: Mapping[str, tuple[float, ...]]) -> dict[str,
 
 def _refuse_contradictions(run: FinishedRun) -> None:
     """Raises RequestError where one file says what is not so in another: one was cut, or is of another run."""
-    epochs, rows = run.recipe.train.epochs, len(run.curves["epoch"])
+    train, rows = run.recipe.train, len(run.curves["epoch"])
     splits = (run.recipe.data.train_split, run.recipe.data.val_split)
     alike = {
         "encoder in recipe.yaml and best/model.json": (run.encoder, run.model["encoder"]),
@@ -165,6 +165,7 @@ def _refuse_contradictions(run: FinishedRun) -> None:
     }
     found = [f"{what}: {one} and {two}" for what, (one, two) in alike.items() if one != two]
     found += [f"no split {split} in data.json" for split in splits if split not in run.data["splits"]]
+    epochs = train.epochs if train.steps is None else 1  # how many they are depends on the processes, too
     if rows < epochs:  # more there can be, after --force
         found.append(f"epochs in recipe.yaml and results.csv: {epochs} and {rows}")
     if found:

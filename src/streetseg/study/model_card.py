@@ -49,7 +49,7 @@ def model_card(group: Group) -> str:
             f"- **Initial weights:** {plain(run.start['text'])}",
             f"- **Decoder:** U-Net, {plain(run.recipe.model.decoder)}",
             f"- **Trained on:** {plain(run.data['spec'])}, {splits[run.recipe.data.train_split]['images']} pictures, "
-            f"{run.recipe.train.epochs} epochs, seed {run.seed}",
+            f"{words.duration(run.recipe.train)}, seed {run.seed}",
             f"- **Parameters:** {words.figure(run.cost['parameters'] / 1e6)} million",
             f"- **Mean IoU:** {100 * group.mean_iou:.1f} {bracket(*overall['mean_iou'])}, "
             f"{scores.counted['iou']} of {len(run.classes)} classes counted",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streetseg.metrics.bootstrap import CONFIDENCE, Intervals
+from streetseg.recipe.schema import Train
 from streetseg.study.compare_groups import Group, Pair
 from streetseg.study.compare_words import dataset_name, listed
 from streetseg.study.diagram import Lane, Step
@@ -150,6 +151,11 @@ def mistakes(matrix: NDArray[np.int64], names: Sequence[str]) -> list[str]:
     ]
 
 
+def duration(train: Train) -> str:
+    """How long a run is."""
+    return f"{train.epochs} epochs" if train.steps is None else f"{train.steps} steps"
+
+
 def minutes(run: FinishedRun) -> float:
     """Time spent in all epochs."""
     return sum(run.curves["seconds"]) / 60
@@ -177,7 +183,7 @@ def facts(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
         ),
         ("Initial weights", [f"{group.label}: {group.first.start['text']}" for group in groups]),
         ("Seeds", [f"{group.label}: {seeds(group)}" for group in groups]),
-        ("Training", [f"{recipe.train.epochs} epochs, {recipe.train.batch} pictures a step"]),
+        ("Training", [f"{duration(recipe.train)}, {recipe.train.batch} pictures a step"]),
         ("Precision", [f"{name}{_why(one)}" for name, one in {precision(one): one for one in reversed(runs)}.items()]),
         ("Machine", _unique(machine(one) for one in runs)),
         ("Versions", _unique(_versions(one) for one in runs)),
@@ -228,7 +234,7 @@ def pipeline(groups: Sequence[Group]) -> list[Lane]:
     drawn = UNITS[groups[0].intervals.unit]
     return [
         Lane(
-            f"Training, each of {recipe.train.epochs} epochs",
+            f"Training, {duration(recipe.train)} each",
             (
                 Step("Pictures", f"{train} of the {recipe.data.train_split} split at {size}, decoded once"),
                 Step(

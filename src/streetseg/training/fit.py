@@ -25,7 +25,7 @@ from streetseg.training.tally import Tally
 
 
 def fit(learner: Learner, batches_of: Callable[[int], TrainBatches], val: Labelled, keeper: Keeper) -> None:
-    """Trains from where the history ends, be it in the middle of an epoch, to the recipe's last epoch.
+    """Trains from where the history ends, be it in the middle of an epoch, to the end of the run.
 
     Args:
         learner: is changed in place.
@@ -38,7 +38,7 @@ def fit(learner: Learner, batches_of: Callable[[int], TrainBatches], val: Labell
         KeyboardInterrupt, SystemExit: a signal asked to stop; everything up to the last step is saved.
     """
     history = keeper.history
-    for epoch in range(history.epochs_done + 1, learner.recipe.train.epochs + 1):
+    for epoch in range(history.epochs_done + 1, keeper.length.epochs + 1):
         classes, ranks = learner.segmenter.space.num_classes, learner.ranks
         history.tally = history.tally or Tally(classes, learner.device, ranks)
         train_epoch(learner, batches_of(epoch), epoch, history.tally, keeper)
@@ -52,13 +52,14 @@ def fit(learner: Learner, batches_of: Callable[[int], TrainBatches], val: Labell
 
 def train_epoch(learner: Learner, batches: TrainBatches, epoch: int, tally: Tally, keeper: Keeper) -> None:
     """What is left of one pass over the training pictures. On a GPU, no step waits for the one before."""
-    steps, samples, phases = len(batches) * learner.recipe.train.epochs, batches.store.samples, learner.phases
+    length, samples, phases = keeper.length, batches.store.samples, learner.phases
+    batches = replace(batches, start_step=tally.steps, end_step=length.steps_in(epoch))
     learner.segmenter.train()
     start = time.perf_counter() - tally.seconds
-    with closing(iter(replace(batches, start_step=tally.steps))) as left:  # an error ends the reader too
+    with closing(iter(batches)) as left:  # an error ends the reader too
         for batch in left:
             learner.ranks.wait()  # for one that reads or saves slowly: in the step itself nobody waits long
-            set_lr(learner.optimizer, lr_factor(learner.steps_done, steps, learner.recipe.optim))
+            set_lr(learner.optimizer, lr_factor(learner.steps_done, length.steps, learner.recipe.optim))
             logits, numbers = step(learner, batch)
             learner.steps_done += 1
             phases.pictures += len(batch.indices)

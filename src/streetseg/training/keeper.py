@@ -14,6 +14,7 @@ from streetseg.training.best import Best
 from streetseg.training.faults import not_finite
 from streetseg.training.history import EpochNotes, EpochRow, History
 from streetseg.training.learner import Learner
+from streetseg.training.length import Length
 from streetseg.training.numbers import StepNumbers
 from streetseg.training.progress import Progress
 from streetseg.training.run_folder import RunFolder
@@ -27,6 +28,7 @@ class Keeper:
     All ranks call the same methods in the same order: rank 0 writes, and they agree on what is to be done.
 
     Args:
+        length: of the whole run.
         best: the bundle of the best epoch.
         origin: the recipe and the fingerprints of the data, for every checkpoint.
         stop: the signals that ask the run to end.
@@ -35,6 +37,7 @@ class Keeper:
 
     folder: RunFolder
     learner: Learner
+    length: Length
     best: Best
     origin: dict[str, Any]
     history: History
@@ -82,7 +85,7 @@ class Keeper:
             assert tally is not None
             speed = tally.images * ranks.world / tally.seconds
             self.progress.step(
-                f"epoch {numbers.epoch}/{self.learner.recipe.train.epochs} loss {values['loss']:.3f} "
+                f"epoch {numbers.epoch}/{self.length.epochs} loss {values['loss']:.3f} "
                 f"lr {numbers.lr:.1e} {speed:.1f} images/s"
             )
 

@@ -9,7 +9,7 @@ import torch
 
 from streetseg.atomic import atomic_write_json, atomic_write_text
 from streetseg.data.augment import training_crop
-from streetseg.data.batches import FEWEST, TrainBatches
+from streetseg.data.batches import FEWEST, TrainBatches, steps_of_epoch
 from streetseg.data.open import open_source
 from streetseg.data.source import Source
 from streetseg.data.store import Store
@@ -35,6 +35,7 @@ from streetseg.training.finish import finish_run
 from streetseg.training.fit import fit
 from streetseg.training.history import History
 from streetseg.training.keeper import Keeper
+from streetseg.training.length import length_of
 from streetseg.training.make import describe_start, make_learner
 from streetseg.training.origin import differences, is_written, origin_of, refuse_other
 from streetseg.training.progress import Progress
@@ -123,10 +124,11 @@ def train_together(
     if not force:
         refuse_other({folder.path: changed})
 
+    length = length_of(recipe.train, steps_of_epoch(len(train_store), recipe.train.batch, ranks.world))
     resident, of_resident = resident_split(train_store, device)
 
     def batches_of(epoch: int) -> TrainBatches:
-        settings, size, train = *augment_of_epoch(epoch, recipe, crop), recipe.train
+        settings, size, train = *augment_of_epoch(epoch, length.epochs, recipe.augment, crop), recipe.train
         return TrainBatches(
             train_store,
             train.batch,
@@ -142,9 +144,8 @@ def train_together(
         )
 
     title = f"{recipe.model.encoder} seed {recipe.train.seed}"
-    steps = len(batches_of(1))
     with folder.in_use() if ranks.is_main else nullcontext(), explained(recipe, crop, device):
-        to_do = steps * recipe.train.epochs - (0 if state is None else state["steps_done"])
+        to_do = length.steps - (0 if state is None else state["steps_done"])
         learner = make_learner(recipe, segmenter, initial, train_store, crop, device, state, ranks, phases, to_do)
         validation = {"dataset": source.spec, "split": val_store.split, "images": len(val_store)}
         best = Best(folder.best, initial, validation)
@@ -152,7 +153,7 @@ def train_together(
         if changed:
             history.tally = None  # with another recipe or other data, the first half of an epoch has no second half
         # Counted anew, because the steps of an epoch may be others: with another recipe, or on other ranks.
-        learner.steps_done = history.epochs_done * steps + (history.tally.steps if history.tally else 0)
+        learner.steps_done = history.epochs_done * length.of_epoch + (history.tally.steps if history.tally else 0)
         if ranks.is_main and not is_written(folder, origin):
             atomic_write_text(folder.recipe, recipe_yaml(recipe))
             atomic_write_json(folder.data, describe_data(source.spec, stores, findings))
@@ -161,7 +162,7 @@ def train_together(
         journal = Journal(folder.journal if ranks.is_main else None)
         done = {"epochs_done": history.epochs_done, "steps_done": learner.steps_done, "processes": ranks.world}
         journal.write("resume" if state else "start", **done, **asdict(learner.precision), forced=changed)
-        with Progress(title, steps * recipe.train.epochs, done=learner.steps_done, quiet=quiet) as progress:
+        with Progress(title, length.steps, done=learner.steps_done, quiet=quiet) as progress:
             progress.say(f"run folder: {folder.path}")
             progress.say(f"{title} starts from {initial.text}")
             progress.say(f"{learner.precision.name} on {device}: {learner.precision.why}")
@@ -170,7 +171,7 @@ def train_together(
             for line in changed:
                 progress.say(f"forced to go on, although {line}")
             with StopSignals() as stop:
-                keeper = Keeper(folder, learner, best, origin, history, journal, progress, stop)
+                keeper = Keeper(folder, learner, length, best, origin, history, journal, progress, stop)
                 keeper.begin(anew=state is None)
                 with phases("other"):
                     fit(learner, batches_of, val_store, keeper)
@@ -245,10 +246,9 @@ def crop_size(store: Store, recipe: Recipe) -> Size:
     return training_crop((height, width), recipe.augment)
 
 
-def augment_of_epoch(epoch: int, recipe: Recipe, crop: Size) -> tuple[Augment, Size]:
+def augment_of_epoch(epoch: int, epochs: int, settings: Augment, crop: Size) -> tuple[Augment, Size]:
     """Augmentation and training crop of an epoch, counted from 1: smaller in the early ones, if asked for."""
-    settings = recipe.augment
-    if settings.early_crop is None or epoch > round(settings.early * recipe.train.epochs):
+    if settings.early_crop is None or epoch > round(settings.early * epochs):
         return settings, crop
     low, high = settings.scale
     shrunk = (low * settings.early_scale, high * settings.early_scale)
