@@ -128,11 +128,11 @@ def train_together(
     resident, of_resident = resident_split(train_store, device)
 
     def batches_of(epoch: int) -> TrainBatches:
-        settings, size, train = *augment_of_epoch(epoch, length.epochs, recipe.augment, crop), recipe.train
+        settings, size = augment_of_epoch(epoch, length.epochs, recipe.augment, crop)
         return TrainBatches(
             train_store,
-            train.batch,
-            train.seed,
+            recipe.train.batch,
+            recipe.train.seed,
             epoch,
             device,
             settings,
