@@ -6,7 +6,7 @@ from typing import assert_never
 from torch import nn
 
 from streetseg.errors import RequestError
-from streetseg.models.description import CHANNELS
+from streetseg.models.description import STEPS, steps_of
 from streetseg.models.fast_unet import FastDecoder
 from streetseg.models.unet import ClassicDecoder
 from streetseg.recipe.decoders import DecoderName
@@ -37,9 +37,9 @@ def make_decoder(
     Raises:
         RequestError: it has another number of steps.
     """
-    if len(channels) != len(CHANNELS[name]):
+    if len(channels) not in STEPS[name]:
         raise RequestError(
-            f"the {name} decoder has {len(CHANNELS[name])} steps, {len(channels)} channel counts were given",
+            f"the {name} decoder has {steps_of(name)} steps, {len(channels)} channel counts were given",
             where="model.channels",
         )
     match name:

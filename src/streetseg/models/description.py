@@ -17,8 +17,9 @@ VERSION = 1
 # The decoders, and their channels from the deepest step on where a recipe gives none.
 CHANNELS: dict[DecoderName, tuple[int, ...]] = {
     "classic": (256, 128, 64, 32, 16),  # as in segmentation_models.pytorch
-    "fast": (128, 96, 64, 32),
+    "fast": (128, 96, 64),
 }
+STEPS: dict[DecoderName, tuple[int, ...]] = {"classic": (5,), "fast": (3, 4)}  # how many of them there may be
 
 LARGEST = 4 * 2**20  # bytes; ours have a few thousand
 NO_PICKLES = "pickle files (.pt, .pth, .bin) are never opened, they can run code; convert them to .safetensors"
@@ -59,9 +60,14 @@ class Description(_Plain):
     @classmethod
     def _one_a_step(cls, channels: list[int], info: ValidationInfo) -> list[int]:
         decoder = info.data.get("decoder")
-        if decoder is not None and len(channels) != len(CHANNELS[decoder]):
-            raise PydanticCustomError("steps", f"expected {len(CHANNELS[decoder])} for the {decoder} decoder")
+        if decoder is not None and len(channels) not in STEPS[decoder]:
+            raise PydanticCustomError("steps", f"expected {steps_of(decoder)} for the {decoder} decoder")
         return channels
+
+
+def steps_of(decoder: DecoderName) -> str:
+    """How many steps a decoder may have, in words."""
+    return " or ".join(map(str, STEPS[decoder]))
 
 
 def find_bundle(path: Path) -> Path:

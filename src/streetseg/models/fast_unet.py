@@ -4,8 +4,8 @@ Like every U-Net decoder it climbs back scale by scale and joins the encoder's m
 - deep and skip maps are brought to the step's few channels by 1x1 convolutions, the deep one before it is enlarged, and
   added, where the classic decoder concatenates all their channels at the larger size;
 - one depthwise-separable 3x3 convolution a step (Howard et al. 2017, arXiv:1704.04861) in place of two dense ones;
-- the last step is the one at stride 2: logits are made there and enlarged, so nothing is convolved at the picture's own
-  size, where the classic decoder spends most of its time.
+- the last step is the one at stride 4, or with a fourth one at stride 2: logits are made there and enlarged, so nothing
+  is convolved at the picture's own size, where the classic decoder spends most of its time.
 """
 
 import torch
@@ -57,25 +57,25 @@ class FastStep(nn.Module):
 
 
 class FastDecoder(nn.Module):
-    """From the encoder's pyramid to features at half the picture's size.
+    """From the encoder's pyramid to features at a quarter of the picture's size, or with a fourth step at half of it.
 
     Args:
         encoder_channels: channels of the maps at strides 2, 4, 8, 16, 32.
-        channels: output channels of the four steps, deep to shallow.
+        channels: output channels of the steps, deep to shallow.
     """
 
     def __init__(self, encoder_channels: tuple[int, ...], channels: tuple[int, ...]) -> None:
         super().__init__()
         deepest, *skips = reversed(encoder_channels)
-        inputs = (deepest, *channels[:-1])
-        self.steps = nn.ModuleList(FastStep(*sizes) for sizes in zip(inputs, skips, channels, strict=True))
+        sizes = zip((deepest, *channels[:-1]), skips[: len(channels)], channels, strict=True)
+        self.steps = nn.ModuleList(FastStep(*of_step) for of_step in sizes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, pyramid: list[Tensor]) -> Tensor:
-        """Maps at strides 2, 4, 8, 16, 32 -> (B, channels[-1], H / 2, W / 2)."""
+        """Maps at strides 2, 4, 8, 16, 32 -> (B, channels[-1], H / s, W / s), s the stride of the last step."""
         *skips, x = pyramid
-        for step, skip in zip(self.steps, reversed(skips), strict=True):
+        for step, skip in zip(self.steps, reversed(skips), strict=False):  # the shallowest may be left over
             x = step(x, skip)
         return x

@@ -63,9 +63,10 @@ class Model(Section):
     encoder: str = "mobilenetv2_100"
     """timm name of the encoder"""
     decoder: DecoderName = "fast"
-    """fast: a light U-Net decoder that ends at half the picture's size; classic: the standard one"""
+    """fast: a light U-Net decoder that ends at a quarter of the picture's size; classic: the standard one"""
     channels: tuple[int, ...] | None = None
-    """decoder channels, deepest scale first: five for classic, four for fast; none: the decoder's own"""
+    """decoder channels, deepest scale first: five for classic, three for fast, or four to end at half the picture's
+    size; none: the decoder's own"""
     weights: str = "auto"
     """auto (timm's pretrained), auto-or-random (random where they cannot be had, said in the run), none (random),
     a .safetensors file, or a bundle or run folder to transfer from"""
