@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from streetseg.errors import ModelError
 from streetseg.models.pretrained import with_pretrained_weights
+from streetseg.models.relu6 import relu6_without_copy
 
 STRIDES = (2, 4, 8, 16, 32)
 EXAMPLES = "mobilenetv2_100, resnet50, resnext50_32x4d"
@@ -42,6 +43,7 @@ class Encoder(nn.Module):
             )
         if pretrained:
             body = with_pretrained_weights(name)
+        relu6_without_copy(body)
         self.name = name
         self.body: nn.Module = body
         self.channels: tuple[int, ...] = tuple(body.feature_info.channels())
