@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from numpy.typing import NDArray
 
 import tiny
 from exported import exported
@@ -93,11 +94,16 @@ class Fake:
         self.calls = [] if calls is None else calls
         self.at_once, self.most_at_once = 0, 0
         self.size = None
+        self.threads: set[threading.Thread] = set()
         self.lock, self.meeting = threading.Lock(), threading.Barrier(1)
+
+    def take(self, pictures: Any) -> Any:
+        return pictures
 
     def labels(self, pictures: Any) -> Any:
         with self.lock:
             self.calls.append(self.name)
+            self.threads.add(threading.current_thread())
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
         self.meeting.wait(20)
@@ -134,6 +140,20 @@ def test_a_stream_works_on_as_many_at_once_as_the_chosen_engine_likes(slow: int,
 
     assert len(list(ids)) == 12
     assert chosen.most_at_once == fast
+
+
+def test_one_at_a_time_means_in_the_thread_that_asks_while_another_reads() -> None:
+    engine: Any = Fake("a", 1, 0)
+    readers = []
+
+    def pictures() -> Iterator[NDArray[np.uint8]]:
+        for _ in range(5):
+            readers.append(threading.current_thread())
+            yield np.zeros((4, 4, 3), np.uint8)
+
+    assert len(list(Predictor(engine).stream(pictures()))) == 5
+    assert engine.threads == {threading.current_thread()}
+    assert threading.current_thread() not in readers[1:]
 
 
 @pytest.mark.bad_input(34, "somebody else's ONNX file, a pickle or text named .onnx or .xml: refused, nothing runs")

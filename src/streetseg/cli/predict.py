@@ -4,6 +4,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -69,15 +70,23 @@ def predict(
                 read.append((path, picture))
                 yield picture
 
-        for ids in predictor.stream(readable()):
-            path, picture = read.popleft()
-            progress.advance(bar)
+        def write(path: Path, picture: "NDArray[np.uint8]", ids: "NDArray[np.uint8]") -> None:
             try:
                 out.mkdir(parents=True, exist_ok=True)
                 write_results(results[path], picture, ids, predictor.space)
             except OSError as error:
                 raise RequestError(f"results cannot be written ({error.strerror or error})", where=out) from error
             done.append({"input": path, **results[path], "size": list(ids.shape)})
+            progress.advance(bar)
+
+        with ThreadPoolExecutor(1) as writing:
+            written: deque[Future[None]] = deque()
+            for ids in predictor.stream(readable()):
+                written.append(writing.submit(write, *read.popleft(), ids))
+                if len(written) > 1:  # so that few pictures are in memory
+                    written.popleft().result()
+            for last in written:
+                last.result()
     if failed:
         raise DataError(
             f"{len(failed)} of {len(pictures)} pictures cannot be read; the others are labelled",

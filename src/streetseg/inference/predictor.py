@@ -88,8 +88,20 @@ class Predictor:
         rest = iter(pictures)
         for picture in islice(rest, 1):
             yield self.predict(picture)  # on which `auto` chooses its engine: only then it knows how many that likes
+        yield from self._one_at_a_time(rest) if self.engine.workers == 1 else self._many_at_once(rest)
+
+    def _one_at_a_time(self, pictures: Iterator[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
+        """In this thread, while another fetches the next picture. In the other one torch would have threads of its own
+        beside those that this one has from loading the network, and be up to half slower."""
+        with ThreadPoolExecutor(1) as fetching:
+            ahead = fetching.submit(next, pictures, None)
+            while (picture := ahead.result()) is not None:
+                ahead = fetching.submit(next, pictures, None)
+                yield self.predict(picture)
+
+    def _many_at_once(self, pictures: Iterator[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
         with ThreadPoolExecutor(self.engine.workers) as pool:
-            running = [pool.submit(self.predict, picture) for picture in islice(rest, self.engine.workers + 1)]
+            running = [pool.submit(self.predict, picture) for picture in islice(pictures, self.engine.workers + 1)]
             while running:
                 yield running.pop(0).result()
-                running.extend(pool.submit(self.predict, picture) for picture in islice(rest, 1))
+                running.extend(pool.submit(self.predict, picture) for picture in islice(pictures, 1))
