@@ -64,6 +64,19 @@ def test_groups_that_would_share_a_label_say_in_what_they_differ(write_run: Writ
     assert any("recipes differ in more than the encoder: train.epochs" in note for note in comparison.notes)
 
 
+def test_a_decoder_that_had_other_channels_once_is_another_experiment(write_run: WriteRun) -> None:
+    """The recipe says of both only that the decoder's own are wanted."""
+    runs = [write_run("a"), write_run("b")]
+    for run, channels in zip(runs, ([128, 96, 64, 32], [128, 96, 64]), strict=True):
+        model = json.loads((run / "best" / "model.json").read_text())
+        (run / "best" / "model.json").write_text(json.dumps(model | {"decoder": "fast", "channels": channels}))
+
+    assert {group.label for group in compare_runs(runs).groups} == {
+        "mobilenetv2_100 (ImageNet), model.channels=[128, 96, 64, 32]",
+        "mobilenetv2_100 (ImageNet), model.channels=None",
+    }
+
+
 def test_the_same_seed_twice_is_refused(write_run: WriteRun) -> None:
     runs = [write_run("a"), write_run("b")]
     with pytest.raises(RequestError, match="same seed"):

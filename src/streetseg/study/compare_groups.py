@@ -14,6 +14,7 @@ from streetseg.metrics.bootstrap import Intervals, interval
 from streetseg.metrics.counts import Counts
 from streetseg.metrics.difference import Difference, compare, compare_classes, holm, refuse_other_truth
 from streetseg.metrics.scores import Scores, mean_scores, scores
+from streetseg.models.description import CHANNELS
 from streetseg.study.finished import FinishedRun
 
 STARTS = {
@@ -131,10 +132,15 @@ def _group(label: str, runs: tuple[FinishedRun, ...]) -> Group:
 
 
 def _settings(run: FinishedRun) -> dict[str, Any]:
-    """The recipe as `path.to.field: value`, with what the network really started from."""
+    """The recipe as `path.to.field: value`, with the decoder it really has and what the network really started from."""
     flat = flatten(run.recipe.model_dump(mode="json"))
     kept = {key: value for key, value in flat.items() if key not in SAME_RESULT}
-    return kept | {"model.weights": f"{run.start['kind']} {run.start['source']}".strip()}
+    channels = run.model["channels"]
+    return kept | {
+        # The decoder's own were others in earlier versions.
+        "model.channels": None if tuple(channels) == CHANNELS[run.model["decoder"]] else channels,
+        "model.weights": f"{run.start['kind']} {run.start['source']}".strip(),
+    }
 
 
 def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
