@@ -12,6 +12,7 @@ from streetseg.inference.paint import Ids, Picture, color_map, overlay
 from streetseg.labels.space import LabelSpace
 
 MAKER = "streetseg"  # PNG text "Software" of every file written here
+COMPRESSION = 3  # of 9: an overlay takes a third of the time that it takes with the usual 6, and 5 % more room
 
 
 def result_paths(out: Path, picture: Path, *, with_overlay: bool) -> dict[str, Path]:
@@ -48,7 +49,7 @@ def _png(image: Picture | Ids) -> bytes:
     text = PngImagePlugin.PngInfo()
     text.add_text("Software", MAKER)
     data = io.BytesIO()
-    Image.fromarray(image).save(data, format="PNG", pnginfo=text)
+    Image.fromarray(image).save(data, format="PNG", pnginfo=text, compress_level=COMPRESSION)
     return data.getvalue()
 
 
