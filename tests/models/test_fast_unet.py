@@ -1,4 +1,4 @@
-"""The fast decoder: a skip at every scale, logits at its last step's stride while it learns and at the picture's size
+"""The fast decoder: a skip at every scale down to its last step, logits there while it learns and at the picture's size
 afterwards."""
 
 import pytest

@@ -28,8 +28,8 @@ class Batch(NamedTuple):
     indices: tuple[int, ...]
 
 
-def steps_of_epoch(pictures: int, batch: int, world: int = 1) -> int:
-    """How many steps an epoch over so many pictures has, of `batch` pictures on all ranks together."""
+def steps_of_epoch(pictures: int, batch: int, world: int) -> int:
+    """How many steps an epoch over so many pictures has, of `batch` pictures on all `world` ranks together."""
     full, left = divmod(pictures, batch)
     return full + (left // world >= FEWEST)
 
