@@ -41,7 +41,6 @@ from streetseg.inference.engines.engine import Engine
 from streetseg.inference.engines.fastest import REST
 from streetseg.inference.engines.open import open_engine
 from streetseg.inference.engines.torch_engine import TorchEngine
-from streetseg.inference.predict import working_size
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.spaces import STREET_11
 from streetseg.metrics.scores import scores
@@ -138,10 +137,10 @@ def all_engines(bundle: Path, scratch: Path, source: Source) -> dict[str, Engine
 
 def picture(source: Source, size: tuple[int, int]) -> Pictures:
     """A real picture at a size, uint8 (1, 3, H, W)."""
-    from streetseg.inference.in_numpy import resize_pictures
+    from streetseg.inference.in_numpy import resize_images
 
     first = source.read_picture(source.splits["val"][0]).transpose(2, 0, 1)[None]
-    return resize_pictures(np.ascontiguousarray(first), size)
+    return resize_images(np.ascontiguousarray(first), size)
 
 
 def measure(engines: dict[str, Engine], seen: Pictures, rounds: int) -> dict[str, dict[str, Any]]:
@@ -177,10 +176,7 @@ def turn(engine: Engine, seen: Pictures) -> list[float]:
 
 def add_scores(found: dict[str, dict[str, Any]], engines: dict[str, Engine], source: Source) -> None:
     """Adds mean IoU (0..100) on the validation split, and the change against torch."""
-    trained = engines[REFERENCE].size
-    height, width, _ = source.read_picture(source.splits["val"][0]).shape
-    size = working_size((height, width), trained)
-    store = Store.open(source, "val", picture_size=size, resize_labels=False, cache=default_cache())
+    store = Store.open(source, "val", size=engines[REFERENCE].size, resize_labels=False, cache=default_cache())
     for name, engine in engines.items():
         evaluation = evaluate(Predictor(engine), store, details=False)
         found[name]["mean_iou"] = 100 * scores(evaluation.counts.total).mean["iou"]

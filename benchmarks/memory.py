@@ -102,7 +102,7 @@ def peak(pictures: int, size: tuple[int, int]) -> float:
 
 def noise(pictures: int, size: tuple[int, int], cache: Path) -> Store:
     """A store of so many, which is built only once."""
-    return Store.open(Noise(pictures, size), "val", picture_size=None, resize_labels=False, cache=cache)
+    return Store.open(Noise(pictures, size), "val", size=None, resize_labels=False, cache=cache)
 
 
 def tiny_predictor() -> Predictor:

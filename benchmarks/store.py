@@ -182,7 +182,7 @@ def reading(source: Source, cache: Path, crop: Size, rounds: int) -> dict[str, f
 
 def opened(source: Source, cache: Path) -> Store:
     """The store of the only split, pictures at their own size."""
-    return Store.open(source, "train", picture_size=None, resize_labels=True, cache=cache)
+    return Store.open(source, "train", size=None, resize_labels=True, cache=cache)
 
 
 def _decoded(sample: Sample) -> tuple[Array, Array]:

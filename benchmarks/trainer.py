@@ -33,7 +33,7 @@ from streetseg.training.tally import Tally
 def scenes_store(pictures: int, size: Size, folder: Path) -> Store:
     """So many scenes, decoded, as training reads them."""
     source = ScenesSource(train=pictures, val=0, size=size)
-    return Store.open(source, "train", picture_size=None, resize_labels=True, cache=folder / "cache")
+    return Store.open(source, "train", size=None, resize_labels=True, cache=folder / "cache")
 
 
 class Trainer:

@@ -84,8 +84,8 @@ def write_finished_run(
         "per_image_mean": {name: float(of_image[name].mean()) for name in ("iou", "dice")}, "ece": 0.031,
     })  # fmt: skip
     _json(folder / "best" / "model.json", {
-        "format": "streetseg-bundle", "version": 1, "encoder": encoder, "decoder": "classic",
-        "channels": [16, 12, 8, 8, 8], "size": None, "space": "toy", "classes": list(classes),
+        "format": "streetseg-bundle", "version": 2, "encoder": encoder, "decoder": "classic",
+        "channels": [16, 12, 8, 8, 8], "size": None, "size_rule": "same-area", "space": "toy", "classes": list(classes),
         "colors": [list(color) for color in colors], "ignore_index": 255, "normalisation": {},
         "initial_weights": start, "protocol": terms, "scores": {}, "sha256": "0",
     })  # fmt: skip

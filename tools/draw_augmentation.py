@@ -28,7 +28,7 @@ Array = NDArray[np.uint8]
 
 def first_batch(cache: Path) -> tuple[Store, Batch]:
     """The first batch of the first epoch of a run with seed 0 on the scenes, with the default augmentation."""
-    store = Store.open(ScenesSource(), "train", picture_size=None, resize_labels=True, cache=cache)
+    store = Store.open(ScenesSource(), "train", size=None, resize_labels=True, cache=cache)
     settings = Augment()
     height, width = store.sizes[0].tolist()
     crop = training_crop((height, width), settings)

@@ -156,8 +156,8 @@ def exchanged(bundle: Path) -> str:
 
 
 def newer(bundle: Path) -> str:
-    describe(bundle, version=2)
-    return "bundle version 2, this program reads version 1"
+    describe(bundle, version=3)
+    return "bundle version 3, this program reads version 2"
 
 
 def with_many_classes(bundle: Path) -> str:

@@ -34,7 +34,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 def stored(folder: Path, cache: Path) -> Store:
     source = open_source(Data(source=f"camvid:{folder}"))
-    return Store.open(source, "train", picture_size=None, resize_labels=True, cache=cache)
+    return Store.open(source, "train", size=None, resize_labels=True, cache=cache)
 
 
 def batches(store: Store, batch: int = 4, epoch: int = 1, **more: int) -> TrainBatches:
@@ -212,7 +212,7 @@ def test_a_reader_that_hangs_is_given_up_with_the_names(store: Store, monkeypatc
 
 def test_labels_of_another_size_are_refused(tmp_path: Path) -> None:
     source = open_source(Data(source=f"camvid:{camvid_segnet(tmp_path / 'camvid')}"))
-    store = Store.open(source, "train", picture_size=(32, 32), resize_labels=False, cache=tmp_path)
+    store = Store.open(source, "train", size=(32, 32), resize_labels=False, cache=tmp_path)
     with pytest.raises(DataError, match="resize_labels=True"):
         list(batches(store))
 

@@ -63,7 +63,7 @@ def drawn(*sizes: tuple[int, int]) -> Drawn:
 
 
 def opened(source: Source, cache: Path, split: str = "train", size: tuple[int, int] | None = None) -> Store:
-    return Store.open(source, split, picture_size=size, resize_labels=True, cache=cache)
+    return Store.open(source, split, size=size, resize_labels=True, cache=cache)
 
 
 def camvid(folder: Path, **data: object) -> Source:
@@ -118,7 +118,7 @@ def test_a_crop_beyond_the_picture_is_refused(box: tuple[int, int, int, int], tm
 
 
 def test_a_crop_needs_a_label_of_the_pictures_size(tmp_path: Path) -> None:
-    store = Store.open(drawn((60, 90)), "train", picture_size=(30, 50), resize_labels=False, cache=tmp_path)
+    store = Store.open(drawn((60, 90)), "train", size=(30, 50), resize_labels=False, cache=tmp_path)
     with pytest.raises(ValueError, match="its label"):
         store.crop(0, 0, 0, 5, 5)
 
@@ -144,21 +144,21 @@ def test_arrays_cannot_be_written(tmp_path: Path) -> None:
 def test_pictures_and_labels_are_resized(tmp_path: Path) -> None:
     source = drawn((60, 90), (40, 40))
     store = opened(source, tmp_path, size=(30, 50))
-    for i in range(2):
-        picture, label = store[i]
-        assert picture.shape == (30, 50, 3)
-        smooth = Image.fromarray(source.pictures[i]).resize((50, 30), Image.Resampling.BILINEAR)
-        assert np.array_equal(picture, np.asarray(smooth))
-        assert label.shape == (30, 50)
+    for i, (height, width) in enumerate([(32, 47), (39, 39)]):  # as many pixels as 30x50, in the image's own shape
+        image, label = store[i]
+        assert image.shape == (height, width, 3)
+        smooth = Image.fromarray(source.pictures[i]).resize((width, height), Image.Resampling.BILINEAR)
+        assert np.array_equal(image, np.asarray(smooth))
+        assert label.shape == (height, width)
         assert set(np.unique(label)) <= set(np.unique(source.labels[i]))
-    rows, columns = (np.arange(30) + 0.5) * 60 // 30, (np.arange(50) + 0.5) * 90 // 50
+    rows, columns = (np.arange(32) + 0.5) * 60 // 32, (np.arange(47) + 0.5) * 90 // 47
     assert np.array_equal(store[0][1], source.labels[0][np.ix_(rows.astype(int), columns.astype(int))])
 
 
 def test_labels_keep_their_own_resolution_unless_asked(tmp_path: Path) -> None:
     source = drawn((60, 90))
-    picture, label = Store.open(source, "train", picture_size=(30, 50), resize_labels=False, cache=tmp_path)[0]
-    assert picture.shape == (30, 50, 3)
+    picture, label = Store.open(source, "train", size=(30, 50), resize_labels=False, cache=tmp_path)[0]
+    assert picture.shape == (32, 47, 3)
     assert np.array_equal(label, source.labels[0])
 
 
@@ -282,7 +282,7 @@ def test_two_processes_build_it_once(tmp_path: Path) -> None:
         "logging.basicConfig(level=logging.INFO, stream=sys.stdout)\n"
         f"source = open_source(Data(source={f'camvid:{folder}'!r}))\n"
         f"cache = Path({str(tmp_path)!r})\n"
-        "store = Store.open(source, 'train', picture_size=(200, 300), resize_labels=True, cache=cache)\n"
+        "store = Store.open(source, 'train', size=(200, 300), resize_labels=True, cache=cache)\n"
         "print(store.fingerprint, sum(int(store[i][0].sum()) for i in range(len(store))), 'torch' in sys.modules)\n"
     )
     running = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) for _ in range(2)]

@@ -94,7 +94,7 @@ def test_the_evaluate_command_scores_a_network_as_the_official_script_scores_its
     assert ours["protocol"]["network_resolution"] == "25x35"
 
     source = open_source(Data(source=f"cityscapes:{data}", space="cityscapes-19"))
-    store = Store.open(source, "val", picture_size=(25, 35), resize_labels=False, cache=tmp_path / "cache")
+    store = Store.open(source, "val", size=(25, 35), resize_labels=False, cache=tmp_path / "cache")
     export_cityscapes(tmp_path / "results", Predictor(TorchEngine(segmenter, torch.device("cpu"))), store)
     truths = sorted((data / "gtFine" / "val").rglob("*_labelIds.png"))
     predictions = sorted((tmp_path / "results").glob("*.png"))
@@ -109,7 +109,7 @@ def test_the_official_script_finds_the_exported_files_by_their_names(
 ) -> None:
     data = tiny.cityscapes_folder(tmp_path / "cityscapes", n_val=2)
     source = open_source(Data(source=f"cityscapes:{data}"))
-    store = Store.open(source, "val", picture_size=None, resize_labels=False, cache=tmp_path / "cache")
+    store = Store.open(source, "val", size=None, resize_labels=False, cache=tmp_path / "cache")
     segmenter = Segmenter(Encoder("test_efficientnet"), CITYSCAPES_34, decoder="classic", channels=(32, 16, 16, 8, 8))
     export_cityscapes(tmp_path / "results", Predictor(TorchEngine(segmenter, torch.device("cpu"))), store)
     monkeypatch.setenv("CITYSCAPES_RESULTS", str(tmp_path / "results"))

@@ -183,7 +183,7 @@ def test_files_that_are_no_exported_model(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"version": 2}, "this program reads version 1"),
+        ({"version": 3}, "this program reads version 2"),
         ({"classes": ["one"]}, "colours"),
         ({"precision": "fp4"}, "not complete or not sound (precision"),
         ({"format": "other"}, 'not of the format "streetseg-exported"'),

@@ -6,8 +6,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from streetseg.arrays import input_size
 from streetseg.errors import RequestError
-from streetseg.inference.predict import predict_logits, working_size
+from streetseg.inference.predict import predict_logits
 from streetseg.labels.spaces import STREET_11
 from streetseg.models.encoder import Encoder
 from streetseg.models.segmenter import Segmenter
@@ -96,6 +97,16 @@ def test_tiles_equal_the_whole_where_no_pixel_looks_beyond_the_overlap(size: tup
     )
 
 
+@pytest.mark.parametrize("out", [(70, 101), (401, 333), (900, 640)])
+def test_tiles_enlarged_or_reduced_equal_the_whole(out: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The logits of each window come to the output's size by themselves, in bands, as the whole would."""
+    monkeypatch.setattr("streetseg.inference.predict.BAND_BYTES", 2**16)
+    network, images = Local(reach=7), pictures(1, 210, 333)
+    whole = predict_logits(network, images, size=(180, 300), out=out)
+    tiled = predict_logits(network, images, size=(180, 300), out=out, tile=128)
+    torch.testing.assert_close(tiled, whole, rtol=1e-4, atol=1e-4)
+
+
 def test_tiles_of_a_real_network_differ_from_the_whole_at_few_pixels(segmenter: Segmenter) -> None:
     """Its deepest features look further than any overlap, so a share of pixels may change: here 1 % at most."""
     smooth = nn.functional.interpolate(pictures(1, 12, 20).float(), (384, 640), mode="bicubic").clamp(0, 255)
@@ -144,8 +155,8 @@ def test_averaging_views_of_a_network_that_sees_one_colour_changes_nothing() -> 
     ],
 )
 def test_pictures_of_other_shapes_are_not_squeezed(picture: tuple[int, int], expected: tuple[int, int]) -> None:
-    assert working_size(picture, (360, 480)) == expected
+    assert input_size(picture, (360, 480)) == expected
 
 
 def test_a_network_trained_for_no_one_size_sees_the_picture_as_it_is() -> None:
-    assert working_size((123, 45), None) == (123, 45)
+    assert input_size((123, 45), None) == (123, 45)

@@ -136,9 +136,9 @@ def test_no_model_json(bundle: Path) -> None:
 
 
 def test_a_newer_version(bundle: Path) -> None:
-    edit(bundle, version=2)
+    edit(bundle, version=3)
 
-    with pytest.raises(ModelError, match="bundle version 2, this program reads version 1") as refused:
+    with pytest.raises(ModelError, match="bundle version 3, this program reads version 2") as refused:
         load_bundle(bundle)
     assert refused.value.hint == "update streetseg"
 
@@ -150,11 +150,11 @@ NO_MODEL_JSON = {
     "another format": '{"format": "onnx"}',
     "zero byte": "\x00",
     "NaN": "NaN",
-    "NaN inside": '{"format": "streetseg-bundle", "version": 1, "scores": {"iou": NaN}}',
+    "NaN inside": '{"format": "streetseg-bundle", "version": 2, "scores": {"iou": NaN}}',
     "nested without end": '{"format": ' + "[" * 100_000,
     "nested deep": '{"format": ' + "[" * 100_000 + "]" * 100_000 + "}",
     "a number of a million digits": '{"format": "streetseg-bundle", "version": ' + "1" * 1_000_000 + "}",
-    "half a character": '{"format": "streetseg-bundle", "version": 1, "space": "\\ud800"}',
+    "half a character": '{"format": "streetseg-bundle", "version": 2, "space": "\\ud800"}',
     "YAML": "format: streetseg-bundle",
 }
 
@@ -188,7 +188,7 @@ def test_a_model_json_of_a_hundred_megabytes_is_not_even_read(bundle: Path) -> N
 def test_a_version_that_is_none(bundle: Path, version: object) -> None:
     edit(bundle, version=version)
 
-    with pytest.raises(ModelError, match="this program reads version 1") as refused:
+    with pytest.raises(ModelError, match="this program reads version 2") as refused:
         load_bundle(bundle)
     assert refused.value.hint is None
 

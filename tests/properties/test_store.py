@@ -38,7 +38,7 @@ def test_pictures_and_masks_of_any_kind(
     (folder / "data.yaml").write_text(json.dumps(described))  # JSON is YAML
 
     source = open_source(Data(source=f"folder:{folder / 'data.yaml'}"))
-    store = Store.open(source, "val", picture_size=None, resize_labels=False, cache=folder / "cache")
+    store = Store.open(source, "val", size=None, resize_labels=False, cache=folder / "cache")
 
     assert sorted(sample.name for sample in store.samples) == sorted(files)
     for i, sample in enumerate(store.samples):

@@ -44,7 +44,7 @@ def real_runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("study")
     data = camvid_segnet(folder / "camvid", n_train=2, n_val=8)
     recipe = Recipe.model_validate({"data": {"source": f"camvid:{data}"}})
-    store = Store.open(open_source(recipe.data), "val", picture_size=None, resize_labels=False, cache=folder / "cache")
+    store = Store.open(open_source(recipe.data), "val", size=None, resize_labels=False, cache=folder / "cache")
     runs = []
     for encoder in ("test_efficientnet", "test_resnet"):
         segmenter = tiny_segmenter(encoder)

@@ -63,7 +63,7 @@ class Bench:
     def __init__(self, folder: Path, recipe: Recipe) -> None:
         source = open_source(recipe.data)
         open_split: Callable[..., Store] = lambda split, resize: Store.open(  # noqa: E731
-            source, split, picture_size=None, resize_labels=resize, cache=folder / "cache"
+            source, split, size=None, resize_labels=resize, cache=folder / "cache"
         )
         self.recipe, self.store, self.val = recipe, open_split("train", True), open_split("val", False)
         torch.manual_seed(0)

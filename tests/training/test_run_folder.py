@@ -79,7 +79,7 @@ def test_what_a_killed_run_left_half_written_is_removed(tmp_path: Path) -> None:
 def test_data_json_counts_every_pixel(tmp_path: Path) -> None:
     source = open_source(Data(source=f"camvid:{camvid_segnet(tmp_path / 'camvid', n_train=3, n_val=2)}"))
     stores = [
-        Store.open(source, split, picture_size=None, resize_labels=False, cache=tmp_path / "cache")
+        Store.open(source, split, size=None, resize_labels=False, cache=tmp_path / "cache")
         for split in ("train", "val")
     ]
 

@@ -18,7 +18,7 @@ BYTES = 4 * 4 * 48 * 64  # of four pictures: three channels and the label
 
 def stored(folder: Path) -> Store:
     source = open_source(Data(source=f"camvid:{folder / 'camvid'}"))
-    return Store.open(source, "train", picture_size=None, resize_labels=True, cache=folder / "cache")
+    return Store.open(source, "train", size=None, resize_labels=True, cache=folder / "cache")
 
 
 @pytest.mark.parametrize(

@@ -226,12 +226,18 @@ def model_json() -> list[bytes]:
     description = {
         **{
             "format": "streetseg-bundle",
-            "version": 1,
+            "version": 2,
             "encoder": ENCODER,
             "decoder": "classic",
             "channels": list(CHANNELS),
         },
-        **{"size": [48, 64], "space": STREET_11.name, "classes": STREET_11.names, "colors": STREET_11.colors},
+        **{
+            "size": [48, 64],
+            "size_rule": "same-area",
+            "space": STREET_11.name,
+            "classes": STREET_11.names,
+            "colors": STREET_11.colors,
+        },
         **{"ignore_index": 255, "normalisation": {"input": "RGB 0..255", "mean": network.mean.flatten().tolist()}},
         **{"initial_weights": {"kind": "random", "source": "", "text": "random weights"}},
         **{"protocol": {"dataset": "scenes", "tile": None}, "scores": {"mean": {"iou": 0.5}, "ece": float("nan")}},

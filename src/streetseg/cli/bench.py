@@ -16,7 +16,7 @@ def bench(
     ],
     size: Annotated[
         str | None,
-        typer.Option(metavar="HxW", help="height and width of the pictures (what the model was trained for)"),
+        typer.Option(metavar="HxW", help="height and width of the images (what the model was trained for)"),
     ] = None,
     batch: Annotated[int, typer.Option(metavar="N", min=1, help="pictures at a time")] = 1,
     engine: Annotated[
@@ -45,7 +45,9 @@ def bench(
         height, width = cost["size"]
         latency = cost["latency_ms"]
         say(f"{cost['model']} ({cost['encoder']}), {cost['engine']} on {cost['device']}, {cost['threads']} threads")
-        say(f"    pictures    {cost['batch']} of {height}x{width}, {cost['precision']}, {cost['runs']} runs")
+        seen = "{}x{}".format(*cost["network_size"])
+        at = "" if cost["network_size"] == cost["size"] else f" (the network sees {seen})"
+        say(f"    images      {cost['batch']} of {height}x{width}{at}, {cost['precision']}, {cost['runs']} runs")
         say(f"    latency     {latency['p50']:.1f} ms (p50), {latency['p95']:.1f} ms (p95)")
         say(f"    throughput  {cost['images_per_second']:.1f} images/s")
         if cost["peak_memory_mb"] == cost["peak_memory_mb"]:  # NaN: not known

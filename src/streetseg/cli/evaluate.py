@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from streetseg.cli.devices import DevicesFlag, done_by_many
-from streetseg.cli.options import DataArgument, JsonFlag, OutFlag, Overrides
+from streetseg.cli.options import DataArgument, JsonFlag, OutFlag, Overrides, TileFlag, TtaFlag
 from streetseg.cli.output import print_json, say
 from streetseg.errors import RequestError
 from streetseg.runtime.rank_process import is_main, is_one_of_many
@@ -27,6 +27,8 @@ def evaluate(
         str | None,
         typer.Option(metavar="NAME", help="torch, onnxruntime, openvino (the first of these that runs the model)"),
     ] = None,
+    tta: TtaFlag = False,
+    tile: TileFlag = None,
     out: OutFlag = None,
     devices: DevicesFlag = None,
     json: JsonFlag = False,
@@ -45,7 +47,6 @@ def evaluate(
     from streetseg.evaluation.tables import scores_json
     from streetseg.evaluation.write import write_error_maps, write_evaluation
     from streetseg.inference.engines.open import engines_here
-    from streetseg.inference.predict import working_size
     from streetseg.inference.predictor import Predictor
     from streetseg.metrics.bootstrap import interval
     from streetseg.models.exported import is_exported
@@ -61,7 +62,7 @@ def evaluate(
     ranks = None
     if is_exported(model):
         refuse_many(model, devices)
-        predictor = Predictor.load(model, wanted.train.device, precision, engine=engine)
+        predictor = Predictor.load(model, wanted.train.device, precision, engine=engine, tta=tta, tile=tile)
     else:
         if done_by_many(devices):
             return
@@ -70,7 +71,7 @@ def evaluate(
 
         ranks = Ranks.from_environment()
         device = choose_device(wanted.train.device, ranks)
-        predictor = Predictor.load(model, str(device), precision, engine=engine)
+        predictor = Predictor.load(model, str(device), precision, engine=engine, tta=tta, tile=tile)
     source, name = open_source(wanted.data), wanted.data.val_split
     masks = source.source.space if isinstance(source, SourceView) else source.space
     refuse_other_classes(predictor.space, source.space, masks=masks)
@@ -79,9 +80,8 @@ def evaluate(
     with ranks.joined(device) if ranks else nullcontext() as ranks:
         with ranks.one_first() if ranks else nullcontext():
             check_source(source, [name])
-            height, width, _ = source.read_picture(source.splits[name][0]).shape
-            size = working_size((height, width), predictor.size) if predictor.size else None
-            store = Store.open(source, name, picture_size=size, resize_labels=False, cache=default_cache())
+            size = None if tta else predictor.size  # views of other sizes are taken of the images as they are
+            store = Store.open(source, name, size=size, resize_labels=False, cache=default_cache())
         if ranks:
             ranks.refuse_different({"pictures": store.fingerprint})
         with Progress(console=Console(stderr=True), transient=True, disable=hidden) as progress:

@@ -37,4 +37,9 @@ EngineFlag = Annotated[
 PrecisionFlag = Annotated[
     str, typer.Option("--precision", metavar="NAME", help="fp32 or bf16; a model exported in int8 stays int8")
 ]
+TtaFlag = Annotated[bool, typer.Option("--tta", help="average over mirrored and rescaled views (6 passes)")]
+TileFlag = Annotated[
+    int | None,
+    typer.Option("--tile", metavar="N", help="side of the windows, for images too large for the memory"),
+]
 OutFlag = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="folder to write to")]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streetseg.cli.options import EngineFlag, JsonFlag, PrecisionFlag
+from streetseg.cli.options import EngineFlag, JsonFlag, PrecisionFlag, TileFlag, TtaFlag
 from streetseg.cli.output import print_json, say
 from streetseg.errors import DataError, RequestError
 
@@ -24,10 +24,8 @@ def predict(
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="pictures, folders, quoted patterns")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="folder the results are written to")],
     overlay: Annotated[bool, typer.Option("--overlay", help="also the picture under its colours")] = False,
-    tta: Annotated[bool, typer.Option("--tta", help="average over mirrored and rescaled views (6 passes)")] = False,
-    tile: Annotated[
-        int | None, typer.Option(metavar="N", help="side of the windows, for pictures too large for the memory")
-    ] = None,
+    tta: TtaFlag = False,
+    tile: TileFlag = None,
     engine: EngineFlag = "auto",
     precision: PrecisionFlag = "fp32",
     device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1")] = "auto",

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from streetseg.arrays import Size
 from streetseg.data.source import Source
 from streetseg.data.stored import LABELS, PICTURES, Wanted, stored
 from streetseg.errors import DataError
-from streetseg.recipe.schema import Size
 
 Array = NDArray[np.uint8]
 
@@ -43,16 +43,14 @@ class Store:
         self._labels = _Mapped(folder / LABELS, index["labels"])
 
     @classmethod
-    def open(
-        cls, source: Source, split: str, *, picture_size: Size | None, resize_labels: bool, cache: Path
-    ) -> "Store":
+    def open(cls, source: Source, split: str, *, size: Size | None, resize_labels: bool, cache: Path) -> "Store":
         """Opens the store of a split, building it first where there is none for the files as they are now.
 
         Args:
             source: where pictures and labels are decoded from, once.
             split: one of `source.splits`.
-            picture_size: height and width to bring pictures to (bilinear, antialiased); none keeps each one's own.
-            resize_labels: bring labels to `picture_size` too (nearest); else they keep their own resolution.
+            size: what a network is trained for; each image is brought to its `input_size`. None keeps its own.
+            resize_labels: bring labels to the images' size too (nearest); else they keep their own resolution.
             cache: folder to keep stores in; `default_cache()` is the user's.
 
         Raises:
@@ -62,7 +60,7 @@ class Store:
         if not source.splits.get(split):
             found = ", ".join(f"{name} with {len(samples)}" for name, samples in source.splits.items())
             raise DataError(f"split {split!r} has no pictures (found {found or 'no splits'})", where=source.spec)
-        return cls(Wanted(source, split, picture_size, resize_labels), cache)
+        return cls(Wanted(source, split, size, resize_labels), cache)
 
     def __len__(self) -> int:
         return len(self.samples)

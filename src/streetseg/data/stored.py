@@ -29,14 +29,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from streetseg.arrays import Size, input_size, resize_image
 from streetseg.atomic import atomic_folder
 from streetseg.data.source import Sample, Source
 from streetseg.errors import DataError, RequestError
-from streetseg.recipe.schema import Size
 
 log = logging.getLogger("streetseg")
 
-_VERSION = 2  # of the files: another number, and older stores are not used
+_VERSION = 3  # of the files: another number, and older stores are not used
 PICTURES, LABELS, _INDEX = "pictures.u8", "labels.u8", "index.json"
 Array = NDArray[np.uint8]
 
@@ -57,7 +57,7 @@ class Wanted:
 
     source: Source
     split: str
-    picture_size: Size | None
+    size: Size | None
     resize_labels: bool
 
     @property
@@ -86,8 +86,8 @@ class Wanted:
     def form(self) -> list[object]:
         """What was asked for, wherever the files lie."""
         space = self.source.space
-        labels_follow = self.picture_size is not None and self.resize_labels
-        return [self.split, space.names, space.ignore_index, self.picture_size, labels_follow]
+        labels_follow = self.size is not None and self.resize_labels
+        return [self.split, space.names, space.ignore_index, self.size, labels_follow]
 
 
 def stored(wanted: Wanted, cache: Path) -> tuple[Path, Index]:
@@ -203,18 +203,10 @@ def _decode(wanted: Wanted, sample: Sample) -> tuple[Array, Array]:
             f"(found {picture.shape[0]}x{picture.shape[1]} and {label.shape[0]}x{label.shape[1]})",
             where=(sample.picture, sample.label),
         )
-    if wanted.picture_size is None:
-        return picture, label
-    picture = _resized(picture, wanted.picture_size, Image.Resampling.BILINEAR)
-    if wanted.resize_labels:
-        label = _resized(label, wanted.picture_size, Image.Resampling.NEAREST)
-    return picture, label
-
-
-def _resized(array: Array, size: Size, how: Image.Resampling) -> Array:
-    if array.shape[:2] == size:
-        return array
-    return np.asarray(Image.fromarray(array).resize((size[1], size[0]), how))
+    size = input_size((label.shape[0], label.shape[1]), wanted.size)
+    if wanted.resize_labels and size != label.shape:
+        label = np.asarray(Image.fromarray(label).resize((size[1], size[0]), Image.Resampling.NEAREST))
+    return resize_image(picture, size), label
 
 
 def _append(file: BinaryIO, array: Array, digest: "hashlib._Hash") -> list[int]:

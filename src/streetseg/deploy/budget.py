@@ -4,11 +4,9 @@ from dataclasses import dataclass
 
 from streetseg.data.source import Source
 from streetseg.data.store import Store, default_cache
-from streetseg.deploy.pictures import samples_of
 from streetseg.errors import StreetsegError
 from streetseg.evaluation.evaluate import evaluate
 from streetseg.inference.engines.engine import Engine
-from streetseg.inference.predict import working_size
 from streetseg.inference.predictor import Predictor
 from streetseg.metrics.scores import scores
 
@@ -39,9 +37,7 @@ class Cost:
 
 def mean_iou_cost(network: Engine, exported: Engine, source: Source, split: str) -> Cost:
     """Scores both by the one protocol. Raises DataError, RequestError."""
-    height, width, _ = source.read_picture(samples_of(source, split)[0]).shape
-    size = working_size((height, width), network.size) if network.size else None
-    store = Store.open(source, split, picture_size=size, resize_labels=False, cache=default_cache())
+    store = Store.open(source, split, size=network.size, resize_labels=False, cache=default_cache())
     before, after = (
         scores(evaluate(Predictor(engine), store, details=False).counts.total).mean["iou"]
         for engine in (network, exported)

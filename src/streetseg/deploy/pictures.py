@@ -5,12 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from streetseg.arrays import Size, input_size, resize_image
 from streetseg.data.source import Sample, Source
 from streetseg.deploy.parity import SIZES
 from streetseg.errors import DataError
-from streetseg.inference.arrays import Size
-from streetseg.inference.in_numpy import resize_pictures
-from streetseg.inference.predict import working_size
+from streetseg.inference.in_numpy import resize_images
 
 CHECKED = 4  # pictures at the size the network works at
 
@@ -18,7 +17,7 @@ CHECKED = 4  # pictures at the size the network works at
 def check_pictures(source: Source, split: str, trained: Size | None) -> list[NDArray[np.uint8]]:
     """Batches uint8 (B, 3, H, W): a few pictures as the network sees them, and parts of them at odd sizes."""
     seen = [picture for _, picture in as_seen(source, spread(samples_of(source, split), CHECKED), trained)]
-    parts = [resize_pictures(np.concatenate([seen[0], seen[0][..., ::-1]]), size) for size in SIZES]
+    parts = [resize_images(np.concatenate([seen[0], seen[0][..., ::-1]]), size) for size in SIZES]
     return [*seen, *parts]
 
 
@@ -27,11 +26,9 @@ def as_seen(
 ) -> Iterator[tuple[Sample, NDArray[np.uint8]]]:
     """Each sample and its picture, uint8 (1, 3, H, W), at the size at which the network sees it."""
     for sample in samples:
-        picture = source.read_picture(sample)
-        own = (picture.shape[0], picture.shape[1])
-        size = working_size(own, trained)
-        batch = np.ascontiguousarray(picture.transpose(2, 0, 1)[None])
-        yield sample, batch if size == own else resize_pictures(batch, size)
+        image = source.read_picture(sample)
+        seen = resize_image(image, input_size((image.shape[0], image.shape[1]), trained))
+        yield sample, np.ascontiguousarray(seen.transpose(2, 0, 1)[None])
 
 
 def samples_of(source: Source, split: str) -> tuple[Sample, ...]:

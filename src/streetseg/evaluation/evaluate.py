@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from streetseg.data.source import Sample
 from streetseg.errors import DataError
 from streetseg.evaluation.same_classes import refuse_other_classes
-from streetseg.inference.arrays import Array, Size, operations
-from streetseg.inference.predict import resize_logits
+from streetseg.inference.arrays import Size, operations
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import LabelSpace
 from streetseg.metrics.boundary import boundary_counts
@@ -87,10 +86,11 @@ def evaluate(
 
     Args:
         predictor: the network, the same on all ranks.
-        store: pictures and labels in the predictor's space, pictures at the size the network is to see.
+        store: images and labels in the predictor's space; images at their own size, or brought to the size at which the
+            network sees them, and labels at the images' own size.
         details: count boundaries and calibration, too.
         loss: called with logits float32 (1, C, h, w) and labels uint8 (1, h, w), returns a scalar; for networks in
-            torch.
+            torch, and without a tile.
         progress: called with (pictures done, pictures in all) after each of this rank's.
         ranks: the processes that share the work; None: this one alone.
 
@@ -99,6 +99,8 @@ def evaluate(
         RequestError: the classes of network and store differ.
     """
     refuse_other_classes(predictor.space, store.space)
+    if loss is not None and predictor.tile is not None:
+        raise ValueError("a loss is taken of whole images, not of tiles")
     samples, classes, ignore = store.samples, store.space.num_classes, store.space.ignore_index
     if not samples:
         raise DataError("there is no picture to evaluate on")
@@ -112,22 +114,25 @@ def evaluate(
     sizes = np.zeros((len(samples), 4), dtype=np.int64)  # height and width of the picture, then of the label
     rank, world = (ranks.rank, ranks.world) if ranks else (0, 1)
     for i in range(rank, len(samples), world):
-        picture, label = store[i]
-        logits = label_logits(predictor, picture, label)
-        kind, found = operations(logits), operations(logits).likeliest(logits)
-        counts[i] = kind.confusion(label[None], found, classes, ignore)[0]
+        image, label = store[i]
+        ids, confidence = np.empty(label.shape, np.uint8), np.empty(label.shape, np.float32)
+        for (rows, columns), logits in predictor.regions(image.transpose(2, 0, 1)[None], own=_shape(label)):
+            kind, found, truth = operations(logits), operations(logits).likeliest(logits), label[rows, columns]
+            counted = kind.confusion(truth[None], found, classes, ignore)[0]
+            if counted.sum() + np.count_nonzero(truth == ignore) != truth.size:
+                confusion(truth, kind.in_memory(found)[0], classes, ignore)  # names the ids that a GPU has left out
+            counts[i] += counted
+            if details:
+                ids[rows, columns] = kind.in_memory(found)[0]
+                confidence[rows, columns] = kind.confidence(logits)[0]
+            if loss is not None:
+                losses[i] = float(loss(logits, predictor.engine.take(truth[None])))
         ignored[i] = np.count_nonzero(label == ignore)
-        if counts[i].sum() + ignored[i] != label.size:
-            confusion(label, kind.in_memory(found)[0], classes, ignore)  # names the ids that a GPU has left out
         if details:
-            ids = kind.in_memory(found)[0]
             boundary[i] = boundary_counts(label, ids, classes, ignore)
-            counted = label != ignore
-            confidence = kind.confidence(logits)[0]
-            calibration[i] = calibration_bins(confidence[counted], (ids == label)[counted])
-        if loss is not None:
-            losses[i] = float(loss(logits, predictor.engine.take(label[None])))
-        sizes[i] = (*picture.shape[:2], *label.shape)
+            scored = label != ignore
+            calibration[i] = calibration_bins(confidence[scored], (ids == label)[scored])
+        sizes[i] = (*predictor.seen_size(_shape(image), _shape(label)), *label.shape)
         if progress is not None:
             progress(min(i - rank + world, len(samples)), len(samples))
 
@@ -160,15 +165,11 @@ def _own(array: NDArray[Any]) -> NDArray[Any]:
     return array
 
 
-def label_logits(predictor: Predictor, picture: NDArray[np.uint8], label: NDArray[np.uint8]) -> Array:
-    """Logits float32 (1, C, h, w) of a picture (H, W, 3) at the resolution of its label (h, w)."""
-    logits = predictor.logits(picture.transpose(2, 0, 1)[None])
-    return resize_logits(logits, (label.shape[0], label.shape[1]))
-
-
 def label_ids(predictor: Predictor, picture: NDArray[np.uint8], label: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The likeliest class uint8 (h, w) of a picture (H, W, 3) at the resolution of its label (h, w)."""
-    logits = label_logits(predictor, picture, label)
-    kind = operations(logits)
-    ids: NDArray[np.uint8] = kind.in_memory(kind.likeliest(logits))[0]
+    """The class with the largest logit, uint8 (h, w), of an image (H, W, 3) at the resolution of its labels (h, w)."""
+    ids: NDArray[np.uint8] = predictor.labels(picture.transpose(2, 0, 1)[None], own=_shape(label))[0]
     return ids
+
+
+def _shape(array: NDArray[np.uint8]) -> Size:
+    return array.shape[0], array.shape[1]

@@ -10,6 +10,7 @@ from streetseg.errors import RequestError
 from streetseg.inference.arrays import Size
 from streetseg.inference.engines.open import open_engine, refuse_unfit
 from streetseg.inference.latency import measure_latency
+from streetseg.inference.predictor import Predictor
 from streetseg.models.exported import is_exported
 
 
@@ -21,7 +22,8 @@ def measure_model(
     Args:
         path: a bundle or run folder, or an exported file.
         name: the engine.
-        size: height and width of the pictures; None for what the model was trained for.
+        size: height and width of the images; None for what the model was trained for. The network sees them at the
+            size that `input_size` gives, as in `predict`.
         precision: "fp32" or "bf16".
         batch: pictures at a time.
 
@@ -44,7 +46,7 @@ def measure_model(
         return {"encoder": segmenter.encoder_name} | cost
     before = _memory("VmRSS") if _forget_peak() else math.nan
     engine = open_engine(path, name, device=device, precision=precision)
-    measured = measure_latency(engine, _size(size, engine.size, path), batch=batch)
+    measured = measure_latency(Predictor(engine), _size(size, engine.size, path), batch=batch)
     return {
         "encoder": engine.encoder,
         **measured,

@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from streetseg.inference.arrays import Size
 from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.inference.latency import measure_latency, noise
+from streetseg.inference.predictor import Predictor
 from streetseg.models.segmenter import Segmenter
 
 
@@ -22,7 +23,7 @@ def measure_cost(
 
     Args:
         segmenter: is moved to `device` and put into evaluation mode.
-        size: height and width of the pictures.
+        size: height and width of the images; the network sees them at the size that `input_size` gives.
         precision: "fp32" or "bf16".
         batch: pictures at a time.
 
@@ -32,8 +33,9 @@ def measure_cost(
         allocated at most, on a CPU weights and living tensors, without the kernels' own workspace.
     """
     engine = TorchEngine(segmenter, device, precision)
-    measured = measure_latency(engine, size, batch=batch)
-    pictures = engine.take(noise(batch, size))
+    predictor = Predictor(engine)
+    measured = measure_latency(predictor, size, batch=batch)
+    pictures = engine.take(noise(batch, predictor.seen_size(size)))
     return measured | {
         "parameters": sum(parameter.numel() for parameter in segmenter.parameters()),
         "macs": count_macs(engine, pictures[:1]),

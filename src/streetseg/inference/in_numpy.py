@@ -4,9 +4,9 @@ from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from streetseg.inference.arrays import Size
+from streetseg.arrays import resize_image
+from streetseg.inference.arrays import Size, Taps, bilinear_taps
 from streetseg.metrics.confusion import confusion as confusion_of_picture
 
 Bytes = NDArray[np.uint8]
@@ -18,13 +18,11 @@ def inference() -> AbstractContextManager[object]:
     return nullcontext()
 
 
-def resize_pictures(pictures: Bytes, size: Size) -> Bytes:
-    """By Pillow, whose antialiased bilinear filter is the store's."""
-    height, width = size
-    resized = [
-        np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR))
-        for picture in np.ascontiguousarray(pictures.transpose(0, 2, 3, 1))
-    ]
+def resize_images(images: Bytes, size: Size) -> Bytes:
+    """By `arrays.resize_image`."""
+    if images.shape[-2:] == size:
+        return images
+    resized = [resize_image(image, size) for image in np.ascontiguousarray(images.transpose(0, 2, 3, 1))]
     return np.ascontiguousarray(np.stack(resized).transpose(0, 3, 1, 2))
 
 
@@ -32,8 +30,20 @@ def resize_logits(logits: Floats, size: Size) -> Floats:
     """One axis after the other, the one first that leaves less work for the second."""
     axes = sorted((2, 3), key=lambda axis: size[axis - 2] / logits.shape[axis])
     for axis in axes:
-        logits = _resize_axis(logits, axis, size[axis - 2])
+        if logits.shape[axis] != size[axis - 2]:
+            logits = resample(logits, axis, bilinear_taps(logits.shape[axis], size[axis - 2]))
     return logits
+
+
+def resample(logits: Floats, axis: int, taps: Taps) -> Floats:
+    """In place where it can be: the logits of a large image are large."""
+    weight = taps.weight if axis == logits.ndim - 1 else taps.weight[:, None]
+    low: Floats = logits.take(taps.before, axis)
+    high: Floats = logits.take(taps.after, axis)
+    high -= low
+    high *= weight
+    low += high
+    return low
 
 
 def mirrored(array: NDArray[np.generic]) -> NDArray[np.generic]:
@@ -73,19 +83,3 @@ def confidence(logits: Floats) -> Floats:
     total = np.exp(logits - largest[:, None]).sum(axis=1)
     probability: Floats = 1 / total
     return probability
-
-
-def _resize_axis(array: Floats, axis: int, length: int) -> Floats:
-    old = array.shape[axis]
-    if old == length:
-        return array
-    centres = np.maximum((np.arange(length) + 0.5) * (old / length) - 0.5, 0)
-    before = np.minimum(centres.astype(np.intp), old - 1)
-    weight = (centres - before).astype(np.float32)
-    weight = weight if axis == array.ndim - 1 else weight[:, None]
-    low: Floats = array.take(before, axis)
-    high: Floats = array.take(np.minimum(before + 1, old - 1), axis)
-    high -= low
-    high *= weight
-    low += high
-    return low

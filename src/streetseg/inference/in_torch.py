@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from streetseg.inference.arrays import Size
+from streetseg.inference import in_numpy
+from streetseg.inference.arrays import Size, Taps
 from streetseg.inference.likeliest import likeliest as likeliest
 from streetseg.metrics.batch_confusion import batch_confusion
 
@@ -18,17 +19,26 @@ def inference() -> AbstractContextManager[object]:
     return torch.inference_mode()
 
 
-def resize_pictures(pictures: Tensor, size: Size) -> Tensor:
-    """Torch resizes uint8 on the CPU as Pillow does, and elsewhere only floats."""
-    if pictures.device.type == "cpu":
-        return F.interpolate(pictures, size, mode="bilinear", align_corners=False, antialias=True)
-    resized = F.interpolate(pictures.float(), size, mode="bilinear", align_corners=False, antialias=True)
-    return resized.round_().clamp_(0, 255)
+def resize_images(images: Tensor, size: Size) -> Tensor:
+    """In main memory by Pillow, as for every engine: torch rounds in another way on a GPU."""
+    if images.shape[-2:] == size:
+        return images
+    return torch.from_numpy(in_numpy.resize_images(images.cpu().numpy(), size)).to(images.device)
 
 
 def resize_logits(logits: Tensor, size: Size) -> Tensor:
     """Torch's own."""
     return F.interpolate(logits, size, mode="bilinear", align_corners=False)
+
+
+def resample(logits: Tensor, axis: int, taps: Taps) -> Tensor:
+    """As `in_numpy.resample`."""
+    before, after, weight = (
+        torch.from_numpy(part).to(logits.device) for part in (taps.before, taps.after, taps.weight)
+    )
+    low = logits.index_select(axis, before)
+    high = logits.index_select(axis, after)
+    return low.lerp_(high, weight if axis == logits.ndim - 1 else weight[:, None])
 
 
 def mirrored(array: Tensor) -> Tensor:

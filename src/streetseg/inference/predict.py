@@ -1,51 +1,98 @@
-"""The one road from pictures to logits; training's validation, evaluation, prediction and export checks all take it."""
+"""The one road from images to logits; training's validation, evaluation, prediction and export checks all take it."""
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
+from numpy.typing import NDArray
+
 from streetseg.errors import RequestError
-from streetseg.inference.arrays import Array, Size, operations
+from streetseg.inference.arrays import Array, Size, bilinear_taps, operations
 
 Network = Callable[[Array], Array]  # (B, 3, H, W), RGB 0..255 -> logits float32 (B, C, H, W)
+Region = tuple[slice, slice]  # rows and columns
 
 TTA_SCALES = (0.75, 1.0, 1.25)  # each seen as it is and mirrored
 STRIDE = (
     32  # of the deepest features: tiles start on its multiples, so that they meet the network's grid as the whole does
 )
 SMALLEST_TILE = 128
+BAND_BYTES = 2**26  # of the enlarged logits of one window that are in memory at once
 
 
 def predict_logits(
-    model: Network, pictures: Array, *, size: Size | None = None, tta: bool = False, tile: int | None = None
+    network: Network,
+    images: Array,
+    *,
+    size: Size | None = None,
+    out: Size | None = None,
+    tta: bool = False,
+    tile: int | None = None,
 ) -> Array:
-    """Logits of a batch of pictures, at the pictures' own size.
+    """Logits of a batch of images.
 
     Args:
-        model: the network, in evaluation mode, that takes arrays such as `pictures` (torch: on the same device).
-        pictures: uint8 RGB (B, 3, H, W), a numpy array or a torch tensor; the logits are of the same kind.
-        size: the height and width the network is to see; None for the pictures' own.
+        network: in evaluation mode, takes arrays such as `images` (torch: on the same device).
+        images: uint8 RGB (B, 3, H, W), a numpy array or a torch tensor; the logits are of the same kind.
+        size: the height and width the network is to see; None for the images' own.
+        out: the height and width of the logits; None for the images' own.
         tta: average the logits over mirrored and rescaled views (6 passes).
-        tile: side of the square windows the network sees at once, for pictures too large for the memory; a multiple
+        tile: side of the square windows the network sees at once, for images too large for the memory; a multiple
             of 32 of at least 128. Windows overlap by a quarter, and each pixel is taken from the window in which it
             lies furthest from the edge.
 
     Returns:
-        float32 (B, C, H, W).
+        float32 (B, C, *out).
 
     Raises:
         RequestError: if `tile` is no such size.
     """
-    height, width = size or (pictures.shape[-2], pictures.shape[-1])
-    kind = operations(pictures)
-    with kind.inference():
-        if not tta:
-            return _view(model, pictures, (height, width), tile)
-        total: Array = None
-        for scale in TTA_SCALES:
-            scaled = (max(1, round(height * scale)), max(1, round(width * scale)))
-            seen = _view(model, pictures, scaled, tile)
-            both = seen + kind.mirrored(_view(model, kind.mirrored(pictures), scaled, tile))
-            total = both if total is None else total + both
-        return total / (2 * len(TTA_SCALES))
+    own = (images.shape[-2], images.shape[-1])
+    size, out = size or own, out or own
+    if not tta:
+        return _view(network, images, size, out, tile)
+    kind = operations(images)
+    total: Array = None
+    for scale in TTA_SCALES:
+        scaled = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
+        seen = _view(network, images, scaled, out, tile)
+        both = seen + kind.mirrored(_view(network, kind.mirrored(images), scaled, out, tile))
+        total = both if total is None else total + both
+    return total / (2 * len(TTA_SCALES))
+
+
+def predict_regions(
+    network: Network, images: Array, *, size: Size, out: Size, tile: int
+) -> Iterator[tuple[Region, Array]]:
+    """Logits window by window, so that memory is bounded however large the images and however many their classes.
+
+    Args: as for `predict_logits`.
+
+    Yields:
+        A region of (H, W) = `out` and its logits float32 (B, C, h, w). The regions cover `out` once.
+    """
+    if tile < SMALLEST_TILE or tile % STRIDE:
+        raise RequestError(
+            f"a tile is {tile} pixels wide (expected a multiple of {STRIDE}, {SMALLEST_TILE} or more)", where="--tile"
+        )
+    kind = operations(images)
+    images = kind.resize_images(images, size)
+    taps_y, taps_x = bilinear_taps(size[0], out[0]), bilinear_taps(size[1], out[1])
+    for y, keep_y in _windows(size[0], tile):
+        rows = _of_window(taps_y.before, keep_y)
+        for x, keep_x in _windows(size[1], tile):
+            columns = _of_window(taps_x.before, keep_x)
+            with kind.inference():
+                logits = network(images[..., y, x])
+            if size == out:
+                yield (rows, columns), logits[..., _within(keep_y, y), _within(keep_x, x)]
+                continue
+            height = max(1, BAND_BYTES // (4 * logits.shape[0] * logits.shape[1] * (columns.stop - columns.start)))
+            for top in range(rows.start, rows.stop, height):
+                band = slice(top, min(top + height, rows.stop))
+                with kind.inference():
+                    part = kind.resample(logits, 2, taps_y.part(band, y.start))
+                    part = kind.resample(part, 3, taps_x.part(columns, x.start))
+                yield (band, columns), part
 
 
 def resize_logits(logits: Array, size: Size) -> Array:
@@ -55,44 +102,23 @@ def resize_logits(logits: Array, size: Size) -> Array:
     return operations(logits).resize_logits(logits, size)
 
 
-def working_size(picture: Size, trained: Size | None) -> Size:
-    """The size at which a network trained for `trained` should see a picture of another size.
-
-    As many pixels as in training, in the picture's own shape: nothing is squeezed, and the cost does not depend on
-    the picture. None: the picture's own size.
-    """
-    if trained is None:
-        return picture
-    scale = (trained[0] * trained[1] / (picture[0] * picture[1])) ** 0.5
-    return max(1, round(picture[0] * scale)), max(1, round(picture[1] * scale))
+def _view(network: Network, images: Array, size: Size, out: Size, tile: int | None) -> Array:
+    """One look at the images: seen at `size`, logits at `out`."""
+    if tile is not None:
+        return _whole(predict_regions(network, images, size=size, out=out, tile=tile), out)
+    kind = operations(images)
+    with kind.inference():
+        return resize_logits(network(kind.resize_images(images, size)), out)
 
 
-def _view(model: Network, pictures: Array, size: Size, tile: int | None) -> Array:
-    """One look at the pictures: seen at `size`, logits back at the pictures' own size."""
-    own = (pictures.shape[-2], pictures.shape[-1])
-    if own != size:
-        pictures = operations(pictures).resize_pictures(pictures, size)
-    logits = model(pictures) if tile is None else _tiled(model, pictures, tile)
-    return resize_logits(logits, own)
-
-
-def _tiled(model: Network, pictures: Array, tile: int) -> Array:
-    """Logits window by window; equal to the whole where no pixel's surroundings reach beyond an eighth of a window."""
-    if tile < SMALLEST_TILE or tile % STRIDE:
-        raise RequestError(
-            f"a tile is {tile} pixels wide (expected a multiple of {STRIDE}, {SMALLEST_TILE} or more)", where="--tile"
-        )
-    height, width = pictures.shape[-2:]
-    out: Array | None = None
-    for y, keep_y in _windows(height, tile):
-        for x, keep_x in _windows(width, tile):
-            logits = model(pictures[..., y, x])
-            if out is None:
-                out = operations(logits).empty_like(logits, (height, width))
-            inner_y = slice(keep_y.start - y.start, keep_y.stop - y.start)
-            inner_x = slice(keep_x.start - x.start, keep_x.stop - x.start)
-            out[..., keep_y, keep_x] = logits[..., inner_y, inner_x]
-    return out
+def _whole(regions: Iterator[tuple[Region, Array]], out: Size) -> Array:
+    """The logits of all regions in one array."""
+    whole: Array | None = None
+    for (rows, columns), logits in regions:
+        if whole is None:
+            whole = operations(logits).empty_like(logits, out)
+        whole[..., rows, columns] = logits
+    return whole
 
 
 def _windows(extent: int, tile: int) -> Iterator[tuple[slice, slice]]:
@@ -106,3 +132,13 @@ def _windows(extent: int, tile: int) -> Iterator[tuple[slice, slice]]:
         if last:
             return
         start += tile - 2 * margin
+
+
+def _of_window(before: NDArray[np.intp], keep: slice) -> slice:
+    """The pixels along an axis of the output that are read from the kept part of a window."""
+    start, stop = np.searchsorted(before, (keep.start, keep.stop))
+    return slice(int(start), int(stop))
+
+
+def _within(keep: slice, window: slice) -> slice:
+    return slice(keep.start - window.start, keep.stop - window.start)

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from streetseg.arrays import input_size
 from streetseg.inference.arrays import Array, Size, operations
 from streetseg.inference.engines.engine import Engine
 from streetseg.inference.engines.open import open_engine
-from streetseg.inference.predict import predict_logits, working_size
+from streetseg.inference.predict import Region, predict_logits, predict_regions
 from streetseg.labels.space import LabelSpace
 
 
@@ -54,30 +55,50 @@ class Predictor:
         """The height and width that the network was trained for; None for the pictures' own."""
         return self.engine.size
 
-    def logits(self, pictures: Array, *, size: Size | None = None) -> Array:
-        """uint8 RGB (B, 3, H, W) -> float32 (B, C, H, W), a tensor on the engine's device or a numpy array.
+    def seen_size(self, images: Size, own: Size | None = None) -> Size:
+        """The size at which the network sees images of a size that were `own` on disk: the rule of `input_size`."""
+        return images if self.size is None else input_size(own or images, self.size)
 
-        `size` is what the network sees; None: the pictures' own.
+    def logits(self, images: Array, *, own: Size | None = None) -> Array:
+        """uint8 RGB (B, 3, H, W) -> float32 (B, C, h, w), a tensor on the engine's device or a numpy array.
+
+        Args:
+            own: the size (h, w) the images have on disk, where they were brought to the network's size before, as a
+                store does; the logits have it. None: the images' own.
         """
-        taken = self.engine.take(pictures)
-        return predict_logits(self.engine.logits, taken, size=size, tta=self.tta, tile=self.tile)
+        shape = (images.shape[-2], images.shape[-1])
+        size = self.seen_size(shape, own)
+        taken = self.engine.take(images)
+        return predict_logits(self.engine.logits, taken, size=size, out=own or shape, tta=self.tta, tile=self.tile)
 
-    def labels(self, pictures: Array, *, size: Size | None = None) -> NDArray[np.uint8]:
-        """uint8 RGB (B, 3, H, W) -> ids uint8 (B, H, W), those of the largest `logits`."""
-        own = (pictures.shape[-2], pictures.shape[-1])
-        if size in (None, own) and not self.tta and self.tile is None:
-            return self.engine.labels(self.engine.take(pictures))  # the same, and no logits leave the engine
-        logits = self.logits(pictures, size=size)
-        kind = operations(logits)
-        return kind.in_memory(kind.likeliest(logits))
+    def regions(self, images: Array, *, own: Size | None = None) -> Iterator[tuple[Region, Array]]:
+        """`logits` region by region; one region, but with a tile and nothing to be averaged one for each window.
 
-    def predict(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """uint8 RGB (H, W, 3) of any size -> ids uint8 (H, W).
-
-        The network sees the picture at about the size it was trained for, in the picture's own shape.
+        Then the logits of the whole are never in memory: classes and confidences are taken of each region.
         """
-        size = working_size((picture.shape[0], picture.shape[1]), self.size)
-        ids: NDArray[np.uint8] = self.labels(picture.transpose(2, 0, 1)[None], size=size)[0]
+        shape = (images.shape[-2], images.shape[-1])
+        out = own or shape
+        if self.tile is None or self.tta:
+            yield (slice(0, out[0]), slice(0, out[1])), self.logits(images, own=own)
+            return
+        size = self.seen_size(shape, own)
+        yield from predict_regions(self.engine.logits, self.engine.take(images), size=size, out=out, tile=self.tile)
+
+    def labels(self, images: Array, *, own: Size | None = None) -> NDArray[np.uint8]:
+        """uint8 RGB (B, 3, H, W) -> ids uint8 (B, h, w), those of the largest `logits`."""
+        shape = (images.shape[-2], images.shape[-1])
+        out = own or shape
+        if self.seen_size(shape, own) == shape == out and not self.tta and self.tile is None:
+            return self.engine.labels(self.engine.take(images))  # the same, and no logits leave the engine
+        ids = np.empty((len(images), *out), dtype=np.uint8)
+        for (rows, columns), logits in self.regions(images, own=own):
+            kind = operations(logits)
+            ids[:, rows, columns] = kind.in_memory(kind.likeliest(logits))
+        return ids
+
+    def predict(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """uint8 RGB (H, W, 3) of any size -> ids uint8 (H, W)."""
+        ids: NDArray[np.uint8] = self.labels(image.transpose(2, 0, 1)[None])[0]
         return ids
 
     def stream(self, pictures: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:

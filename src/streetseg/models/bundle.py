@@ -9,7 +9,7 @@ from torch import Tensor
 
 from streetseg.atomic import atomic_folder, atomic_write_bytes, atomic_write_json, sha256
 from streetseg.errors import ModelError
-from streetseg.models.description import FORMAT, VERSION, find_bundle, read_model_json, size_of, space_of
+from streetseg.models.description import FORMAT, SIZE_RULE, VERSION, find_bundle, read_model_json, size_of, space_of
 from streetseg.models.encoder import Encoder
 from streetseg.models.segmenter import Segmenter
 from streetseg.models.weight_file import contiguous, read_safetensors
@@ -45,6 +45,7 @@ def save_bundle(
                 "decoder": segmenter.decoder_name,
                 "channels": segmenter.channels,
                 "size": segmenter.size,
+                "size_rule": SIZE_RULE,
                 "space": space.name,
                 "classes": space.names,
                 "colors": space.colors,

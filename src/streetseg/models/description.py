@@ -1,7 +1,7 @@
 """model.json: what a bundle says of itself, checked before anything is built from it. Read without torch."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError, from_json
@@ -12,7 +12,8 @@ from streetseg.recipe.decoders import DecoderName
 from streetseg.recipe.invalid import invalid
 
 FORMAT = "streetseg-bundle"
-VERSION = 1
+VERSION = 2
+SIZE_RULE = "same-area"  # what `size` means, and the name of the rule of arrays.input_size
 
 # The decoders, and their channels from the deepest step on where a recipe gives none.
 CHANNELS: dict[DecoderName, tuple[int, ...]] = {
@@ -47,6 +48,7 @@ class Description(_Plain):
     decoder: DecoderName
     channels: Annotated[list[Annotated[int, Field(ge=1, le=4096)]], Field(max_length=5)]
     size: tuple[Side, Side] | None
+    size_rule: Literal["same-area"]
     space: str
     classes: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1, max_length=255)]
     colors: Annotated[list[tuple[Channel, Channel, Channel]], Field(max_length=255)]

@@ -65,6 +65,7 @@ def finish_run(
             scores={"mean": overall.mean, "pixel_accuracy": overall.pixel_accuracy},
         )
         atomic_write_json(
-            folder.path / "cost.json", measure_cost(segmenter, evaluation.network_sizes[0], device, "fp32")
+            folder.path / "cost.json",
+            measure_cost(segmenter, segmenter.size or evaluation.label_sizes[0], device, "fp32"),
         )
     return overall.mean["iou"]

@@ -36,8 +36,8 @@ def open_stores(source: Source, recipe: Recipe) -> tuple[Store, Store]:
     """The decoded training and validation pictures; the latter's labels keep their own resolution."""
     size, cache = recipe.data.size, default_cache()
     return (
-        Store.open(source, recipe.data.train_split, picture_size=size, resize_labels=True, cache=cache),
-        Store.open(source, recipe.data.val_split, picture_size=size, resize_labels=False, cache=cache),
+        Store.open(source, recipe.data.train_split, size=size, resize_labels=True, cache=cache),
+        Store.open(source, recipe.data.val_split, size=size, resize_labels=False, cache=cache),
     )
 
 
