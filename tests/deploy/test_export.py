@@ -164,6 +164,16 @@ def test_int8_is_calibrated_scored_and_runs_in_both_engines(tmp_path: Path, stre
         assert (engine.labels(picture) == expected).mean() > 0.7
 
 
+def test_int8_takes_data_of_another_label_space(tmp_path: Path, streetseg: Command) -> None:
+    bundle = saved(tmp_path / "bundle", tiny_segmenter(size=(48, 64)))
+    data = f"cityscapes:{tiny.cityscapes_folder(tmp_path / 'cityscapes')}"
+    words = ["export", bundle, "--format", "onnx", "--int8", "--data", data, "--budget", "100"]
+
+    refused = streetseg(*words)
+    assert (refused.code, "--space street-11 bridges the data" in refused.err) == (2, True)
+    assert streetseg(*words, "--space", "street-11").code == 0
+
+
 def test_int8_weights_are_integers_but_for_the_first_the_last_and_depthwise_layers(tmp_path: Path) -> None:
     source = open_camvid(tiny.camvid_segnet(tmp_path / "camvid"))
     bundle = saved(tmp_path / "bundle", tiny_segmenter(size=(48, 64)))

@@ -67,7 +67,7 @@ def test_a_folder_whose_name_is_no_utf8(tmp_path: Path) -> None:
 def test_what_model_json_says(bundle: Path) -> None:
     description = read_model_json(bundle)
 
-    assert (description["format"], description["version"]) == ("streetseg-bundle", 1)
+    assert (description["format"], description["version"]) == ("streetseg-bundle", 2)
     assert (description["encoder"], description["decoder"]) == ("test_efficientnet", "classic")
     assert description["classes"][0] == "sky"
     assert len(description["colors"]) == 11

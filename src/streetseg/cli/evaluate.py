@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from streetseg.cli.devices import DevicesFlag, done_by_many
-from streetseg.cli.options import DataArgument, JsonFlag, OutFlag, Overrides, TileFlag, TtaFlag
+from streetseg.cli.options import DataArgument, JsonFlag, OutFlag, Overrides, SpaceFlag, TileFlag, TtaFlag
 from streetseg.cli.output import print_json, say
 from streetseg.errors import RequestError
 from streetseg.runtime.rank_process import is_main, is_one_of_many
@@ -22,7 +22,7 @@ def evaluate(
     data: DataArgument,
     overrides: Overrides = None,
     split: Annotated[str | None, typer.Option(metavar="S", help="split to score on (val)")] = None,
-    space: Annotated[str | None, typer.Option(metavar="NAME", help="label space to bridge the data to")] = None,
+    space: SpaceFlag = None,
     engine: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="torch, onnxruntime, openvino (the first of these that runs the model)"),

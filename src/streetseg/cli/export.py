@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from streetseg.cli.options import JsonFlag, QuietFlag
+from streetseg.cli.options import JsonFlag, QuietFlag, SpaceFlag
 from streetseg.cli.output import print_json, say, tell
 from streetseg.errors import RequestError
 
@@ -18,6 +18,7 @@ def export(
         str | None, typer.Option(metavar="DATA", help="real pictures for the checks (the built-in scenes)")
     ] = None,
     split: Annotated[str, typer.Option(metavar="S", help="split of --data to check and score on")] = "val",
+    space: SpaceFlag = None,
     budget: Annotated[
         float, typer.Option(metavar="POINTS", min=0, help="how much of 100 mean IoU --int8 may cost")
     ] = 0.5,
@@ -58,7 +59,7 @@ def export(
         model,
         target,
         format,
-        open_source(Data(source=data or "scenes")),
+        open_source(Data(source=data or "scenes", space=space)),
         split=split,
         int8=int8,
         budget=budget,

@@ -46,7 +46,8 @@ class Data(Section):
     space: str | None = None
     """label space to bridge to (e.g. street-11); none: the source's own, for Cityscapes its 19 scored classes"""
     size: Size | None = None
-    """height and width the network sees; none keeps each picture's own"""
+    """how large the network sees an image: with as many pixels as this height and width, in its own shape; none:
+    at its own size"""
     splits: dict[str, str] = Field(default_factory=dict)
     """split lists: split name -> text file, one sample name or glob a line; replaces the source's own splits"""
     train_split: str = "train"

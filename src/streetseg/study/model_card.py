@@ -23,7 +23,7 @@ def model_card(group: Group) -> str:
     """The card as Markdown; every name in it is plain text, whatever it holds."""
     run, scores, overall = group.first, group.scores, group.intervals.overall
     size = run.recipe.data.size
-    seen = f"{size[0]}×{size[1]}" if size else "each picture's own size"
+    seen = f"as many pixels as {size[0]}×{size[1]}, in its own shape" if size else "its own size"
     splits = run.data["splits"]
     means = [
         [f"mean {metric}", words.points(scores.mean[metric]), words.span(*overall[f"mean_{metric}"])]

@@ -227,7 +227,7 @@ def pipeline(groups: Sequence[Group]) -> list[Lane]:
     run = groups[0].first
     recipe, splits = run.recipe, run.data["splits"]
     train, validation = splits[recipe.data.train_split]["images"], splits[recipe.data.val_split]["images"]
-    size = "×".join(str(side) for side in recipe.data.size) if recipe.data.size else "their own size"
+    size = f"the pixels of {'×'.join(map(str, recipe.data.size))}" if recipe.data.size else "their own size"
     augment, loss = recipe.augment, recipe.loss
     region = "" if loss.region == "none" else f" + {loss.region.capitalize()}"
     names = ", ".join(dict.fromkeys(group.first.encoder for group in groups))
