@@ -3,6 +3,7 @@
 import math
 import mmap
 import os
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,12 @@ class Store:
 
     def __getitem__(self, i: int) -> tuple[Array, Array]:
         return self._pictures[i], self._labels[i]
+
+    @cached_property
+    def class_pixels(self) -> NDArray[np.int64]:
+        """Pixels of each id in all labels, int64 (256,); counted when first asked for."""
+        counts = (np.bincount(label.ravel(), minlength=256) for _, label in map(self.__getitem__, range(len(self))))
+        return sum(counts, np.zeros(256, np.int64))
 
     @property
     def sizes(self) -> NDArray[np.int64]:
