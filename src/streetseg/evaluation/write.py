@@ -18,6 +18,7 @@ from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import LabelSpace
 from streetseg.metrics.bootstrap import Intervals
 from streetseg.metrics.scores import per_image
+from streetseg.png import encode_png
 
 WORST = 12  # pictures with an error map
 
@@ -54,10 +55,9 @@ def write_error_maps(folder: Path, evaluation: Evaluation, predictor: Predictor,
     for rank, i in enumerate(ranked[:WORST], start=1):
         picture, label = store[i]
         ids = label_ids(predictor, picture, label)
-        image = io.BytesIO()
-        Image.fromarray(_panel(picture, label, ids, evaluation.space)).save(image, format="PNG")
         name = re.sub(r"[^\w.-]+", "_", evaluation.counts.names[i])[-100:]
-        atomic_write_bytes(errors / f"{rank:02}_{name}.png", image.getvalue())
+        panel = _panel(picture, label, ids, evaluation.space)
+        atomic_write_bytes(errors / f"{rank:02}_{name}.png", encode_png(panel))
 
 
 def _panel(picture: Picture, truth: Ids, prediction: Ids, space: LabelSpace) -> Picture:
