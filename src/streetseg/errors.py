@@ -1,7 +1,21 @@
 """What goes wrong, said so that a person can act: what was found, where, and what to do next."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
+
+
+def did_you_mean(word: str, known: Iterable[str], *, before: str = "", most: int = 1) -> str | None:
+    """Return a hint with the known words nearest to `word`; None where none is near.
+
+    Args:
+        word: what was given.
+        known: what could be given.
+        before: what stands before each of them in the hint, e.g. the folder of a file.
+        most: the number of words to name.
+    """
+    near = get_close_matches(word, list(known), n=most)
+    return f"did you mean {', '.join(before + name for name in near)}?" if near else None
 
 
 class StreetsegError(Exception):
