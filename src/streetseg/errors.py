@@ -18,6 +18,19 @@ def did_you_mean(word: str, known: Iterable[str], *, before: str = "", most: int
     return f"did you mean {', '.join(before + name for name in near)}?" if near else None
 
 
+def first(items: Sequence[object], limit: int | None, what: str = "") -> list[str]:
+    """Return the first items as text, and how many more there are where they are not all.
+
+    Args:
+        items: anything with a text.
+        limit: the number of items to name; None names all.
+        what: what the items are, in the plural, e.g. "files".
+    """
+    if limit is None or len(items) <= limit:
+        return [str(item) for item in items]
+    return [*(str(item) for item in items[:limit]), f"and {len(items) - limit} more {what}".rstrip()]
+
+
 class StreetsegError(Exception):
     """A failure that streetseg understands.
 

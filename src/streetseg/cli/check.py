@@ -9,6 +9,7 @@ import typer
 from streetseg.cli.asked import asked_recipe
 from streetseg.cli.options import DataArgument, JsonFlag, Overrides, RecipeFlag
 from streetseg.cli.output import print_json, say
+from streetseg.errors import first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -114,11 +115,9 @@ def _remark(remark: "Remark") -> "Iterator[str]":
     """The remark, then every file of it, or the first few pairs."""
     yield f"{'warning' if remark.care else 'note'}: {remark.text}"
     pairs = any(len(entry.places) > 1 for entry in remark.entries)
-    shown = remark.entries[:PAIRS_SHOWN] if pairs else remark.entries
-    for entry in shown:
-        yield f"    {' and '.join(entry.places)} ({entry.reason})"
-    if len(shown) < len(remark.entries):
-        yield f"    and {len(remark.entries) - len(shown)} more pairs, all of them with --json"
+    lines = [f"{' and '.join(entry.places)} ({entry.reason})" for entry in remark.entries]
+    for line in first(lines, PAIRS_SHOWN if pairs else None, "pairs, all of them with --json"):
+        yield f"    {line}"
 
 
 def _counted(found: "Mapping[str, int]") -> str:

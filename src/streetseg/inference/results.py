@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from streetseg.atomic import atomic_write_bytes
-from streetseg.errors import RequestError
+from streetseg.errors import RequestError, first
 from streetseg.inference.paint import Ids, Picture, color_map, overlay
 from streetseg.labels.space import LabelSpace
 from streetseg.png import encode_png
@@ -27,7 +27,7 @@ def refuse_replacing(paths: Iterable[Path]) -> None:
     if foreign:
         raise RequestError(
             f"{len(foreign)} files are in the way that no earlier prediction wrote",
-            where=foreign[:5],
+            where=first(foreign, 5),
             hint="--out DIR writes elsewhere",
         )
 
