@@ -1,6 +1,5 @@
 """streetseg check"""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,7 +7,7 @@ import typer
 
 from streetseg.cli.asked import asked_recipe
 from streetseg.cli.options import DataArgument, JsonFlag, Overrides, RecipeFlag
-from streetseg.cli.output import print_json, say
+from streetseg.cli.output import print_json, progress_bar, say
 from streetseg.errors import first
 
 if TYPE_CHECKING:
@@ -30,9 +29,6 @@ def check(
     json: JsonFlag = False,
 ) -> None:
     """Look through a dataset for everything that is wrong with it."""
-    from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
-
     from streetseg.data.check import everything_wrong, examine
     from streetseg.data.open import open_source
 
@@ -43,11 +39,8 @@ def check(
     asked = asked_recipe(data, recipe, overrides).data
     source = open_source(asked)
     total = sum(len(samples) for samples in source.splits.values())
-    hidden = json or not sys.stderr.isatty()
-    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=hidden) as progress:
-        bar = progress.add_task("pictures", total=total)
-        findings = examine(source, list(source.splits), on_file=lambda: progress.advance(bar))
+    with progress_bar("images", total, hidden=json) as advance:
+        findings = examine(source, list(source.splits), on_file=lambda: advance(1))
     if report is not None:
         write_data_report(findings, source, report, trained_on=asked.train_split)
     wrong = everything_wrong(findings) if findings.errors else None
