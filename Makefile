@@ -2,39 +2,56 @@
 # make test       everything that must hold before a change lands
 # make reference  renew the generated pages of docs
 # make benchmark  measure speed on this machine, beside its peers, and renew docs/results/speed.md
-# Both set up .venv first, from nothing but Python 3.11+ and make.
+# make lint       style, types and the order of the packages: a part of make test
+# make pytest     the tests alone
+# make spelling   likely typing mistakes
+# All set up .venv first, from nothing but Python 3.11+ and make (on Windows in Git's bash).
 
 PYTHON ?= python3
+CONSTRAINTS ?= constraints.txt
+ifeq ($(OS),Windows_NT)
+BIN := .venv/Scripts
+VENV_PYTHON := $(BIN)/python.exe
+else
 BIN := .venv/bin
+VENV_PYTHON := $(BIN)/python
+endif
 STUDY_OUT := study/demo-$(shell date +%Y%m%d-%H%M%S)
 
-.PHONY: study test reference benchmark clean
+.PHONY: study test lint pytest spelling reference benchmark clean
 .DELETE_ON_ERROR:
 
 study: .venv/installed-train
 	$(BIN)/streetseg study scenes --encoders mobilenetv2_100,resnext50_32x4d --recipe demo --out $(STUDY_OUT)
 
-test: .venv/installed-dev
+test: lint pytest
+
+lint: .venv/installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+pytest: .venv/installed-dev
 	$(BIN)/pytest -n 2 --dist loadfile
 
-.venv/bin/python:
+spelling: .venv/installed-dev
+	$(BIN)/codespell
+
+$(VENV_PYTHON):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "error: streetseg needs Python 3.11 or newer; set it with make PYTHON=/path/to/python3.11" >&2; exit 2; }
 	$(PYTHON) -m venv .venv
 
 # A stamp per set of packages: the second time nothing is installed.
-.venv/installed-train: .venv/bin/python pyproject.toml constraints.txt
+.venv/installed-train: $(VENV_PYTHON) pyproject.toml $(CONSTRAINTS)
 	@echo "installing into .venv (torch is large: this can take some minutes)"
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[train]'
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c $(CONSTRAINTS) -e '.[train]'
 	touch $@
 
-.venv/installed-dev: .venv/bin/python pyproject.toml constraints.txt
+.venv/installed-dev: $(VENV_PYTHON) pyproject.toml $(CONSTRAINTS)
 	@echo "installing into .venv (torch is large: this can take some minutes)"
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[train,dev]'
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c $(CONSTRAINTS) -e '.[train,dev]'
 	touch $@ .venv/installed-train
 
 # docs/reference/commands.md and recipe.md from the program itself, docs/explanation/reliability.md from the tests

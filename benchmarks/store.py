@@ -152,8 +152,8 @@ def reading(source: Source, cache: Path, crop: Size, rounds: int) -> dict[str, f
         i = int(dice.integers(len(store)))
         height, width = store[i][1].shape
         top, left = int(dice.integers(height - crop[0] + 1)), int(dice.integers(width - crop[1] + 1))
-        for part in store.crop(i, top, left, *crop):
-            part.copy()
+        for array in store[i]:
+            array[top : top + crop[0], left : left + crop[1]].copy()
 
     def whole(store: Store) -> None:
         for array in store[int(dice.integers(len(store)))]:

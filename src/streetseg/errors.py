@@ -1,7 +1,34 @@
 """What goes wrong, said so that a person can act: what was found, where, and what to do next."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
+
+
+def did_you_mean(word: str, known: Iterable[str], *, before: str = "", most: int = 1) -> str | None:
+    """Return a hint with the known words nearest to `word`; None where none is near.
+
+    Args:
+        word: what was given.
+        known: what could be given.
+        before: what stands before each of them in the hint, e.g. the folder of a file.
+        most: the number of words to name.
+    """
+    near = get_close_matches(word, list(known), n=most)
+    return f"did you mean {', '.join(before + name for name in near)}?" if near else None
+
+
+def first(items: Sequence[object], limit: int | None, what: str = "") -> list[str]:
+    """Return the first items as text, and how many more there are where they are not all.
+
+    Args:
+        items: anything with a text.
+        limit: the number of items to name; None names all.
+        what: what the items are, in the plural, e.g. "files".
+    """
+    if limit is None or len(items) <= limit:
+        return [str(item) for item in items]
+    return [*(str(item) for item in items[:limit]), f"and {len(items) - limit} more {what}".rstrip()]
 
 
 class StreetsegError(Exception):

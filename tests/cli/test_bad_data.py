@@ -219,7 +219,10 @@ def test_masks_of_16_bits_count_as_those_of_8(tmp_path: Path, streetseg: Run) ->
 
 @pytest.mark.bad_input(3, "nearest only: training on resized data meets the ids of the masks and ignore, no other")
 @pytest.mark.bad_input(9, "converted to 8-bit RGB by one rule; counted in data.json")
-def test_pictures_of_all_modes_are_converted_and_counted_in_data_json(tmp_path: Path, streetseg: Run) -> None:
+def test_pictures_of_all_modes_are_converted_and_counted_in_data_json(
+    tmp_path: Path, streetseg: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREETSEG_CACHE", str(tmp_path / "cache"))
     case = corpus.pictures_of_all_modes(tmp_path / "data")
     for path in (case.folder / "trainannot").iterdir():  # two ids that a blend would put others between
         corpus.rewrite_mask(path, lambda ids: np.where(ids > 4, 9, 2).astype(np.uint8))
@@ -235,7 +238,11 @@ def test_pictures_of_all_modes_are_converted_and_counted_in_data_json(tmp_path: 
     assert told["pictures_stored"] == dict.fromkeys((*case.said, "RGB PNG"), 1)
     counts = {name: pixels for name, pixels in told["counts"].items() if pixels}
     assert set(counts) == {STREET_11.names[2], STREET_11.names[9]}
-    assert sum(counts.values()) + told["ignored"] == 8 * 36 * 52
+    assert sum(counts.values()) + told["ignored"] == 8 * 48 * 64
+    (trained_on,) = (tmp_path / "cache" / "store").glob("camvid_train-*/*/labels.u8")
+    labels = np.fromfile(trained_on, np.uint8)
+    assert len(labels) == 8 * 36 * 52
+    assert set(np.unique(labels)) == {2, 9}
 
 
 @pytest.mark.bad_input(10, "applied to the picture, and said")

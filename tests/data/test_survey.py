@@ -19,7 +19,7 @@ def test_the_skipped_are_named_in_one_line() -> None:
     survey = Survey()
     survey.pictures_among({f"{i}.txt": f"/data/{i}.txt" for i in range(7)})
 
-    assert survey.skipped_words == "7 files passed over: 0.txt, 1.txt, 2.txt, 3.txt, 4.txt and 2 more"
+    assert survey.skipped_words == "7 files passed over: 0.txt, 1.txt, 2.txt, 3.txt, 4.txt, and 2 more"
 
 
 def test_a_file_met_twice_is_named_once() -> None:

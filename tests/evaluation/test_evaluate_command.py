@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -43,6 +44,20 @@ def data(tmp_path: Path) -> str:
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     return bundle(tmp_path / "bundle")
+
+
+def test_intervals_are_computed_once(
+    tmp_path: Path, model: Path, data: str, streetseg: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed = Mock(wraps=interval)
+    monkeypatch.setattr("streetseg.metrics.bootstrap.interval", computed)
+
+    ended = streetseg("evaluate", model, data, "--out", tmp_path / "evaluation", "--json")
+
+    assert ended.code == 0, ended.err
+    assert computed.call_count == 1
+    told, written = json.loads(ended.out), json.loads((tmp_path / "evaluation" / "scores.json").read_text())
+    assert {name: told[name] for name in written} == written
 
 
 def test_the_evaluation_folder_holds_what_others_rely_on(

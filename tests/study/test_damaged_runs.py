@@ -9,11 +9,13 @@ import pytest
 
 from finished_runs import matrices, write_finished_run
 from streetseg.errors import RequestError, StreetsegError
+from streetseg.study.charts import draw
 from streetseg.study.compare import compare_runs
 from streetseg.study.finished import NEEDED, read_run
 from streetseg.study.gallery import Gallery
 from streetseg.study.model_card import model_card
 from streetseg.study.report import render
+from streetseg.study.report_view import page_of
 
 Command = Callable[..., Any]
 JSON = [name for name in NEEDED if name.endswith(".json")]
@@ -104,7 +106,7 @@ def test_a_damaged_key_is_refused_or_not_needed(run: Path, name: str, damage: ob
 
     comparison = compare_runs([run])
     assert model_card(comparison.groups[0])
-    assert render(comparison, Gallery((), (), "no pictures"))
+    assert render(page_of(comparison, ["A"], draw(comparison, ["A"]), Gallery((), (), "no pictures")))
 
 
 def test_the_command_says_what_where_and_what_to_do(tmp_path: Path, streetseg: Command) -> None:

@@ -8,12 +8,14 @@ import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from unittest.mock import Mock
 from xml.etree import ElementTree
 
 import pytest
 
 from finished_runs import RANDOM, matrices
 from streetseg.errors import RequestError
+from streetseg.study.charts_confusion import confusion_chart
 from streetseg.study.compare import compare_runs
 from streetseg.study.report import write_report, write_run_report
 
@@ -144,6 +146,15 @@ def test_only_the_one_script_may_run_and_nothing_be_fetched(two: list[Path], tmp
     assert f"script-src 'sha256-{digest}'" in policy
     links = {value for _, attributes in page.tags for value in attributes.values() if re.match("https?:", value or "")}
     assert links == {"http://www.w3.org/2000/svg"}
+
+
+def test_each_chart_is_drawn_once(two: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = Mock(wraps=confusion_chart)
+    monkeypatch.setattr("streetseg.study.charts.confusion_chart", drawn)
+
+    write_report(compare_runs(two), tmp_path / "out")
+
+    assert drawn.call_count == 2  # encoders
 
 
 def test_names_of_classes_pictures_and_weights_stay_text(write_run: WriteRun, tmp_path: Path) -> None:

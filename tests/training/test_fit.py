@@ -38,7 +38,7 @@ from streetseg.training.objective import Objective
 from streetseg.training.optimizer import make_optimizer
 from streetseg.training.origin import origin_of
 from streetseg.training.progress import Progress
-from streetseg.training.run_folder import RunFolder, class_pixels
+from streetseg.training.run_folder import RunFolder
 from streetseg.training.tally import Tally
 from streetseg.training.train import train
 from tiny import camvid_segnet
@@ -70,7 +70,7 @@ class Bench:
         segmenter = Segmenter(
             Encoder(recipe.model.encoder), source.space, decoder=recipe.model.decoder, channels=recipe.model.channels
         )
-        objective = Objective(recipe.loss, class_pixels(self.store)[: source.space.num_classes], 255)
+        objective = Objective(recipe.loss, self.store.class_pixels[: source.space.num_classes], 255)
         average = ExponentialAverage(segmenter, recipe.optim.ema) if recipe.optim.ema else None
         optimizer = make_optimizer(segmenter, recipe.optim, pretrained=False)
         precision = Precision("fp32", "asked for")

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from streetseg.data.check import check_source
 from streetseg.data.open import open_source
 from streetseg.data.store import Store
 from streetseg.errors import RequestError
@@ -95,4 +96,18 @@ def test_data_json_counts_every_pixel(tmp_path: Path) -> None:
         assert found["ignored"] == int((part == 255).sum())
         assert found["fingerprint"] == store.fingerprint
     assert described["splits"]["val"]["sequences"] == ["0016E5"]
-    assert class_pixels(stores[0]).sum() == labels[:3].size
+
+
+def test_data_json_says_what_the_check_counted(tmp_path: Path) -> None:
+    """The labels are not counted again, nor are they the files' own where they were brought to another size."""
+    source = open_source(Data(source=f"camvid:{camvid_segnet(tmp_path / 'camvid', n_train=3, n_val=2)}"))
+    findings = check_source(source, ["train", "val"])
+    store = Store.open(source, "train", size=(8, 16), resize_labels=True, cache=tmp_path / "cache")
+
+    described = describe_data(source.spec, [store], findings)["splits"]["train"]
+
+    labels = np.stack([street(index)[1] for index in range(3)])
+    assert list(described["counts"].values()) == [int((labels == c).sum()) for c in range(11)]
+    assert described["ignored"] == int((labels == 255).sum())
+    assert class_pixels(store, findings).sum() == labels.size
+    assert "class_pixels" not in vars(store)  # nothing was counted there

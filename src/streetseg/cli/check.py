@@ -1,6 +1,5 @@
 """streetseg check"""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,7 +7,8 @@ import typer
 
 from streetseg.cli.asked import asked_recipe
 from streetseg.cli.options import DataArgument, JsonFlag, Overrides, RecipeFlag
-from streetseg.cli.output import print_json, say
+from streetseg.cli.output import print_json, progress_bar, say
+from streetseg.errors import first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,9 +29,6 @@ def check(
     json: JsonFlag = False,
 ) -> None:
     """Look through a dataset for everything that is wrong with it."""
-    from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
-
     from streetseg.data.check import everything_wrong, examine
     from streetseg.data.open import open_source
 
@@ -42,11 +39,8 @@ def check(
     asked = asked_recipe(data, recipe, overrides).data
     source = open_source(asked)
     total = sum(len(samples) for samples in source.splits.values())
-    hidden = json or not sys.stderr.isatty()
-    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=hidden) as progress:
-        bar = progress.add_task("pictures", total=total)
-        findings = examine(source, list(source.splits), on_file=lambda: progress.advance(bar))
+    with progress_bar("images", total, hidden=json) as advance:
+        findings = examine(source, list(source.splits), on_file=lambda: advance(1))
     if report is not None:
         write_data_report(findings, source, report, trained_on=asked.train_split)
     wrong = everything_wrong(findings) if findings.errors else None
@@ -114,11 +108,9 @@ def _remark(remark: "Remark") -> "Iterator[str]":
     """The remark, then every file of it, or the first few pairs."""
     yield f"{'warning' if remark.care else 'note'}: {remark.text}"
     pairs = any(len(entry.places) > 1 for entry in remark.entries)
-    shown = remark.entries[:PAIRS_SHOWN] if pairs else remark.entries
-    for entry in shown:
-        yield f"    {' and '.join(entry.places)} ({entry.reason})"
-    if len(shown) < len(remark.entries):
-        yield f"    and {len(remark.entries) - len(shown)} more pairs, all of them with --json"
+    lines = [f"{' and '.join(entry.places)} ({entry.reason})" for entry in remark.entries]
+    for line in first(lines, PAIRS_SHOWN if pairs else None, "pairs, all of them with --json"):
+        yield f"    {line}"
 
 
 def _counted(found: "Mapping[str, int]") -> str:

@@ -92,10 +92,11 @@ def evaluate(
     if not is_main():
         return
     terms = protocol(evaluation, predictor, dataset=source.spec, split=name)
+    intervals = interval(evaluation.counts)
+    result = scores_json(evaluation, intervals, terms)
     if out is not None:
-        write_evaluation(out, evaluation, terms)
+        write_evaluation(out, evaluation, intervals, result)
         write_error_maps(out, evaluation, predictor, store)
-    result = scores_json(evaluation, interval(evaluation.counts), terms)
     if json:
         print_json(result | {"out": out})
     else:

@@ -3,7 +3,6 @@
 import signal
 import sys
 import traceback
-from difflib import get_close_matches
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -12,7 +11,7 @@ from typer.exceptions import TyperException
 
 from streetseg.cli.output import hear_log, print_error, say, tell
 from streetseg.cli.verbs import VERBS, Verbs
-from streetseg.errors import RequestError, StreetsegError
+from streetseg.errors import RequestError, StreetsegError, did_you_mean
 from streetseg.runtime.rank_process import is_launched, is_main, leave_report
 
 DONE, FAILED, WRONG_REQUEST, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
@@ -96,8 +95,7 @@ def _wrong_usage(failure: TyperException, args: list[str]) -> RequestError:
     unknown = getattr(failure, "option_name", None)
     if unknown and ctx and "No such option" in failure.message:
         flags = [flag for param in ctx.command.params for flag in param.opts if flag.startswith("--")]
-        close = get_close_matches(unknown, flags, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"{command} --help"
+        hint = did_you_mean(unknown, flags) or f"{command} --help"
         return RequestError(f"unknown flag {unknown}", where=command, hint=hint)
     return RequestError(_lower_first(failure.format_message().rstrip(".")), where=command, hint=f"{command} --help")
 

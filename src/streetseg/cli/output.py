@@ -3,7 +3,8 @@
 import logging
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import typer
@@ -22,6 +23,28 @@ def tell(*lines: str) -> None:
     """Lines about the work under way, on stderr, where they cannot mix with a result."""
     for line in lines:
         typer.echo(one_line(line), err=True)
+
+
+@contextmanager
+def progress_bar(what: str, total: int, *, hidden: bool = False) -> Iterator[Callable[[int], None]]:
+    """Show a bar on stderr while the block runs, if that is a terminal.
+
+    Args:
+        what: what is counted, e.g. "images".
+        total: the number of them.
+        hidden: show nothing.
+
+    Yields:
+        A function that takes how many more are done.
+    """
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
+    hidden = hidden or not sys.stderr.isatty()
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=hidden) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda done: progress.advance(task, done)
 
 
 class LogLines(logging.Handler):

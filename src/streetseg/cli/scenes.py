@@ -1,6 +1,5 @@
 """streetseg scenes"""
 
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +7,7 @@ from typing import Annotated
 import typer
 
 from streetseg.cli.options import JsonFlag
-from streetseg.cli.output import print_json, say
+from streetseg.cli.output import print_json, progress_bar, say
 from streetseg.cli.size import parse_size
 from streetseg.errors import RequestError, StreetsegError
 
@@ -32,7 +31,7 @@ def scenes(
     source = ScenesSource(train=count - val, val=val, size=parse_size(size), seed=seed)
     _make_room(out)
     start = time.perf_counter()
-    _write_all(source.jobs(), out, seed, source.size, hidden=json or not sys.stderr.isatty())
+    _write_all(source.jobs(), out, seed, source.size, hidden=json)
     seconds = time.perf_counter() - start
     if json:
         splits = {name: len(samples) for name, samples in source.splits.items() if samples}
@@ -60,19 +59,15 @@ def _write_all(jobs: list[tuple[str, int, int]], out: Path, seed: int, size: tup
     from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
 
-    from rich.console import Console
-    from rich.progress import Progress
-
     from streetseg.data.scenes.export import write_scene
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with Progress(console=Console(stderr=True), transient=True, disable=hidden) as progress:
-        bar = progress.add_task("scenes", total=len(jobs))
+    with progress_bar("scenes", len(jobs), hidden=hidden) as advance:
         try:
             if cores == 1 or len(jobs) <= FEW:
                 for split, number, index in jobs:
                     write_scene(out, split, number, seed=seed, index=index, size=size)
-                    progress.advance(bar)
+                    advance(1)
                 return
             # spawned, not forked: a fork would copy whatever threads and locks this process holds
             with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
@@ -80,7 +75,7 @@ def _write_all(jobs: list[tuple[str, int, int]], out: Path, seed: int, size: tup
                 try:
                     for done in as_completed(work):
                         done.result()
-                        progress.advance(bar)
+                        advance(1)
                 except BaseException:
                     pool.shutdown(wait=False, cancel_futures=True)
                     raise

@@ -1,14 +1,13 @@
 """The verbs of the command line, each imported only when it is called."""
 
 import os
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-from streetseg.errors import RequestError
+from streetseg.errors import RequestError, did_you_mean
 from streetseg.runtime.rank_process import is_one_of_many
 
 # One line a verb, and the module cli/<verb>.py holds a function of the same name, or an `app` where it has verbs of
@@ -36,11 +35,10 @@ class Group(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         if args[0] in self.commands:
             return super().resolve_command(ctx, args)
-        close = get_close_matches(args[0], self.commands, n=1)
         raise RequestError(
             f"there is no command {args[0]}",
             where=f"{ctx.command_path} {args[0]}",
-            hint=f"did you mean {ctx.command_path} {close[0]}?" if close else f"{ctx.command_path} --help",
+            hint=did_you_mean(args[0], self.commands, before=f"{ctx.command_path} ") or f"{ctx.command_path} --help",
         )
 
 

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from streetseg.errors import DataError
+from streetseg.errors import DataError, first
 
 _LARGEST_RATIO = 200  # of a member's size to its stored size; pictures are compressed already and have about 1
 _NEVER_A_BOMB = 10 * 2**20  # bytes that a member may unpack to at any ratio, such as a bitmap of one colour
@@ -36,10 +36,9 @@ def open_archive(path: Path) -> zipfile.ZipFile:
     unsound = list(_unsound(archive, path))
     if unsound:
         archive.close()
-        more = [f"and {len(unsound) - _LISTED} more"] if len(unsound) > _LISTED else []
         raise DataError(
             "archive is not sound; nothing in it is read",
-            where=unsound[:_LISTED] + more,
+            where=first(unsound, _LISTED),
             hint="take it from where it was published first",
         )
     return archive

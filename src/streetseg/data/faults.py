@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from streetseg.data.files import FileError
-from streetseg.errors import DataError
+from streetseg.errors import DataError, first
 
 
 def together(errors: Sequence[DataError], *, limit: int | None = None, hint: str | None = None) -> DataError:
@@ -18,11 +18,10 @@ def together(errors: Sequence[DataError], *, limit: int | None = None, hint: str
         return errors[0]
     problems = {error.problem for error in errors}
     lines = [" and ".join(error.where) if len(problems) == 1 else one_line(error) for error in errors]
-    more = len(lines) - limit if limit is not None and len(lines) > limit else 0
     hints = dict.fromkeys([hint, *(error.hint for error in errors)])
     return DataError(
         problems.pop() if len(problems) == 1 else f"{len(errors)} files cannot be used",
-        where=lines[:limit] + ([f"and {more} more files"] if more else []),
+        where=first(lines, limit, "files"),
         hint="; ".join(filter(None, hints)) or None,
     )
 

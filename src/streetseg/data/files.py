@@ -71,12 +71,6 @@ def _require_small(size: int, place: str) -> None:
         raise FileError(place, "file is larger than 1 GiB, which no picture is", f"{size:,} bytes")
 
 
-def is_file(place: str) -> bool:
-    """Whether something can be read there."""
-    archive, member = _split(place)
-    return Path(archive).is_file() and (member is None or member in _archive(archive, os.getpid()).NameToInfo)
-
-
 def stamp(place: str) -> str:
     """Size and modification time of the file; for an archive member its size and checksum.
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -37,12 +38,12 @@ class SplitFindings:
     @property
     def counts(self) -> NDArray[np.int64]:
         """int64 (C,), pixels of each class."""
-        return self._pixels[: self.space.num_classes]
+        return self.class_pixels[: self.space.num_classes]
 
     @property
     def ignored(self) -> int:
         """Pixels of the ignore index."""
-        return int(self._pixels[self.space.ignore_index])
+        return int(self.class_pixels[self.space.ignore_index])
 
     @property
     def sizes(self) -> Mapping[tuple[int, int], int]:
@@ -64,8 +65,9 @@ class SplitFindings:
         """Pictures that an EXIF orientation turns."""
         return sum(looked.picture_turned for _, looked in self.samples)
 
-    @property
-    def _pixels(self) -> NDArray[np.int64]:
+    @cached_property
+    def class_pixels(self) -> NDArray[np.int64]:
+        """Pixels of each id in all masks, int64 (256,)."""
         return sum((looked.counts for _, looked in self.samples), np.zeros(256, np.int64))
 
 

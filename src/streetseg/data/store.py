@@ -3,6 +3,7 @@
 import math
 import mmap
 import os
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ class Store:
     """The pictures and labels of one split, read without decoding. Open one with `Store.open`.
 
     `store[i]` is (picture uint8 (H, W, 3), label uint8 (h, w)), read-only views of the mapped files: only the pages
-    that are touched are read, and memory stays flat however large the data set is. `store.crop` is a box of them.
+    that are touched are read, and memory stays flat however large the data set is.
     `fingerprint`, a SHA-256, changes with the split, its samples' names, the classes, and every pixel as read here.
     """
 
@@ -68,23 +69,11 @@ class Store:
     def __getitem__(self, i: int) -> tuple[Array, Array]:
         return self._pictures[i], self._labels[i]
 
-    def crop(self, i: int, top: int, left: int, height: int, width: int) -> tuple[Array, Array]:
-        """A box of picture i, uint8 (height, width, 3), and of its label, uint8 (height, width); read-only views.
-
-        Nothing is read but what lies between the first and the last row of the box, and that only when it is touched.
-
-        Raises:
-            ValueError: the box is empty or not within the picture, or the label has another size.
-        """
-        _, *size, _ = self._pictures.places[i]
-        _, *label_size = self._labels.places[i]
-        if label_size != size:
-            raise ValueError(f"picture {i} has size {size}, its label {label_size}")
-        if not (0 <= top < top + height <= size[0] and 0 <= left < left + width <= size[1]):
-            box = f"{height}x{width} at ({top}, {left})"
-            raise ValueError(f"box {box} is not within picture {i} of {size[0]}x{size[1]}")
-        rows, columns = slice(top, top + height), slice(left, left + width)
-        return self._pictures.rows(i, rows)[:, columns], self._labels.rows(i, rows)[:, columns]
+    @cached_property
+    def class_pixels(self) -> NDArray[np.int64]:
+        """Pixels of each id in all labels, int64 (256,); counted when first asked for."""
+        counts = (np.bincount(label.ravel(), minlength=256) for _, label in map(self.__getitem__, range(len(self))))
+        return sum(counts, np.zeros(256, np.int64))
 
     @property
     def sizes(self) -> NDArray[np.int64]:
@@ -109,10 +98,6 @@ class _Mapped:
         self._read = 0
 
     def __getitem__(self, i: int) -> Array:
-        return self.rows(i, slice(0, self.places[i][1]))
-
-    def rows(self, i: int, rows: slice) -> Array:
-        """Rows of array i, which lie side by side in the file."""
         if self._map.size() < len(self._bytes):  # the file, by now; pages it lost would end the process without a word
             raise DataError(
                 f"a file of the store was cut while it was in use (found {self._map.size():,} bytes, "
@@ -120,12 +105,10 @@ class _Mapped:
                 where=self._path,
                 hint="the same command builds the store again",
             )
-        start, _, *row = self.places[i]
-        a_row = math.prod(row)
-        start += rows.start * a_row
-        size = (rows.stop - rows.start) * a_row
+        start, *shape = self.places[i]
+        size = math.prod(shape)
         self._read += size
         if self._read > self._KEPT:
             self._map.madvise(mmap.MADV_DONTNEED)  # views stay valid: a page touched again is mapped again
             self._read = size
-        return self._bytes[start : start + size].reshape(-1, *row)
+        return self._bytes[start : start + size].reshape(shape)

@@ -32,7 +32,7 @@ from PIL import Image
 from streetseg.arrays import Size, input_size, resize_image
 from streetseg.atomic import atomic_folder
 from streetseg.data.source import Sample, Source
-from streetseg.errors import DataError, RequestError
+from streetseg.errors import DataError, RequestError, first
 
 log = logging.getLogger("streetseg")
 
@@ -158,8 +158,7 @@ def _is_outdated(folder: Path, wanted: Wanted) -> bool:
         return True
     changed = [name for name, stamp in index["stamps"].items() if wanted.stamps.get(name, stamp) != stamp]
     if changed:
-        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
-        log.info("the store of %s is built again: %s%s changed on disk", wanted.split, changed[0], more)
+        log.info("the store of %s is built again: %s changed on disk", wanted.split, " ".join(first(changed, 1)))
     return bool(changed)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from streetseg.data.files import SUFFIXES, FileError, is_junk
+from streetseg.errors import first
 
 log = logging.getLogger("streetseg")
 
@@ -35,8 +36,7 @@ class Survey:
     def skipped_words(self) -> str:
         """The skipped files in one line, the first of them by name."""
         names = [PurePosixPath(place).name for place in self.skipped]
-        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        return f"{len(names)} file{'s' if len(names) > 1 else ''} passed over: {', '.join(names[:_NAMED])}{more}"
+        return f"{len(names)} file{'s' if len(names) > 1 else ''} passed over: {', '.join(first(names, _NAMED))}"
 
     def pictures_among(self, places: Mapping[str, str]) -> dict[str, str]:
         """Those that could be pictures or masks, from name -> place; the rest is skipped."""

@@ -2,7 +2,9 @@
 
 import io
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -10,32 +12,32 @@ from PIL import Image
 from streetseg.atomic import atomic_write_bytes, atomic_write_json, atomic_write_text
 from streetseg.evaluation.error_maps import right_wrong_map
 from streetseg.evaluation.evaluate import Evaluation, Labelled, label_ids
-from streetseg.evaluation.protocol import Protocol
-from streetseg.evaluation.tables import per_class_csv, per_image_csv, scores_json
+from streetseg.evaluation.tables import per_class_csv, per_image_csv
 from streetseg.inference.paint import Ids, Picture, color_map
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import LabelSpace
-from streetseg.metrics.bootstrap import interval
+from streetseg.metrics.bootstrap import Intervals
 from streetseg.metrics.scores import per_image
+from streetseg.png import encode_png
 
 WORST = 12  # pictures with an error map
 
 
-def write_evaluation(folder: Path, evaluation: Evaluation, terms: Protocol) -> None:
-    """Writes scores.json, per_class.csv, per_image.csv and counts.npz, each atomically.
+def write_evaluation(folder: Path, evaluation: Evaluation, intervals: Intervals, scores: Mapping[str, Any]) -> None:
+    """Write scores.json, per_class.csv, per_image.csv and counts.npz, each atomically.
 
     Args:
         folder: made if missing.
-        terms: the protocol of the evaluation.
+        intervals: those of the evaluation's counts.
+        scores: the content of scores.json, from `scores_json`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    intervals = interval(evaluation.counts)
     counts = io.BytesIO()
     evaluation.counts.save(counts)
     atomic_write_bytes(folder / "counts.npz", counts.getvalue())
     atomic_write_text(folder / "per_image.csv", per_image_csv(evaluation))
     atomic_write_text(folder / "per_class.csv", per_class_csv(evaluation, intervals))
-    atomic_write_json(folder / "scores.json", scores_json(evaluation, intervals, terms))
+    atomic_write_json(folder / "scores.json", scores)
 
 
 def write_error_maps(folder: Path, evaluation: Evaluation, predictor: Predictor, store: Labelled) -> None:
@@ -53,10 +55,9 @@ def write_error_maps(folder: Path, evaluation: Evaluation, predictor: Predictor,
     for rank, i in enumerate(ranked[:WORST], start=1):
         picture, label = store[i]
         ids = label_ids(predictor, picture, label)
-        image = io.BytesIO()
-        Image.fromarray(_panel(picture, label, ids, evaluation.space)).save(image, format="PNG")
         name = re.sub(r"[^\w.-]+", "_", evaluation.counts.names[i])[-100:]
-        atomic_write_bytes(errors / f"{rank:02}_{name}.png", image.getvalue())
+        panel = _panel(picture, label, ids, evaluation.space)
+        atomic_write_bytes(errors / f"{rank:02}_{name}.png", encode_png(panel))
 
 
 def _panel(picture: Picture, truth: Ids, prediction: Ids, space: LabelSpace) -> Picture:

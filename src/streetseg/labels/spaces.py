@@ -1,8 +1,6 @@
 """The label spaces streetseg knows by name, with their published ids and colours."""
 
-from difflib import get_close_matches
-
-from streetseg.errors import RequestError
+from streetseg.errors import RequestError, did_you_mean
 from streetseg.labels.space import Color, LabelSpace
 
 
@@ -154,6 +152,5 @@ def space(name: str) -> LabelSpace:
     try:
         return _SPACES[name]
     except KeyError:
-        close = get_close_matches(name, _SPACES, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(_SPACES)}"
+        hint = did_you_mean(name, _SPACES) or f"known: {', '.join(_SPACES)}"
         raise RequestError(f"unknown label space {name!r}", hint=hint) from None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from streetseg.errors import RequestError
+from streetseg.errors import RequestError, first
 from streetseg.metrics.bootstrap import RESAMPLES, Score, resampled, seen_enough
 from streetseg.metrics.counts import Counts
 from streetseg.metrics.scores import OVERALL, Floats, class_score, defined_mean, margins, overall_score
@@ -178,7 +178,7 @@ def refuse_other_truth(a: Counts, b: Counts) -> None:
         raise RequestError(
             f"the two were not scored on the same images in the same order "
             f"({len(only_a)} only in the first, {len(only_b)} only in the second)",
-            where=(only_a + only_b)[:5],
+            where=first(only_a + only_b, 5),
         )
     if a.counts.shape != b.counts.shape or not np.array_equal(a.counts.sum(axis=2), b.counts.sum(axis=2)):
         raise RequestError(

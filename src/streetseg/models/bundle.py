@@ -8,7 +8,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from streetseg.atomic import atomic_folder, atomic_write_bytes, atomic_write_json, sha256
-from streetseg.errors import ModelError
+from streetseg.errors import ModelError, first
 from streetseg.models.description import FORMAT, SIZE_RULE, VERSION, find_bundle, read_model_json, size_of, space_of
 from streetseg.models.encoder import Encoder
 from streetseg.models.segmenter import Segmenter
@@ -117,7 +117,7 @@ def refuse_misfit(stored: dict[str, Tensor], needed: dict[str, Tensor], path: Pa
         if name in stored and stored[name].shape != tensor.shape
     ]
     if wrong:
-        raise ModelError(f"the weights do not fit the network of model.json: {'; '.join(wrong[:3])}", where=path)
+        raise ModelError(f"the weights do not fit the network of model.json: {'; '.join(first(wrong, 3))}", where=path)
 
 
 def _visible(about: dict[str, Any]) -> dict[str, Any]:

@@ -1,12 +1,11 @@
 """The encoder: any timm network with a five-step pyramid, asked about itself rather than known."""
 
-import difflib
 from typing import Any
 
 import timm
 from torch import Tensor, nn
 
-from streetseg.errors import ModelError
+from streetseg.errors import ModelError, did_you_mean
 from streetseg.models.pretrained import with_pretrained_weights
 from streetseg.models.relu6 import relu6_without_copy
 
@@ -62,11 +61,10 @@ def refuse_unknown(name: str) -> None:
     known = timm.list_models()
     if architecture in known:
         return
-    near = difflib.get_close_matches(architecture, known, n=3)
     raise ModelError(
         f"unknown encoder {name}",
         where=f"encoder {name}",
-        hint=f"did you mean {', '.join(near)}?" if near else "see timm.list_models() for the names",
+        hint=did_you_mean(architecture, known, most=3) or "see timm.list_models() for the names",
     )
 
 

@@ -123,7 +123,7 @@ class Loss(Section):
     region_weight: float = Field(default=1.0, ge=0)
     """weight of the region term"""
     class_weights: Literal["none", "mild", "balanced"] = "none"
-    """of cross-entropy. balanced: 1 / log(1.02 + pixel share) as in ENet; mild: the square root of that"""
+    """of cross-entropy. balanced: 1 / log(1.02 + share of the masks' pixels) as in ENet; mild: its square root"""
     ohem: float | None = Field(default=None, gt=0, le=1)
     """keep only this share of the hardest pixels in cross-entropy"""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from streetseg.study.charts_svg import SERIES, chart, element, line, nice_axis, number, text
+from streetseg.study.charts_svg import SERIES, chart, element, line, nice_axis, number, shorten, text
 
 TOP, BOTTOM, FIGURES = 46, 6, 48
 BAR, BETWEEN = 9, 15
@@ -40,7 +40,7 @@ def bars_chart(heading: str, spoken: str, rows: Sequence[Bars], *, width: float)
         parts += [text(x(value), TOP - 10, number(value), "quiet small", "middle")]
     for k, row in enumerate(rows):
         top = TOP + k * tall + BETWEEN / 2
-        parts += [text(0, top + (tall - BETWEEN) / 2 + 3, _short(row.name))]
+        parts += [text(0, top + (tall - BETWEEN) / 2 + 3, shorten(row.name))]
         for series, value in enumerate(row.values):
             y = top + series * (BAR + 3)
             css = f"marker s{series % SERIES}"
@@ -53,7 +53,3 @@ def bar_sign(series: int) -> Markup:
     """What stands for a series in the key beside the chart."""
     mark = element("rect", x=1, y=1, width=12, height=12, class_=f"marker s{series % SERIES}")
     return element("svg", mark, class_="chart", viewBox="0 0 14 14", aria_hidden="true")
-
-
-def _short(name: str, longest: int = 22) -> str:
-    return name if len(name) <= longest else name[: longest - 1] + "…"

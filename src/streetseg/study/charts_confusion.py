@@ -6,7 +6,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from streetseg.study.charts_svg import chart, element, text
+from streetseg.study.charts_svg import chart, element, shorten, text
 
 CELL, LEFT, TOP, RIGHT, BOTTOM = 26, 100, 98, 36, 22
 
@@ -31,9 +31,9 @@ def confusion_chart(heading: str, spoken: str, matrix: NDArray[np.int64], names:
     parts += [text(0, TOP + CELL * size + 16, "rows: truth", "quiet small")]
     for k, name in enumerate(names):
         middle = CELL * k + CELL / 2
-        parts += [text(LEFT - 8, TOP + middle + 4, _short(name), "", "end")]
+        parts += [text(LEFT - 8, TOP + middle + 4, shorten(name, 14), "", "end")]
         place = f"translate({LEFT + middle + 4} {TOP - 8}) rotate(-60)"
-        parts += [element("text", _short(name), transform=place)]
+        parts += [element("text", shorten(name, 14), transform=place)]
     for row in range(size):
         for column in range(size):
             parts += _cell(row, column, float(shares[row, column]))
@@ -51,7 +51,3 @@ def _cell(row: int, column: int, share: float) -> list[Markup]:
         figure = "<1" if share < 0.01 else f"{100 * share:.0f}"
         parts += [text(x + CELL / 2, y + CELL / 2 + 4, figure, "small over" if shade > 0.6 else "small", "middle")]
     return parts
-
-
-def _short(name: str, longest: int = 14) -> str:
-    return name if len(name) <= longest else name[: longest - 1] + "…"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from streetseg.study.charts_svg import SERIES, Axis, chart, element, line, marker, nice_axis, number, text
+from streetseg.study.charts_svg import SERIES, Axis, chart, element, line, marker, nice_axis, number, shorten, text
 
 WIDTH = 440
 TOP, BOTTOM, RIGHT = 46, 6, 14
@@ -59,7 +59,7 @@ def intervals_chart(
     top = float(TOP)
     for row, tall in zip(rows, heights, strict=True):
         middle = top + tall / 2
-        parts += [text(0, middle + 4, _short(row.name), "")]
+        parts += [text(0, middle + 4, shorten(row.name), "")]
         first = middle - gap * (len(row.points) - 1) / 2
         for k, point in enumerate(row.points):
             parts += _whisker(x, first + k * gap, point)
@@ -85,7 +85,3 @@ def _whisker(x: Axis, y: float, point: Point) -> list[Markup]:
     whisker = [line(x(point.low), y, x(point.high), y, css)] if point.low == point.low else []
     ring = element("circle", cx=x(point.value), cy=y, r=3.6, class_="hollow")
     return [*whisker, ring if point.hollow else marker(point.series, x(point.value), y, 4.2)]
-
-
-def _short(name: str, longest: int = 22) -> str:
-    return name if len(name) <= longest else name[: longest - 1] + "…"

@@ -48,6 +48,11 @@ def text(x: float, y: float, content: str | float, class_: str = "", anchor: str
     return element("text", content, x=x, y=y, class_=class_, text_anchor=anchor)
 
 
+def shorten(name: str, longest: int = 22) -> str:
+    """Return the name, cut to `longest` characters with an ellipsis at the end where it has more."""
+    return name if len(name) <= longest else name[: longest - 1] + "…"
+
+
 def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
     """A straight line."""
     return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)

@@ -1,4 +1,4 @@
-"""Pictures inside a page."""
+"""Images inside a page."""
 
 import base64
 import io
@@ -7,21 +7,22 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from streetseg.png import encode_png
+
 JPEG_QUALITY = 82
 
 
-def jpeg_uri(picture: NDArray[np.uint8]) -> str:
-    """A picture uint8 RGB (H, W, 3) as a data: URI, colours at full resolution."""
-    return image_uri(Image.fromarray(picture), "jpeg", quality=JPEG_QUALITY, subsampling=0)
-
-
-def png_uri(picture: NDArray[np.uint8]) -> str:
-    """The same without loss."""
-    return image_uri(Image.fromarray(picture), "png", optimize=True)
-
-
-def image_uri(image: Image.Image, kind: str, **options: int) -> str:
-    """An image as a data: URI in the format `kind`."""
+def jpeg_uri(image: NDArray[np.uint8]) -> str:
+    """Return an image, uint8 RGB (H, W, 3), as a data: URI, colours at full resolution."""
     file = io.BytesIO()
-    image.save(file, format=kind, **options)
-    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
+    Image.fromarray(image).save(file, format="jpeg", quality=JPEG_QUALITY, subsampling=0)
+    return _data_uri("jpeg", file.getvalue())
+
+
+def png_uri(image: NDArray[np.uint8] | Image.Image) -> str:
+    """Return an image, uint8 RGB (H, W, 3) or of Pillow, as a data: URI without loss."""
+    return _data_uri("png", encode_png(image, optimize=True))
+
+
+def _data_uri(kind: str, data: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"

@@ -10,7 +10,7 @@ from streetseg.evaluation.error_maps import dispute_map, right_wrong_map
 from streetseg.inference.paint import Ids, Picture
 from streetseg.labels.space import LabelSpace
 from streetseg.metrics.confusion import confusion
-from streetseg.study.data_uri import image_uri, jpeg_uri, png_uri
+from streetseg.study.data_uri import jpeg_uri, png_uri
 from streetseg.study.gallery_tags import Tag, tags
 
 WIDEST = 640  # pixels; larger pictures are shown smaller, so that the file stays small enough to send around
@@ -143,4 +143,4 @@ def _label_png(ids: Ids, space: LabelSpace) -> str:
     palette = np.zeros((256, 3), dtype=np.uint8)
     palette[: space.num_classes] = space.colors
     image.putpalette(palette.tobytes())
-    return image_uri(image, "png", optimize=True)
+    return png_uri(image)

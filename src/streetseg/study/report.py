@@ -13,10 +13,10 @@ from streetseg.errors import RequestError
 from streetseg.study.charts import draw
 from streetseg.study.charts_svg import chart_css, standalone
 from streetseg.study.compare import Comparison, compare_runs
-from streetseg.study.gallery import Gallery, collect
+from streetseg.study.gallery import collect
 from streetseg.study.model_card import write_model_card
 from streetseg.study.page import page_asset, page_environment
-from streetseg.study.report_view import letters, page_of
+from streetseg.study.report_view import Page, letters, page_of
 from streetseg.study.report_words import figure, points
 
 
@@ -35,7 +35,7 @@ def write_report(comparison: Comparison, out: Path) -> Path:
     """
     names = letters(len(comparison.groups))
     charts = draw(comparison, names)
-    page = render(comparison, collect(comparison, names))
+    page = render(page_of(comparison, names, charts, collect(comparison, names)))
     try:
         (out / "plots").mkdir(parents=True, exist_ok=True)
         for name, chart in charts.by_name(_stems(comparison, names)).items():
@@ -53,14 +53,13 @@ def write_run_report(folder: Path) -> Path:
     return write_report(comparison, folder)
 
 
-def render(comparison: Comparison, gallery: Gallery) -> str:
-    """The report as HTML."""
+def render(page: Page) -> str:
+    """Return the report as HTML."""
     environment = page_environment()
     environment.filters |= {"points": points, "figure": figure, "lines": _lines, "unbroken": _unbroken}
     script = page_asset("report.js")
-    charts = draw(comparison, letters(len(comparison.groups)))
     return environment.get_template("report.html.j2").render(
-        page=page_of(comparison, charts, gallery),
+        page=page,
         chart_css=Markup(chart_css()),
         page_css=Markup(page_asset("report.css")),
         script=Markup(script),

@@ -163,14 +163,11 @@ def letters(count: int) -> list[str]:
     return [chr(ord("A") + k % 26) + (str(k // 26 + 1) if k >= 26 else "") for k in range(count)]
 
 
-def page_of(comparison: Comparison, charts: Charts, gallery: Gallery) -> Page:
-    """The whole page."""
+def page_of(comparison: Comparison, letters: Sequence[str], charts: Charts, gallery: Gallery) -> Page:
+    """Return the whole page; `letters` are the encoders' short names, in rank order, as in charts and gallery."""
     groups = comparison.groups
     first = groups[0].first
-    entries = [
-        _entry(k, group, letter, charts)
-        for k, (group, letter) in enumerate(zip(groups, letters(len(groups)), strict=True))
-    ]
+    entries = [_entry(k, group, letter, charts) for k, (group, letter) in enumerate(zip(groups, letters, strict=True))]
     lanes = words.pipeline(groups)
     dataset, split = dataset_name(first.protocol["dataset"]), first.protocol["split"]
     kind = "comparison" if len(groups) > 1 else "run"

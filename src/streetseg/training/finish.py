@@ -8,10 +8,12 @@ from streetseg.atomic import atomic_write_json
 from streetseg.data.store import Store
 from streetseg.evaluation.evaluate import evaluate
 from streetseg.evaluation.protocol import protocol
+from streetseg.evaluation.tables import scores_json
 from streetseg.evaluation.write import write_error_maps, write_evaluation
 from streetseg.inference.cost import measure_cost
 from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.inference.predictor import Predictor
+from streetseg.metrics.bootstrap import interval
 from streetseg.metrics.scores import scores
 from streetseg.models.bundle import load_bundle, save_bundle
 from streetseg.models.segmenter import Segmenter
@@ -53,9 +55,10 @@ def finish_run(
         return overall.mean["iou"]
     journal.write("evaluation", images=len(val), seconds=evaluation.seconds)
     terms = protocol(evaluation, predictor, dataset=dataset, split=val.split)
+    intervals = interval(evaluation.counts)
     place = folder.path / "evaluation"
     with room_for(place, evaluation.counts.counts.nbytes + sum(t.nbytes for t in segmenter.state_dict().values())):
-        write_evaluation(place, evaluation, terms)
+        write_evaluation(place, evaluation, intervals, scores_json(evaluation, intervals, terms))
         write_error_maps(place, evaluation, predictor, val)
         save_bundle(
             folder.best,

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from streetseg.data.store import Store
 from streetseg.models.segmenter import Segmenter
 from streetseg.models.weights import InitialWeights
 from streetseg.phases import Phases
@@ -21,14 +22,13 @@ from streetseg.training.ema import ExponentialAverage
 from streetseg.training.learner import Learner
 from streetseg.training.objective import Objective
 from streetseg.training.optimizer import make_optimizer
-from streetseg.training.run_folder import class_pixels
 
 
 def make_learner(
     recipe: Recipe,
     segmenter: Segmenter,
     initial: InitialWeights,
-    train_store: Store,
+    class_pixels: NDArray[np.int64],
     crop: Size,
     device: torch.device,
     state: dict[str, Any] | None,
@@ -39,14 +39,14 @@ def make_learner(
     """Everything that learns, on its device. A resumed run keeps the precision that `auto` found at its start.
 
     Args:
+        class_pixels: pixels of each class in the training split, int64 (C,).
         crop: height and width of the training crop.
         state: of the checkpoint to go on from.
         steps: that are still to be done, about.
     """
     tune(device)
     segmenter.to(device).to(memory_format=torch.channels_last)
-    space = segmenter.space
-    objective = Objective(recipe.loss, class_pixels(train_store)[: space.num_classes], space.ignore_index).to(device)
+    objective = Objective(recipe.loss, class_pixels, segmenter.space.ignore_index).to(device)
     if state is not None and recipe.train.precision == "auto":
         precision = Precision(state["precision"], "as before the interruption")
     else:

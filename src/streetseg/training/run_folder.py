@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streetseg.atomic import remove_leftovers
 from streetseg.data.findings import Findings
@@ -68,12 +69,12 @@ class RunFolder:
 
 
 def describe_data(spec: str, stores: Sequence[Store], findings: Findings | None) -> dict[str, Any]:
-    """data.json: what each split holds, counted pixel by pixel in the decoded data, and how its files are stored."""
+    """Return the content of data.json: what each split holds, and how its files are stored."""
     space = stores[0].space
     stored = findings.as_json()["splits"] if findings else {}
     splits = {}
     for store in stores:
-        pixels = class_pixels(store)
+        pixels = class_pixels(store, findings)
         splits[store.split] = stored.get(store.split, {}) | {
             "images": len(store),
             "fingerprint": store.fingerprint,
@@ -84,9 +85,9 @@ def describe_data(spec: str, stores: Sequence[Store], findings: Findings | None)
     return {"spec": spec, "space": space.name, "splits": splits}
 
 
-def class_pixels(store: Store) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Pixels of each id in a store's labels, int64 (256,)."""
-    total = np.zeros(256, dtype=np.int64)
-    for index in range(len(store)):
-        total += np.bincount(store[index][1].ravel(), minlength=256)
-    return total
+def class_pixels(store: Store, findings: Findings | None) -> NDArray[np.int64]:
+    """Return the pixels of each id in a split, int64 (256,), as the check counted them in the masks.
+
+    Scenes have no masks to check: their pixels are counted in the store.
+    """
+    return store.class_pixels if findings is None else findings.splits[store.split].class_pixels

@@ -39,7 +39,7 @@ from streetseg.training.length import length_of
 from streetseg.training.make import describe_start, make_learner
 from streetseg.training.origin import differences, is_written, origin_of, refuse_other
 from streetseg.training.progress import Progress
-from streetseg.training.run_folder import RunFolder, describe_data
+from streetseg.training.run_folder import RunFolder, class_pixels, describe_data
 from streetseg.training.splits import check_files, open_stores, require_pictures, resident_split
 from streetseg.training.state import refuse_other_format, restore
 
@@ -146,7 +146,8 @@ def train_together(
     title = f"{recipe.model.encoder} seed {recipe.train.seed}"
     with folder.in_use() if ranks.is_main else nullcontext(), explained(recipe, crop, device):
         to_do = length.steps - (0 if state is None else state["steps_done"])
-        learner = make_learner(recipe, segmenter, initial, train_store, crop, device, state, ranks, phases, to_do)
+        pixels = class_pixels(train_store, findings)[: source.space.num_classes]
+        learner = make_learner(recipe, segmenter, initial, pixels, crop, device, state, ranks, phases, to_do)
         validation = {"dataset": source.spec, "split": val_store.split, "images": len(val_store)}
         best = Best(folder.best, initial, validation)
         history = restore(learner, best, state) if state else History()

@@ -1,15 +1,14 @@
 """Scenes as files, in the layout of Cityscapes (Cordts et al. 2016)."""
 
-import io
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from streetseg.atomic import atomic_write_bytes
 from streetseg.data.scenes.render import render
 from streetseg.labels.spaces import CITYSCAPES_34, STREET_11
+from streetseg.png import encode_png
 
 CITIES = {"train": "arlmere", "val": "bexholm"}  # no town is in two splits, as in the original
 
@@ -52,7 +51,5 @@ def write_scene(out: Path, split: str, number: int, *, seed: int, index: int, si
 
 
 def _write(path: Path, pixels: NDArray[np.uint8]) -> None:
-    data = io.BytesIO()
-    Image.fromarray(pixels).save(data, "PNG")
     path.parent.mkdir(parents=True, exist_ok=True)
-    atomic_write_bytes(path, data.getvalue())
+    atomic_write_bytes(path, encode_png(pixels))

@@ -13,8 +13,6 @@ Color = tuple[float, float, float]  # display values 0..1
 Vector = tuple[float, float, float]
 Floats = NDArray[np.floating[Any]]  # float32 throughout; numpy's types lose it in sums with Python numbers
 
-UP: Vector = (0.0, 1.0, 0.0)
-
 
 @dataclass(frozen=True)
 class Light:

@@ -1,11 +1,10 @@
 """From a model on disk and the name of an engine to the engine. Only its own library is imported."""
 
 import logging
-from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 
-from streetseg.errors import ModelError, RequestError
+from streetseg.errors import ModelError, RequestError, did_you_mean
 from streetseg.inference.engines.engine import Engine
 from streetseg.inference.engines.fastest import Fastest
 from streetseg.models.exported import is_exported
@@ -86,11 +85,10 @@ def engines_here(path: Path, precision: str = "fp32") -> list[str]:
 def refuse_unfit(name: str, path: Path) -> None:
     """Raises RequestError unless there is an engine of that name and it runs models such as `path`."""
     if name not in ENGINES:
-        close = get_close_matches(name, ENGINES, n=1)
         raise RequestError(
             f"unknown engine {name}",
             where="--engine",
-            hint=f"did you mean {close[0]}?" if close else f"auto, {', '.join(ENGINES)}",
+            hint=did_you_mean(name, ENGINES) or f"auto, {', '.join(ENGINES)}",
         )
     offered = engines_for(path)
     if name not in offered:

@@ -1,0 +1,136 @@
+"""The files for the host of the project: they parse, name what is there, and agree with pyproject.toml."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from lowest_versions import lowest_versions
+
+ROOT = Path(__file__).parents[1]
+PYPROJECT = ROOT / "pyproject.toml"
+PROJECT = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
+CI = ROOT / ".github" / "workflows" / "ci.yml"
+TEMPLATES = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
+
+
+def jobs() -> dict[str, Any]:
+    return yaml.safe_load(CI.read_text(encoding="utf-8"))["jobs"]
+
+
+def scripts(job: dict[str, Any]) -> list[str]:
+    return [step["run"] for step in job["steps"] if "run" in step]
+
+
+def make_targets() -> set[str]:
+    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def test_the_gate_is_one_call_of_make_test_on_every_system_and_python() -> None:
+    gate = jobs()["gate"]
+    matrix = gate["strategy"]["matrix"]
+
+    assert scripts(gate) == ["make test PYTHON=python"]
+    assert {name.partition("-")[0] for name in matrix["os"]} == {"ubuntu", "macos", "windows"}
+    assert matrix["python"] == ["3.11", "3.12", "3.13", "3.14"]
+    assert PROJECT["requires-python"] == f">={matrix['python'][0]}"
+    assert gate["runs-on"] == "${{ matrix.os }}"
+
+
+def test_every_job_is_whole() -> None:
+    workflow = yaml.safe_load(CI.read_text(encoding="utf-8"))
+
+    assert set(workflow[True]) == {"push", "pull_request"}  # YAML 1.1 reads `on` as true
+    assert workflow["defaults"]["run"]["shell"] == "bash"  # on Windows, too
+    assert workflow["permissions"] == {"contents": "read"}
+    for job in workflow["jobs"].values():
+        assert {"name", "runs-on", "steps"} <= set(job)
+        for step in job["steps"]:
+            assert ("run" in step) != ("uses" in step)
+            assert "uses" not in step or re.fullmatch(r"actions/[a-z-]+@v\d+", step["uses"])
+        for target in re.findall(r"\bmake ([a-z]+)", " ".join(scripts(job))):
+            assert target in make_targets()
+        known = {"matrix.os", "matrix.python"} if "strategy" in job else set()
+        assert set(re.findall(r"\bmatrix\.\w+", str(job))) <= known
+    assert "://" not in CI.read_text(encoding="utf-8")
+
+
+def test_one_job_waits_for_all_the_others() -> None:
+    passed = jobs()["passed"]
+
+    assert set(passed["needs"]) == set(jobs()) - {"passed"}
+    assert passed["if"] == "always()"
+    assert "success success success" in scripts(passed)[0]
+
+
+def test_the_lowest_versions_are_those_of_pyproject() -> None:
+    lines = lowest_versions(PYPROJECT.read_text(encoding="utf-8"))
+
+    bounds = dict(line.split("==") for line in lines)
+    assert bounds["numpy"] == "1.26"
+    assert bounds["torch"] == "2.10"
+    extras = PROJECT["optional-dependencies"]
+    assert len(lines) == len(PROJECT["dependencies"]) + sum(len(extras[name]) for name in extras if name != "dev")
+    assert {"python tools/lowest_versions.py > lowest.txt"} <= set(scripts(jobs()["lowest"]))
+    with pytest.raises(ValueError, match="found numpy~=1"):
+        lowest_versions('[project]\ndependencies = ["numpy~=1"]\n[project.optional-dependencies]\n')
+
+
+def test_what_the_wheel_is_tried_with_works(tmp_path: Path) -> None:
+    """The last step of the job `wheel`, with the program that is installed here."""
+    here = str(Path(sys.executable).parent)
+    environment = os.environ | {"RUNNER_TEMP": str(tmp_path), "PATH": here + os.pathsep + os.environ["PATH"]}
+
+    done = subprocess.run(
+        ["bash", "-e", "-c", scripts(jobs()["wheel"])[-1]], env=environment, capture_output=True, text=True
+    )
+
+    assert done.returncode == 0, done.stderr + done.stdout
+
+
+def test_the_hooks_before_a_commit_are_targets_of_make() -> None:
+    (repository,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
+
+    assert repository["repo"] == "local"
+    for hook in repository["hooks"]:
+        assert hook["language"] == "system"
+        assert hook["entry"].removeprefix("make ") in make_targets()
+
+
+def test_the_citation_agrees_with_pyproject() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+
+    assert citation["cff-version"] == "1.2.0"
+    assert citation["title"] == PROJECT["name"]
+    assert str(citation["version"]) == PROJECT["version"]
+    assert citation["license"] == PROJECT["license"]
+    assert citation["keywords"] == PROJECT["keywords"]
+    assert citation["repository-code"] == PROJECT["urls"]["Homepage"]
+    assert {"message", "type", "authors"} <= set(citation)
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_an_issue_template_is_a_form(path: Path) -> None:
+    form = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if path.name == "config.yml":
+        assert all({"name", "url", "about"} == set(link) for link in form["contact_links"])
+        return
+    assert {"name", "description", "body"} <= set(form)
+    ids = [field["id"] for field in form["body"]]
+    assert len(set(ids)) == len(ids)
+    assert all(field["type"] in ("input", "textarea") and field["attributes"]["label"] for field in form["body"])
+
+
+def test_the_changelog_has_the_form_of_keep_a_changelog() -> None:
+    lines = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").splitlines()
+
+    releases = [line for line in lines if line.startswith("## ")]
+    assert releases[0] == "## [Unreleased]"
+    assert all(re.fullmatch(r"## \[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d", line) for line in releases[1:])
+    kinds = {line.removeprefix("### ") for line in lines if line.startswith("### ")}
+    assert kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}

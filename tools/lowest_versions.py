@@ -1,0 +1,36 @@
+"""Prints the lowest version of each package that pyproject.toml allows at run time, as constraints for pip.
+
+    python tools/lowest_versions.py > lowest.txt
+    make pytest CONSTRAINTS=lowest.txt
+
+The tools of the extra `dev` are left out: what they find depends on their version, what the program does must not.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+
+PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
+BOUND = re.compile(r"([\w.-]+)>=([\w.]+)")
+
+
+def lowest_versions(pyproject: str) -> list[str]:
+    """Return `name==version` of each requirement `name>=version`, in the order of the file.
+
+    Raises:
+        ValueError: a requirement has another form.
+    """
+    project = tomllib.loads(pyproject)["project"]
+    extras = [extra for name, extra in project["optional-dependencies"].items() if name != "dev"]
+    return [_lowest(requirement) for group in (project["dependencies"], *extras) for requirement in group]
+
+
+def _lowest(requirement: str) -> str:
+    found = BOUND.fullmatch(requirement)
+    if found is None:
+        raise ValueError(f"expected name>=version, found {requirement}")
+    return f"{found[1]}=={found[2]}"
+
+
+if __name__ == "__main__":
+    print("\n".join(lowest_versions(PYPROJECT.read_text(encoding="utf-8"))))
