@@ -61,7 +61,7 @@ class Trainer:
             weights=model.weights,
         )
         crop = training_crop((height, width), recipe.augment)
-        self.learner = make_learner(recipe, segmenter, initial, store, crop, device, None, ALONE, Phases(), 0)
+        self.learner = make_learner(recipe, segmenter, initial, store, device, None, ALONE, Phases(), 0)
         self.device, self.epochs = device, 0
         on_device = Resident(store, device) if resident else None
         self.batches = TrainBatches(store, recipe.train.batch, 0, 0, device, recipe.augment, crop, resident=on_device)

@@ -174,7 +174,7 @@ class Train(Section):
     seed: int = Field(default=0, ge=0)
     """decides initial weights, order and augmentation"""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """auto measures both at start and takes bf16 where it is faster"""
+    """auto: bf16 where the processor or GPU has instructions for it, else fp32; chosen once for all runs of a study"""
     compile: Annotated[Literal["auto", "on", "off"], NoEffect("the same network, computed faster")] = "auto"
     """compile the network before training; auto: on a GPU, in runs long enough to repay the minute that it takes"""
     keep_last: Annotated[int, NoEffect("only what is kept on disk")] = Field(default=2, ge=1)

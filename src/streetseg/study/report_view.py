@@ -299,7 +299,7 @@ def _runs(groups: Sequence[Group], entries: Sequence[Entry]) -> list[RunRow]:
             score,
             words.minutes(run),
             sum(run.curves["images_per_second"]) / max(len(run.curves["epoch"]), 1),
-            words.precision(run),
+            run.precision,
         )
         for group, entry in zip(groups, entries, strict=True)
         for run, score in zip(group.runs, group.seed_scores, strict=True)

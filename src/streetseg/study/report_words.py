@@ -184,7 +184,7 @@ def facts(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
         ("Initial weights", [f"{group.label}: {group.first.start['text']}" for group in groups]),
         ("Seeds", [f"{group.label}: {seeds(group)}" for group in groups]),
         ("Training", [f"{duration(recipe.train)}, {recipe.train.batch} pictures a step"]),
-        ("Precision", [f"{name}{_why(one)}" for name, one in {precision(one): one for one in reversed(runs)}.items()]),
+        ("Precision", [f"{name}{_why(one)}" for name, one in {one.precision: one for one in reversed(runs)}.items()]),
         ("Machine", _unique(machine(one) for one in runs)),
         ("Versions", _unique(_versions(one) for one in runs)),
         ("Code", _unique(_git(one) for one in runs)),
@@ -196,12 +196,6 @@ def _split(name: str, split: Mapping[str, Any]) -> str:
     videos = split.get("sequences") or []
     cut_from = f" from {'video' if len(videos) == 1 else 'videos'} {', '.join(videos)}" if 0 < len(videos) <= 12 else ""
     return f"{name} {split['images']} images{cut_from}"
-
-
-def precision(run: FinishedRun) -> str:
-    """What the network was computed in."""
-    about = run.environment.get("precision") or {}
-    return str(about.get("name") or about.get("chosen") or run.recipe.train.precision)
 
 
 def _why(run: FinishedRun) -> str:

@@ -146,7 +146,7 @@ def train_together(
     title = f"{recipe.model.encoder} seed {recipe.train.seed}"
     with folder.in_use() if ranks.is_main else nullcontext(), explained(recipe, crop, device):
         to_do = length.steps - (0 if state is None else state["steps_done"])
-        learner = make_learner(recipe, segmenter, initial, train_store, crop, device, state, ranks, phases, to_do)
+        learner = make_learner(recipe, segmenter, initial, train_store, device, state, ranks, phases, to_do)
         validation = {"dataset": source.spec, "split": val_store.split, "images": len(val_store)}
         best = Best(folder.best, initial, validation)
         history = restore(learner, best, state) if state else History()
