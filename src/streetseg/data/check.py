@@ -1,13 +1,13 @@
 """One pass over every file of a data set, before anything is built on it."""
 
 import logging
-import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from streetseg.cores import cores
 from streetseg.data.faults import together
 from streetseg.data.findings import Findings, SplitFindings
 from streetseg.data.known import Known
@@ -116,7 +116,7 @@ def _in_parallel(
         known.keep(sample, stamp, looked)
         return looked
 
-    pool = ThreadPoolExecutor(os.cpu_count())
+    pool = ThreadPoolExecutor(cores())
     try:
         yield from pool.map(look, samples)
     finally:
