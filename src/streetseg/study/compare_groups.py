@@ -137,7 +137,7 @@ def _settings(run: FinishedRun) -> dict[str, Any]:
     return kept | {
         # The decoder's own were others in earlier versions.
         "model.channels": None if tuple(channels) == CHANNELS[run.model["decoder"]] else channels,
-        "model.weights": f"{run.start['kind']} {run.start['source']}".strip(),
+        "model.weights": "random" if run.start["kind"] == "random" else run.start["text"],
     }
 
 

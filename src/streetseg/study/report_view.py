@@ -10,7 +10,6 @@ from markupsafe import Markup
 import streetseg
 from streetseg.metrics.difference import Difference
 from streetseg.metrics.scores import METRICS, defined_mean, per_image
-from streetseg.recipe.write import recipe_yaml
 from streetseg.study import report_words as words
 from streetseg.study.charts import Charts, encoder_marker, prices
 from streetseg.study.charts_confusion import confusion_width
@@ -231,7 +230,7 @@ def _entry(k: int, group: Group, letter: str, charts: Charts) -> Entry:
         confusion=charts.confusion[k],
         mistakes=words.mistakes(group.counts.total, first.classes),
         cost=prices(group),
-        recipe=recipe_yaml(first.recipe),
+        recipe=words.recipe(first),
     )
 
 
