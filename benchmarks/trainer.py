@@ -62,7 +62,7 @@ class Trainer:
         )
         crop = training_crop((height, width), recipe.augment)
         pixels = store.class_pixels[: store.space.num_classes]
-        self.learner = make_learner(recipe, segmenter, initial, pixels, crop, device, None, ALONE, Phases(), 0)
+        self.learner = make_learner(recipe, segmenter, initial, pixels, device, None, ALONE, Phases(), 0)
         self.device, self.epochs = device, 0
         on_device = Resident(store, device) if resident else None
         self.batches = TrainBatches(store, recipe.train.batch, 0, 0, device, recipe.augment, crop, resident=on_device)

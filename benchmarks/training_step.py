@@ -86,7 +86,7 @@ def random_batch(count: int, height: int, width: int) -> Batch:
 
 def compare(encoder: str, decoders: list[str], batch: Batch, rounds: int) -> dict[str, Any]:
     """Milliseconds a picture of every contestant and the ratios between them."""
-    precision = best_precision(encoder, batch)
+    precision = choose_precision("auto", CPU)
     plain = Precision("fp32", "as commonly written")
     steps: dict[str, Step] = {
         "smp_plain": smp_step(encoder, *batch, CLASSES, plain, at_its_best=False, clip=1.0),
@@ -117,15 +117,6 @@ def compare(encoder: str, decoders: list[str], batch: Batch, rounds: int) -> dic
 def ratio(theirs: list[float], ours: list[float]) -> float:
     """Median of how many times as long theirs took in the same round."""
     return statistics.median(their / our for their, our in zip(theirs, ours, strict=True))
-
-
-def best_precision(encoder: str, batch: Batch) -> Precision:
-    """What `train.precision=auto` takes, by the peer's own step."""
-
-    def trial(precision: Precision) -> None:
-        smp_step(encoder, batch[0][:2], batch[1][:2], CLASSES, precision, at_its_best=True, clip=1.0)()
-
-    return choose_precision("auto", CPU, trial)
 
 
 def our_step(encoder: str, decoder: DecoderName, batch: Batch, precision: Precision) -> Step:

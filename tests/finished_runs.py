@@ -51,6 +51,7 @@ def write_finished_run(
     cpu: str = "Some CPU",
     protocol: dict[str, Any] | None = None,
     recipe: dict[str, Any] | None = None,
+    precision: str = "fp32",
 ) -> Path:
     """A run folder as training leaves it; scores come from `counts`. The bundle has no weights."""
     counts = matrices(0.8, seed=seed) if counts is None else counts
@@ -97,7 +98,8 @@ def write_finished_run(
     _json(folder / "environment.json", {
         "versions": {"python": "3.11", "torch": None}, "device": "cpu", "git": None,
         "machine": {"cpu": cpu, "cores": 2, "memory_gb": 16.0, "gpu": None},
-        "precision": {"name": "fp32", "why": "asked for"}, "command": ["streetseg", "train", "camvid:my data"],
+        "precision": {"name": precision, "why": "as the recipe says"},
+        "command": ["streetseg", "train", "camvid:my data"],
     })  # fmt: skip
     truth = counts.sum(axis=(0, 2))
     about = {"counts": {name: int(truth[c]) for c, name in enumerate(classes)}, "ignored": int(ignored.sum())}

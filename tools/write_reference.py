@@ -9,7 +9,7 @@ from typing import Any
 
 from streetseg.cli.verbs import VERBS, load_verb
 from streetseg.recipe.layers import shipped_header, shipped_names
-from streetseg.recipe.load import help_of, leaves
+from streetseg.recipe.load import help_of, leaves, without_effect
 from streetseg.recipe.schema import Recipe
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
@@ -34,6 +34,9 @@ def recipe_page() -> str:
         "Every field can stand in a YAML file (`--recipe FILE`), in the environment (`STREETSEG_OPTIM__LR=3e-4`) or at",
         "the end of a command (`optim.lr=3e-4`). Later ones win: defaults, shipped recipe, recipe file, environment,",
         "command line. `streetseg recipe show --sources` prints each value and where it came from.",
+        "",
+        "Fields in *italics* do not change what comes out of a run: `--resume` accepts another value of them, and two",
+        "runs that differ in nothing else but their seed are one experiment in a comparison.",
     ]
     section = ""
     for path, default in leaves(Recipe()):
@@ -41,7 +44,9 @@ def recipe_page() -> str:
             section = path.split(".")[0]
             about = (Recipe.model_fields[section].annotation or Recipe).__doc__
             lines += ["", f"## {section}", "", f"{about}", "", "| field | default | meaning |", "|---|---|---|"]
-        lines.append(f"| `{path}` | {_default(default)} | {help_of(path).replace('|', '/')} |")
+        meaning, why = help_of(path).replace("|", "/"), without_effect().get(path)
+        name = f"`{path}`" if why is None else f"*`{path}`*"
+        lines.append(f"| {name} | {_default(default)} | {meaning}{f'; *no effect: {why}*' if why else ''} |")
     lines += [
         "",
         "## Shipped recipes",

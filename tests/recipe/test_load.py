@@ -1,10 +1,11 @@
+import inspect
 from pathlib import Path
 
 import pytest
 
 from streetseg.errors import RequestError
 from streetseg.recipe.layers import shipped_header, shipped_names, shipped_text
-from streetseg.recipe.load import help_of, leaves, load_recipe, resolve
+from streetseg.recipe.load import help_of, leaves, load_recipe, require_meaning, resolve, without_effect
 from streetseg.recipe.schema import Recipe
 from streetseg.recipe.write import recipe_yaml
 
@@ -240,3 +241,33 @@ def test_a_recipe_written_and_read_again_is_the_same(write) -> None:
 
 def test_every_field_has_a_help_text() -> None:
     assert all(help_of(path) for path, _ in leaves(Recipe()))
+
+
+def test_fields_that_change_no_result_are_marked_where_they_are_defined() -> None:
+    assert set(without_effect()) == {
+        "data.source",
+        "data.splits",
+        "data.max_megapixels",
+        "train.compile",
+        "train.device",
+        "train.keep_last",
+        "train.save_steps",
+    }
+    assert all(without_effect().values())
+
+
+def test_what_means_nothing_to_a_command_is_refused() -> None:
+    require_meaning(["data.size=32x64", "data.splits.val=list.txt"], "check", ["data."])
+    require_meaning(["data.splits.val=list.txt", "train.device=cpu"], "score", ["data.splits", "train.device"])
+    with pytest.raises(RequestError, match=r"optim\.lr, train\.seed mean nothing to check") as refused:
+        require_meaning(["data.size=32x64", "optim.lr=1", "train.seed=3"], "check", ["data."])
+    assert refused.value.hint == "check takes data.…"
+    with pytest.raises(RequestError, match=r"data\.size means nothing to score"):
+        require_meaning(["data.size=32x64"], "score", ["data.splits", "train.device"])
+
+
+def test_help_shows_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREETSEG_TRAIN__SEED", "7")
+
+    assert all(inspect.signature(call).parameters["environ"].default is None for call in (load_recipe, resolve))
+    assert load_recipe().train.seed == 7

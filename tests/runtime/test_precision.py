@@ -1,69 +1,65 @@
 """fp32 or bf16."""
 
-import time
+from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 import torch
 
-from streetseg.runtime.precision import WORTH_IT, Precision, choose_precision, faster_precision
+from streetseg.runtime.precision import Precision, choose_precision
 
 CPU = torch.device("cpu")
+ROW_60 = (60, "bf16 where the processor has instructions for it, else fp32: no clock is asked")
+
+
+def has(monkeypatch: pytest.MonkeyPatch, *instructions: str) -> None:
+    known = {"architecture": "x86_64", "avx512_bf16": False, "amx_bf16": False} | dict.fromkeys(instructions, True)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: known, raising=False)
 
 
 @pytest.mark.parametrize("name", ["fp32", "bf16"])
-def test_what_is_asked_for_is_not_measured(name: str) -> None:
-    def step(precision: Precision) -> None:
-        raise AssertionError("measured")
-
-    assert choose_precision(name, CPU, step) == Precision(name, "asked for")
+def test_what_the_recipe_says_is_taken(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    has(monkeypatch, "amx_bf16")
+    assert choose_precision(name, CPU) == Precision(name, "as the recipe says")
 
 
-@pytest.mark.parametrize(("slow", "chosen"), [("fp32", "bf16"), ("bf16", "fp32")])
-def test_auto_takes_the_faster_one(slow: str, chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The slow one waits 100 ms a step, the other not at all; a bf16 so slow is given up after a second step."""
-    monkeypatch.setattr("streetseg.runtime.precision.imitates_bf16", lambda: False)
-    seen: list[str] = []
-
-    def step(precision: Precision) -> None:
-        seen.append(precision.name)
-        if precision.name == slow:
-            time.sleep(0.1)
-
-    assert choose_precision("auto", CPU, step).name == chosen
-    assert seen == ["fp32", "bf16"] * (2 if slow == "bf16" else 4)
-
-
-def test_a_machine_that_is_busy_for_a_while_does_not_mislead(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another program takes the cores from the second step to the fifth, and bf16 is the slower one in truth."""
-    monkeypatch.setattr("streetseg.runtime.precision.imitates_bf16", lambda: False)
-    steps = 0
-
-    def step(precision: Precision) -> None:
-        nonlocal steps
-        steps += 1
-        time.sleep((0.1 if 2 <= steps <= 5 else 0.01) * (1.5 if precision.name == "bf16" else 1))
-
-    assert choose_precision("auto", CPU, step).name == "fp32"
+@pytest.mark.bad_input(*ROW_60)
+@pytest.mark.parametrize(
+    ("instructions", "precision"),
+    [
+        ((), Precision("fp32", "this processor is not known to have instructions for bf16")),
+        (("avx2", "avx512_vnni"), Precision("fp32", "this processor is not known to have instructions for bf16")),
+        (("avx512_bf16",), Precision("bf16", "this processor has instructions for bf16 (avx512_bf16)")),
+        (("avx512_bf16", "amx_bf16"), Precision("bf16", "this processor has instructions for bf16 (amx_bf16)")),
+    ],
+)
+def test_the_processor_decides(
+    instructions: tuple[str, ...], precision: Precision, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has(monkeypatch, *instructions)
+    assert choose_precision("auto", CPU) == precision
 
 
-def test_a_processor_without_bf16_is_not_asked_to_imitate_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    def step(precision: Precision) -> None:
-        raise AssertionError("measured")
+@pytest.mark.parametrize(
+    ("flags", "name"),
+    [("flags\t\t: fpu sse2 avx512_bf16\n", "bf16"), ("flags\t\t: fpu sse2\n", "fp32"), ("", "fp32"), (None, "fp32")],
+)
+def test_where_torch_does_not_tell_the_system_does(
+    flags: str | None, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Versions of torch without `get_capabilities`; None: a system without /proc."""
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    monkeypatch.setattr("streetseg.runtime.precision.CPU_INFO", tmp_path / "cpuinfo")
+    if flags is not None:
+        (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nmodel name\t: avx512_bf16\n{flags}")
+    assert choose_precision("auto", CPU).name == name
 
-    has = {"architecture": "x86_64", "avx512_bf16": False, "amx_bf16": False}
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has, raising=False)
-    assert choose_precision("auto", CPU, step) == Precision("fp32", "this processor has no instructions for bf16")
-    has["avx512_bf16"] = True
-    with pytest.raises(AssertionError, match="measured"):
-        choose_precision("auto", CPU, step)
 
-
-def test_bf16_must_be_worth_it() -> None:
-    assert faster_precision(WORTH_IT + 0.001).name == "bf16"
-    assert faster_precision(WORTH_IT - 0.001).name == "fp32"
-    assert faster_precision(2.0).why == (
-        "measured at start: bf16 is 2.00 times as fast as fp32 here, at least 1.15 asked"
-    )
+@pytest.mark.parametrize(("native", "name"), [(True, "bf16"), (False, "fp32")])
+def test_a_gpu_that_imitates_bf16_trains_in_fp32(native: bool, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device", nullcontext)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation or native)
+    assert choose_precision("auto", torch.device("cuda", 0)).name == name
 
 
 @pytest.mark.parametrize(("name", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])

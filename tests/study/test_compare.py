@@ -39,6 +39,18 @@ def test_seeds_of_one_recipe_are_one_group_with_their_mean_score(write_run: Writ
     assert group.seed_deviation == pytest.approx(np.std(single, ddof=1))
 
 
+def test_settings_that_change_no_result_make_no_other_experiment(write_run: WriteRun) -> None:
+    """One run was saved after every step, its data lay elsewhere, and its device was named."""
+    other = {"data": {"source": "camvid:/elsewhere"}, "train": {"save_steps": 1, "keep_last": 5, "device": "cpu"}}
+    [group] = compare_runs([write_run("a", seed=0), write_run("b", seed=1, recipe=other)]).groups
+    assert group.seeds == (0, 1)
+
+
+def test_a_setting_that_changes_the_result_makes_another_experiment(write_run: WriteRun) -> None:
+    groups = compare_runs([write_run("a", seed=0), write_run("b", seed=1, recipe={"optim": {"lr": 0.1}})]).groups
+    assert len(groups) == 2
+
+
 def test_a_group_of_three_seeds_against_a_group_of_one(write_run: WriteRun) -> None:
     three = [write_run(f"a{seed}", seed=seed, counts=matrices(0.8)) for seed in range(3)]  # equal runs: as one
     one = write_run("b", encoder="resnet50", counts=matrices(0.7, seed=5))

@@ -257,3 +257,15 @@ def test_seeds_and_pictures_are_kept_apart_in_words(write_run: WriteRun) -> None
 )
 def test_a_p_value_is_printed_on_its_side_of_five_percent(p_value: float, words: str) -> None:
     assert chance(p_value) == words
+
+
+@pytest.mark.bad_input(60, 'runs of different precision are named in the report\'s "Read with care" and in study.json')
+def test_runs_of_different_precision_are_named(write_run: WriteRun) -> None:
+    comparison = compare_runs([write_run("a", seed=0), write_run("b", seed=1, precision="bf16")])
+    assert [note for note in comparison.notes if "precision" in note] == [
+        "The runs were not all trained in the same precision (bf16: mobilenetv2_100 (ImageNet) seed 1; "
+        "fp32: mobilenetv2_100 (ImageNet) seed 0), which can change a score a little: "
+        "train.precision=fp32 or bf16 gives all of them the same."
+    ]
+    alike = compare_runs([write_run("c", seed=0, precision="bf16"), write_run("d", seed=1, precision="bf16")])
+    assert not any("precision" in note for note in alike.notes)

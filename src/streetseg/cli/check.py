@@ -31,12 +31,14 @@ def check(
     """Look through a dataset for everything that is wrong with it."""
     from streetseg.data.check import everything_wrong, examine
     from streetseg.data.open import open_source
+    from streetseg.recipe.load import require_meaning
 
     if report is not None:
         from streetseg.study.data_report import refuse_page, write_data_report
 
         refuse_page(report)
     asked = asked_recipe(data, recipe, overrides).data
+    require_meaning(overrides or [], "check", ["data."])
     source = open_source(asked)
     total = sum(len(samples) for samples in source.splits.values())
     with progress_bar("images", total, hidden=json) as advance:

@@ -10,6 +10,7 @@ from typing import Any
 
 from streetseg.cli.options import JsonFlag
 from streetseg.cli.output import print_json, say
+from streetseg.cores import cores
 
 PACKAGES = ("streetseg", "numpy", "pillow", "pydantic", "torch", "torchvision", "timm", "onnxruntime", "openvino")
 
@@ -32,11 +33,11 @@ def doctor(json: JsonFlag = False) -> None:
 
 
 def machine() -> dict[str, Any]:
-    """System, Python, cores and memory (GiB, where the system tells)."""
+    """System, Python, cores that may be used, and memory (GiB, where the system tells)."""
     return {
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": f"{platform.python_version()} ({sys.executable})",
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": cores(),
         "memory_gib": memory_gib(),
     }
 

@@ -38,6 +38,7 @@ def evaluate(
     from rich.progress import Progress
 
     from streetseg.data.check import check_source
+    from streetseg.data.labelled import require_labels
     from streetseg.data.open import open_source
     from streetseg.data.store import Store, default_cache
     from streetseg.data.view import SourceView
@@ -79,7 +80,7 @@ def evaluate(
     hidden = json or not is_main() or not sys.stderr.isatty()
     with ranks.joined(device) if ranks else nullcontext() as ranks:
         with ranks.one_first() if ranks else nullcontext():
-            check_source(source, [name])
+            require_labels(check_source(source, [name]), name, hint="--split NAME chooses another")
             size = None if tta else predictor.size  # views of other sizes are taken of the images as they are
             store = Store.open(source, name, size=size, resize_labels=False, cache=default_cache())
         if ranks:

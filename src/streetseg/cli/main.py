@@ -9,8 +9,9 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from streetseg.cli.output import hear_log, print_error, say, tell
+from streetseg.cli.output import forget, hear_log, prepare_console, print_error, say, tell
 from streetseg.cli.verbs import VERBS, Verbs
+from streetseg.data.cache import serve_homeless
 from streetseg.errors import RequestError, StreetsegError, did_you_mean
 from streetseg.runtime.rank_process import is_launched, is_main, leave_report
 
@@ -53,12 +54,19 @@ def main() -> NoReturn:
     """Run the command of `sys.argv` and exit with its code."""
     args = [arg for arg in sys.argv[1:] if arg != "--debug"]  # so that it works after the verb, too
     signal.signal(signal.SIGTERM, _terminate)
+    prepare_console()
+    serve_homeless()
     hear_log(quiet="--quiet" in args, silent=not is_main())
     try:
         code = typer.main.get_command(app).main(args=args, prog_name="streetseg", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else DONE)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # where typer printed --help, and its reader had left
+            forget(sys.stdout)
+            sys.exit(DONE)
+        raise
     except Exception as failure:
         if "--debug" in sys.argv:
             tell(*(f"    {line}" for line in traceback.format_exc().splitlines()))  # no line of it passes for an error

@@ -1,11 +1,16 @@
 """What a command prints: words on the terminal, or one JSON object on stdout."""
 
+import io
+import json
 import logging
 import math
+import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import typer
 
@@ -13,16 +18,38 @@ from streetseg.errors import StreetsegError
 from streetseg.terminal import json_text, one_line
 
 
+def prepare_console() -> None:
+    """Escape what stdout and stderr cannot show, such as a class name on a console of cp1252: the work goes on."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def say(*lines: str) -> None:
     """Lines of a command's result, on stdout; a line break inside one is written out."""
     for line in lines:
-        typer.echo(one_line(line))
+        _write(one_line(line), sys.stdout)
 
 
 def tell(*lines: str) -> None:
     """Lines about the work under way, on stderr, where they cannot mix with a result."""
     for line in lines:
-        typer.echo(one_line(line), err=True)
+        _write(one_line(line), sys.stderr)
+
+
+def _write(line: str, stream: TextIO) -> None:
+    """One line; where the reader has left, as `| head` does, nothing more is written and the work goes on."""
+    try:
+        typer.echo(line, file=stream)
+    except BrokenPipeError:
+        forget(stream)
+
+
+def forget(stream: TextIO) -> None:
+    """Send what is still to be written to nobody, so that no flush at the end fails, either."""
+    nobody = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nobody, stream.fileno())
+    os.close(nobody)
 
 
 @contextmanager
@@ -70,7 +97,12 @@ def hear_log(*, quiet: bool, silent: bool) -> None:
 
 def print_json(value: object) -> None:
     """The one object of a `--json` command. NaN becomes null, a path its text."""
-    typer.echo(json_text(_json_ready(value)))
+    text = json_text(_json_ready(value))
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:  # an escape of the console's would be no JSON
+        text = re.sub(r"[^\x00-\x7f]", lambda found: json.dumps(found[0])[1:-1], text)
+    _write(text, sys.stdout)
 
 
 def print_error(error: StreetsegError, *, as_json: bool) -> None:
@@ -78,7 +110,7 @@ def print_error(error: StreetsegError, *, as_json: bool) -> None:
     if as_json:
         print_json({"error": error.problem, "where": list(error.where), "hint": error.hint})
     else:
-        print(error_text(error), file=sys.stderr)
+        _write(error_text(error), sys.stderr)
 
 
 def error_text(error: StreetsegError) -> str:

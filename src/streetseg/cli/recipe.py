@@ -59,14 +59,17 @@ def check(
     json: JsonFlag = False,
 ) -> None:
     """Whether a recipe file can be used."""
-    from streetseg.recipe.load import resolve
+    from streetseg.recipe.load import leaves, resolve
+    from streetseg.recipe.schema import Recipe
 
     resolved = resolve(recipe, overrides or [])
+    defaults = dict(leaves(Recipe()))
+    other = [path for path, value in leaves(resolved.recipe) if value != defaults[path]]
     given = {path: origin for path, origin in resolved.origins.items() if origin != "default"}
     if json:
         print_json({"recipe": recipe, "sets": given})
     else:
-        say(f"{recipe}: good, {len(given)} of {len(resolved.origins)} values are not the default")
+        say(f"{recipe}: good, {len(other)} of {len(defaults)} values are not the default")
 
 
 def _word(value: object) -> str:

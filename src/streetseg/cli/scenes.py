@@ -9,6 +9,7 @@ import typer
 from streetseg.cli.options import JsonFlag
 from streetseg.cli.output import print_json, progress_bar, say
 from streetseg.cli.size import parse_size
+from streetseg.cores import cores
 from streetseg.errors import RequestError, StreetsegError
 
 FEW = 8  # scenes that are drawn before another process would have started
@@ -54,23 +55,21 @@ def _make_room(out: Path) -> None:
 
 def _write_all(jobs: list[tuple[str, int, int]], out: Path, seed: int, size: tuple[int, int], *, hidden: bool) -> None:
     """Draw and write every (split, number, index), on all cores."""
-    import os
     from concurrent.futures import ProcessPoolExecutor, as_completed
     from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
 
     from streetseg.data.scenes.export import write_scene
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with progress_bar("scenes", len(jobs), hidden=hidden) as advance:
         try:
-            if cores == 1 or len(jobs) <= FEW:
+            if cores() == 1 or len(jobs) <= FEW:
                 for split, number, index in jobs:
                     write_scene(out, split, number, seed=seed, index=index, size=size)
                     advance(1)
                 return
             # spawned, not forked: a fork would copy whatever threads and locks this process holds
-            with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
+            with ProcessPoolExecutor(cores(), mp_context=get_context("spawn")) as pool:
                 work = [pool.submit(write_scene, out, *job[:2], seed=seed, index=job[2], size=size) for job in jobs]
                 try:
                     for done in as_completed(work):

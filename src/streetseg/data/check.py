@@ -1,13 +1,13 @@
 """One pass over every file of a data set, before anything is built on it."""
 
 import logging
-import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from streetseg.cores import cores
 from streetseg.data.faults import together
 from streetseg.data.findings import Findings, SplitFindings
 from streetseg.data.known import Known
@@ -116,7 +116,7 @@ def _in_parallel(
         known.keep(sample, stamp, looked)
         return looked
 
-    pool = ThreadPoolExecutor(os.cpu_count())
+    pool = ThreadPoolExecutor(cores())
     try:
         yield from pool.map(look, samples)
     finally:
@@ -136,7 +136,7 @@ def _is_255_a_class(source: Source, findings: Mapping[str, SplitFindings]) -> Da
     """Masks of nothing but 0 and 255 are usually black and white drawings, where 255 is a class and not ignored."""
     counts = sum((found.counts for found in findings.values()), np.zeros(source.space.num_classes, np.int64))
     ignored = sum(found.ignored for found in findings.values())
-    if source.space.num_classes == 1 or not ignored or counts[1:].any():
+    if source.space.num_classes == 1 or not ignored or not counts.any() or counts[1:].any():
         return None
     return DataError(
         "the masks hold only 0 and the ignored value 255: does 255 mean class 1?",

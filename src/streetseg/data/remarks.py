@@ -26,8 +26,8 @@ class Remark:
     """One thing to know.
 
     Args:
-        kind: a word for programs: skipped, turned, mask-turned, converted, void, absent, single, identical, alike,
-            neighbours.
+        kind: a word for programs: skipped, turned, mask-turned, converted, void, one-class, absent, single, identical,
+            alike, neighbours.
         text: the same for a person, with counts, in one line.
         entries: every file or pair it is about; none where it holds for all.
         care: whether scores or training may suffer; otherwise it was handled by a rule.
@@ -90,6 +90,12 @@ def _is_plain(stored: str) -> bool:
 def _classes(source: Source, seen: Seen) -> Iterator[Remark]:
     """Masks in which nothing counts, and classes that a split does not show."""
     classes = source.space.num_classes
+    total = sum(
+        (looked.counts[:classes] for samples in seen.values() for _, looked in samples), np.zeros(classes, np.int64)
+    )
+    if np.count_nonzero(total) == 1:
+        only = source.space.names[int(total.argmax())]
+        yield Remark("one-class", f"the masks hold one class only ({only}): every network would score 100 %")
     for split, samples in seen.items():
         void = tuple(
             Entry((sample.label,), "every pixel is ignored")

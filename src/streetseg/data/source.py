@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -10,6 +11,13 @@ from numpy.typing import NDArray
 from streetseg.data.pictures import Stored
 from streetseg.data.survey import Survey
 from streetseg.labels.space import LabelSpace
+
+
+def short_name(spec: str) -> str:
+    """Return a spec without the folders of this machine, for files that are handed around: camvid:CamVid for
+    camvid:/home/me/CamVid."""
+    kind, colon, path = spec.rpartition(":")
+    return f"{kind}{colon}{Path(path).name}"
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The decode-once store: every picture and label of a split as raw bytes, mapped into memory."""
 
+import logging
 import math
 import mmap
 import os
@@ -10,20 +11,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streetseg.arrays import Size
+from streetseg.data.cache import home_cache, temporary_cache
 from streetseg.data.source import Source
 from streetseg.data.stored import LABELS, PICTURES, Wanted, stored
 from streetseg.errors import DataError
+
+log = logging.getLogger("streetseg")
 
 Array = NDArray[np.uint8]
 
 
 def default_cache() -> Path:
-    """$STREETSEG_CACHE, or streetseg/ in the user's cache folder (XDG Base Directory Specification)."""
+    """Return $STREETSEG_CACHE, or streetseg/ in the user's cache folder (XDG Base Directory Specification), or in a
+    temporary folder where the user has no home that can be written to.
+
+    Raises:
+        RequestError: there is no such folder.
+    """
     if chosen := os.environ.get("STREETSEG_CACHE"):
         return Path(chosen)
     user = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    # The specification: a relative path is invalid and to be ignored.
-    return (user if user.is_absolute() else Path.home() / ".cache") / "streetseg"
+    if user.is_absolute():  # the specification: a relative path is invalid and to be ignored
+        return user / "streetseg"
+    if (home := home_cache()) is not None:
+        return home / "streetseg"
+    folder = temporary_cache() / "streetseg"
+    log.warning(
+        "no home folder can be written to: decoded images are kept in %s; STREETSEG_CACHE=DIR names another", folder
+    )
+    return folder
 
 
 class Store:

@@ -13,7 +13,6 @@ import fcntl
 import hashlib
 import json
 import logging
-import os
 import shutil
 from collections import deque
 from collections.abc import Iterator
@@ -31,6 +30,7 @@ from PIL import Image
 
 from streetseg.arrays import Size, input_size, resize_image
 from streetseg.atomic import atomic_folder
+from streetseg.cores import cores
 from streetseg.data.source import Sample, Source
 from streetseg.errors import DataError, RequestError, first
 
@@ -181,7 +181,7 @@ def _decoded(wanted: Wanted) -> Iterator[tuple[Array, Array]]:
 
     Only a few are in the air at a time, so that memory does not grow with the data set.
     """
-    threads = os.cpu_count() or 1
+    threads = cores()
     samples = iter(wanted.samples)
     running: deque[Future[tuple[Array, Array]]] = deque()
     with ThreadPoolExecutor(threads) as pool:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from streetseg.atomic import atomic_write_files
-from streetseg.data.source import Source
+from streetseg.data.source import Source, short_name
 from streetseg.deploy.budget import Cost, mean_iou_cost, refuse_over_budget
 from streetseg.deploy.graph import describe, write_graph
 from streetseg.deploy.parity import Parity, compare, refuse_disagreement
@@ -93,7 +93,7 @@ def export(
             tell(f"calibrating on {len(samples)} pictures of {source.spec} train")
             plain = graph.rename(graph.with_name("fp32.onnx"))
             quantise(plain, graph, (picture for _, picture in as_seen(source, samples, segmenter.size)))
-            about["calibration"] = {"dataset": source.spec, "split": "train", "images": len(samples)}
+            about["calibration"] = {"dataset": short_name(source.spec), "split": "train", "images": len(samples)}
         describe(graph, about)
         file, engine = _in_format(graph, form)
         parity = compare(network, engine, check_pictures(source, split, segmenter.size))

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from streetseg.data.source import short_name
 from streetseg.evaluation.evaluate import Evaluation
 from streetseg.inference.arrays import Size
 from streetseg.inference.predict import TTA_SCALES
@@ -15,12 +16,12 @@ def protocol(evaluation: Evaluation, predictor: Predictor, *, dataset: str, spli
     """The protocol of an evaluation, ready for JSON.
 
     Args:
-        dataset: what the pictures are, as a person names it, e.g. "camvid".
+        dataset: what the pictures are, as a person names it, e.g. "camvid:/data/CamVid"; its folders are left out.
         split: which part of it.
     """
     scales = ", ".join(f"{scale:g}" for scale in TTA_SCALES)
     return {
-        "dataset": dataset,
+        "dataset": short_name(dataset),
         "split": split,
         "images": len(evaluation.counts.names),
         "label_space": evaluation.space.name,

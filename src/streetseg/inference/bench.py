@@ -1,11 +1,11 @@
 """What a model on disk costs in an engine."""
 
 import math
-import os
 import re
 from pathlib import Path
 from typing import Any
 
+from streetseg.cores import cores, thread_limit
 from streetseg.errors import RequestError
 from streetseg.inference.arrays import Size
 from streetseg.inference.engines.open import open_engine, refuse_unfit
@@ -51,7 +51,7 @@ def measure_model(
         "encoder": engine.encoder,
         **measured,
         "device": "cpu",
-        "threads": os.cpu_count(),
+        "threads": thread_limit() or cores(),
         "peak_memory_mb": (_memory("VmHWM") - before) / 2**10,
     }
 

@@ -24,8 +24,8 @@ class InitialWeights:
 
     Args:
         kind: "timm-pretrained", "file", "bundle" or "random".
-        source: model name, file or folder; empty for random.
-        text: one sentence for people.
+        source: model name, or the name of the file or folder; empty for random.
+        text: one sentence for people, with the digest of a file.
     """
 
     kind: str
@@ -80,7 +80,9 @@ def build_segmenter(
             network = segmenter()
             load_encoder_file(network.encoder, Path(weights))
             digest = sha256(Path(weights))[:12]
-            return network, InitialWeights("file", weights, f"encoder from {Path(weights).name} (SHA-256 {digest}…)")
+            return network, InitialWeights(
+                "file", Path(weights).name, f"encoder from {Path(weights).name} (SHA-256 {digest}…)"
+            )
         case _:
             network = segmenter()
             return network, transfer(network, Path(weights))
@@ -137,8 +139,8 @@ def transfer(segmenter: Segmenter, path: Path) -> InitialWeights:
     before = description["initial_weights"]["text"]
     return InitialWeights(
         "bundle",
-        str(path),
-        f"whole network from a run on {data} (there from {before}); "
+        path.name,
+        f"whole network from a run on {data} (SHA-256 {description['sha256'][:12]}…, there from {before}); "
         f"{len(shared)} of {segmenter.space.num_classes} classes of the head kept by name",
     )
 

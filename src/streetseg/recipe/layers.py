@@ -1,6 +1,5 @@
 """The places a recipe's values come from, each read into one layer: dotted path -> value and origin."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -61,7 +60,7 @@ def shipped_layer(name: str) -> Layer:
     return yaml_layer(shipped_text(name), f"shipped recipe {name}")
 
 
-def environment_layer(environ: Mapping[str, str] = os.environ) -> Layer:
+def environment_layer(environ: Mapping[str, str]) -> Layer:
     """Variables such as STREETSEG_OPTIM__LR; without the double underscore they are no recipe value."""
     layer: Layer = {}
     for name, text in sorted(environ.items()):

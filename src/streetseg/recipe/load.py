@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from streetseg.errors import RequestError
@@ -24,7 +25,7 @@ from streetseg.recipe.layers import (
     shipped_layer,
     shipped_names,
 )
-from streetseg.recipe.schema import Recipe
+from streetseg.recipe.schema import NoEffect, Recipe
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def load_recipe(
     overrides: Sequence[str] = (),
     *,
     flags: Mapping[str, object] | None = None,
-    environ: Mapping[str, str] = os.environ,
+    environ: Mapping[str, str] | None = None,
 ) -> Recipe:
     """The recipe of a run; see `resolve`."""
     return resolve(recipe, overrides, flags=flags, environ=environ).recipe
@@ -56,7 +57,7 @@ def resolve(
     overrides: Sequence[str] = (),
     *,
     flags: Mapping[str, object] | None = None,
-    environ: Mapping[str, str] = os.environ,
+    environ: Mapping[str, str] | None = None,
 ) -> Resolved:
     """The recipe of a run and the origin of each value.
 
@@ -65,7 +66,7 @@ def resolve(
             kind is taken (camvid for `camvid:DIR`), where there is one.
         overrides: `path.to.field=value` words.
         flags: dotted path -> value as a command's flags gave them; None means not given.
-        environ: environment variables.
+        environ: environment variables; none: this process's own.
 
     Raises:
         RequestError: unknown key, value of a wrong kind, unreadable file.
@@ -76,7 +77,7 @@ def resolve(
         shipped = str(recipe)
     elif recipe is not None:
         asked.append(file_layer(Path(recipe)))
-    asked += [environment_layer(environ), command_line_layer(overrides, flags or {})]
+    asked += [environment_layer(os.environ if environ is None else environ), command_line_layer(overrides, flags or {})]
     shipped = shipped or _shipped_for(merge(asked))
     settings = merge([shipped_layer(shipped), *asked] if shipped else asked)
     for path, setting in settings.items():
@@ -113,9 +114,42 @@ def leaves(section: BaseModel, parents: KeyPath = ()) -> Iterator[tuple[str, Any
 
 def help_of(path: str) -> str:
     """The help text of a field, one line."""
+    return " ".join((_field(path).description or "").split())
+
+
+def without_effect() -> dict[str, str]:
+    """The fields that do not change what comes out of a run: dotted path -> why."""
+    return {
+        path: mark.why for path, _ in leaves(Recipe()) for mark in _field(path).metadata if isinstance(mark, NoEffect)
+    }
+
+
+def require_meaning(overrides: Sequence[str], command: str, fields: Sequence[str]) -> None:
+    """Raise RequestError for `path.to.field=value` words that a command would have to ignore.
+
+    Args:
+        overrides: words that `load_recipe` has accepted.
+        command: its name.
+        fields: the dotted paths that mean something to it; `data.` stands for all fields of a section.
+    """
+    ignored = [
+        path
+        for path in (word.partition("=")[0] for word in overrides)
+        if not any(path == field or path.startswith(f"{field.rstrip('.')}.") for field in fields)
+    ]
+    if ignored:
+        raise RequestError(
+            f"{', '.join(ignored)} {'means' if len(ignored) == 1 else 'mean'} nothing to {command}",
+            where=f"streetseg {command}",
+            hint=f"{command} takes {', '.join(f'{field}…' if field.endswith('.') else field for field in fields)}",
+        )
+
+
+def _field(path: str) -> FieldInfo:
     section, name = path.split(".")[:2]
     annotation: Any = Recipe.model_fields[section].annotation
-    return " ".join((annotation.model_fields[name].description or "").split())
+    fields: dict[str, FieldInfo] = annotation.model_fields
+    return fields[name]
 
 
 def _shipped_for(asked: Layer) -> str | None:

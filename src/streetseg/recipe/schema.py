@@ -2,6 +2,7 @@
 
 import re
 import types
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
@@ -23,6 +24,17 @@ Size = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class NoEffect:
+    """Marks a field that does not change what comes out of a run: `--resume` and comparisons pass over it.
+
+    Args:
+        why: it does not.
+    """
+
+    why: str
+
+
 class Section(BaseModel):
     """A part of the recipe: frozen, and unknown keys are errors."""
 
@@ -41,20 +53,20 @@ class Section(BaseModel):
 class Data(Section):
     """Which pictures."""
 
-    source: str = "scenes"
+    source: Annotated[str, NoEffect("the fingerprint of the data is compared")] = "scenes"
     """scenes, camvid:DIR, cityscapes:DIR, folder:FILE.yaml, or a DIR whose layout is recognised"""
     space: str | None = None
     """label space to bridge to (e.g. street-11); none: the source's own, for Cityscapes its 19 scored classes"""
     size: Size | None = None
     """how large the network sees an image: with as many pixels as this height and width, in its own shape; none:
     at its own size"""
-    splits: dict[str, str] = Field(default_factory=dict)
+    splits: Annotated[dict[str, str], NoEffect("the fingerprint of the data is compared")] = Field(default_factory=dict)
     """split lists: split name -> text file, one sample name or glob a line; replaces the source's own splits"""
     train_split: str = "train"
     """split to train on"""
     val_split: str = "val"
     """split to validate on after each epoch"""
-    max_megapixels: float = Field(default=89.0, gt=0)
+    max_megapixels: Annotated[float, NoEffect("a limit of what is read")] = Field(default=89.0, gt=0)
     """larger pictures are refused from their header, as files that would fill the memory"""
 
 
@@ -163,14 +175,14 @@ class Train(Section):
     seed: int = Field(default=0, ge=0)
     """decides initial weights, order and augmentation"""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """auto measures both at start and takes bf16 where it is faster"""
-    compile: Literal["auto", "on", "off"] = "auto"
+    """auto: bf16 where the processor or GPU has instructions for it, else fp32; chosen once for all runs of a study"""
+    compile: Annotated[Literal["auto", "on", "off"], NoEffect("the same network, computed faster")] = "auto"
     """compile the network before training; auto: on a GPU, in runs long enough to repay the minute that it takes"""
-    keep_last: int = Field(default=2, ge=1)
+    keep_last: Annotated[int, NoEffect("only what is kept on disk")] = Field(default=2, ge=1)
     """checkpoints of the last epochs that are kept, besides the best epoch's"""
-    save_steps: int | None = Field(default=None, ge=1)
+    save_steps: Annotated[int | None, NoEffect("only what is kept on disk")] = Field(default=None, ge=1)
     """a checkpoint every so many steps, too; none: only at the end of each epoch"""
-    device: str = "auto"
+    device: Annotated[str, NoEffect("a place, not a method")] = "auto"
     """auto (CUDA where there is one), cpu, cuda, cuda:1"""
 
 

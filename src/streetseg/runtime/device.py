@@ -2,6 +2,7 @@
 
 import torch
 
+from streetseg.cores import thread_limit
 from streetseg.errors import RequestError
 from streetseg.runtime.distributed import ALONE, Ranks
 
@@ -11,11 +12,12 @@ KINDS = ("cpu", "cuda")
 def choose_device(name: str, ranks: Ranks = ALONE) -> torch.device:
     """The device of that name; for "auto" CUDA where there is one, else the CPU.
 
-    Each of several processes on a machine takes a GPU of its own.
+    Torch's threads follow the CPU quota from here on. Each of several processes on a machine takes a GPU of its own.
 
     Raises:
         RequestError: if the device is unknown, not there, of a kind nobody has tried, or not enough for the processes.
     """
+    follow_quota()
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -29,6 +31,13 @@ def choose_device(name: str, ranks: Ranks = ALONE) -> torch.device:
         refuse_sharing(device, ranks.local_world)
         return torch.device("cuda", ranks.local_rank)
     return device
+
+
+def follow_quota() -> None:
+    """Let torch use no more threads than a container's CPU quota has room for: more would wait for one another."""
+    limit = thread_limit()
+    if limit is not None and torch.get_num_threads() > limit:
+        torch.set_num_threads(limit)
 
 
 def tune(device: torch.device) -> None:

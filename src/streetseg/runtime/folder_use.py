@@ -4,15 +4,16 @@ import fcntl
 import logging
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from streetseg.errors import RequestError
 
 log = logging.getLogger("streetseg")
 
-LOCK = ".lock"  # in the folder; it stays there, the kernel takes the lock off it when the process ends, however it does
+# In the folder, and it stays there with what is written; the kernel takes the lock off it when the process ends.
+LOCK = ".lock"
 
 
 def refuse_folder(folder: Path, what: str, *, resume: bool) -> None:
@@ -42,11 +43,12 @@ def refuse_folder(folder: Path, what: str, *, resume: bool) -> None:
 
 @contextmanager
 def folder_in_use(folder: Path, what: str) -> Iterator[None]:
-    """Inside `with`, the folder is there, and no other process gets it.
+    """Inside `with`, the folder is there, and no other process gets it. Where nothing was written into it, it goes.
 
     Raises:
         RequestError: if it cannot be written, or is in use.
     """
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / LOCK).open("a+b")
@@ -57,7 +59,19 @@ def folder_in_use(folder: Path, what: str) -> Iterator[None]:
         lock.truncate(0)
         lock.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
         lock.flush()
-        yield
+        try:
+            yield
+        finally:
+            remove_unused(folder, made)
+
+
+def remove_unused(folder: Path, made: Sequence[Path]) -> None:
+    """Remove the lock of a folder that holds nothing else, and the folders made for it, the innermost first."""
+    with suppress(OSError):  # it is gone already, or a folder on the way holds something by now
+        if [path.name for path in folder.iterdir()] == [LOCK]:
+            (folder / LOCK).unlink()
+            for place in made:
+                place.rmdir()
 
 
 def take(lock: int, kind: int, folder: Path, what: str) -> None:

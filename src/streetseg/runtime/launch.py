@@ -14,6 +14,7 @@ from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalEx
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+from streetseg.cores import cores
 from streetseg.errors import StreetsegError, TrainingError
 from streetseg.runtime.rank_process import LAUNCHED, read_report
 
@@ -88,9 +89,8 @@ def unexplained(name: str, failure: ProcessFailure) -> StreetsegError:
 @contextmanager
 def settings_for_ranks(processes: int) -> Iterator[None]:
     """For the time of a launch: cores shared out, torchrun's own lines silenced, signal handlers put back after it."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     chosen = {
-        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max(1, cores // processes))),
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max(1, cores() // processes))),
         LAUNCHED: json.dumps(sys.argv),
     }
     before = {name: os.environ.get(name) for name in chosen}

@@ -1,18 +1,15 @@
-"""fp32 or bf16: decided by a short measurement at the start, and said."""
+"""fp32 or bf16: decided by what the processor has instructions for, never by a clock, so that a run can be repeated."""
 
-import statistics
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from streetseg.runtime.device import finish_work
-
-WORTH_IT = 1.15  # bf16 must be this much faster: below it, fp32's exactness is worth more than the time
-HOPELESS = 0.5  # of fp32's speed: no further pair of steps would make bf16 worth it
+BF16_INSTRUCTIONS = ("amx_bf16", "avx512_bf16")  # of x86: by these names to torch and to Linux
+CPU_INFO = Path("/proc/cpuinfo")
 
 
 @dataclass(frozen=True)
@@ -32,53 +29,38 @@ class Precision:
         return torch.autocast(device.type, torch.bfloat16, enabled=self.name == "bf16")
 
 
-def choose_precision(asked: str, device: torch.device, step: Callable[[Precision], None]) -> Precision:
-    """The precision asked for, or with "auto" the faster one of a few trial steps.
+def choose_precision(requested: str, device: torch.device) -> Precision:
+    """Return the requested precision; for "auto" bf16 where the device has instructions for it, else fp32.
+
+    A time measured at the start would depend on what else the machine does, and one seed of a study would be trained
+    in another precision than the next.
 
     Args:
-        asked: "auto", "fp32" or "bf16".
-        device: where the step runs.
-        step: one forward and backward pass that leaves no trace.
+        requested: "auto", "fp32" or "bf16".
+        device: where the network trains.
     """
-    if asked != "auto":
-        return Precision(asked, "asked for")
-    if device.type == "cpu" and imitates_bf16():
-        return Precision("fp32", "this processor has no instructions for bf16")
-    return faster_precision(bf16_gain(step, device))
+    if requested != "auto":
+        return Precision(requested, "as the recipe says")
+    if device.type == "cuda":
+        # Older GPUs imitate bf16, several times more slowly.
+        with torch.cuda.device(device):
+            if torch.cuda.is_bf16_supported(including_emulation=False):
+                return Precision("bf16", "this GPU has instructions for bf16")
+        return Precision("fp32", "this GPU has no instructions for bf16")
+    known = cpu_capabilities()
+    found = next((name for name in BF16_INSTRUCTIONS if known.get(name)), None)
+    if found is None:
+        return Precision("fp32", "this processor is not known to have instructions for bf16")
+    return Precision("bf16", f"this processor has instructions for bf16 ({found})")
 
 
-def imitates_bf16() -> bool:
-    """Whether this is a processor that is known to have no instructions for bf16: it would be several times slower."""
-    # Older versions of torch cannot tell: there it is measured.
-    known: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    return known.get("architecture") == "x86_64" and not any(known.get(name) for name in ("avx512_bf16", "amx_bf16"))
-
-
-def faster_precision(gain: float) -> Precision:
-    """bf16 where it is worth it, and the sentence that says so."""
-    why = f"measured at start: bf16 is {gain:.2f} times as fast as fp32 here, at least {WORTH_IT} asked"
-    return Precision("bf16" if gain >= WORTH_IT else "fp32", why)
-
-
-def bf16_gain(step: Callable[[Precision], None], device: torch.device) -> float:
-    """How many times as fast a step is in bf16: the median of three pairs of steps, after one pair to warm up.
-
-    In pairs, because a machine that is busy with something else for a while is so for both. A bf16 that takes more
-    than twice the time of fp32 is not measured to the end.
-    """
-    gains: list[float] = []
-    for _ in range(4):
-        fp32, bf16 = (seconds(step, Precision(name, "trial"), device) for name in ("fp32", "bf16"))
-        gains.append(fp32 / bf16)
-        if len(gains) == 2 and gains[1] < HOPELESS:
-            break
-    return statistics.median(gains[1:])
-
-
-def seconds(step: Callable[[Precision], None], precision: Precision, device: torch.device) -> float:
-    """Of one step."""
-    finish_work(device)
-    start = time.perf_counter()
-    step(precision)
-    finish_work(device)
-    return time.perf_counter() - start
+def cpu_capabilities() -> Mapping[str, Any]:
+    """Return the processor's instructions by name; empty where neither torch nor the system tells."""
+    if hasattr(torch.cpu, "get_capabilities"):
+        told: Mapping[str, Any] = torch.cpu.get_capabilities()
+        return told
+    try:
+        lines = CPU_INFO.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return {}
+    return dict.fromkeys(next((line.split() for line in lines if line.startswith("flags")), []), True)

@@ -15,6 +15,7 @@ from streetseg.metrics.counts import Counts
 from streetseg.metrics.difference import Difference, compare, compare_classes, holm, refuse_other_truth
 from streetseg.metrics.scores import Scores, mean_scores, scores
 from streetseg.models.description import CHANNELS
+from streetseg.recipe.load import without_effect
 from streetseg.study.finished import FinishedRun
 
 STARTS = {
@@ -23,13 +24,9 @@ STARTS = {
     "bundle": "earlier run",
     "random": "random weights",
 }
-SAME_RESULT = {  # settings that do not make two runs different experiments
-    "data.source": "the fingerprint stands for it",
-    "train.seed": "seeds of one experiment form a group",
-    "train.device": "a place, not a method",
-    "train.precision": "chosen by measurement",
-    "train.keep_last": "housekeeping",
-}
+# What changes a result and yet does not make two runs different experiments: seeds of one experiment form a group, and
+# another precision, which a machine may decide, is said among the caveats.
+OF_A_RUN = ("train.seed", "train.precision")
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,12 +131,13 @@ def _group(label: str, runs: tuple[FinishedRun, ...]) -> Group:
 def _settings(run: FinishedRun) -> dict[str, Any]:
     """The recipe as `path.to.field: value`, with the decoder it really has and what the network really started from."""
     flat = flatten(run.recipe.model_dump(mode="json"))
-    kept = {key: value for key, value in flat.items() if key not in SAME_RESULT}
+    apart = {*without_effect(), *OF_A_RUN}
+    kept = {key: value for key, value in flat.items() if key not in apart and not key.startswith("data.splits.")}
     channels = run.model["channels"]
     return kept | {
         # The decoder's own were others in earlier versions.
         "model.channels": None if tuple(channels) == CHANNELS[run.model["decoder"]] else channels,
-        "model.weights": f"{run.start['kind']} {run.start['source']}".strip(),
+        "model.weights": "random" if run.start["kind"] == "random" else run.start["text"],
     }
 
 

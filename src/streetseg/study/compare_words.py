@@ -118,6 +118,7 @@ def caveats(groups: Sequence[Group], pairs: Sequence[Pair]) -> list[str]:
         _several_seeds(groups),
         *(_overlapping_seeds(pair) for pair in pairs),
         _unequal_recipes(groups),
+        _unequal_precision(groups),
         _other_fingerprint(groups),
         _unequal_machines(pairs),
     ]
@@ -219,6 +220,19 @@ def _unequal_recipes(groups: Sequence[Group]) -> str | None:
         return None
     values = (f"{key} ({', '.join(str(group.settings.get(key)) for group in groups)})" for key in differing)
     return f"The recipes differ in more than the encoder: {'; '.join(values)}."
+
+
+def _unequal_precision(groups: Sequence[Group]) -> str | None:
+    """Which runs were trained in fp32 and which in bf16, where both occur."""
+    runs = [(f"{group.label} seed {run.seed}", run.precision) for group in groups for run in group.runs]
+    by_precision = {name: [run for run, its in runs if its == name] for name in sorted({its for _, its in runs})}
+    if len(by_precision) == 1:
+        return None
+    found = "; ".join(f"{name}: {listed(names)}" for name, names in by_precision.items())
+    return (
+        f"The runs were not all trained in the same precision ({found}), which can change a score a little: "
+        "train.precision=fp32 or bf16 gives all of them the same."
+    )
 
 
 def _other_fingerprint(groups: Sequence[Group]) -> str | None:

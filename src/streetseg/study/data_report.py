@@ -12,7 +12,7 @@ from streetseg.data.check import doctor_command
 from streetseg.data.files import FileError
 from streetseg.data.findings import Findings, SplitFindings
 from streetseg.data.remarks import Remark
-from streetseg.data.source import Source
+from streetseg.data.source import Source, short_name
 from streetseg.errors import DataError, RequestError
 from streetseg.study.charts_bars import Bars, bar_sign, bars_chart
 from streetseg.study.charts_svg import chart_css
@@ -120,9 +120,9 @@ def render_data_report(findings: Findings, source: Source, *, trained_on: str) -
         .render(
             generator=GENERATOR,
             version=streetseg.__version__,
-            title=f"{findings.spec}, checked",
-            spec=findings.spec,
-            command=doctor_command(findings.spec),
+            title=f"{short_name(findings.spec)}, checked",
+            spec=short_name(findings.spec),
+            command=doctor_command(short_name(findings.spec)),
             headline=headline(findings),
             remarks=findings.remarks,
             notes=findings.notes,

@@ -86,6 +86,12 @@ class FinishedRun:
         return protocol
 
     @property
+    def precision(self) -> str:
+        """What the network was computed in while it trained."""
+        about = self.environment.get("precision") or {}
+        return str(about.get("name") or about.get("chosen") or self.recipe.train.precision)
+
+    @property
     def best_epoch(self) -> int | None:
         """The last epoch marked as best in results.csv, counted from 1."""
         marked = [epoch for epoch, best in zip(self.curves["epoch"], self.curves["best"], strict=True) if best == 1]

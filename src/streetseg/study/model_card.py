@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from streetseg.atomic import atomic_write_text
+from streetseg.data.source import short_name
 from streetseg.metrics.scores import METRICS
 from streetseg.study import report_words as words
 from streetseg.study.compare_groups import Group
@@ -48,7 +49,8 @@ def model_card(group: Group) -> str:
             f"- **Encoder:** {plain(run.encoder)}",
             f"- **Initial weights:** {plain(run.start['text'])}",
             f"- **Decoder:** U-Net, {plain(run.recipe.model.decoder)}",
-            f"- **Trained on:** {plain(run.data['spec'])}, {splits[run.recipe.data.train_split]['images']} pictures, "
+            f"- **Trained on:** {plain(short_name(run.data['spec']))}, "
+            f"{splits[run.recipe.data.train_split]['images']} pictures, "
             f"{words.duration(run.recipe.train)}, seed {run.seed}",
             f"- **Parameters:** {words.figure(run.cost['parameters'] / 1e6)} million",
             f"- **Mean IoU:** {100 * group.mean_iou:.1f} {bracket(*overall['mean_iou'])}, "

@@ -10,7 +10,6 @@ from markupsafe import Markup
 import streetseg
 from streetseg.metrics.difference import Difference
 from streetseg.metrics.scores import METRICS, defined_mean, per_image
-from streetseg.recipe.write import recipe_yaml
 from streetseg.study import report_words as words
 from streetseg.study.charts import Charts, encoder_marker, prices
 from streetseg.study.charts_confusion import confusion_width
@@ -228,7 +227,7 @@ def _entry(k: int, group: Group, letter: str, charts: Charts) -> Entry:
         confusion=charts.confusion[k],
         mistakes=words.mistakes(group.counts.total, first.classes),
         cost=prices(group),
-        recipe=recipe_yaml(first.recipe),
+        recipe=words.recipe(first),
     )
 
 
@@ -296,7 +295,7 @@ def _runs(groups: Sequence[Group], entries: Sequence[Entry]) -> list[RunRow]:
             score,
             words.minutes(run),
             sum(run.curves["images_per_second"]) / max(len(run.curves["epoch"]), 1),
-            words.precision(run),
+            run.precision,
         )
         for group, entry in zip(groups, entries, strict=True)
         for run, score in zip(group.runs, group.seed_scores, strict=True)

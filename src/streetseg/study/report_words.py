@@ -1,6 +1,7 @@
 """Figures, protocols and facts of a report as text."""
 
 import math
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from streetseg.data.source import short_name
 from streetseg.metrics.bootstrap import CONFIDENCE, Intervals
 from streetseg.recipe.schema import Train
+from streetseg.recipe.write import recipe_yaml
 from streetseg.study.compare_groups import Group, Pair
 from streetseg.study.compare_words import dataset_name, listed
 from streetseg.study.diagram import Lane, Step
@@ -19,6 +22,7 @@ from streetseg.study.finished import FinishedRun
 MEMORY = "Memory: weights and everything else that is alive at once."
 UNITS = {"image": "pictures", "clip": "clips of consecutive frames", "sequence": "whole videos"}
 MISTAKES = 5  # named below a confusion matrix
+ABSOLUTE = re.compile(r"(?<![^=:,])/[^,]*/(?=[^/])")  # the folders in /home/me/x, camvid:/home/me/x and a=/home/me/x
 SMALLEST_MISTAKE = 0.05  # share of a class's pixels
 
 
@@ -162,9 +166,20 @@ def minutes(run: FinishedRun) -> float:
 
 
 def command(run: FinishedRun) -> str | None:
-    """The command that made the run."""
+    """The command that made the run, without the folders of the machine that it ran on."""
     words = run.environment.get("command")
-    return shlex.join([Path(words[0]).name, *words[1:]]) if words else None
+    return shlex.join([Path(words[0]).name, *(ABSOLUTE.sub("", word) for word in words[1:])]) if words else None
+
+
+def recipe(run: FinishedRun) -> str:
+    """Every value of a run's recipe as YAML, without the folders of the machine."""
+    data, model = run.recipe.data, run.recipe.model
+    splits = {split: Path(listed).name for split, listed in data.splits.items()}
+    shown = {
+        "data": data.model_copy(update={"source": short_name(data.source), "splits": splits}),
+        "model": model.model_copy(update={"weights": Path(model.weights).name}),
+    }
+    return recipe_yaml(run.recipe.model_copy(update=shown))
 
 
 def facts(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
@@ -174,7 +189,7 @@ def facts(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
     recipe = run.recipe
     runs = [one for group in groups for one in group.runs]
     found = [
-        ("Data", [run.data["spec"]]),
+        ("Data", [short_name(run.data["spec"])]),
         ("Splits", [_split(name, split) for name, split in splits.items()]),
         ("Label space", [f"{run.data['space']}: {', '.join(run.classes)}"]),
         (
@@ -184,7 +199,7 @@ def facts(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
         ("Initial weights", [f"{group.label}: {group.first.start['text']}" for group in groups]),
         ("Seeds", [f"{group.label}: {seeds(group)}" for group in groups]),
         ("Training", [f"{duration(recipe.train)}, {recipe.train.batch} pictures a step"]),
-        ("Precision", [f"{name}{_why(one)}" for name, one in {precision(one): one for one in reversed(runs)}.items()]),
+        ("Precision", [f"{name}{_why(one)}" for name, one in {one.precision: one for one in reversed(runs)}.items()]),
         ("Machine", _unique(machine(one) for one in runs)),
         ("Versions", _unique(_versions(one) for one in runs)),
         ("Code", _unique(_git(one) for one in runs)),
@@ -196,12 +211,6 @@ def _split(name: str, split: Mapping[str, Any]) -> str:
     videos = split.get("sequences") or []
     cut_from = f" from {'video' if len(videos) == 1 else 'videos'} {', '.join(videos)}" if 0 < len(videos) <= 12 else ""
     return f"{name} {split['images']} images{cut_from}"
-
-
-def precision(run: FinishedRun) -> str:
-    """What the network was computed in."""
-    about = run.environment.get("precision") or {}
-    return str(about.get("name") or about.get("chosen") or run.recipe.train.precision)
 
 
 def _why(run: FinishedRun) -> str:

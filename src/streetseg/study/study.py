@@ -1,5 +1,6 @@
 """The main job: a grid of runs, encoders by seeds, and one report that compares them."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,10 @@ from streetseg.atomic import atomic_write_json
 from streetseg.data.open import open_source
 from streetseg.models.weights import NOT_FILES, build_segmenter
 from streetseg.recipe.schema import Recipe
+from streetseg.recipe.write import read_resolved
+from streetseg.runtime.device import choose_device
 from streetseg.runtime.folder_use import folder_in_use, refuse_folder
+from streetseg.runtime.precision import choose_precision
 from streetseg.study.compare import compare_runs
 from streetseg.study.finished import is_finished, is_reported
 from streetseg.study.launched import train_in_processes
@@ -18,6 +22,8 @@ from streetseg.training.origin import differences, origin_of, refuse_other, writ
 from streetseg.training.run_folder import RunFolder
 from streetseg.training.splits import open_stores
 from streetseg.training.train import newest_state, train
+
+log = logging.getLogger("streetseg")
 
 WHAT = "the study's folder"
 
@@ -77,6 +83,7 @@ def run_study(
         for seed in range(recipe.train.seed, recipe.train.seed + seeds)
         for encoder, weights in starts.items()
     }
+    runs = with_one_precision(recipe, runs)
     changed = changed_runs(recipe, runs) if resume else {}
     if not force:
         refuse_other(changed)
@@ -106,6 +113,28 @@ def changed_runs(recipe: Recipe, runs: Mapping[Path, Recipe]) -> dict[Path, list
         if was is not None:
             changed[folder] = differences(was, origin_of(wanted, stores))
     return changed
+
+
+def with_one_precision(recipe: Recipe, runs: Mapping[Path, Recipe]) -> dict[Path, Recipe]:
+    """Replace "auto" by one precision for all runs; those that have begun keep theirs, and the others join them."""
+    if recipe.train.precision != "auto":
+        return dict(runs)
+    begun = {
+        folder: read_resolved(RunFolder(folder).recipe).train.precision
+        for folder in runs
+        if RunFolder(folder).recipe.is_file()
+    }
+    chosen: str | None = next((name for name in begun.values() if name != "auto"), None)
+    if chosen is None:
+        found = choose_precision("auto", choose_device(recipe.train.device))
+        chosen = found.name
+        log.info("all runs are trained in %s: %s", found.name, found.why)
+    return {folder: with_precision(wanted, begun.get(folder, chosen)) for folder, wanted in runs.items()}
+
+
+def with_precision(recipe: Recipe, name: str) -> Recipe:
+    """The recipe with that `train.precision`."""
+    return recipe.model_copy(update={"train": recipe.train.model_copy(update={"precision": name})})
 
 
 def with_run(recipe: Recipe, encoder: str, weights: str, seed: int) -> Recipe:

@@ -7,22 +7,10 @@ from typing import Any
 
 from streetseg.data.store import Store
 from streetseg.errors import RequestError
-from streetseg.recipe.load import leaves
+from streetseg.recipe.load import leaves, without_effect
 from streetseg.recipe.schema import Recipe
 from streetseg.recipe.write import read_resolved
 from streetseg.training.run_folder import RunFolder
-
-# These decide where a run works and what it leaves behind, not what comes out of it. Where the data lie and which
-# files list the splits does not matter either, as the pictures' own fingerprints are compared.
-FREE = (
-    "data.source",
-    "data.splits",
-    "data.max_megapixels",
-    "train.compile",
-    "train.device",
-    "train.keep_last",
-    "train.save_steps",
-)
 
 
 def origin_of(recipe: Recipe, stores: tuple[Store, Store]) -> dict[str, Any]:
@@ -68,7 +56,8 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         now: from `origin_of`.
     """
     was, is_now = (dict(leaves(Recipe.model_validate(origin["recipe"]))) for origin in (then, now))
-    changed = [name for name in is_now if name not in FREE and was[name] != is_now[name]]
+    free = without_effect()
+    changed = [name for name in is_now if name not in free and was[name] != is_now[name]]
     return [f"{name}: was {was[name]}, is {is_now[name]}" for name in changed] + [
         f"data, {role} split: was {of_pictures(then['data'][role])}, is {of_pictures(found)}"
         for role, found in now["data"].items()

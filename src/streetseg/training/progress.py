@@ -12,6 +12,13 @@ from streetseg.terminal import one_line
 PLAIN_EVERY = 30.0  # seconds between lines when there is no terminal
 
 
+class _Console(Console):
+    """A console whose reader may leave, as `2>&1 | head` does: the run goes on, and its lines go to nobody."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+
+
 class Progress:
     """Reports steps of a run on standard error.
 
@@ -23,7 +30,7 @@ class Progress:
     """
 
     def __init__(self, title: str, total: int, *, done: int = 0, quiet: bool = False) -> None:
-        self.console = Console(stderr=True, quiet=quiet)
+        self.console = _Console(stderr=True, quiet=quiet)
         self.title, self.total, self.done = title, total, done
         self.live = self.console.is_terminal and not quiet
         self.last_line = time.monotonic()

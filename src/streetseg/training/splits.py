@@ -4,6 +4,7 @@ import torch
 
 from streetseg.data.check import check_source, require_splits
 from streetseg.data.findings import Findings
+from streetseg.data.labelled import require_labels, require_two_classes
 from streetseg.data.resident import Resident, resident_bytes
 from streetseg.data.source import Source
 from streetseg.data.store import Store, default_cache
@@ -26,10 +27,16 @@ def check_files(source: Source, recipe: Recipe) -> Findings | None:
     """What every file of the two splits holds; None for drawn pictures, which have no files.
 
     Raises:
-        DataError: files cannot be used.
+        DataError: files cannot be used, all of a split is ignored, or there is one class only.
     """
-    names = (recipe.data.train_split, recipe.data.val_split)
-    return None if source.spec == "scenes" else check_source(source, names)
+    train, val = recipe.data.train_split, recipe.data.val_split
+    if source.spec == "scenes":
+        return None
+    findings = check_source(source, (train, val))
+    require_labels(findings, train, hint="data.train_split=NAME chooses another")
+    require_labels(findings, val, hint="data.val_split=NAME chooses another")
+    require_two_classes(findings, train)
+    return findings
 
 
 def open_stores(source: Source, recipe: Recipe) -> tuple[Store, Store]:

@@ -11,7 +11,7 @@ from streetseg.atomic import atomic_write_json, atomic_write_text
 from streetseg.data.augment import training_crop
 from streetseg.data.batches import FEWEST, TrainBatches, steps_of_epoch
 from streetseg.data.open import open_source
-from streetseg.data.source import Source
+from streetseg.data.source import Source, short_name
 from streetseg.data.store import Store
 from streetseg.errors import RequestError
 from streetseg.models.segmenter import Segmenter
@@ -147,8 +147,8 @@ def train_together(
     with folder.in_use() if ranks.is_main else nullcontext(), explained(recipe, crop, device):
         to_do = length.steps - (0 if state is None else state["steps_done"])
         pixels = class_pixels(train_store, findings)[: source.space.num_classes]
-        learner = make_learner(recipe, segmenter, initial, pixels, crop, device, state, ranks, phases, to_do)
-        validation = {"dataset": source.spec, "split": val_store.split, "images": len(val_store)}
+        learner = make_learner(recipe, segmenter, initial, pixels, device, state, ranks, phases, to_do)
+        validation = {"dataset": short_name(source.spec), "split": val_store.split, "images": len(val_store)}
         best = Best(folder.best, initial, validation)
         history = restore(learner, best, state) if state else History()
         if changed:
@@ -157,7 +157,7 @@ def train_together(
         learner.steps_done = history.epochs_done * length.of_epoch + (history.tally.steps if history.tally else 0)
         if ranks.is_main and not is_written(folder, origin):
             atomic_write_text(folder.recipe, recipe_yaml(recipe))
-            atomic_write_json(folder.data, describe_data(source.spec, stores, findings))
+            atomic_write_json(folder.data, describe_data(short_name(source.spec), stores, findings))
         if ranks.is_main and state is None:
             atomic_write_json(folder.environment, describe_environment() | describe_start(learner, initial))
         journal = Journal(folder.journal if ranks.is_main else None)

@@ -11,6 +11,7 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
+from streetseg.cores import thread_limit
 from streetseg.errors import ModelError, RequestError
 from streetseg.inference.engines.exported_engine import ExportedEngine
 from streetseg.models.exported import KEY, LABELS, read_about, refuse_other_outputs
@@ -50,10 +51,12 @@ class OpenVinoEngine(ExportedEngine):
         self.precision = precision if self.about.precision == "fp32" else self.about.precision
         self.workers = 1
         # OpenVINO takes bf16 by itself where it can; a precision is what was asked for.
-        self._settings = {
+        self._settings: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": _HINTS[precision],
             "PERFORMANCE_HINT": "THROUGHPUT" if many else "LATENCY",
         }
+        if (limit := thread_limit()) is not None:
+            self._settings["INFERENCE_NUM_THREADS"] = limit
         self._compiled: OrderedDict[tuple[str, tuple[int, ...]], _Network] = OrderedDict()
         self._lock = threading.Lock()
         if many:
