@@ -60,6 +60,13 @@ def test_intervals_are_computed_once(
     assert {name: told[name] for name in written} == written
 
 
+@pytest.mark.parametrize("field", ["data.size=24x32", "augment.flip=0", "optim.lr=1"])
+def test_fields_that_mean_nothing_are_refused(model: Path, data: str, streetseg: Command, field: str) -> None:
+    ended = streetseg("evaluate", model, data, field)
+    assert ended.code == 2
+    assert f"error: {field.partition('=')[0]} means nothing to evaluate" in ended.err
+
+
 def test_the_evaluation_folder_holds_what_others_rely_on(
     tmp_path: Path, model: Path, data: str, streetseg: Command
 ) -> None:

@@ -16,6 +16,12 @@ from streetseg.runtime.rank_process import is_main, is_one_of_many
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# How large the network sees an image and how its files are read is the model's own, so data.size means nothing here.
+MEANINGFUL = (
+    *("data.source", "data.space", "data.splits", "data.val_split", "data.max_megapixels"),
+    *("data.unlabelled", "data.exclude", "train.device", "train.precision"),
+)
+
 
 def evaluate(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle or run folder, .onnx or .xml")],
@@ -51,12 +57,13 @@ def evaluate(
     from streetseg.inference.predictor import Predictor
     from streetseg.metrics.bootstrap import interval
     from streetseg.models.exported import is_exported
-    from streetseg.recipe.load import load_recipe
+    from streetseg.recipe.load import load_recipe, require_meaning
 
     if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RequestError("this is no empty folder", where=out, hint="--out DIR names a new or an empty one")
     flags = {"data.source": data, "data.val_split": split, "data.space": space}
     wanted = load_recipe(None, overrides or [], flags=flags)
+    require_meaning(overrides or [], "evaluate", MEANINGFUL)
     # Scores come from fp32 and one engine unless others are asked for: what is measured differs between machines.
     precision = "bf16" if wanted.train.precision == "bf16" else "fp32"
     engine = engine or engines_here(model, precision)[0]
