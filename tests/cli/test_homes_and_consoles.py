@@ -69,10 +69,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     monkeypatch.setattr("tempfile.tempdir", None)
 
 
-HOMELESS = pytest.mark.bad_input(58, "a temporary cache folder, said once; every command works")
-
-
-@HOMELESS
+@pytest.mark.bad_input(58, "a temporary cache folder, said once; every command works")
 @pytest.mark.parametrize("words", [["--help"], ["doctor"], ["check", "DATA"]], ids=" ".join)
 def test_an_unknown_user(words: list[str], data: Path, temporary: Path) -> None:
     words = [f"folder:{data}/data.yaml" if word == "DATA" else word for word in words]
@@ -86,7 +83,7 @@ def test_an_unknown_user(words: list[str], data: Path, temporary: Path) -> None:
         assert any((cache / "streetseg").iterdir())
 
 
-@HOMELESS
+@pytest.mark.bad_input(58, "a temporary cache folder, said once; every command works")
 def test_an_unknown_user_trains(data: Path, temporary: Path) -> None:
     flags = ("--encoder", "test_efficientnet", "--weights", "none", "--epochs", "1", "--quiet", "train.batch=2")
     done = run(
@@ -104,7 +101,7 @@ def no_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "file" / "home"))
 
 
-@HOMELESS
+@pytest.mark.bad_input(58, "a temporary cache folder, said once; every command works")
 def test_a_home_that_cannot_be_written_to(no_home: None, temporary: Path) -> None:
     assert default_cache() == temporary / f"streetseg-{os.getuid()}" / "streetseg"
 

@@ -9,7 +9,6 @@ import torch
 from streetseg.runtime.precision import Precision, choose_precision
 
 CPU = torch.device("cpu")
-ROW_60 = (60, "bf16 where the processor has instructions for it, else fp32: no clock is asked")
 
 
 def has(monkeypatch: pytest.MonkeyPatch, *instructions: str) -> None:
@@ -23,7 +22,7 @@ def test_what_the_recipe_says_is_taken(name: str, monkeypatch: pytest.MonkeyPatc
     assert choose_precision(name, CPU) == Precision(name, "as the recipe says")
 
 
-@pytest.mark.bad_input(*ROW_60)
+@pytest.mark.bad_input(60, "bf16 where the processor has instructions for it, else fp32: no clock is asked")
 @pytest.mark.parametrize(
     ("instructions", "precision"),
     [
