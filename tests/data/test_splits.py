@@ -6,8 +6,8 @@ import pytest
 
 from streetseg.data.files import FileError
 from streetseg.data.source import Sample
-from streetseg.data.splits import listed_splits
-from streetseg.data.survey import Survey
+from streetseg.data.splits import SplitList, listed_splits
+from streetseg.data.survey import Fault, Survey
 from streetseg.errors import DataError
 
 SAMPLES = [
@@ -18,7 +18,7 @@ SAMPLES = [
 
 def chosen(tmp_path: Path, text: str) -> list[str]:
     (tmp_path / "list.txt").write_text(text, encoding="utf-8")
-    return [sample.name for sample in listed_splits(SAMPLES, {"train": str(tmp_path / "list.txt")}, Survey())["train"]]
+    return [sample.name for sample in listed_splits(SAMPLES, {"train": SplitList.read(tmp_path / "list.txt")}, Survey())["train"]]
 
 
 @pytest.mark.parametrize(
@@ -50,28 +50,29 @@ def test_a_stem_of_two_samples_must_be_made_clear(tmp_path: Path) -> None:
     twice = [*SAMPLES, Sample("train/0016E5_07959", "a", "b")]
     (tmp_path / "list.txt").write_text("0016E5_07959\n")
     with pytest.raises(DataError) as caught:
-        listed_splits(twice, {"train": str(tmp_path / "list.txt")}, Survey())
+        listed_splits(twice, {"train": SplitList.read(tmp_path / "list.txt")}, Survey())
     assert "could be val/0016E5_07959 or train/0016E5_07959" in caught.value.where[0]
     (tmp_path / "list.txt").write_text("train/0016E5_07959\n")
-    assert listed_splits(twice, {"train": str(tmp_path / "list.txt")}, Survey())["train"] == (twice[-1],)
+    assert listed_splits(twice, {"train": SplitList.read(tmp_path / "list.txt")}, Survey())["train"] == (twice[-1],)
 
 
 def test_brackets_in_a_name_are_no_glob(tmp_path: Path) -> None:
     odd = [Sample("a[1]", "p", "m"), Sample("a1", "p", "m")]
     (tmp_path / "list.txt").write_text("a[1]\n")
-    assert listed_splits(odd, {"x": str(tmp_path / "list.txt")}, Survey())["x"] == (odd[0],)
+    assert listed_splits(odd, {"x": SplitList.read(tmp_path / "list.txt")}, Survey())["x"] == (odd[0],)
 
 
 def test_a_line_that_names_a_picture_without_mask_is_told_so(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("lonely\n")
-    survey = Survey(faults=[FileError("/data/lonely.png", "picture without mask")])
-    with pytest.raises(DataError, match="picture without mask"):
-        listed_splits(SAMPLES, {"train": str(tmp_path / "list.txt")}, survey)
+    survey = Survey(faults=[Fault("lonely", FileError("/data/lonely.png", "picture without mask"))])
+    listed_splits(SAMPLES, {"train": SplitList.read(tmp_path / "list.txt")}, survey)
+    [fault] = survey.faults_of(["train"])
+    assert fault.error.line == "/data/lonely.png: picture without mask"
 
 
 def test_a_missing_or_unreadable_list_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="split list not found"):
-        listed_splits(SAMPLES, {"train": str(tmp_path / "none.txt")}, Survey())
+        SplitList.read(tmp_path / "none.txt")
     (tmp_path / "list.txt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match="split list cannot be read"):
-        listed_splits(SAMPLES, {"train": str(tmp_path / "list.txt")}, Survey())
+        listed_splits(SAMPLES, {"train": SplitList.read(tmp_path / "list.txt")}, Survey())

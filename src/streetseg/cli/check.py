@@ -46,7 +46,8 @@ def check(
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=hidden) as progress:
         bar = progress.add_task("pictures", total=total)
-        findings = examine(source, list(source.splits), on_file=lambda: progress.advance(bar))
+        used = list(dict.fromkeys((asked.train_split, asked.val_split, *asked.splits)))
+        findings = examine(source, list(source.splits), used=used, on_file=lambda: progress.advance(bar))
     if report is not None:
         write_data_report(findings, source, report, trained_on=asked.train_split)
     wrong = everything_wrong(findings) if findings.errors else None
