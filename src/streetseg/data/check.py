@@ -155,8 +155,14 @@ def _unused(errors: Sequence[DataError]) -> Iterator[Remark]:
     """What is wrong in splits that are not used."""
     if errors:
         words = ", ".join(f"{count} times {problem}" for problem, count in Counter(e.problem for e in errors).items())
-        entries = tuple(Entry(error.where, error.problem) for error in errors)
+        entries = tuple(_entry(error) for error in errors)
         yield Remark("unused", f"in data that no used split needs: {words}", entries)
+
+
+def _entry(error: DataError) -> Entry:
+    if isinstance(error, FileError):
+        return Entry((error.place,), f"{error.problem}: {error.detail}" if error.detail else error.problem)
+    return Entry(error.where[:1], error.problem)
 
 
 def _missing(source: Source, split: str) -> DataError:

@@ -23,7 +23,12 @@ def matching(base: Path, pattern: str, survey: Survey) -> list[tuple[str, str]]:
         DataError: if the glob is not valid or a folder cannot be listed.
     """
     forms = dict.fromkeys((pattern, pattern.replace("\\", "/")))
-    return next((found for form in forms if (found := list(_matching(base, form, survey)))), [])
+    for form in forms:
+        met = Survey()
+        if found := list(_matching(base, form, met)):
+            survey.skipped |= met.skipped
+            return found
+    return []
 
 
 def _matching(base: Path, pattern: str, survey: Survey) -> Iterator[tuple[str, str]]:

@@ -26,6 +26,7 @@ _OPENERS: dict[str, Callable[[Path], Source]] = {
     "folder": open_folder,
 }
 _FORMS = "scenes, camvid:DIR, cityscapes:DIR, folder:FILE.yaml, or a DIR"
+_ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 
 # Spaces in which masks are drawn but nobody trains, since void is a class there -> the space that is scored.
 _USUAL = {CITYSCAPES_34.name: CITYSCAPES_19, CAMVID_32.name: STREET_11}
@@ -88,8 +89,10 @@ def _open(spec: str) -> Source:
     if not rest:
         raise RequestError(f"no path behind {kind}:", where=spec, hint=f"data is {_FORMS}")
     path = _path(rest)
-    if kind == "folder" and path.is_dir():
+    if kind == "folder" and _existing(rest) and path.is_dir():
         return open_folder(_only_yaml(path))
+    if kind != "folder" and _existing(rest) and path.is_file():
+        raise _no_folder(path)
     if not (path.is_file() if kind == "folder" else path.is_dir()):
         raise _missing(path, "file" if kind == "folder" else "folder")
     return _OPENERS[kind](path)
@@ -106,12 +109,22 @@ def _open_bare(path: Path) -> Source:
     if kinds:
         forms = " or ".join(f"{kind}:{path}" for kind in kinds)
         raise DataError(f"this folder could be {' or '.join(kinds)}", where=path, hint=f"say which: {forms}")
+    if path.is_file():
+        raise _no_folder(path)
     below = [child for child in listing(path) if child.is_dir() and _recognised(child)] if path.is_dir() else []
     raise DataError(
         "the layout of this folder is not recognised (expected CamVid, Cityscapes, or one YAML file)",
         where=path,
         hint=f"did you mean {below[0]}?" if below else f"describe it in a YAML file; data is {_FORMS}",
     )
+
+
+def _no_folder(path: Path) -> DataError:
+    """A file where a folder is expected; most often an archive."""
+    if path.name.lower().endswith(_ARCHIVES):
+        hint = f"unpack it; the official zips of Cityscapes are read in place: cityscapes:{path.parent}"
+        return DataError("this is an archive, expected a folder", where=path, hint=hint)
+    return DataError("this is a file, expected a folder or a YAML file", where=path, hint=f"data is {_FORMS}")
 
 
 def _recognised(path: Path) -> list[str]:
