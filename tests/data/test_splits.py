@@ -18,7 +18,8 @@ SAMPLES = [
 
 def chosen(tmp_path: Path, text: str) -> list[str]:
     (tmp_path / "list.txt").write_text(text, encoding="utf-8")
-    return [sample.name for sample in listed_splits(SAMPLES, {"train": SplitList.read(tmp_path / "list.txt")}, Survey())["train"]]
+    splits = listed_splits(SAMPLES, {"train": SplitList.read(tmp_path / "list.txt")}, Survey())
+    return [sample.name for sample in splits["train"]]
 
 
 @pytest.mark.parametrize(

@@ -115,9 +115,7 @@ def _moment(stem: str) -> tuple[str | None, int | None, float | None]:
 
 
 def _sorted_by_lists(samples: tuple[Sample, ...], root: Path, survey: Survey) -> dict[str, tuple[Sample, ...]]:
-    lists = {
-        split: SplitList.read(root / f"{split}.txt") for split in SPLITS if (root / f"{split}.txt").is_file()
-    }
+    lists = {split: SplitList.read(root / f"{split}.txt") for split in SPLITS if (root / f"{split}.txt").is_file()}
     splits = listed_splits(samples, lists, survey)
     rest = "unlisted" if lists else "all"
     survey.faults = [fault if fault.splits else replace(fault, splits=frozenset({rest})) for fault in survey.faults]

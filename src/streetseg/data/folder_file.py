@@ -196,7 +196,9 @@ def _mistake(details: ErrorDetails, root: yaml.Node, path: Path) -> tuple[str, s
             read = "nothing" if details["input"] is None else str(details["input"]).lower()
             return where, f'{name}: YAML reads {node.value} as {read}, expected a text; write "{node.value}" in quotes'
         case "tuple_type" if trail == ["classes"] and isinstance(node, yaml.MappingNode):
-            first, *_ = [f"{{name: {value.value}, id: {key.value}}}" for key, value in node.value] or ["{name: road, id: 0}"]
+            first, *_ = [f"{{name: {value.value}, id: {key.value}}}" for key, value in node.value] or [
+                "{name: road, id: 0}"
+            ]
             return where, f"classes: found names by key, expected a list: classes: [{first}, ...]"
         case _:
             return where, f"{name}: found {details['input']!r:.60}, {details['msg'].lower()}"

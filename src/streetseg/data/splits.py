@@ -1,6 +1,5 @@
 """Split lists: text files that name the samples of a split."""
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -235,7 +234,10 @@ def _parts(text: str) -> Parts:
 
 def _common(folders: Sequence[Parts]) -> int:
     """How many parts all folders begin with."""
-    return len(os.path.commonprefix([list(min(folders)), list(max(folders))])) if folders else 0
+    if not folders:
+        return 0
+    first, last = min(folders), max(folders)
+    return next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
 
 
 def _is_glob(text: str) -> bool:
