@@ -56,8 +56,8 @@ def almost_paired(pictures: Iterable[str], masks: Iterable[str]) -> list[str]:
     lines = []
     for key in sorted(pictures)[:_SHOWN]:
         last = key.rpartition("/")[2]
-        close = [last] if last in by_last else get_close_matches(last, by_last, n=1, cutoff=0.3)
-        lines.append(f"an image is called {key!r}" + (f", its mask perhaps {by_last[close[0]]!r}" if close else ""))
+        close = [by_last[last]] if last in by_last else get_close_matches(key, by_last.values(), n=1, cutoff=0.3)
+        lines.append(f"an image is called {key!r}" + (f", its mask perhaps {close[0]!r}" if close else ""))
     return lines
 
 

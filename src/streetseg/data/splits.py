@@ -1,5 +1,6 @@
 """Split lists: text files that name the samples of a split."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,9 @@ from streetseg.errors import DataError
 from streetseg.text_file import read_text
 
 _LISTED = 20  # wrong lines named in one error
+
+# Where a column ends with the suffix of an image.
+_END = re.compile(rf"(?:{'|'.join(map(re.escape, sorted(SUFFIXES, key=len, reverse=True)))})(?=[\s,])", re.IGNORECASE)
 
 Parts = tuple[str, ...]  # of a path without its suffix
 
@@ -163,7 +167,12 @@ class _Names:
             self.below.setdefault(path[-1], []).append((name, path, relative))
 
     def meant(self, text: str) -> tuple[list[str], str]:
-        """Return the names that a line means, whole or by its first column, and what stands behind that column."""
+        """Return the names that a line means, whole or by its first column, and what stands in the second."""
+        parts = _parts(text)
+        if "/".join(parts) in self.names:
+            return ["/".join(parts)], ""
+        if len(parts) == 1 and parts[0] in self.by_stem:
+            return self.by_stem[parts[0]], ""
         for form, rest in _columns(text):
             if found := self._named(form) or self._globbed(form):
                 return found, rest
@@ -175,8 +184,7 @@ class _Names:
 
     def closest(self, text: str) -> str:
         """Return the closest name in brackets, to be put behind a line that names nothing."""
-        *_, (column, _) = _columns(text)
-        parts = _parts(column)
+        parts = next((_parts(column) for column, _ in _columns(text)), ("",))
         stems = get_close_matches(parts[-1], self.by_stem, n=1)
         if len(parts) > 1 and stems:
             stems = get_close_matches("/".join(parts), self.by_stem[stems[0]], n=1, cutoff=0)
@@ -214,15 +222,21 @@ class _Names:
 
 
 def _columns(text: str) -> Iterator[tuple[str, str]]:
-    """(first column, second) of a line, read as one column, then with each mark between columns.
+    """(first column, second) of a line, in the ways to read it.
 
-    A backslash may stand for a slash, as on Windows.
+    The suffix of an image ends a column. Without one, a tab, a comma or a blank may, or nothing. A backslash may stand
+    for a slash, as on Windows.
     """
-    for mark in ("\n", "\t", ",", None):
-        first, *others = [column.strip() for column in text.split(mark)] or [""]
+    if match := _END.search(text):
+        ways = [(text[: match.end()], text[match.end() :].strip(" \t,"))]
+    elif PurePosixPath(text).suffix.lower() in SUFFIXES:
+        ways = [(text, "")]
+    else:
+        ways = [(text.partition(mark)[0].strip(), "") for mark in ("\t", ",", " ") if mark in text] + [(text, "")]
+    for first, second in ways:
         for column in dict.fromkeys((first, first.replace("\\", "/"))):
             if _parts(column):
-                yield column, others[0].replace("\\", "/") if others else ""
+                yield column, second.replace("\\", "/")
 
 
 def _parts(text: str) -> Parts:
