@@ -8,10 +8,10 @@ from pathlib import Path
 from streetseg.data.files import listing, walk
 from streetseg.data.filesource import FileSource
 from streetseg.data.masks import MaskCode
-from streetseg.data.pairing import by_key, pair, sample_name
+from streetseg.data.pairing import by_key, nothing_pairs, pair, pairs_at_all, sample_name
 from streetseg.data.source import Sample
 from streetseg.data.splits import SplitList, listed_splits
-from streetseg.data.survey import Survey
+from streetseg.data.survey import Fault, Survey
 from streetseg.errors import DataError
 from streetseg.labels.spaces import CAMVID_32, STREET_11
 
@@ -94,12 +94,13 @@ def open_camvid(root: Path) -> FileSource:
 
 def _samples(split: str, pictures: Path, masks: Path, mark: str, survey: Survey) -> tuple[Sample, ...]:
     folder = "" if split == "all" else split
-    pairs = pair(
-        by_key(_stems(pictures, "", survey), "pictures", survey, folder),
-        by_key(_stems(masks, mark, survey), "masks", survey, folder),
-        survey,
-        folder,
-    )
+    by_picture = by_key(_stems(pictures, "", survey), "pictures", survey, folder)
+    by_mask = by_key(_stems(masks, mark, survey), "masks", survey, folder)
+    if by_picture and by_mask and not pairs_at_all(by_picture, by_mask):
+        error = nothing_pairs(by_picture, by_mask, f"{pictures} and {masks}")
+        survey.faults.append(Fault(split, error, frozenset({split})))
+        return ()
+    pairs = pair(by_picture, by_mask, survey, folder)
     return tuple(Sample(sample_name(stem, folder), picture, mask, *_moment(stem)) for stem, picture, mask in pairs)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from streetseg.data.files import is_junk, listing, member_place, members, walk
+from streetseg.data.files import is_junk, member_place, members, walk
 from streetseg.data.filesource import FileSource
 from streetseg.data.masks import MaskCode, read_mask
 from streetseg.data.pairing import by_key, pair
@@ -60,7 +60,7 @@ class _Split:
 
 def is_cityscapes(root: Path) -> bool:
     """Whether `root` holds Cityscapes' images, as folders or zips."""
-    return bool(_folders(root, PICTURES) or _archives(root, PICTURES))
+    return _found(root, PICTURES) or bool(_others(root, PICTURES))
 
 
 def open_cityscapes(root: Path) -> FileSource:
@@ -141,8 +141,7 @@ def _tree(root: Path, tree: str) -> dict[str, str]:
         return {name: str(folder / name) for folder in reversed(folders) for name in walk(folder)}
     if archives := _archives(root, tree):
         return {name: place for archive in reversed(archives) for name, place in _members(archive, tree)}
-    others = [path for path in listing(root) if path.name.startswith(tree) and path.name.endswith(_OTHER_ARCHIVES)]
-    if others:
+    if others := _others(root, tree):
         hint = "unpack it here, or put the official zip there, which is read in place"
         raise DataError(f"{tree} is in an archive of a kind that is not read", where=others, hint=hint)
     hint = f"expected the folder {tree} or {tree}_trainvaltest.zip"
@@ -169,6 +168,11 @@ def _archives(root: Path, tree: str) -> list[Path]:
     """The zips of a tree; those of other trees, such as leftImg8bit_blurred.zip, hold none of its members."""
     zips = [root / f"{tree}.zip", *sorted(root.glob(f"{tree}_train*.zip"))]
     return [path for path in zips if path.is_file()]
+
+
+def _others(root: Path, tree: str) -> list[Path]:
+    """Archives of the tree that are not read."""
+    return sorted(path for path in root.glob(f"{tree}*") if path.name.endswith(_OTHER_ARCHIVES))
 
 
 def _members(archive: Path, tree: str) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ from streetseg.data.filesource import FileSource
 from streetseg.data.folder_file import FolderFile, FolderSplit, Split, read_folder_file
 from streetseg.data.globs import matching
 from streetseg.data.masks import MaskCode
-from streetseg.data.pairing import almost_paired, by_key, pair, sample_name
+from streetseg.data.pairing import by_key, nothing_pairs, pair, pairs_at_all, sample_name
 from streetseg.data.source import Sample
 from streetseg.data.splits import Entry, SplitList, listed_splits
 from streetseg.data.survey import Fault, Survey
@@ -107,8 +107,8 @@ def _samples(
     of_pictures, of_masks = _told_apart(of_pictures, of_masks, path, survey)
     by_picture = by_key(((key, place) for place, key in of_pictures.items()), "pictures", survey, split)
     by_mask = by_key(((key, place) for place, key in of_masks.items()), "masks", survey, split)
-    if not {key.lower() for key in by_picture} & {key.lower() for key in by_mask}:
-        raise _nothing_pairs(by_picture, by_mask, f"{' or '.join(pictures)} and {' or '.join(masks)}", path)
+    if not pairs_at_all(by_picture, by_mask):
+        raise nothing_pairs(by_picture, by_mask, f"{path}: {' or '.join(pictures)} and {' or '.join(masks)}")
     pairs = pair(by_picture, by_mask, survey, split)
     return tuple(Sample(sample_name(key, split), picture, mask) for key, picture, mask in pairs)
 
@@ -151,22 +151,6 @@ def _told_apart(
         where=[str(path), *sorted(both)[:_SHOWN]],
         hint="write globs that tell them apart, such as pictures: '*.jpg', masks: '*_mask.png'",
     )
-
-
-def _nothing_pairs(pictures: Mapping[str, str], masks: Mapping[str, str], globs: str, path: Path) -> DataError:
-    """What is wrong with globs whose wildcards never stand for the same text."""
-    hint = "what the wildcards stand for must be the same for an image and its mask: *_image.png with *_mask.png"
-    deep = [max(key.count("/") for key in keys) for keys in (pictures, masks)]
-    if deep[0] != deep[1]:
-        deeper, flat = (pictures, masks) if deep[0] > deep[1] else (masks, pictures)
-        folders = sorted({str(Path(place).parent) for place in deeper.values()})
-        other = sorted({str(Path(place).parent) for place in flat.values()})
-        hint = (
-            f"the wildcards stand for folders on one side only ({folders[0]} beside {other[0]}):"
-            " write the folder's name into that glob, or */ into both"
-        )
-    lines = [f"{path}: {globs}", *almost_paired(pictures, masks)]
-    return DataError(f"none of {len(pictures)} images pairs with one of {len(masks)} masks", where=lines, hint=hint)
 
 
 def _shared_out(samples: tuple[Sample, ...], shares: dict[str, float]) -> dict[str, tuple[Sample, ...]]:

@@ -1,10 +1,12 @@
 """Which image goes with which mask: by name, never by order. What does not pair becomes a fault of the survey."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from pathlib import Path
 
 from streetseg.data.files import FileError
 from streetseg.data.survey import Fault, Survey
+from streetseg.errors import DataError
 
 _HINT = "an image and its mask share a name"
 _SKIP = "data.unlabelled=skip leaves images without mask out"
@@ -50,15 +52,38 @@ def pair(
     return [(key, pictures[key], masks[key]) for key in sorted(pictures.keys() & masks.keys())]
 
 
-def almost_paired(pictures: Iterable[str], masks: Iterable[str]) -> list[str]:
-    """Return the first few images' keys beside the mask keys closest to them, in words, for files that do not pair."""
+def pairs_at_all(pictures: Mapping[str, str], masks: Mapping[str, str]) -> bool:
+    """Return whether one key or more of both is the same, but for capital letters."""
+    return bool({key.lower() for key in pictures} & {key.lower() for key in masks})
+
+
+def nothing_pairs(pictures: Mapping[str, str], masks: Mapping[str, str], between: str) -> DataError:
+    """Return what to say where no key of the images is one of the masks, with the keys that almost pair.
+
+    Args:
+        pictures, masks: key -> place, of one file or more.
+        between: the two folders or globs.
+    """
+    hint = "what the wildcards stand for must be the same for an image and its mask: *_image.png with *_mask.png"
+    depths = [max(key.count("/") for key in keys) for keys in (pictures, masks)]
+    if depths[0] != depths[1]:
+        deeper, flat = (pictures, masks) if depths[0] > depths[1] else (masks, pictures)
+        folder, other = (str(Path(min(places.values())).parent) for places in (deeper, flat))
+        hint = (
+            f"the wildcards stand for folders on one side only ({folder} beside {other}):"
+            " write the folder's name into that glob, or */ into both"
+        )
+    problem = f"none of {len(pictures)} images pairs with one of {len(masks)} masks"
+    return DataError(problem, where=[between, *_almost(pictures, masks)], hint=hint)
+
+
+def _almost(pictures: Iterable[str], masks: Iterable[str]) -> Iterator[str]:
+    """The first few images' keys beside the mask keys closest to them."""
     by_last = {key.rpartition("/")[2]: key for key in masks}
-    lines = []
     for key in sorted(pictures)[:_SHOWN]:
         last = key.rpartition("/")[2]
         close = [by_last[last]] if last in by_last else get_close_matches(key, by_last.values(), n=1, cutoff=0.3)
-        lines.append(f"an image is called {key!r}" + (f", its mask perhaps {close[0]!r}" if close else ""))
-    return lines
+        yield f"an image is called {key!r}" + (f", its mask perhaps {close[0]!r}" if close else "")
 
 
 def sample_name(key: str, split: str) -> str:
