@@ -184,7 +184,7 @@ class _Names:
 
     def closest(self, text: str) -> str:
         """Return the closest name in brackets, to be put behind a line that names nothing."""
-        parts = next((_parts(column) for column, _ in _columns(text)), ("",))
+        parts = next((_parts(column.replace("\\", "/")) for column, _ in _columns(text)), ("",))
         stems = get_close_matches(parts[-1], self.by_stem, n=1)
         if len(parts) > 1 and stems:
             stems = get_close_matches("/".join(parts), self.by_stem[stems[0]], n=1, cutoff=0)
