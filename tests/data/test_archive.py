@@ -1,5 +1,6 @@
 """Archives that do harm, in the place of Cityscapes' own: refused through the real command, and nothing unpacked."""
 
+import json
 import stat
 import struct
 import zipfile
@@ -152,6 +153,92 @@ def test_an_archive_that_is_not_sound(
         assert "Traceback" not in done.err
         assert contents(tmp_path) == before
     assert not Path("/tmp/escaped.png").exists()
+
+
+def of_another_method(archive: Path, method: int) -> None:
+    """Changes the number of the method in every header of a zip."""
+    data = bytearray(archive.read_bytes())
+    for mark, at in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        start = data.find(mark)
+        while start >= 0:
+            struct.pack_into("<H", data, start + at, method)
+            start = data.find(mark, start + 4)
+    archive.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("content", "said", "cure"),
+    [
+        (b"7z\xbc\xaf\x27\x1c rest", "a 7z archive", "unpack it"),
+        (b"Rar!\x1a\x07 rest", "a RAR archive", "unpack it"),
+        (b"\x1f\x8b rest", "a gzip file", "unpack it"),
+        (bytes(257) + b"ustar" + bytes(300), "a tar archive", "unpack it"),
+        (b"PK\x07\x08 rest", "one part of a split zip", "zip -s 0"),
+        (b"<!doctype html><html>", "a web page", "a login"),
+        (b"", "an empty file", "download it again"),
+    ],
+)
+def test_what_is_no_zip_is_named_with_its_cure(
+    content: bytes, said: str, cure: str, cityscapes: Path, streetseg: Command
+) -> None:
+    (cityscapes / PICTURES).write_bytes(content)
+
+    done = streetseg("check", f"cityscapes:{cityscapes}")
+
+    assert done.code == 2
+    assert said in done.err
+    assert cure in done.err
+
+
+def test_a_method_that_is_not_read_is_named(cityscapes: Path, streetseg: Command) -> None:
+    of_another_method(cityscapes / PICTURES, 9)
+
+    done = streetseg("check", f"cityscapes:{cityscapes}")
+
+    assert done.code == 2
+    assert "compressed by Deflate64, which is not read" in done.err
+    assert "unpack it" in done.err
+
+
+def test_archives_of_another_kind_beside_are_named(cityscapes: Path, streetseg: Command) -> None:
+    (cityscapes / PICTURES).rename(cityscapes / "leftImg8bit_trainvaltest.7z")
+
+    done = streetseg("check", f"cityscapes:{cityscapes}")
+
+    assert done.code == 2
+    assert "leftImg8bit is in an archive of a kind that is not read" in done.err
+    assert "leftImg8bit_trainvaltest.7z" in done.err
+
+
+def test_an_archive_in_place_of_a_folder(cityscapes: Path, streetseg: Command) -> None:
+    for data in (cityscapes / PICTURES, f"cityscapes:{cityscapes / PICTURES}"):
+        done = streetseg("check", data)
+        assert done.code == 2
+        assert "this is an archive, expected a folder" in done.err
+        assert f"cityscapes:{cityscapes}" in done.err
+
+
+@pytest.mark.parametrize("tool", ["Mac", ".NET", "a folder above", "short names"])
+def test_the_zips_of_several_tools_are_read(tool: str, cityscapes: Path, streetseg: Command) -> None:
+    for path in list(cityscapes.glob("*.zip")):
+        with zipfile.ZipFile(path) as zipped:
+            members = {member.filename: zipped.read(member) for member in zipped.infolist()}
+        if tool == "Mac":
+            first = next(name for name in members if name.endswith(".png"))
+            members |= {f"__MACOSX/{first}": b"x", f"{first.rpartition('/')[0]}/.DS_Store": b"x"}
+        path.unlink()
+        if tool == "short names":
+            path = path.with_name(path.name.replace("_trainvaltest", ""))
+        with zipfile.ZipFile(path, "w") as zipped:
+            for name, data in members.items():
+                member = zipfile.ZipInfo("x")
+                member.filename = {".NET": name.replace("/", "\\"), "a folder above": f"top/{name}"}.get(tool, name)
+                zipped.writestr(member, data)
+
+    done = streetseg("check", cityscapes, "--json")
+
+    assert done.code == 0, done.err
+    assert {split: told["images"] for split, told in json.loads(done.out)["splits"].items()} == {"train": 2, "val": 2}
 
 
 @pytest.mark.bad_input(39, "an archive of ordinary members is read in place")

@@ -57,7 +57,7 @@ def test_without_lists_the_original_layout_is_one_split(tmp_path: Path) -> None:
     assert {split: len(samples) for split, samples in source.splits.items()} == {"all": 5}
     with pytest.raises(DataError, match=r"split 'train' is not in this data set \(found all \(5\)\)") as caught:
         check_source(source, ["train"])
-    assert caught.value.hint == "data.splits.train=FILE names its pictures in a text file"
+    assert caught.value.hint == "data.splits.train=FILE data.splits.val=FILE name the images of each in text files"
 
 
 def test_what_the_lists_leave_out_stays_reachable(tmp_path: Path) -> None:

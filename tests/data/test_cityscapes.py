@@ -133,7 +133,7 @@ def test_unpaired_files_are_listed(tmp_path: Path) -> None:
     path = next((tmp_path / "gtFine" / "train").rglob("*.png"))
     path.unlink()
     with pytest.raises(DataError, match="picture without mask") as caught:
-        check_source(open_cityscapes(tmp_path), ["val"])
+        check_source(open_cityscapes(tmp_path), ["train"])
     assert path.name.removesuffix("_gtFine_labelIds.png") in caught.value.where[0]
 
 

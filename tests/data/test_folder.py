@@ -173,7 +173,8 @@ def test_a_glob_that_matches_nothing_is_named(tmp_path: Path) -> None:
     path = tiny.folder_yaml(tmp_path)
     rewrite(path, path.read_text().replace("images/val/*.jpg", "images/valid/*.jpg"))
     with pytest.raises(DataError, match=r"no pictures match images/valid/\*\.jpg"):
-        open_folder(path)
+        check_source(open_folder(path), ["train", "val"])
+    assert check_source(open_folder(path), ["train"]).splits["train"].images == 6
 
 
 def test_an_unknown_space_is_named(tmp_path: Path) -> None:

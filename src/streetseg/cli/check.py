@@ -41,8 +41,9 @@ def check(
     require_meaning(overrides or [], "check", ["data."])
     source = open_source(asked)
     total = sum(len(samples) for samples in source.splits.values())
+    used = list(dict.fromkeys((asked.train_split, asked.val_split, *asked.splits)))
     with progress_bar("images", total, hidden=json) as advance:
-        findings = examine(source, list(source.splits), on_file=lambda: advance(1))
+        findings = examine(source, list(source.splits), used=used, on_file=lambda: advance(1))
     if report is not None:
         write_data_report(findings, source, report, trained_on=asked.train_split)
     wrong = everything_wrong(findings) if findings.errors else None

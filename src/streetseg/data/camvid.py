@@ -2,16 +2,16 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from streetseg.data.files import listing, walk
 from streetseg.data.filesource import FileSource
 from streetseg.data.masks import MaskCode
-from streetseg.data.pairing import by_key, pair
+from streetseg.data.pairing import by_key, nothing_pairs, pair, pairs_at_all, sample_name
 from streetseg.data.source import Sample
-from streetseg.data.splits import listed_splits
-from streetseg.data.survey import Survey
+from streetseg.data.splits import SplitList, listed_splits
+from streetseg.data.survey import Fault, Survey
 from streetseg.errors import DataError
 from streetseg.labels.spaces import CAMVID_32, STREET_11
 
@@ -93,13 +93,15 @@ def open_camvid(root: Path) -> FileSource:
 
 
 def _samples(split: str, pictures: Path, masks: Path, mark: str, survey: Survey) -> tuple[Sample, ...]:
-    pairs = pair(
-        by_key(_stems(pictures, "", survey), "pictures", survey),
-        by_key(_stems(masks, mark, survey), "masks", survey),
-        survey,
-    )
-    prefix = "" if split == "all" else f"{split}/"
-    return tuple(Sample(prefix + stem, picture, mask, *_moment(stem)) for stem, picture, mask in pairs)
+    folder = "" if split == "all" else split
+    by_picture = by_key(_stems(pictures, "", survey), "pictures", survey, folder)
+    by_mask = by_key(_stems(masks, mark, survey), "masks", survey, folder)
+    if by_picture and by_mask and not pairs_at_all(by_picture, by_mask):
+        error = nothing_pairs(by_picture, by_mask, f"{pictures} and {masks}")
+        survey.faults.append(Fault(split, error, frozenset({split})))
+        return ()
+    pairs = pair(by_picture, by_mask, survey, folder)
+    return tuple(Sample(sample_name(stem, folder), picture, mask, *_moment(stem)) for stem, picture, mask in pairs)
 
 
 def _stems(folder: Path, mark: str, survey: Survey) -> Iterator[tuple[str, str]]:
@@ -114,10 +116,12 @@ def _moment(stem: str) -> tuple[str | None, int | None, float | None]:
 
 
 def _sorted_by_lists(samples: tuple[Sample, ...], root: Path, survey: Survey) -> dict[str, tuple[Sample, ...]]:
-    lists = {split: str(root / f"{split}.txt") for split in SPLITS if (root / f"{split}.txt").is_file()}
+    lists = {split: SplitList.read(root / f"{split}.txt") for split in SPLITS if (root / f"{split}.txt").is_file()}
+    splits = listed_splits(samples, lists, survey)
+    rest = "unlisted" if lists else "all"
+    survey.faults = [fault if fault.splits else replace(fault, splits=frozenset({rest})) for fault in survey.faults]
     if not lists:
         return {"all": samples}
-    splits = listed_splits(samples, lists, survey)
     listed = {sample.name for split in splits.values() for sample in split}
     unlisted = tuple(sample for sample in samples if sample.name not in listed)
     return splits | ({"unlisted": unlisted} if unlisted else {})

@@ -2,6 +2,7 @@
 
 import logging
 import shlex
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,11 +10,12 @@ import numpy as np
 
 from streetseg.cores import cores
 from streetseg.data.faults import together
+from streetseg.data.files import FileError
 from streetseg.data.findings import Findings, SplitFindings
 from streetseg.data.known import Known
 from streetseg.data.leaks import leaks
 from streetseg.data.looked import Looked, look_at
-from streetseg.data.remarks import file_remarks
+from streetseg.data.remarks import Entry, Remark, file_remarks
 from streetseg.data.source import Sample, Source
 from streetseg.data.store import default_cache
 from streetseg.errors import DataError
@@ -21,6 +23,12 @@ from streetseg.errors import DataError
 log = logging.getLogger("streetseg")
 
 _LISTED = 20  # files named in one error
+
+# Names that splits to train and to validate on go by, in the order in which they are proposed.
+_SPLIT_NAMES = {
+    "train_split": ("train", "training", "trn"),
+    "val_split": ("val", "valid", "validation", "dev", "eval", "test", "testing"),
+}
 
 
 def check_source(source: Source, splits: Sequence[str], *, limit: int | None = _LISTED) -> Findings:
@@ -49,27 +57,38 @@ def check_source(source: Source, splits: Sequence[str], *, limit: int | None = _
 
 
 def examine(
-    source: Source, splits: Sequence[str], *, believe: bool = False, on_file: Callable[[], None] = lambda: None
+    source: Source,
+    splits: Sequence[str],
+    *,
+    used: Sequence[str] | None = None,
+    believe: bool = False,
+    on_file: Callable[[], None] = lambda: None,
 ) -> Findings:
-    """Read every picture and mask of `splits` once, on all cores: what they hold and all that is wrong with them.
+    """Read every image and mask of `splits` once, on all cores: what they hold and all that is wrong with them.
 
     Args:
         source: the data.
         splits: names of the splits to read.
+        used: those whose faults are errors; faults of the others are a remark, and so is a split that is not there.
+            None, or none that is there, takes all of `splits`.
         believe: take what is known of files that have not changed; otherwise every file is read, whatever is known.
         on_file: called after each sample, for a progress bar.
     """
     known = Known(source, default_cache())
-    errors: list[DataError] = list(source.survey.faults)
+    absent = [split for split in used or () if split not in source.splits]
+    used = [split for split in used or () if split in source.splits] or splits
+    errors: list[DataError] = [fault.error for fault in source.survey.faults_of(used)]
+    unused: list[DataError] = [fault.error for fault in source.survey.faults if not fault.splits & set(used)]
     seen: dict[str, tuple[tuple[Sample, Looked], ...]] = {}
     for split in splits:
         samples = source.splits.get(split, ())
-        if not samples and not source.survey.faults:
-            errors.append(_missing(source, split))
+        wrong = errors if split in used else unused
+        if not samples and not source.survey.faults_of([split]):
+            wrong.append(_missing(source, split))
         usable = []
         for sample, result in zip(samples, _in_parallel(source, samples, known, believe=believe), strict=True):
             if isinstance(result, DataError):
-                errors.append(result)
+                wrong.append(result)
             else:
                 usable.append((sample, result))
             on_file()
@@ -78,21 +97,23 @@ def examine(
     found = {split: SplitFindings(source.space, usable) for split, usable in seen.items()}
     if (question := _is_255_a_class(source, found)) is not None:
         errors.append(question)
-    remarks = (*leaks(seen), *file_remarks(source, seen))
+    remarks = (*_absent(source, absent), *_unused(unused), *leaks(seen), *file_remarks(source, seen))
     return Findings(source.spec, source.space, tuple(source.survey.notes), found, remarks, tuple(errors))
 
 
 def require_splits(source: Source, splits: Sequence[str]) -> None:
-    """Raises DataError if a split is missing or empty, unless files without a partner are the reason."""
+    """Raises DataError if a split is missing or empty, unless its files without a partner are the reason."""
     for split in splits:
-        if not source.splits.get(split) and not source.survey.faults:
+        if not source.splits.get(split) and not source.survey.faults_of([split]):
             raise _missing(source, split)
 
 
 def everything_wrong(findings: Findings, limit: int | None = None) -> DataError:
     """All errors of the findings, at least one, as one; at most `limit` files are named."""
-    hint = f"{doctor_command(findings.spec)} lists them all" if limit is not None else None
-    return together(findings.errors, limit=limit, hint=hint)
+    hints = [f"{doctor_command(findings.spec)} lists them all"] if limit is not None else []
+    if any(isinstance(error, FileError) for error in findings.errors):
+        hints.append("data.exclude=FILE leaves out the samples that a text file names")
+    return together(findings.errors, limit=limit, hint="; ".join(hints) or None)
 
 
 def doctor_command(spec: str) -> str:
@@ -123,13 +144,48 @@ def _in_parallel(
         pool.shutdown(cancel_futures=True)
 
 
+def _absent(source: Source, splits: Sequence[str]) -> Iterator[Remark]:
+    """Splits that training would ask for, and how to have them."""
+    for split in splits:
+        error = _missing(source, split)
+        yield Remark("no-split", f"{error.problem}; {error.hint}")
+
+
+def _unused(errors: Sequence[DataError]) -> Iterator[Remark]:
+    """What is wrong in splits that are not used."""
+    if errors:
+        words = ", ".join(f"{count} times {problem}" for problem, count in Counter(e.problem for e in errors).items())
+        entries = tuple(_entry(error) for error in errors)
+        yield Remark("unused", f"in data that no used split needs: {words}", entries)
+
+
+def _entry(error: DataError) -> Entry:
+    if isinstance(error, FileError):
+        return Entry((error.place,), f"{error.problem}: {error.detail}" if error.detail else error.problem)
+    return Entry(error.where[:1], error.problem)
+
+
 def _missing(source: Source, split: str) -> DataError:
     found = ", ".join(f"{name} ({len(samples)})" for name, samples in source.splits.items())
     return DataError(
         f"split {split!r} is {'empty' if split in source.splits else 'not in this data set'} (found {found or 'none'})",
         where=source.spec,
-        hint=f"data.splits.{split}=FILE names its pictures in a text file",
+        hint=_other_split(source, split) or f"data.splits.{split}=FILE names its images in a text file",
     )
+
+
+def _other_split(source: Source, split: str) -> str | None:
+    """How to take a split of another name, or to make splits where there are none."""
+    for field, names in _SPLIT_NAMES.items():
+        others = [name for name in names if source.splits.get(name)] if split in names else []
+        if others:
+            return f"data.{field}={others[0]} takes the split {others[0]}"
+    if list(source.splits) != ["all"]:
+        return None
+    lists = "data.splits.train=FILE data.splits.val=FILE name the images of each in text files"
+    if not source.spec.startswith("folder:"):
+        return lists
+    return f"`splits: {{train: 0.8, val: 0.2}}` in {source.spec.removeprefix('folder:')} draws them; {lists}"
 
 
 def _is_255_a_class(source: Source, findings: Mapping[str, SplitFindings]) -> DataError | None:

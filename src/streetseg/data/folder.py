@@ -1,20 +1,26 @@
 """Somebody's own data: pictures and masks in folders, described by a YAML file."""
 
 import hashlib
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from streetseg.data.filesource import FileSource
 from streetseg.data.folder_file import FolderFile, FolderSplit, Split, read_folder_file
 from streetseg.data.globs import matching
 from streetseg.data.masks import MaskCode
-from streetseg.data.pairing import by_key, pair
+from streetseg.data.pairing import by_key, nothing_pairs, pair, pairs_at_all, sample_name
 from streetseg.data.source import Sample
-from streetseg.data.splits import Entry, listed, listed_splits
-from streetseg.data.survey import Survey
+from streetseg.data.splits import Entry, SplitList, listed_splits
+from streetseg.data.survey import Fault, Survey
 from streetseg.errors import DataError
 from streetseg.labels.palette import fresh_colors
 from streetseg.labels.space import IGNORE_INDEX, LabelSpace
 from streetseg.labels.spaces import space
+
+_SHOWN = 3  # files named in one message
 
 
 def open_folder(path: Path) -> FileSource:
@@ -26,15 +32,18 @@ def open_folder(path: Path) -> FileSource:
     """
     described = read_folder_file(path)
     code, survey = mask_code(described, path.stem), Survey()
-    together: tuple[Sample, ...] = ()
+    splits = {
+        split: _of_split(split, choice, path, survey)
+        for split, choice in described.splits.items()
+        if isinstance(choice, FolderSplit)
+    }
     if described.pictures and described.masks:
-        together = _samples("", described.pictures, described.masks, path, survey)
-    shares = {split: share for split, share in described.splits.items() if isinstance(share, float)}
-    if shares:
-        splits = _shared_out(together, shares)
-    else:
-        splits = {split: _chosen(split, choice, together, path, survey) for split, choice in described.splits.items()}
-    return FileSource(f"folder:{path}", code, splits or {"all": together}, survey)
+        below = Survey(survey.notes, survey.skipped)
+        together = _samples("", described.pictures, described.masks, path, below)
+        splits |= _sorted(together, described.splits, path, below)
+        survey.faults += below.faults
+    ordered = {split: splits[split] for split in described.splits} or splits
+    return FileSource(f"folder:{path}", code, ordered, survey)
 
 
 def mask_code(described: FolderFile, name: str) -> MaskCode:
@@ -61,30 +70,87 @@ def mask_code(described: FolderFile, name: str) -> MaskCode:
     return MaskCode(label_space, {**ignored_ids, **ids}, {**ignored_colors, **given})
 
 
-def _chosen(split: str, choice: Split, together: tuple[Sample, ...], path: Path, survey: Survey) -> tuple[Sample, ...]:
-    """The samples of a split: of its own globs, or of those `together` that a text file or a list names."""
-    match choice:
-        case FolderSplit():
-            return _samples(f"{split}/", choice.pictures, choice.masks, path, survey)
-        case str():
-            return listed_splits(together, {split: str(path.parent / choice)}, survey)[split]
-        case tuple():
-            return listed(together, [Entry(name, f"{path}: splits.{split}") for name in choice], survey)
-    raise AssertionError(choice)
+def _of_split(split: str, choice: FolderSplit, path: Path, survey: Survey) -> tuple[Sample, ...]:
+    """The samples of a split's own globs. Globs that name nothing are a fault of this split alone."""
+    try:
+        return _samples(split, choice.pictures, choice.masks, path, survey)
+    except DataError as error:
+        survey.faults.append(Fault(split, error, frozenset({split})))
+        return ()
+
+
+def _sorted(
+    together: tuple[Sample, ...], choices: Mapping[str, Split], path: Path, survey: Survey
+) -> dict[str, tuple[Sample, ...]]:
+    """The splits of the samples that lie together: their shares, or what text files and lists name; else one split."""
+    shares = {split: share for split, share in choices.items() if isinstance(share, float)}
+    lists = {split: _list(split, choice, path) for split, choice in choices.items() if isinstance(choice, (str, tuple))}
+    if lists:
+        return listed_splits(together, lists, survey)
+    splits = _shared_out(together, shares) if shares else {} if choices else {"all": together}
+    survey.faults = [replace(fault, splits=frozenset(splits)) for fault in survey.faults]
+    return splits
+
+
+def _list(split: str, choice: str | tuple[str, ...], path: Path) -> SplitList:
+    if isinstance(choice, str):
+        return SplitList.read(path.parent / choice.replace("\\", "/"))
+    where = f"{path}: splits.{split}"
+    return SplitList(where, [Entry(name, where) for name in choice])
 
 
 def _samples(
-    prefix: str, pictures: tuple[str, ...], masks: tuple[str, ...], path: Path, survey: Survey
+    split: str, pictures: tuple[str, ...], masks: tuple[str, ...], path: Path, survey: Survey
 ) -> tuple[Sample, ...]:
-    pairs = pair(_matching(pictures, "pictures", path, survey), _matching(masks, "masks", path, survey), survey)
-    return tuple(Sample(prefix + key, picture, mask) for key, picture, mask in pairs)
+    of_pictures = _matching(pictures, "pictures", path, survey)
+    of_masks = _matching(masks, "masks", path, survey)
+    of_pictures, of_masks = _told_apart(of_pictures, of_masks, path, survey)
+    by_picture = by_key(((key, place) for place, key in of_pictures.items()), "pictures", survey, split)
+    by_mask = by_key(((key, place) for place, key in of_masks.items()), "masks", survey, split)
+    if not pairs_at_all(by_picture, by_mask):
+        raise nothing_pairs(by_picture, by_mask, f"{path}: {' or '.join(pictures)} and {' or '.join(masks)}")
+    pairs = pair(by_picture, by_mask, survey, split)
+    return tuple(Sample(sample_name(key, split), picture, mask) for key, picture, mask in pairs)
 
 
 def _matching(patterns: tuple[str, ...], what: str, path: Path, survey: Survey) -> dict[str, str]:
+    """Place -> key of every file that the globs name. Raises DataError where there is none."""
     found = {place: key for pattern in patterns for key, place in matching(path.parent, pattern, survey)}
     if not found:
-        raise DataError(f"no {what} match {' or '.join(patterns)}", where=path, hint=f"globs start at {path.parent}")
-    return by_key(((key, place) for place, key in found.items()), what, survey)
+        raise DataError(f"no {what} match {' or '.join(patterns)}", where=path, hint=_no_match_hint(patterns, path))
+    return found
+
+
+def _no_match_hint(patterns: tuple[str, ...], path: Path) -> str:
+    text = " ".join(patterns)
+    if not text.isprintable():
+        return "in double quotes YAML reads \\t as a tab; write paths with /"
+    if os.name != "nt" and re.match(r"[A-Za-z]:[/\\]", text):
+        return f"this machine has no drive {text[:2]}; globs start at {path.parent}"
+    return f"globs start at {path.parent}"
+
+
+def _told_apart(
+    pictures: dict[str, str], masks: dict[str, str], path: Path, survey: Survey
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Both without the files that the globs of both name, which belong to the narrower glob.
+
+    Raises DataError where neither glob is narrower.
+    """
+    both = pictures.keys() & masks.keys()
+    if not both:
+        return pictures, masks
+    if both == masks.keys() != pictures.keys():
+        survey.note(f"{path}: {len(both)} files that `pictures` and `masks` both name are taken as masks")
+        return {place: key for place, key in pictures.items() if place not in both}, masks
+    if both == pictures.keys() != masks.keys():
+        survey.note(f"{path}: {len(both)} files that `pictures` and `masks` both name are taken as images")
+        return pictures, {place: key for place, key in masks.items() if place not in both}
+    raise DataError(
+        f"{len(both)} files are named by `pictures` and by `masks`",
+        where=[str(path), *sorted(both)[:_SHOWN]],
+        hint="write globs that tell them apart, such as pictures: '*.jpg', masks: '*_mask.png'",
+    )
 
 
 def _shared_out(samples: tuple[Sample, ...], shares: dict[str, float]) -> dict[str, tuple[Sample, ...]]:

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from streetseg.errors import DataError
 from streetseg.labels.space import IGNORE_INDEX
 from streetseg.recipe.plain_yaml import NotPlain, parse, value_of
+from streetseg.text_file import read_text
 
 
 def _several(value: object) -> object:
@@ -132,6 +133,17 @@ class FolderFile(_Plain):
                 raise ValueError(f"{what} {value} is given twice")
 
 
+# Words that other tools use -> ours.
+_OTHER_WORDS = {
+    "images": ("pictures",),
+    "image": ("pictures",),
+    "labels": ("masks",),
+    "annotations": ("masks",),
+    "names": ("classes",),
+    "ids": ("id",),
+    "title": ("name",),
+}
+
 _HINT = "a description names pictures, masks, classes and splits"
 
 
@@ -145,7 +157,7 @@ def read_folder_file(path: Path) -> FolderFile:
         root = _mapping(path)
         return FolderFile.model_validate(value_of(root))
     except NotPlain as error:
-        raise DataError(error.problem, where=error.where(path), hint=_HINT) from error
+        raise DataError(error.problem, where=error.where(path), hint=error.cure or _HINT) from error
     except ValidationError as error:
         mistakes = [_mistake(details, root, path) for details in error.errors()]
     if len(mistakes) == 1:
@@ -157,10 +169,7 @@ def read_folder_file(path: Path) -> FolderFile:
 
 def _mapping(path: Path) -> yaml.MappingNode:
     """The file's nodes. Raises DataError where it cannot be read, NotPlain where it is no plain mapping."""
-    try:
-        root = parse(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"file cannot be read ({error})", where=path, hint=_HINT) from error
+    root = parse(read_text(path))
     if not isinstance(root, yaml.MappingNode):
         raise NotPlain("no names and values in this file")
     return root
@@ -168,26 +177,35 @@ def _mapping(path: Path) -> yaml.MappingNode:
 
 def _mistake(details: ErrorDetails, root: yaml.Node, path: Path) -> tuple[str, str]:
     """(FILE:LINE, what is wrong there)."""
-    trail, line = _follow(details["loc"], root)
+    trail, node, line = _follow(details["loc"], root)
     where = f"{path}:{line}"
     name = ".".join(trail)
     match details["type"]:
         case "extra_forbidden":
             models: dict[str, type[BaseModel]] = {"classes": FolderClass, "splits": FolderSplit}
             model = models.get(trail[0], FolderFile) if len(trail) > 1 else FolderFile
-            close = get_close_matches(trail[-1], model.model_fields, n=1)
+            meant = [name for name in _OTHER_WORDS.get(trail[-1], ()) if name in model.model_fields]
+            close = meant or get_close_matches(trail[-1], model.model_fields, n=1)
             return where, f"unknown key {name}" + (f", did you mean {close[0]}?" if close else "")
         case "missing":
             missing = str(details["loc"][-1])
             return where, f"{name}: no {missing}" if name else f"no {missing}"
         case "value_error":
             return where, str(details["ctx"]["error"])
+        case "string_type" | "model_type" if isinstance(node, yaml.ScalarNode) and node.value:
+            read = "nothing" if details["input"] is None else str(details["input"]).lower()
+            return where, f'{name}: YAML reads {node.value} as {read}, expected a text; write "{node.value}" in quotes'
+        case "tuple_type" if trail == ["classes"] and isinstance(node, yaml.MappingNode):
+            first, *_ = [f"{{name: {value.value}, id: {key.value}}}" for key, value in node.value] or [
+                "{name: road, id: 0}"
+            ]
+            return where, f"classes: found names by key, expected a list: classes: [{first}, ...]"
         case _:
             return where, f"{name}: found {details['input']!r:.60}, {details['msg'].lower()}"
 
 
-def _follow(loc: Sequence[int | str], root: yaml.Node) -> tuple[list[str], int]:
-    """The keys and positions of `loc` that are in the file, and the line of the last one."""
+def _follow(loc: Sequence[int | str], root: yaml.Node) -> tuple[list[str], Any, int]:
+    """The keys and positions of `loc` that are in the file, the node of the last one, and its line."""
     node: Any = root
     trail: list[str] = []
     line = root.start_mark.line
@@ -202,4 +220,4 @@ def _follow(loc: Sequence[int | str], root: yaml.Node) -> tuple[list[str], int]:
                     node, line = value, key.start_mark.line
                     trail.append(str(part))
                     break
-    return trail, line + 1
+    return trail, node, line + 1

@@ -11,16 +11,27 @@ from streetseg.errors import DataError
 _WILD = re.compile(r"[*?\[]")
 
 
-def matching(base: Path, pattern: str, survey: Survey) -> Iterator[tuple[str, str]]:
+def matching(base: Path, pattern: str, survey: Survey) -> list[tuple[str, str]]:
     """(key, path) of every picture below `base` that the glob names.
 
     The key is what the wildcards stand for, parts joined by slashes: "left/*_img.jpg" and "masks/*.png" both call
     left/001_img.jpg and masks/001.png "001". `*`, `?` and `[...]` stay within a folder's name, `**/` stands for any
     folders, a name ending such as .jpg also means .JPG, and a pattern without wildcards is a folder with all below it.
+    A pattern that matches nothing as it is may have backslashes for slashes, as on Windows.
 
     Raises:
         DataError: if the glob is not valid or a folder cannot be listed.
     """
+    forms = dict.fromkeys((pattern, pattern.replace("\\", "/")))
+    for form in forms:
+        met = Survey()
+        if found := list(_matching(base, form, met)):
+            survey.skipped |= met.skipped
+            return found
+    return []
+
+
+def _matching(base: Path, pattern: str, survey: Survey) -> Iterator[tuple[str, str]]:
     parts = pattern.rstrip("/").split("/")
     fixed = next((i for i, part in enumerate(parts) if _WILD.search(part)), len(parts))
     folder = base / ("/".join(parts[:fixed]) or ("/" if pattern.startswith("/") else "."))

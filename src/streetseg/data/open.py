@@ -1,7 +1,7 @@
 """From what a person typed to a source."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,8 +11,8 @@ from streetseg.data.cityscapes import is_cityscapes, open_cityscapes
 from streetseg.data.files import listing
 from streetseg.data.filesource import FileSource
 from streetseg.data.folder import open_folder
-from streetseg.data.source import Source
-from streetseg.data.splits import listed_splits
+from streetseg.data.source import Sample, Source
+from streetseg.data.splits import SplitList, listed_splits, without_excluded
 from streetseg.data.view import SourceView
 from streetseg.errors import DataError, RequestError
 from streetseg.labels.spaces import CAMVID_32, CITYSCAPES_19, CITYSCAPES_34, STREET_11, space
@@ -26,6 +26,7 @@ _OPENERS: dict[str, Callable[[Path], Source]] = {
     "folder": open_folder,
 }
 _FORMS = "scenes, camvid:DIR, cityscapes:DIR, folder:FILE.yaml, or a DIR"
+_ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 
 # Spaces in which masks are drawn but nobody trains, since void is a class there -> the space that is scored.
 _USUAL = {CITYSCAPES_34.name: CITYSCAPES_19, CAMVID_32.name: STREET_11}
@@ -35,9 +36,9 @@ def open_source(data: Data) -> Source:
     """The source that `data` asks for, in the label space and splits it asks for.
 
     Without `data.space`, masks of 34 Cityscapes ids are read as the 19 classes that are scored and CamVid's 32 colours
-    as street-11; other sources keep their own space. Files that belong to no sample, such as a picture without mask,
-    are no error yet: `source.survey` names them, and `check_source` refuses them together with the files that cannot be
-    read.
+    as street-11; other sources keep their own space. Files that belong to no sample, such as an image without mask,
+    are no error yet: `source.survey` names them, and `check_source` refuses those of the splits that are used,
+    together with the files that cannot be read.
 
     Raises:
         RequestError: if the kind of source or the label space is unknown, or no bridge leads there.
@@ -47,13 +48,27 @@ def open_source(data: Data) -> Source:
     if isinstance(source, FileSource):
         source = replace(source, max_pixels=round(data.max_megapixels * 1e6))
     target = space(data.space) if data.space else _USUAL.get(source.space.name, source.space)
-    if target == source.space and not data.splits:
+    splits = _used(source, data)
+    if target == source.space and splits is source.splits:
         return source
-    splits = source.splits
-    if data.splits:
-        every = {sample.name: sample for samples in source.splits.values() for sample in samples}
-        splits = listed_splits(list(every.values()), data.splits, source.survey)
     return SourceView(source, space=target, splits=splits)
+
+
+def _used(source: Source, data: Data) -> Mapping[str, tuple[Sample, ...]]:
+    """The splits that `data` asks for, without what it leaves out; the faults of the survey follow."""
+    splits, survey = source.splits, source.survey
+    if data.splits:
+        every = {sample.name: sample for samples in splits.values() for sample in samples}
+        lists = {split: SplitList.read(_path(file)) for split, file in data.splits.items()}
+        splits = listed_splits(list(every.values()), lists, survey)
+    if data.exclude:
+        splits = without_excluded(splits, SplitList.read(_path(data.exclude)), survey)
+    if data.unlabelled == "skip":
+        skipped = [fault for fault in survey.faults if fault.unlabelled]
+        survey.faults = [fault for fault in survey.faults if not fault.unlabelled]
+        if skipped:
+            survey.note(f"{source.spec}: {len(skipped)} images without mask are skipped")
+    return splits
 
 
 def _open(spec: str) -> Source:
@@ -74,8 +89,10 @@ def _open(spec: str) -> Source:
     if not rest:
         raise RequestError(f"no path behind {kind}:", where=spec, hint=f"data is {_FORMS}")
     path = _path(rest)
-    if kind == "folder" and path.is_dir():
+    if kind == "folder" and _existing(rest) and path.is_dir():
         return open_folder(_only_yaml(path))
+    if kind != "folder" and _existing(rest) and path.is_file():
+        raise _no_folder(path)
     if not (path.is_file() if kind == "folder" else path.is_dir()):
         raise _missing(path, "file" if kind == "folder" else "folder")
     return _OPENERS[kind](path)
@@ -92,12 +109,22 @@ def _open_bare(path: Path) -> Source:
     if kinds:
         forms = " or ".join(f"{kind}:{path}" for kind in kinds)
         raise DataError(f"this folder could be {' or '.join(kinds)}", where=path, hint=f"say which: {forms}")
+    if path.is_file():
+        raise _no_folder(path)
     below = [child for child in listing(path) if child.is_dir() and _recognised(child)] if path.is_dir() else []
     raise DataError(
         "the layout of this folder is not recognised (expected CamVid, Cityscapes, or one YAML file)",
         where=path,
         hint=f"did you mean {below[0]}?" if below else f"describe it in a YAML file; data is {_FORMS}",
     )
+
+
+def _no_folder(path: Path) -> DataError:
+    """A file where a folder is expected; most often an archive."""
+    if path.name.lower().endswith(_ARCHIVES):
+        hint = f"unpack it; the official zips of Cityscapes are read in place: cityscapes:{path.parent}"
+        return DataError("this is an archive, expected a folder", where=path, hint=hint)
+    return DataError("this is a file, expected a folder or a YAML file", where=path, hint=f"data is {_FORMS}")
 
 
 def _recognised(path: Path) -> list[str]:

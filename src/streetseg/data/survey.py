@@ -1,16 +1,33 @@
 """What opening a data set comes upon besides its samples."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from streetseg.data.files import SUFFIXES, FileError, is_junk
-from streetseg.errors import first
+from streetseg.data.files import SUFFIXES, is_junk
+from streetseg.errors import DataError, first
 
 log = logging.getLogger("streetseg")
 
 _NAMED = 5  # skipped files that one line names
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A file that belongs to no sample, such as an image without mask.
+
+    Args:
+        name: of the sample that it would be part of.
+        error: what is wrong with it.
+        splits: the splits that would hold that sample.
+        unlabelled: whether it is an image without mask, which can be skipped.
+    """
+
+    name: str
+    error: DataError
+    splits: frozenset[str] = frozenset()
+    unlabelled: bool = False
 
 
 @dataclass
@@ -20,12 +37,17 @@ class Survey:
     Args:
         notes: what was recognised and what was left out, a sentence each.
         skipped: place of each file between the data that is passed over -> why.
-        faults: files that belong to no sample, such as a picture without mask.
+        faults: files that belong to no sample; they matter only where a split that is used would hold them.
     """
 
     notes: list[str] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
-    faults: list[FileError] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+    def faults_of(self, splits: Iterable[str]) -> list[Fault]:
+        """Return the faults that one of the splits would hold."""
+        wanted = frozenset(splits)
+        return [fault for fault in self.faults if fault.splits & wanted]
 
     def note(self, sentence: str) -> None:
         """Keep the sentence, and put it in the log."""

@@ -17,13 +17,21 @@ def refuse_other_classes(model: LabelSpace, data: LabelSpace, *, masks: LabelSpa
     if model.names == data.names:
         return
     start = masks or data
-    bridged = model.name in bridges_from(start) and model.names == space(model.name).names
+    reordered = sorted(model.names) == sorted(data.names)
+    if model.name in bridges_from(start) and model.names == space(model.name).names:
+        hint = f"--space {model.name} bridges the data to the model's classes"
+    elif reordered:
+        first = f"{{name: {model.names[0]}, id: {data.names.index(model.names[0])}}}"
+        hint = (
+            f"no bridge leads from {start.name} to the model's classes; a folder:FILE.yaml lists them in the model's"
+            f" order, each with its `id:` in the masks: classes: [{first}, ...]"
+        )
+    else:
+        hint = f"no bridge leads from {start.name} to the model's classes; score it on data that have them"
     raise RequestError(
-        "the classes of model and data differ",
+        "the classes of model and data differ" + (" in their order" if reordered else ""),
         where=(_listed("model", model), _listed("data", data)),
-        hint=f"--space {model.name} bridges the data to the model's classes"
-        if bridged
-        else f"no bridge leads from {start.name} to the model's classes; score it on data that have them",
+        hint=hint,
     )
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import yaml
 
-from streetseg.errors import RequestError
+from streetseg.errors import DataError, RequestError
 from streetseg.recipe.plain_yaml import NotPlain, parse, value_of
+from streetseg.text_file import read_text
 
 ENVIRONMENT_PREFIX = "STREETSEG_"
 
@@ -31,12 +32,11 @@ Layer = dict[KeyPath, Setting]
 def file_layer(path: Path) -> Layer:
     """A recipe file. Raises RequestError where it cannot be read or is no plain YAML mapping."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return yaml_layer(read_text(path), str(path))
+    except DataError as error:
         raise RequestError(
-            f"the recipe file cannot be read: {_reason(error)}", where=path, hint="streetseg recipe list"
+            f"the recipe {error.problem}", where=error.where, hint=error.hint or "streetseg recipe list"
         ) from error
-    return yaml_layer(text, str(path))
 
 
 def shipped_names() -> list[str]:
@@ -102,7 +102,7 @@ def yaml_layer(text: str, name: str) -> Layer:
         raise RequestError(
             f"the recipe cannot be used: {error.problem}",
             where=error.where(name),
-            hint="streetseg recipe show  lists every field",
+            hint=error.cure or "streetseg recipe show  lists every field",
         ) from error
 
 
@@ -124,7 +124,3 @@ def _typed(text: str, where: str) -> Any:
         return value_of(root) if root else None
     except NotPlain as error:
         raise RequestError(f"found {text:.60}, expected a list such as [1, 2]", where=where) from error
-
-
-def _reason(error: Exception) -> str:
-    return error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0]

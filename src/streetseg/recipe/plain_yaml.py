@@ -24,12 +24,14 @@ class NotPlain(ValueError):  # noqa: N818  # says what is wrong with the text, n
     Args:
         problem: one line.
         line: counted from 1; none where it is the whole text.
+        cure: what to write instead, where that is known.
     """
 
-    def __init__(self, problem: str, line: int | None = None) -> None:
+    def __init__(self, problem: str, line: int | None = None, cure: str | None = None) -> None:
         super().__init__(problem)
         self.problem = problem
         self.line = line
+        self.cure = cure
 
     def where(self, name: object) -> str:
         """NAME:LINE, as an editor or a terminal takes it."""
@@ -54,7 +56,7 @@ def parse(text: str) -> yaml.Node | None:
         raise
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
-        raise NotPlain(f"no valid YAML: {error.problem}", line) from error
+        raise NotPlain(f"no valid YAML: {error.problem}", line, _cure(error.problem or "")) from error
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # the latter two for characters beyond Unicode
         raise NotPlain(f"no valid YAML: {str(error).splitlines()[0]}") from error
     if root is not None:
@@ -73,6 +75,13 @@ def value_of(node: yaml.Node) -> Any:
     except (ValueError, OverflowError, yaml.YAMLError) as error:  # 2001-02-31, numbers of thousands of digits
         problem = f"a value cannot be read: {str(error).splitlines()[0]}"
         raise NotPlain(problem, node.start_mark.line + 1) from error
+
+
+def _cure(problem: str) -> str | None:
+    """What to write instead, for the mistakes that texts from Windows bring."""
+    if "escape character" in problem or "escape sequence" in problem:
+        return "in double quotes a backslash begins an escape; write paths with /"
+    return "indent by spaces; YAML takes no tabs" if r"'\t'" in problem else None
 
 
 def _refuse_special(tokens: Iterator[yaml.Token]) -> None:
