@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from streetseg.data.files import FileError
 from streetseg.data.likeness import likeness
+from streetseg.data.masks import MaskFacts
 from streetseg.data.source import Sample, Source
 
 
@@ -26,6 +27,7 @@ class Looked:
         label_turned: whether the mask has one, which is not applied.
         content: digest of the picture's pixels, whatever file they came from.
         likeness: perceptual hash of the picture, 16 bytes.
+        mask: what is worth knowing of the mask besides its labels.
     """
 
     counts: NDArray[np.int64]
@@ -36,6 +38,12 @@ class Looked:
     label_turned: bool
     content: str
     likeness: bytes
+    mask: MaskFacts = field(default_factory=MaskFacts)
+
+    @property
+    def mask_mode(self) -> str:
+        """How the mask's pixels are stored, whatever the format of the file: "P", "RGB", "16-bit grey"."""
+        return self.label_stored.rpartition(" ")[0] or self.label_stored
 
     def as_json(self) -> dict[str, Any]:
         """For the cache; the counts as [id, pixels] of the ids that are there."""
@@ -49,6 +57,10 @@ class Looked:
             "label_turned": self.label_turned,
             "content": self.content,
             "likeness": self.likeness.hex(),
+            "reading": self.mask.reading,
+            "transparent": self.mask.transparent,
+            "binary": self.mask.binary,
+            "palette": [[index, *color] for index, color in self.mask.palette.items()],
         }
 
     @classmethod
@@ -59,7 +71,10 @@ class Looked:
             counts[class_id] = pixels
         height, width = told["size"]
         rest = {name: told[name] for name in ("picture_stored", "label_stored", "picture_turned", "label_turned")}
-        return cls(counts, (height, width), **rest, content=told["content"], likeness=bytes.fromhex(told["likeness"]))
+        palette = {index: (red, green, blue) for index, red, green, blue in told["palette"]}
+        mask = MaskFacts(told["reading"], told["transparent"], told["binary"], palette)
+        rest |= {"content": told["content"], "likeness": bytes.fromhex(told["likeness"])}
+        return cls(counts, (height, width), **rest, mask=mask)
 
 
 def look_at(source: Source, sample: Sample) -> Looked:
@@ -84,4 +99,5 @@ def look_at(source: Source, sample: Sample) -> Looked:
         label_turned=look.label_stored.turned,
         content=hashlib.sha256(repr(size).encode() + look.picture.tobytes()).hexdigest(),
         likeness=likeness(look.picture),
+        mask=look.mask,
     )
