@@ -16,6 +16,9 @@ from streetseg.labels.palette import fresh_colors
 from streetseg.labels.space import IGNORE_INDEX, LabelSpace
 from streetseg.labels.spaces import space
 
+_ARRAYS = (".npy", ".npz", ".mat")
+_ARRAYS_HINT = "save each as PNG: PIL.Image.fromarray(numpy.load(FILE).astype('uint8')).save('NAME.png')"
+
 
 def open_folder(path: Path) -> FileSource:
     """The data set that a YAML file describes; see `FolderFile` for what the file says.
@@ -89,6 +92,9 @@ def _samples(
 def _matching(patterns: tuple[str, ...], what: str, path: Path, survey: Survey) -> dict[str, str]:
     found = {place: key for pattern in patterns for key, place in matching(path.parent, pattern, survey)}
     if not found:
+        arrays = sorted(place for place in survey.skipped if Path(place).suffix.lower() in _ARRAYS)
+        if what == "masks" and arrays:
+            raise DataError("masks stored as arrays are not read yet", where=arrays[0], hint=_ARRAYS_HINT)
         raise DataError(f"no {what} match {' or '.join(patterns)}", where=path, hint=f"globs start at {path.parent}")
     return by_key(((key, place) for place, key in found.items()), what, survey)
 

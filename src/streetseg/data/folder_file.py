@@ -206,6 +206,10 @@ class FolderFile(_Plain):
 
 
 _HINT = "a description names pictures, masks, classes and splits"
+_YOLO_HINT = (
+    "this is YOLO's description, its labels are polygons or boxes in text files, which are not read yet:"
+    " draw them as masks, one PNG an image; " + _HINT
+)
 
 
 def read_folder_file(path: Path) -> FolderFile:
@@ -227,7 +231,8 @@ def read_folder_file(path: Path) -> FolderFile:
         cause = found[0].get("ctx", {}).get("error")
         raise DataError(problem, where=where, hint=cause.hint if isinstance(cause, _TwoMeaningsError) else _HINT)
     lines = [f"{where}: {problem}" for where, problem in mistakes]
-    raise DataError(f"{len(lines)} mistakes in the description of the data", where=lines, hint=_HINT)
+    hint = _YOLO_HINT if {("nc",), ("names",)} & {details["loc"] for details in found} else _HINT
+    raise DataError(f"{len(lines)} mistakes in the description of the data", where=lines, hint=hint)
 
 
 def _mapping(path: Path) -> yaml.MappingNode:

@@ -18,12 +18,18 @@ def refuse_other_classes(model: LabelSpace, data: LabelSpace, *, masks: LabelSpa
         return
     start = masks or data
     bridged = model.name in bridges_from(start) and model.names == space(model.name).names
+    cure = "score it on data that have them"
+    if sorted(model.names) == sorted(data.names):
+        cure = (
+            "they are the same in another order: list them in the model's order in a folder:FILE.yaml, each with the"
+            " `id:` that it has in the masks"
+        )
     raise RequestError(
         "the classes of model and data differ",
         where=(_listed("model", model), _listed("data", data)),
         hint=f"--space {model.name} bridges the data to the model's classes"
         if bridged
-        else f"no bridge leads from {start.name} to the model's classes; score it on data that have them",
+        else f"no bridge leads from {start.name} to the model's classes; {cure}",
     )
 
 
