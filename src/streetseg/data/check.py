@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from streetseg.data.faults import together
 from streetseg.data.findings import Findings, SplitFindings
+from streetseg.data.jumps import jumps
 from streetseg.data.known import Known
 from streetseg.data.leaks import leaks
 from streetseg.data.looked import Looked, look_at
@@ -76,7 +77,7 @@ def examine(
     known.save()
     found = {split: SplitFindings(source.space, usable) for split, usable in seen.items()}
     errors += filter(None, (_is_255_a_class(source, seen), _read_in_two_ways(seen)))
-    remarks = (*leaks(seen), *file_remarks(source, seen))
+    remarks = (*leaks(seen), *file_remarks(source, seen), *jumps(source, seen))
     return Findings(source.spec, source.space, tuple(source.survey.notes), found, remarks, tuple(errors))
 
 

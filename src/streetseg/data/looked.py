@@ -12,6 +12,10 @@ from streetseg.data.files import FileError
 from streetseg.data.likeness import likeness
 from streetseg.data.masks import MaskFacts
 from streetseg.data.source import Sample, Source
+from streetseg.labels.space import Color
+
+_SAMPLED = 256  # rows and columns that mean colours are taken from
+_SPECK = 0.002  # share of the picture below which a class has no colour worth comparing
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class Looked:
         content: digest of the picture's pixels, whatever file they came from.
         likeness: perceptual hash of the picture, 16 bytes.
         mask: what is worth knowing of the mask besides its labels.
+        colors: id -> mean colour of the picture under it, of the classes that are more than specks.
     """
 
     counts: NDArray[np.int64]
@@ -39,6 +44,7 @@ class Looked:
     content: str
     likeness: bytes
     mask: MaskFacts = field(default_factory=MaskFacts)
+    colors: Mapping[int, Color] = field(default_factory=dict)
 
     @property
     def mask_mode(self) -> str:
@@ -61,6 +67,7 @@ class Looked:
             "transparent": self.mask.transparent,
             "binary": self.mask.binary,
             "palette": [[index, *color] for index, color in self.mask.palette.items()],
+            "colors": [[class_id, *color] for class_id, color in self.colors.items()],
         }
 
     @classmethod
@@ -71,10 +78,12 @@ class Looked:
             counts[class_id] = pixels
         height, width = told["size"]
         rest = {name: told[name] for name in ("picture_stored", "label_stored", "picture_turned", "label_turned")}
-        palette = {index: (red, green, blue) for index, red, green, blue in told["palette"]}
+        palette, colors = (
+            {index: (red, green, blue) for index, red, green, blue in told[name]} for name in ("palette", "colors")
+        )
         mask = MaskFacts(told["reading"], told["transparent"], told["binary"], palette)
         rest |= {"content": told["content"], "likeness": bytes.fromhex(told["likeness"])}
-        return cls(counts, (height, width), **rest, mask=mask)
+        return cls(counts, (height, width), **rest, mask=mask, colors=colors)
 
 
 def look_at(source: Source, sample: Sample) -> Looked:
@@ -100,4 +109,15 @@ def look_at(source: Source, sample: Sample) -> Looked:
         content=hashlib.sha256(repr(size).encode() + look.picture.tobytes()).hexdigest(),
         likeness=likeness(look.picture),
         mask=look.mask,
+        colors=_colors(look.picture, look.label, source.space.num_classes),
     )
+
+
+def _colors(picture: NDArray[np.uint8], label: NDArray[np.uint8], classes: int) -> dict[int, Color]:
+    """Mean colour under each class, from a grid of pixels."""
+    rows, columns = (max(1, length // _SAMPLED) for length in label.shape)
+    pixels, ids = picture[::rows, ::columns].reshape(-1, 3), label[::rows, ::columns].ravel()
+    counts = np.bincount(ids, minlength=256)[:classes]
+    sums = [np.bincount(ids, weights=pixels[:, channel], minlength=256)[:classes] for channel in range(3)]
+    means = np.rint(np.stack(sums, axis=-1) / np.maximum(counts, 1)[:, None]).astype(int)
+    return {int(i): tuple(means[i].tolist()) for i in np.flatnonzero(counts > _SPECK * len(ids))}

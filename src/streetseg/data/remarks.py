@@ -28,7 +28,7 @@ class Remark:
 
     Args:
         kind: a word for programs: skipped, turned, mask-turned, converted, mixed-masks, transparent, palettes, void,
-            absent, single, identical, alike, neighbours.
+            absent, single, jumps, identical, alike, neighbours.
         text: the same for a person, with counts, in one line.
         entries: every file or pair it is about; none where it holds for all.
         care: whether scores or training may suffer; otherwise it was handled by a rule.

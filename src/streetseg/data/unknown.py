@@ -12,7 +12,7 @@ _LISTED = 5  # unknown ids or colours named in one message
 _MANY = 12  # distinct unknown values that are no accident
 _LOOKED_AT = 300  # of the unknown colours, the most frequent first
 _MOST = 0.8  # share of the unknown values that must fit a cause
-_BETWEEN = 4.0  # distance in RGB of a mixed colour to the line between the two it is mixed of: it was rounded
+_BETWEEN = 12.0  # distance in RGB of a mixed color to a line between two others; a little of a third may be in it
 _NEAR = 16.0  # distance in RGB that storing with loss moves a colour
 _FEW = 0.001  # share of a mask's pixels that is a slip of the brush
 
