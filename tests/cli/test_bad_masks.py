@@ -39,9 +39,9 @@ def labels(index: int) -> tiny.Array:
     return np.where(ids == tiny.VOID, 0, ids).astype(np.uint8)
 
 
-def own(folder: Path, draw: Draw, classes: str, ending: str = "png", **options: object) -> str:
+def own(folder: Path, draw: Draw, classes: str, ending: str = "png", n: int = N, **options: object) -> str:
     """A data set of somebody's own: what a person would name on the command line."""
-    for i in range(N):
+    for i in range(n):
         tiny.save(folder / "images" / f"{i}.png", tiny.street(i)[0])
         path = folder / "masks" / f"{i}.{ending}"
         path.parent.mkdir(exist_ok=True)
@@ -431,3 +431,16 @@ def test_palettes_that_contradict_each_other(tmp_path: Path, streetseg: Run) -> 
     assert remark["entries"]
     same = own(tmp_path / "same", lambda ids, _: renumbered(ids, 0), NAMES)
     assert "palettes" not in warnings(streetseg, same)
+
+
+def test_classes_that_look_like_others_from_image_to_image(tmp_path: Path, streetseg: Run) -> None:
+    """Ids assigned anew in each image, as by labelme; drawn scenes with the same few images are free of the warning."""
+
+    def anew(ids: tiny.Array, index: int) -> Image.Image:
+        return Image.fromarray(np.random.default_rng(index).permutation(11).astype(np.uint8)[ids])
+
+    remark = warnings(streetseg, own(tmp_path / "anew", anew, NAMES, n=8))["jumps"]
+    assert "of 8 images that were compared: do the ids mean the same in every mask?" in remark["text"]
+    assert " looks like " in remark["entries"][0]["reason"]
+    sound = warnings(streetseg, own(tmp_path / "sound", lambda ids, _: Image.fromarray(ids), NAMES, n=8))
+    assert "jumps" not in sound
