@@ -181,6 +181,18 @@ def test_a_palette_of_some_class_colors_is_refused(tmp_path: Path, streetseg: Ru
     assert "give each class its `id:`" in said
 
 
+@pytest.mark.bad_input(43, "a palette of nearly the classes' colours, as a quantizer leaves them, is refused; exit 2")
+def test_a_palette_of_nearly_the_class_colors_is_refused(tmp_path: Path, streetseg: Run) -> None:
+    def draw(ids: tiny.Array, index: int) -> Image.Image:
+        image = renumbered(ids, index)
+        image.putpalette((np.array(image.getpalette("RGB"), np.uint8) ^ 1).tobytes())
+        return image
+
+    said = refused(streetseg, tmp_path / "own", own(tmp_path / "own", draw, COLORED))
+    assert "mask holds colours outside the label space" in said
+    assert "nearest road" in said
+
+
 @pytest.mark.bad_input(43, "greys that a GIF numbers anew are read as greys; in PNG they are refused")
 def test_greys_behind_a_renumbered_palette(tmp_path: Path, streetseg: Run) -> None:
     assert counts(streetseg, own(tmp_path / "gif", lambda ids, _: Image.fromarray(ids), NAMES, "gif")) == expected()

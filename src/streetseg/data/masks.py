@@ -24,7 +24,7 @@ from PIL import Image
 
 from streetseg.data.files import FileError, read_bytes
 from streetseg.data.pictures import MAX_PIXELS, WIDE_GREY, Stored, opened, raw_mode
-from streetseg.data.unknown import ids_in_a_channel, unknown_colors, unknown_ids
+from streetseg.data.unknown import NEAR, ids_in_a_channel, unknown_colors, unknown_ids
 from streetseg.labels.space import IGNORE_INDEX, Color, LabelSpace
 
 _UNKNOWN = -1  # in a lookup table: no class, and not ignored either
@@ -273,7 +273,7 @@ def _meaning(channel: _Channel, code: MaskCode, place: str) -> tuple[Reading, di
     shown = channel.shown
     by_id = {value: code.ids[value] for value in shown if value in code.ids}
     by_color = {v: code.colors[color] for v, color in shown.items() if color is not None and color in code.colors}
-    if not code.ids:
+    if not code.ids or _is_nearly_the_classes(channel, code):
         return "color", by_color
     if not code.colors or not by_color:
         _require_plain_greys(channel, code, place)
@@ -290,6 +290,23 @@ def _meaning(channel: _Channel, code: MaskCode, place: str) -> tuple[Reading, di
     if channel.form == "palette" and not all_ids and not code.ids_written:
         return "color", by_color
     return "id", by_id
+
+
+def _is_nearly_the_classes(channel: _Channel, code: MaskCode) -> bool:
+    """Whether a palette holds the colours of the classes, some of them a little off, at other indices than their ids.
+
+    So a quantizer leaves colour masks; where nobody wrote the ids down, the indices must not be taken for them.
+    """
+    colors = [color for color in channel.shown.values() if color is not None]
+    if channel.form != "palette" or code.ids_written or not 2 <= len(colors) == len(channel.shown):
+        return False
+    known = np.array(list(code.colors), np.float64)
+    distances = np.linalg.norm(np.array(colors)[:, None] - known[None], axis=-1)
+    nearest = [list(code.colors.values())[i] for i in distances.argmin(axis=1)]
+    off = distances.min(axis=1)
+    if not 0 < off.max() <= NEAR or len(set(nearest)) < len(nearest):
+        return False
+    return any(not _agree(code.ids.get(v), class_id, code) for v, class_id in zip(channel.shown, nearest, strict=True))
 
 
 def _agree(by_id: int | None, by_color: int, code: MaskCode) -> bool:

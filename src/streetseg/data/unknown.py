@@ -13,7 +13,7 @@ _MANY = 12  # distinct unknown values that are no accident
 _LOOKED_AT = 300  # of the unknown colours, the most frequent first
 _MOST = 0.8  # share of the unknown values that must fit a cause
 _BETWEEN = 12.0  # distance in RGB of a mixed color to a line between two others; a little of a third may be in it
-_NEAR = 16.0  # distance in RGB that storing with loss moves a colour
+NEAR = 16.0  # distance in RGB that storing with loss moves a colour
 _FEW = 0.001  # share of a mask's pixels that is a slip of the brush
 
 _NO_TOLERANCE = "a tolerance for colours is not supported yet"
@@ -115,7 +115,7 @@ def _cause(
     if len(strangers) >= _MANY:
         classes = np.array(list(meant), np.float64)
         distances = np.linalg.norm(strangers[:_LOOKED_AT, None] - classes[None], axis=-1).min(axis=1)
-        if (counts[:_LOOKED_AT] * (distances <= _NEAR)).sum() >= 0.9 * counts[:_LOOKED_AT].sum():
+        if (counts[:_LOOKED_AT] * (distances <= NEAR)).sum() >= 0.9 * counts[:_LOOKED_AT].sum():
             return (
                 "colours scattered around those of the classes, as JPEG leaves behind",
                 f"export the masks again without loss; {_NO_TOLERANCE}",
