@@ -271,7 +271,7 @@ def _meaning(channel: _Channel, code: MaskCode, place: str) -> tuple[Reading, di
     Raises FileError where a palette contradicts its indices.
     """
     shown = channel.shown
-    by_id = {value: code.ids[value] for value in shown if value in code.ids}
+    by_id = _by_id(shown, code)
     by_color = {v: code.colors[color] for v, color in shown.items() if color is not None and color in code.colors}
     if not code.ids or _is_nearly_the_classes(channel, code):
         return "color", by_color
@@ -290,6 +290,19 @@ def _meaning(channel: _Channel, code: MaskCode, place: str) -> tuple[Reading, di
     if channel.form == "palette" and not all_ids and not code.ids_written:
         return "color", by_color
     return "id", by_id
+
+
+def _by_id(shown: Mapping[int, Color | None], code: MaskCode) -> dict[int, int]:
+    """Value -> class id or 255, by the values themselves, or by the greys they stand for where only those are ids.
+
+    Optimizers store the greys 0 and 255 in one bit, and few greys in few bits or with a palette.
+    """
+    by_value = {value: code.ids[value] for value in shown if value in code.ids}
+    greys = {value: color[0] for value, color in shown.items() if color is not None and _is_grey(color)}
+    if len(by_value) == len(shown) or len(greys) < len(shown) or (code.asks_255 and IGNORE_INDEX in greys.values()):
+        return by_value
+    by_grey = {value: code.ids[grey] for value, grey in greys.items() if grey in code.ids}
+    return by_grey if len(by_grey) == len(shown) else by_value
 
 
 def _is_nearly_the_classes(channel: _Channel, code: MaskCode) -> bool:
