@@ -8,7 +8,8 @@ from PIL import Image
 
 import tiny
 from streetseg.data.check import check_source
-from streetseg.data.folder import open_folder
+from streetseg.data.folder import mask_code, open_folder
+from streetseg.data.folder_file import read_folder_file
 from streetseg.data.open import open_source
 from streetseg.errors import DataError, RequestError
 from streetseg.labels.spaces import STREET_11
@@ -133,7 +134,16 @@ HEAD = "pictures: images\nmasks: masks\n"
         (HEAD + "classes: [a, a]\n", 1, "name a is given twice"),
         (HEAD + "classes: [{name: a, id: 3}, {name: b, id: [2, 3]}]\n", 1, "id 3 is given twice"),
         (HEAD + "classes: [{name: a, id: 3}, b]\n", 1, "either every class has an id or none"),
-        (HEAD + "classes: [{name: a, id: 255}]\nignore: 255\n", 1, "id 255 is given twice"),
+        (HEAD + "classes: [{name: a, id: 255}]\nignore: 255\n", 4, "id 255 is both a and ignored"),
+        (HEAD + "ignore: 0\nclasses: [a, b]\n", 3, "id 0 is both a and ignored"),
+        (HEAD + "classes: [a, b]\nignore: [7, 1]\n", 4, "id 1 is both b and ignored"),
+        (HEAD + "space: street-11\nignore: [11, 3]\n", 4, "id 3 is both road and ignored"),
+        (HEAD + "space: street-11\nignore_color: [128, 0, 0]\n", 4, "color [128, 0, 0] is both building and ignored"),
+        (HEAD + "classes: [{name: a, color: [1, 2, 3]}]\nignore_color: '#010203'\n", 4, "color [1, 2, 3] is both a"),
+        (HEAD + "classes:\n- name: a\n  color: #010203\n", 5, 'in quotes, "#4682b4"'),
+        (HEAD + "classes:\n- {name: a, color: red}\n", 4, "found 'red', expected [70, 130, 180]"),
+        (HEAD + "classes:\n- {name: a, color: [[1, 2, 3], '#01020g']}\n", 4, "found '#01020g', expected"),
+        (HEAD + "classes:\n- {name: a, color: [[1, 2, 3], '#010203']}\n", 1, "color (1, 2, 3) is given twice"),
         (HEAD, 1, "expected either classes or space"),
         ("classes: [a]\n", 1, "expected globs for pictures and masks"),
         (HEAD + "classes: [a]\nsplits: {train: 0.9, val: 0.2}\n", 1, "add up to 1.1"),
@@ -181,3 +191,43 @@ def test_an_unknown_space_is_named(tmp_path: Path) -> None:
     path = rewrite(tiny.folder_yaml(tmp_path), "pictures: images\nmasks: masks\nspace: cityscape-19\n")
     with pytest.raises((DataError, RequestError), match="unknown label space"):
         open_folder(path)
+
+
+@pytest.mark.bad_input(53, "hex colours and several colours of one class are read; the first is drawn with")
+def test_colors_as_hex_and_several_of_one_class(tmp_path: Path) -> None:
+    tiny.save(tmp_path / "a_img.png", np.zeros((1, 4, 3), np.uint8))
+    tiny.save(tmp_path / "a_mask.png", np.array([[[255, 0, 0], [200, 0, 0], [70, 130, 180], [1, 1, 1]]], np.uint8))
+    path = rewrite(
+        tmp_path / "data.yaml",
+        "pictures: '*_img.png'\nmasks: '*_mask.png'\nignore_color: ['#010101']\n"
+        "classes: [{name: sky, color: '#4682B4'}, {name: car, color: ['#ff0000', [200, 0, 0]]}]\n",
+    )
+    source = open_folder(path)
+    assert source.space.colors == ((70, 130, 180), (255, 0, 0))
+    assert source.read_label(source.splits["all"][0]).tolist() == [[1, 1, 0, 255]]
+
+
+@pytest.mark.bad_input(42, "255 is a class where an `id:` says so and no `ignore:`")
+def test_an_id_of_255_is_a_class_unless_it_is_ignored_in_writing(tmp_path: Path) -> None:
+    path = rewrite(tmp_path / "data.yaml", HEAD + "classes: [{name: a, id: 0}, {name: b, id: 255}]\n")
+    assert mask_code(read_folder_file(path), "data").ids == {0: 0, 255: 1}
+
+
+@pytest.mark.bad_input(51, "masks as .npy are refused with what to save them as")
+@pytest.mark.parametrize("masks", ["masks", "masks/*.npy"])
+def test_masks_as_arrays_are_not_read_yet(masks: str, tmp_path: Path) -> None:
+    tiny.save(tmp_path / "images" / "a.png", np.zeros((2, 2, 3), np.uint8))
+    (tmp_path / "masks").mkdir()
+    np.save(tmp_path / "masks" / "a.npy", np.zeros((2, 2), np.uint8))
+    path = rewrite(tmp_path / "data.yaml", f"pictures: images\nmasks: {masks}\nclasses: [a, b]\n")
+    with pytest.raises(DataError, match="stored as arrays") as caught:
+        open_folder(path)
+    assert "save each as PNG" in str(caught.value.hint)
+
+
+@pytest.mark.bad_input(53, "YOLO's description is named, with what to draw of it")
+def test_the_description_of_yolo_is_named(tmp_path: Path) -> None:
+    path = rewrite(tmp_path / "data.yaml", "path: .\ntrain: images/train\nnc: 1\nnames: {0: road}\n")
+    with pytest.raises(DataError) as caught:
+        open_folder(path)
+    assert "polygons" in str(caught.value.hint)

@@ -52,6 +52,7 @@ def test_unchanged_files_are_read_once(tmp_path: Path, looks: Counter[str]) -> N
             assert sample == other
             assert np.array_equal(one.counts, two.counts)
             assert (one.content, one.likeness) == (two.content, two.likeness)
+            assert (one.mask, one.colors) == (two.mask, two.colors)
 
 
 @pytest.mark.bad_input(19, "checked again, and only the edited file")

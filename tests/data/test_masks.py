@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import tiny
+from streetseg.data.camvid import ORIGINAL_COLORS, ORIGINAL_IDS, SEGNET
+from streetseg.data.cityscapes import _CODES
 from streetseg.data.files import FileError
-from streetseg.data.masks import MaskCode, read_mask
+from streetseg.data.masks import MaskCode, decode_mask, read_mask
 from streetseg.labels.spaces import CITYSCAPES_34, STREET_11
 
 CODE = MaskCode.of(STREET_11, ignored=(11,))
@@ -147,3 +149,53 @@ def test_whatever_is_stored_comes_back_or_is_refused(tmp_path_factory, values: l
     else:
         with pytest.raises(FileError, match="ids outside"):
             read_mask(str(path), CODE)
+
+
+@pytest.mark.bad_input(51, "several frames are refused: animated WebP, GIF and PNG")
+@pytest.mark.parametrize("ending", ["webp", "gif", "png"])
+def test_several_frames_are_refused(ending: str, tmp_path: Path) -> None:
+    frames = [Image.fromarray(np.roll(ids(), shift, axis=1)) for shift in (0, 1)]
+    options = {"lossless": True} if ending == "webp" else {}
+    frames[0].save(tmp_path / f"a.{ending}", save_all=True, append_images=frames[1:], **options)
+    with pytest.raises(FileError, match=r"several frames|with loss"):
+        read_mask(str(tmp_path / f"a.{ending}"), CODE)
+
+
+def test_one_frame_of_lossless_webp_with_alpha_is_read(tmp_path: Path) -> None:
+    rgba = np.dstack([np.array(STREET_11.colors, np.uint8)[ids()[:, :11]], np.full((4, 11), 255, np.uint8)])
+    rgba[0, 0, 3] = 0
+    Image.fromarray(rgba).save(tmp_path / "a.webp", lossless=True, exact=True)
+    mask = decode_mask(str(tmp_path / "a.webp"), CODE)
+    assert mask.labels[0].tolist() == [255, *range(1, 11)]
+    assert mask.facts.transparent == 1
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_grey_of_few_bits_stands_for_its_grey_where_classes_are_colors(bits: int, tmp_path: Path) -> None:
+    greys = {(255 * v // (2**bits - 1),) * 3: i for i, v in enumerate((1, 0))}
+    (tmp_path / "a.png").write_bytes(tiny.png(np.array([[0, 1, 1]]), bits=bits))
+    assert read_mask(str(tmp_path / "a.png"), MaskCode(STREET_11, colors=greys)).tolist() == [[1, 0, 0]]
+
+
+@pytest.mark.bad_input(
+    43, "greys that an optimizer stored in few bits or with a palette are the ids where only they are"
+)
+@pytest.mark.parametrize(("values", "bits"), [((0, 255), 1), ((0, 85, 255), 2), ((0, 17, 255), 4), ((0, 40, 200), 8)])
+def test_greys_that_were_stored_anew_are_the_ids(values: tuple[int, ...], bits: int, tmp_path: Path) -> None:
+    code = MaskCode(STREET_11, ids={value: i for i, value in enumerate(values)})
+    if bits == 8:
+        image = Image.fromarray(np.array([range(len(values))], np.uint8))
+        image.putpalette(np.repeat(values, 3).astype(np.uint8).tobytes())
+        image.save(tmp_path / "a.png")
+    else:
+        (tmp_path / "a.png").write_bytes(tiny.png(np.array([values]) * (2**bits - 1) // 255, bits=bits))
+    assert read_mask(str(tmp_path / "a.png"), code).tolist() == [list(range(len(values)))]
+
+
+def test_the_known_layouts_give_no_value_two_meanings() -> None:
+    """A class is never ignored, by id or by colour, in the codes of CamVid and Cityscapes."""
+    for code in (SEGNET, ORIGINAL_COLORS, ORIGINAL_IDS, *_CODES.values()):
+        every = range(code.space.num_classes)
+        assert not code.ids or [code.ids[i] for i in every] == list(every)
+        assert not code.colors or set(code.colors) == set(code.space.colors)
+        assert 255 not in code.colors.values()

@@ -192,6 +192,9 @@ def test_classes_that_no_bridge_leads_to(space: LabelSpace, tmp_path: Path, stre
         assert refused.code == 2
         assert "error: the classes of model and data differ" in refused.err
         assert "no bridge leads from" in refused.err
+        assert ("another order" in refused.err) == (
+            sorted(space.names) == sorted(STREET_11.names) and "camvid:" in data
+        )
         assert "--space" not in refused.err
 
 

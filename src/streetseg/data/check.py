@@ -3,19 +3,18 @@
 import logging
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-
-import numpy as np
 
 from streetseg.cores import cores
 from streetseg.data.faults import together
 from streetseg.data.files import FileError
 from streetseg.data.findings import Findings, SplitFindings
+from streetseg.data.jumps import jumps
 from streetseg.data.known import Known
 from streetseg.data.leaks import leaks
 from streetseg.data.looked import Looked, look_at
-from streetseg.data.remarks import Entry, Remark, file_remarks
+from streetseg.data.remarks import Entry, Remark, Seen, file_remarks
 from streetseg.data.source import Sample, Source
 from streetseg.data.store import default_cache
 from streetseg.errors import DataError
@@ -95,9 +94,14 @@ def examine(
         seen[split] = tuple(usable)
     known.save()
     found = {split: SplitFindings(source.space, usable) for split, usable in seen.items()}
-    if (question := _is_255_a_class(source, found)) is not None:
-        errors.append(question)
-    remarks = (*_absent(source, absent), *_unused(unused), *leaks(seen), *file_remarks(source, seen))
+    errors += filter(None, (_is_255_a_class(source, seen), _read_in_two_ways(seen)))
+    remarks = (
+        *_absent(source, absent),
+        *_unused(unused),
+        *leaks(seen),
+        *file_remarks(source, seen),
+        *jumps(source, seen),
+    )
     return Findings(source.spec, source.space, tuple(source.survey.notes), found, remarks, tuple(errors))
 
 
@@ -188,14 +192,44 @@ def _other_split(source: Source, split: str) -> str | None:
     return f"`splits: {{train: 0.8, val: 0.2}}` in {source.spec.removeprefix('folder:')} draws them; {lists}"
 
 
-def _is_255_a_class(source: Source, findings: Mapping[str, SplitFindings]) -> DataError | None:
-    """Masks of nothing but 0 and 255 are usually black and white drawings, where 255 is a class and not ignored."""
-    counts = sum((found.counts for found in findings.values()), np.zeros(source.space.num_classes, np.int64))
-    ignored = sum(found.ignored for found in findings.values())
-    if source.space.num_classes == 1 or not ignored or not counts.any() or counts[1:].any():
+def _is_255_a_class(source: Source, seen: Seen) -> DataError | None:
+    """Masks of nothing but 0 and 255 are usually black and white drawings, where 255 is a class and not ignored.
+
+    Asked of what each mask holds on disk, where nobody said what 255 means, and only where no mask holds other ids.
+    """
+    masks = Counter(looked.mask.binary for samples in seen.values() for _, looked in samples)
+    if not masks["0/255"] or masks["more"]:
         return None
+    others = [
+        f"{masks[kind]} {words}" for kind, words in (("0/1", "of 0 and 1"), ("1-bit", "of one bit")) if masks[kind]
+    ]
+    first, second = source.space.names[:2]
+    ids = "[1, 255]" if others else "255"
+    problem = "the masks hold only 0 and the ignored value 255: does 255 mean class 1?"
+    if others:
+        found = ", ".join([f"{masks['0/255']} of 0 and 255", *others])
+        problem = f"some masks hold 0 and 1, others 0 and 255: does 255 mean class 1? (found {found})"
     return DataError(
-        "the masks hold only 0 and the ignored value 255: does 255 mean class 1?",
+        problem,
         where=source.spec,
-        hint=f"if so, give class 1 ({source.space.names[1]}) `id: 255` in a folder:FILE.yaml",
+        hint=f"if so, give class 1 ({second}) `id: {ids}` and class 0 ({first}) `id: 0` in a folder:FILE.yaml;"
+        " if it counts nowhere, write `ignore: 255`",
     )
+
+
+def _read_in_two_ways(seen: Seen) -> DataError | None:
+    """Masks stored alike, of which some fit the colours of the classes and others only the order of their names."""
+    ways: dict[str, dict[str, list[str]]] = {}
+    for sample, looked in (pair for samples in seen.values() for pair in samples):
+        if looked.mask.reading in ("id", "color"):
+            ways.setdefault(looked.mask_mode, {}).setdefault(looked.mask.reading, []).append(sample.label)
+    for mode, places in ways.items():
+        if len(places) == 2:
+            fewer, more = sorted(("id", "color"), key=lambda way: len(places[way]))
+            return DataError(
+                f"masks stored as {mode} would be read in two ways ({len(places[fewer])} by {fewer}: those named,"
+                f" {len(places[more])} by {more})",
+                where=places[fewer],
+                hint="if the ids count, give each class its `id:`; if the colours do, save the masks as RGB",
+            )
+    return None

@@ -50,8 +50,8 @@ class FileSource:
     def look(self, sample: Sample) -> Look:
         """Both, and how they are stored. Raises DataError."""
         picture, picture_stored = decode_picture(sample.picture, max_pixels=self.max_pixels)
-        label, label_stored = decode_mask(sample.label, self.code, max_pixels=self.max_pixels)
-        return Look(picture, label, picture_stored, label_stored)
+        mask = decode_mask(sample.label, self.code, max_pixels=self.max_pixels)
+        return Look(picture, mask.labels, picture_stored, mask.stored, mask.facts)
 
     def stamp(self, sample: Sample) -> str:
         """Size and modification time of both files, and what their values mean. Raises DataError."""
@@ -59,5 +59,6 @@ class FileSource:
 
     @cached_property
     def _code_stamp(self) -> str:
-        meanings = sorted(self.code.ids.items()), sorted(self.code.colors.items())
+        code = self.code
+        meanings = sorted(code.ids.items()), sorted(code.colors.items()), code.ids_written, code.asks_255
         return f"{crc32(repr(meanings).encode()):08x}"

@@ -21,6 +21,8 @@ from streetseg.labels.space import IGNORE_INDEX, LabelSpace
 from streetseg.labels.spaces import space
 
 _SHOWN = 3  # files named in one message
+_ARRAYS = (".npy", ".npz", ".mat")
+_ARRAYS_HINT = "save each as PNG: PIL.Image.fromarray(numpy.load(FILE).astype('uint8')).save('NAME.png')"
 
 
 def open_folder(path: Path) -> FileSource:
@@ -53,21 +55,27 @@ def mask_code(described: FolderFile, name: str) -> MaskCode:
         described: the YAML file.
         name: what the label space is called if the file does not say.
     """
-    ignored_colors = dict.fromkeys(described.ignore_color, IGNORE_INDEX)
+    ignored_colors = dict.fromkeys(described.ignored_colors, IGNORE_INDEX)
     ignored_ids = dict.fromkeys(described.ignore, IGNORE_INDEX)
     if described.space is not None:
         code = MaskCode.of(space(described.space))
         return MaskCode(code.space, {**code.ids, **ignored_ids}, {**code.colors, **ignored_colors})
     classes = described.classes or ()
-    given = {one.color: i for i, one in enumerate(classes) if one.color}
+    given = {color: i for i, one in enumerate(classes) for color in one.colors}
     fresh = fresh_colors(given)
     label_space = LabelSpace(
         described.name or name,
         tuple(one.name for one in classes),
-        tuple(one.color or next(fresh) for one in classes),
+        tuple(one.colors[0] if one.colors else next(fresh) for one in classes),
     )
     ids = {value: i for i, one in enumerate(classes) for value in one.id or (i,)}
-    return MaskCode(label_space, {**ignored_ids, **ids}, {**ignored_colors, **given})
+    return MaskCode(
+        label_space,
+        {**ignored_ids, **ids},
+        {**ignored_colors, **given},
+        ids_written=described.ids_written or not given,
+        asks_255=len(classes) > 1 and IGNORE_INDEX not in ids and "ignore" not in described.model_fields_set,
+    )
 
 
 def _of_split(split: str, choice: FolderSplit, path: Path, survey: Survey) -> tuple[Sample, ...]:
@@ -117,6 +125,9 @@ def _matching(patterns: tuple[str, ...], what: str, path: Path, survey: Survey) 
     """Place -> key of every file that the globs name. Raises DataError where there is none."""
     found = {place: key for pattern in patterns for key, place in matching(path.parent, pattern, survey)}
     if not found:
+        arrays = sorted(place for place in survey.skipped if Path(place).suffix.lower() in _ARRAYS)
+        if what == "masks" and arrays:
+            raise DataError("masks stored as arrays are not read yet", where=arrays[0], hint=_ARRAYS_HINT)
         raise DataError(f"no {what} match {' or '.join(patterns)}", where=path, hint=_no_match_hint(patterns, path))
     return found
 

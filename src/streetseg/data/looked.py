@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 
 from streetseg.data.files import FileError
 from streetseg.data.likeness import likeness
+from streetseg.data.masks import MaskFacts
 from streetseg.data.source import Sample, Source
+from streetseg.labels.space import Color
+
+_SAMPLED = 256  # rows and columns that mean colours are taken from
+_SPECK = 0.002  # share of the picture below which a class has no colour worth comparing
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,8 @@ class Looked:
         label_turned: whether the mask has one, which is not applied.
         content: digest of the picture's pixels, whatever file they came from.
         likeness: perceptual hash of the picture, 16 bytes.
+        mask: what is worth knowing of the mask besides its labels.
+        colors: id -> mean colour of the picture under it, of the classes that are more than specks.
     """
 
     counts: NDArray[np.int64]
@@ -36,6 +43,13 @@ class Looked:
     label_turned: bool
     content: str
     likeness: bytes
+    mask: MaskFacts = field(default_factory=MaskFacts)
+    colors: Mapping[int, Color] = field(default_factory=dict)
+
+    @property
+    def mask_mode(self) -> str:
+        """How the mask's pixels are stored, whatever the format of the file: "P", "RGB", "16-bit grey"."""
+        return self.label_stored.rpartition(" ")[0] or self.label_stored
 
     def as_json(self) -> dict[str, Any]:
         """For the cache; the counts as [id, pixels] of the ids that are there."""
@@ -49,6 +63,11 @@ class Looked:
             "label_turned": self.label_turned,
             "content": self.content,
             "likeness": self.likeness.hex(),
+            "reading": self.mask.reading,
+            "transparent": self.mask.transparent,
+            "binary": self.mask.binary,
+            "palette": [[index, *color] for index, color in self.mask.palette.items()],
+            "colors": [[class_id, *color] for class_id, color in self.colors.items()],
         }
 
     @classmethod
@@ -59,7 +78,12 @@ class Looked:
             counts[class_id] = pixels
         height, width = told["size"]
         rest = {name: told[name] for name in ("picture_stored", "label_stored", "picture_turned", "label_turned")}
-        return cls(counts, (height, width), **rest, content=told["content"], likeness=bytes.fromhex(told["likeness"]))
+        palette, colors = (
+            {index: (red, green, blue) for index, red, green, blue in told[name]} for name in ("palette", "colors")
+        )
+        mask = MaskFacts(told["reading"], told["transparent"], told["binary"], palette)
+        rest |= {"content": told["content"], "likeness": bytes.fromhex(told["likeness"])}
+        return cls(counts, (height, width), **rest, mask=mask, colors=colors)
 
 
 def look_at(source: Source, sample: Sample) -> Looked:
@@ -84,4 +108,16 @@ def look_at(source: Source, sample: Sample) -> Looked:
         label_turned=look.label_stored.turned,
         content=hashlib.sha256(repr(size).encode() + look.picture.tobytes()).hexdigest(),
         likeness=likeness(look.picture),
+        mask=look.mask,
+        colors=_colors(look.picture, look.label, source.space.num_classes),
     )
+
+
+def _colors(picture: NDArray[np.uint8], label: NDArray[np.uint8], classes: int) -> dict[int, Color]:
+    """Mean colour under each class, from a grid of pixels."""
+    rows, columns = (max(1, length // _SAMPLED) for length in label.shape)
+    pixels, ids = picture[::rows, ::columns].reshape(-1, 3), label[::rows, ::columns].ravel()
+    counts = np.bincount(ids, minlength=256)[:classes]
+    sums = [np.bincount(ids, weights=pixels[:, channel], minlength=256)[:classes] for channel in range(3)]
+    means = np.rint(np.stack(sums, axis=-1) / np.maximum(counts, 1)[:, None]).astype(int)
+    return {int(i): tuple(means[i].tolist()) for i in np.flatnonzero(counts > _SPECK * len(ids))}

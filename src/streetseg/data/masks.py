@@ -1,20 +1,37 @@
-"""Reading one mask: the ids as stored, or colours decoded through a table. Nothing is guessed, wrapped or clipped."""
+"""Reading one mask: ids as stored, or colours decoded through a table. Nothing is guessed, wrapped or clipped.
+
+What a value of a mask of one channel means:
+
+- Classes without colours: the value is the id; of a palette, the index.
+- Classes that are given by colour alone (CamVid's 32 colours, Cityscapes' `color`): the colour that the palette or the
+  grey value stands for.
+- Classes with colours and ids: where nobody wrote the ids down, so that they only follow the order of the classes, the
+  colours decide if every value that is there stands for the colour of a class; otherwise the ids do. A palette that
+  contradicts its indices is refused where both could be meant.
+
+Tools save colour masks with a palette, without loss, and number the colours as they like; that is why a palette which
+holds the colours of the classes is believed before an order that nobody wrote down.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from streetseg.data.files import FileError
+from streetseg.data.files import FileError, read_bytes
 from streetseg.data.pictures import MAX_PIXELS, WIDE_GREY, Stored, opened, raw_mode
+from streetseg.data.unknown import NEAR, ids_in_a_channel, unknown_colors, unknown_ids
 from streetseg.labels.space import IGNORE_INDEX, Color, LabelSpace
 
 _UNKNOWN = -1  # in a lookup table: no class, and not ignored either
 _SPREAD = {"L;4": 17, "L;2": 85}  # grey of few bits, which Pillow spreads over 0 to 255
-_LISTED = 5  # unknown ids or colours named in one message
+_SAMPLE_FORMAT, _SIGNED = 339, 2  # TIFF tag, and its value for signed integers
+
+Reading = Literal["", "id", "color", "either"]
 
 
 @dataclass(frozen=True)
@@ -24,12 +41,17 @@ class MaskCode:
     Args:
         space: the classes.
         ids: value on disk -> class id or 255, for masks of one channel; empty if the data set has none such.
-        colors: colour on disk -> class id or 255, for RGB masks; empty if the data set has none such.
+        colors: colour on disk -> class id or 255, for masks of colours; empty if the data set has none such.
+        ids_written: whether a person or the layout wrote the ids down; otherwise they follow the order of classes that
+            have colours.
+        asks_255: whether 255 counts nowhere only because nobody said what it means.
     """
 
     space: LabelSpace
     ids: Mapping[int, int] = field(default_factory=dict)
     colors: Mapping[Color, int] = field(default_factory=dict)
+    ids_written: bool = True
+    asks_255: bool = False
 
     @classmethod
     def of(cls, space: LabelSpace, *, ignored: tuple[int, ...] = ()) -> "MaskCode":
@@ -46,87 +68,333 @@ class MaskCode:
         return cls(space, ids | dict.fromkeys((*ignored, IGNORE_INDEX), IGNORE_INDEX), colors)
 
 
-def read_mask(place: str, code: MaskCode, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
-    """The mask as uint8 (H, W), ids 0..C-1 of `code.space` or 255.
+@dataclass(frozen=True)
+class MaskFacts:
+    """What is worth knowing of a mask besides its labels.
 
-    One channel (grey, palette or black and white, up to 32 bits) is read by value, a palette by index and never by
-    colour. RGB is decoded through `code.colors`; an alpha channel is dropped. An EXIF orientation is not applied.
+    Args:
+        reading: what its values were read as: "id", "color", or "either" where both say the same; empty if drawn.
+        transparent: pixels that count nowhere because they are not opaque.
+        binary: where nobody said what 255 means, the values that are there: "0/1", "0/255", "1-bit", or "more" for
+            any others; empty where nothing is asked, or the mask holds 0 alone.
+        palette: index -> colour, of the indices that are there, where a palette was read by index.
+    """
+
+    reading: Reading = ""
+    transparent: int = 0
+    binary: str = ""
+    palette: Mapping[int, Color] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Mask:
+    """A mask that was read: labels uint8 (H, W), how it is stored, and what else it shows."""
+
+    labels: NDArray[np.uint8]
+    stored: Stored
+    facts: MaskFacts
+
+
+@dataclass(frozen=True)
+class _Channel:
+    """One channel of a mask.
+
+    Args:
+        values: integers (H, W), as stored.
+        opaque: bool (H, W), which pixels count; none if all do.
+        shown: the colour that each value which counts stands for; none for an index outside the palette.
+        form: "grey", "1-bit" or "palette".
+    """
+
+    values: NDArray[np.integer]
+    opaque: NDArray[np.bool_] | None
+    shown: Mapping[int, Color | None]
+    form: Literal["grey", "1-bit", "palette"]
+
+
+def read_mask(place: str, code: MaskCode, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+    """The labels of a mask as uint8 (H, W), ids 0..C-1 of `code.space` or 255.
+
+    One channel (grey, palette or black and white, up to 32 bits, signed and whole floating-point numbers too) is read
+    by the rule at the top of this file. RGB is decoded through `code.colors`. Transparent pixels, wholly or partly,
+    count nowhere. An EXIF orientation is not applied.
 
     Raises:
-        FileError: if the file cannot be read, is stored with loss (JPEG, WEBP), or holds values or colours that
-            `code` does not know.
+        FileError: if the file cannot be read, is stored with loss (JPEG, lossy WEBP), has several frames, or holds
+            values or colours that `code` does not know or that contradict each other.
     """
-    return decode_mask(place, code, max_pixels=max_pixels)[0]
+    return decode_mask(place, code, max_pixels=max_pixels).labels
 
 
-def decode_mask(place: str, code: MaskCode, *, max_pixels: int = MAX_PIXELS) -> tuple[NDArray[np.uint8], Stored]:
-    """The mask as `read_mask` returns it, and how it is stored. Raises FileError."""
+def decode_mask(place: str, code: MaskCode, *, max_pixels: int = MAX_PIXELS) -> Mask:
+    """The labels as `read_mask` returns them, how the mask is stored, and what else it shows. Raises FileError."""
     with opened(place, max_pixels) as image:
-        if image.format in ("JPEG", "MPO", "WEBP") or image.info.get("compression") == "jpeg":
-            raise FileError(place, "mask is stored with loss, its ids are blurred", f"{image.format}, expected PNG")
         raw, stored = raw_mode(image), Stored.of(image)
+        _require_exact(image, place)
         if ";16" in raw and image.mode not in WIDE_GREY:
             raise FileError(place, "mask has several channels of 16 bits", f"{stored.words}, expected one or 8 bits")
-        if image.mode in ("1", "L", "P", "LA", "PA") or image.mode in WIDE_GREY:
-            return _by_value(_one_channel(image, raw), code, place), stored
-        if image.mode in ("RGB", "RGBA", "RGBX"):
-            return _by_color(np.asarray(image)[..., :3], code, place), stored
-        raise FileError(place, "mask has neither ids nor RGB colours", f"mode {image.mode}")
+        if image.mode not in ("1", "L", "P", "LA", "PA", "F", "RGB", "RGBA", "RGBX", *WIDE_GREY):
+            raise FileError(place, "mask has neither ids nor RGB colours", f"mode {image.mode}")
+        channel = _one_channel(image, raw, place)
+        if channel is not None:
+            labels, facts = _by_value(channel, code, place)
+        else:
+            rgb = np.asarray(image)
+            labels, facts = _by_color(rgb[..., :3], _opaque(image, rgb), code, place)
+        return Mask(labels, stored, facts)
 
 
-def _one_channel(image: Image.Image, raw: str) -> NDArray[np.integer]:
+def _require_exact(image: Image.Image, place: str) -> None:
+    """Raises FileError for a mask that is stored with loss, or holds more than one image."""
+    lossy = image.format in ("JPEG", "MPO") or image.info.get("compression") == "jpeg"
+    if lossy or (image.format == "WEBP" and not _is_lossless_webp(read_bytes(place))):
+        expected = "WEBP with loss, expected PNG" if image.format == "WEBP" else f"{image.format}, expected PNG"
+        raise FileError(place, "mask is stored with loss, its ids are blurred", expected)
+    if image.format in ("PNG", "GIF") and getattr(image, "n_frames", 1) > 1:
+        raise FileError(place, "mask has several frames", f"{getattr(image, 'n_frames', 1)}, expected one image")
+
+
+def _is_lossless_webp(data: bytes) -> bool:
+    """Whether a WebP file holds one image without loss: a chunk VP8L, none of lossy pixels (VP8) or frames (ANMF)."""
+    chunks, at = set(), 12
+    while at + 8 <= len(data):
+        chunks.add(data[at : at + 4])
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        at += 8 + size + size % 2
+    return b"VP8L" in chunks and not chunks & {b"VP8 ", b"ANMF"}
+
+
+def _one_channel(image: Image.Image, raw: str, place: str) -> _Channel | None:
+    """The values of a mask, unless it holds colours."""
+    if image.mode in ("RGB", "RGBA", "RGBX"):
+        if image.format != "WEBP":
+            return None
+        rgb = np.asarray(image)
+        if (rgb[..., :3] != rgb[..., :1]).any():  # WebP has no grey: it stores it as three equal channels
+            return None
+        return _grey(rgb[..., 0], _opaque(image, rgb))
     values = np.asarray(image.getchannel(0) if image.mode in ("LA", "PA") else image)
+    if image.mode == "1":
+        values = values.astype(np.uint8)
+        opaque = _opaque(image, values)
+        return _Channel(values, opaque, {v: (255 * v,) * 3 for v in _present(values, opaque)}, "1-bit")
+    if image.mode in ("P", "PA"):
+        return _indexed(values, _opaque(image, values), image)
+    if image.mode == "F":
+        values = _whole(values, place)
     if raw in _SPREAD:
         values = values // _SPREAD[raw]
-    return values.astype(np.uint8) if values.dtype == bool else values
+        return _grey(values, _opaque(image, values), spread=_SPREAD[raw])
+    if image.mode == "L" and _SIGNED in np.atleast_1d(getattr(image, "tag_v2", {}).get(_SAMPLE_FORMAT, 0)):
+        values = values.view(np.int8)
+    return _grey(values, _opaque(image, values))
 
 
-def _by_value(values: NDArray[np.integer], code: MaskCode, place: str) -> NDArray[np.uint8]:
-    if not code.ids:
-        raise FileError(place, "mask holds ids, but this data set's masks are colours", "expected RGB")
+def _grey(values: NDArray[np.integer], opaque: NDArray[np.bool_] | None, *, spread: int = 1) -> _Channel:
+    return _Channel(values, opaque, {v: (spread * v,) * 3 for v in _present(values, opaque)}, "grey")
+
+
+def _indexed(values: NDArray[np.uint8], opaque: NDArray[np.bool_] | None, image: Image.Image) -> _Channel:
+    """A palette; that of a GIF which shows greys alone stands for grey, which GIF stores in no other way."""
+    table = np.reshape(image.getpalette("RGB") or [], (-1, 3)).astype(np.uint8)
+    shown = {v: _color(table[v]) if v < len(table) else None for v in _present(values, opaque)}
+    if image.format == "GIF" and all(color is not None and _is_grey(color) for color in shown.values()):
+        greys = np.zeros(256, np.uint8)
+        greys[: len(table)] = table[:, 0]
+        return _grey(greys.take(values), opaque)
+    return _Channel(values, opaque, shown, "palette")
+
+
+def _whole(values: NDArray[np.floating], place: str) -> NDArray[np.int64]:
+    """Floating-point numbers as integers. Raises FileError where they are none."""
+    broken = values[~(np.isfinite(values) & (np.floor(values) == values) & (np.abs(values) < 2**31))]
+    if len(broken):
+        found = f"{len(broken):,} pixels, such as {broken[0]:g}"
+        raise FileError(place, "mask holds numbers that are no ids", found, hint="save the mask as integers")
+    return values.astype(np.int64)
+
+
+def _opaque(image: Image.Image, values: NDArray[np.integer]) -> NDArray[np.bool_] | None:
+    """Which pixels are wholly opaque; none if all are."""
+    clear = image.info.get("transparency")
+    opaque: NDArray[np.bool_]
+    if image.mode in ("LA", "PA", "RGBA"):
+        opaque = np.asarray(image.getchannel("A")) == 255
+    elif clear is None:
+        return None
+    elif isinstance(clear, bytes):  # an alpha for each index of the palette
+        alphas = np.full(256, 255, np.uint8)
+        alphas[: len(clear)] = np.frombuffer(clear, np.uint8)
+        opaque = alphas.take(values) == 255
+    else:  # the one value, index or colour that is transparent
+        opaque = (values != clear).any(axis=-1) if isinstance(clear, tuple) else values != clear
+    return None if opaque.all() else opaque
+
+
+def _present(values: NDArray[np.integer], opaque: NDArray[np.bool_] | None) -> list[int]:
+    """The values of the pixels that count, in order."""
+    counting = values.ravel() if opaque is None else values[opaque]
+    if counting.dtype not in (np.uint8, np.uint16):
+        return [int(value) for value in np.unique(counting)]
+    there = np.zeros(np.iinfo(counting.dtype).max + 1, bool)  # in a tenth of the time of np.unique
+    there[counting] = True
+    return [int(value) for value in np.flatnonzero(there)]
+
+
+def _by_value(channel: _Channel, code: MaskCode, place: str) -> tuple[NDArray[np.uint8], MaskFacts]:
+    reading, meant = _meaning(channel, code, place)
+    if any(value not in meant for value in channel.shown):
+        counting = channel.values.ravel() if channel.opaque is None else channel.values[channel.opaque]
+        if reading != "color":
+            raise unknown_ids(place, counting, meant, code.space)
+        if channel.form != "palette":
+            raise FileError(place, "mask holds ids, but this data set's masks are colours", "expected RGB")
+        colors = np.zeros((256, 3), np.uint8)
+        for value, color in channel.shown.items():
+            colors[value] = color or 0
+        raise unknown_colors(place, colors[counting], code.colors, code.space, code.ids)
+    labels = _translated(channel.values, meant)
+    if channel.opaque is not None:
+        labels[~channel.opaque] = IGNORE_INDEX
+    by_index = channel.form == "palette" and reading == "id"
+    return labels, MaskFacts(
+        reading,
+        _transparent(channel.opaque),
+        _binary(channel) if code.asks_255 and reading != "color" else "",
+        {value: color for value, color in channel.shown.items() if color is not None} if by_index else {},
+    )
+
+
+def _meaning(channel: _Channel, code: MaskCode, place: str) -> tuple[Reading, dict[int, int]]:
+    """What the values are read as, and value -> class id or 255; those that mean nothing are left out.
+
+    Raises FileError where a palette contradicts its indices.
+    """
+    shown = channel.shown
+    by_id = _by_id(shown, code)
+    by_color = {v: code.colors[color] for v, color in shown.items() if color is not None and color in code.colors}
+    if not code.ids or _is_nearly_the_classes(channel, code):
+        return "color", by_color
+    if not code.colors or not by_color:
+        _require_plain_greys(channel, code, place)
+        return "id", by_id
+    all_ids = len(by_id) == len(shown) and not (code.asks_255 and IGNORE_INDEX in by_color)
+    all_colors = len(by_color) == len(shown)
+    at_odds = [value for value in by_color if not _agree(by_id.get(value), by_color[value], code)]
+    if all_ids and not at_odds:
+        return "either" if all_colors else "id", by_id
+    if all_colors and not (all_ids and code.ids_written):
+        return "color", by_color
+    if channel.form == "palette" and all_ids and (all_colors or not code.ids_written):
+        raise _contradiction(channel, at_odds[0], by_id, by_color, code, place)
+    if channel.form == "palette" and not all_ids and not code.ids_written:
+        return "color", by_color
+    return "id", by_id
+
+
+def _by_id(shown: Mapping[int, Color | None], code: MaskCode) -> dict[int, int]:
+    """Value -> class id or 255, by the values themselves, or by the greys they stand for where only those are ids.
+
+    Optimizers store the greys 0 and 255 in one bit, and few greys in few bits or with a palette.
+    """
+    by_value = {value: code.ids[value] for value in shown if value in code.ids}
+    greys = {value: color[0] for value, color in shown.items() if color is not None and _is_grey(color)}
+    if len(by_value) == len(shown) or len(greys) < len(shown) or (code.asks_255 and IGNORE_INDEX in greys.values()):
+        return by_value
+    by_grey = {value: code.ids[grey] for value, grey in greys.items() if grey in code.ids}
+    return by_grey if len(by_grey) == len(shown) else by_value
+
+
+def _is_nearly_the_classes(channel: _Channel, code: MaskCode) -> bool:
+    """Whether a palette holds the colours of the classes, some of them a little off, at other indices than their ids.
+
+    So a quantizer leaves colour masks; where nobody wrote the ids down, the indices must not be taken for them.
+    """
+    colors = [color for color in channel.shown.values() if color is not None]
+    if channel.form != "palette" or code.ids_written or not 2 <= len(colors) == len(channel.shown):
+        return False
+    known = np.array(list(code.colors), np.float64)
+    distances = np.linalg.norm(np.array(colors)[:, None] - known[None], axis=-1)
+    nearest = [list(code.colors.values())[i] for i in distances.argmin(axis=1)]
+    off = distances.min(axis=1)
+    if not 0 < off.max() <= NEAR or len(set(nearest)) < len(nearest):
+        return False
+    return any(not _agree(code.ids.get(v), class_id, code) for v, class_id in zip(channel.shown, nearest, strict=True))
+
+
+def _agree(by_id: int | None, by_color: int, code: MaskCode) -> bool:
+    """Whether both are the same class, or classes that share a colour."""
+    if by_id is None or IGNORE_INDEX in (by_id, by_color):
+        return by_id == by_color
+    return code.space.colors[by_id] == code.space.colors[by_color]
+
+
+def _require_plain_greys(channel: _Channel, code: MaskCode, place: str) -> None:
+    """Raises FileError for a palette of greys that are other ids than the indices: a grey mask, numbered anew."""
+    greys = {value: color[0] for value, color in channel.shown.items() if color is not None and _is_grey(color)}
+    if channel.form != "palette" or not 2 <= len(greys) == len(channel.shown) == len(set(greys.values())):
+        return
+    if set(greys.values()) == {0, 255}:  # black and white, as of one bit
+        greys = {value: grey // 255 for value, grey in greys.items()}
+    if all(value in code.ids and grey in code.ids for value, grey in greys.items()):
+        wrong = next((value for value, grey in greys.items() if code.ids[value] != code.ids[grey]), None)
+        if wrong is not None:
+            found = f"index {wrong} stands for grey {channel.shown[wrong]}"
+            hint = "save the masks as grey, without a palette: then the value is the id"
+            raise FileError(place, "mask has a palette of greys that contradicts its indices", found, hint=hint)
+
+
+def _contradiction(
+    channel: _Channel, value: int, by_id: Mapping[int, int], by_color: Mapping[int, int], code: MaskCode, place: str
+) -> FileError:
+    def called(class_id: int) -> str:
+        return "ignored" if class_id == IGNORE_INDEX else code.space.names[class_id]
+
+    found = f"index {value} is {called(by_id[value])}, its colour {channel.shown[value]} is {called(by_color[value])}"
+    hint = (
+        "if the colours count, save the masks as RGB; if the indices do, save them as grey, without a palette"
+        if code.ids_written
+        else "if the indices count, give each class its `id:`; if the colours do, save the masks as RGB"
+    )
+    return FileError(place, "mask has a palette that contradicts its indices", found, hint=hint)
+
+
+def _translated(values: NDArray[np.integer], meant: Mapping[int, int]) -> NDArray[np.uint8]:
+    """Labels uint8 (H, W); values without a meaning, which are those of transparent pixels, become 255."""
     if values.dtype in (np.uint8, np.uint16):
-        table = np.full(np.iinfo(values.dtype).max + 1, _UNKNOWN, np.int16)
-        for value, class_id in code.ids.items():
-            if 0 <= value < len(table):
-                table[value] = class_id
-        classes: NDArray[np.int16] = table.take(values)  # in half the time of table[values]
-    else:
-        present, where = np.unique(values, return_inverse=True)
-        classes = np.array([code.ids.get(int(value), _UNKNOWN) for value in present], np.int16)[where]
-        classes = classes.reshape(values.shape)
-    if classes.min() == _UNKNOWN:
-        strangers, pixels = np.unique(values[classes == _UNKNOWN], return_counts=True)
-        raise FileError(
-            place,
-            f"mask holds ids outside the label space {code.space.name} (0 to {code.space.num_classes - 1})",
-            f"{'ids' if len(strangers) > 1 else 'id'} {_shortened([str(value) for value in strangers])};"
-            f" {pixels.sum():,} pixels",
-            hint="`ignore:` in a folder:FILE.yaml names ids that count nowhere",
-        )
-    return classes.astype(np.uint8)
+        table = np.full(np.iinfo(values.dtype).max + 1, IGNORE_INDEX, np.uint8)
+        for value, class_id in meant.items():
+            table[value] = class_id
+        return table.take(values)  # in half the time of table[values]
+    present, where = np.unique(values, return_inverse=True)
+    classes = np.array([meant.get(int(value), IGNORE_INDEX) for value in present], np.uint8)
+    return classes[where].reshape(values.shape)
 
 
-def _by_color(rgb: NDArray[np.uint8], code: MaskCode, place: str) -> NDArray[np.uint8]:
+def _binary(channel: _Channel) -> str:
+    """See `MaskFacts.binary`."""
+    present = set(channel.shown)
+    if present <= {0}:
+        return ""
+    if channel.form == "1-bit":
+        return "1-bit"
+    return "0/1" if present <= {0, 1} else "0/255" if present <= {0, 255} else "more"
+
+
+def _by_color(
+    rgb: NDArray[np.uint8], opaque: NDArray[np.bool_] | None, code: MaskCode, place: str
+) -> tuple[NDArray[np.uint8], MaskFacts]:
+    counting = rgb.reshape(-1, 3) if opaque is None else rgb[opaque]
     if not code.colors:
-        raise FileError(place, "mask holds colours, but this data set's masks are ids", "expected one channel")
-    packed = _packed(rgb)
-    classes = _color_table(tuple(code.colors.items())).take(packed)
+        cause, hint = ids_in_a_channel(counting, code.ids) or ("", None)
+        found = f"{cause}, expected one channel" if cause else "expected one channel"
+        raise FileError(place, "mask holds colours, but this data set's masks are ids", found, hint=hint)
+    classes = _color_table(tuple(code.colors.items())).take(_packed(rgb))
+    if opaque is not None:
+        classes[~opaque] = IGNORE_INDEX
     if classes.min() == _UNKNOWN:
-        strangers, pixels = np.unique(packed[classes == _UNKNOWN], return_counts=True)
-        order = np.argsort(-pixels)
-        words = [
-            f"{_unpacked(strangers[i])} {pixels[i]:,} pixels, nearest {_nearest(_unpacked(strangers[i]), code)}"
-            for i in order[:_LISTED]
-        ]
-        if len(order) > _LISTED:
-            words.append(f"and {len(order) - _LISTED} more colours")
-        raise FileError(
-            place,
-            f"mask holds colours outside the label space {code.space.name}",
-            "; ".join(words),
-            hint="`ignore_color:` in a folder:FILE.yaml names colours that count nowhere",
-        )
-    return classes.astype(np.uint8)
+        raise unknown_colors(place, counting, code.colors, code.space, code.ids)
+    return classes.astype(np.uint8), MaskFacts("color", _transparent(opaque))
 
 
 @lru_cache(maxsize=4)
@@ -140,24 +408,21 @@ def _color_table(colors: tuple[tuple[Color, int], ...]) -> NDArray[np.int16]:
 
 def _packed(rgb: NDArray[np.uint8]) -> NDArray[np.int32]:
     """(H, W) of red * 65536 + green * 256 + blue."""
-    packed = rgb[..., 0].astype(np.int32)  # channel by channel: all three at once would be four times the picture
+    packed = rgb[..., 0].astype(np.int32)  # channel by channel: all three at once would be four times the image
     for channel in (1, 2):
         packed <<= 8
         packed |= rgb[..., channel]
     return packed
 
 
-def _unpacked(color: int) -> Color:
-    return int(color) >> 16, int(color) >> 8 & 255, int(color) & 255
+def _transparent(opaque: NDArray[np.bool_] | None) -> int:
+    return 0 if opaque is None else int(np.count_nonzero(~opaque))
 
 
-def _nearest(color: Color, code: MaskCode) -> str:
-    """Name of the class whose colour is closest."""
-    closest = min(code.colors, key=lambda known: sum((a - b) ** 2 for a, b in zip(color, known, strict=True)))
-    class_id = code.colors[closest]
-    return "the ignored colour" if class_id == IGNORE_INDEX else code.space.names[class_id]
+def _is_grey(color: Color) -> bool:
+    return color[0] == color[1] == color[2]
 
 
-def _shortened(words: list[str]) -> str:
-    rest = len(words) - _LISTED
-    return ", ".join(words[:_LISTED]) + (f" and {rest} more" if rest > 0 else "")
+def _color(values: NDArray[np.uint8]) -> Color:
+    red, green, blue = values.tolist()
+    return red, green, blue

@@ -9,6 +9,7 @@ import numpy as np
 
 from streetseg.data.looked import Looked
 from streetseg.data.source import Sample, Source
+from streetseg.labels.space import Color
 
 Seen = Mapping[str, tuple[tuple[Sample, Looked], ...]]  # split -> its samples
 
@@ -26,8 +27,8 @@ class Remark:
     """One thing to know.
 
     Args:
-        kind: a word for programs: skipped, turned, mask-turned, converted, void, one-class, absent, single, identical,
-            alike, neighbours.
+        kind: a word for programs: skipped, turned, mask-turned, converted, mixed-masks, transparent, palettes, void,
+            one-class, absent, single, jumps, identical, alike, neighbours.
         text: the same for a person, with counts, in one line.
         entries: every file or pair it is about; none where it holds for all.
         care: whether scores or training may suffer; otherwise it was handled by a rule.
@@ -51,6 +52,9 @@ def file_remarks(source: Source, seen: Seen) -> Iterator[Remark]:
         yield Remark("skipped", source.survey.skipped_words, skipped, care=False)
     yield from _turned(seen)
     yield from _converted(seen)
+    yield from _kinds_of_masks(seen)
+    yield from _transparent(seen)
+    yield from _palettes(seen)
     yield from _classes(source, seen)
     for split, samples in seen.items():
         if len(samples) == 1:
@@ -80,6 +84,66 @@ def _converted(seen: Seen) -> Iterator[Remark]:
             f"{_pictures(len(converted))} of {split} converted to 8-bit RGB: {words}",
             () if uniform else tuple(Entry((sample.picture,), looked.picture_stored) for sample, looked in converted),
             care=False,
+        )
+
+
+def _kinds_of_masks(seen: Seen) -> Iterator[Remark]:
+    """Masks of several kinds, as where two tools wrote them."""
+    every = [(sample, looked) for samples in seen.values() for sample, looked in samples]
+    kinds = Counter((looked.mask_mode, looked.mask.reading) for _, looked in every)
+    if len({mode for mode, _ in kinds}) < 2:
+        return
+    words = {"id": " read by id", "color": " read by colour", "either": "", "": ""}
+    (usual, _), *_ = kinds.most_common(1)
+    yield Remark(
+        "mixed-masks",
+        f"masks are of {len(kinds)} kinds: "
+        + ", ".join(f"{count} {mode}{words[reading]}" for (mode, reading), count in kinds.most_common()),
+        tuple(
+            Entry((sample.label,), looked.label_stored + words[looked.mask.reading])
+            for sample, looked in every
+            if (looked.mask_mode, looked.mask.reading) != usual
+        ),
+        care=len({reading for _, reading in kinds} & {"id", "color"}) > 1 or "1" in {mode for mode, _ in kinds},
+    )
+
+
+def _transparent(seen: Seen) -> Iterator[Remark]:
+    masks = [pair for samples in seen.values() for pair in samples if pair[1].mask.transparent]
+    if masks:
+        pixels = sum(looked.mask.transparent for _, looked in masks)
+        yield Remark(
+            "transparent",
+            f"{len(masks)} masks have transparent pixels, which count nowhere ({pixels:,} pixels)",
+            tuple(
+                Entry((s.label,), f"{looked.mask.transparent:,} of {looked.size[0] * looked.size[1]:,} pixels")
+                for s, looked in masks
+            ),
+        )
+
+
+def _palettes(seen: Seen) -> Iterator[Remark]:
+    """Palettes that show one index in several colours: the class behind the index may differ from mask to mask."""
+    shown: dict[int, Counter[Color]] = {}
+    every = [(sample, looked) for samples in seen.values() for sample, looked in samples if looked.mask.palette]
+    for _, looked in every:
+        for index, color in looked.mask.palette.items():
+            shown.setdefault(index, Counter())[color] += 1
+    usual = {index: colors.most_common(1)[0][0] for index, colors in shown.items()}
+    entries = []
+    for sample, looked in every:
+        unlike = [index for index, color in looked.mask.palette.items() if color != usual[index]]
+        if unlike:
+            words = ", ".join(f"{index} is {looked.mask.palette[index]}" for index in unlike[:3])
+            entries.append(Entry((sample.label,), words))
+    if entries:
+        index = max(shown, key=lambda index: len(shown[index]))
+        colors = " and ".join(f"{color} in {count}" for color, count in shown[index].most_common(3))
+        yield Remark(
+            "palettes",
+            "palettes contradict each other, a class may mean another thing from mask to mask:"
+            f" index {index} is {colors}",
+            tuple(entries),
         )
 
 

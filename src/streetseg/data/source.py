@@ -1,13 +1,14 @@
 """What every data source offers: samples in splits, and how to read one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from streetseg.data.masks import MaskFacts
 from streetseg.data.pictures import Stored
 from streetseg.data.survey import Survey
 from streetseg.labels.space import LabelSpace
@@ -50,12 +51,14 @@ class Look:
         label: uint8 (h, w), ids 0..C-1 of the source's space or its ignore_index.
         picture_stored: how the picture lies on disk.
         label_stored: how the mask does.
+        mask: what else is worth knowing of the mask.
     """
 
     picture: NDArray[np.uint8]
     label: NDArray[np.uint8]
     picture_stored: Stored
     label_stored: Stored
+    mask: MaskFacts = field(default_factory=MaskFacts)
 
 
 class Source(Protocol):
