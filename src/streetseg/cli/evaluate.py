@@ -71,7 +71,7 @@ def evaluate(
         ranks = Ranks.from_environment()
         device = choose_device(wanted.train.device, ranks)
         predictor = Predictor.load(model, str(device), precision, engine=engine)
-    source, name = open_source(wanted.data), wanted.data.val_split
+    source, name = open_source(wanted.data.read_as(predictor.engine.reading)), wanted.data.val_split
     masks = source.source.space if isinstance(source, SourceView) else source.space
     refuse_other_classes(predictor.space, source.space, masks=masks)
 

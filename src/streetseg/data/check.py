@@ -61,6 +61,8 @@ def examine(
     """
     known = Known(source, default_cache())
     errors: list[DataError] = list(source.survey.faults)
+    if errors:
+        errors += source.survey.unread_errors  # a mask without image may be that of a HEIC file
     seen: dict[str, tuple[tuple[Sample, Looked], ...]] = {}
     for split in splits:
         samples = source.splits.get(split, ())

@@ -83,7 +83,11 @@ def _samples(
 def _matching(patterns: tuple[str, ...], what: str, path: Path, survey: Survey) -> dict[str, str]:
     found = {place: key for pattern in patterns for key, place in matching(path.parent, pattern, survey)}
     if not found:
-        raise DataError(f"no {what} match {' or '.join(patterns)}", where=path, hint=f"globs start at {path.parent}")
+        raise DataError(
+            f"no {what} match {' or '.join(patterns)}",
+            where=[path, *(error.line for error in survey.unread_errors)],
+            hint=f"globs start at {path.parent}",
+        )
     return by_key(((key, place) for place, key in found.items()), what, survey)
 
 

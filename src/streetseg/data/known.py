@@ -16,7 +16,7 @@ from streetseg.data.source import Sample, Source
 
 log = logging.getLogger("streetseg")
 
-_RULES = 1  # another number when reading or checking changes: nothing found before is then believed
+_RULES = 2  # another number when reading or checking changes: nothing found before is then believed
 
 
 class Known:

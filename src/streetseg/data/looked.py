@@ -26,6 +26,8 @@ class Looked:
         label_turned: whether the mask has one, which is not applied.
         content: digest of the picture's pixels, whatever file they came from.
         likeness: perceptual hash of the picture, 16 bytes.
+        values: lowest and highest value of a 16-bit image; None for one of 8 bits.
+        fits_unturned: whether the picture was turned, and the mask has the size of the unturned one, too.
     """
 
     counts: NDArray[np.int64]
@@ -36,6 +38,8 @@ class Looked:
     label_turned: bool
     content: str
     likeness: bytes
+    values: tuple[int, int] | None = None
+    fits_unturned: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """For the cache; the counts as [id, pixels] of the ids that are there."""
@@ -49,6 +53,8 @@ class Looked:
             "label_turned": self.label_turned,
             "content": self.content,
             "likeness": self.likeness.hex(),
+            "values": self.values,
+            "fits_unturned": self.fits_unturned,
         }
 
     @classmethod
@@ -58,8 +64,15 @@ class Looked:
         for class_id, pixels in told["counts"]:
             counts[class_id] = pixels
         height, width = told["size"]
-        rest = {name: told[name] for name in ("picture_stored", "label_stored", "picture_turned", "label_turned")}
-        return cls(counts, (height, width), **rest, content=told["content"], likeness=bytes.fromhex(told["likeness"]))
+        values = told["values"]
+        names = ("picture_stored", "label_stored", "picture_turned", "label_turned", "content", "fits_unturned")
+        return cls(
+            counts,
+            (height, width),
+            **{name: told[name] for name in names},
+            likeness=bytes.fromhex(told["likeness"]),
+            values=None if values is None else (values[0], values[1]),
+        )
 
 
 def look_at(source: Source, sample: Sample) -> Looked:
@@ -70,11 +83,14 @@ def look_at(source: Source, sample: Sample) -> Looked:
     """
     look = source.look(sample)
     size = (look.picture.shape[0], look.picture.shape[1])
+    fits_unturned = look.picture_stored.turned and look.picture_stored.size == look.label.shape
     if size != look.label.shape:
         found = f"picture {size[0]}x{size[1]}, mask {look.label.shape[0]}x{look.label.shape[1]}"
-        if look.picture_stored.turned and look.picture_stored.size == look.label.shape:
+        hint = None
+        if fits_unturned:
             found += "; the mask fits the picture as it is stored, before its EXIF rotation"
-        raise FileError(sample.label, "picture and mask differ in size", found)
+            hint = "data.exif=ignore leaves images as they are stored"
+        raise FileError(sample.label, "picture and mask differ in size", found, hint=hint)
     return Looked(
         counts=np.bincount(look.label.ravel(), minlength=256),
         size=size,
@@ -84,4 +100,6 @@ def look_at(source: Source, sample: Sample) -> Looked:
         label_turned=look.label_stored.turned,
         content=hashlib.sha256(repr(size).encode() + look.picture.tobytes()).hexdigest(),
         likeness=likeness(look.picture),
+        values=look.picture_stored.values,
+        fits_unturned=fits_unturned,
     )

@@ -62,7 +62,7 @@ def read_mask(place: str, code: MaskCode, *, max_pixels: int = MAX_PIXELS) -> ND
 def decode_mask(place: str, code: MaskCode, *, max_pixels: int = MAX_PIXELS) -> tuple[NDArray[np.uint8], Stored]:
     """The mask as `read_mask` returns it, and how it is stored. Raises FileError."""
     with opened(place, max_pixels) as image:
-        if image.format in ("JPEG", "MPO", "WEBP") or image.info.get("compression") == "jpeg":
+        if image.format in ("JPEG", "MPO", "WEBP", "AVIF", "JPEG2000") or image.info.get("compression") == "jpeg":
             raise FileError(place, "mask is stored with loss, its ids are blurred", f"{image.format}, expected PNG")
         raw, stored = raw_mode(image), Stored.of(image)
         if ";16" in raw and image.mode not in WIDE_GREY:

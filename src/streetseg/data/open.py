@@ -45,7 +45,7 @@ def open_source(data: Data) -> Source:
     """
     source = _open(data.source)
     if isinstance(source, FileSource):
-        source = replace(source, max_pixels=round(data.max_megapixels * 1e6))
+        source = replace(source, max_pixels=round(data.max_megapixels * 1e6), reading=data.reading)
     target = space(data.space) if data.space else _USUAL.get(source.space.name, source.space)
     if target == source.space and not data.splits:
         return source

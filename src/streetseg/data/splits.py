@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from streetseg.data.faults import together
-from streetseg.data.files import SUFFIXES
+from streetseg.data.formats import SUFFIXES
 from streetseg.data.source import Sample
 from streetseg.data.survey import Survey
 from streetseg.errors import DataError

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from streetseg.inference.arrays import Array, Size, operations
 from streetseg.inference.engines.engine import Engine
 from streetseg.inference.engines.open import open_engine
+from streetseg.inference.inputs import require_image
 from streetseg.inference.predict import predict_logits, working_size
 from streetseg.labels.space import LabelSpace
 
@@ -71,11 +73,16 @@ class Predictor:
         kind = operations(logits)
         return kind.in_memory(kind.likeliest(logits))
 
-    def predict(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """uint8 RGB (H, W, 3) of any size -> ids uint8 (H, W).
+    def predict(self, picture: NDArray[np.uint8] | Image.Image | str | Path) -> NDArray[np.uint8]:
+        """uint8 RGB (H, W, 3) of any size, a PIL image or a file's path -> ids uint8 (H, W).
 
         The network sees the picture at about the size it was trained for, in the picture's own shape.
+
+        Raises:
+            RequestError: the image is anything else.
+            DataError: the file cannot be read.
         """
+        picture = require_image(picture, self.engine.reading)
         size = working_size((picture.shape[0], picture.shape[1]), self.size)
         ids: NDArray[np.uint8] = self.labels(picture.transpose(2, 0, 1)[None], size=size)[0]
         return ids

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from streetseg.atomic import atomic_folder, atomic_write_bytes, atomic_write_json, sha256
 from streetseg.errors import ModelError
-from streetseg.models.description import FORMAT, VERSION, find_bundle, read_model_json, size_of, space_of
+from streetseg.models.description import FORMAT, VERSION, find_bundle, read_model_json, reading_of, size_of, space_of
 from streetseg.models.encoder import Encoder
 from streetseg.models.segmenter import Segmenter
 from streetseg.models.weight_file import contiguous, read_safetensors
@@ -45,6 +45,7 @@ def save_bundle(
                 "decoder": segmenter.decoder_name,
                 "channels": segmenter.channels,
                 "size": segmenter.size,
+                "images": segmenter.reading.model_dump(),
                 "space": space.name,
                 "classes": space.names,
                 "colors": space.colors,
@@ -81,6 +82,7 @@ def load_bundle(path: Path) -> tuple[Segmenter, dict[str, Any]]:
             hint="the file is damaged or was exchanged; copy the bundle again",
         )
     space, size = space_of(description, folder / "model.json"), size_of(description)
+    reading = reading_of(description)
 
     def network() -> Segmenter:
         return Segmenter(
@@ -89,6 +91,7 @@ def load_bundle(path: Path) -> tuple[Segmenter, dict[str, Any]]:
             decoder=description["decoder"],
             channels=tuple(description["channels"]),
             size=size,
+            reading=reading,
         )
 
     # A network without memory first: what a stranger's model.json asks for need not be what the weights are of.
