@@ -44,8 +44,6 @@ def predict(
     from rich.console import Console
     from rich.progress import Progress
 
-    import numpy as np
-
     from streetseg.data.files import FileError
     from streetseg.data.pictures import TooLargeError, decode_picture
     from streetseg.inference.inputs import find_pictures
@@ -65,12 +63,7 @@ def predict(
         raise RequestError("a result would replace an input", where=replaced, hint="--out DIR writes elsewhere")
     refuse_replacing(targets)
     predictor = Predictor.load(model, device, precision, engine=engine, tta=tta, tile=tile, pictures=len(pictures))
-    written_ids = (
-        cityscapes_ids(predictor.space)
-        if ids == "cityscapes"
-        else np.arange(predictor.space.num_classes, dtype=np.uint8)
-    )
-
+    values = cityscapes_ids(predictor.space) if ids == "cityscapes" else None
     noticed = Noticed(predictor.engine.reading)
     start = time.perf_counter()
     failed: list[FileError] = []
@@ -97,7 +90,7 @@ def predict(
         def write(path: Path, picture: "NDArray[np.uint8]", labels: "NDArray[np.uint8]") -> None:
             try:
                 out.mkdir(parents=True, exist_ok=True)
-                write_results(results[path], picture, labels, predictor.space, written_ids)
+                write_results(results[path], picture, labels, predictor.space, values)
             except OSError as error:
                 raise RequestError(f"results cannot be written ({error.strerror or error})", where=out) from error
             done.append({"input": path, **results[path], "size": list(labels.shape)})
@@ -127,7 +120,7 @@ def predict(
                 "out": out,
                 "classes": predictor.space.names,
                 "ids": ids,
-                "class_ids": written_ids.tolist(),
+                "class_ids": list(range(predictor.space.num_classes)) if values is None else values.tolist(),
                 "engine": predictor.engine.name,
                 "precision": predictor.engine.precision,
                 "pictures": done,

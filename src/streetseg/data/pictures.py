@@ -127,18 +127,18 @@ def to_rgb(image: Image.Image, place: str, reading: ImageReading) -> tuple[NDArr
 
 
 def range_words(values: Values, reading: ImageReading) -> str | None:
-    """What 16-bit images of these values lose when they are read so, and the cure; None where they lose nothing.
+    """What 16-bit images of these values lose when they are read so; None where they lose nothing.
 
-    Less than half of the range means that a bit or more of each value is lost.
+    Where they use less than half of the range, a bit or more of each value is lost.
     """
     if reading.limits is None:
         return None
     (low, high), (first, last) = values, reading.limits
     if low < first or high > last:
-        return f"use {low}..{high}, and what lies beyond data.range={reading.range} is clipped"
+        return f"use {low}..{high}, of which data.range={reading.range} clips a part"
     if 2 * (high - low) >= last - first or low == high:
         return None
-    return f"use {low}..{high} of {first}..{last}; {range_cure(values)} keeps their contrast"
+    return f"use {low}..{high} of {first}..{last}"
 
 
 def range_cure(values: Values) -> str:

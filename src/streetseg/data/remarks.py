@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from streetseg.data.looked import Looked
-from streetseg.data.pictures import range_words
+from streetseg.data.pictures import range_cure, range_words
 from streetseg.data.source import Sample, Source
 
 Seen = Mapping[str, tuple[tuple[Sample, Looked], ...]]  # split -> its samples
@@ -95,7 +95,7 @@ def _ranges(source: Source, seen: Seen) -> Iterator[Remark]:
         if words := range_words(whole, source.reading):
             entries = tuple(Entry((sample.picture,), f"{low}..{high}") for sample, (low, high) in found)
             count = f"{len(found)} of {len(seen[split])} images of {split} have 16 bits and"
-            yield Remark("range", f"{count} {words}", entries)
+            yield Remark("range", f"{count} {words}; {range_cure(whole)} fits them", entries)
     if source.reading.range != "full" and any(seen.values()) and not any(deep.values()):
         yield Remark("range", f"data.range={source.reading.range} changes nothing: no image has 16 bits")
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from streetseg.data.files import walk
-from streetseg.data.pictures import read_picture, to_rgb
+from streetseg.data.pictures import WIDE_GREY, raw_mode, read_picture, to_rgb
 from streetseg.data.survey import Survey
 from streetseg.errors import RequestError
 from streetseg.inference.results import is_result
@@ -83,6 +83,9 @@ def require_image(image: object, reading: ImageReading) -> NDArray[np.uint8]:
     if isinstance(image, (str, Path)):
         return read_picture(str(image), reading=reading)
     if isinstance(image, Image.Image):
+        if ";16" in raw_mode(image) and image.mode not in WIDE_GREY and reading.range != "full":
+            problem = f"PIL keeps 8 of the 16 bits of this image, which is to be read with data.range={reading.range}"
+            raise RequestError(problem, hint="give its path")
         return to_rgb(image.copy(), "PIL image", reading)[0]
     if not isinstance(image, np.ndarray):
         kind = type(image)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from streetseg.data.pictures import Stored, range_words
+from streetseg.data.pictures import Stored, range_cure, range_words
 from streetseg.recipe.schema import ImageReading
 
 
@@ -33,10 +33,9 @@ class Noticed:
         if self._values:
             whole = min(low for low, _ in self._values), max(high for _, high in self._values)
             if words := range_words(whole, self._reading):
-                yield (
-                    f"{_images(len(self._values))} of 16 bits {words}, in training too: the model reads images with"
-                    f" data.range={self._reading.range}"
-                )
+                rule = f"the model reads them with data.range={self._reading.range}"
+                cure = f"train with {range_cure(whole)}, or scale the images to 8 bits"
+                yield f"{_images(len(self._values))} of 16 bits {words}; {rule}: {cure}"
 
 
 def _images(count: int) -> str:

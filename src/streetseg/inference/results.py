@@ -41,7 +41,11 @@ def refuse_replacing(paths: Iterable[Path]) -> None:
 
 
 def write_results(
-    paths: dict[str, Path], picture: Picture, ids: Ids, space: LabelSpace, written: NDArray[np.uint8]
+    paths: dict[str, Path],
+    picture: Picture,
+    ids: Ids,
+    space: LabelSpace,
+    values: NDArray[np.uint8] | None = None,
 ) -> None:
     """Writes what `result_paths` names: ids as 8-bit grey of the picture's size, colours, picture and colours mixed.
 
@@ -50,12 +54,12 @@ def write_results(
         picture: uint8 (H, W, 3).
         ids: uint8 (H, W), ids of `space`.
         space: the classes.
-        written: the value that stands for each class in the file of ids, uint8 (C,).
+        values: what the file of ids holds for each class, uint8 (C,); None for the ids themselves.
     """
     for kind, path in paths.items():
         match kind:
             case "ids":
-                image = written[ids]
+                image = ids if values is None else values[ids]
             case "color":
                 image = color_map(ids, space)
             case _:

@@ -65,10 +65,5 @@ def read_about(text: str | None, path: Path) -> About:
     if len(text) > LARGEST:
         raise ModelError(f"the description has {len(text):,} characters, none needs that many", where=path)
     description = checked(text, ExportedDescription, EXPORTED, "the description in it", path)
-    return About(
-        space_of(description, path),
-        size_of(description),
-        reading_of(description),
-        description["precision"],
-        description,
-    )
+    size, reading = size_of(description), reading_of(description)
+    return About(space_of(description, path), size, reading, description["precision"], description)
