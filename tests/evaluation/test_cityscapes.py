@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from streetseg.evaluation.cityscapes_export import export_cityscapes, ids_of
 
 import tiny
 from streetseg.data.open import open_source
 from streetseg.data.store import Store
 from streetseg.errors import RequestError
-from streetseg.evaluation.cityscapes_export import export_cityscapes, ids_of
 from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.bridges import bridge

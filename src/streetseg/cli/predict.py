@@ -16,6 +16,7 @@ from streetseg.cli.output import print_json, say
 from streetseg.errors import DataError, RequestError
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 log = logging.getLogger("streetseg")

@@ -3,7 +3,7 @@
 import io
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -124,6 +124,11 @@ def to_rgb(image: Image.Image, place: str, reading: ImageReading) -> tuple[NDArr
             low, high = _found(rgb)
             stored = replace(stored, values=(low << 8, high << 8 | 255))
     return rgb, stored if reading.exif == "apply" else replace(stored, turned=False)
+
+
+def joined_range(ranges: Sequence[Values]) -> Values:
+    """The lowest and highest value of several images, one or more."""
+    return min(low for low, _ in ranges), max(high for _, high in ranges)
 
 
 def range_words(values: Values, reading: ImageReading) -> str | None:

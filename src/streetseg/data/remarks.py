@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from streetseg.data.looked import Looked
-from streetseg.data.pictures import range_cure, range_words
+from streetseg.data.pictures import joined_range, range_cure, range_words
 from streetseg.data.source import Sample, Source
 
 Seen = Mapping[str, tuple[tuple[Sample, Looked], ...]]  # split -> its samples
@@ -88,15 +88,13 @@ def _ranges(source: Source, seen: Seen) -> Iterator[Remark]:
         split: [(sample, looked.values) for sample, looked in samples if looked.values is not None]
         for split, samples in seen.items()
     }
+    every = [values for found in deep.values() for _, values in found]
     for split, found in deep.items():
-        if not found:
-            continue
-        whole = min(low for _, (low, _) in found), max(high for _, (_, high) in found)
-        if words := range_words(whole, source.reading):
+        if found and (words := range_words(joined_range([values for _, values in found]), source.reading)):
             entries = tuple(Entry((sample.picture,), f"{low}..{high}") for sample, (low, high) in found)
             count = f"{len(found)} of {len(seen[split])} images of {split} have 16 bits and"
-            yield Remark("range", f"{count} {words}; {range_cure(whole)} fits them", entries)
-    if source.reading.range != "full" and any(seen.values()) and not any(deep.values()):
+            yield Remark("range", f"{count} {words}; {range_cure(joined_range(every))} fits them", entries)
+    if source.reading.range != "full" and any(seen.values()) and not every:
         yield Remark("range", f"data.range={source.reading.range} changes nothing: no image has 16 bits")
 
 

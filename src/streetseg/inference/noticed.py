@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from streetseg.data.pictures import Stored, range_cure, range_words
+from streetseg.data.pictures import Stored, joined_range, range_cure, range_words
 from streetseg.recipe.schema import ImageReading
 
 
@@ -31,7 +31,7 @@ class Noticed:
             if "dropped" in way:
                 yield f"{_images(count)} read without all bands: {way}"
         if self._values:
-            whole = min(low for low, _ in self._values), max(high for _, high in self._values)
+            whole = joined_range(self._values)
             if words := range_words(whole, self._reading):
                 rule = f"the model reads them with data.range={self._reading.range}"
                 cure = f"train with {range_cure(whole)}, or scale the images to 8 bits"
