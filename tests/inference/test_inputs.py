@@ -7,9 +7,12 @@ import pytest
 import torch
 from PIL import Image
 
+import corpus
+import tiny
+from streetseg.data.files import FileError
 from streetseg.errors import RequestError
 from streetseg.inference.inputs import find_pictures, require_image
-from streetseg.recipe.schema import AS_USUAL
+from streetseg.recipe.schema import AS_USUAL, ImageReading
 
 
 @pytest.fixture
@@ -118,3 +121,33 @@ def test_an_array_of_another_kind_is_refused_with_the_cure(image: np.ndarray, fo
 def test_what_is_no_image_is_refused(image: object) -> None:
     with pytest.raises(RequestError, match="image is "):
         require_image(image, AS_USUAL)
+
+
+@pytest.mark.bad_input(61, "from Python, too, the flag of `predict` is named")
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_a_huge_image_is_refused_from_its_header(tmp_path: Path) -> None:
+    (tmp_path / "huge.png").write_bytes(corpus.huge_png(10_000))
+    with pytest.raises(FileError, match="larger than 89 megapixels") as caught:
+        require_image(tmp_path / "huge.png", AS_USUAL)
+    assert caught.value.hint == "streetseg predict --max-megapixels N raises the limit"
+
+
+def test_a_pil_image_is_left_as_it_is(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(IMAGE).save(tmp_path / "a.png", exif=exif, transparency=(1, 2, 3))
+    with Image.open(tmp_path / "a.png") as image:
+        assert require_image(image, AS_USUAL).shape == (8, 6, 3)
+        assert require_image(image, ImageReading(exif="ignore")).shape == (6, 8, 3)
+        assert image.size == (8, 6)
+        assert image.info["transparency"] == (1, 2, 3)
+
+
+@pytest.mark.bad_input(46, "a PIL image of 16-bit colors is refused where its range matters: give the path")
+def test_pil_has_no_16_bit_colors(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(tiny.png(IMAGE.astype(np.int64) * 16, bits=16))
+    reading = ImageReading(range="0..4095")
+    with Image.open(tmp_path / "a.png") as image, pytest.raises(RequestError, match="8 of the 16 bits") as caught:
+        require_image(image, reading)
+    assert caught.value.hint == "give its path"
+    assert np.abs(require_image(tmp_path / "a.png", reading).astype(int) - IMAGE).max() <= 1

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from streetseg.data.files import walk
-from streetseg.data.pictures import WIDE_GREY, raw_mode, read_picture, to_rgb
+from streetseg.data.pictures import WIDE_GREY, TooLargeError, raw_mode, read_picture, to_rgb
 from streetseg.data.survey import Survey
 from streetseg.errors import RequestError
 from streetseg.inference.results import is_result
@@ -81,7 +81,11 @@ def require_image(image: object, reading: ImageReading) -> NDArray[np.uint8]:
         RequestError: it is anything else; the message says what, and how to make it right.
     """
     if isinstance(image, (str, Path)):
-        return read_picture(str(image), reading=reading)
+        try:
+            return read_picture(str(image), reading=reading)
+        except TooLargeError as error:  # whose hint is a field of the recipe
+            hint = "streetseg predict --max-megapixels N raises the limit"
+            raise TooLargeError(error.place, error.problem, error.detail, hint=hint) from None
     if isinstance(image, Image.Image):
         if ";16" in raw_mode(image) and image.mode not in WIDE_GREY and reading.range != "full":
             problem = f"PIL keeps 8 of the 16 bits of this image, which is to be read with data.range={reading.range}"
