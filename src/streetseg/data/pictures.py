@@ -22,7 +22,7 @@ MAX_PIXELS = 89_000_000  # about where Pillow begins to suspect a decompression 
 WIDE_GREY = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})  # Pillow's modes of one channel above 8 bits
 
 _ORIENTATION = 0x0112  # EXIF tag
-_SAMPLES, _EXTRA_SAMPLES = 277, 338  # TIFF tags: channels of a pixel, and what those beyond the colours are
+_SAMPLES, _EXTRA_SAMPLES = 277, 338  # TIFF tags: channels of a pixel, and what those beyond the colors are
 _DEPTHS = (1023, 4095, 16383, 65535)  # largest values of cameras of 10 to 16 bits
 
 Values = tuple[int, int]  # lowest and highest
@@ -36,7 +36,7 @@ class Stored:
         words: mode and format, such as "RGB PNG" or "16-bit grey TIFF", and the bands that are dropped.
         size: height and width, before any rotation.
         turned: whether its EXIF orientation turns or mirrors it.
-        values: of a 16-bit image that was decoded, the lowest and highest; those of colours are known to a multiple
+        values: of a 16-bit image that was decoded, the lowest and highest; those of colors are known to a multiple
             of 256.
     """
 

@@ -69,12 +69,8 @@ def _turned(seen: Seen) -> Iterator[Remark]:
         yield Remark("turned", f"{_pictures(len(turned))} turned upright by EXIF orientation", turned, care=False)
     either = tuple(Entry((s.picture,), "the mask fits both ways") for s, looked in every if looked.fits_unturned)
     if either:
-        one = len(either) == 1
-        what = (
-            "1 image is turned by EXIF and its mask has"
-            if one
-            else (f"{len(either)} images are turned by EXIF and their masks have")
-        )
+        many = f"{len(either)} images are turned by EXIF and their masks have"
+        what = "1 image is turned by EXIF and its mask has" if len(either) == 1 else many
         cure = "if the masks were drawn on the images as stored, use data.exif=ignore"
         yield Remark("turned-or-not", f"{what} the same size either way: {cure}", either)
     masks = tuple(Entry((s.label,), "EXIF orientation not applied") for s, looked in every if looked.label_turned)
