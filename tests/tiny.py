@@ -211,3 +211,44 @@ def png(pixels: NDArray[np.integer], *, bits: int) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)
     body = zlib.compress(b"".join(b"\0" + row for row in rows))
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+
+
+def tiff(pixels: NDArray[np.integer], *, extra: tuple[int, ...] | None = None, order: str = "<") -> bytes:
+    """An uncompressed RGB TIFF with further bands, which Pillow does not write.
+
+    Args:
+        pixels: uint8 or uint16 (H, W, bands).
+        extra: what the bands beyond the third are (0 unknown, 2 transparency); None leaves that open.
+        order: "<" or ">", of the bytes.
+    """
+    height, width, bands = pixels.shape
+    data = pixels.astype(pixels.dtype.newbyteorder(order)).tobytes()
+    short, long = "H", "I"
+    tags = {
+        256: (short, [width]),
+        257: (short, [height]),
+        258: (short, [8 * pixels.itemsize] * bands),
+        259: (short, [1]),
+        262: (short, [2]),
+        273: (long, [0]),
+        277: (short, [bands]),
+        278: (short, [height]),
+        279: (long, [len(data)]),
+    }
+    if extra is not None:
+        tags[338] = (short, list(extra))
+    packed = {tag: struct.pack(order + kind * len(values), *values) for tag, (kind, values) in tags.items()}
+    start = 8 + 2 + 12 * len(tags) + 4
+    outside = sum(len(value) for value in packed.values() if len(value) > 4)
+    packed[273] = struct.pack(order + long, start + outside)
+    entries, more = b"", b""
+    for tag, value in packed.items():
+        kind, values = tags[tag]
+        entries += struct.pack(order + "HHI", tag, 3 if kind == short else 4, len(values))
+        if len(value) > 4:
+            entries += struct.pack(order + long, start + len(more))
+            more += value
+        else:
+            entries += value.ljust(4, b"\0")
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + long, 8)
+    return head + struct.pack(order + short, len(tags)) + entries + bytes(4) + more + data

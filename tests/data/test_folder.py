@@ -220,9 +220,9 @@ def test_masks_as_arrays_are_not_read_yet(masks: str, tmp_path: Path) -> None:
     (tmp_path / "masks").mkdir()
     np.save(tmp_path / "masks" / "a.npy", np.zeros((2, 2), np.uint8))
     path = rewrite(tmp_path / "data.yaml", f"pictures: images\nmasks: {masks}\nclasses: [a, b]\n")
-    with pytest.raises(DataError, match="stored as arrays") as caught:
+    with pytest.raises(DataError, match="no masks match") as caught:
         open_folder(path)
-    assert "save each as PNG" in str(caught.value.hint)
+    assert "a.npy: format is not read (NumPy array: save it as PNG" in caught.value.where[1]
 
 
 @pytest.mark.bad_input(53, "YOLO's description is named, with what to draw of it")

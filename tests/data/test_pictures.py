@@ -10,7 +10,10 @@ from PIL import Image
 
 import tiny
 from streetseg.data.files import FileError
-from streetseg.data.pictures import MAX_PIXELS, Stored, decode_picture, read_picture
+from streetseg.data.formats import FORMATS
+from streetseg.data.pictures import MAX_PIXELS, Stored, decode_picture, range_cure, range_words, read_picture
+from streetseg.data.survey import Survey
+from streetseg.recipe.schema import ImageReading
 
 
 def ramp(height: int = 6, width: int = 8) -> np.ndarray:
@@ -172,3 +175,150 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
 def test_any_name_is_read(name: str, tmp_path: Path) -> None:
     Image.fromarray(ramp()).save(tmp_path / name)
     assert (read_picture(str(tmp_path / name)) == ramp()).all()
+
+
+def in_range(values: np.ndarray, low: int, high: int) -> np.ndarray:
+    """LOW..HIGH as 0..255, computed another way than the program does."""
+    return np.floor((values.clip(low, high) - low) * (255 / (high - low)) + 0.5).astype(np.uint8)
+
+
+@pytest.mark.parametrize("range_", ["0..4095", "100..900", "auto"])
+@pytest.mark.parametrize("kind", ["grey png", "grey tif", "rgb png", "rgba png", "rgb tif", "big tif", "rgbx tif"])
+def test_a_range_of_16_bits_becomes_8_bits(kind: str, range_: str, tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(50, 3001, (5, 7, 4 if "rgba" in kind or "rgbx" in kind else 3))
+    path = tmp_path / f"a.{kind[-3:]}"
+    match kind:
+        case "grey png" | "grey tif":
+            values = values[..., :1]
+            Image.fromarray(values[..., 0].astype(np.uint16)).save(path)
+        case "rgb png" | "rgba png":
+            path.write_bytes(tiny.png(values, bits=16))
+        case _:
+            extra = (0,) if "rgbx" in kind else None
+            order = ">" if "big" in kind else "<"
+            path.write_bytes(tiny.tiff(values.astype(np.uint16), extra=extra, order=order))
+    values = values[..., :3]
+    found = (int(values.min()), int(values.max()))
+    low, high = found if range_ == "auto" else map(int, range_.split(".."))
+
+    picture, stored = decode_picture(str(path), reading=ImageReading(range=range_))
+
+    assert (picture == np.broadcast_to(in_range(values, low, high), (5, 7, 3))).all()
+    assert stored.values == found
+
+
+def test_16_bits_of_one_value_are_black_in_their_own_range(tmp_path: Path) -> None:
+    Image.fromarray(np.full((3, 4), 700, np.uint16)).save(tmp_path / "a.png")
+    assert (read_picture(str(tmp_path / "a.png"), reading=ImageReading(range="auto")) == 0).all()
+
+
+def test_8_bits_do_not_change_with_the_range(tmp_path: Path) -> None:
+    Image.fromarray(ramp()).save(tmp_path / "a.png")
+    assert (read_picture(str(tmp_path / "a.png"), reading=ImageReading(range="0..4095")) == ramp()).all()
+
+
+def test_a_range_does_not_apply_to_16_bit_grey_with_alpha(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(tiny.png(np.zeros((4, 5, 2), np.int64), bits=16))
+    with pytest.raises(FileError, match="is for 16-bit grey and RGB"):
+        read_picture(str(tmp_path / "a.png"), reading=ImageReading(range="0..4095"))
+
+
+@pytest.mark.parametrize(
+    ("values", "range_", "words"),
+    [
+        ((0, 65535), "full", None),
+        ((0, 40000), "full", None),
+        ((30000, 30000), "full", None),
+        ((12, 4090), "auto", None),
+        ((12, 4090), "full", "use 12..4090 of 0..65535"),
+        ((12, 4090), "0..4095", None),
+        ((12, 1000), "0..4095", "use 12..1000 of 0..4095"),
+        ((12, 5000), "0..4095", "use 12..5000, of which data.range=0..4095 clips a part"),
+    ],
+)
+def test_a_range_that_fits_badly_is_said(values: tuple[int, int], range_: str, words: str | None) -> None:
+    assert range_words(values, ImageReading(range=range_)) == words
+
+
+@pytest.mark.parametrize(
+    ("values", "cure"),
+    [
+        ((12, 1000), "data.range=0..1023"),
+        ((12, 4090), "data.range=0..4095"),
+        ((51241, 52181), "data.range=51241..52181"),
+        ((0, 16000), "data.range=0..16383"),
+    ],
+)
+def test_the_range_of_a_camera_is_advised_or_the_one_found(values: tuple[int, int], cure: str) -> None:
+    assert range_cure(values) == cure
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_can_be_left_out(orientation: int, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(ramp()).save(tmp_path / "a.png", exif=exif)
+    picture, stored = decode_picture(str(tmp_path / "a.png"), reading=ImageReading(exif="ignore"))
+    assert (picture == ramp()).all()
+    assert not stored.turned
+
+
+@pytest.mark.parametrize(
+    ("bands", "extra", "words"),
+    [
+        (3, None, "RGB TIFF"),
+        (4, (2,), "RGBA TIFF"),
+        (4, (0,), "RGB TIFF (1 more band dropped)"),
+        (4, None, "RGBA TIFF (1 more band dropped)"),
+        (6, (0, 0, 0), "RGB TIFF (3 more bands dropped)"),
+    ],
+)
+def test_bands_that_are_dropped_are_told(bands: int, extra: tuple[int, ...] | None, words: str, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, bands), np.uint8)
+    (tmp_path / "a.tif").write_bytes(tiny.tiff(pixels, extra=extra))
+    picture, stored = decode_picture(str(tmp_path / "a.tif"))
+    assert (picture == pixels[..., :3]).all()
+    assert stored.words == words
+
+
+def test_more_bands_than_can_be_read_are_no_picture(tmp_path: Path) -> None:
+    (tmp_path / "a.tif").write_bytes(tiny.tiff(np.zeros((5, 7, 5), np.uint16), extra=(0, 0)))
+    with pytest.raises(FileError, match="no picture") as caught:
+        read_picture(str(tmp_path / "a.tif"))
+    assert "TIFF of bands or bits that are not read" in caught.value.detail
+
+
+@pytest.mark.parametrize("name", ["a.jfif", "a.jpe", "a.mpo", "a.apng", "a.pnm", "a.avif", "a.jp2", "a.j2k"])
+def test_every_format_is_read_by_its_name(name: str, tmp_path: Path) -> None:
+    form = {".avif": "AVIF", ".jp2": "JPEG2000", ".j2k": "JPEG2000"}.get(Path(name).suffix)
+    if form is not None and form not in FORMATS:
+        pytest.skip(f"this Pillow has no {form}")
+    colors = np.full((16, 16, 3), (200, 100, 50), np.uint8)
+    Image.fromarray(colors).save(tmp_path / name)
+    assert Survey().pictures_among({name: name}) == {name: name}
+    assert np.abs(read_picture(str(tmp_path / name)).astype(int) - colors).max() < 8
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC: convert it to PNG or JPEG"),
+        (b"\0\0\0\x18ftypisom\0\0\0\0", "a video"),
+        (b"\xff\x0a\0\0", "JPEG XL"),
+        (b"8BPS\0\1", "Photoshop"),
+        (b"\x93NUMPY\1\0", "NumPy array"),
+    ],
+)
+def test_an_image_of_another_format_is_known_by_its_content(data: bytes, said: str, tmp_path: Path) -> None:
+    (tmp_path / "renamed.jpg").write_bytes(data + bytes(100))
+    with pytest.raises(FileError) as caught:
+        read_picture(str(tmp_path / "renamed.jpg"))
+    assert said in caught.value.detail
+
+
+@pytest.mark.parametrize("name", ["a.heic", "a.HEIF", "a.dng", "a.tga", "a.exr", "a.npy"])
+def test_a_format_that_is_not_read_is_refused_by_its_name_with_the_cure(name: str, tmp_path: Path) -> None:
+    Image.fromarray(ramp()).save(tmp_path / name, format="PNG")  # as in a folder, whatever is inside
+    with pytest.raises(FileError, match="format is not read") as caught:
+        read_picture(str(tmp_path / name))
+    assert "PNG" in caught.value.detail

@@ -28,3 +28,15 @@ def test_a_file_met_twice_is_named_once() -> None:
         survey.pictures_among({"a.txt": "/data/a.txt"})
 
     assert survey.skipped_words == "1 file passed over: a.txt"
+
+
+def test_images_in_formats_that_are_not_read_are_named_with_the_cure() -> None:
+    survey = Survey()
+
+    kept = survey.pictures_among({name: f"/data/{name}" for name in ("1.jpg", "2.HEIC", "3.heif", "4.tga")})
+
+    assert list(kept) == ["1.jpg"]
+    assert survey.skipped == {}
+    assert survey.unread_words.startswith("3 files in formats that are not read: 2.HEIC, 3.heif, 4.tga (HEIC: convert")
+    assert survey.unread_words.count("HEIC:") == 1
+    assert [error.place for error in survey.unread_errors] == ["/data/2.HEIC", "/data/3.heif", "/data/4.tga"]

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,20 +14,17 @@ import torch
 from PIL import Image
 
 import tiny
-from streetseg.data.open import open_source
-from streetseg.data.store import Store
+from exported import saved
 from streetseg.errors import RequestError
-from streetseg.evaluation.cityscapes_export import export_cityscapes, ids_of
-from streetseg.inference.engines.torch_engine import TorchEngine
-from streetseg.inference.predictor import Predictor
 from streetseg.labels.bridges import bridge
+from streetseg.labels.cityscapes_ids import cityscapes_ids
 from streetseg.labels.spaces import CITYSCAPES_19, CITYSCAPES_34, STREET_11
 from streetseg.metrics.confusion import confusion
 from streetseg.metrics.scores import scores
-from streetseg.models.bundle import save_bundle
 from streetseg.models.encoder import Encoder
 from streetseg.models.segmenter import Segmenter
-from streetseg.recipe.schema import Data
+
+Command = Callable[..., Any]
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +47,20 @@ def same(ours: float, theirs: float) -> bool:
     return ours == theirs or (math.isnan(ours) and math.isnan(theirs))
 
 
+def predicted(streetseg: Command, model: Path, data: Path, folder: Path) -> Path:
+    """A folder of Cityscapes label ids that `predict` wrote for the validation split, without its other files."""
+    images, out, alone = data / "leftImg8bit" / "val", folder / "predicted", folder / "results"
+    done = streetseg("predict", model, images, "--out", out, "--ids", "cityscapes", "--json")
+    assert done.code == 0, done.err
+    told = json.loads(done.out)
+    assert told["ids"] == "cityscapes"
+    assert [CITYSCAPES_34.names[value] for value in told["class_ids"]] == told["classes"]
+    alone.mkdir()
+    for path in out.glob("*_ids.png"):
+        shutil.copy(path, alone)
+    return alone
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_random_label_ids_score_the_same_to_the_last_bit(tmp_path: Path, seed: int) -> None:
     """Ignored ids in the truth, some classes absent from the truth, some from the prediction, bicycles from both."""
@@ -66,7 +78,7 @@ def test_random_label_ids_score_the_same_to_the_last_bit(tmp_path: Path, seed: i
         truths.append(tmp_path / f"frankfurt_000000_{i:06d}_gtFine_labelIds.png")
         predictions.append(tmp_path / f"frankfurt_000000_{i:06d}_ids.png")
         Image.fromarray(truth).save(truths[-1])
-        Image.fromarray(ids_of(CITYSCAPES_19)[classes]).save(predictions[-1])
+        Image.fromarray(cityscapes_ids(CITYSCAPES_19)[classes]).save(predictions[-1])
         total += confusion(to_19[truth], classes, 19)
     ours, theirs = scores(total), official_scores(predictions, truths)
     for name, iou in zip(CITYSCAPES_19.names, ours.iou, strict=True):
@@ -77,15 +89,14 @@ def test_random_label_ids_score_the_same_to_the_last_bit(tmp_path: Path, seed: i
 
 
 def test_the_evaluate_command_scores_a_network_as_the_official_script_scores_its_exported_labels(
-    tmp_path: Path, streetseg: Callable[..., Any]
+    tmp_path: Path, streetseg: Command
 ) -> None:
     data = tiny.cityscapes_folder(tmp_path / "cityscapes", n_val=3, size=(50, 70))
     torch.manual_seed(0)
     segmenter = Segmenter(
         Encoder("test_efficientnet"), CITYSCAPES_19, decoder="classic", channels=(32, 16, 16, 8, 8), size=(25, 35)
     )
-    initial = {"kind": "random", "source": "", "text": "random weights"}
-    save_bundle(tmp_path / "bundle", segmenter, initial_weights=initial, protocol={}, scores={})
+    saved(tmp_path / "bundle", segmenter)
 
     ended = streetseg("evaluate", tmp_path / "bundle", f"cityscapes:{data}", "--space", "cityscapes-19", "--json")
     assert ended.code == 0, ended.err
@@ -93,34 +104,31 @@ def test_the_evaluate_command_scores_a_network_as_the_official_script_scores_its
     assert ours["protocol"]["resolution"] == "50x70"
     assert ours["protocol"]["network_resolution"] == "25x35"
 
-    source = open_source(Data(source=f"cityscapes:{data}", space="cityscapes-19"))
-    store = Store.open(source, "val", size=(25, 35), resize_labels=False, cache=tmp_path / "cache")
-    export_cityscapes(tmp_path / "results", Predictor(TorchEngine(segmenter, torch.device("cpu"))), store)
+    results = predicted(streetseg, tmp_path / "bundle", data, tmp_path)
     truths = sorted((data / "gtFine" / "val").rglob("*_labelIds.png"))
-    predictions = sorted((tmp_path / "results").glob("*.png"))
+    predictions = sorted(results.iterdir())
     theirs = official_scores(predictions, truths)
     for name, values in ours["per_class"].items():
         assert same(float("nan") if values["iou"] is None else values["iou"], theirs["classScores"][name]), name
     assert ours["mean"]["iou"] == theirs["averageScoreClasses"]
 
 
-def test_the_official_script_finds_the_exported_files_by_their_names(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_official_script_finds_predicted_ids_by_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, streetseg: Command
 ) -> None:
     data = tiny.cityscapes_folder(tmp_path / "cityscapes", n_val=2)
-    source = open_source(Data(source=f"cityscapes:{data}"))
-    store = Store.open(source, "val", size=None, resize_labels=False, cache=tmp_path / "cache")
     segmenter = Segmenter(Encoder("test_efficientnet"), CITYSCAPES_34, decoder="classic", channels=(32, 16, 16, 8, 8))
-    export_cityscapes(tmp_path / "results", Predictor(TorchEngine(segmenter, torch.device("cpu"))), store)
-    monkeypatch.setenv("CITYSCAPES_RESULTS", str(tmp_path / "results"))
+    saved(tmp_path / "bundle", segmenter)
+    results = predicted(streetseg, tmp_path / "bundle", data, tmp_path)
+    monkeypatch.setenv("CITYSCAPES_RESULTS", str(results))
     monkeypatch.setattr(official.args, "predictionPath", None)
     monkeypatch.setattr(official.args, "predictionWalk", None)
     for truth in sorted((data / "gtFine" / "val").rglob("*_labelIds.png")):
         found = Path(official.getPrediction(official.args, str(truth)))
-        assert found.parent == tmp_path / "results"
+        assert found.parent == results
         assert Image.open(found).size == Image.open(truth).size
 
 
 def test_other_label_spaces_have_no_cityscapes_ids() -> None:
     with pytest.raises(RequestError, match="street-11 cannot be written"):
-        ids_of(STREET_11)
+        cityscapes_ids(STREET_11)

@@ -2,10 +2,17 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from PIL import Image
 
+import corpus
+import tiny
+from streetseg.data.files import FileError
 from streetseg.errors import RequestError
-from streetseg.inference.inputs import find_pictures
+from streetseg.inference.inputs import find_pictures, require_image
+from streetseg.recipe.schema import AS_USUAL, ImageReading
 
 
 @pytest.fixture
@@ -55,3 +62,92 @@ def test_two_pictures_of_one_stem_are_an_error(street: Path) -> None:
     with pytest.raises(RequestError) as error:
         find_pictures([str(street)])
     assert set(error.value.where) == {str(street / "b.jpg"), str(street / "sub" / "b.png")}
+
+
+def test_images_in_formats_that_are_not_read_are_named(street: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (street / "sub" / "d.heic").write_bytes(b"")
+    assert len(find_pictures([str(street)])) == 4
+    assert "1 file in a format that is not read: d.heic (HEIC: convert" in caplog.text
+
+    for text in (str(street / "sub" / "only"), f"{street}/sub/*.heic"):
+        (street / "sub" / "only").mkdir(exist_ok=True)
+        (street / "sub" / "only" / "d.heic").write_bytes(b"")
+        with pytest.raises(RequestError, match="no picture found") as error:
+            find_pictures([text])
+        assert "d.heic: format is not read (HEIC: convert" in error.value.where[1]
+
+
+IMAGE = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)
+
+
+@pytest.mark.bad_input(56, "a path, a PIL image and uint8 (H, W, 3) are read alike")
+def test_arrays_paths_and_pil_images_are_images(tmp_path: Path) -> None:
+    Image.fromarray(IMAGE).save(tmp_path / "a.png")
+    grey = Image.fromarray(IMAGE[..., 0])
+    for image in (IMAGE, tmp_path / "a.png", str(tmp_path / "a.png"), Image.open(tmp_path / "a.png")):
+        assert (require_image(image, AS_USUAL) == IMAGE).all()
+    assert (require_image(grey, AS_USUAL) == IMAGE[..., :1]).all()
+
+
+@pytest.mark.bad_input(56, "anything else is an error that names dtype and shape, with the cure")
+@pytest.mark.parametrize(
+    ("image", "found"),
+    [
+        (IMAGE / 255, "float64 of shape (6, 8, 3)"),
+        ((IMAGE / 255).astype(np.float32).transpose(2, 0, 1), "float32 of shape (3, 6, 8)"),
+        (IMAGE.transpose(2, 0, 1), "uint8 of shape (3, 6, 8)"),
+        (IMAGE[..., 0], "uint8 of shape (6, 8)"),
+        (IMAGE[..., :1], "uint8 of shape (6, 8, 1)"),
+        (np.dstack([IMAGE, IMAGE[..., :1]]), "uint8 of shape (6, 8, 4)"),
+        (IMAGE.astype(np.int64), "int64 of shape (6, 8, 3)"),
+        (IMAGE > 127, "bool of shape (6, 8, 3)"),
+    ],
+)
+def test_an_array_of_another_kind_is_refused_with_the_cure(image: np.ndarray, found: str) -> None:
+    with pytest.raises(RequestError, match="expected uint8 RGB") as caught:
+        require_image(image, AS_USUAL)
+
+    assert f"image is {found}" in caught.value.problem
+    cure = str(caught.value.hint).partition(" where ")[0]
+    cured = eval(cure, {"image": image, "np": np})  # what is advised works
+    assert require_image(cured, AS_USUAL).shape == IMAGE.shape
+    if "bool" not in found:
+        rgb = IMAGE[..., :1] if "(6, 8)" in found or "8, 1)" in found else IMAGE
+        assert (cured == rgb).all()
+
+
+@pytest.mark.bad_input(56, "what is no image at all is named")
+@pytest.mark.parametrize("image", [None, [[1, 2]], b"bytes", torch.zeros(3, 6, 8), IMAGE[None], IMAGE[:0], IMAGE[0, 0]])
+def test_what_is_no_image_is_refused(image: object) -> None:
+    with pytest.raises(RequestError, match="image is "):
+        require_image(image, AS_USUAL)
+
+
+@pytest.mark.bad_input(61, "from Python, too, the flag of `predict` is named")
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_a_huge_image_is_refused_from_its_header(tmp_path: Path) -> None:
+    (tmp_path / "huge.png").write_bytes(corpus.huge_png(10_000))
+    with pytest.raises(FileError, match="larger than 89 megapixels") as caught:
+        require_image(tmp_path / "huge.png", AS_USUAL)
+    assert caught.value.hint == "streetseg predict --max-megapixels N raises the limit"
+
+
+def test_a_pil_image_is_left_as_it_is(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(IMAGE).save(tmp_path / "a.png", exif=exif, transparency=(1, 2, 3))
+    with Image.open(tmp_path / "a.png") as image:
+        assert require_image(image, AS_USUAL).shape == (8, 6, 3)
+        assert require_image(image, ImageReading(exif="ignore")).shape == (6, 8, 3)
+        assert image.size == (8, 6)
+        assert image.info["transparency"] == (1, 2, 3)
+
+
+@pytest.mark.bad_input(46, "a PIL image of 16-bit colors is refused where its range matters: give the path")
+def test_pil_has_no_16_bit_colors(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(tiny.png(IMAGE.astype(np.int64) * 16, bits=16))
+    reading = ImageReading(range="0..4095")
+    with Image.open(tmp_path / "a.png") as image, pytest.raises(RequestError, match="8 of the 16 bits") as caught:
+        require_image(image, reading)
+    assert caught.value.hint == "give its path"
+    assert np.abs(require_image(tmp_path / "a.png", reading).astype(int) - IMAGE).max() <= 1

@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+import corpus
 import tiny
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.spaces import STREET_11
@@ -70,6 +71,7 @@ def test_without_overlay_and_with_json(tmp_path: Path, street: Path, model: Path
     out = tmp_path / "out"
     told = json.loads(streetseg("predict", model, street / "a.png", "--out", out, "--json").out)
     assert told["classes"] == list(STREET_11.names)
+    assert (told["ids"], told["class_ids"]) == ("own", list(range(11)))
     assert [one["size"] for one in told["pictures"]] == [[48, 64]]
     assert {path.name for path in out.iterdir()} == {"a_ids.png", "a_color.png"}
     assert Path(told["pictures"][0]["ids"]) == out / "a_ids.png"
@@ -112,12 +114,84 @@ def test_a_persons_file_in_the_way_is_not_touched(
 def test_an_input_is_never_replaced_by_a_result(tmp_path: Path, model: Path, streetseg: Command) -> None:
     folder = tmp_path / "both"
     tiny.save(folder / "a.png", tiny.street(0)[0])
-    assert streetseg("predict", model, folder / "a.png", "--out", folder).code == 0
+    tiny.save(folder / "a_ids.png", tiny.street(1)[0])  # a person's
     before = contents(folder)
-    ended = streetseg("predict", model, folder, "--out", folder)  # now a_ids.png and a_color.png are inputs, too
+    ended = streetseg("predict", model, folder, "--out", folder)
     assert ended.code == 2
     assert "a result would replace an input" in ended.err
     assert contents(folder) == before
+
+
+@pytest.mark.bad_input(57, "its own results are known by their PNG text, left out, and said once")
+@pytest.mark.parametrize("below", ["", "predicted"])
+def test_predicting_again_over_its_own_results_changes_nothing(
+    below: str, tmp_path: Path, street: Path, model: Path, streetseg: Command
+) -> None:
+    out = street / below
+    tiny.save(street / "their_ids.png", tiny.street(5)[0])  # a person's file with such a name is an image
+    first = streetseg("predict", model, street, "--out", out, "--overlay")
+    after_one = contents(street)
+
+    again = streetseg("predict", model, street, "--out", out, "--overlay")
+    files = streetseg("predict", model, *sorted(street.rglob("*.png")), street / "ü b [1].jpg", "--out", out)
+
+    assert (first.code, again.code, files.code) == (0, 0, 0), first.err + again.err + files.err
+    assert contents(street) == after_one
+    assert "results" not in first.err
+    for ended in (again, files):
+        assert ended.err.count("15 results of earlier predictions are left out") == 1
+
+
+@pytest.mark.bad_input(57, "a folder of nothing but its own results is refused; exit 2")
+def test_results_alone_are_no_images(tmp_path: Path, street: Path, model: Path, streetseg: Command) -> None:
+    assert streetseg("predict", model, street, "--out", tmp_path / "out").code == 0
+    ended = streetseg("predict", model, tmp_path / "out", "--out", tmp_path / "twice")
+    assert ended.code == 2
+    assert "every image is a result of an earlier prediction" in ended.err
+    assert not (tmp_path / "twice").exists()
+
+
+@pytest.mark.bad_input(61, "the flag that raises the limit is named; exit 2")
+def test_the_limit_of_pixels_can_be_raised_and_lowered(
+    tmp_path: Path, street: Path, model: Path, streetseg: Command
+) -> None:
+    flags = ("predict", model, street, "--out", tmp_path / "out")
+    lowered = streetseg(*flags, "--max-megapixels", "0.005")
+    raised = streetseg(*flags, "--max-megapixels", "100")
+    wrong = streetseg(*flags, "--max-megapixels", "0")
+
+    assert lowered.code == 2
+    assert "d.png: picture is larger than 0.005 megapixels" in " ".join(lowered.err.split())
+    assert "--max-megapixels N raises the limit" in lowered.err
+    assert "data.max_megapixels" not in lowered.err
+    assert raised.code == 0
+    assert wrong.code == 2
+
+
+@pytest.mark.bad_input(61, "the usual limit is that of training")
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_a_huge_image_is_refused_with_the_flag(
+    tmp_path: Path, model: Path, streetseg: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)  # put back afterwards
+    for side in (10_000, 30_000):
+        (tmp_path / "huge.png").write_bytes(corpus.huge_png(side))
+        ended = streetseg("predict", model, tmp_path / "huge.png", "--out", tmp_path / "out")
+        assert ended.code == 2
+        assert "larger than 89 megapixels" in ended.err
+        assert "--max-megapixels N raises the limit" in ended.err
+    raised = streetseg("predict", model, tmp_path / "huge.png", "--out", tmp_path / "out", "--max-megapixels", "901")
+    assert "larger than" not in raised.err  # now its pixels are looked for
+
+
+def test_cityscapes_ids_need_classes_of_cityscapes(
+    tmp_path: Path, street: Path, model: Path, streetseg: Command
+) -> None:
+    for ids, said in (("cityscapes", "street-11 cannot be written as Cityscapes label ids"), ("train", "unknown ids")):
+        ended = streetseg("predict", model, street, "--out", tmp_path / "out", "--ids", ids)
+        assert ended.code == 2
+        assert said in ended.err
+    assert not (tmp_path / "out").exists()
 
 
 def test_two_inputs_of_one_stem_are_refused_before_anything_is_written(

@@ -16,10 +16,10 @@ from streetseg.runtime.rank_process import is_main, is_one_of_many
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# How large the network sees an image and how its files are read is the model's own, so data.size means nothing here.
+# How large the network sees an image is the model's own, so data.size means nothing here.
 MEANINGFUL = (
     *("data.source", "data.space", "data.splits", "data.val_split", "data.max_megapixels"),
-    *("data.unlabelled", "data.exclude", "train.device", "train.precision"),
+    *("data.unlabelled", "data.exclude", "data.exif", "data.range", "train.device", "train.precision"),
 )
 
 
@@ -80,7 +80,7 @@ def evaluate(
         ranks = Ranks.from_environment()
         device = choose_device(wanted.train.device, ranks)
         predictor = Predictor.load(model, str(device), precision, engine=engine, tta=tta, tile=tile)
-    source, name = open_source(wanted.data), wanted.data.val_split
+    source, name = open_source(wanted.data.read_as(predictor.engine.reading)), wanted.data.val_split
     masks = source.source.space if isinstance(source, SourceView) else source.space
     refuse_other_classes(predictor.space, source.space, masks=masks)
 

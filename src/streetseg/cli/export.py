@@ -53,13 +53,14 @@ def export(
 
     from streetseg.data.open import open_source
     from streetseg.deploy.export import export as export_model
+    from streetseg.models.description import read_model_json, reading_of
     from streetseg.recipe.schema import Data
 
     done = export_model(
         model,
         target,
         format,
-        open_source(Data(source=data or "scenes", space=space)),
+        open_source(Data(source=data or "scenes", space=space).read_as(reading_of(read_model_json(model)))),
         split=split,
         int8=int8,
         budget=budget,

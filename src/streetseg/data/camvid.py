@@ -86,7 +86,11 @@ def open_camvid(root: Path) -> FileSource:
     splits = {split: _samples(split, *folders, layout.mark, survey) for split, folders in layout.folders.items()}
     if not any(splits.values()) and not survey.faults:
         folders = [str(pictures) for pictures, _ in layout.folders.values()]
-        raise DataError("no pictures in this folder", where=folders, hint="was the data set unpacked whole?")
+        raise DataError(
+            "no pictures in this folder",
+            where=[*folders, *(error.line for error in survey.unread_errors)],
+            hint="was the data set unpacked whole?",
+        )
     if "all" in splits:
         splits = _sorted_by_lists(splits["all"], root, survey)
     return FileSource(f"camvid:{root}", layout.code, splits, survey)

@@ -77,6 +77,8 @@ def examine(
     absent = [split for split in used or () if split not in source.splits]
     used = [split for split in used or () if split in source.splits] or splits
     errors: list[DataError] = [fault.error for fault in source.survey.faults_of(used)]
+    if errors:
+        errors += source.survey.unread_errors  # a mask without image may be that of a HEIC file
     unused: list[DataError] = [fault.error for fault in source.survey.faults if not fault.splits & set(used)]
     seen: dict[str, tuple[tuple[Sample, Looked], ...]] = {}
     for split in splits:

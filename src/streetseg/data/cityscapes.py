@@ -76,7 +76,8 @@ def open_cityscapes(root: Path) -> FileSource:
     on_disk = _splits(root, survey)
     if not on_disk:
         hint = f"expected SPLIT/CITY/NAME_{PICTURES}.png in it"
-        raise DataError("no Cityscapes pictures in this folder", where=root / PICTURES, hint=hint)
+        where = [str(root / PICTURES), *(error.line for error in survey.unread_errors)]
+        raise DataError("no Cityscapes pictures in this folder", where=where, hint=hint)
     if "test" in on_disk and len(on_disk) > 1 and not on_disk["test"].known:
         survey.note(f"{root}: the test split has no labels and is left out")
         del on_disk["test"]

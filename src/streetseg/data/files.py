@@ -13,9 +13,6 @@ from pathlib import Path
 from streetseg.data.archive import open_archive, read_member
 from streetseg.errors import DataError
 
-# File name endings of pictures and masks.
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".gif"})
-
 _MEMBER = ".zip!"  # what tells a member of an archive from a plain path
 _JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 _MAX_BYTES = 2**30  # of one picture or mask as it is stored

@@ -14,6 +14,7 @@ from streetseg.data.pictures import MAX_PIXELS, decode_picture, read_picture
 from streetseg.data.source import Look, Sample
 from streetseg.data.survey import Survey
 from streetseg.labels.space import LabelSpace
+from streetseg.recipe.schema import AS_USUAL, ImageReading
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class FileSource:
         splits: the paired samples.
         survey: what was met besides them.
         max_pixels: larger pictures and masks are refused from their header.
+        reading: how the image files become 8-bit RGB.
     """
 
     spec: str
@@ -33,6 +35,7 @@ class FileSource:
     splits: Mapping[str, tuple[Sample, ...]]
     survey: Survey
     max_pixels: int = MAX_PIXELS
+    reading: ImageReading = AS_USUAL
 
     @property
     def space(self) -> LabelSpace:
@@ -41,7 +44,7 @@ class FileSource:
 
     def read_picture(self, sample: Sample) -> NDArray[np.uint8]:
         """uint8 RGB (H, W, 3). Raises DataError."""
-        return read_picture(sample.picture, max_pixels=self.max_pixels)
+        return read_picture(sample.picture, max_pixels=self.max_pixels, reading=self.reading)
 
     def read_label(self, sample: Sample) -> NDArray[np.uint8]:
         """uint8 (H, W), ids 0..C-1 of `space` or 255. Raises DataError."""
@@ -49,13 +52,14 @@ class FileSource:
 
     def look(self, sample: Sample) -> Look:
         """Both, and how they are stored. Raises DataError."""
-        picture, picture_stored = decode_picture(sample.picture, max_pixels=self.max_pixels)
+        picture, picture_stored = decode_picture(sample.picture, max_pixels=self.max_pixels, reading=self.reading)
         mask = decode_mask(sample.label, self.code, max_pixels=self.max_pixels)
         return Look(picture, mask.labels, picture_stored, mask.stored, mask.facts)
 
     def stamp(self, sample: Sample) -> str:
         """Size and modification time of both files, and what their values mean. Raises DataError."""
-        return f"{stamp(sample.picture)} {stamp(sample.label)} {self._code_stamp}"
+        rules = f"{self._code_stamp} {self.reading.exif} {self.reading.range}"
+        return f"{stamp(sample.picture)} {stamp(sample.label)} {rules}"
 
     @cached_property
     def _code_stamp(self) -> str:

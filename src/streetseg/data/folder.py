@@ -21,8 +21,6 @@ from streetseg.labels.space import IGNORE_INDEX, LabelSpace
 from streetseg.labels.spaces import space
 
 _SHOWN = 3  # files named in one message
-_ARRAYS = (".npy", ".npz", ".mat")
-_ARRAYS_HINT = "save each as PNG: PIL.Image.fromarray(numpy.load(FILE).astype('uint8')).save('NAME.png')"
 
 
 def open_folder(path: Path) -> FileSource:
@@ -125,10 +123,11 @@ def _matching(patterns: tuple[str, ...], what: str, path: Path, survey: Survey) 
     """Place -> key of every file that the globs name. Raises DataError where there is none."""
     found = {place: key for pattern in patterns for key, place in matching(path.parent, pattern, survey)}
     if not found:
-        arrays = sorted(place for place in survey.skipped if Path(place).suffix.lower() in _ARRAYS)
-        if what == "masks" and arrays:
-            raise DataError("masks stored as arrays are not read yet", where=arrays[0], hint=_ARRAYS_HINT)
-        raise DataError(f"no {what} match {' or '.join(patterns)}", where=path, hint=_no_match_hint(patterns, path))
+        raise DataError(
+            f"no {what} match {' or '.join(patterns)}",
+            where=[path, *(error.line for error in survey.unread_errors)],
+            hint=_no_match_hint(patterns, path),
+        )
     return found
 
 

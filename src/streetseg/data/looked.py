@@ -33,6 +33,8 @@ class Looked:
         likeness: perceptual hash of the picture, 16 bytes.
         mask: what is worth knowing of the mask besides its labels.
         colors: id -> mean colour of the picture under it, of the classes that are more than specks.
+        values: lowest and highest value of a 16-bit image; None for one of 8 bits.
+        fits_unturned: whether the picture was turned, and the mask has the size of the unturned one, too.
     """
 
     counts: NDArray[np.int64]
@@ -45,6 +47,8 @@ class Looked:
     likeness: bytes
     mask: MaskFacts = field(default_factory=MaskFacts)
     colors: Mapping[int, Color] = field(default_factory=dict)
+    values: tuple[int, int] | None = None
+    fits_unturned: bool = False
 
     @property
     def mask_mode(self) -> str:
@@ -68,6 +72,8 @@ class Looked:
             "binary": self.mask.binary,
             "palette": [[index, *color] for index, color in self.mask.palette.items()],
             "colors": [[class_id, *color] for class_id, color in self.colors.items()],
+            "values": self.values,
+            "fits_unturned": self.fits_unturned,
         }
 
     @classmethod
@@ -77,13 +83,20 @@ class Looked:
         for class_id, pixels in told["counts"]:
             counts[class_id] = pixels
         height, width = told["size"]
-        rest = {name: told[name] for name in ("picture_stored", "label_stored", "picture_turned", "label_turned")}
+        values = told["values"]
+        names = ("picture_stored", "label_stored", "picture_turned", "label_turned", "content", "fits_unturned")
         palette, colors = (
             {index: (red, green, blue) for index, red, green, blue in told[name]} for name in ("palette", "colors")
         )
-        mask = MaskFacts(told["reading"], told["transparent"], told["binary"], palette)
-        rest |= {"content": told["content"], "likeness": bytes.fromhex(told["likeness"])}
-        return cls(counts, (height, width), **rest, mask=mask, colors=colors)
+        return cls(
+            counts,
+            (height, width),
+            **{name: told[name] for name in names},
+            likeness=bytes.fromhex(told["likeness"]),
+            mask=MaskFacts(told["reading"], told["transparent"], told["binary"], palette),
+            colors=colors,
+            values=None if values is None else (values[0], values[1]),
+        )
 
 
 def look_at(source: Source, sample: Sample) -> Looked:
@@ -94,11 +107,14 @@ def look_at(source: Source, sample: Sample) -> Looked:
     """
     look = source.look(sample)
     size = (look.picture.shape[0], look.picture.shape[1])
+    fits_unturned = look.picture_stored.turned and look.picture_stored.size == look.label.shape
     if size != look.label.shape:
         found = f"picture {size[0]}x{size[1]}, mask {look.label.shape[0]}x{look.label.shape[1]}"
-        if look.picture_stored.turned and look.picture_stored.size == look.label.shape:
+        hint = None
+        if fits_unturned:
             found += "; the mask fits the picture as it is stored, before its EXIF rotation"
-        raise FileError(sample.label, "picture and mask differ in size", found)
+            hint = "data.exif=ignore leaves images as they are stored"
+        raise FileError(sample.label, "picture and mask differ in size", found, hint=hint)
     return Looked(
         counts=np.bincount(look.label.ravel(), minlength=256),
         size=size,
@@ -110,6 +126,8 @@ def look_at(source: Source, sample: Sample) -> Looked:
         likeness=likeness(look.picture),
         mask=look.mask,
         colors=_colors(look.picture, look.label, source.space.num_classes),
+        values=look.picture_stored.values,
+        fits_unturned=fits_unturned,
     )
 
 

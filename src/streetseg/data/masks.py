@@ -146,7 +146,7 @@ def decode_mask(place: str, code: MaskCode, *, max_pixels: int = MAX_PIXELS) -> 
 
 def _require_exact(image: Image.Image, place: str) -> None:
     """Raises FileError for a mask that is stored with loss, or holds more than one image."""
-    lossy = image.format in ("JPEG", "MPO") or image.info.get("compression") == "jpeg"
+    lossy = image.format in ("JPEG", "MPO", "AVIF", "JPEG2000") or image.info.get("compression") == "jpeg"
     if lossy or (image.format == "WEBP" and not _is_lossless_webp(read_bytes(place))):
         expected = "WEBP with loss, expected PNG" if image.format == "WEBP" else f"{image.format}, expected PNG"
         raise FileError(place, "mask is stored with loss, its ids are blurred", expected)

@@ -46,7 +46,7 @@ def open_source(data: Data) -> Source:
     """
     source = _open(data.source)
     if isinstance(source, FileSource):
-        source = replace(source, max_pixels=round(data.max_megapixels * 1e6))
+        source = replace(source, max_pixels=round(data.max_megapixels * 1e6), reading=data.reading)
     target = space(data.space) if data.space else _USUAL.get(source.space.name, source.space)
     splits = _used(source, data)
     if target == source.space and splits is source.splits:

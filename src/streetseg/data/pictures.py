@@ -2,23 +2,30 @@
 
 import io
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from streetseg.data.files import FileError, read_bytes
-
-FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "PPM", "GIF")  # as Pillow calls them
+from streetseg.data.formats import FORMATS, UNREAD, nature
+from streetseg.recipe.schema import AS_USUAL, FULL, ImageReading
 
 MAX_PIXELS = 89_000_000  # about where Pillow begins to suspect a decompression bomb: a quarter of a GiB as RGB
 
 WIDE_GREY = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})  # Pillow's modes of one channel above 8 bits
 
 _ORIENTATION = 0x0112  # EXIF tag
+_SAMPLES, _EXTRA_SAMPLES = 277, 338  # TIFF tags: channels of a pixel, and what those beyond the colors are
+_DEPTHS = (1023, 4095, 16383, 65535)  # largest values of cameras of 10 to 16 bits
+
+Values = tuple[int, int]  # lowest and highest
 
 
 @dataclass(frozen=True)
@@ -26,14 +33,17 @@ class Stored:
     """How a picture or mask lies on disk.
 
     Args:
-        words: mode and format, such as "RGB PNG" or "16-bit grey TIFF".
+        words: mode and format, such as "RGB PNG" or "16-bit grey TIFF", and the bands that are dropped.
         size: height and width, before any rotation.
         turned: whether its EXIF orientation turns or mirrors it.
+        values: of a 16-bit image that was decoded, the lowest and highest; those of colors are known to a multiple
+            of 256.
     """
 
     words: str
     size: tuple[int, int]
     turned: bool = False
+    values: Values | None = None
 
     @classmethod
     def of(cls, image: Image.Image) -> "Stored":
@@ -42,7 +52,7 @@ class Stored:
         if ";16" in raw_mode(image) and image.mode not in WIDE_GREY:
             mode = f"16-bit {raw_mode(image).partition(';')[0]}"
         turned = image.getexif().get(_ORIENTATION, 1) not in (0, 1)
-        return cls(f"{mode} {image.format}", (image.height, image.width), turned)
+        return cls(f"{mode} {image.format}{_dropped_bands(image)}", (image.height, image.width), turned)
 
 
 def raw_mode(image: Image.Image) -> str:
@@ -53,7 +63,11 @@ def raw_mode(image: Image.Image) -> str:
     return first if isinstance(first, str) else ""
 
 
-def read_picture(place: str, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+class TooLargeError(FileError):
+    """An image above the limit of pixels, which the person may raise."""
+
+
+def read_picture(place: str, *, max_pixels: int = MAX_PIXELS, reading: ImageReading = AS_USUAL) -> NDArray[np.uint8]:
     """The picture as uint8 RGB (H, W, 3), turned upright as its EXIF orientation says.
 
     Grey becomes three equal channels, 16-bit grey becomes 8 bits by scaling 0..65535 to 0..255, 16-bit colours keep
@@ -63,24 +77,80 @@ def read_picture(place: str, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint
     Args:
         place: a path or archive member.
         max_pixels: larger pictures are refused from their header, before anything is decoded.
+        reading: another rule for EXIF orientation and 16-bit values.
 
     Raises:
         FileError: if the file is missing, empty, damaged, no picture, or too large.
     """
-    return decode_picture(place, max_pixels=max_pixels)[0]
+    return decode_picture(place, max_pixels=max_pixels, reading=reading)[0]
 
 
-def decode_picture(place: str, *, max_pixels: int = MAX_PIXELS) -> tuple[NDArray[np.uint8], Stored]:
+def decode_picture(
+    place: str, *, max_pixels: int = MAX_PIXELS, reading: ImageReading = AS_USUAL
+) -> tuple[NDArray[np.uint8], Stored]:
     """The picture as `read_picture` returns it, and how it is stored. Raises FileError."""
     with opened(place, max_pixels) as image:
-        stored = Stored.of(image)
-        ImageOps.exif_transpose(image, in_place=True)
-        if image.mode in WIDE_GREY:
-            return np.repeat(_eight_bits(np.asarray(image), place)[..., None], 3, axis=2), stored
-        if image.mode == "F":
-            raise FileError(place, "picture has floating-point pixels", "expected 8 or 16 bits a channel")
+        return to_rgb(image, place, reading)
+
+
+def to_rgb(image: Image.Image, place: str, reading: ImageReading) -> tuple[NDArray[np.uint8], Stored]:
+    """An image of Pillow's, loaded or not, as uint8 RGB (H, W, 3), and how it is stored.
+
+    `turned` is whether its EXIF orientation was applied.
+
+    Raises:
+        FileError: its pixels are floating-point or wider than 16 bits, or `reading` does not apply to them.
+    """
+    raw, file = raw_mode(image), getattr(image, "fp", None)  # both are gone once Pillow has loaded the pixels
+    stored = Stored.of(image)
+    if image.mode in WIDE_GREY:
+        _turn(image, reading)
+        values = np.asarray(image)
+        stored = replace(stored, values=_found(values))
+        rgb = np.repeat(_eight_bits(values, reading.limits or _found(values), place)[..., None], 3, axis=2)
+    elif image.mode == "F":
+        raise FileError(place, "picture has floating-point pixels", "expected 8 or 16 bits a channel")
+    elif ";16" in raw and reading.range != "full":
+        _turn(image, reading)
+        low_bytes = _low_bytes(file, raw, reading, place)
+        values = np.asarray(image)[..., :3].astype(np.uint16) << 8 | low_bytes
+        stored = replace(stored, values=_found(values))
+        rgb = _eight_bits(values, reading.limits or _found(values), place)
+    else:
+        _turn(image, reading)
         image.info.pop("transparency", None)
-        return np.array(image if image.mode == "RGB" else image.convert("RGB")), stored
+        rgb = np.array(image if image.mode == "RGB" else image.convert("RGB"))
+        if ";16" in raw:
+            low, high = _found(rgb)
+            stored = replace(stored, values=(low << 8, high << 8 | 255))
+    return rgb, stored if reading.exif == "apply" else replace(stored, turned=False)
+
+
+def joined_range(ranges: Sequence[Values]) -> Values:
+    """The lowest and highest value of several images, one or more."""
+    return min(low for low, _ in ranges), max(high for _, high in ranges)
+
+
+def range_words(values: Values, reading: ImageReading) -> str | None:
+    """What 16-bit images of these values lose when they are read so; None where they lose nothing.
+
+    Where they use less than half of the range, a bit or more of each value is lost.
+    """
+    if reading.limits is None:
+        return None
+    (low, high), (first, last) = values, reading.limits
+    if low < first or high > last:
+        return f"use {low}..{high}, of which data.range={reading.range} clips a part"
+    if 2 * (high - low) >= last - first or low == high:
+        return None
+    return f"use {low}..{high} of {first}..{last}"
+
+
+def range_cure(values: Values) -> str:
+    """The range to read such values in: that of a camera of so many bits, or where they fill it badly their own."""
+    low, high = values
+    depth = next((most for most in _DEPTHS if high <= most), FULL[1])
+    return f"data.range=0..{depth}" if 2 * (high - low) >= depth else f"data.range={low}..{high}"
 
 
 @contextmanager
@@ -89,6 +159,8 @@ def opened(place: str, max_pixels: int) -> Iterator[Image.Image]:
 
     Raises FileError for whatever goes wrong on the way, in the body too.
     """
+    if (cure := UNREAD.get(PurePosixPath(place).suffix.lower())) is not None:
+        raise FileError(place, "format is not read", cure)
     data = read_bytes(place)
     if max_pixels > MAX_PIXELS:  # asked for, so Pillow's own limit must give way
         Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, max_pixels)
@@ -103,37 +175,67 @@ def opened(place: str, max_pixels: int) -> Iterator[Image.Image]:
         pixels = re.search(r"\d+", str(failure))
         raise _too_large(place, int(pixels[0]) if pixels else 2 * MAX_PIXELS, max_pixels) from None
     except UnidentifiedImageError:
-        raise FileError(place, "file is no picture", _nature(data)) from None
+        raise FileError(place, "file is no picture", nature(data)) from None
     # What a decoder meets in a damaged file, it says with an exception of its own choice.
     except Exception as failure:
         raise FileError(place, "file is damaged", str(failure) or type(failure).__name__) from failure
 
 
-def _eight_bits(values: NDArray[np.integer], place: str) -> NDArray[np.uint8]:
-    """0..65535 scaled to 0..255 and rounded; through a table, so that no wider copy of the picture is made."""
+def _dropped_bands(image: Image.Image) -> str:
+    """The bands of a TIFF that are neither color nor transparency, in words."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return ""
+    extra = image.tag_v2.get(_SAMPLES, 1) - len(image.getbands())
+    # Pillow takes a fourth band for transparency where the file does not say what it is.
+    extra += image.mode == "RGBA" and _EXTRA_SAMPLES not in image.tag_v2
+    return f" ({extra} more band{'s' if extra > 1 else ''} dropped)" if extra > 0 else ""
+
+
+def _turn(image: Image.Image, reading: ImageReading) -> None:
+    if reading.exif == "apply":
+        ImageOps.exif_transpose(image, in_place=True)
+
+
+def _low_bytes(file: IO[bytes] | None, raw: str, reading: ImageReading, place: str) -> NDArray[np.uint8]:
+    """The low bytes of 16-bit colors, uint8 (H, W, 3); Pillow unpacks the high ones.
+
+    Asked to unpack values of the other byte order, it takes the low bytes for the high ones.
+    """
+    if not raw.startswith(("RGB;", "RGBA;", "RGBX;")):
+        raise FileError(
+            place, f"data.range={reading.range} is for 16-bit grey and RGB", f"found {raw}", hint="save it as RGB"
+        )
+    big = raw.endswith("B") or (raw.endswith("N") and sys.byteorder == "big")
+    other = raw[:-1] + ("L" if big else "B")
+    assert file is not None  # as the pixels are not loaded
+    file.seek(0)
+    with Image.open(file, formats=FORMATS) as image:
+        image.tile = [
+            tile._replace(args=(other, *tile.args[1:]) if isinstance(tile.args, tuple) else other)
+            for tile in image.tile
+        ]
+        _turn(image, reading)
+        return np.asarray(image)[..., :3]
+
+
+def _eight_bits(values: NDArray[np.integer], limits: Values, place: str) -> NDArray[np.uint8]:
+    """`limits` scaled to 0..255 and rounded; through a table, so that no wider copy of the picture is made."""
     if values.min() < 0 or values.max() > 65535:
         raise FileError(place, "picture has more than 16 bits", f"values {values.min()} to {values.max()}")
-    table: NDArray[np.uint8] = ((np.arange(65536) * 255 + 32767) // 65535).astype(np.uint8)
-    scaled: NDArray[np.uint8] = table[values]
+    low, span = limits[0], max(1, limits[1] - limits[0])
+    table = ((np.arange(65536).clip(*limits) - low) * 255 + span // 2) // span
+    scaled: NDArray[np.uint8] = table.astype(np.uint8)[values]
     return scaled
 
 
-def _too_large(place: str, pixels: int, max_pixels: int) -> FileError:
-    return FileError(
+def _found(values: NDArray[np.integer]) -> Values:
+    return int(values.min()), int(values.max())
+
+
+def _too_large(place: str, pixels: int, max_pixels: int) -> TooLargeError:
+    return TooLargeError(
         place,
         f"picture is larger than {max_pixels / 1e6:g} megapixels",
         f"{pixels / 1e6:,.0f} by its header",
         hint="data.max_megapixels=N raises the limit",
     )
-
-
-def _nature(data: bytes) -> str:
-    """What a file that is no picture seems to be."""
-    start = data[:512].lstrip().lower()
-    if not data:
-        return "0 bytes"
-    if start.startswith((b"<!doctype", b"<html", b"<head", b"<?xml")):
-        return "an HTML page, as a failed download leaves behind"
-    if start.startswith(b"version https://git-lfs"):
-        return "a Git LFS pointer, the file itself was not fetched"
-    return f"{len(data):,} bytes of another kind"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from streetseg.data.looked import Looked
+from streetseg.data.pictures import joined_range, range_cure, range_words
 from streetseg.data.source import Sample, Source
 from streetseg.labels.space import Color
 
@@ -27,8 +28,8 @@ class Remark:
     """One thing to know.
 
     Args:
-        kind: a word for programs: skipped, turned, mask-turned, converted, mixed-masks, transparent, palettes, void,
-            one-class, absent, single, jumps, identical, alike, neighbours.
+        kind: a word for programs: skipped, unread, turned, turned-or-not, mask-turned, range, converted, mixed-masks,
+            transparent, palettes, void, one-class, absent, single, jumps, identical, alike, neighbours.
         text: the same for a person, with counts, in one line.
         entries: every file or pair it is about; none where it holds for all.
         care: whether scores or training may suffer; otherwise it was handled by a rule.
@@ -50,7 +51,11 @@ def file_remarks(source: Source, seen: Seen) -> Iterator[Remark]:
     skipped = tuple(Entry((place,), reason) for place, reason in source.survey.skipped.items())
     if skipped:
         yield Remark("skipped", source.survey.skipped_words, skipped, care=False)
+    unread = tuple(Entry((place,), cure) for place, cure in source.survey.unread.items())
+    if unread:
+        yield Remark("unread", source.survey.unread_words, unread)
     yield from _turned(seen)
+    yield from _ranges(source, seen)
     yield from _converted(seen)
     yield from _kinds_of_masks(seen)
     yield from _transparent(seen)
@@ -66,9 +71,31 @@ def _turned(seen: Seen) -> Iterator[Remark]:
     turned = tuple(Entry((s.picture,), "EXIF orientation applied") for s, looked in every if looked.picture_turned)
     if turned:
         yield Remark("turned", f"{_pictures(len(turned))} turned upright by EXIF orientation", turned, care=False)
+    either = tuple(Entry((s.picture,), "the mask fits both ways") for s, looked in every if looked.fits_unturned)
+    if either:
+        many = f"{len(either)} images are turned by EXIF and their masks have"
+        what = "1 image is turned by EXIF and its mask has" if len(either) == 1 else many
+        cure = "if the masks were drawn on the images as stored, use data.exif=ignore"
+        yield Remark("turned-or-not", f"{what} the same size either way: {cure}", either)
     masks = tuple(Entry((s.label,), "EXIF orientation not applied") for s, looked in every if looked.label_turned)
     if masks:
         yield Remark("mask-turned", f"{len(masks)} masks with an EXIF orientation, which is not applied", masks)
+
+
+def _ranges(source: Source, seen: Seen) -> Iterator[Remark]:
+    """16-bit images whose values the recipe's range fits badly, and a range that no image needs."""
+    deep = {
+        split: [(sample, looked.values) for sample, looked in samples if looked.values is not None]
+        for split, samples in seen.items()
+    }
+    every = [values for found in deep.values() for _, values in found]
+    for split, found in deep.items():
+        if found and (words := range_words(joined_range([values for _, values in found]), source.reading)):
+            entries = tuple(Entry((sample.picture,), f"{low}..{high}") for sample, (low, high) in found)
+            count = f"{len(found)} of {len(seen[split])} images of {split} have 16 bits and"
+            yield Remark("range", f"{count} {words}; {range_cure(joined_range(every))} fits them", entries)
+    if source.reading.range != "full" and any(seen.values()) and not every:
+        yield Remark("range", f"data.range={source.reading.range} changes nothing: no image has 16 bits")
 
 
 def _converted(seen: Seen) -> Iterator[Remark]:
@@ -148,7 +175,7 @@ def _palettes(seen: Seen) -> Iterator[Remark]:
 
 
 def _is_plain(stored: str) -> bool:
-    return stored.startswith("RGB ") or stored == "drawn"
+    return stored == "drawn" or (stored.startswith("RGB ") and "dropped" not in stored)
 
 
 def _classes(source: Source, seen: Seen) -> Iterator[Remark]:

@@ -12,6 +12,7 @@ from streetseg.data.masks import MaskFacts
 from streetseg.data.pictures import Stored
 from streetseg.data.survey import Survey
 from streetseg.labels.space import LabelSpace
+from streetseg.recipe.schema import ImageReading
 
 
 def short_name(spec: str) -> str:
@@ -87,6 +88,11 @@ class Source(Protocol):
     @property
     def max_pixels(self) -> int:
         """Larger pictures and masks are refused."""
+        ...
+
+    @property
+    def reading(self) -> ImageReading:
+        """How the image files become 8-bit RGB."""
         ...
 
     def read_picture(self, sample: Sample) -> NDArray[np.uint8]:

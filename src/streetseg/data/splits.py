@@ -8,7 +8,8 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from streetseg.data.files import SUFFIXES, FileError
+from streetseg.data.files import FileError
+from streetseg.data.formats import SUFFIXES
 from streetseg.data.source import Sample
 from streetseg.data.survey import Fault, Survey
 from streetseg.errors import DataError

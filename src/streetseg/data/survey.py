@@ -1,11 +1,12 @@
 """What opening a data set comes upon besides its samples."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from streetseg.data.files import SUFFIXES, is_junk
+from streetseg.data.files import FileError, is_junk
+from streetseg.data.formats import SUFFIXES, UNREAD
 from streetseg.errors import DataError, first
 
 log = logging.getLogger("streetseg")
@@ -37,11 +38,13 @@ class Survey:
     Args:
         notes: what was recognised and what was left out, a sentence each.
         skipped: place of each file between the data that is passed over -> why.
+        unread: place of each image in a format that is not read -> format and cure.
         faults: files that belong to no sample; they matter only where a split that is used would hold them.
     """
 
     notes: list[str] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
+    unread: dict[str, str] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
 
     def faults_of(self, splits: Iterable[str]) -> list[Fault]:
@@ -57,18 +60,35 @@ class Survey:
     @property
     def skipped_words(self) -> str:
         """The skipped files in one line, the first of them by name."""
-        names = [PurePosixPath(place).name for place in self.skipped]
-        return f"{len(names)} file{'s' if len(names) > 1 else ''} passed over: {', '.join(first(names, _NAMED))}"
+        return f"{len(self.skipped)} file{'s' if len(self.skipped) > 1 else ''} passed over: {_named(self.skipped)}"
+
+    @property
+    def unread_words(self) -> str:
+        """The unread files in one line, the first of them by name, with the cure of each format."""
+        count = len(self.unread)
+        what = "1 file in a format that is" if count == 1 else f"{count} files in formats that are"
+        return f"{what} not read: {_named(self.unread)} ({'; '.join(dict.fromkeys(self.unread.values()))})"
+
+    @property
+    def unread_errors(self) -> list[FileError]:
+        """An error for each unread file, for where the data cannot do without it."""
+        return [FileError(place, "format is not read", cure) for place, cure in self.unread.items()]
 
     def pictures_among(self, places: Mapping[str, str]) -> dict[str, str]:
-        """Those that could be pictures or masks, from name -> place; the rest is skipped."""
+        """Those that could be pictures or masks, from name -> place; the rest is skipped, or unread for its format."""
         kept: dict[str, str] = {}
         for name, place in places.items():
             path = PurePosixPath(name)
             if any(map(is_junk, path.parts)):
                 self.skipped[place] = "left by the system or hidden"
+            elif (cure := UNREAD.get(path.suffix.lower())) is not None:
+                self.unread[place] = cure
             elif path.suffix.lower() not in SUFFIXES:
                 self.skipped[place] = "no picture by its name"
             else:
                 kept[name] = place
         return kept
+
+
+def _named(places: Collection[str]) -> str:
+    return ", ".join(first([PurePosixPath(place).name for place in places], _NAMED))

@@ -23,6 +23,7 @@ class SourceView:
         self.spec = source.spec
         self.survey = source.survey
         self.max_pixels = source.max_pixels
+        self.reading = source.reading
         self.space = space
         self.splits = splits
         self._translate = bridge(source.space, space)

@@ -1,19 +1,28 @@
-"""Which pictures a person means: files, folders, patterns."""
+"""Which pictures a person means: files, folders, patterns; and what Python hands over."""
 
 import glob
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
 from streetseg.data.files import walk
+from streetseg.data.pictures import WIDE_GREY, TooLargeError, raw_mode, read_picture, to_rgb
 from streetseg.data.survey import Survey
 from streetseg.errors import RequestError
+from streetseg.inference.results import is_result
+from streetseg.recipe.schema import ImageReading
 
 log = logging.getLogger("streetseg")
 
 
 def find_pictures(inputs: Sequence[str]) -> list[Path]:
     """Every picture named, once, in the order they were named; those of a folder or pattern in the order of names.
+
+    The results of earlier predictions and files in formats that are not read are left out, and said.
 
     Args:
         inputs: files, folders (searched through), or patterns such as "street/**/*.jpg". What exists is never read
@@ -25,15 +34,27 @@ def find_pictures(inputs: Sequence[str]) -> list[Path]:
     """
     missing: list[str] = []
     found: dict[Path, Path] = {}  # by what it is on disk
+    survey = Survey()
     for text in inputs:
-        pictures = _meant(text)
+        pictures = _meant(text, survey)
         found |= {path.resolve(): path for path in pictures if path.resolve() not in found}
         if not pictures:
             missing.append(text)
     if missing:
         raise RequestError(
-            "no picture found", where=missing, hint="name pictures, folders of pictures, or a quoted pattern"
+            "no picture found",
+            where=[*missing, *(error.line for error in survey.unread_errors)],
+            hint="name pictures, folders of pictures, or a quoted pattern",
         )
+    if survey.unread:
+        log.warning("%s", survey.unread_words)
+    results = [key for key, path in found.items() if is_result(path)]
+    if len(results) == len(found):
+        raise RequestError("every image is a result of an earlier prediction", where=inputs, hint="name other images")
+    if results:
+        log.info("%d results of earlier predictions are left out, first %s", len(results), found[results[0]])
+    for key in results:
+        del found[key]
 
     by_stem: dict[str, list[Path]] = {}
     for path in found.values():
@@ -48,16 +69,86 @@ def find_pictures(inputs: Sequence[str]) -> list[Path]:
     return list(found.values())
 
 
-def _meant(text: str) -> list[Path]:
+def require_image(image: object, reading: ImageReading) -> NDArray[np.uint8]:
+    """An image from Python as uint8 RGB (H, W, 3).
+
+    Args:
+        image: an array that is that already, a PIL image, or the path of a file.
+        reading: how a PIL image or a file becomes 8-bit RGB.
+
+    Raises:
+        FileError: the file cannot be read.
+        RequestError: it is anything else; the message says what, and how to make it right.
+    """
+    if isinstance(image, (str, Path)):
+        try:
+            return read_picture(str(image), reading=reading)
+        except TooLargeError as error:  # whose hint is a field of the recipe
+            hint = "streetseg predict --max-megapixels N raises the limit"
+            raise TooLargeError(error.place, error.problem, error.detail, hint=hint) from None
+    if isinstance(image, Image.Image):
+        if ";16" in raw_mode(image) and image.mode not in WIDE_GREY and reading.range != "full":
+            problem = f"PIL keeps 8 of the 16 bits of this image, which is to be read with data.range={reading.range}"
+            raise RequestError(problem, hint="give its path")
+        return to_rgb(image.copy(), "PIL image", reading)[0]
+    if not isinstance(image, np.ndarray):
+        kind = type(image)
+        raise RequestError(
+            f"image is a {kind.__module__}.{kind.__qualname__} (expected a path, a PIL image or a numpy array)",
+            hint="of a torch tensor (3, H, W): image.permute(1, 2, 0).cpu().numpy()",
+        )
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise RequestError(
+            f"image is {image.dtype} of shape {image.shape} (expected uint8 RGB of shape (H, W, 3))",
+            hint=_cure(image),
+        )
+    return image
+
+
+def _cure(image: NDArray[np.generic]) -> str | None:
+    """What makes an array an image: first its shape, then its values."""
+    if not image.size:
+        return None
+    match image.shape:
+        case (_, _, 3):
+            cure = "image"
+        case (3, _, _):
+            cure = "image.transpose(1, 2, 0)"
+        case (_, _, 4):
+            cure = "image[..., :3]"
+        case (4, _, _):
+            cure = "image[:3].transpose(1, 2, 0)"
+        case (_, _):
+            cure = "np.stack([image] * 3, axis=-1)"
+        case (_, _, 1):
+            cure = "np.repeat(image, 3, axis=2)"
+        case (1, _, _):
+            cure = "np.repeat(image.transpose(1, 2, 0), 3, axis=2)"
+        case (_, _, _, _):
+            return "one image at a time: for image in images: model.predict(image)"
+        case _:
+            return None
+    if np.issubdtype(image.dtype, np.floating):
+        cure = f"({cure} * 255).round().astype(np.uint8) where the values are 0 to 1"
+    elif image.dtype == np.bool_:
+        cure = f"{cure}.astype(np.uint8) * 255"
+    elif image.dtype != np.uint8:
+        cure = f"{cure}.astype(np.uint8) where the values are 0 to 255"
+    return cure
+
+
+def _meant(text: str, unread: Survey) -> list[Path]:
+    """What one text means; `unread` takes the files in formats that are not read."""
     path = Path(text)
     if path.is_dir():
         survey = Survey()
         pictures = survey.pictures_among({name: str(path / name) for name in walk(path)})
         if survey.skipped:
             log.info("%s: %s", path, survey.skipped_words)
+        unread.unread |= survey.unread
         return [path / name for name in pictures]
     if path.exists():
         return [path]
     names = sorted(glob.glob(text, recursive=True))  # noqa: PTH207  # Path.glob takes no absolute pattern
     matches = [Path(name) for name in names if Path(name).is_file()]
-    return [match for match in matches if Survey().pictures_among({match.name: str(match)})]
+    return [match for match in matches if unread.pictures_among({match.name: str(match)})]

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from streetseg.arrays import input_size
 from streetseg.inference.arrays import Array, Size, operations
 from streetseg.inference.engines.engine import Engine
 from streetseg.inference.engines.open import open_engine
+from streetseg.inference.inputs import require_image
 from streetseg.inference.predict import Region, predict_logits, predict_regions
 from streetseg.labels.space import LabelSpace
 
@@ -96,9 +98,15 @@ class Predictor:
             ids[:, rows, columns] = kind.in_memory(kind.likeliest(logits))
         return ids
 
-    def predict(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """uint8 RGB (H, W, 3) of any size -> ids uint8 (H, W)."""
-        ids: NDArray[np.uint8] = self.labels(image.transpose(2, 0, 1)[None])[0]
+    def predict(self, image: NDArray[np.uint8] | Image.Image | str | Path) -> NDArray[np.uint8]:
+        """uint8 RGB (H, W, 3) of any size, a PIL image or a file's path -> ids uint8 (H, W).
+
+        Raises:
+            RequestError: the image is anything else.
+            DataError: the file cannot be read.
+        """
+        array = require_image(image, self.engine.reading)
+        ids: NDArray[np.uint8] = self.labels(array.transpose(2, 0, 1)[None])[0]
         return ids
 
     def stream(self, pictures: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:

@@ -1,8 +1,10 @@
-"""What prediction leaves on disk: <stem>_ids.png, <stem>_color.png, <stem>_overlay.png."""
+"""What prediction leaves on disk: <stem>_ids.png, <stem>_color.png, <stem>_overlay.png; and knowing them again."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from streetseg.atomic import atomic_write_bytes
@@ -11,14 +13,20 @@ from streetseg.inference.paint import Ids, Picture, color_map, overlay
 from streetseg.labels.space import LabelSpace
 from streetseg.png import encode_png
 
+KINDS = ("ids", "color", "overlay")
 MAKER = "streetseg"  # PNG text "Software" of every file written here
 COMPRESSION = 3  # of 9: an overlay takes a third of the time that it takes with the usual 6, and 5 % more room
 
 
 def result_paths(out: Path, picture: Path, *, with_overlay: bool) -> dict[str, Path]:
     """Kind of result -> the file it goes to."""
-    kinds = ("ids", "color", "overlay") if with_overlay else ("ids", "color")
+    kinds = KINDS if with_overlay else KINDS[:2]
     return {kind: out / f"{picture.stem}_{kind}.png" for kind in kinds}
+
+
+def is_result(path: Path) -> bool:
+    """Whether an earlier prediction wrote the file."""
+    return path.name.endswith(tuple(f"_{kind}.png" for kind in KINDS)) and _is_ours(path)
 
 
 def refuse_replacing(paths: Iterable[Path]) -> None:
@@ -32,12 +40,26 @@ def refuse_replacing(paths: Iterable[Path]) -> None:
         )
 
 
-def write_results(paths: dict[str, Path], picture: Picture, ids: Ids, space: LabelSpace) -> None:
-    """Writes what `result_paths` names: ids as 8-bit grey of the picture's size, colours, picture and colours mixed."""
+def write_results(
+    paths: dict[str, Path],
+    picture: Picture,
+    ids: Ids,
+    space: LabelSpace,
+    values: NDArray[np.uint8] | None = None,
+) -> None:
+    """Writes what `result_paths` names: ids as 8-bit grey of the picture's size, colours, picture and colours mixed.
+
+    Args:
+        paths: kind of result -> its file.
+        picture: uint8 (H, W, 3).
+        ids: uint8 (H, W), ids of `space`.
+        space: the classes.
+        values: what the file of ids holds for each class, uint8 (C,); None for the ids themselves.
+    """
     for kind, path in paths.items():
         match kind:
             case "ids":
-                image = ids
+                image = ids if values is None else values[ids]
             case "color":
                 image = color_map(ids, space)
             case _:

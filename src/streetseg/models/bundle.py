@@ -9,7 +9,16 @@ from torch import Tensor
 
 from streetseg.atomic import atomic_folder, atomic_write_bytes, atomic_write_json, sha256
 from streetseg.errors import ModelError, first
-from streetseg.models.description import FORMAT, SIZE_RULE, VERSION, find_bundle, read_model_json, size_of, space_of
+from streetseg.models.description import (
+    FORMAT,
+    SIZE_RULE,
+    VERSION,
+    find_bundle,
+    read_model_json,
+    reading_of,
+    size_of,
+    space_of,
+)
 from streetseg.models.encoder import Encoder
 from streetseg.models.segmenter import Segmenter
 from streetseg.models.weight_file import contiguous, read_safetensors
@@ -46,6 +55,7 @@ def save_bundle(
                 "channels": segmenter.channels,
                 "size": segmenter.size,
                 "size_rule": SIZE_RULE,
+                "images": segmenter.reading.model_dump(),
                 "space": space.name,
                 "classes": space.names,
                 "colors": space.colors,
@@ -82,6 +92,7 @@ def load_bundle(path: Path) -> tuple[Segmenter, dict[str, Any]]:
             hint="the file is damaged or was exchanged; copy the bundle again",
         )
     space, size = space_of(description, folder / "model.json"), size_of(description)
+    reading = reading_of(description)
 
     def network() -> Segmenter:
         return Segmenter(
@@ -90,6 +101,7 @@ def load_bundle(path: Path) -> tuple[Segmenter, dict[str, Any]]:
             decoder=description["decoder"],
             channels=tuple(description["channels"]),
             size=size,
+            reading=reading,
         )
 
     # A network without memory first: what a stranger's model.json asks for need not be what the weights are of.

@@ -10,6 +10,7 @@ from streetseg.errors import ModelError
 from streetseg.labels.space import LabelSpace
 from streetseg.recipe.decoders import DecoderName
 from streetseg.recipe.invalid import invalid
+from streetseg.recipe.schema import ImageReading
 
 FORMAT = "streetseg-bundle"
 VERSION = 2
@@ -49,6 +50,7 @@ class Description(_Plain):
     channels: Annotated[list[Annotated[int, Field(ge=1, le=4096)]], Field(max_length=5)]
     size: tuple[Side, Side] | None
     size_rule: Literal["same-area"]
+    images: ImageReading
     space: str
     classes: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1, max_length=255)]
     colors: Annotated[list[tuple[Channel, Channel, Channel]], Field(max_length=255)]
@@ -162,3 +164,8 @@ def size_of(description: dict[str, Any]) -> tuple[int, int] | None:
     """The height and width a network was trained for, None for the pictures' own."""
     size = description["size"]
     return (size[0], size[1]) if size else None
+
+
+def reading_of(description: dict[str, Any]) -> ImageReading:
+    """How the image files a network was trained on became 8-bit RGB."""
+    return ImageReading.model_validate(description.get("images", {}))

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from streetseg.errors import ModelError
 from streetseg.labels.space import LabelSpace
-from streetseg.models.description import LARGEST, Description, checked, size_of, space_of
+from streetseg.models.description import LARGEST, Description, checked, reading_of, size_of, space_of
+from streetseg.recipe.schema import ImageReading
 
 EXPORTED = "streetseg-exported"
 KEY = "streetseg"  # of ONNX metadata_props, and of rt_info/framework in OpenVINO's format
@@ -30,12 +31,14 @@ class About:
     Args:
         space: the classes.
         size: height and width the network was trained for, None for the pictures' own.
+        reading: how the image files it was trained on became 8-bit RGB.
         precision: "fp32" or "int8".
         description: everything the file says.
     """
 
     space: LabelSpace
     size: tuple[int, int] | None
+    reading: ImageReading
     precision: str
     description: dict[str, Any]
 
@@ -62,4 +65,5 @@ def read_about(text: str | None, path: Path) -> About:
     if len(text) > LARGEST:
         raise ModelError(f"the description has {len(text):,} characters, none needs that many", where=path)
     description = checked(text, ExportedDescription, EXPORTED, "the description in it", path)
-    return About(space_of(description, path), size_of(description), description["precision"], description)
+    size, reading = size_of(description), reading_of(description)
+    return About(space_of(description, path), size, reading, description["precision"], description)

@@ -9,6 +9,7 @@ from streetseg.models.decoder import make_decoder
 from streetseg.models.description import CHANNELS
 from streetseg.models.encoder import STRIDES, Encoder
 from streetseg.recipe.decoders import DecoderName
+from streetseg.recipe.schema import AS_USUAL, ImageReading
 
 
 class Segmenter(nn.Module):
@@ -20,6 +21,7 @@ class Segmenter(nn.Module):
         decoder: "classic" or "fast".
         channels: decoder channels, deep to shallow; None for the decoder's own.
         size: (height, width) the network was trained for, or None for the pictures' own.
+        reading: how the image files it was trained on became 8-bit RGB.
 
     Normalisation is a buffer, so nobody can forget it: the input is the picture as it was read.
     """
@@ -35,6 +37,7 @@ class Segmenter(nn.Module):
         decoder: DecoderName,
         channels: tuple[int, ...] | None = None,
         size: tuple[int, int] | None = None,
+        reading: ImageReading = AS_USUAL,
     ) -> None:
         super().__init__()
         self.encoder_name = encoder.name
@@ -42,6 +45,7 @@ class Segmenter(nn.Module):
         self.decoder_name: DecoderName = decoder
         self.channels = CHANNELS[decoder] if channels is None else channels
         self.size = size
+        self.reading = reading
         self.encoder = encoder
         parts = make_decoder(decoder, encoder.channels, self.channels, space.num_classes)
         self.decoder, self.head = parts.body, parts.head

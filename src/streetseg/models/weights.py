@@ -14,6 +14,7 @@ from streetseg.models.encoder import Encoder
 from streetseg.models.segmenter import Segmenter
 from streetseg.models.weight_file import read_safetensors
 from streetseg.recipe.decoders import DecoderName
+from streetseg.recipe.schema import AS_USUAL, ImageReading
 
 NOT_FILES = ("auto", "auto-or-random", "none")  # what `weights` can be besides a path
 
@@ -50,12 +51,14 @@ def build_segmenter(
     channels: tuple[int, ...] | None = None,
     size: tuple[int, int] | None,
     weights: str,
+    reading: ImageReading = AS_USUAL,
 ) -> tuple[Segmenter, InitialWeights]:
     """A network ready to train, and what it starts from.
 
     Args:
         weights: "auto" (timm's pretrained), "auto-or-random" (the same, but random where it cannot be had), "none"
             (random), a .safetensors file in timm's naming, or a bundle or run folder.
+        reading: how the image files become 8-bit RGB.
 
     Raises:
         ModelError: unknown encoder, weights that cannot be had or do not fit.
@@ -63,7 +66,7 @@ def build_segmenter(
 
     def segmenter(*, pretrained: bool = False) -> Segmenter:
         encoder = Encoder(encoder_name, pretrained=pretrained)
-        return Segmenter(encoder, space, decoder=decoder, channels=channels, size=size)
+        return Segmenter(encoder, space, decoder=decoder, channels=channels, size=size, reading=reading)
 
     match weights:
         case "none":

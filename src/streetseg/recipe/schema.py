@@ -50,6 +50,45 @@ class Section(BaseModel):
         return None if value == "none" and types.NoneType in get_args(annotation) else value
 
 
+FULL = (0, 65535)  # what 16 bits can hold
+
+
+def _range(text: str) -> str:
+    if text in ("full", "auto"):
+        return text
+    if (match := re.fullmatch(r"(\d{1,5})\.\.(\d{1,5})", text)) and int(match[1]) < int(match[2]) <= FULL[1]:
+        return f"{int(match[1])}..{int(match[2])}"
+    raise ValueError("full, auto, or LOW..HIGH within 0..65535, such as 0..4095")
+
+
+Exif = Literal["apply", "ignore"]
+Range = Annotated[str, AfterValidator(_range)]
+
+
+class ImageReading(Section):
+    """How an image file becomes 8-bit RGB. A model keeps it, so that its images are always read as in training."""
+
+    exif: Exif = "apply"
+    """as data.exif"""
+    range: Range = "full"
+    """as data.range"""
+
+    @property
+    def limits(self) -> tuple[int, int] | None:
+        """The 16-bit values that become 0 and 255; None where each image has its own."""
+        match self.range:
+            case "full":
+                return FULL
+            case "auto":
+                return None
+            case _:
+                low, _, high = self.range.partition("..")
+                return int(low), int(high)
+
+
+AS_USUAL = ImageReading()
+
+
 class Data(Section):
     """Which pictures."""
 
@@ -72,6 +111,22 @@ class Data(Section):
     """split to validate on after each epoch"""
     max_megapixels: Annotated[float, NoEffect("a limit of what is read")] = Field(default=89.0, gt=0)
     """larger pictures are refused from their header, as files that would fill the memory"""
+    exif: Exif = "apply"
+    """apply: turn images upright by their EXIF orientation; ignore: leave them as stored, for masks drawn on those"""
+    range: Range = "full"
+    """16-bit values that become 0 to 255. full: 0..65535; LOW..HIGH: these, such as 0..4095 of a 12-bit camera, and
+    what lies beyond is clipped; auto: the lowest and highest value of each image"""
+
+    @property
+    def reading(self) -> ImageReading:
+        """How the image files are read."""
+        return ImageReading(exif=self.exif, range=self.range)
+
+    def read_as(self, reading: ImageReading) -> "Data":
+        """The same data with images read as a model was trained to, but for what was requested otherwise."""
+        return self.model_copy(
+            update={key: value for key, value in reading if key not in self.model_fields_set},
+        )
 
 
 class Model(Section):

@@ -237,6 +237,7 @@ def first_network(recipe: Recipe, source: Source, state: dict[str, Any] | None) 
         channels=recipe.model.channels,
         size=recipe.data.size,
         weights=recipe.model.weights if state is None else "none",
+        reading=recipe.data.reading,
     )
     return segmenter, initial if state is None else InitialWeights(**state["initial"])
 

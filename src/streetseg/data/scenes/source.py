@@ -11,6 +11,7 @@ from streetseg.data.source import Look, Sample
 from streetseg.data.survey import Survey
 from streetseg.errors import RequestError
 from streetseg.labels.spaces import STREET_11
+from streetseg.recipe.schema import AS_USUAL
 
 VAL_START = 1_000_000  # index of the first validation scene; training scenes lie below it, however many there are
 
@@ -34,6 +35,7 @@ class ScenesSource:
     spec = "scenes"
     space = STREET_11
     max_pixels = MAX_PIXELS
+    reading = AS_USUAL
 
     def __init__(self, train: int = 200, val: int = 50, size: tuple[int, int] = (256, 512), seed: int = 0) -> None:
         if not (0 <= train <= VAL_START and 0 <= val <= VAL_START):

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from streetseg.inference.arrays import Array, Size
 from streetseg.labels.space import LabelSpace
+from streetseg.recipe.schema import ImageReading
 
 
 class Engine(Protocol):
@@ -35,6 +36,11 @@ class Engine(Protocol):
     @property
     def size(self) -> Size | None:
         """Height and width the network was trained for; None for the pictures' own."""
+        ...
+
+    @property
+    def reading(self) -> ImageReading:
+        """How the image files the network was trained on became 8-bit RGB."""
         ...
 
     @property

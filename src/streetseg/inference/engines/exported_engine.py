@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from streetseg.inference.arrays import Size
 from streetseg.labels.space import LabelSpace
 from streetseg.models.exported import LABELS, LOGITS, About
+from streetseg.recipe.schema import ImageReading
 
 
 class ExportedEngine(ABC):
@@ -30,6 +31,11 @@ class ExportedEngine(ABC):
     def size(self) -> Size | None:
         """The file's."""
         return self.about.size
+
+    @property
+    def reading(self) -> ImageReading:
+        """The file's."""
+        return self.about.reading
 
     def take(self, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """In plain order."""

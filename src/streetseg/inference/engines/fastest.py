@@ -14,6 +14,7 @@ from streetseg.errors import StreetsegError
 from streetseg.inference.arrays import Size
 from streetseg.inference.engines.engine import Engine
 from streetseg.labels.space import LabelSpace
+from streetseg.recipe.schema import ImageReading
 
 log = logging.getLogger("streetseg")
 
@@ -62,6 +63,11 @@ class Fastest:
     def size(self) -> Size | None:
         """The model's."""
         return self._first.size
+
+    @property
+    def reading(self) -> ImageReading:
+        """The model's."""
+        return self._first.reading
 
     @property
     def workers(self) -> int:

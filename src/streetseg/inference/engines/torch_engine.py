@@ -10,6 +10,7 @@ from streetseg.inference import in_torch
 from streetseg.inference.arrays import Size
 from streetseg.labels.space import LabelSpace
 from streetseg.models.segmenter import Segmenter
+from streetseg.recipe.schema import ImageReading
 
 
 class TorchEngine:
@@ -54,6 +55,11 @@ class TorchEngine:
     def size(self) -> Size | None:
         """The network's."""
         return self.segmenter.size
+
+    @property
+    def reading(self) -> ImageReading:
+        """The network's."""
+        return self.segmenter.reading
 
     def take(self, pictures: NDArray[np.uint8] | Tensor) -> Tensor:
         """An array or tensor anywhere -> a tensor on the engine's device."""
