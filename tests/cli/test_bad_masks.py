@@ -206,6 +206,21 @@ def test_greys_behind_a_renumbered_palette(tmp_path: Path, streetseg: Run) -> No
     assert "save the masks as grey" in said
 
 
+@pytest.mark.bad_input(
+    43, "a palette whose 255 is white, as a class is, is refused unless `id:` or `ignore:` says more"
+)
+def test_a_white_class_and_an_unnamed_255(tmp_path: Path, streetseg: Run) -> None:
+    def draw(ids: tiny.Array, _: int) -> Image.Image:
+        greys = np.repeat(np.arange(256)[:, None], 3, axis=1)
+        return with_palette(np.where(ids == 7, 255, ids).astype(np.uint8), greys)
+
+    classes = COLORED.replace("[60, 40, 222]", "[255, 255, 255]")
+    said = refused(streetseg, tmp_path / "own", own(tmp_path / "own", draw, classes))
+    assert "index 255 is ignored, its colour (255, 255, 255) is pavement" in said
+    with_ids = own(tmp_path / "ids", draw, WITH_IDS.replace("[60, 40, 222]", "[255, 255, 255]") + "ignore: 255\n")
+    assert counts(streetseg, with_ids) == expected() | {"fence": 0}
+
+
 @pytest.mark.bad_input(43, "masks stored alike that would be read in two ways are refused; exit 2")
 def test_palettes_read_in_two_ways_are_refused(tmp_path: Path, streetseg: Run) -> None:
     def draw(ids: tiny.Array, index: int) -> Image.Image:

@@ -15,7 +15,7 @@ from streetseg.data.source import Sample, Source
 from streetseg.labels.space import Color
 
 _SAMPLED = 256  # rows and columns that mean colours are taken from
-_SPECK = 0.002  # share of the picture below which a class has no colour worth comparing
+_SPECK = 0.002  # share of the image below which a class has no colour worth comparing
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Looked:
         content: digest of the picture's pixels, whatever file they came from.
         likeness: perceptual hash of the picture, 16 bytes.
         mask: what is worth knowing of the mask besides its labels.
-        colors: id -> mean colour of the picture under it, of the classes that are more than specks.
+        colors: id -> mean colour of the image under it, of the classes that are more than specks.
         values: lowest and highest value of a 16-bit image; None for one of 8 bits.
-        fits_unturned: whether the picture was turned, and the mask has the size of the unturned one, too.
+        fits_unturned: whether the image was turned, and the mask has the size of the unturned one, too.
     """
 
     counts: NDArray[np.int64]
@@ -131,10 +131,10 @@ def look_at(source: Source, sample: Sample) -> Looked:
     )
 
 
-def _colors(picture: NDArray[np.uint8], label: NDArray[np.uint8], classes: int) -> dict[int, Color]:
+def _colors(image: NDArray[np.uint8], labels: NDArray[np.uint8], classes: int) -> dict[int, Color]:
     """Mean colour under each class, from a grid of pixels."""
-    rows, columns = (max(1, length // _SAMPLED) for length in label.shape)
-    pixels, ids = picture[::rows, ::columns].reshape(-1, 3), label[::rows, ::columns].ravel()
+    rows, columns = (max(1, length // _SAMPLED) for length in labels.shape)
+    pixels, ids = image[::rows, ::columns].reshape(-1, 3), labels[::rows, ::columns].ravel()
     counts = np.bincount(ids, minlength=256)[:classes]
     sums = [np.bincount(ids, weights=pixels[:, channel], minlength=256)[:classes] for channel in range(3)]
     means = np.rint(np.stack(sums, axis=-1) / np.maximum(counts, 1)[:, None]).astype(int)

@@ -278,12 +278,13 @@ def _meaning(channel: _Channel, code: MaskCode, place: str) -> tuple[Reading, di
     if not code.colors or not by_color:
         _require_plain_greys(channel, code, place)
         return "id", by_id
-    all_ids = len(by_id) == len(shown) and not (code.asks_255 and IGNORE_INDEX in by_color)
+    all_ids = len(by_id) == len(shown)
     all_colors = len(by_color) == len(shown)
     at_odds = [value for value in by_color if not _agree(by_id.get(value), by_color[value], code)]
     if all_ids and not at_odds:
         return "either" if all_colors else "id", by_id
-    if all_colors and not (all_ids and code.ids_written):
+    unsaid = code.asks_255 and IGNORE_INDEX in by_color  # nobody ignored 255, and a class has its color
+    if all_colors and (unsaid or not (all_ids and code.ids_written)):
         return "color", by_color
     if channel.form == "palette" and all_ids and (all_colors or not code.ids_written):
         raise _contradiction(channel, at_odds[0], by_id, by_color, code, place)
