@@ -401,6 +401,18 @@ def test_backslashes_in_globs(tmp_path: Path, streetseg: Run) -> None:
     assert images(found_by(streetseg, f"folder:{data}")) == {"all": 5}
 
 
+@pytest.mark.bad_input(54, "`on` and `off` without quotes are read as words of the recipe")
+def test_on_and_off_in_a_recipe(tmp_path: Path, streetseg: Run) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("train:\n  compile: off\n  sync_batch_norm: yes\n")
+
+    shown = streetseg("recipe", "show", "--recipe", recipe, "--json")
+
+    assert shown.code == 0, shown.err
+    assert "'compile': 'off'" in str(json.loads(shown.out))
+    assert "'sync_batch_norm': True" in str(json.loads(shown.out))
+
+
 WRONG = {
     "no": ("classes: [no, b]", 'YAML reads no as false, expected a text; write "no" in quotes'),
     "on": ("classes: [{name: on}]", 'write "on" in quotes'),
@@ -434,6 +446,10 @@ def test_another_encoding_is_named_with_its_line(tmp_path: Path, streetseg: Run)
     (tmp_path / "train.txt").write_bytes("north/0000\nstraße\n".encode("latin-1"))
     broken = tmp_path / "broken.yaml"
     broken.write_bytes("pictures: img\nmasks: ann\nclasses: [straße]\n".encode("latin-1"))
+
+    no_mark = tmp_path / "no_mark.yaml"
+    no_mark.write_bytes("pictures: img\n".encode("utf-16-le"))
+    assert "UTF-16 without its byte order mark" in streetseg("check", f"folder:{no_mark}").err
 
     in_list = streetseg("check", f"folder:{data}", f"data.splits.train={tmp_path / 'train.txt'}")
     in_yaml = streetseg("check", f"folder:{broken}")

@@ -37,7 +37,7 @@ from streetseg.data.folder_file import read_folder_file
 from streetseg.data.masks import MaskCode, read_mask
 from streetseg.data.pictures import read_picture
 from streetseg.data.source import Sample
-from streetseg.data.splits import listed_splits
+from streetseg.data.splits import SplitList, listed_splits
 from streetseg.data.survey import Survey
 from streetseg.labels.spaces import STREET_11
 from streetseg.metrics.counts import Counts
@@ -117,7 +117,7 @@ def recipe(folder: Path) -> None:
 
 def split_list(folder: Path) -> None:
     samples = [Sample(name, f"{name}.png", f"{name}_mask.png") for name in valid.SAMPLES]
-    listed = listed_splits(samples, {"val": str(folder / "input")}, Survey())
+    listed = listed_splits(samples, {"val": SplitList.read(folder / "input")}, Survey())
     assert set(listed["val"]) <= set(samples)
 
 

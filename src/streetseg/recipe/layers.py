@@ -112,7 +112,13 @@ def _leaves(mapping: yaml.MappingNode, name: str, parents: KeyPath) -> Iterator[
         if isinstance(value_node, yaml.MappingNode) and value_node.value:
             yield from _leaves(value_node, name, path)
         else:
-            yield path, Setting(value_of(value_node), f"{name}:{key_node.start_mark.line + 1}")
+            yield path, Setting(_as_typed(value_node), f"{name}:{key_node.start_mark.line + 1}")
+
+
+def _as_typed(node: yaml.Node) -> Any:
+    """What a node says; YAML's truth values as they are written, since `on` and `off` are words of the recipe."""
+    is_truth = isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:bool"
+    return node.value if is_truth else value_of(node)
 
 
 def _typed(text: str, where: str) -> Any:
