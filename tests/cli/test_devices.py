@@ -8,7 +8,7 @@ import pytest
 from streetseg.recipe.load import load_recipe
 from streetseg.recipe.write import recipe_yaml
 from streetseg.study.launched import words_of_run
-from streetseg.study.study import with_run
+from streetseg.study.study import with_precision, with_run
 
 
 @pytest.fixture
@@ -44,14 +44,15 @@ def test_a_run_of_a_study_is_told_its_whole_recipe(tmp_path: Path, monkeypatch: 
     """Also where the environment says something else of what is the run's own."""
     monkeypatch.setenv("STREETSEG_OPTIM__LR", "0.5")
     monkeypatch.setenv("STREETSEG_TRAIN__SEED", "7")
+    monkeypatch.setenv("STREETSEG_TRAIN__PRECISION", "bf16")
     study = load_recipe(None, ["loss.ohem=0.5", "augment.crop=64x96"], flags={"data.source": "scenes"})
-    run = with_run(study, "resnet50", "none", seed=9)
+    run = with_precision(with_run(study, "resnet50", "none", seed=9), "fp32")
     file = tmp_path / "recipe.yaml"
     file.write_text(recipe_yaml(run), encoding="utf-8")
 
-    verb, data, *words = words_of_run(run, file)
+    verb, data, precision, *words = words_of_run(run, file)
     said = dict(zip(words[::2], words[1::2], strict=True))
 
     assert (verb, set(said)) == ("train", {"--recipe", "--encoder", "--weights", "--seed"})
     flags = {"data.source": data, "model.encoder": said["--encoder"], "model.weights": said["--weights"]}
-    assert load_recipe(said["--recipe"], [], flags=flags | {"train.seed": said["--seed"]}) == run
+    assert load_recipe(said["--recipe"], [precision], flags=flags | {"train.seed": said["--seed"]}) == run

@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from streetseg.cli.verbs import VERBS
+from streetseg.recipe.schema import Optim, Recipe, Train
+from streetseg.recipe.write import recipe_yaml
+from tiny import camvid_segnet
 
 HEAVY = ("torch", "torchvision", "timm", "pandas", "matplotlib", "scipy")
 
@@ -192,3 +195,22 @@ def test_version() -> None:
     import streetseg
 
     assert run("--version").stdout == f"streetseg {streetseg.__version__}\n"
+
+
+def test_a_checked_recipe_is_compared_with_the_defaults(tmp_path: Path) -> None:
+    """A run's own recipe.yaml gives every field a value; two of them are others than without it."""
+    resolved = Recipe(optim=Optim(lr=0.5), train=Train(seed=3))
+    (tmp_path / "recipe.yaml").write_text(recipe_yaml(resolved), encoding="utf-8")
+
+    done = run("recipe", "check", str(tmp_path / "recipe.yaml"))
+
+    assert done.returncode == 0
+    assert ": good, 2 of " in done.stdout
+
+
+def test_what_means_nothing_to_check_is_refused(tmp_path: Path) -> None:
+    done = run("check", f"camvid:{camvid_segnet(tmp_path)}", "optim.lr=1", "data.max_megapixels=2")
+
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == "error: optim.lr means nothing to check"
+    assert done.stderr.splitlines()[-1] == "hint:  check takes data.…"

@@ -29,5 +29,4 @@ def words_of_run(recipe: Recipe, file: Path) -> list[str]:
     """
     model, train = recipe.model, recipe.train
     own = ["--encoder", model.encoder, "--weights", model.weights, "--seed", str(train.seed)]
-    own.append(f"train.precision={train.precision}")
-    return ["train", recipe.data.source, "--recipe", str(file), *own]
+    return ["train", recipe.data.source, f"train.precision={train.precision}", "--recipe", str(file), *own]
