@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from streetseg.data.pictures import Stored
 from streetseg.data.survey import Survey
 from streetseg.labels.space import LabelSpace
-from streetseg.recipe.schema import ImageReading
+from streetseg.recipe.reading import ImageReading
 
 
 @dataclass(frozen=True)
