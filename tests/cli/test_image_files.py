@@ -15,7 +15,7 @@ from exported import saved
 from streetseg.labels.spaces import STREET_11
 from streetseg.models.encoder import Encoder
 from streetseg.models.segmenter import Segmenter
-from streetseg.recipe.schema import ImageReading
+from streetseg.recipe.reading import ImageReading
 
 Run = Callable[..., Finished]
 TINY = ("--encoder", "test_efficientnet", "--weights", "none", "--epochs", "1", "train.precision=fp32", "--quiet")

@@ -13,7 +13,7 @@ from streetseg.data.files import FileError
 from streetseg.data.formats import FORMATS
 from streetseg.data.pictures import MAX_PIXELS, Stored, decode_picture, range_cure, range_words, read_picture
 from streetseg.data.survey import Survey
-from streetseg.recipe.schema import ImageReading
+from streetseg.recipe.reading import ImageReading
 
 
 def ramp(height: int = 6, width: int = 8) -> np.ndarray:

@@ -28,6 +28,7 @@ from streetseg.inference.engines.open import MANY, open_engine
 from streetseg.inference.engines.openvino_engine import OpenVinoEngine
 from streetseg.inference.predictor import Predictor
 from streetseg.models.exported import KEY
+from streetseg.recipe.reading import AS_USUAL
 
 Command = Callable[..., Any]
 ENGINES = [("model.onnx", "onnxruntime"), ("model.onnx", "openvino"), ("model.xml", "openvino")]
@@ -88,6 +89,7 @@ class Fake:
     """An engine that gives one label after a while; `calls` has the names of those that were called, in order."""
 
     precision = "fp32"
+    reading = AS_USUAL
 
     def __init__(self, name: str, label: int, seconds: float, *, workers: int = 1, calls: list[str] | None = None):
         self.name, self.label, self.seconds, self.workers = name, label, seconds, workers

@@ -12,7 +12,7 @@ import tiny
 from streetseg.data.files import FileError
 from streetseg.errors import RequestError
 from streetseg.inference.inputs import find_pictures, require_image
-from streetseg.recipe.schema import AS_USUAL, ImageReading
+from streetseg.recipe.reading import AS_USUAL, ImageReading
 
 
 @pytest.fixture

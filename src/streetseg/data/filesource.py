@@ -14,7 +14,7 @@ from streetseg.data.pictures import MAX_PIXELS, decode_picture, read_picture
 from streetseg.data.source import Look, Sample
 from streetseg.data.survey import Survey
 from streetseg.labels.space import LabelSpace
-from streetseg.recipe.schema import AS_USUAL, ImageReading
+from streetseg.recipe.reading import AS_USUAL, ImageReading
 
 
 @dataclass(frozen=True)

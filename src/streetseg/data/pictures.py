@@ -15,7 +15,7 @@ from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from streetseg.data.files import FileError, read_bytes
 from streetseg.data.formats import FORMATS, UNREAD, nature
-from streetseg.recipe.schema import AS_USUAL, FULL, ImageReading
+from streetseg.recipe.reading import AS_USUAL, FULL, ImageReading
 
 MAX_PIXELS = 89_000_000  # about where Pillow begins to suspect a decompression bomb: a quarter of a GiB as RGB
 

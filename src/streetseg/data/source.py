@@ -12,7 +12,7 @@ from streetseg.data.masks import MaskFacts
 from streetseg.data.pictures import Stored
 from streetseg.data.survey import Survey
 from streetseg.labels.space import LabelSpace
-from streetseg.recipe.schema import ImageReading
+from streetseg.recipe.reading import ImageReading
 
 
 def short_name(spec: str) -> str:

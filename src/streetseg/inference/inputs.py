@@ -14,7 +14,7 @@ from streetseg.data.pictures import WIDE_GREY, TooLargeError, raw_mode, read_pic
 from streetseg.data.survey import Survey
 from streetseg.errors import RequestError
 from streetseg.inference.results import is_result
-from streetseg.recipe.schema import ImageReading
+from streetseg.recipe.reading import ImageReading
 
 log = logging.getLogger("streetseg")
 

@@ -10,7 +10,7 @@ from streetseg.errors import ModelError
 from streetseg.labels.space import LabelSpace
 from streetseg.recipe.decoders import DecoderName
 from streetseg.recipe.invalid import invalid
-from streetseg.recipe.schema import ImageReading
+from streetseg.recipe.reading import ImageReading
 
 FORMAT = "streetseg-bundle"
 VERSION = 2

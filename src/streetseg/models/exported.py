@@ -7,7 +7,7 @@ from typing import Any, Literal
 from streetseg.errors import ModelError
 from streetseg.labels.space import LabelSpace
 from streetseg.models.description import LARGEST, Description, checked, reading_of, size_of, space_of
-from streetseg.recipe.schema import ImageReading
+from streetseg.recipe.reading import ImageReading
 
 EXPORTED = "streetseg-exported"
 KEY = "streetseg"  # of ONNX metadata_props, and of rt_info/framework in OpenVINO's format

@@ -9,7 +9,7 @@ from streetseg.models.decoder import make_decoder
 from streetseg.models.description import CHANNELS
 from streetseg.models.encoder import STRIDES, Encoder
 from streetseg.recipe.decoders import DecoderName
-from streetseg.recipe.schema import AS_USUAL, ImageReading
+from streetseg.recipe.reading import AS_USUAL, ImageReading
 
 
 class Segmenter(nn.Module):

@@ -14,7 +14,7 @@ from streetseg.models.encoder import Encoder
 from streetseg.models.segmenter import Segmenter
 from streetseg.models.weight_file import read_safetensors
 from streetseg.recipe.decoders import DecoderName
-from streetseg.recipe.schema import AS_USUAL, ImageReading
+from streetseg.recipe.reading import AS_USUAL, ImageReading
 
 NOT_FILES = ("auto", "auto-or-random", "none")  # what `weights` can be besides a path
 

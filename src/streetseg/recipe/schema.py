@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from streetseg.recipe.decoders import DecoderName
+from streetseg.recipe.reading import Exif, ImageReading, Range
 
 
 def _height_and_width(value: object) -> object:
@@ -48,45 +49,6 @@ class Section(BaseModel):
         """`none`, as people type it, is None where a field may be empty."""
         annotation: Any = cls.model_fields[info.field_name or ""].annotation
         return None if value == "none" and types.NoneType in get_args(annotation) else value
-
-
-FULL = (0, 65535)  # what 16 bits can hold
-
-
-def _range(text: str) -> str:
-    if text in ("full", "auto"):
-        return text
-    if (match := re.fullmatch(r"(\d{1,5})\.\.(\d{1,5})", text)) and int(match[1]) < int(match[2]) <= FULL[1]:
-        return f"{int(match[1])}..{int(match[2])}"
-    raise ValueError("full, auto, or LOW..HIGH within 0..65535, such as 0..4095")
-
-
-Exif = Literal["apply", "ignore"]
-Range = Annotated[str, AfterValidator(_range)]
-
-
-class ImageReading(Section):
-    """How an image file becomes 8-bit RGB. A model keeps it, so that its images are always read as in training."""
-
-    exif: Exif = "apply"
-    """as data.exif"""
-    range: Range = "full"
-    """as data.range"""
-
-    @property
-    def limits(self) -> tuple[int, int] | None:
-        """The 16-bit values that become 0 and 255; None where each image has its own."""
-        match self.range:
-            case "full":
-                return FULL
-            case "auto":
-                return None
-            case _:
-                low, _, high = self.range.partition("..")
-                return int(low), int(high)
-
-
-AS_USUAL = ImageReading()
 
 
 class Data(Section):

@@ -11,7 +11,7 @@ from streetseg.data.source import Look, Sample
 from streetseg.data.survey import Survey
 from streetseg.errors import RequestError
 from streetseg.labels.spaces import STREET_11
-from streetseg.recipe.schema import AS_USUAL
+from streetseg.recipe.reading import AS_USUAL
 
 VAL_START = 1_000_000  # index of the first validation scene; training scenes lie below it, however many there are
 

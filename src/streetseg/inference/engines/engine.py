@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from streetseg.inference.arrays import Array, Size
 from streetseg.labels.space import LabelSpace
-from streetseg.recipe.schema import ImageReading
+from streetseg.recipe.reading import ImageReading
 
 
 class Engine(Protocol):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from streetseg.inference.arrays import Size
 from streetseg.labels.space import LabelSpace
 from streetseg.models.exported import LABELS, LOGITS, About
-from streetseg.recipe.schema import ImageReading
+from streetseg.recipe.reading import ImageReading
 
 
 class ExportedEngine(ABC):

@@ -14,7 +14,7 @@ from streetseg.errors import StreetsegError
 from streetseg.inference.arrays import Size
 from streetseg.inference.engines.engine import Engine
 from streetseg.labels.space import LabelSpace
-from streetseg.recipe.schema import ImageReading
+from streetseg.recipe.reading import ImageReading
 
 log = logging.getLogger("streetseg")
 

@@ -10,7 +10,7 @@ from streetseg.inference import in_torch
 from streetseg.inference.arrays import Size
 from streetseg.labels.space import LabelSpace
 from streetseg.models.segmenter import Segmenter
-from streetseg.recipe.schema import ImageReading
+from streetseg.recipe.reading import ImageReading
 
 
 class TorchEngine:
