@@ -367,7 +367,7 @@ def test_the_same_classes_in_another_order_name_the_cure(tmp_path: Path, streets
     done = streetseg("evaluate", tmp_path / "run", f"folder:{other}")
 
     assert done.code == 2
-    assert "the classes of model and data differ in their order" in done.err
+    assert "the classes of model and data differ: they are the same in another order" in done.err
     assert "each with its `id:` in the masks: classes: [{name: sky, id: 10}, ...]" in done.err
 
 

@@ -100,7 +100,8 @@ def test_a_stop_in_validation_or_while_an_epoch_is_saved(
     ("at", "resumable"),
     [
         ("streetseg.training.train:check_files", False),
-        ("streetseg.training.train:make_learner", True),
+        ("streetseg.training.train:make_learner", False),
+        ("streetseg.training.train:describe_environment", True),
         ("streetseg.training.finish:write_evaluation", True),
         ("streetseg.study.report:write_report", True),
     ],

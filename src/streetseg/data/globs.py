@@ -22,13 +22,14 @@ def matching(base: Path, pattern: str, survey: Survey) -> list[tuple[str, str]]:
     Raises:
         DataError: if the glob is not valid or a folder cannot be listed.
     """
-    forms = dict.fromkeys((pattern, pattern.replace("\\", "/")))
-    for form in forms:
+    met, found = Survey(), list[tuple[str, str]]()
+    for form in dict.fromkeys((pattern, pattern.replace("\\", "/"))):
         met = Survey()
         if found := list(_matching(base, form, met)):
-            survey.skipped |= met.skipped
-            return found
-    return []
+            break
+    survey.skipped |= met.skipped
+    survey.unread |= met.unread
+    return found
 
 
 def _matching(base: Path, pattern: str, survey: Survey) -> Iterator[tuple[str, str]]:

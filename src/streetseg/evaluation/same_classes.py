@@ -29,7 +29,7 @@ def refuse_other_classes(model: LabelSpace, data: LabelSpace, *, masks: LabelSpa
     else:
         hint = f"no bridge leads from {start.name} to the model's classes; score it on data that have them"
     raise RequestError(
-        "the classes of model and data differ" + (" in their order" if reordered else ""),
+        "the classes of model and data differ" + (": they are the same in another order" if reordered else ""),
         where=(_listed("model", model), _listed("data", data)),
         hint=hint,
     )
