@@ -62,8 +62,7 @@ def open_archive(path: Path) -> zipfile.ZipFile:
     unreadable = [f"{path}!{member.orig_filename}: {why}" for member in archive.infolist() if (why := _locked(member))]
     if unreadable:
         archive.close()
-        more = [f"and {len(unreadable) - _LISTED} more"] if len(unreadable) > _LISTED else []
-        raise DataError("archive cannot be read in place", where=unreadable[:_LISTED] + more, hint=_UNPACK)
+        raise DataError("archive cannot be read in place", where=first(unreadable, _LISTED), hint=_UNPACK)
     return archive
 
 

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 
 from streetseg.data.camvid import find_layout, open_camvid
@@ -14,7 +13,7 @@ from streetseg.data.folder import open_folder
 from streetseg.data.source import Sample, Source
 from streetseg.data.splits import SplitList, listed_splits, without_excluded
 from streetseg.data.view import SourceView
-from streetseg.errors import DataError, RequestError
+from streetseg.errors import DataError, RequestError, did_you_mean
 from streetseg.labels.spaces import CAMVID_32, CITYSCAPES_19, CITYSCAPES_34, STREET_11, space
 from streetseg.recipe.schema import Data
 
@@ -80,12 +79,8 @@ def _open(spec: str) -> Source:
     if not colon or _existing(spec):
         return _open_bare(_path(spec))
     if kind not in _OPENERS:
-        close = get_close_matches(kind, [*_OPENERS, "scenes"], n=1)
-        raise RequestError(
-            f"unknown kind of data {kind!r}",
-            where=spec,
-            hint=f"did you mean {close[0]}?" if close else f"data is {_FORMS}",
-        )
+        hint = did_you_mean(kind, [*_OPENERS, "scenes"]) or f"data is {_FORMS}"
+        raise RequestError(f"unknown kind of data {kind!r}", where=spec, hint=hint)
     if not rest:
         raise RequestError(f"no path behind {kind}:", where=spec, hint=f"data is {_FORMS}")
     path = _path(rest)
@@ -162,9 +157,5 @@ def _missing(path: Path, what: str) -> DataError:
     """The hint names what the closest folder above holds under a similar name."""
     parent = next((folder for folder in path.parents if _existing(str(folder))), Path("/"))
     wanted = path.relative_to(parent).parts[0]
-    close = get_close_matches(wanted, [child.name for child in listing(parent)], n=1)
-    return DataError(
-        f"{what} not found",
-        where=path,
-        hint=f"did you mean {parent / close[0]}?" if close else f"{parent} has no {wanted}",
-    )
+    near = did_you_mean(wanted, [child.name for child in listing(parent)], before=f"{parent.as_posix().rstrip('/')}/")
+    return DataError(f"{what} not found", where=path, hint=near or f"{parent} has no {wanted}")

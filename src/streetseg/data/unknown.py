@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streetseg.data.files import FileError
+from streetseg.errors import first
 from streetseg.labels.space import IGNORE_INDEX, Color, LabelSpace
 
 _LISTED = 5  # unknown ids or colours named in one message
@@ -32,12 +33,12 @@ def unknown_ids(place: str, values: NDArray[np.integer], meant: Mapping[int, int
     known = np.array([int(value) in meant for value in present])
     strangers = present[~known]
     words = [
-        f"{'ids' if len(strangers) > 1 else 'id'} {_shortened([str(value) for value in strangers])}",
+        f"{'ids' if len(strangers) > 1 else 'id'} {', '.join(first(strangers.tolist(), _LISTED))}",
         f"{pixels[~known].sum():,} pixels",
     ]
     hint = "`ignore:` in a folder:FILE.yaml names ids that count nowhere"
-    first, last = present[known][[0, -1]] if known.any() else (0, 0)
-    if len(strangers) >= _MANY and ((strangers > first) & (strangers < last)).mean() >= _MOST:
+    lowest, highest = present[known][[0, -1]] if known.any() else (0, 0)
+    if len(strangers) >= _MANY and ((strangers > lowest) & (strangers < highest)).mean() >= _MOST:
         words.append("soft edges, as from resizing with interpolation or drawing with antialiasing")
         hint = "resize masks with nearest neighbour and draw them without antialiasing"
     problem = f"mask holds ids outside the label space {space.name} (0 to {space.num_classes - 1})"
@@ -164,8 +165,3 @@ def _distinct(colors: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.
 def _color(values: NDArray[np.uint8]) -> Color:
     red, green, blue = values.tolist()
     return red, green, blue
-
-
-def _shortened(words: list[str]) -> str:
-    rest = len(words) - _LISTED
-    return ", ".join(words[:_LISTED]) + (f" and {rest} more" if rest > 0 else "")

@@ -63,9 +63,9 @@ class Data(Section):
     at its own size"""
     splits: Annotated[dict[str, str], NoEffect("the fingerprint of the data is compared")] = Field(default_factory=dict)
     """split lists: split name -> text file, one sample name or glob a line; replaces the source's own splits"""
-    exclude: str | None = None
+    exclude: Annotated[str | None, NoEffect("the fingerprint of the data is compared")] = None
     """text file of samples to leave out, with the same lines as a split list; none: all are used"""
-    unlabelled: Literal["refuse", "skip"] = "refuse"
+    unlabelled: Annotated[Literal["refuse", "skip"], NoEffect("the fingerprint of the data is compared")] = "refuse"
     """images without mask in a split that is used: refuse names them all, skip leaves them out and says how many"""
     train_split: str = "train"
     """split to train on"""
