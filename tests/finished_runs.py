@@ -86,8 +86,8 @@ def write_finished_run(
     })  # fmt: skip
     _json(folder / "best" / "model.json", {
         "format": "streetseg-bundle", "version": 2, "encoder": encoder, "decoder": "classic",
-        "channels": [16, 12, 8, 8, 8], "size": None, "size_rule": "same-area", "images": {"exif": "apply", "range": "full"},
-        "space": "toy", "classes": list(classes),
+        "channels": [16, 12, 8, 8, 8], "size": None, "size_rule": "same-area",
+        "images": {"exif": "apply", "range": "full"}, "space": "toy", "classes": list(classes),
         "colors": [list(color) for color in colors], "ignore_index": 255, "normalisation": {},
         "initial_weights": start, "protocol": terms, "scores": {}, "sha256": "0",
     })  # fmt: skip
