@@ -14,7 +14,8 @@ from PIL import Image
 import corpus
 import tiny
 from conftest import Finished
-from streetseg.labels.spaces import CAMVID_32, STREET_11
+from streetseg.labels.space import LabelSpace
+from streetseg.labels.spaces import CAMVID_32, CITYSCAPES_19, CITYSCAPES_34, STREET_11
 
 Run = Callable[..., Finished]
 Draw = Callable[[tiny.Array, int], Image.Image]  # from labels 0..10 and the number of the image to its mask
@@ -168,6 +169,38 @@ def test_a_palette_against_written_ids_is_refused(tmp_path: Path, streetseg: Run
     assert "its colour (" in said
     assert "save the masks as RGB" in said
     assert all(f"{i}.png" in said for i in range(N))
+
+
+@pytest.mark.bad_input(43, "the same in Cityscapes' layout, whose masks are ids; exit 2")
+@pytest.mark.parametrize("space", [CITYSCAPES_34, CITYSCAPES_19], ids=["labelIds", "labelTrainIds"])
+def test_a_palette_against_the_ids_of_cityscapes_is_refused(
+    space: LabelSpace, tmp_path: Path, streetseg: Run, request: pytest.FixtureRequest
+) -> None:
+    kind = request.node.callspec.id
+    road, sky = space.names.index("road"), space.names.index("sky")
+    for right in (True, False):
+        root = tiny.cityscapes_folder(tmp_path / str(right), kind=kind)
+        for path in (root / "gtFine").rglob("*.png"):
+            ids = np.where(np.asarray(Image.open(path)) == sky, sky, road).astype(np.uint8)
+            palette = np.zeros((256, 3), np.uint8)
+            palette[[road, sky] if right else [sky, road]] = [space.colors[road], space.colors[sky]]
+            with_palette(ids, palette).save(path)
+        done = streetseg("check", f"cityscapes:{root}")
+        assert done.code == (0 if right else 2), done.err
+        assert ("mask has a palette that contradicts its indices" in done.err) is not right
+
+
+@pytest.mark.bad_input(43, "a palette in which each index is its own grey is the ids")
+def test_a_palette_in_which_each_index_is_its_own_grey(tmp_path: Path, streetseg: Run) -> None:
+    ramp = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
+
+    def draw(ids: tiny.Array, _: int) -> Image.Image:
+        return with_palette(np.where(ids == 3, 0, 255).astype(np.uint8), ramp)
+
+    asked = refused(streetseg, tmp_path / "asked", own(tmp_path / "asked", draw, "classes: [other, road]\n"))
+    assert "does 255 mean class 1?" in asked
+    done = streetseg("check", own(tmp_path / "ignored", draw, "classes: [other, road]\nignore: 255\n"))
+    assert done.code == 0, done.err
 
 
 @pytest.mark.bad_input(43, "a palette that names some of the classes at other indices is refused; exit 2")

@@ -416,7 +416,7 @@ def test_on_and_off_in_a_recipe(tmp_path: Path, streetseg: Run) -> None:
 WRONG = {
     "no": ("classes: [no, b]", 'YAML reads no as false, expected a text; write "no" in quotes'),
     "on": ("classes: [{name: on}]", 'write "on" in quotes'),
-    "number": ("classes: [a, 7]", 'YAML reads 7 as 7, expected a text; write "7" in quotes'),
+    "number": ("classes: [a, 7]", 'YAML reads 7 as the number 7, expected a text; write "7" in quotes'),
     "null": ("classes: [a, null]", 'YAML reads null as nothing, expected a text; write "null" in quotes'),
     "mapping": ("classes: {0: sky, 1: road}", "expected a list: classes: [{name: sky, id: 0}, ...]"),
     "tab": ("splits:\n\ttrain: 0.5", "indent by spaces; YAML takes no tabs"),

@@ -100,7 +100,7 @@ def test_a_single_class(declared: str, tmp_path: Path, streetseg: Run) -> None:
 
     assert done.code == 2, done.out + done.err
     assert "error: split 'train' holds one class only (road)" in done.err
-    assert "classes: [{name: background, id: 0}, {name: road, id: 1}]" in flat(done.err)
+    assert "classes: [{name: road, id: ID}, {name: background, id: 255}]" in flat(done.err)
     assert not (tmp_path / "run").exists()
     assert file.read_bytes() == before
     checked = streetseg("check", data)

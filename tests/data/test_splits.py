@@ -58,7 +58,7 @@ def test_lines_that_name_nothing_are_all_listed_with_the_closest(tmp_path: Path)
     "line", ["train/0016E5_07959", "/x/train/0016E5_07959.png", "test/0016E5_07959.png y.png", "."]
 )
 def test_a_line_with_other_folders_names_nothing(line: str, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="1 lines"):
+    with pytest.raises(DataError, match="a line names no sample"):
         chosen(tmp_path, line)
 
 
@@ -71,7 +71,7 @@ def test_a_name_without_folders_does_not_stand_for_a_line_with_some(tmp_path: Pa
         assert [s.name for s in listed_splits(bare, {"x": SplitList.read(file)}, Survey())["x"]] == names
     for line in ("south/2.png", "/e/img/south/2.png", "other/north/2.png"):
         file.write_text(line)
-        with pytest.raises(DataError, match="do not name one sample") as caught:
+        with pytest.raises(DataError, match="names? no sample") as caught:
             listed_splits(bare, {"x": SplitList.read(file)}, Survey())
         assert "(closest: 2)" in caught.value.where[0]
 
@@ -109,8 +109,8 @@ def test_a_line_that_names_a_picture_without_mask_is_told_so(tmp_path: Path) -> 
 
 
 def test_a_missing_or_unreadable_list_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="split list not found"):
+    with pytest.raises(DataError, match="list of samples not found"):
         SplitList.read(tmp_path / "none.txt")
     (tmp_path / "list.txt").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match="split list cannot be read"):
+    with pytest.raises(DataError, match="list of samples cannot be read"):
         listed_splits(SAMPLES, {"train": SplitList.read(tmp_path / "list.txt")}, Survey())

@@ -46,6 +46,18 @@ def test_settings_that_change_no_result_make_no_other_experiment(write_run: Writ
     assert group.seeds == (0, 1)
 
 
+def test_other_training_data_make_another_experiment(write_run: WriteRun) -> None:
+    """Split lists and exclusions choose them; the fields change no result by themselves, so the fingerprint counts."""
+    runs = [write_run(name, seed=seed) for name, seed in (("whole", 0), ("part", 1))]
+    data = json.loads((runs[1] / "data.json").read_text())
+    data["splits"]["train"]["fingerprint"] = "another"
+    (runs[1] / "data.json").write_text(json.dumps(data))
+
+    labels = [group.label for group in compare_runs(runs).groups]
+
+    assert sorted(label.partition("training data=")[2] for label in labels) == ["another", "t"]
+
+
 def test_a_setting_that_changes_the_result_makes_another_experiment(write_run: WriteRun) -> None:
     groups = compare_runs([write_run("a", seed=0), write_run("b", seed=1, recipe={"optim": {"lr": 0.1}})]).groups
     assert len(groups) == 2

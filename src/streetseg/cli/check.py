@@ -63,7 +63,8 @@ def check(
 def summary(findings: "Findings", trained_on: str) -> "Iterator[str]":
     """What was found: each split, each class, then everything worth knowing; the errors are told apart from it."""
     counted = [
-        f"{count} {name}" for name, count in (("errors", len(findings.errors)), ("warnings", len(findings.remarks)))
+        f"{count} {name}{'' if count == 1 else 's'}"
+        for name, count in (("error", len(findings.errors)), ("warning", len(findings.remarks)))
     ]
     verdict = ", ".join(counted) if findings.errors or findings.remarks else "nothing wrong"
     yield f"{findings.spec}: {verdict}, label space {findings.space.name}"

@@ -22,7 +22,7 @@ FRAMES_PER_SECOND = 30  # of the videos that the names number the frames of (Bro
 SEGNET = MaskCode.of(STREET_11, ignored=(11,))
 # The authors' masks: name_L.png in colours; some hand them on as name_P.png, ids in the order of the colour table.
 ORIGINAL_COLORS = MaskCode(CAMVID_32, colors=MaskCode.of(CAMVID_32).colors)
-ORIGINAL_IDS = MaskCode(CAMVID_32, ids=MaskCode.of(CAMVID_32).ids)
+ORIGINAL_IDS = replace(MaskCode.of(CAMVID_32), ids_only=True)
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,8 @@ _TRAIN_IDS = MaskCode.of(CITYSCAPES_19, ignored=_PLATE)
 
 # Kinds of masks by the ending of their names, the most exact first: colours cannot tell a pole from a group of poles.
 _CODES = {
-    "labelIds": MaskCode(CITYSCAPES_34, ids=_IDS.ids),
-    "labelTrainIds": MaskCode(CITYSCAPES_19, ids=_TRAIN_IDS.ids),
+    "labelIds": MaskCode(CITYSCAPES_34, ids=_IDS.ids, colors=_IDS.colors, ids_only=True),
+    "labelTrainIds": MaskCode(CITYSCAPES_19, ids=_TRAIN_IDS.ids, colors=_TRAIN_IDS.colors, ids_only=True),
     "color": MaskCode(CITYSCAPES_34, colors=_IDS.colors),
 }
 

@@ -274,7 +274,10 @@ def _mistake(details: ErrorDetails, root: yaml.Node, path: Path) -> tuple[str, s
         case "value_error":
             return where, str(details["ctx"]["error"])
         case "string_type" | "model_type" if isinstance(node, yaml.ScalarNode) and node.value:
-            read = "nothing" if details["input"] is None else str(details["input"]).lower()
+            value = details["input"]
+            read = (
+                "nothing" if value is None else str(value).lower() if isinstance(value, bool) else f"the number {value}"
+            )
             return where, f'{name}: YAML reads {node.value} as {read}, expected a text; write "{node.value}" in quotes'
         case "tuple_type" if trail == ["classes"] and isinstance(node, yaml.MappingNode):
             first, *_ = [f"{{name: {value.value}, id: {key.value}}}" for key, value in node.value] or [

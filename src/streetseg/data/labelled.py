@@ -20,12 +20,14 @@ def require_labels(findings: Findings, split: str, *, hint: str) -> None:
 
 
 def require_two_classes(findings: Findings, split: str) -> None:
-    """Raise DataError if a split that is trained on holds one class only: whatever a network says, it scores 100 %."""
+    """Raise DataError if a split that is trained on holds one class only: a network that always answers it
+    scores 100 %."""
     names = [name for name, pixels in zip(findings.space.names, findings.splits[split].counts, strict=True) if pixels]
     if len(names) == 1:
         raise DataError(
-            f"split {split!r} holds one class only ({names[0]}): every network would score 100 % on it",
+            f"split {split!r} holds one class only ({names[0]}): a network that always answers it scores 100 %",
             where=findings.spec,
-            hint="give the other pixels a class of their own and do not ignore them, in a folder:FILE.yaml: "
-            f"classes: [{{name: background, id: 0}}, {{name: {names[0]}, id: 1}}] with the ids that the masks hold",
+            hint="give the other pixels a class of their own and do not ignore them, in a folder:FILE.yaml, each class"
+            " with the id that it has in the masks, such as"
+            f" classes: [{{name: {names[0]}, id: ID}}, {{name: background, id: 255}}]",
         )

@@ -42,6 +42,7 @@ class MaskCode:
         space: the classes.
         ids: value on disk -> class id or 255, for masks of one channel; empty if the data set has none such.
         colors: colour on disk -> class id or 255, for masks of colours; empty if the data set has none such.
+        ids_only: whether masks of colours are refused, and `colors` only tell a palette that contradicts its indices.
         ids_written: whether a person or the layout wrote the ids down; otherwise they follow the order of classes that
             have colours.
         asks_255: whether 255 counts nowhere only because nobody said what it means.
@@ -50,6 +51,7 @@ class MaskCode:
     space: LabelSpace
     ids: Mapping[int, int] = field(default_factory=dict)
     colors: Mapping[Color, int] = field(default_factory=dict)
+    ids_only: bool = False
     ids_written: bool = True
     asks_255: bool = False
 
@@ -149,7 +151,10 @@ def _require_exact(image: Image.Image, place: str) -> None:
     lossy = image.format in ("JPEG", "MPO", "AVIF", "JPEG2000") or image.info.get("compression") == "jpeg"
     if lossy or (image.format == "WEBP" and not _is_lossless_webp(read_bytes(place))):
         expected = "WEBP with loss, expected PNG" if image.format == "WEBP" else f"{image.format}, expected PNG"
-        raise FileError(place, "mask is stored with loss, its ids are blurred", expected)
+        hint = (
+            "export the mask again from where it was drawn, as PNG or lossless WebP: converting this file mends nothing"
+        )
+        raise FileError(place, "mask is stored with loss, its ids are blurred", expected, hint=hint)
     if image.format in ("PNG", "GIF") and getattr(image, "n_frames", 1) > 1:
         raise FileError(place, "mask has several frames", f"{getattr(image, 'n_frames', 1)}, expected one image")
 
@@ -284,7 +289,7 @@ def _meaning(channel: _Channel, code: MaskCode, place: str) -> tuple[Reading, di
     if all_ids and not at_odds:
         return "either" if all_colors else "id", by_id
     unsaid = code.asks_255 and IGNORE_INDEX in by_color  # nobody ignored 255, and a class has its color
-    if all_colors and (unsaid or not (all_ids and code.ids_written)):
+    if all_colors and not code.ids_only and (unsaid or not (all_ids and code.ids_written)):
         return "color", by_color
     if channel.form == "palette" and all_ids and (all_colors or not code.ids_written):
         raise _contradiction(channel, at_odds[0], by_id, by_color, code, place)
@@ -334,6 +339,8 @@ def _require_plain_greys(channel: _Channel, code: MaskCode, place: str) -> None:
     """Raises FileError for a palette of greys that are other ids than the indices: a grey mask, numbered anew."""
     greys = {value: color[0] for value, color in channel.shown.items() if color is not None and _is_grey(color)}
     if channel.form != "palette" or not 2 <= len(greys) == len(channel.shown) == len(set(greys.values())):
+        return
+    if all(value == grey for value, grey in greys.items()):
         return
     if set(greys.values()) == {0, 255}:  # black and white, as of one bit
         greys = {value: grey // 255 for value, grey in greys.items()}
@@ -386,7 +393,7 @@ def _by_color(
     rgb: NDArray[np.uint8], opaque: NDArray[np.bool_] | None, code: MaskCode, place: str
 ) -> tuple[NDArray[np.uint8], MaskFacts]:
     counting = rgb.reshape(-1, 3) if opaque is None else rgb[opaque]
-    if not code.colors:
+    if not code.colors or code.ids_only:
         cause, hint = ids_in_a_channel(counting, code.ids) or ("", None)
         found = f"{cause}, expected one channel" if cause else "expected one channel"
         raise FileError(place, "mask holds colours, but this data set's masks are ids", found, hint=hint)

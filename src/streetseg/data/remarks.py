@@ -186,7 +186,9 @@ def _classes(source: Source, seen: Seen) -> Iterator[Remark]:
     )
     if np.count_nonzero(total) == 1:
         only = source.space.names[int(total.argmax())]
-        yield Remark("one-class", f"the masks hold one class only ({only}): every network would score 100 %")
+        yield Remark(
+            "one-class", f"the masks hold one class only ({only}): a network that always answers it scores 100 %"
+        )
     for split, samples in seen.items():
         void = tuple(
             Entry((sample.label,), "every pixel is ignored")

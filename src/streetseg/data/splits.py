@@ -55,9 +55,11 @@ class SplitList:
         except DataError as error:
             if isinstance(error.__cause__, FileNotFoundError):
                 hint = "it is a text file, one sample a line"
-                raise DataError("split list not found", where=path, hint=hint) from None
+                raise DataError("list of samples not found", where=path, hint=hint) from None
             hint = error.hint or "it is a text file, one sample a line"
-            raise DataError(f"split list cannot be read ({error.problem})", where=error.where, hint=hint) from error
+            raise DataError(
+                f"list of samples cannot be read ({error.problem})", where=error.where, hint=hint
+            ) from error
         numbered = [Entry(line.strip(), f"{path}:{number}") for number, line in enumerate(lines, start=1)]
         return cls(str(path), [entry for entry in numbered if entry.text and not entry.text.startswith("#")])
 
@@ -132,7 +134,9 @@ def _found(
         wrong = [f"{entry.where}: {entry.text}{why or names.closest(entry.text)}" for entry, why in problems[:_LISTED]]
         more = len(problems) - _LISTED
         raise DataError(
-            f"{len(problems)} lines of the split list do not name one sample each",
+            "a line names no sample, or several"
+            if len(problems) == 1
+            else f"{len(problems)} lines name no sample each, or several",
             where=wrong + ([f"and {more} more lines"] if more > 0 else []),
             hint="a line is a sample's stem, an image's path whose folders are those of the image,"
             " or a glob over stems such as 0006R0_*",

@@ -72,7 +72,9 @@ def predict_regions(
     """
     if tile < SMALLEST_TILE or tile % STRIDE:
         raise RequestError(
-            f"a tile is {tile} pixels wide (expected a multiple of {STRIDE}, {SMALLEST_TILE} or more)", where="--tile"
+            f"a tile is {tile} pixels wide (expected a multiple of {STRIDE}, {SMALLEST_TILE} or more)",
+            where="--tile",
+            hint=f"--tile {max(SMALLEST_TILE, -(-tile // STRIDE) * STRIDE)}",
         )
     kind = operations(images)
     images = kind.resize_images(images, size)

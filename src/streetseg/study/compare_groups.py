@@ -129,7 +129,8 @@ def _group(label: str, runs: tuple[FinishedRun, ...]) -> Group:
 
 
 def _settings(run: FinishedRun) -> dict[str, Any]:
-    """The recipe as `path.to.field: value`, with the decoder it really has and what the network really started from."""
+    """The recipe as `path.to.field: value`, with the decoder it really has, what the network really started from, and
+    the fingerprint of what it was trained on, for which the fields that choose it do not stand."""
     flat = flatten(run.recipe.model_dump(mode="json"))
     apart = {*without_effect(), *OF_A_RUN}
     kept = {key: value for key, value in flat.items() if key not in apart and not key.startswith("data.splits.")}
@@ -137,6 +138,7 @@ def _settings(run: FinishedRun) -> dict[str, Any]:
     return kept | {
         # The decoder's own were others in earlier versions.
         "model.channels": None if tuple(channels) == CHANNELS[run.model["decoder"]] else channels,
+        "training data": run.data["splits"].get(run.recipe.data.train_split, {}).get("fingerprint", "")[:12],
         "model.weights": "random" if run.start["kind"] == "random" else run.start["text"],
     }
 
