@@ -71,7 +71,7 @@ def test_a_name_without_folders_does_not_stand_for_a_line_with_some(tmp_path: Pa
         assert [s.name for s in listed_splits(bare, {"x": SplitList.read(file)}, Survey())["x"]] == names
     for line in ("south/2.png", "/e/img/south/2.png", "other/north/2.png"):
         file.write_text(line)
-        with pytest.raises(DataError, match="names? no sample") as caught:
+        with pytest.raises(DataError, match=r"names? no sample") as caught:
             listed_splits(bare, {"x": SplitList.read(file)}, Survey())
         assert "(closest: 2)" in caught.value.where[0]
 
