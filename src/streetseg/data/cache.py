@@ -2,7 +2,6 @@
 
 import getpass
 import os
-import sys
 import tempfile
 from pathlib import Path
 
@@ -76,9 +75,7 @@ def temporary_cache() -> Path:
 
 def _user_number() -> int:
     """The user's number, which owns files; 0 on Windows, where files say 0 and the temporary folder is the user's."""
-    if sys.platform == "win32":
-        return 0
-    return os.getuid()
+    return os.getuid() if hasattr(os, "getuid") else 0
 
 
 def _can_be_written(folder: Path) -> bool:
