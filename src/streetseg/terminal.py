@@ -24,7 +24,7 @@ def json_text(value: object) -> str:
 
 
 def command_line(words: Sequence[str]) -> str:
-    """Join words to the line that a person types: in double quotes for the shells of Windows, which take no single ones,
+    """Join words to the line that a person types: in double quotes on Windows, whose cmd takes no single ones,
     in single quotes elsewhere."""
     if sys.platform == "win32":
         from subprocess import list2cmdline
