@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pkgutil import resolve_name
 from typing import Any, NoReturn
 
+from conftest import missing
+
 
 def fork(work: Callable[[], object], *, at: str = "", call: int = 1, do: Callable[[], object] = lambda: None) -> int:
     """Run `work` in a process of its own; returns its exit code, or the negative number of the signal it died of.
@@ -15,6 +17,7 @@ def fork(work: Callable[[], object], *, at: str = "", call: int = 1, do: Callabl
     Args:
         at: a function as "module:name" or "module:Class.name"; before its `call`-th call, `do` is done.
     """
+    need_fork()
     sys.stdout.flush()
     sys.stderr.flush()
     pid = os.fork()
@@ -24,6 +27,12 @@ def fork(work: Callable[[], object], *, at: str = "", call: int = 1, do: Callabl
         be_child(work)
     _, status = os.waitpid(pid, 0)
     return os.waitstatus_to_exitcode(status)
+
+
+def need_fork() -> None:
+    """Skip a test where the system has no fork: there test_portable.py proves that the commands work."""
+    if not hasattr(os, "fork"):
+        missing("fork", "needs os.fork")
 
 
 def be_child(work: Callable[[], object]) -> NoReturn:

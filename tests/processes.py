@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from forked import be_child
+from forked import be_child, need_fork
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class Started:
 
 def start(work: Callable[[], object], folder: Path, name: str) -> Started:
     """Begin `work` in a fork that writes to folder/<name>.out and .err."""
+    need_fork()
     started = Started(os.fork(), folder / f"{name}.out", folder / f"{name}.err")
     if started.pid == 0:
         sys.stdout, sys.stderr = _redirected(started.out, 1), _redirected(started.err, 2)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streetseg.terminal import json_text, one_line
+from streetseg.terminal import command_line, json_text, one_line
 
 DRIVES = {
     "ESC": ("\x1b[31m", r"\x1b[31m"),
@@ -51,3 +51,17 @@ def test_json_is_the_same_value_in_visible_characters(value: object) -> None:
     assert json.loads(text) == {"value": value}
     assert all(one_line(line) == line for line in text.split("\n"))
     assert text.encode().decode() == text
+
+
+@pytest.mark.parametrize(
+    ("platform", "line"),
+    [
+        ("linux", r"streetseg check 'camvid:C:\my data'"),
+        ("win32", r'streetseg check "camvid:C:\my data"'),
+    ],
+)
+def test_a_command_is_quoted_as_the_system_s_shells_read_it(
+    platform: str, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.platform", platform)
+    assert command_line(["streetseg", "check", r"camvid:C:\my data"]) == line

@@ -10,6 +10,7 @@ import math
 import os
 import secrets
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -127,11 +128,16 @@ def _temporary(path: Path) -> Path:
 
 
 def _exchange(new: Path, old: Path) -> None:
-    """Swap two folders' names in one step (renameat2 of Linux), or in two where system or file system cannot."""
+    """Swap two folders' names in one step (renameat2 of Linux), or in three where system or file system cannot."""
+    if not (sys.platform == "linux" and _exchange_at_once(new, old)):
+        exchange_in_steps(new, old)
+
+
+def _exchange_at_once(new: Path, old: Path) -> bool:
+    """Swap two names by Linux's own call; False, and nothing done, where C library or file system lack it."""
     renameat2 = getattr(ctypes.CDLL(None), "renameat2", None)
     names = (_AT_FDCWD, os.fsencode(new), _AT_FDCWD, os.fsencode(old))
-    if renameat2 is None or renameat2(*names, _RENAME_EXCHANGE) != 0:
-        exchange_in_steps(new, old)
+    return renameat2 is not None and renameat2(*names, _RENAME_EXCHANGE) == 0
 
 
 def exchange_in_steps(new: Path, old: Path) -> None:
@@ -148,7 +154,10 @@ def exchange_in_steps(new: Path, old: Path) -> None:
 
 def _fsync(path: Path) -> None:
     """Flush a written file, or a folder's entries, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    # Windows flushes no folders, and files only where they are open for writing.
+    if sys.platform == "win32" and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

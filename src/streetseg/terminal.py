@@ -1,8 +1,11 @@
-"""Text that came from outside, on its way to a terminal."""
+"""Text on its way to a terminal: what came from outside, and commands to type."""
 
 import json
 import re
+import shlex
+import sys
 import unicodedata
+from collections.abc import Sequence
 
 
 def one_line(text: str) -> str:
@@ -18,6 +21,16 @@ def json_text(value: object) -> str:
     """JSON, indented, whose strings hold visible characters and escapes only; read again, it is the same value."""
     text = json.dumps(value, ensure_ascii=False, indent=2)
     return re.sub(r"[^\x20-\x7e\n]", lambda found: _json_char(found[0]), text)
+
+
+def command_line(words: Sequence[str]) -> str:
+    """Join words to the line that a person types: in double quotes on Windows, whose cmd takes no single ones,
+    in single quotes elsewhere."""
+    if sys.platform == "win32":
+        from subprocess import list2cmdline
+
+        return list2cmdline(words)
+    return shlex.join(words)
 
 
 def _is_visible(char: str) -> bool:

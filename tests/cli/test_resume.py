@@ -300,7 +300,7 @@ def test_a_checkpoint_of_another_format_is_refused(uninterrupted, camvid, tmp_pa
     done = streetseg(*train(camvid, run, "--resume"))
 
     assert done.code == 2
-    assert "the checkpoint is in format 1, this program goes on from format 2" in done.err
+    assert "the checkpoint is in format 1, this program goes on from format 3" in done.err
 
 
 # The run folder

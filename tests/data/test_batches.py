@@ -101,6 +101,20 @@ def test_batches_are_augment_of_the_store(store: Store) -> None:
         assert torch.equal(batch.labels, expected[1])
 
 
+def test_what_goes_to_mps_is_augmented_by_the_cpu(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Torch's sampling on MPS has no border of edge pixels."""
+
+    class SeenError(Exception):
+        pass
+
+    def seen(pictures: torch.Tensor, *_: object) -> None:
+        raise SeenError(pictures.device.type)
+
+    monkeypatch.setattr("streetseg.data.batches.augment", seen)
+    with pytest.raises(SeenError, match="cpu"):
+        next(iter(replace(batches(store), device=torch.device("mps"))))
+
+
 def test_resident_pictures_make_the_same_batches(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     read, resident = list(batches(store)), Resident(store, CPU)
     monkeypatch.setattr(Store, "__getitem__", None)  # nothing is read any more

@@ -20,5 +20,5 @@ def test_a_device_that_cannot_be_used_is_refused(name: str) -> None:
     with pytest.raises(RequestError, match="cannot be used") as refused:
         choose_device(name)
     assert refused.value.where == ("train.device",)
-    assert refused.value.hint == "auto, cpu or cuda"
+    assert refused.value.hint == "auto, cpu, cuda or mps"
     assert refused.value.exit_code == 2

@@ -48,7 +48,7 @@ def test_where_torch_does_not_tell_the_system_does(
 ) -> None:
     """Versions of torch without `get_capabilities`; None: a system without /proc."""
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
-    monkeypatch.setattr("streetseg.runtime.precision.CPU_INFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr("streetseg.machine.CPU_INFO", tmp_path / "cpuinfo")
     if flags is not None:
         (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nmodel name\t: avx512_bf16\n{flags}")
     assert choose_precision("auto", CPU).name == name

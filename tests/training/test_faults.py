@@ -3,7 +3,6 @@
 import math
 import os
 import re
-import resource
 import shutil
 import subprocess
 import sys
@@ -20,6 +19,8 @@ from same_run import assert_same_run, newest_state
 from short_run import STEP, Words, events, train
 from streetseg.errors import TrainingError
 from streetseg.training.faults import compilation_explained
+
+resource = pytest.importorskip("resource", reason="needs the limits of a Unix process")
 
 
 @pytest.fixture(scope="module")

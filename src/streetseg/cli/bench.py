@@ -23,7 +23,7 @@ def bench(
         str | None, typer.Option(metavar="NAME", help="torch, onnxruntime or openvino (all that run the model)")
     ] = None,
     precision: PrecisionFlag = "fp32",
-    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1")] = "auto",
+    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps")] = "auto",
     json: JsonFlag = False,
 ) -> None:
     """Measure latency, throughput and memory."""

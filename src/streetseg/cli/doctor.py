@@ -11,6 +11,7 @@ from typing import Any
 from streetseg.cli.options import JsonFlag
 from streetseg.cli.output import print_json, say
 from streetseg.cores import cores
+from streetseg.machine import total_memory
 
 PACKAGES = ("streetseg", "numpy", "pillow", "pydantic", "torch", "torchvision", "timm", "onnxruntime", "openvino")
 
@@ -33,20 +34,13 @@ def doctor(json: JsonFlag = False) -> None:
 
 
 def machine() -> dict[str, Any]:
-    """System, Python, cores that may be used, and memory (GiB, where the system tells)."""
+    """System, Python, cores that may be used, and memory (GiB)."""
     return {
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": f"{platform.python_version()} ({sys.executable})",
         "cores": cores(),
-        "memory_gib": memory_gib(),
+        "memory_gib": round(total_memory() / 2**30, 1),
     }
-
-
-def memory_gib() -> float | None:
-    """Memory of the machine; None where the system does not tell (Windows)."""
-    if "SC_PHYS_PAGES" not in getattr(os, "sysconf_names", ()):
-        return None
-    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
 
 
 def versions() -> dict[str, str]:
@@ -70,7 +64,9 @@ def accelerators() -> dict[str, str]:
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
         devices[f"cuda:{index}"] = f"{properties.name}, {properties.total_memory / 2**30:.1f} GiB"
-    return devices or {"none": "torch finds no CUDA device; training runs on the CPU"}
+    if torch.backends.mps.is_available():
+        devices["mps"] = "Apple GPU, shares the main memory"
+    return devices or {"none": "torch finds no GPU; training runs on the CPU"}
 
 
 def disk(folder: Path) -> dict[str, Any]:

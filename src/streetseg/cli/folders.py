@@ -1,7 +1,6 @@
 """Where a command writes when nobody said where, and how to go on when it stopped half-way."""
 
 import re
-import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 from streetseg.cli.output import tell
 from streetseg.errors import RequestError, StreetsegError
 from streetseg.runtime.rank_process import is_launched, is_main, is_one_of_many
+from streetseg.terminal import command_line
 
 
 def dated_folder(parent: str, name: str, *, resume: bool) -> Path:
@@ -31,7 +31,7 @@ def resumable(folder: Path) -> Iterator[None]:
         if heard and not refused and folder.is_dir() and any(folder.iterdir()):
             words = [word for word in sys.argv[1:] if word != "--resume"]
             program = "torchrun … -m streetseg" if is_one_of_many() else "streetseg"
-            tell(f"stopped; to go on: {program} {shlex.join([*words, '--resume'])}")
+            tell(f"stopped; to go on: {program} {command_line([*words, '--resume'])}")
         raise
 
 

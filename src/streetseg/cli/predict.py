@@ -36,7 +36,7 @@ def predict(
     max_megapixels: Annotated[float, typer.Option(metavar="N", help="larger images are refused")] = 89.0,
     engine: EngineFlag = "auto",
     precision: PrecisionFlag = "fp32",
-    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1")] = "auto",
+    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps")] = "auto",
     json: JsonFlag = False,
 ) -> None:
     """Label pictures and folders of pictures."""

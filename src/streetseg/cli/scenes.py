@@ -13,6 +13,7 @@ from streetseg.cores import cores
 from streetseg.errors import RequestError, StreetsegError
 
 FEW = 8  # scenes that are drawn before another process would have started
+MOST = 61  # processes that Python can wait for on Windows
 
 
 def scenes(
@@ -69,7 +70,7 @@ def _write_all(jobs: list[tuple[str, int, int]], out: Path, seed: int, size: tup
                     advance(1)
                 return
             # spawned, not forked: a fork would copy whatever threads and locks this process holds
-            with ProcessPoolExecutor(cores(), mp_context=get_context("spawn")) as pool:
+            with ProcessPoolExecutor(min(cores(), MOST), mp_context=get_context("spawn")) as pool:
                 work = [pool.submit(write_scene, out, *job[:2], seed=seed, index=job[2], size=size) for job in jobs]
                 try:
                     for done in as_completed(work):

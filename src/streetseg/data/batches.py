@@ -98,21 +98,23 @@ class TrainBatches:
                 f"expected at least {FEWEST * self.world})"
             )
         steps = steps[self.start_step : self.end_step]
-        with closing(self._raw(steps)) as batches:
+        # The sampling of MPS knows no border of edge pixels: what it gets is augmented by the CPU.
+        place = torch.device("cpu") if self.device.type == "mps" else self.device
+        with closing(self._raw(steps, place)) as batches:
             for indices in steps:
                 with self.phases("data"):
                     raw = next(batches)
                 with self.phases("augment"):
                     numbers = draw(self.seed, self.epoch, indices)
                     pictures, labels = augment(raw.pictures, raw.labels, self.settings, self.crop, numbers, raw.sizes)
-                yield Batch(pictures, labels, indices)
+                yield Batch(pictures.to(self.device), labels.to(self.device), indices)
 
-    def _raw(self, steps: list[tuple[int, ...]]) -> Generator[Raw, None, None]:
-        """The samples of each step as they lie in the store, on the device."""
+    def _raw(self, steps: list[tuple[int, ...]], place: torch.device) -> Generator[Raw, None, None]:
+        """The samples of each step as they lie in the store, on the device `place`."""
         if self.resident is not None:
             yield from map(self.resident.batch, steps)
             return
-        with Reader(self.store, steps, pin=self.device.type == "cuda") as reader:
+        with Reader(self.store, steps, pin=place.type == "cuda") as reader:
             for indices in steps:
                 pictures, labels, sizes = reader.next(indices)
-                yield Raw(pictures.to(self.device, non_blocking=True), labels.to(self.device, non_blocking=True), sizes)
+                yield Raw(pictures.to(place, non_blocking=True), labels.to(place, non_blocking=True), sizes)

@@ -16,7 +16,7 @@ def serve_homeless() -> None:
     try:
         getpass.getuser()
     except (KeyError, OSError, ImportError):  # by version of Python and system
-        os.environ["USER"] = f"user-{os.getuid()}"
+        os.environ["USER"] = f"user-{_user_number()}"
     if home_cache() is not None:
         return
     for variable, name in OF_LIBRARIES.items():
@@ -27,14 +27,30 @@ def serve_homeless() -> None:
                 return
 
 
+def user_cache() -> Path | None:
+    """Return the folder that the system has for this user's caches; None where there is none that can be written to.
+
+    $XDG_CACHE_HOME or ~/.cache on Linux, ~/Library/Caches on macOS, %LOCALAPPDATA% on Windows.
+    """
+    from platformdirs import user_cache_path  # most commands keep nothing
+
+    try:
+        folder = user_cache_path()
+    except RuntimeError:  # neither HOME nor an entry for the user
+        return None
+    if not folder.is_absolute():  # XDG_CACHE_HOME is relative: the specification says to ignore it
+        return home_cache()
+    return folder if _can_be_written(folder) else None
+
+
 def home_cache() -> Path | None:
-    """Return the cache folder in the user's home; None where there is no home, or it cannot be written to."""
+    """Return .cache in the user's home, where libraries keep files on every system; None where there is no home, or it
+    cannot be written to."""
     try:
         cache = Path.home() / ".cache"
     except RuntimeError:  # neither HOME nor an entry for the user
         return None
-    nearest = next(place for place in (cache, *cache.absolute().parents) if os.access(place, os.F_OK))
-    return cache if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK) else None
+    return cache if _can_be_written(cache) else None
 
 
 def temporary_cache() -> Path:
@@ -44,9 +60,9 @@ def temporary_cache() -> Path:
         RequestError: it cannot be made, or is somebody else's.
     """
     try:
-        folder = Path(tempfile.gettempdir()) / f"streetseg-{os.getuid()}"
+        folder = Path(tempfile.gettempdir()) / f"streetseg-{_user_number()}"
         folder.mkdir(mode=0o700, exist_ok=True)
-        if folder.is_symlink() or folder.stat().st_uid != os.getuid() or not os.access(folder, os.W_OK | os.X_OK):
+        if folder.is_symlink() or folder.stat().st_uid != _user_number() or not os.access(folder, os.W_OK | os.X_OK):
             raise PermissionError(f"{folder} belongs to somebody else")
     except OSError as error:
         raise RequestError(
@@ -55,6 +71,17 @@ def temporary_cache() -> Path:
             hint="STREETSEG_CACHE=DIR names a folder to keep decoded images in",
         ) from error
     return folder
+
+
+def _user_number() -> int:
+    """The user's number, which owns files; 0 on Windows, where files say 0 and the temporary folder is the user's."""
+    return os.getuid() if hasattr(os, "getuid") else 0
+
+
+def _can_be_written(folder: Path) -> bool:
+    """Whether a folder, or the nearest one above it that is there, can be written to."""
+    nearest = next(place for place in (folder, *folder.absolute().parents) if os.access(place, os.F_OK))
+    return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
 
 
 def _has_cached(name: str) -> bool:

@@ -1,7 +1,6 @@
 """One pass over every file of a data set, before anything is built on it."""
 
 import logging
-import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from streetseg.data.remarks import Entry, Remark, Seen, file_remarks
 from streetseg.data.source import Sample, Source
 from streetseg.data.store import default_cache
 from streetseg.errors import DataError
+from streetseg.terminal import command_line
 
 log = logging.getLogger("streetseg")
 
@@ -124,7 +124,7 @@ def everything_wrong(findings: Findings, limit: int | None = None) -> DataError:
 
 def doctor_command(spec: str) -> str:
     """What a person types to see everything that was found."""
-    return f"streetseg check {shlex.quote(spec)}"
+    return command_line(["streetseg", "check", spec])
 
 
 def _in_parallel(

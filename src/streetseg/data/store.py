@@ -4,6 +4,7 @@ import logging
 import math
 import mmap
 import os
+import sys
 from functools import cached_property
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streetseg.arrays import Size
-from streetseg.data.cache import home_cache, temporary_cache
+from streetseg.data.cache import temporary_cache, user_cache
 from streetseg.data.source import Source
 from streetseg.data.stored import LABELS, PICTURES, Wanted, stored
 from streetseg.errors import DataError
@@ -22,19 +23,16 @@ Array = NDArray[np.uint8]
 
 
 def default_cache() -> Path:
-    """Return $STREETSEG_CACHE, or streetseg/ in the user's cache folder (XDG Base Directory Specification), or in a
-    temporary folder where the user has no home that can be written to.
+    """Return $STREETSEG_CACHE, or streetseg/ in the folder that the system has for a user's caches, or in a temporary
+    folder where the user has no home that can be written to.
 
     Raises:
         RequestError: there is no such folder.
     """
     if chosen := os.environ.get("STREETSEG_CACHE"):
         return Path(chosen)
-    user = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    if user.is_absolute():  # the specification: a relative path is invalid and to be ignored
+    if (user := user_cache()) is not None:
         return user / "streetseg"
-    if (home := home_cache()) is not None:
-        return home / "streetseg"
     folder = temporary_cache() / "streetseg"
     log.warning(
         "no home folder can be written to: decoded images are kept in %s; STREETSEG_CACHE=DIR names another", folder
@@ -125,6 +123,7 @@ class _Mapped:
         size = math.prod(shape)
         self._read += size
         if self._read > self._KEPT:
-            self._map.madvise(mmap.MADV_DONTNEED)  # views stay valid: a page touched again is mapped again
+            if sys.platform != "win32":  # where Windows needs memory, it takes such pages away by itself
+                self._map.madvise(mmap.MADV_DONTNEED)  # views stay valid: a page touched again is mapped again
             self._read = size
         return self._bytes[start : start + size].reshape(shape)

@@ -9,7 +9,6 @@ The fingerprint is taken from the decoded pixels, while they are written: the sa
 and whenever their files were copied.
 """
 
-import fcntl
 import hashlib
 import json
 import logging
@@ -17,7 +16,7 @@ import shutil
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import BinaryIO, TypedDict
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -38,6 +38,7 @@ log = logging.getLogger("streetseg")
 
 _VERSION = 3  # of the files: another number, and older stores are not used
 PICTURES, LABELS, _INDEX = "pictures.u8", "labels.u8", "index.json"
+_LOCK = "lock"  # beside the stores of one KEY
 Array = NDArray[np.uint8]
 
 
@@ -125,13 +126,10 @@ def _read_index(folder: Path) -> Index | None:
     return index if complete else None
 
 
-@contextmanager
-def _locked(shelf: Path) -> Iterator[None]:
-    """Nobody else builds below `shelf` meanwhile; the lock goes with the process, however it ends."""
+def _locked(shelf: Path) -> FileLock:
+    """Return a lock: inside `with`, nobody else builds below `shelf`. It goes with the process, however that ends."""
     shelf.mkdir(parents=True, exist_ok=True)
-    with (shelf / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    return FileLock(shelf / _LOCK)
 
 
 def _renew(folder: Path, wanted: Wanted) -> Index:
@@ -140,14 +138,15 @@ def _renew(folder: Path, wanted: Wanted) -> Index:
         shutil.rmtree(left_behind)
     if folder.exists():
         log.info("the store of %s is damaged and is built again: %s", wanted.split, folder)
-    outdated = [other for other in folder.parent.iterdir() if other not in (folder, folder.parent / "lock")]
+    outdated = [other for other in folder.parent.iterdir() if other not in (folder, folder.parent / _LOCK)]
     outdated = [other for other in outdated if _is_outdated(other, wanted)]
 
     log.info("decoding %d pictures of %s once into %s", len(wanted.samples), wanted.split, folder)
     with atomic_folder(folder) as building:
         index = _build(building, wanted)
     for other in outdated:
-        shutil.rmtree(other)  # a process that reads it keeps its files until it ends
+        with suppress(PermissionError):  # on Windows a process reads it: the next build removes it
+            shutil.rmtree(other)  # elsewhere such a process keeps the files until it ends
     return index
 
 

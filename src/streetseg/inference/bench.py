@@ -1,7 +1,6 @@
 """What a model on disk costs in an engine."""
 
 import math
-import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from streetseg.inference.arrays import Size
 from streetseg.inference.engines.open import open_engine, refuse_unfit
 from streetseg.inference.latency import measure_latency
 from streetseg.inference.predictor import Predictor
+from streetseg.machine import forget_peak_memory, peak_memory, resident_memory
 from streetseg.models.exported import is_exported
 
 
@@ -44,7 +44,7 @@ def measure_model(
         segmenter, _ = load_bundle(path)
         cost = measure_cost(segmenter, _size(size, segmenter.size, path), choose_device(device), precision, batch=batch)
         return {"encoder": segmenter.encoder_name} | cost
-    before = _memory("VmRSS") if _forget_peak() else math.nan
+    before = resident_memory() if forget_peak_memory() else math.nan
     engine = open_engine(path, name, device=device, precision=precision)
     measured = measure_latency(Predictor(engine), _size(size, engine.size, path), batch=batch)
     return {
@@ -52,7 +52,7 @@ def measure_model(
         **measured,
         "device": "cpu",
         "threads": thread_limit() or cores(),
-        "peak_memory_mb": (_memory("VmHWM") - before) / 2**10,
+        "peak_memory_mb": (peak_memory() - before) / 2**10,
     }
 
 
@@ -61,22 +61,3 @@ def _size(asked: Size | None, trained: Size | None, path: Path) -> Size:
     if size is None:
         raise RequestError("the model was trained for no one size", where=path, hint="--size HxW, e.g. 512x1024")
     return size
-
-
-def _memory(key: str) -> float:
-    """A line of this process's /proc/self/status, KiB; NaN where there is none."""
-    try:
-        status = Path("/proc/self/status").read_text(encoding="utf-8")
-    except OSError:
-        return math.nan
-    found = re.search(rf"^{key}:\s+(\d+) kB$", status, re.MULTILINE)
-    return float(found[1]) if found else math.nan
-
-
-def _forget_peak() -> bool:
-    """From here on VmHWM counts anew (proc(5), clear_refs); False where that is not to be had."""
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        return False
-    return True

@@ -30,7 +30,7 @@ def measure_cost(
     Returns:
         What `measure_latency` returns, and `parameters`; `macs` (multiply-accumulates of convolutions and matrix
         products for one picture); `device` and `threads`; `peak_memory_mb` (MiB): on CUDA what torch
-        allocated at most, on a CPU weights and living tensors, without the kernels' own workspace.
+        allocated at most, elsewhere weights and living tensors, without the kernels' own workspace.
     """
     engine = TorchEngine(segmenter, device, precision)
     predictor = Predictor(engine)
@@ -39,7 +39,7 @@ def measure_cost(
     return measured | {
         "parameters": sum(parameter.numel() for parameter in segmenter.parameters()),
         "macs": count_macs(engine, pictures[:1]),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "threads": torch.get_num_threads(),
         "peak_memory_mb": peak_memory(engine, pictures) / 2**20,
     }

@@ -20,11 +20,11 @@ def batch_confusion(truth: Tensor, prediction: Tensor, num_classes: int, ignore_
         ignore_index: the id of pixels to leave out.
 
     Raises:
-        DataError: an id is outside its range, where the ids are in the CPU's memory. On a GPU nobody waits to find out,
-            and a pixel whose truth is outside counts nowhere.
+        DataError: an id is outside its range, where the ids are in main memory, as on MPS. On CUDA nobody waits to find
+            out, and a pixel whose truth is outside counts nowhere.
     """
-    if truth.device.type == "cpu":
-        pairs = zip(truth.numpy(), prediction.numpy(), strict=True)
+    if truth.device.type != "cuda":
+        pairs = zip(truth.cpu().numpy(), prediction.cpu().numpy(), strict=True)
         return torch.from_numpy(np.stack([confusion(*pair, num_classes, ignore_index) for pair in pairs]))
     return scattered_confusion(truth, prediction, num_classes)
 

@@ -204,7 +204,7 @@ class Train(Section):
     save_steps: Annotated[int | None, NoEffect("only what is kept on disk")] = Field(default=None, ge=1)
     """a checkpoint every so many steps, too; none: only at the end of each epoch"""
     device: Annotated[str, NoEffect("a place, not a method")] = "auto"
-    """auto (CUDA where there is one), cpu, cuda, cuda:1"""
+    """auto (CUDA where there is one, else MPS, the GPU of a Mac), cpu, cuda, cuda:1, mps"""
 
 
 class Recipe(Section):

@@ -5,6 +5,7 @@ import logging
 import os
 import pickle
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +130,7 @@ def damage(path: Path) -> str | None:
 
 
 def forget_cached(path: Path) -> None:
-    """Let the kernel forget what it holds of a file, so that the next read shows what is on the disk."""
-    if hasattr(os, "posix_fadvise"):
+    """Let the kernel forget what it holds of a file, so that the next read shows what is on the disk; on Linux."""
+    if sys.platform == "linux":
         with path.open("rb") as file:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

@@ -43,7 +43,7 @@ def choose_compilation(asked: str, device: torch.device, steps: int) -> Compilat
     if asked != "auto":
         return Compilation(asked == "on", "asked for")
     if device.type != "cuda":
-        return Compilation(False, "on a CPU it gains nothing")
+        return Compilation(False, "on a CPU it gains nothing" if device.type == "cpu" else "it was tried on CUDA alone")
     if steps < WORTH_STEPS:
         return Compilation(False, f"{steps} steps are too few to repay it, {WORTH_STEPS} are asked")
     if not has_triton():

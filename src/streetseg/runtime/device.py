@@ -1,16 +1,17 @@
 """Which device a run uses."""
 
 import torch
+from torch import Tensor
 
 from streetseg.cores import thread_limit
 from streetseg.errors import RequestError
 from streetseg.runtime.distributed import ALONE, Ranks
 
-KINDS = ("cpu", "cuda")
+KINDS = ("cpu", "cuda", "mps")
 
 
 def choose_device(name: str, ranks: Ranks = ALONE) -> torch.device:
-    """The device of that name; for "auto" CUDA where there is one, else the CPU.
+    """The device of that name; for "auto" CUDA where there is one, else MPS (the GPU of a Mac), else the CPU.
 
     Torch's threads follow the CPU quota from here on. Each of several processes on a machine takes a GPU of its own.
 
@@ -19,18 +20,27 @@ def choose_device(name: str, ranks: Ranks = ALONE) -> torch.device:
     """
     follow_quota()
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
+        name = best_kind(ranks)
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise unusable(name, next(iter(str(error).splitlines()), "unknown reason")) from error
     if device.type not in KINDS:
-        raise unusable(name, "streetseg runs on " + " and ".join(KINDS))
+        raise unusable(name, "streetseg runs on " + ", ".join(KINDS))
+    if device.type == "mps" and ranks.world > 1:
+        raise unusable(name, f"{ranks.world} processes cannot share the GPU of a Mac")
     if device.type == "cuda" and ranks.local_world > 1:
         refuse_sharing(device, ranks.local_world)
         return torch.device("cuda", ranks.local_rank)
     return device
+
+
+def best_kind(ranks: Ranks) -> str:
+    """The kind of device that "auto" stands for. Torch connects no processes on MPS: several take the CPU."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() and ranks.world == 1 else "cpu"
 
 
 def follow_quota() -> None:
@@ -54,6 +64,32 @@ def finish_work(device: torch.device) -> None:
     """Until the device has done all it was told: a GPU works on after the call that asked it to."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def rng_state(device: torch.device) -> Tensor | None:
+    """The state of the device's own random numbers; None for a CPU, which has torch's."""
+    match device.type:
+        case "cuda":
+            return torch.cuda.get_rng_state(device)
+        case "mps":
+            return torch.mps.get_rng_state()
+    return None
+
+
+def set_rng_state(device: torch.device, state: Tensor) -> None:
+    """Put back what `rng_state` returned for a device of that kind."""
+    match device.type:
+        case "cuda":
+            torch.cuda.set_rng_state(state, device)
+        case "mps":
+            torch.mps.set_rng_state(state)
+
+
+def summing_device(device: torch.device) -> torch.device:
+    """Where sums of results are kept: on the device itself, but for MPS, which has no float64, in main memory."""
+    return torch.device("cpu") if device.type == "mps" else device
 
 
 def refuse_sharing(device: torch.device, processes: int) -> None:
@@ -70,4 +106,4 @@ def refuse_sharing(device: torch.device, processes: int) -> None:
 
 
 def unusable(name: str, reason: str) -> RequestError:
-    return RequestError(f"device {name} cannot be used ({reason})", where="train.device", hint="auto, cpu or cuda")
+    return RequestError(f"device {name} cannot be used ({reason})", where="train.device", hint="auto, cpu, cuda or mps")

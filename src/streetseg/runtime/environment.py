@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from streetseg.machine import cpu_fact, total_memory
 from streetseg.runtime.rank_process import typed_command
 
 PACKAGES = ("streetseg", "torch", "torchvision", "timm", "numpy", "pillow", "safetensors")
@@ -23,8 +24,8 @@ def describe_environment() -> dict[str, Any]:
             "cpu": cpu_name(),
             "cores": os.cpu_count(),
             "threads": torch.get_num_threads(),
-            "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-            "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+            "memory_gb": round(total_memory() / 2**30, 1),
+            "gpu": gpu_name(),
         },
         "git": git_state(),
         "command": typed_command(),
@@ -40,12 +41,14 @@ def installed_version(package: str) -> str | None:
 
 def cpu_name() -> str:
     """The processor's own name where Linux tells it."""
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
+    return cpu_fact("model name") or platform.processor() or platform.machine()
+
+
+def gpu_name() -> str | None:
+    """Name the GPU that torch can use; None where there is none."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return "Apple GPU (MPS)" if torch.backends.mps.is_available() else None
 
 
 def git_state() -> dict[str, Any] | None:

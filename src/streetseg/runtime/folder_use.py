@@ -1,12 +1,14 @@
 """A folder that a command fills: free, writable, and nobody else's meanwhile."""
 
-import fcntl
 import logging
 import os
 import socket
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from streetseg.errors import RequestError
 
@@ -14,6 +16,8 @@ log = logging.getLogger("streetseg")
 
 # In the folder, and it stays there with what is written; the kernel takes the lock off it when the process ends.
 LOCK = ".lock"
+# Who has the lock, in a file of its own: Windows lets nobody read a locked one.
+HOLDER = ".lock-holder"
 
 
 def refuse_folder(folder: Path, what: str, *, resume: bool) -> None:
@@ -33,9 +37,8 @@ def refuse_folder(folder: Path, what: str, *, resume: bool) -> None:
         reason = f"no writing in {nearest}" if nearest.is_dir() else f"{nearest} is a file"
         raise RequestError(f"{what} cannot be written ({reason})", where=folder, hint="choose another with --out")
     if (folder / LOCK).is_file():
-        with (folder / LOCK).open("rb") as lock:
-            take(lock.fileno(), fcntl.LOCK_SH, folder, what)
-    if not resume and folder.exists() and any(path.name != LOCK for path in folder.iterdir()):
+        take(folder, what).release()
+    if not resume and folder.exists() and any(path.name not in (LOCK, HOLDER) for path in folder.iterdir()):
         raise RequestError(
             f"{what} is not empty", where=folder, hint="go on with --resume, or choose another folder with --out"
         )
@@ -51,39 +54,54 @@ def folder_in_use(folder: Path, what: str) -> Iterator[None]:
     made = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / LOCK).open("a+b")
     except OSError as error:
         raise RequestError(f"{what} cannot be written ({error.strerror})", where=folder) from error
-    with lock:
-        take(lock.fileno(), fcntl.LOCK_EX, folder, what)
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
-        lock.flush()
-        try:
-            yield
-        finally:
-            remove_unused(folder, made)
+    lock, holder = take(folder, what), folder / HOLDER
+    try:
+        holder.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        if sys.platform == "win32":
+            lock.release()  # Windows removes no open file, and so no lock that another process has by then
+        remove_unused(folder, made)
+        lock.release()
 
 
 def remove_unused(folder: Path, made: Sequence[Path]) -> None:
     """Remove the lock of a folder that holds nothing else, and the folders made for it, the innermost first."""
     with suppress(OSError):  # it is gone already, or a folder on the way holds something by now
-        if [path.name for path in folder.iterdir()] == [LOCK]:
-            (folder / LOCK).unlink()
+        if {path.name for path in folder.iterdir()} <= {LOCK}:
+            (folder / LOCK).unlink(missing_ok=True)
             for place in made:
                 place.rmdir()
 
 
-def take(lock: int, kind: int, folder: Path, what: str) -> None:
-    """Lock an open file, without waiting. Raises RequestError if another process has it."""
+def take(folder: Path, what: str) -> FileLock:
+    """Lock a folder, without waiting, until the lock is released.
+
+    Raises:
+        RequestError: if another process has it, or the lock cannot be written.
+    """
+    lock = FileLock(folder / LOCK, timeout=0)
     try:
-        fcntl.flock(lock, kind | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        holder = (folder / LOCK).read_text(encoding="utf-8", errors="replace")
+        lock.acquire()
+    except Timeout as error:
         raise RequestError(
-            f"{what} is in use by {holder or 'another process'}",
+            f"{what} is in use by {holder_of(folder)}",
             where=folder,
             hint="wait for it, or choose another folder with --out",
         ) from error
-    except OSError as error:  # some network file systems cannot
-        log.warning("%s cannot be locked (%s): let no other process use it", folder, error.strerror)
+    except PermissionError as error:
+        raise RequestError(f"{what} cannot be written ({error.strerror})", where=folder / LOCK) from error
+    except (OSError, NotImplementedError) as error:  # some network file systems cannot
+        log.warning("%s cannot be locked (%s): let no other process use it", folder, error)
+    return lock
+
+
+def holder_of(folder: Path) -> str:
+    """Name the process that has a folder, as it wrote itself."""
+    with suppress(OSError):
+        if written := (folder / HOLDER).read_text(encoding="utf-8", errors="replace"):
+            return written
+    return "another process"

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 
+from streetseg.machine import cpu_fact
+
 BF16_INSTRUCTIONS = ("amx_bf16", "avx512_bf16")  # of x86: by these names to torch and to Linux
-CPU_INFO = Path("/proc/cpuinfo")
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,8 @@ def choose_precision(requested: str, device: torch.device) -> Precision:
             if torch.cuda.is_bf16_supported(including_emulation=False):
                 return Precision("bf16", "this GPU has instructions for bf16")
         return Precision("fp32", "this GPU has no instructions for bf16")
+    if device.type == "mps":
+        return Precision("fp32", "bf16 has not been measured on Apple GPUs")
     known = cpu_capabilities()
     found = next((name for name in BF16_INSTRUCTIONS if known.get(name)), None)
     if found is None:
@@ -59,8 +61,4 @@ def cpu_capabilities() -> Mapping[str, Any]:
     if hasattr(torch.cpu, "get_capabilities"):
         told: Mapping[str, Any] = torch.cpu.get_capabilities()
         return told
-    try:
-        lines = CPU_INFO.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return {}
-    return dict.fromkeys(next((line.split() for line in lines if line.startswith("flags")), []), True)
+    return dict.fromkeys((cpu_fact("flags") or "").split(), True)

@@ -90,7 +90,7 @@ def step(learner: Learner, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         norm = torch.nn.utils.clip_grad_norm_(learner.segmenter.parameters(), learner.recipe.optim.clip)
         loss = loss.detach()
         learner.hold_unless_finite(loss + norm)
-        learner.optimizer.step()
+        learner.move_weights()
     if learner.average is not None:
         with phases("average"):
             learner.average.update()

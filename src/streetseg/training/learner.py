@@ -50,6 +50,12 @@ class Learner:
         """From a number on that is NaN or infinite, no step moves a weight. Decided on the device: nobody waits."""
         torch.maximum(self._held, (~number.isfinite()).float(), out=self._held)
 
+    def move_weights(self) -> None:
+        """Take one step of the optimiser, unless a number was not finite."""
+        if self.device.type == "mps" and self._held:  # its fused AdamW does not look at the flag: here one waits
+            return
+        self.optimizer.step()
+
     @property
     def scored(self) -> Segmenter:
         """The weights that are validated and kept: the averaged ones where there are any."""

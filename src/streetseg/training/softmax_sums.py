@@ -46,6 +46,18 @@ def softmax_sums(logits: Tensor, labels: Tensor, weights: Tensor | None, ignore_
     )
 
 
+def class_sums(values: Tensor, index: Tensor, classes: int) -> Tensor:
+    """Sum float32 (K, pixels) over the pixels of each class: (K, classes). `index`, (pixels,), holds their classes."""
+    # A class may have millions of pixels: summed one by one in float32 it would be wrong in the third digit.
+    sums = torch.zeros(len(values), classes, dtype=torch.float64, device=values.device)
+    return sums.index_add_(1, index, values.double()).float()
+
+
+def class_sums_in_pairs(values: Tensor, index: Tensor, classes: int) -> Tensor:
+    """The same where there is no float64 (MPS): class by class, as torch adds up a whole row in pairs."""
+    return torch.stack([(values * (index == i)).sum(dim=1) for i in range(classes)], dim=1)
+
+
 class _SoftmaxSums(torch.autograd.Function):
     @staticmethod
     def forward(
@@ -61,10 +73,8 @@ class _SoftmaxSums(torch.autograd.Function):
         p = log_p.exp_()
         p_truth = log_p_truth.exp() * counted
         times = counted.sum(dim=1, keepdim=True)
-        # A class may have millions of pixels: summed one by one in float32 it would be wrong in the third digit.
-        by_class = torch.zeros(2, classes, dtype=torch.float64, device=p.device)
-        by_class.index_add_(1, index.flatten(), torch.stack([p_truth.flatten(), counted.flatten()]).double())
-        overlap, of_truth = by_class.float().unbind()
+        sums = class_sums_in_pairs if p.device.type == "mps" else class_sums
+        overlap, of_truth = sums(torch.stack([p_truth.flatten(), counted.flatten()]), index.flatten(), classes).unbind()
         ctx.save_for_backward(p, p_truth, index, weight, times)
         ctx.mark_non_differentiable(of_truth)
         ctx.dtype = logits.dtype

@@ -7,17 +7,17 @@ from typing import Any
 import torch
 
 from streetseg.errors import RequestError
+from streetseg.runtime.device import rng_state, set_rng_state
 from streetseg.training.best import Best
 from streetseg.training.history import EpochRow, History
 from streetseg.training.learner import Learner
 from streetseg.training.tally import Tally
 
-FORMAT = 2  # 1 had no epochs begun and no recipe
+FORMAT = 3  # 1 had no epochs begun and no recipe, 2 the random numbers of CUDA alone
 
 
 def snapshot(learner: Learner, history: History, best: Best) -> dict[str, Any]:
     """Everything a run needs to go on, in what torch.load(weights_only=True) reads."""
-    on_cuda = learner.device.type == "cuda"
     return {
         "format": FORMAT,
         "precision": learner.precision.name,
@@ -31,7 +31,8 @@ def snapshot(learner: Learner, history: History, best: Best) -> dict[str, Any]:
         "initial": best.initial.as_dict(),
         "best_digest": best.digest,
         "torch_rng": torch.get_rng_state(),
-        "cuda_rng": torch.cuda.get_rng_state(learner.device) if on_cuda else None,
+        "device": learner.device.type,
+        "device_rng": rng_state(learner.device),
     }
 
 
@@ -71,8 +72,8 @@ def restore(learner: Learner, best: Best, state: dict[str, Any]) -> History:
         learner.average.load_state_dict(state["average"] or begun)
     learner.steps_done = state["steps_done"]
     torch.set_rng_state(state["torch_rng"])
-    if learner.device.type == "cuda" and state["cuda_rng"] is not None:
-        torch.cuda.set_rng_state(state["cuda_rng"], learner.device)
+    if learner.device.type == state["device"] and state["device_rng"] is not None:
+        set_rng_state(learner.device, state["device_rng"])
     best.digest = state["best_digest"]
     tally = None
     if state["tally"] is not None:

@@ -9,11 +9,13 @@ from torch.nn import functional as F
 
 from streetseg.inference.likeliest import likeliest
 from streetseg.metrics.batch_confusion import batch_confusion
+from streetseg.runtime.device import summing_device
 from streetseg.runtime.distributed import ALONE, Ranks
 
 
 class Tally:
-    """Loss and counts of an epoch's steps, kept on the device until they are read, and taken along in a checkpoint.
+    """Loss and counts of an epoch's steps, kept where `summing_device` says until they are read, and taken along in a
+    checkpoint.
 
     Each of several ranks counts its own share of every batch; `together` sums them up.
 
@@ -26,6 +28,7 @@ class Tally:
     def __init__(self, num_classes: int, device: torch.device, ranks: Ranks = ALONE) -> None:
         self.num_classes = num_classes
         self.ranks = ranks
+        device = summing_device(device)
         self.steps = 0
         self.images = 0
         self.loss = torch.zeros((), dtype=torch.float64, device=device)
@@ -39,7 +42,8 @@ class Tally:
 
         Coarser logits are repeated up to the size of the labels.
         """
-        ids = F.interpolate(likeliest(logits).unsqueeze(1), labels.shape[-2:], mode="nearest").squeeze(1)
+        loss, ids, labels = (each.to(self.counts.device) for each in (loss, likeliest(logits), labels))
+        ids = F.interpolate(ids.unsqueeze(1), labels.shape[-2:], mode="nearest").squeeze(1)
         each = batch_confusion(labels, ids, self.num_classes).flatten(1)
         self.counts += each.sum(dim=0)
         pixels = each.sum(dim=1)

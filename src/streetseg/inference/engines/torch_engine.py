@@ -65,7 +65,7 @@ class TorchEngine:
         """An array or tensor anywhere -> a tensor on the engine's device."""
         if isinstance(pictures, np.ndarray):
             pictures = torch.from_numpy(np.array(pictures, order="C"))  # no view that is read-only or runs backwards
-        return pictures.to(self.device, non_blocking=True)
+        return pictures.to(self.device, non_blocking=self.device.type == "cuda")
 
     def logits(self, pictures: Tensor) -> Tensor:
         """As `Engine.logits`."""
