@@ -39,6 +39,8 @@ def fit(learner: Learner, batches_of: Callable[[int], TrainBatches], val: Labell
     """
     history = keeper.history
     for epoch in range(history.epochs_done + 1, keeper.length.epochs + 1):
+        if history.best is not None and keeper.is_over():
+            return
         classes, ranks = learner.segmenter.space.num_classes, learner.ranks
         history.tally = history.tally or Tally(classes, learner.device, ranks)
         train_epoch(learner, batches_of(epoch), epoch, history.tally, keeper)
