@@ -1,4 +1,4 @@
-"""Writes docs/reference/commands.md, recipe.md and python.md from the program itself; a test compares, so they cannot drift.
+"""Writes commands.md, recipe.md and python.md of docs/reference from the program; a test compares: they cannot drift.
 
 Run it after changing a command or a field:  make reference
 """

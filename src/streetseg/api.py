@@ -13,10 +13,9 @@ from streetseg.errors import RequestError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from streetseg.data.source import Source
     from streetseg.deploy.export import Exported
     from streetseg.inference.prediction import ImageLike, Model, Prediction, Predictions
-    from streetseg.request import RecipeLike
+    from streetseg.request import DataLike, RecipeLike
     from streetseg.results import Checked, Run, Scores, Study
     from streetseg.training.callbacks import Callback, LossFunction
 
@@ -84,7 +83,7 @@ def predict(
 
 def evaluate(
     model: "PathLike | Model",
-    data: "PathLike | Source",
+    data: "DataLike",
     *,
     split: str | None = None,
     space: str | None = None,
@@ -100,7 +99,7 @@ def evaluate(
 
     Args:
         model: as for `load`, or what `load` returned.
-        data: scenes, "camvid:DIR", "cityscapes:DIR", "folder:FILE.yaml", or a folder; or a data source of your own.
+        data: scenes, "camvid:DIR", "cityscapes:DIR", "folder:FILE.yaml", or a folder; or an object as for `train`.
         split: the split to score on; None for val.
         space: label space to map the data to.
         engine: torch, onnxruntime or openvino; None for the first of these that runs the model.
@@ -127,9 +126,10 @@ def evaluate(
     require_empty(out)
     config = request(data, recipe, {"data.val_split": split, "data.space": space}, fields)
     if isinstance(model, Model):
-        model, tta, tile = model.path, model.predictor.tta, model.predictor.tile
+        tta, tile = model.predictor.tta, model.predictor.tile
     # Scores come from fp32 and one engine unless others are requested: what is measured differs between machines.
-    path, precision = Path(model), "bf16" if config.train.precision == "bf16" else "fp32"
+    path = model.path if isinstance(model, Model) else Path(model)
+    precision = "bf16" if config.train.precision == "bf16" else "fp32"
     engine = engine or engines_here(path, precision)[0]
     ranks, device = None, config.train.device
     if not is_exported(path):
@@ -147,7 +147,7 @@ def evaluate(
 
 
 def train(
-    data: "PathLike | Source",
+    data: "DataLike",
     *,
     encoder: str | None = None,
     weights: PathLike | None = None,
@@ -166,7 +166,9 @@ def train(
     """Train one network.
 
     Args:
-        data: scenes, "camvid:DIR", "cityscapes:DIR", "folder:FILE.yaml", or a folder; or a data source of your own.
+        data: scenes, "camvid:DIR", "cityscapes:DIR", "folder:FILE.yaml", or a folder; or an object of your own with
+            `classes` (names) and `splits`: {"train": pairs, "val": pairs} of an image uint8 (H, W, 3) and labels
+            uint8 (H, W), 255 where a pixel counts nowhere.
         encoder: its timm name.
         weights: what the network starts from: auto, none, a file or a run folder.
         epochs: passes over the training split.
@@ -193,7 +195,7 @@ def train(
     >>> list(run.history.columns[:3]), run.best_epoch
     (['lr', 'train_loss', 'train_accuracy'], 1)
     """
-    from streetseg.request import dated_folder, interruptible, request
+    from streetseg.request import dated_folder, interruptible, open_data, request
     from streetseg.results import Run
     from streetseg.runtime.rank_process import is_main
     from streetseg.study.report import write_run_report
@@ -208,7 +210,7 @@ def train(
     folder = (
         Path(out) if out else dated_folder("runs", f"{config.model.encoder}_seed{config.train.seed}", resume=resume)
     )
-    own_source = None if isinstance(data, (str, Path)) else data
+    own_source = None if isinstance(data, (str, Path)) else open_data(data, config.data)
     with interruptible("train", folder):
         result = run_training(
             config,
@@ -316,7 +318,7 @@ def compare(runs: "Sequence[PathLike | Run]", out: PathLike | None = None) -> "S
 
 
 def check(
-    data: "PathLike | Source",
+    data: "DataLike",
     *,
     report: PathLike | None = None,
     recipe: "RecipeLike" = None,

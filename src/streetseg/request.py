@@ -5,21 +5,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from streetseg.data.open import open_source
+from streetseg.data.own import OwnData, as_source
+from streetseg.data.source import Source
 from streetseg.errors import RequestError
 from streetseg.recipe.load import load_recipe
 from streetseg.recipe.schema import Data, Recipe
 
-if TYPE_CHECKING:
-    from streetseg.data.source import Source
-
+DataLike = str | Path | Source | OwnData
 RecipeLike = Recipe | Mapping[str, object] | str | Path | None
 
 
 def request(
-    data: "str | Path | Source",
+    data: DataLike,
     recipe: RecipeLike,
     flags: Mapping[str, object],
     sections: Mapping[str, object],
@@ -37,7 +36,9 @@ def request(
     """
     if isinstance(recipe, Recipe):
         return recipe
-    fields: dict[str, object] = {"data.source": with_kind(str(data)) if isinstance(data, (str, Path)) else data.spec}
+    fields: dict[str, object] = {
+        "data.source": with_kind(str(data)) if isinstance(data, (str, Path)) else as_source(data).spec
+    }
     file, dotted = (None, recipe) if isinstance(recipe, Mapping) else (recipe, {})
     for section, values in sections.items():
         if section not in Recipe.model_fields:
@@ -58,9 +59,9 @@ def with_kind(data: str) -> str:
     return data if data == "scenes" or ":" in data else open_source(Data(source=data)).spec
 
 
-def open_data(data: "str | Path | Source", settings: Data) -> "Source":
-    """Return the data source: the caller's own object as it is, else what `settings` ask for."""
-    return open_source(settings) if isinstance(data, (str, Path)) else data
+def open_data(data: DataLike, settings: Data) -> Source:
+    """Return the data source: the caller's own object, else what `settings` ask for."""
+    return open_source(settings) if isinstance(data, (str, Path)) else as_source(data)
 
 
 def dated_folder(parent: str, name: str, *, resume: bool) -> Path:

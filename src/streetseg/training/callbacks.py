@@ -40,7 +40,10 @@ class Callback(Protocol):
         ...
 
     def image(self, step: int, name: str, rgb: NDArray[np.uint8]) -> None:
-        """Hear an image uint8 (H, W, 3): the first validation image and its labels, after each epoch."""
+        """Hear an image uint8 (H, W, 3), after each epoch: "val/0", the first of the validation split.
+
+        Image and ground truth above, prediction and its errors below.
+        """
         ...
 
     def finish(self, outcome: Outcome, summary: Mapping[str, float]) -> None:
@@ -100,8 +103,9 @@ class Callbacks:
                 )  # fmt: skip
                 self._callbacks.remove(callback)
 
-    def __bool__(self) -> bool:
-        return bool(self._callbacks)
+    def wants_images(self) -> bool:
+        """Whether any callback has a method `image`."""
+        return any(hasattr(callback, "image") for callback in self._callbacks)
 
 
 def _nothing(*arguments: object) -> None:
