@@ -256,6 +256,8 @@ def test_an_unknown_argument_is_named() -> None:
         streetseg.train("scenes", epoch=3)
     with pytest.raises(RequestError, match=r"a recipe has no optim\.rate"):
         streetseg.train("scenes", optim={"rate": 3})
+    with pytest.raises(RequestError, match=r"optim\.lr means nothing to check"):
+        streetseg.check("scenes", optim={"lr": 3})
 
 
 def test_an_interrupt_says_how_to_go_on(data: str, tmp_path: Path) -> None:

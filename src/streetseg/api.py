@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 PathLike = str | Path
 OnImage = Callable[[int, int], None]
 
+# How large the network sees an image is the model's own, so data.size means nothing here.
+EVALUATE_FIELDS = (
+    *("data.source", "data.space", "data.splits", "data.val_split", "data.max_megapixels"),
+    *("data.unlabelled", "data.exclude", "data.exif", "data.range", "train.device", "train.precision"),
+)
+CHECK_FIELDS = ("data.",)
+
 
 def load(
     model: "PathLike | Model",
@@ -124,7 +131,9 @@ def evaluate(
 
     out = None if out is None else Path(out)
     require_empty(out)
-    config = request(data, recipe, {"data.val_split": split, "data.space": space}, fields)
+    config = request(
+        data, recipe, {"data.val_split": split, "data.space": space}, fields, only=("evaluate", EVALUATE_FIELDS)
+    )
     if isinstance(model, Model):
         tta, tile = model.predictor.tta, model.predictor.tile
     # Scores come from fp32 and one engine unless others are requested: what is measured differs between machines.
@@ -346,7 +355,7 @@ def check(
     report = None if report is None else Path(report)
     if report is not None:
         refuse_page(report)
-    config = request(data, recipe, {}, fields).data
+    config = request(data, recipe, {}, fields, only=("check", CHECK_FIELDS)).data
     source = open_data(data, config)
     total, done = sum(len(samples) for samples in source.splits.values()), 0
 

@@ -10,7 +10,7 @@ from streetseg.data.open import open_source
 from streetseg.data.own import OwnData, as_source
 from streetseg.data.source import Source
 from streetseg.errors import RequestError
-from streetseg.recipe.load import load_recipe
+from streetseg.recipe.load import load_recipe, require_meaning
 from streetseg.recipe.schema import Data, Recipe
 
 DataLike = str | Path | Source | OwnData
@@ -22,6 +22,8 @@ def request(
     recipe: RecipeLike,
     flags: Mapping[str, object],
     sections: Mapping[str, object],
+    *,
+    only: tuple[str, Sequence[str]] | None = None,
 ) -> Recipe:
     """Return the recipe of a call.
 
@@ -30,6 +32,8 @@ def request(
         recipe: a complete recipe, which is returned as it is; else a YAML file, a shipped name or dotted fields.
         flags: dotted path -> value of the arguments with names of their own; None means not given.
         sections: section -> its fields, as in optim={"lr": 3e-4}.
+
+        only: the name of the command and the fields that mean something to it; None where all do.
 
     Raises:
         RequestError, DataError: something unknown is named, or has a wrong value.
@@ -51,6 +55,8 @@ def request(
             )
         fields |= {f"{section}.{name}": value for name, value in values.items()}
     fields |= dotted or {}
+    if only is not None:
+        require_meaning([path for path in fields if path != "data.source"], *only)
     return load_recipe(file, flags=fields | {name: value for name, value in flags.items() if value is not None})
 
 

@@ -14,12 +14,6 @@ from streetseg.runtime.rank_process import is_main, is_one_of_many
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# How large the network sees an image is the model's own, so data.size means nothing here.
-MEANINGFUL = (
-    *("data.source", "data.space", "data.splits", "data.val_split", "data.max_megapixels"),
-    *("data.unlabelled", "data.exclude", "data.exif", "data.range", "train.device", "train.precision"),
-)
-
 
 def evaluate(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle or run folder, .onnx or .xml")],
@@ -44,7 +38,7 @@ def evaluate(
 
     flags = {"data.source": data, "data.val_split": split, "data.space": space}
     wanted = load_recipe(None, overrides or [], flags=flags)
-    require_meaning(overrides or [], "evaluate", MEANINGFUL)
+    require_meaning(overrides or [], "evaluate", api.EVALUATE_FIELDS)
     if is_exported(model):
         refuse_many(model, devices)
     elif done_by_many(devices):
