@@ -1,16 +1,20 @@
-"""Writes docs/reference/commands.md and recipe.md from the program itself; a test compares, so they cannot drift.
+"""Writes commands.md, recipe.md and python.md of docs/reference from the program; a test compares: they cannot drift.
 
 Run it after changing a command or a field:  make reference
 """
 
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from streetseg import api, results
 from streetseg.cli.verbs import VERBS, load_verb
+from streetseg.inference import prediction
 from streetseg.recipe.layers import shipped_header, shipped_names
 from streetseg.recipe.load import help_of, leaves, without_effect
 from streetseg.recipe.schema import Recipe
+from streetseg.training import callbacks
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 
@@ -59,6 +63,86 @@ def recipe_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+FUNCTIONS = ("load", "predict", "train", "study", "evaluate", "compare", "check", "export", "bench")
+OBJECTS = {
+    prediction: ("Model", "Prediction", "Predictions"),
+    results: ("Run", "Study", "Scores", "Checked"),
+    callbacks: ("Callback", "StopTraining"),
+}
+
+
+def python_page() -> str:
+    """Every function of the API and every object it returns, from their docstrings."""
+    lines = [
+        "# Python",
+        "",
+        "`import streetseg` offers one function a command. Strings and paths go in; objects come out that show",
+        "themselves in a notebook and hand over pandas tables. What goes wrong is a `streetseg.StreetsegError`.",
+        "The examples below are run as tests, in the order of a session: `data` is `camvid:DIR`, `folder` a new",
+        "folder, `image` a uint8 array (H, W, 3), `run` and `other` are finished runs.",
+        "",
+        "The shares of the classes in a folder of images, as a table:",
+        "",
+        "```python",
+        "import streetseg",
+        'model = streetseg.load("runs/mobile")',
+        'print(model.predict("street").shares)',
+        "```",
+    ]
+    for name in FUNCTIONS:
+        function = getattr(api, name)
+        lines += ["", f"## streetseg.{name}", "", "```python", _signature(name, function), "```", "", *_text(function)]
+    for module, names in OBJECTS.items():
+        for name in names:
+            lines += ["", f"## {name}", "", *_text(getattr(module, name)), "", *_members(getattr(module, name))]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _signature(name: str, function: Any) -> str:
+    """The call with its defaults, one parameter a line, no types: those are in the text."""
+    words, keyword_only = [], False
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY and not keyword_only:
+            keyword_only = True
+            if not any(word.startswith("*") for word in words):
+                words.append("*")
+        star = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+        default = parameter.default
+        shown = "" if default is parameter.empty else "=..." if callable(default) else f"={default!r}"
+        words.append(f"{star}{parameter.name}{shown}")
+    return f"streetseg.{name}({', '.join(words)})"
+
+
+def _text(thing: Any) -> list[str]:
+    """The docstring; arguments and errors as lists, examples as code."""
+    lines, code = [], False
+    for line in (inspect.getdoc(thing) or "").splitlines():
+        if line.startswith((">>>", "...")) and not code:
+            code = True
+            lines.append("```python")
+        if code and not line:
+            code = False
+            lines.append("```")
+        if line in ("Args:", "Returns:", "Raises:"):
+            lines += [f"**{line[:-1]}**", ""]
+        elif line.startswith("    ") and not code:
+            item = line[4:]
+            lines.append(f"  {item.strip()}" if item.startswith("    ") else f"- {item}")
+        else:
+            lines.append(line)
+    return [*lines, "```"] if code else lines
+
+
+def _members(kind: type) -> Iterator[str]:
+    """What an object offers, a line each."""
+    for name, member in vars(kind).items():
+        if name.startswith("_") or not (inspect.isfunction(member) or hasattr(member, "__doc__")):
+            continue
+        about = (inspect.getdoc(member) or "").split("\n\n")[0].replace("\n", " ")
+        if about and (inspect.isfunction(member) or isinstance(member, property) or hasattr(member, "attrname")):
+            yield f"- `{name}{'()' if inspect.isfunction(member) else ''}`: {about}"
+
+
 def _command(path: str, command: Any) -> Iterator[str]:
     rows = [_row(param) for param in command.params if not param.hidden]
     arguments = [param for param in command.params if param.param_type_name == "argument"]
@@ -90,7 +174,7 @@ def _default(value: object) -> str:
     return f"`{value}`"
 
 
-PAGES = {"commands.md": commands_page, "recipe.md": recipe_page}
+PAGES = {"commands.md": commands_page, "recipe.md": recipe_page, "python.md": python_page}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

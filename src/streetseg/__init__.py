@@ -1,5 +1,6 @@
-"""streetseg: street pictures in, compared and trusted segmentation networks out.
+"""streetseg: street images in, compared and trusted segmentation networks out.
 
+One function a command: `load`, `train`, `study`, `evaluate`, `predict`, `compare`, `check`, `export`, `bench`.
 The public names are imported when they are first used, so that `import streetseg` costs nothing.
 """
 
@@ -7,34 +8,39 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from streetseg.data.open import open_source as open_source
+    from streetseg.api import bench as bench
+    from streetseg.api import check as check
+    from streetseg.api import compare as compare
+    from streetseg.api import evaluate as evaluate
+    from streetseg.api import export as export
+    from streetseg.api import load as load
+    from streetseg.api import predict as predict
+    from streetseg.api import study as study
+    from streetseg.api import train as train
     from streetseg.errors import StreetsegError as StreetsegError
-    from streetseg.evaluation.evaluate import evaluate as evaluate
-    from streetseg.inference.predictor import Predictor as Predictor
     from streetseg.labels.space import LabelSpace as LabelSpace
-    from streetseg.labels.spaces import space as space
-    from streetseg.models.bundle import load_bundle as load_bundle
-    from streetseg.models.segmenter import Segmenter as Segmenter
-    from streetseg.recipe.load import load_recipe as load_recipe
     from streetseg.recipe.schema import Recipe as Recipe
-    from streetseg.study.compare import compare_runs as compare_runs
-    from streetseg.training.train import train as train
+    from streetseg.results import Run as Run
+    from streetseg.training.callbacks import StopTraining as StopTraining
 
     __version__: str
 
+_API = "streetseg.api"
 _HOMES = {
     "LabelSpace": "streetseg.labels.space",
-    "Predictor": "streetseg.inference.predictor",
     "Recipe": "streetseg.recipe.schema",
-    "Segmenter": "streetseg.models.segmenter",
+    "Run": "streetseg.results",
+    "StopTraining": "streetseg.training.callbacks",
     "StreetsegError": "streetseg.errors",
-    "compare_runs": "streetseg.study.compare",
-    "evaluate": "streetseg.evaluation.evaluate",
-    "load_bundle": "streetseg.models.bundle",
-    "load_recipe": "streetseg.recipe.load",
-    "open_source": "streetseg.data.open",
-    "space": "streetseg.labels.spaces",
-    "train": "streetseg.training.train",
+    "bench": _API,
+    "check": _API,
+    "compare": _API,
+    "evaluate": _API,
+    "export": _API,
+    "load": _API,
+    "predict": _API,
+    "study": "",  # a package that is callable: see there
+    "train": _API,
 }
 
 __all__ = [
@@ -48,6 +54,8 @@ def __getattr__(name: str) -> object:
         from importlib.metadata import version
 
         return version("streetseg")
+    if name == "study":
+        return import_module("streetseg.study")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'streetseg' has no attribute {name!r}")

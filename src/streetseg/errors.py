@@ -1,5 +1,6 @@
 """What goes wrong, said so that a person can act: what was found, where, and what to do next."""
 
+import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -59,6 +60,20 @@ class StreetsegError(Exception):
         if self.hint:
             lines.append(f"hint:  {self.hint}")
         return "\n".join(lines)
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows in place of a traceback: three lines, flags as arguments."""
+        return as_arguments(f"{type(self).__name__}: {self}").splitlines()
+
+
+def as_arguments(text: str) -> str:
+    """Return a text with the flags of the command line as arguments of Python: `--out DIR` becomes `out=DIR`."""
+    text = re.sub(r"--([a-z][a-z0-9-]*) ([A-Z0-9][\w.]*)", lambda found: f"{_name(found[1])}={found[2]}", text)
+    return re.sub(r"--([a-z][a-z0-9-]*)", lambda found: f"{_name(found[1])}=True", text)
+
+
+def _name(flag: str) -> str:
+    return flag.replace("-", "_")
 
 
 class RequestError(StreetsegError):

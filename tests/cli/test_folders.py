@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from streetseg.cli.folders import dated_folder, resumable
+from streetseg.cli.folders import resumable
 from streetseg.errors import RequestError, StreetsegError, TrainingError
+from streetseg.request import dated_folder
 
 
 @pytest.fixture(autouse=True)

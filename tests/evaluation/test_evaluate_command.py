@@ -51,7 +51,7 @@ def test_intervals_are_computed_once(
     tmp_path: Path, model: Path, data: str, streetseg: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     computed = Mock(wraps=interval)
-    monkeypatch.setattr("streetseg.metrics.bootstrap.interval", computed)
+    monkeypatch.setattr("streetseg.evaluation.score.interval", computed)
 
     ended = streetseg("evaluate", model, data, "--out", tmp_path / "evaluation", "--json")
 

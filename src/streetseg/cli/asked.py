@@ -12,13 +12,6 @@ def asked_recipe(
 ) -> "Recipe":
     """The recipe of a command that reads DATA. Raises RequestError, DataError."""
     from streetseg.recipe.load import load_recipe
+    from streetseg.request import with_kind
 
     return load_recipe(recipe, overrides or [], flags={"data.source": with_kind(data), **(flags or {})})
-
-
-def with_kind(data: str) -> str:
-    """DATA with its kind in front. A bare DIR is opened to recognise it, as its kind decides the shipped recipe."""
-    from streetseg.data.open import open_source
-    from streetseg.recipe.schema import Data
-
-    return data if data == "scenes" or ":" in data else open_source(Data(source=data)).spec

@@ -1,7 +1,7 @@
 """streetseg bench"""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -29,15 +29,9 @@ def bench(
     """Measure latency, throughput and memory."""
     asked = parse_size(size) if size else None
 
-    from streetseg.inference.bench import measure_model
-    from streetseg.inference.engines.open import engines_here
+    from streetseg.inference.bench import measure_models
 
-    measured: list[dict[str, Any]] = []
-    for path in models:
-        for name in [engine] if engine else engines_here(path, precision):
-            measured.append(
-                {"model": path} | measure_model(path, name, asked, device=device, precision=precision, batch=batch)
-            )
+    measured = measure_models(models, asked, engine=engine, device=device, precision=precision, batch=batch)
     if json:
         print_json({"models": measured})
         return

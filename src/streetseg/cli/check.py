@@ -7,7 +7,7 @@ import typer
 
 from streetseg.cli.asked import asked_recipe
 from streetseg.cli.options import DataArgument, JsonFlag, Overrides, RecipeFlag
-from streetseg.cli.output import print_json, progress_bar, say
+from streetseg.cli.output import counted_bar, print_json, say
 from streetseg.errors import first
 
 if TYPE_CHECKING:
@@ -29,31 +29,25 @@ def check(
     json: JsonFlag = False,
 ) -> None:
     """Look through a dataset for everything that is wrong with it."""
-    from streetseg.data.check import everything_wrong, examine
-    from streetseg.data.open import open_source
+    from streetseg import api
+    from streetseg.data.check import everything_wrong
     from streetseg.recipe.load import require_meaning
 
-    if report is not None:
-        from streetseg.study.data_report import refuse_page, write_data_report
-
-        refuse_page(report)
-    asked = asked_recipe(data, recipe, overrides).data
+    wanted = asked_recipe(data, recipe, overrides)
     require_meaning(overrides or [], "check", ["data."])
-    source = open_source(asked)
-    total = sum(len(samples) for samples in source.splits.values())
-    used = list(dict.fromkeys((asked.train_split, asked.val_split, *asked.splits)))
-    with progress_bar("images", total, hidden=json) as advance:
-        findings = examine(source, list(source.splits), used=used, on_file=lambda: advance(1))
-    if report is not None:
-        write_data_report(findings, source, report, trained_on=asked.train_split)
+    with counted_bar("images", hidden=json) as progress:
+        findings = api.check(data, report=report, recipe=wanted, progress=progress).findings
     wrong = everything_wrong(findings) if findings.errors else None
     if json:
-        facts = findings.as_json() | {"class_weights": findings.class_weights(asked.train_split), "report": report}
+        facts = findings.as_json() | {
+            "class_weights": findings.class_weights(wanted.data.train_split),
+            "report": report,
+        }
         if wrong is not None:
             facts |= {"error": wrong.problem, "where": wrong.where, "hint": wrong.hint}
         print_json(facts)
         raise typer.Exit(0 if wrong is None else wrong.exit_code)
-    say(*summary(findings, asked.train_split))
+    say(*summary(findings, wanted.data.train_split))
     if report is not None:
         say("", f"page with pictures: {report}")
     if wrong is not None:

@@ -21,13 +21,11 @@ def compare(
             "a comparison needs two runs or more", where=runs[0], hint="streetseg compare RUN RUN --out DIR"
         )
 
-    from streetseg.study.compare import compare_runs
-    from streetseg.study.report import write_report
+    from streetseg import api
 
-    comparison = compare_runs(runs)
-    report = write_report(comparison, out)
+    study = api.compare(runs, out)
     if json:
-        print_json(comparison.as_json(out) | {"report": report})
+        print_json(study.comparison.as_json(out) | {"report": study.report})
     else:
-        say(comparison.verdict)
-        say(f"report: {report}")
+        say(study.verdict)
+        say(f"report: {study.report}")

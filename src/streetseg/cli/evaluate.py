@@ -1,7 +1,5 @@
 """streetseg evaluate"""
 
-import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,18 +7,12 @@ import typer
 
 from streetseg.cli.devices import DevicesFlag, done_by_many
 from streetseg.cli.options import DataArgument, JsonFlag, OutFlag, Overrides, SpaceFlag, TileFlag, TtaFlag
-from streetseg.cli.output import print_json, say
+from streetseg.cli.output import counted_bar, print_json, say
 from streetseg.errors import RequestError
 from streetseg.runtime.rank_process import is_main, is_one_of_many
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-# How large the network sees an image is the model's own, so data.size means nothing here.
-MEANINGFUL = (
-    *("data.source", "data.space", "data.splits", "data.val_split", "data.max_megapixels"),
-    *("data.unlabelled", "data.exclude", "data.exif", "data.range", "train.device", "train.precision"),
-)
 
 
 def evaluate(
@@ -40,75 +32,25 @@ def evaluate(
     json: JsonFlag = False,
 ) -> None:
     """Score a network: all metrics, per class and per image, error maps."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from streetseg.data.check import check_source
-    from streetseg.data.labelled import require_labels
-    from streetseg.data.open import open_source
-    from streetseg.data.store import Store, default_cache
-    from streetseg.data.view import SourceView
-    from streetseg.evaluation.evaluate import evaluate as evaluate_split
-    from streetseg.evaluation.protocol import protocol
-    from streetseg.evaluation.same_classes import refuse_other_classes
-    from streetseg.evaluation.tables import scores_json
-    from streetseg.evaluation.write import write_error_maps, write_evaluation
-    from streetseg.inference.engines.open import engines_here
-    from streetseg.inference.predictor import Predictor
-    from streetseg.metrics.bootstrap import interval
+    from streetseg import api
     from streetseg.models.exported import is_exported
     from streetseg.recipe.load import load_recipe, require_meaning
 
-    if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise RequestError("this is no empty folder", where=out, hint="--out DIR names a new or an empty one")
     flags = {"data.source": data, "data.val_split": split, "data.space": space}
     wanted = load_recipe(None, overrides or [], flags=flags)
-    require_meaning(overrides or [], "evaluate", MEANINGFUL)
-    # Scores come from fp32 and one engine unless others are asked for: what is measured differs between machines.
-    precision = "bf16" if wanted.train.precision == "bf16" else "fp32"
-    engine = engine or engines_here(model, precision)[0]
-    ranks = None
+    require_meaning(overrides or [], "evaluate", api.EVALUATE_FIELDS)
     if is_exported(model):
         refuse_many(model, devices)
-        predictor = Predictor.load(model, wanted.train.device, precision, engine=engine, tta=tta, tile=tile)
-    else:
-        if done_by_many(devices):
-            return
-        from streetseg.runtime.device import choose_device
-        from streetseg.runtime.distributed import Ranks
-
-        ranks = Ranks.from_environment()
-        device = choose_device(wanted.train.device, ranks)
-        predictor = Predictor.load(model, str(device), precision, engine=engine, tta=tta, tile=tile)
-    source, name = open_source(wanted.data.read_as(predictor.engine.reading)), wanted.data.val_split
-    masks = source.source.space if isinstance(source, SourceView) else source.space
-    refuse_other_classes(predictor.space, source.space, masks=masks)
-
-    hidden = json or not is_main() or not sys.stderr.isatty()
-    with ranks.joined(device) if ranks else nullcontext() as ranks:
-        with ranks.one_first() if ranks else nullcontext():
-            require_labels(check_source(source, [name]), name, hint="--split NAME chooses another")
-            size = None if tta else predictor.size  # views of other sizes are taken of the images as they are
-            store = Store.open(source, name, size=size, resize_labels=False, cache=default_cache())
-        if ranks:
-            ranks.refuse_different({"pictures": store.fingerprint})
-        with Progress(console=Console(stderr=True), transient=True, disable=hidden) as progress:
-            bar = progress.add_task("pictures", total=len(store))
-            evaluation = evaluate_split(
-                predictor, store, progress=lambda done, _: progress.update(bar, completed=done), ranks=ranks
-            )
+    elif done_by_many(devices):
+        return
+    with counted_bar("pictures", hidden=json or not is_main()) as progress:
+        scores = api.evaluate(model, data, engine=engine, tta=tta, tile=tile, out=out, recipe=wanted, progress=progress)
     if not is_main():
         return
-    terms = protocol(evaluation, predictor, dataset=source.spec, split=name)
-    intervals = interval(evaluation.counts)
-    result = scores_json(evaluation, intervals, terms)
-    if out is not None:
-        write_evaluation(out, evaluation, intervals, result)
-        write_error_maps(out, evaluation, predictor, store)
     if json:
-        print_json(result | {"out": out})
+        print_json(scores.as_dict | {"out": out})
     else:
-        say(*summary(result))
+        say(*summary(scores.as_dict))
         say(f"tables, counts and error maps: {out}" if out else "--out DIR keeps tables, counts and error maps")
 
 

@@ -7,7 +7,6 @@ import typer
 
 from streetseg.cli.options import JsonFlag, QuietFlag, SpaceFlag
 from streetseg.cli.output import print_json, say, tell
-from streetseg.errors import RequestError
 
 
 def export(
@@ -30,42 +29,21 @@ def export(
     json: JsonFlag = False,
 ) -> None:
     """Write a network as one file that runs without torch, checked against it."""
-    from streetseg.models.exported import SUFFIXES, is_exported
+    from streetseg import api
 
-    if format not in SUFFIXES:
-        later = "litert is not supported yet" if format == "litert" else f"unknown format {format}"
-        raise RequestError(later, where="--format", hint=" or ".join(SUFFIXES))
-    if is_exported(model):
-        raise RequestError("this is an exported model already", where=model, hint="give the bundle or run folder")
-    if int8 and data is None:
-        raise RequestError("int8 is calibrated and scored on real pictures", where="--int8", hint="add --data DATA")
-    if int8 and split == "train":
-        problem = "int8 is calibrated on train, and cannot be scored on it"
-        raise RequestError(problem, where="--split train", hint="--split val")
-    ending = SUFFIXES[format]
-    target = out or model.resolve().with_name(f"{model.resolve().name}{'_int8' if int8 else ''}{ending}")
-    if target.suffix.lower() != ending:
-        raise RequestError(f"the file of an {format} model ends in {ending}", where=target)
-    files = [target, target.with_suffix(".bin")] if format == "openvino" else [target]
-    if (there := [file for file in files if file.exists()]) and not force:
-        hint = "--out FILE writes elsewhere, --force replaces it"
-        raise RequestError("a file is there already", where=there, hint=hint)
-
-    from streetseg.data.open import open_source
-    from streetseg.deploy.export import export as export_model
-    from streetseg.models.description import read_model_json, reading_of
-    from streetseg.recipe.schema import Data
-
-    done = export_model(
+    done = api.export(
         model,
-        target,
         format,
-        open_source(Data(source=data or "scenes", space=space).read_as(reading_of(read_model_json(model)))),
-        split=split,
         int8=int8,
+        data=data,
+        split=split,
+        space=space,
         budget=budget,
-        tell=lambda line: None if quiet or json else tell(line),
+        out=out,
+        force=force,
+        progress=lambda line: None if quiet or json else tell(line),
     )
+    target = done.files[-1]
     if json:
         print_json(done.as_dict())
         return

@@ -1,23 +1,14 @@
-"""Where a command writes when nobody said where, and how to go on when it stopped half-way."""
+"""How to go on when a command stopped half-way."""
 
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
 
 from streetseg.cli.output import tell
 from streetseg.errors import RequestError, StreetsegError
 from streetseg.runtime.rank_process import is_launched, is_main, is_one_of_many
 from streetseg.terminal import command_line
-
-
-def dated_folder(parent: str, name: str, *, resume: bool) -> Path:
-    """PARENT/<date>_<name>; with `resume`, the newest folder of that name, whatever its date."""
-    name = re.sub(r"[^\w.-]+", "-", name)
-    earlier = sorted(Path(parent).glob(f"????-??-??_{name}")) if resume else []
-    return earlier[-1] if earlier else Path(parent) / f"{date.today().isoformat()}_{name}"
 
 
 @contextmanager

@@ -74,6 +74,18 @@ def progress_bar(what: str, total: int, *, hidden: bool = False) -> Iterator[Cal
         yield lambda done: progress.advance(task, done)
 
 
+@contextmanager
+def counted_bar(what: str, *, hidden: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar as `progress_bar` does, for work that says how much is done, and of how much."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    hidden = hidden or not sys.stderr.isatty()
+    with Progress(console=Console(stderr=True), transient=True, disable=hidden) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
 class LogLines(logging.Handler):
     """What the program notes while it works, as plain lines on stderr, each said once."""
 

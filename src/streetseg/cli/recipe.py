@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from streetseg.cli.asked import with_kind
 from streetseg.cli.options import JsonFlag, Overrides, RecipeFlag
 from streetseg.cli.output import print_json, say
 from streetseg.cli.verbs import Group
@@ -25,6 +24,7 @@ def show(
     """The recipe a command would use, as YAML."""
     from streetseg.recipe.load import leaves, resolve
     from streetseg.recipe.write import recipe_yaml
+    from streetseg.request import with_kind
 
     resolved = resolve(recipe, overrides or [], flags={"data.source": with_kind(data) if data else None})
     if json:

@@ -6,7 +6,7 @@ import typer
 
 from streetseg.cli.asked import asked_recipe
 from streetseg.cli.devices import DevicesFlag
-from streetseg.cli.folders import dated_folder, refuse_force_alone, resumable
+from streetseg.cli.folders import refuse_force_alone, resumable
 from streetseg.cli.options import (
     DataArgument,
     EpochsFlag,
@@ -54,24 +54,27 @@ def study(
         raise RequestError("a study names its encoders itself", where="model.encoder", hint="--encoders A,B")
     wanted = asked_recipe(data, recipe, overrides, {"train.epochs": epochs})
     starts = weights_by_encoder(weights, names, default=wanted.model.weights)
+
+    from streetseg import api
+    from streetseg.request import dated_folder
+
     folder = out or dated_folder("study", wanted.data.source.partition(":")[0], resume=resume)
-
-    from streetseg.study.study import run_study
-
     with resumable(folder):
-        result = run_study(
-            wanted,
-            starts,
-            seeds,
-            folder,
-            processes=devices or 1,
+        result = api.study(
+            data,
+            encoders=names,
+            seeds=seeds,
+            weights=starts,
+            out=folder,
+            devices=devices or 1,
             resume=resume,
             force=force,
-            quiet=quiet or json,
+            recipe=wanted,
             profile=profile,
+            quiet=quiet or json,
         )
     if json:
-        print_json(result.as_dict())
+        print_json({"out": folder, "report": result.report, "verdict": result.verdict})
     else:
         say(result.verdict)
         say(f"report: {result.report}")

@@ -6,7 +6,7 @@ import typer
 
 from streetseg.cli.asked import asked_recipe
 from streetseg.cli.devices import DevicesFlag, done_by_many
-from streetseg.cli.folders import dated_folder, refuse_force_alone, resumable
+from streetseg.cli.folders import refuse_force_alone, resumable
 from streetseg.cli.options import (
     DataArgument,
     EpochsFlag,
@@ -54,21 +54,23 @@ def train(
         "train.seed": seed,
     }
     wanted = asked_recipe(data, recipe, overrides, flags)
+
+    from streetseg import api
+    from streetseg.request import dated_folder
+
     folder = out or dated_folder("runs", f"{wanted.model.encoder}_seed{wanted.train.seed}", resume=resume)
-
-    from streetseg.study.report import write_run_report
-    from streetseg.training.train import train as run_training
-
     with resumable(folder):
         if done_by_many(devices, [] if out else ["--out", str(folder)]):
             return
-        result = run_training(wanted, folder, resume=resume, force=force, quiet=quiet or json, profile=profile)
+        run = api.train(
+            data, out=folder, recipe=wanted, resume=resume, force=force, quiet=quiet or json, profile=profile
+        )
         if not is_main():
             return
-        report = write_run_report(folder)
     if json:
-        print_json({"folder": result.folder, "best_epoch": result.epoch, "val_iou": result.val_iou, "report": report})
+        facts = {"folder": run.folder, "best_epoch": run.best_epoch, "val_iou": run.mean_iou, "report": run.report}
+        print_json(facts)
     else:
-        say(f"best epoch {result.epoch}: validation mean IoU {100 * result.val_iou:.1f} %")
-        say(f"report: {report}")
-        say(f"run folder: {result.folder}")
+        say(f"best epoch {run.best_epoch}: validation mean IoU {100 * run.mean_iou:.1f} %")
+        say(f"report: {run.report}")
+        say(f"run folder: {run.folder}")

@@ -56,11 +56,11 @@ def write_error_maps(folder: Path, evaluation: Evaluation, predictor: Predictor,
         picture, label = store[i]
         ids = label_ids(predictor, picture, label)
         name = re.sub(r"[^\w.-]+", "_", evaluation.counts.names[i])[-100:]
-        panel = _panel(picture, label, ids, evaluation.space)
-        atomic_write_bytes(errors / f"{rank:02}_{name}.png", encode_png(panel))
+        shown = panel(picture, label, ids, evaluation.space)
+        atomic_write_bytes(errors / f"{rank:02}_{name}.png", encode_png(shown))
 
 
-def _panel(picture: Picture, truth: Ids, prediction: Ids, space: LabelSpace) -> Picture:
+def panel(picture: Picture, truth: Ids, prediction: Ids, space: LabelSpace) -> Picture:
     """Four pictures of the truth's size, two by two."""
     height, width = truth.shape
     sized = np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR))

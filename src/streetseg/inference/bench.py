@@ -1,13 +1,14 @@
 """What a model on disk costs in an engine."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from streetseg.cores import cores, thread_limit
 from streetseg.errors import RequestError
 from streetseg.inference.arrays import Size
-from streetseg.inference.engines.open import open_engine, refuse_unfit
+from streetseg.inference.engines.open import engines_here, open_engine, refuse_unfit
 from streetseg.inference.latency import measure_latency
 from streetseg.inference.predictor import Predictor
 from streetseg.machine import forget_peak_memory, peak_memory, resident_memory
@@ -54,6 +55,17 @@ def measure_model(
         "threads": thread_limit() or cores(),
         "peak_memory_mb": (peak_memory() - before) / 2**10,
     }
+
+
+def measure_models(
+    paths: Sequence[Path], size: Size | None, *, engine: str | None, device: str, precision: str, batch: int
+) -> list[dict[str, Any]]:
+    """Measure each model in one engine, or in all that run it: `model` and what `measure_model` returns."""
+    return [
+        {"model": path} | measure_model(path, name, size, device=device, precision=precision, batch=batch)
+        for path in paths
+        for name in ([engine] if engine else engines_here(path, precision))
+    ]
 
 
 def _size(asked: Size | None, trained: Size | None, path: Path) -> Size:

@@ -189,6 +189,8 @@ class Train(Section):
     """passes over the training split"""
     steps: int | None = Field(default=None, ge=1)
     """so many steps in place of `epochs`: the epoch in which they are done ends there, and is validated"""
+    patience: int | None = Field(default=None, ge=1)
+    """end the run when validation mean IoU has not improved for so many epochs; none: all epochs are done"""
     batch: int = Field(default=8, ge=2)
     """pictures a step, on all processes together"""
     sync_batch_norm: bool = False

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from markupsafe import Markup
@@ -10,8 +11,8 @@ from streetseg.study.charts_confusion import confusion_chart
 from streetseg.study.charts_cost import Offer, cost_chart
 from streetseg.study.charts_curves import Learning, curves_chart, shared_axis
 from streetseg.study.charts_intervals import Point, Row, intervals_chart
-from streetseg.study.charts_svg import element, marker
-from streetseg.study.compare import Comparison
+from streetseg.study.charts_svg import element, marker, standalone
+from streetseg.study.compare import Comparison, compare_runs
 from streetseg.study.compare_groups import Group
 
 
@@ -105,6 +106,12 @@ def draw(comparison: Comparison, letters: Sequence[str]) -> Charts:
         ),
         cost=_cost(groups, letters),
     )  # fmt: skip
+
+
+def run_curves(folder: Path) -> list[str]:
+    """Loss, accuracy and IoU of one finished run over its epochs, each an SVG of its own."""
+    (curves,) = _curves(compare_runs([folder]).groups)
+    return [standalone(chart) for chart in curves]
 
 
 def encoder_marker(series: int) -> Markup:

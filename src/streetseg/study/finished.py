@@ -92,6 +92,11 @@ class FinishedRun:
         return str(about.get("name") or about.get("chosen") or self.recipe.train.precision)
 
     @property
+    def ended_early(self) -> bool:
+        """Whether a callback ended it before its last epoch, as `train.patience` does."""
+        return any(line.get("event") == "early_stop" for line in _read(self.folder / "journal.jsonl", events))
+
+    @property
     def best_epoch(self) -> int | None:
         """The last epoch marked as best in results.csv, counted from 1."""
         marked = [epoch for epoch, best in zip(self.curves["epoch"], self.curves["best"], strict=True) if best == 1]
@@ -172,7 +177,7 @@ def _refuse_contradictions(run: FinishedRun) -> None:
     found = [f"{what}: {one} and {two}" for what, (one, two) in alike.items() if one != two]
     found += [f"no split {split} in data.json" for split in splits if split not in run.data["splits"]]
     epochs = train.epochs if train.steps is None else 1  # how many they are depends on the processes, too
-    if rows < epochs:  # more there can be, after --force
+    if rows < epochs and not run.ended_early:  # more there can be, after --force
         found.append(f"epochs in recipe.yaml and results.csv: {epochs} and {rows}")
     if found:
         raise RequestError(

@@ -52,17 +52,18 @@ class Gallery:
     note: str
 
 
-def collect(comparison: Comparison, letters: Sequence[str]) -> Gallery:
+def collect(comparison: Comparison, letters: Sequence[str], source: Source | None = None) -> Gallery:
     """The gallery of a comparison; where data or networks can no longer be read, an empty one that says why.
 
     Args:
         letters: how the encoders are called in the report, in rank order.
+        source: of the caller's own, in place of what the recipe of the runs names.
     """
     groups = comparison.groups
     image_scores = [per_image(group.counts.counts)["iou"] for group in groups]
     choices = choose(image_scores)
     try:
-        source = open_source(groups[0].first.recipe.data)
+        source = source or open_source(groups[0].first.recipe.data)
         samples = [_sample(source, groups[0], choice) for choice in choices]
         shown = [(source.read_picture(sample), source.read_label(sample)) for sample in samples]
         for choice, (_, truth) in zip(choices, shown, strict=True):

@@ -9,6 +9,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from streetseg.atomic import atomic_write_text
+from streetseg.data.source import Source
 from streetseg.errors import RequestError
 from streetseg.study.charts import draw
 from streetseg.study.charts_svg import chart_css, standalone
@@ -20,12 +21,13 @@ from streetseg.study.report_view import Page, letters, page_of
 from streetseg.study.report_words import figure, points
 
 
-def write_report(comparison: Comparison, out: Path) -> Path:
+def write_report(comparison: Comparison, out: Path, *, source: Source | None = None) -> Path:
     """Writes OUT/report.html and OUT/plots/*.svg.
 
     Args:
         comparison: of one encoder or more.
         out: made if missing; a run folder for the report of a single run.
+        source: of the caller's own, in place of what the recipe of the runs names.
 
     Returns:
         The path of the report.
@@ -35,7 +37,7 @@ def write_report(comparison: Comparison, out: Path) -> Path:
     """
     names = letters(len(comparison.groups))
     charts = draw(comparison, names)
-    page = render(page_of(comparison, names, charts, collect(comparison, names)))
+    page = render(page_of(comparison, names, charts, collect(comparison, names, source)))
     try:
         (out / "plots").mkdir(parents=True, exist_ok=True)
         for name, chart in charts.by_name(_stems(comparison, names)).items():
@@ -46,11 +48,11 @@ def write_report(comparison: Comparison, out: Path) -> Path:
     return out / "report.html"
 
 
-def write_run_report(folder: Path) -> Path:
+def write_run_report(folder: Path, *, source: Source | None = None) -> Path:
     """Writes report.html, plots/*.svg and model_card.md of one run into its own folder. Returns the report's path."""
     comparison = compare_runs([folder])
     write_model_card(comparison.groups[0], folder)
-    return write_report(comparison, folder)
+    return write_report(comparison, folder, source=source)
 
 
 def render(page: Page) -> str:

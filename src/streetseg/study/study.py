@@ -1,20 +1,20 @@
 """The main job: a grid of runs, encoders by seeds, and one report that compares them."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from streetseg.atomic import atomic_write_json
 from streetseg.data.open import open_source
+from streetseg.errors import RequestError
 from streetseg.models.weights import NOT_FILES, build_segmenter
 from streetseg.recipe.schema import Recipe
 from streetseg.recipe.write import read_resolved
 from streetseg.runtime.device import choose_device
 from streetseg.runtime.folder_use import folder_in_use, refuse_folder
 from streetseg.runtime.precision import choose_precision
-from streetseg.study.compare import compare_runs
+from streetseg.study.compare import Comparison, compare_runs
 from streetseg.study.finished import is_finished, is_reported
 from streetseg.study.launched import train_in_processes
 from streetseg.study.report import write_report, write_run_report
@@ -35,16 +35,12 @@ class StudyResult:
     Args:
         out: the study's folder.
         report: the report in it.
-        verdict: its first sentence.
+        comparison: of its runs.
     """
 
     out: Path
     report: Path
-    verdict: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """For `--json`."""
-        return {"out": str(self.out), "report": str(self.report), "verdict": self.verdict}
+    comparison: Comparison
 
 
 def run_study(
@@ -58,6 +54,7 @@ def run_study(
     force: bool = False,
     quiet: bool = False,
     profile: bool = False,
+    callbacks: Iterable[object] = (),
 ) -> StudyResult:
     """Train each encoder with each seed, then compare.
 
@@ -71,6 +68,7 @@ def run_study(
         force: runs of another recipe or other data are taken up, too, with those of now.
         quiet: no progress.
         profile: measure and say where each run's time went.
+        callbacks: objects with methods of `Callback`, which hear of every run; of one process only.
 
     Raises:
         RequestError, DataError, ModelError: before the first training, when anything of the request is wrong.
@@ -78,6 +76,9 @@ def run_study(
     """
     refuse_folder(out, WHAT, resume=resume)
     refuse_unfit(recipe, starts)
+    callbacks = tuple(callbacks)
+    if callbacks and processes > 1:
+        raise RequestError("callbacks hear of runs in this process", where="callbacks", hint="devices=1")
     runs = {
         out / "runs" / f"{encoder}_seed{seed}": with_run(recipe, encoder, weights, seed)
         for seed in range(recipe.train.seed, recipe.train.seed + seeds)
@@ -91,7 +92,7 @@ def run_study(
         for folder, wanted in runs.items():
             if not (resume and is_finished(folder)) or changed.get(folder):
                 if processes == 1:
-                    train(wanted, folder, resume=resume, force=force, quiet=quiet, profile=profile)
+                    train(wanted, folder, resume=resume, force=force, quiet=quiet, profile=profile, callbacks=callbacks)
                 else:
                     flags = {"--resume": resume, "--force": force, "--quiet": quiet, "--profile": profile}
                     train_in_processes(wanted, folder, processes, flags)
@@ -100,7 +101,7 @@ def run_study(
         comparison = compare_runs(list(runs))
         report = write_report(comparison, out)
         atomic_write_json(out / "study.json", comparison.as_json(out))
-    return StudyResult(out, report, comparison.verdict)
+    return StudyResult(out, report, comparison)
 
 
 def changed_runs(recipe: Recipe, runs: Mapping[Path, Recipe]) -> dict[Path, list[str]]:

@@ -6,12 +6,15 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from streetseg.data.batches import Batch, TrainBatches
 from streetseg.errors import TrainingError
-from streetseg.evaluation.evaluate import Evaluation, Labelled, evaluate
+from streetseg.evaluation.evaluate import Evaluation, Labelled, evaluate, label_ids
+from streetseg.evaluation.write import panel
 from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.inference.predictor import Predictor
 from streetseg.metrics.scores import scores
@@ -39,6 +42,8 @@ def fit(learner: Learner, batches_of: Callable[[int], TrainBatches], val: Labell
     """
     history = keeper.history
     for epoch in range(history.epochs_done + 1, keeper.length.epochs + 1):
+        if history.best is not None and keeper.is_over():
+            return
         classes, ranks = learner.segmenter.space.num_classes, learner.ranks
         history.tally = history.tally or Tally(classes, learner.device, ranks)
         train_epoch(learner, batches_of(epoch), epoch, history.tally, keeper)
@@ -47,6 +52,8 @@ def fit(learner: Learner, batches_of: Callable[[int], TrainBatches], val: Labell
             evaluation = validate(learner, val, keeper.stop_if_asked)
         tally = history.tally.together()
         row = epoch_row(epoch, learner, tally, evaluation)
+        if keeper.callbacks.wants_images():
+            keeper.callbacks.tell("image", learner.steps_done, "val/0", example(learner, val))
         keeper.keep_epoch(row, epoch_notes(tally, evaluation, time.perf_counter() - start))
 
 
@@ -130,6 +137,13 @@ def validate(learner: Learner, val: Labelled, on_picture: Callable[[], None]) ->
             hint="the last checkpoint is kept; go on from it with --resume --force and a lower optim.lr",
         )
     return evaluation
+
+
+def example(learner: Learner, val: Labelled) -> NDArray[np.uint8]:
+    """Return the first validation image with what the network makes of it, uint8 (2H, 2W, 3)."""
+    predictor = Predictor(TorchEngine(learner.scored, learner.device, learner.precision.name))
+    image, labels = val[0]
+    return panel(image, labels, label_ids(predictor, image, labels), learner.segmenter.space)
 
 
 def epoch_row(epoch: int, learner: Learner, tally: Tally, evaluation: Evaluation) -> EpochRow:

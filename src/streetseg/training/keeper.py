@@ -11,6 +11,7 @@ from streetseg.runtime.journal import Journal
 from streetseg.runtime.room import room_for
 from streetseg.runtime.stop import StopSignals, obey
 from streetseg.training.best import Best
+from streetseg.training.callbacks import Callbacks
 from streetseg.training.faults import not_finite
 from streetseg.training.history import EpochNotes, EpochRow, History
 from streetseg.training.learner import Learner
@@ -32,6 +33,7 @@ class Keeper:
         best: the bundle of the best epoch.
         origin: the recipe and the fingerprints of the data, for every checkpoint.
         stop: the signals that ask the run to end.
+        callbacks: what else hears of it, in rank 0.
         unread: steps whose numbers may still be on their way.
     """
 
@@ -44,6 +46,7 @@ class Keeper:
     journal: Journal
     progress: Progress
     stop: StopSignals = field(default_factory=StopSignals)
+    callbacks: Callbacks = field(default_factory=Callbacks)
     unread: deque[StepNumbers] = field(default_factory=deque)
 
     def begin(self, *, anew: bool) -> None:
@@ -82,6 +85,8 @@ class Keeper:
             if not math.isfinite(values["loss"] + values["gradient_norm"]):
                 raise not_finite(numbers, values, [path for share in ranks.gather(numbers.pictures) for path in share])
             self.journal.write("step", epoch=numbers.epoch, step=numbers.step, lr=numbers.lr, **values)
+            numbers_of_step = {f"train/{name}": value for name, value in values.items()}
+            self.callbacks.tell("scalars", numbers.step, numbers_of_step | {"train/lr": numbers.lr})
             assert tally is not None
             speed = tally.images * ranks.world / tally.seconds
             self.progress.step(
@@ -123,7 +128,17 @@ class Keeper:
             f"IoU {row.train_iou:.4f}  val loss {row.val_loss:.4f} accuracy {row.val_accuracy:.4f} "
             f"IoU {row.val_iou:.4f}{'  best' if is_best else ''}  {notes.seconds:.0f} s{ignored}"
         )
+        self.callbacks.tell("scalars", self.learner.steps_done, numbers_of_epoch(row))
         self.stop_if_asked(saved=True)
+
+    def is_over(self) -> bool:
+        """Whether a callback asked to end the run here, as a finished one; the same answer on all ranks."""
+        if not self.learner.ranks.largest(int(self.callbacks.stop is not None)):
+            return False
+        epochs = self.history.epochs_done
+        self.journal.write("early_stop", epoch=epochs, why=self.callbacks.stop)
+        self.progress.say(f"ends after epoch {epochs}: {self.callbacks.stop}")
+        return True
 
     def save(self) -> None:
         """A checkpoint of this moment, if all steps up to it were sound."""
@@ -139,3 +154,9 @@ class Keeper:
                     keep=self.learner.recipe.train.keep_last,
                     best=None if best is None else checkpoint_name(best.epoch),
                 )
+
+
+def numbers_of_epoch(row: EpochRow) -> dict[str, float]:
+    """Return the numbers of an epoch as callbacks hear them: "epoch", "train/iou", "val/iou" and so on."""
+    parts = {name.replace("_", "/", 1): float(value) for name, value in asdict(row).items() if "_" in name}
+    return parts | {"epoch": float(row.epoch)}

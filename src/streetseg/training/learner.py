@@ -12,7 +12,7 @@ from streetseg.runtime.compilation import NOT_COMPILED, Compilation
 from streetseg.runtime.distributed import ALONE, Ranks
 from streetseg.runtime.precision import Precision
 from streetseg.training.ema import ExponentialAverage
-from streetseg.training.objective import Objective
+from streetseg.training.objective import Objective, OwnObjective
 from streetseg.training.optimizer import hold_where
 
 
@@ -24,7 +24,7 @@ class Learner:
     segmenter: Segmenter
     average: ExponentialAverage | None
     optimizer: torch.optim.Optimizer
-    objective: Objective
+    objective: Objective | OwnObjective
     device: torch.device
     precision: Precision
     ranks: Ranks = ALONE

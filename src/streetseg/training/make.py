@@ -16,9 +16,10 @@ from streetseg.runtime.compilation import choose_compilation
 from streetseg.runtime.device import tune
 from streetseg.runtime.distributed import Ranks
 from streetseg.runtime.precision import Precision, choose_precision
+from streetseg.training.callbacks import LossFunction
 from streetseg.training.ema import ExponentialAverage
 from streetseg.training.learner import Learner
-from streetseg.training.objective import Objective
+from streetseg.training.objective import Objective, OwnObjective
 from streetseg.training.optimizer import make_optimizer
 
 
@@ -32,6 +33,7 @@ def make_learner(
     ranks: Ranks,
     phases: Phases,
     steps: int,
+    loss: LossFunction | None = None,
 ) -> Learner:
     """Everything that learns, on its device. A resumed run keeps the precision that `auto` found at its start.
 
@@ -39,10 +41,13 @@ def make_learner(
         class_pixels: pixels of each class in the training split, int64 (C,).
         state: of the checkpoint to go on from.
         steps: that are still to be done, about.
+        loss: of the caller's own, in place of the recipe's.
     """
     tune(device)
     segmenter.to(device).to(memory_format=torch.channels_last)
-    objective = Objective(recipe.loss, class_pixels, segmenter.space.ignore_index).to(device)
+    objective = (
+        Objective(recipe.loss, class_pixels, segmenter.space.ignore_index) if loss is None else OwnObjective(loss)
+    ).to(device)
     if state is not None and recipe.train.precision == "auto":
         precision = Precision(state["precision"], "as before the interruption")
     else:

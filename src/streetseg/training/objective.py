@@ -10,7 +10,7 @@ their shares are, the loss is that of the whole batch, the same on each. Two thi
 the hardest pixels of each rank's own share, and Lovász-softmax is the mean over ranks of each share's own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -92,6 +92,27 @@ class Objective(nn.Module):
             hardest = pixels[counted].topk(min(here, max(1, round(keep * here)))).indices
             pixels, weights = pixels[counted][hardest], weights[counted][hardest]
         return mean(pixels.sum(), weights.sum(), ranks)
+
+
+class OwnObjective(nn.Module):
+    """A loss of the caller's own, in place of the recipe's.
+
+    Args:
+        function: logits float32 (B, C, H, W) and labels int64 (B, H, W) -> a number. It treats pixels of the ignore
+            index (255) itself, as with `cross_entropy(..., ignore_index=255)`.
+    """
+
+    def __init__(self, function: Callable[[Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, logits: Tensor, labels: Tensor, ranks: Ranks = ALONE) -> tuple[Tensor, Terms]:
+        """Logits (B, C, h, w) and labels uint8 (B, H, W) -> what to minimize, and it again as the only term."""
+        logits = logits.float()
+        if labels.shape[-2:] != logits.shape[-2:]:
+            logits = F.interpolate(logits, labels.shape[-2:], mode="nearest")
+        loss = self.function(logits, labels.long())
+        return loss, {"own_loss": loss}
 
 
 def log_probabilities_at(labels: Tensor, logits: Tensor) -> Tensor:

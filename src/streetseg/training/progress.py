@@ -30,7 +30,8 @@ class Progress:
     """
 
     def __init__(self, title: str, total: int, *, done: int = 0, quiet: bool = False) -> None:
-        self.console = _Console(stderr=True, quiet=quiet)
+        # Lines of text in a notebook, too: a live display there would fill the cell.
+        self.console = _Console(stderr=True, quiet=quiet, force_jupyter=False)
         self.title, self.total, self.done = title, total, done
         self.live = self.console.is_terminal and not quiet
         self.last_line = time.monotonic()

@@ -1,6 +1,7 @@
 """One run: from a recipe to a run folder that holds the best network, its scores and how it came to them."""
 
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from streetseg.runtime.memory import keep_freed_memory
 from streetseg.runtime.seeding import seed_everything
 from streetseg.runtime.stop import StopSignals
 from streetseg.training.best import Best
+from streetseg.training.callbacks import Callbacks, EarlyStopping, LossFunction
 from streetseg.training.faults import explained
 from streetseg.training.finish import finish_run
 from streetseg.training.fit import fit
@@ -59,6 +61,28 @@ class RunResult:
     val_iou: float
 
 
+@dataclass(frozen=True)
+class Own:
+    """What the caller brought: objects that no recipe can hold, and no run folder can rebuild."""
+
+    callbacks: tuple[object, ...] = ()
+    loss: LossFunction | None = None
+    source: Source | None = None
+
+    def lines(self) -> list[str]:
+        """Say what recipe.yaml does not tell of this run."""
+        lines = []
+        if self.loss is not None:
+            name = getattr(self.loss, "__qualname__", type(self.loss).__qualname__)
+            lines.append(
+                f"the loss is the caller's own ({name}): recipe.yaml does not hold it, to resume pass it again"
+            )
+        if self.source is not None:
+            name = type(self.source).__qualname__
+            lines.append(f"the data source is the caller's own ({name}): to resume or to score, pass it again")
+        return lines
+
+
 def train(
     recipe: Recipe,
     out: Path,
@@ -67,6 +91,9 @@ def train(
     force: bool = False,
     quiet: bool = False,
     profile: bool = False,
+    callbacks: Iterable[object] = (),
+    loss: LossFunction | None = None,
+    source: Source | None = None,
 ) -> RunResult:
     """Train one network, alone or with the other processes that torchrun started with this one.
 
@@ -77,6 +104,9 @@ def train(
         force: go on even if the recipe or the data are not the run's own.
         quiet: no progress.
         profile: measure and say where the time went; on a GPU that costs some, as each part is waited for.
+        callbacks: objects with methods of `Callback`.
+        loss: of the caller's own, in place of the recipe's.
+        source: of the caller's own, in place of what the recipe names.
 
     Raises:
         RequestError, DataError, ModelError: before anything is written, when request, data or weights are wrong.
@@ -85,11 +115,12 @@ def train(
     """
     alone = Ranks.from_environment()
     device = choose_device(recipe.train.device, alone)
-    refuse_unshared(recipe, alone)
+    refuse_unshared(recipe, alone, own_loss=loss is not None)
     with alone.joined(device) as ranks:
         phases = Phases(lambda: finish_work(device)) if profile else Phases()
         quiet = quiet or not ranks.is_main
-        return train_together(recipe, out, ranks, device, phases, resume=resume, force=force, quiet=quiet)
+        own = Own(tuple(callbacks), loss, source)
+        return train_together(recipe, out, ranks, device, phases, own, resume=resume, force=force, quiet=quiet)
 
 
 def train_together(
@@ -98,6 +129,7 @@ def train_together(
     ranks: Ranks,
     device: torch.device,
     phases: Phases,
+    own: Own,
     *,
     resume: bool,
     force: bool,
@@ -110,7 +142,7 @@ def train_together(
     keep_freed_memory()
     seed_everything(recipe.train.seed)
     state = newest_state(folder) if resume else None
-    source = open_source(recipe.data)
+    source = own.source or open_source(recipe.data)
     require_pictures(source, recipe)
     with ranks.one_first():
         segmenter, initial = first_network(recipe, source, state)
@@ -147,7 +179,7 @@ def train_together(
     with folder.in_use() if ranks.is_main else nullcontext(), explained(recipe, crop, device):
         to_do = length.steps - (0 if state is None else state["steps_done"])
         pixels = class_pixels(train_store, findings)[: source.space.num_classes]
-        learner = make_learner(recipe, segmenter, initial, pixels, device, state, ranks, phases, to_do)
+        learner = make_learner(recipe, segmenter, initial, pixels, device, state, ranks, phases, to_do, own.loss)
         validation = {"dataset": short_name(source.spec), "split": val_store.split, "images": len(val_store)}
         best = Best(folder.best, initial, validation)
         history = restore(learner, best, state) if state else History()
@@ -162,17 +194,24 @@ def train_together(
             atomic_write_json(folder.environment, describe_environment() | describe_start(learner, initial))
         journal = Journal(folder.journal if ranks.is_main else None)
         done = {"epochs_done": history.epochs_done, "steps_done": learner.steps_done, "processes": ranks.world}
-        journal.write("resume" if state else "start", **done, **asdict(learner.precision), forced=changed)
+        journal.write(
+            "resume" if state else "start", **done, **asdict(learner.precision), forced=changed, own=own.lines()
+        )
         with Progress(title, length.steps, done=learner.steps_done, quiet=quiet) as progress:
             progress.say(f"run folder: {folder.path}")
             progress.say(f"{title} starts from {initial.text}")
             progress.say(f"{learner.precision.name} on {device}: {learner.precision.why}")
             for line in [*of_compilation(learner.compilation, device), *of_resident, *of_processes(ranks, state)]:
                 progress.say(line)
+            for line in own.lines():
+                progress.say(line)
             for line in changed:
                 progress.say(f"forced to go on, although {line}")
-            with StopSignals() as stop:
-                keeper = Keeper(folder, learner, length, best, origin, history, journal, progress, stop)
+            early = [EarlyStopping(recipe.train.patience, history)] if recipe.train.patience else []
+            callbacks = Callbacks([*early, *own.callbacks] if ranks.is_main else [])
+            with StopSignals() as stop, finishing(callbacks, history):
+                callbacks.tell("start", title, folder.path, dict(leaves(recipe)))
+                keeper = Keeper(folder, learner, length, best, origin, history, journal, progress, stop, callbacks)
                 keeper.begin(anew=state is None)
                 with phases("other"):
                     fit(learner, batches_of, val_store, keeper)
@@ -192,8 +231,26 @@ def train_together(
     return RunResult(folder.path, best_epoch, val_iou)
 
 
-def refuse_unshared(recipe: Recipe, ranks: Ranks) -> None:
-    """Raises RequestError if a batch is too small to be shared by so many processes."""
+@contextmanager
+def finishing(callbacks: Callbacks, history: History) -> Iterator[None]:
+    """Tell the callbacks how the training ended."""
+    outcome = "failed"
+    try:
+        yield
+        outcome = "done"
+    except (KeyboardInterrupt, SystemExit):
+        outcome = "killed"
+        raise
+    finally:
+        best = history.best
+        summary = {} if best is None else {name: float(value) for name, value in asdict(best).items()}
+        callbacks.tell("finish", outcome, summary)
+
+
+def refuse_unshared(recipe: Recipe, ranks: Ranks, *, own_loss: bool) -> None:
+    """Raise RequestError if a batch is too small for so many processes, or the loss cannot be summed over them."""
+    if own_loss and ranks.world > 1:
+        raise RequestError("a loss of your own is computed in one process", where="loss", hint="devices=1")
     if recipe.train.batch // ranks.world < FEWEST:
         raise RequestError(
             f"a batch of {recipe.train.batch} is too small to be shared by {ranks.world} processes",

@@ -1,0 +1,466 @@
+"""One plain function a command, for notebooks and scripts; the commands call the same functions.
+
+Strings and paths in, objects out that show themselves and hand over pandas tables. Errors are `StreetsegError`s.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from streetseg.errors import RequestError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from streetseg.deploy.export import Exported
+    from streetseg.inference.prediction import ImageLike, Model, Prediction, Predictions
+    from streetseg.request import DataLike, RecipeLike
+    from streetseg.results import Checked, Run, Scores, Study
+    from streetseg.training.callbacks import Callback, LossFunction
+
+PathLike = str | Path
+OnImage = Callable[[int, int], None]
+
+# How large the network sees an image is the model's own, so data.size means nothing here.
+EVALUATE_FIELDS = (
+    *("data.source", "data.space", "data.splits", "data.val_split", "data.max_megapixels"),
+    *("data.unlabelled", "data.exclude", "data.exif", "data.range", "train.device", "train.precision"),
+)
+CHECK_FIELDS = ("data.",)
+
+
+def load(
+    model: "PathLike | Model",
+    *,
+    engine: str = "auto",
+    precision: str = "fp32",
+    device: str = "auto",
+    tta: bool = False,
+    tile: int | None = None,
+) -> "Model":
+    """Load a trained model.
+
+    Args:
+        model: a run folder (its best bundle), a bundle folder, or an exported .onnx or .xml file.
+        engine: torch, onnxruntime or openvino; auto: the fastest of those that run the model.
+        precision: fp32 or bf16.
+        device: auto, cpu, cuda, cuda:1.
+        tta: average over mirrored and rescaled views.
+        tile: side of the windows, for images too large for the memory.
+
+    Raises:
+        ModelError: the model cannot be read.
+        RequestError: engine, device or precision are not to be had.
+
+    >>> import streetseg
+    >>> model = streetseg.load(run.folder)
+    >>> model.classes[:3]
+    ('sky', 'building', 'pole')
+    >>> model.predict(image).labels.shape
+    (64, 96)
+    """
+    from streetseg.inference.prediction import Model
+    from streetseg.inference.predictor import Predictor
+
+    if isinstance(model, Model):
+        return model
+    path = Path(model)
+    return Model(Predictor.load(path, device, precision, engine=engine, tta=tta, tile=tile), path)
+
+
+def predict(
+    model: "PathLike | Model", images: "ImageLike | Iterable[ImageLike]", **options: Any
+) -> "Prediction | Predictions":
+    """Label images; shorthand for `load(model, ...).predict(images)`.
+
+    Args:
+        model: as for `load`, or what `load` returned.
+        images: one image (a path, a PIL image, a uint8 array (H, W, 3)) gives a `Prediction`; a folder, a pattern or a
+            list gives `Predictions`, made while they are walked through.
+        options: as for `load`.
+
+    >>> import streetseg
+    >>> prediction = streetseg.predict(run.folder, image)
+    >>> float(round(prediction.shares.sum(), 3))
+    1.0
+    """
+    return load(model, **options).predict(images)
+
+
+def evaluate(
+    model: "PathLike | Model",
+    data: "DataLike",
+    *,
+    split: str | None = None,
+    space: str | None = None,
+    engine: str | None = None,
+    tta: bool = False,
+    tile: int | None = None,
+    out: PathLike | None = None,
+    recipe: "RecipeLike" = None,
+    progress: OnImage = lambda done, total: None,
+    **fields: object,
+) -> "Scores":
+    """Score a model on a split: all metrics, per class and per image.
+
+    Args:
+        model: as for `load`, or what `load` returned.
+        data: scenes, "camvid:DIR", "cityscapes:DIR", "folder:FILE.yaml", or a folder; or an object as for `train`.
+        split: the split to score on; None for val.
+        space: label space to map the data to.
+        engine: torch, onnxruntime or openvino; None for the first of these that runs the model.
+        tta: average over mirrored and rescaled views.
+        tile: side of the windows, for images too large for the memory.
+        out: a new folder for tables, counts and error maps.
+        recipe: as for `train`; only `data`, `train.device` and `train.precision` mean something here.
+        progress: called after each image with the number done and the number of all.
+
+    >>> import streetseg
+    >>> scores = streetseg.evaluate(run.folder, data)
+    >>> scores.protocol["images"], list(scores.confusion.columns[:2])
+    (2, ['sky', 'building'])
+    """
+    from streetseg.evaluation.score import require_empty, score
+    from streetseg.inference.engines.open import engines_here
+    from streetseg.inference.prediction import Model
+    from streetseg.inference.predictor import Predictor
+    from streetseg.models.exported import is_exported
+    from streetseg.request import open_data, request
+    from streetseg.results import Scores
+
+    out = None if out is None else Path(out)
+    require_empty(out)
+    config = request(
+        data, recipe, {"data.val_split": split, "data.space": space}, fields, only=("evaluate", EVALUATE_FIELDS)
+    )
+    if isinstance(model, Model):
+        tta, tile = model.predictor.tta, model.predictor.tile
+    # Scores come from fp32 and one engine unless others are requested: what is measured differs between machines.
+    path = model.path if isinstance(model, Model) else Path(model)
+    precision = "bf16" if config.train.precision == "bf16" else "fp32"
+    engine = engine or engines_here(path, precision)[0]
+    ranks, device = None, config.train.device
+    if not is_exported(path):
+        from streetseg.runtime.device import choose_device
+        from streetseg.runtime.distributed import Ranks
+
+        ranks = Ranks.from_environment()
+        torch_device = choose_device(device, ranks)
+        device = str(torch_device)
+    predictor = Predictor.load(path, device, precision, engine=engine, tta=tta, tile=tile)
+    source = open_data(data, config.data.read_as(predictor.engine.reading))
+    with ranks.joined(torch_device) if ranks else nullcontext() as joined:
+        scored = score(predictor, source, config.data.val_split, out=out, ranks=joined, on_image=progress)
+    return Scores.of(scored)
+
+
+def train(
+    data: "DataLike",
+    *,
+    encoder: str | None = None,
+    weights: PathLike | None = None,
+    epochs: int | None = None,
+    seed: int | None = None,
+    out: PathLike | None = None,
+    resume: bool = False,
+    force: bool = False,
+    recipe: "RecipeLike" = None,
+    profile: bool = False,
+    quiet: bool = False,
+    callbacks: "Sequence[Callback]" = (),
+    loss: "LossFunction | Mapping[str, object] | None" = None,
+    **fields: object,
+) -> "Run":
+    """Train one network.
+
+    Args:
+        data: scenes, "camvid:DIR", "cityscapes:DIR", "folder:FILE.yaml", or a folder; or an object of your own with
+            `classes` (names) and `splits`: {"train": pairs, "val": pairs} of an image uint8 (H, W, 3) and labels
+            uint8 (H, W), 255 where a pixel counts nowhere.
+        encoder: its timm name.
+        weights: what the network starts from: auto, none, a file or a run folder.
+        epochs: passes over the training split.
+        seed: decides initial weights, order and augmentation.
+        out: the run folder, new or empty unless resuming; None for runs/<date>_<encoder>_seed<n>.
+        resume: continue the run in `out` where it stopped.
+        force: with `resume`, go on although recipe or data are not as they were.
+        recipe: a YAML file, the name of a shipped recipe, or a dict of dotted fields, {"optim.lr": 3e-4}.
+        profile: say at the end where the time of a step went.
+        quiet: no progress.
+        callbacks: objects with any of the methods of `Callback`.
+        loss: a function of logits float32 (B, C, H, W) and labels int64 (B, H, W) that returns what to minimize; or
+            fields of the recipe, as below.
+        fields: sections of the recipe as dicts, optim={"lr": 3e-4}.
+
+    Raises:
+        RequestError, DataError, ModelError: before anything is written.
+        TrainingError: training cannot go on; what was saved is kept.
+        KeyboardInterrupt: after the step under way was done and saved; `resume=True` goes on from there.
+
+    >>> import streetseg
+    >>> run = streetseg.train(data, encoder="test_efficientnet", weights="none", epochs=1, out=folder / "run",
+    ...                       quiet=True, recipe={"train.batch": 2, "model.channels": [16, 12, 8, 8]})
+    >>> list(run.history.columns[:3]), run.best_epoch
+    (['lr', 'train_loss', 'train_accuracy'], 1)
+    """
+    from streetseg.request import dated_folder, interruptible, open_data, request
+    from streetseg.results import Run
+    from streetseg.runtime.rank_process import is_main
+    from streetseg.study.report import write_run_report
+    from streetseg.training.train import train as run_training
+
+    if callable(loss):
+        own_loss = loss
+    else:
+        own_loss, fields = None, fields | ({} if loss is None else {"loss": loss})
+    flags = {"model.encoder": encoder, "model.weights": weights, "train.epochs": epochs, "train.seed": seed}
+    config = request(data, recipe, flags, fields)
+    folder = (
+        Path(out) if out else dated_folder("runs", f"{config.model.encoder}_seed{config.train.seed}", resume=resume)
+    )
+    own_source = None if isinstance(data, (str, Path)) else open_data(data, config.data)
+    with interruptible("train", folder):
+        result = run_training(
+            config,
+            folder,
+            resume=resume,
+            force=force,
+            quiet=quiet,
+            profile=profile,
+            callbacks=callbacks,
+            loss=own_loss,
+            source=own_source,
+        )
+        if is_main():
+            write_run_report(result.folder, source=own_source)
+    return Run(result.folder)
+
+
+def study(
+    data: PathLike,
+    *,
+    encoders: Sequence[str] = ("mobilenetv2_100", "resnext50_32x4d"),
+    seeds: int = 1,
+    epochs: int | None = None,
+    weights: "PathLike | Mapping[str, PathLike] | None" = None,
+    out: PathLike | None = None,
+    devices: int = 1,
+    resume: bool = False,
+    force: bool = False,
+    recipe: "RecipeLike" = None,
+    profile: bool = False,
+    quiet: bool = False,
+    callbacks: "Sequence[Callback]" = (),
+    **fields: object,
+) -> "Study":
+    """Train, evaluate and compare encoders; one report.
+
+    Args:
+        data: as for `train`.
+        encoders: timm names of the encoders to compare.
+        seeds: runs per encoder, counted up from the seed of the recipe.
+        epochs: passes over the training split.
+        weights: what the networks start from; a dict gives each encoder its own.
+        out: the folder of the study, new or empty unless resuming; None for study/<date>_<kind of data>.
+        devices: processes that share the work of each run.
+        resume, force, recipe, profile, quiet, fields: as for `train`.
+        callbacks: as for `train`; each hears of every run.
+
+    >>> import streetseg
+    >>> study = streetseg.study(data, encoders=["test_efficientnet"], weights="none", epochs=1, out=folder / "study",
+    ...                         quiet=True, recipe={"train.batch": 2, "model.channels": [16, 12, 8, 8]})
+    >>> study.table.index.tolist(), study.report.name
+    (['test_efficientnet (random weights)'], 'report.html')
+    """
+    from streetseg.request import dated_folder, initial_weights, interruptible, request
+    from streetseg.results import Study
+    from streetseg.study.study import run_study
+
+    if isinstance(encoders, str):
+        raise RequestError("encoders is one text", where=f"encoders={encoders!r}", hint=f"encoders=[{encoders!r}]")
+    if not encoders or len(set(encoders)) < len(encoders):
+        problem = "an encoder is named twice" if encoders else "no encoder is named"
+        raise RequestError(problem, where=f"encoders={list(encoders)}")
+    config = request(data, recipe, {"train.epochs": epochs}, fields)
+    starts = initial_weights(weights, encoders, default=config.model.weights)
+    folder = Path(out) if out else dated_folder("study", config.data.source.partition(":")[0], resume=resume)
+    with interruptible("study", folder):
+        result = run_study(
+            config,
+            starts,
+            seeds,
+            folder,
+            processes=devices,
+            resume=resume,
+            force=force,
+            quiet=quiet,
+            profile=profile,
+            callbacks=callbacks,
+        )
+    return Study(result.comparison, result.report)
+
+
+def compare(runs: "Sequence[PathLike | Run]", out: PathLike | None = None) -> "Study":
+    """Compare finished runs, without training.
+
+    Args:
+        runs: two run folders or more.
+        out: a folder for the report; None writes none.
+
+    Raises:
+        RequestError: a run is unfinished, or they cannot be compared.
+
+    >>> import streetseg
+    >>> streetseg.compare([run, other]).differences[["a", "b"]].shape
+    (1, 2)
+    """
+    from streetseg.results import Run, Study
+    from streetseg.study.compare import compare_runs
+    from streetseg.study.report import write_report
+
+    folders = [run.folder if isinstance(run, Run) else Path(run) for run in runs]
+    if len(folders) < 2:
+        raise RequestError("a comparison needs two runs or more", where=folders, hint="name another run folder")
+    comparison = compare_runs(folders)
+    return Study(comparison, None if out is None else write_report(comparison, Path(out)))
+
+
+def check(
+    data: "DataLike",
+    *,
+    report: PathLike | None = None,
+    recipe: "RecipeLike" = None,
+    progress: OnImage = lambda done, total: None,
+    **fields: object,
+) -> "Checked":
+    """Read every file of a data set and find everything that is wrong with it.
+
+    Args:
+        data: as for `train`.
+        report: an .html file to write what was found to, as a page with images.
+        recipe, fields: as for `train`; only `data` means something here.
+        progress: called after each image with the number done and the number of all.
+
+    >>> import streetseg
+    >>> found = streetseg.check(data)
+    >>> found.ok, found.splits.to_dict()
+    (True, {'train': 4, 'val': 2})
+    """
+    from streetseg.data.check import examine
+    from streetseg.request import open_data, request
+    from streetseg.results import Checked
+    from streetseg.study.data_report import refuse_page, write_data_report
+
+    report = None if report is None else Path(report)
+    if report is not None:
+        refuse_page(report)
+    config = request(data, recipe, {}, fields, only=("check", CHECK_FIELDS)).data
+    source = open_data(data, config)
+    total, done = sum(len(samples) for samples in source.splits.values()), 0
+
+    def on_file() -> None:
+        nonlocal done
+        done += 1
+        progress(done, total)
+
+    used = list(dict.fromkeys((config.train_split, config.val_split, *config.splits)))
+    findings = examine(source, list(source.splits), used=used, on_file=on_file)
+    if report is not None:
+        write_data_report(findings, source, report, trained_on=config.train_split)
+    return Checked(findings, report)
+
+
+def export(
+    model: PathLike,
+    format: str,
+    *,
+    int8: bool = False,
+    data: PathLike | None = None,
+    split: str = "val",
+    space: str | None = None,
+    budget: float = 0.5,
+    out: PathLike | None = None,
+    force: bool = False,
+    progress: Callable[[str], None] = lambda line: None,
+) -> "Exported":
+    """Write a network as one file that runs without torch, checked against it.
+
+    Args:
+        model: a run folder (its best bundle) or a bundle folder.
+        format: onnx or openvino.
+        int8: 8-bit integers, calibrated and scored on `data`.
+        data: real images for the checks; None for the built-in scenes.
+        split: split of `data` to check and score on.
+        space: label space to map the data to.
+        budget: how many points of 100 mean IoU int8 may cost.
+        out: the file to write; None for one beside the model.
+        force: replace a file that is there.
+        progress: called with a line for each part of the work.
+
+    >>> import streetseg
+    >>> done = streetseg.export(run.folder, "onnx", out=folder / "model.onnx")
+    >>> done.files[0].name, done.precision
+    ('model.onnx', 'fp32')
+    """
+    from streetseg.models.exported import SUFFIXES, is_exported
+
+    path = Path(model)
+    if format not in SUFFIXES:
+        later = "litert is not supported yet" if format == "litert" else f"unknown format {format}"
+        raise RequestError(later, where="--format", hint=" or ".join(SUFFIXES))
+    if is_exported(path):
+        raise RequestError("this is an exported model already", where=path, hint="give the bundle or run folder")
+    if int8 and data is None:
+        raise RequestError("int8 is calibrated and scored on real pictures", where="--int8", hint="add --data DATA")
+    if int8 and split == "train":
+        problem = "int8 is calibrated on train, and cannot be scored on it"
+        raise RequestError(problem, where="--split train", hint="--split val")
+    ending = SUFFIXES[format]
+    target = Path(out or path.resolve().with_name(f"{path.resolve().name}{'_int8' if int8 else ''}{ending}"))
+    if target.suffix.lower() != ending:
+        raise RequestError(f"the file of an {format} model ends in {ending}", where=target)
+    files = [target, target.with_suffix(".bin")] if format == "openvino" else [target]
+    if (there := [file for file in files if file.exists()]) and not force:
+        hint = "--out FILE writes elsewhere, --force replaces it"
+        raise RequestError("a file is there already", where=there, hint=hint)
+
+    from streetseg.data.open import open_source
+    from streetseg.deploy.export import export as export_model
+    from streetseg.models.description import read_model_json, reading_of
+    from streetseg.recipe.schema import Data
+
+    reading = reading_of(read_model_json(path))
+    source = open_source(Data(source=str(data or "scenes"), space=space).read_as(reading))
+    return export_model(path, target, format, source, split=split, int8=int8, budget=budget, tell=progress)
+
+
+def bench(
+    *models: PathLike,
+    size: tuple[int, int] | None = None,
+    batch: int = 1,
+    engine: str | None = None,
+    precision: str = "fp32",
+    device: str = "auto",
+) -> "pd.DataFrame":
+    """Measure latency, throughput and memory of models: one row a model and engine.
+
+    Args:
+        models: run or bundle folders, .onnx or .xml files.
+        size: height and width of the images; None for what each model was trained for.
+        batch: images at a time.
+        engine: torch, onnxruntime or openvino; None for all that run the model.
+        precision: fp32 or bf16.
+        device: auto, cpu, cuda, cuda:1.
+
+    >>> import streetseg
+    >>> streetseg.bench(run.folder, size=(64, 96), engine="torch").loc[0, "engine"]
+    'torch'
+    """
+    import pandas as pd
+
+    from streetseg.inference.bench import measure_models
+
+    paths = [Path(model) for model in models]
+    measured = measure_models(paths, size, engine=engine, device=device, precision=precision, batch=batch)
+    return pd.json_normalize(measured, sep="_")

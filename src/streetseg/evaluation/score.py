@@ -1,0 +1,86 @@
+"""Score a model on a split of a data set: the check of the files, the store, the counts, the scores, the tables."""
+
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from streetseg.data.check import check_source
+from streetseg.data.labelled import require_labels
+from streetseg.data.source import Source
+from streetseg.data.store import Store, default_cache
+from streetseg.data.view import SourceView
+from streetseg.errors import RequestError
+from streetseg.evaluation.evaluate import Evaluation, evaluate
+from streetseg.evaluation.protocol import protocol
+from streetseg.evaluation.same_classes import refuse_other_classes
+from streetseg.evaluation.tables import scores_json
+from streetseg.evaluation.write import write_error_maps, write_evaluation
+from streetseg.inference.predictor import Predictor
+from streetseg.metrics.bootstrap import Intervals, interval
+
+if TYPE_CHECKING:
+    from streetseg.runtime.distributed import Ranks
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """A scored model.
+
+    Args:
+        evaluation: the counts of each image.
+        intervals: of the scores.
+        scores: the content of scores.json, with its protocol.
+    """
+
+    evaluation: Evaluation
+    intervals: Intervals
+    scores: Mapping[str, Any]
+
+
+def require_empty(out: Path | None) -> None:
+    """Raise RequestError if the folder that is to be written holds something."""
+    if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise RequestError("this is no empty folder", where=out, hint="--out DIR names a new or an empty one")
+
+
+def score(
+    predictor: Predictor,
+    source: Source,
+    split: str,
+    *,
+    out: Path | None = None,
+    ranks: "Ranks | None" = None,
+    on_image: Callable[[int, int], None] = lambda done, total: None,
+) -> Scored:
+    """Score every image of a split once.
+
+    Args:
+        predictor: the model.
+        source: the data, in the classes of the model.
+        split: the name of the split.
+        out: gets tables, counts and error maps, if given; rank 0 writes.
+        ranks: the processes that share the images, joined; each comes to the same scores.
+        on_image: called after each image with the number done and the number of all.
+
+    Raises:
+        RequestError: model and data have other classes.
+        DataError: files of the split cannot be used.
+    """
+    masks = source.source.space if isinstance(source, SourceView) else source.space
+    refuse_other_classes(predictor.space, source.space, masks=masks)
+    with ranks.one_first() if ranks else nullcontext():
+        require_labels(check_source(source, [split]), split, hint="--split NAME chooses another")
+        size = None if predictor.tta else predictor.size  # views of other sizes are taken of the images as they are
+        store = Store.open(source, split, size=size, resize_labels=False, cache=default_cache())
+    if ranks:
+        ranks.refuse_different({"pictures": store.fingerprint})
+    evaluation = evaluate(predictor, store, progress=on_image, ranks=ranks)
+    terms = protocol(evaluation, predictor, dataset=source.spec, split=split)
+    intervals = interval(evaluation.counts)
+    scored = Scored(evaluation, intervals, scores_json(evaluation, intervals, terms))
+    if out is not None and (ranks is None or ranks.is_main):
+        write_evaluation(out, evaluation, intervals, scored.scores)
+        write_error_maps(out, evaluation, predictor, store)
+    return scored

@@ -1,0 +1,220 @@
+"""What Python gets of a model: `Model`, ready to predict, and `Prediction`, what it made of one image."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from streetseg.inference.arrays import operations
+from streetseg.inference.inputs import find_pictures, require_image
+from streetseg.inference.paint import color_map, overlay
+from streetseg.inference.predict_files import predict_files, predict_to_folder, require_free
+from streetseg.inference.predictor import Predictor
+from streetseg.inference.results import write_results
+from streetseg.labels.space import Color, LabelSpace
+from streetseg.png import encode_png
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ImageLike = NDArray[np.uint8] | Image.Image | str | Path
+
+
+class Prediction:
+    """The labels of one image; shown in a notebook as the image under the colors of its classes.
+
+    Args:
+        predictor: what predicted it; it runs again when confidences or probabilities are asked for.
+        image: uint8 RGB (H, W, 3).
+        labels: uint8 (H, W), ids of the model's classes.
+        name: the stem of the files that `save` writes.
+    """
+
+    def __init__(self, predictor: Predictor, image: NDArray[np.uint8], labels: NDArray[np.uint8], name: str) -> None:
+        self._predictor = predictor
+        self.image = image
+        self.labels = labels
+        self.name = name
+
+    @property
+    def space(self) -> LabelSpace:
+        """The classes that the labels are ids of."""
+        return self._predictor.space
+
+    @property
+    def legend(self) -> dict[str, Color]:
+        """Class -> its color, sRGB 0..255."""
+        return dict(zip(self.space.names, self.space.colors, strict=True))
+
+    @property
+    def shares(self) -> "pd.Series[float]":
+        """Class -> the share of the image's pixels that it has, 0..1, as a pandas Series."""
+        import pandas as pd
+
+        counts = np.bincount(self.labels.ravel(), minlength=self.space.num_classes)
+        return pd.Series(counts / self.labels.size, index=list(self.space.names), name=self.name)
+
+    @cached_property
+    def confidence(self) -> NDArray[np.float32]:
+        """Probability of the class that each pixel was given, float32 (H, W)."""
+        confidence = np.empty(self.labels.shape, np.float32)
+        for (rows, columns), logits in self._predictor.regions(self._batch):
+            confidence[rows, columns] = operations(logits).confidence(logits)[0]
+        return confidence
+
+    def probabilities(self) -> NDArray[np.float32]:
+        """Return the probability of each class at each pixel, float32 (C, H, W)."""
+        logits = self._predictor.logits(self._batch)
+        scores = np.asarray(operations(logits).in_memory(logits), np.float32)[0]
+        scores = np.exp(scores - scores.max(axis=0))
+        probabilities: NDArray[np.float32] = scores / scores.sum(axis=0)
+        return probabilities
+
+    def overlay(self) -> Image.Image:
+        """Return the image, half covered by the colors of its classes."""
+        return Image.fromarray(overlay(self.image, self.labels, self.space))
+
+    def colors(self) -> Image.Image:
+        """Return the labels in the colors of their classes."""
+        return Image.fromarray(color_map(self.labels, self.space))
+
+    def save(self, folder: str | Path) -> dict[str, Path]:
+        """Write NAME_ids.png, NAME_color.png and NAME_overlay.png, as `streetseg predict --overlay` does.
+
+        Returns:
+            Kind of result -> its file.
+
+        Raises:
+            RequestError: a file is in the way that no earlier prediction wrote.
+        """
+        folder, source = Path(folder), Path(self.name)
+        paths = require_free([source], folder, overlay=True)[source]
+        folder.mkdir(parents=True, exist_ok=True)
+        write_results(paths, self.image, self.labels, self.space)
+        return paths
+
+    def __repr__(self) -> str:
+        found = ", ".join(self.space.names[i] for i in np.unique(self.labels))
+        height, width = self.labels.shape
+        return f"<Prediction of {self.name}, {height}x{width}: {found}>"
+
+    def _repr_png_(self) -> bytes:
+        return encode_png(overlay(self.image, self.labels, self.space))
+
+    @property
+    def _batch(self) -> NDArray[np.uint8]:
+        return self.image.transpose(2, 0, 1)[None]
+
+
+class Predictions:
+    """The predictions of many images, made while they are walked through: few are in memory at a time.
+
+    Args:
+        model: what predicts.
+        images: paths of files, or images in memory.
+    """
+
+    def __init__(self, model: "Model", images: Sequence[ImageLike]) -> None:
+        self._model = model
+        self._images = images
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __iter__(self) -> Iterator[Prediction]:
+        predictor = self._model.predictor
+        if all(isinstance(image, Path) for image in self._images):
+            for file in predict_files(predictor, [Path(str(image)) for image in self._images]):
+                yield Prediction(predictor, file.image, file.labels, file.path.stem)
+            return
+        for number, image in enumerate(self._images):
+            yield self._model.predict_one(image, f"image_{number:04}")
+
+    @property
+    def shares(self) -> "pd.DataFrame":
+        """One row an image: the share of its pixels that each class has, 0..1."""
+        import pandas as pd
+
+        rows = [prediction.shares for prediction in self]
+        return pd.DataFrame(rows, index=pd.Index([row.name for row in rows], name="image"))
+
+    def save(self, folder: str | Path, *, overlay: bool = True) -> None:
+        """Write the results of every image into a folder, as `streetseg predict` does."""
+        if all(isinstance(image, Path) for image in self._images):
+            files = [Path(str(image)) for image in self._images]
+            predict_to_folder(self._model.predictor, files, Path(folder), overlay=overlay)
+            return
+        for prediction in self:
+            prediction.save(folder)
+
+    def __repr__(self) -> str:
+        return f"<Predictions of {len(self)} images>"
+
+
+class Model:
+    """A trained model, ready to predict.
+
+    Args:
+        predictor: the engine, and how it sees an image.
+        path: where the model was read from.
+    """
+
+    def __init__(self, predictor: Predictor, path: Path) -> None:
+        self.predictor = predictor
+        self.path = path
+
+    @property
+    def space(self) -> LabelSpace:
+        """The classes that it knows: names and colors in the order of their ids."""
+        return self.predictor.space
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of their ids."""
+        return tuple(self.space.names)
+
+    @overload
+    def predict(self, images: NDArray[np.uint8] | Image.Image) -> Prediction: ...  # type: ignore[overload-overlap]
+
+    @overload
+    def predict(self, images: str | Path) -> Prediction | Predictions: ...  # type: ignore[overload-overlap]
+
+    @overload
+    def predict(self, images: Iterable[ImageLike]) -> Predictions: ...
+
+    def predict(self, images: ImageLike | Iterable[ImageLike]) -> Prediction | Predictions:
+        """Label an image, or many.
+
+        Args:
+            images: a path, a PIL image or a uint8 RGB array (H, W, 3) is one image and gives a `Prediction`; a folder,
+                a pattern such as "street/*.jpg" or a list gives `Predictions`, to be walked through.
+
+        Raises:
+            RequestError: there is no such file, or an array or object is no image.
+            DataError: a file cannot be read.
+        """
+        if isinstance(images, (str, Path)):
+            path = Path(images)
+            return self.predict_one(path, path.stem) if path.is_file() else Predictions(self, _files([images]))
+        if isinstance(images, (np.ndarray, Image.Image)):
+            return self.predict_one(images, "image")
+        given = list(images)
+        if all(isinstance(image, (str, Path)) for image in given):
+            return Predictions(self, _files([str(image) for image in given]))
+        return Predictions(self, given)
+
+    def predict_one(self, image: ImageLike, name: str) -> Prediction:
+        """Label one image; `name` is the stem of its files, if it is saved."""
+        pixels = require_image(image, self.predictor.engine.reading)
+        return Prediction(self.predictor, pixels, self.predictor.predict(pixels), name)
+
+    def __repr__(self) -> str:
+        return f"<Model {self.path}: {self.predictor.engine.name}, {len(self.classes)} classes>"
+
+
+def _files(inputs: Sequence[str | Path]) -> list[Path]:
+    return find_pictures([str(text) for text in inputs])

@@ -1,0 +1,98 @@
+"""From what a caller in Python gives to a recipe, a data source and a folder."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+from streetseg.data.open import open_source
+from streetseg.data.own import OwnData, as_source
+from streetseg.data.source import Source
+from streetseg.errors import RequestError
+from streetseg.recipe.load import load_recipe, require_meaning
+from streetseg.recipe.schema import Data, Recipe
+
+DataLike = str | Path | Source | OwnData
+RecipeLike = Recipe | Mapping[str, object] | str | Path | None
+
+
+def request(
+    data: DataLike,
+    recipe: RecipeLike,
+    flags: Mapping[str, object],
+    sections: Mapping[str, object],
+    *,
+    only: tuple[str, Sequence[str]] | None = None,
+) -> Recipe:
+    """Return the recipe of a call.
+
+    Args:
+        data: what `data.source` becomes, with its kind in front.
+        recipe: a complete recipe, which is returned as it is; else a YAML file, a shipped name or dotted fields.
+        flags: dotted path -> value of the arguments with names of their own; None means not given.
+        sections: section -> its fields, as in optim={"lr": 3e-4}.
+
+        only: the name of the command and the fields that mean something to it; None where all do.
+
+    Raises:
+        RequestError, DataError: something unknown is named, or has a wrong value.
+    """
+    if isinstance(recipe, Recipe):
+        return recipe
+    fields: dict[str, object] = {
+        "data.source": with_kind(str(data)) if isinstance(data, (str, Path)) else as_source(data).spec
+    }
+    file, dotted = (None, recipe) if isinstance(recipe, Mapping) else (recipe, {})
+    for section, values in sections.items():
+        if section not in Recipe.model_fields:
+            raise RequestError(
+                f"unknown argument {section}", where=f"{section}=", hint=f"sections: {', '.join(Recipe.model_fields)}"
+            )
+        if not isinstance(values, Mapping):
+            raise RequestError(
+                f"{section} is a section of the recipe, found {values!r}", hint=f'{section}={{"field": value}}'
+            )
+        fields |= {f"{section}.{name}": value for name, value in values.items()}
+    fields |= dotted or {}
+    if only is not None:
+        require_meaning([path for path in fields if path != "data.source"], *only)
+    return load_recipe(file, flags=fields | {name: value for name, value in flags.items() if value is not None})
+
+
+def with_kind(data: str) -> str:
+    """Return DATA with its kind in front. A bare DIR is opened: its kind decides the shipped recipe."""
+    return data if data == "scenes" or ":" in data else open_source(Data(source=data)).spec
+
+
+def open_data(data: DataLike, settings: Data) -> Source:
+    """Return the data source: the caller's own object, else what `settings` ask for."""
+    return open_source(settings) if isinstance(data, (str, Path)) else as_source(data)
+
+
+def dated_folder(parent: str, name: str, *, resume: bool) -> Path:
+    """Return PARENT/<date>_<name>; with `resume`, the newest folder of that name, whatever its date."""
+    name = re.sub(r"[^\w.-]+", "-", name)
+    earlier = sorted(Path(parent).glob(f"????-??-??_{name}")) if resume else []
+    return earlier[-1] if earlier else Path(parent) / f"{date.today().isoformat()}_{name}"
+
+
+def initial_weights(
+    weights: str | Path | Mapping[str, str | Path] | None, encoders: Sequence[str], *, default: str
+) -> dict[str, str]:
+    """Return encoder -> its initial weights; encoders that a dict leaves out take `default`."""
+    if not isinstance(weights, Mapping):
+        return dict.fromkeys(encoders, default if weights is None else str(weights))
+    if unknown := [name for name in weights if name not in encoders]:
+        raise RequestError("weights for encoders that are not in the study", where=unknown, hint=f"{list(encoders)}")
+    return {name: str(weights.get(name, default)) for name in encoders}
+
+
+@contextmanager
+def interruptible(function: str, folder: Path) -> Iterator[None]:
+    """On Ctrl-C or the stop button of a notebook, say in the exception how to go on from `folder`."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        how = f"the same call of streetseg.{function} with out={str(folder)!r}, resume=True goes on from there"
+        raise KeyboardInterrupt(f"stopped, and saved in {folder}; {how}") from None

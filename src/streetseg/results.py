@@ -1,0 +1,303 @@
+"""What the functions of `streetseg.api` return: objects that show themselves in a notebook and hand over tables.
+
+pandas is imported when a table is asked for, so that no command pays for it.
+"""
+
+import io
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streetseg.data.check import everything_wrong
+from streetseg.data.findings import Findings
+from streetseg.evaluation.protocol import protocol_line
+from streetseg.evaluation.score import Scored
+from streetseg.evaluation.tables import per_class_csv, per_image_csv
+from streetseg.inference.prediction import Model
+from streetseg.inference.predictor import Predictor
+from streetseg.metrics.counts import Counts
+from streetseg.study.charts import run_curves
+from streetseg.study.compare import Comparison
+from streetseg.study.finished import FinishedRun, read_run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Scores:
+    """All scores of a model on a split; values 0..1, NaN where undefined.
+
+    Args:
+        as_dict: the content of scores.json.
+        class_table, image_table: per_class.csv and per_image.csv.
+        counts: int64 (C, C), pixels by true class (rows) and predicted class (columns), over all images.
+    """
+
+    def __init__(self, as_dict: dict[str, Any], class_table: str, image_table: str, counts: NDArray[np.int64]) -> None:
+        self.as_dict = as_dict
+        self._class_table = class_table
+        self._image_table = image_table
+        self._counts = counts
+
+    @classmethod
+    def of(cls, scored: Scored) -> "Scores":
+        """Wrap what `evaluation.score` returns."""
+        evaluation = scored.evaluation
+        tables = per_class_csv(evaluation, scored.intervals), per_image_csv(evaluation)
+        return cls(dict(scored.scores), *tables, evaluation.counts.total)
+
+    @classmethod
+    def read(cls, folder: Path) -> "Scores":
+        """Read an evaluation folder."""
+        texts = [(folder / name).read_text("utf-8") for name in ("scores.json", "per_class.csv", "per_image.csv")]
+        return cls(json.loads(texts[0]), texts[1], texts[2], Counts.load(folder / "counts.npz").total)
+
+    @property
+    def mean_iou(self) -> float:
+        """Mean IoU over the classes."""
+        return _number(self.as_dict["mean"]["iou"])
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of the mean IoU."""
+        low, high = self.as_dict["interval"]["mean_iou"]
+        return _number(low), _number(high)
+
+    @property
+    def protocol(self) -> dict[str, Any]:
+        """What was scored, and by which rules."""
+        return dict(self.as_dict["protocol"])
+
+    @property
+    def per_class(self) -> "pd.DataFrame":
+        """One row a class: pixels, each metric, and its 95 % interval."""
+        return _table(self._class_table, "class")
+
+    @property
+    def per_image(self) -> "pd.DataFrame":
+        """One row an image: its scores, and the IoU of each class."""
+        return _table(self._image_table, "image")
+
+    @property
+    def confusion(self) -> "pd.DataFrame":
+        """Pixels by true class (rows) and predicted class (columns)."""
+        import pandas as pd
+
+        names = list(self.as_dict["per_class"])
+        return pd.DataFrame(
+            self._counts, index=pd.Index(names, name="truth"), columns=pd.Index(names, name="predicted")
+        )
+
+    def __repr__(self) -> str:
+        low, high = self.interval
+        return f"<Scores: mean IoU {self.mean_iou:.4f} [{low:.4f}, {high:.4f}], {protocol_line(self.protocol)}>"
+
+    def _repr_html_(self) -> str:
+        metrics = list(self.as_dict["mean"])
+        return f"<p>{escape(repr(self)[1:-1])}</p>{self.per_class[metrics].to_html(float_format='{:.4f}'.format)}"
+
+
+class Run:
+    """A finished run; shown in a notebook as its learning curves.
+
+    Args:
+        folder: the run folder.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+
+    @cached_property
+    def finished(self) -> FinishedRun:
+        """What the files of the run folder say. Raises RequestError if the run is not finished."""
+        return read_run(self.folder)
+
+    @cached_property
+    def model(self) -> Model:
+        """The best network of the run."""
+        return Model(Predictor.load(self.folder), self.folder)
+
+    @cached_property
+    def scores(self) -> Scores:
+        """The scores of the best network on the validation split."""
+        return Scores.read(self.folder / "evaluation")
+
+    @property
+    def mean_iou(self) -> float:
+        """Mean IoU of the best network on the validation split, 0..1."""
+        return self.scores.mean_iou
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of the mean IoU."""
+        return self.scores.interval
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch the best network is from, counted from 1."""
+        return self.finished.best_epoch
+
+    @property
+    def history(self) -> "pd.DataFrame":
+        """One row an epoch: learning rate, loss, accuracy and IoU in training and validation."""
+        return _table((self.folder / "results.csv").read_text("utf-8"), "epoch")
+
+    @property
+    def report(self) -> Path:
+        """The report of the run, one HTML file."""
+        return self.folder / "report.html"
+
+    def __repr__(self) -> str:
+        low, high = self.interval
+        return f"<Run {self.folder}: mean IoU {self.mean_iou:.4f} [{low:.4f}, {high:.4f}], epoch {self.best_epoch}>"
+
+    def _repr_html_(self) -> str:
+        charts = "".join(f'<div style="max-width: 420px">{chart}</div>' for chart in run_curves(self.folder))
+        return f"<p>{escape(repr(self)[1:-1])}</p><div>{charts}</div>"
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """Compared runs.
+
+    Args:
+        comparison: the statistics behind the report.
+        report: the report, one HTML file; None where none was written.
+    """
+
+    comparison: Comparison
+    report: Path | None
+
+    @property
+    def verdict(self) -> str:
+        """Which encoder is better, and by how much, in one sentence."""
+        return self.comparison.verdict
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to keep in mind when reading the verdict."""
+        return self.comparison.notes
+
+    @property
+    def runs(self) -> list[Run]:
+        """The runs, those of the best encoder first."""
+        return [Run(run.folder) for group in self.comparison.groups for run in group.runs]
+
+    @property
+    def table(self) -> "pd.DataFrame":
+        """One row an encoder, the best first: mean IoU with its 95 % interval, the other means, seeds."""
+        import pandas as pd
+
+        rows = []
+        for group in self.comparison.groups:
+            low, high = group.intervals.overall["mean_iou"]
+            means = {f"mean_{name}": value for name, value in group.scores.mean.items()}
+            rows.append({"encoder": group.label, **means, "low": low, "high": high, "seeds": len(group.seeds)})
+        return pd.DataFrame(rows).set_index("encoder")
+
+    @property
+    def differences(self) -> "pd.DataFrame":
+        """One row a pair: the difference of the mean IoU with its 95 % interval and adjusted p-value."""
+        import pandas as pd
+
+        rows = [
+            {
+                "a": pair.a.label,
+                "b": pair.b.label,
+                "difference": pair.difference.value,
+                "low": pair.difference.low,
+                "high": pair.difference.high,
+                "p_value": pair.difference.adjusted,
+                "verdict": pair.difference.verdict,
+            }
+            for pair in self.comparison.pairs
+        ]
+        return pd.DataFrame(rows, columns=["a", "b", "difference", "low", "high", "p_value", "verdict"])
+
+    def __repr__(self) -> str:
+        return f"<Study: {self.verdict}>"
+
+    def _repr_html_(self) -> str:
+        return f"<p><strong>{escape(self.verdict)}</strong></p>{self.table.to_html(float_format='{:.4f}'.format)}"
+
+
+@dataclass(frozen=True, eq=False)
+class Checked:
+    """What the check of a data set found.
+
+    Args:
+        findings: what every file holds, and what is wrong.
+        report: the page with images, where one was asked for.
+    """
+
+    findings: Findings
+    report: Path | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the data can be used."""
+        return not self.findings.errors
+
+    @property
+    def problems(self) -> "pd.DataFrame":
+        """One row an error or warning: what it is, and the files it is about."""
+        import pandas as pd
+
+        found = self.findings.as_json()
+        rows = [{"kind": "error", "problem": e["problem"], "files": e["files"]} for e in found["errors"]]
+        rows += [
+            {
+                "kind": "warning" if remark.care else "note",
+                "problem": remark.text,
+                "files": [place for entry in remark.entries for place in entry.places],
+            }
+            for remark in self.findings.remarks
+        ]
+        return pd.DataFrame(rows, columns=["kind", "problem", "files"])
+
+    @property
+    def classes(self) -> "pd.DataFrame":
+        """One row a class, one column a split: the share of the pixels, 0..1; the last row is what is ignored."""
+        import pandas as pd
+
+        index = pd.Index([*self.findings.space.names, "ignored"], name="class")
+        pixels = {name: [*found.counts.tolist(), found.ignored] for name, found in self.findings.splits.items()}
+        table = pd.DataFrame(pixels, index=index)
+        return table / table.sum().clip(lower=1)
+
+    @property
+    def splits(self) -> "pd.Series[int]":
+        """Split -> the number of its usable images."""
+        import pandas as pd
+
+        return pd.Series({name: found.images for name, found in self.findings.splits.items()}, name="images")
+
+    def require_ok(self) -> None:
+        """Raise DataError with everything that is wrong, if anything is."""
+        if not self.ok:
+            raise everything_wrong(self.findings)
+
+    def __repr__(self) -> str:
+        errors, remarks = len(self.findings.errors), len(self.findings.remarks)
+        return f"<Checked {self.findings.spec}: {errors} errors, {remarks} remarks>"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self)[1:-1])}</p>{self.problems.to_html()}{self.classes.to_html()}"
+
+
+def _number(value: float | None) -> float:
+    """Return a value of scores.json, where null is NaN."""
+    return float("nan") if value is None else value
+
+
+def _table(text: str, index: str) -> "pd.DataFrame":
+    import pandas as pd
+
+    texts = dict.fromkeys(("class", "image", "sequence"), str)  # a video called 0016E5 is no number
+    return pd.read_csv(io.StringIO(text), dtype=texts, keep_default_na=False, na_values=[""]).set_index(index)
