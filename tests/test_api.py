@@ -274,3 +274,10 @@ def test_an_interrupt_says_how_to_go_on(data: str, tmp_path: Path) -> None:
 def test_the_import_is_instant() -> None:
     code = "import sys, streetseg; print([m for m in ('numpy', 'torch', 'pydantic', 'pandas') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_what_a_study_does_not_take_is_said() -> None:
+    with pytest.raises(streetseg.StreetsegError, match="a study takes no data object"):
+        streetseg.study(object(), encoders=["test_efficientnet"])  # type: ignore[arg-type]
+    with pytest.raises(streetseg.StreetsegError, match="--force goes with --resume"):
+        streetseg.train("scenes", encoder="test_efficientnet", force=True)

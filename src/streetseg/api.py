@@ -204,12 +204,13 @@ def train(
     >>> list(run.history.columns[:3]), run.best_epoch
     (['lr', 'train_loss', 'train_accuracy'], 1)
     """
-    from streetseg.request import dated_folder, interruptible, open_data, request
+    from streetseg.request import dated_folder, interruptible, open_data, refuse_force_alone, request
     from streetseg.results import Run
     from streetseg.runtime.rank_process import is_main
     from streetseg.study.report import write_run_report
     from streetseg.training.train import train as run_training
 
+    refuse_force_alone(force=force, resume=resume)
     if callable(loss):
         own_loss = loss
     else:
@@ -273,10 +274,14 @@ def study(
     >>> study.table.index.tolist(), study.report.name
     (['test_efficientnet (random weights)'], 'report.html')
     """
-    from streetseg.request import dated_folder, initial_weights, interruptible, request
+    from streetseg.request import dated_folder, initial_weights, interruptible, refuse_force_alone, request
     from streetseg.results import Study
     from streetseg.study.study import run_study
 
+    refuse_force_alone(force=force, resume=resume)
+    if not isinstance(data, (str, Path)):
+        hint = "a study reads its data anew for each run: name them as DATA, or train runs one by one and compare them"
+        raise RequestError("a study takes no data object", where=f"data={type(data).__name__}", hint=hint)
     if isinstance(encoders, str):
         raise RequestError("encoders is one text", where=f"encoders={encoders!r}", hint=f"encoders=[{encoders!r}]")
     if not encoders or len(set(encoders)) < len(encoders):

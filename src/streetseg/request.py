@@ -32,7 +32,6 @@ def request(
         recipe: a complete recipe, which is returned as it is; else a YAML file, a shipped name or dotted fields.
         flags: dotted path -> value of the arguments with names of their own; None means not given.
         sections: section -> its fields, as in optim={"lr": 3e-4}.
-
         only: the name of the command and the fields that mean something to it; None where all do.
 
     Raises:
@@ -86,6 +85,12 @@ def initial_weights(
     if unknown := [name for name in weights if name not in encoders]:
         raise RequestError("weights for encoders that are not in the study", where=unknown, hint=f"{list(encoders)}")
     return {name: str(weights.get(name, default)) for name in encoders}
+
+
+def refuse_force_alone(*, force: bool, resume: bool) -> None:
+    """Raise RequestError for `force` without `resume`: nothing is ever written over."""
+    if force and not resume:
+        raise RequestError("--force goes with --resume", where="--force", hint="choose a new folder with --out")
 
 
 @contextmanager

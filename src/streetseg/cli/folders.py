@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from streetseg.cli.output import tell
-from streetseg.errors import RequestError, StreetsegError
+from streetseg.errors import StreetsegError
 from streetseg.runtime.rank_process import is_launched, is_main, is_one_of_many
 from streetseg.terminal import command_line
 
@@ -24,9 +24,3 @@ def resumable(folder: Path) -> Iterator[None]:
             program = "torchrun … -m streetseg" if is_one_of_many() else "streetseg"
             tell(f"stopped; to go on: {program} {command_line([*words, '--resume'])}")
         raise
-
-
-def refuse_force_alone(*, force: bool, resume: bool) -> None:
-    """Raises RequestError for --force without --resume: nothing is ever written over."""
-    if force and not resume:
-        raise RequestError("--force goes with --resume", where="--force", hint="choose a new folder with --out")

@@ -6,7 +6,7 @@ import typer
 
 from streetseg.cli.asked import asked_recipe
 from streetseg.cli.devices import DevicesFlag
-from streetseg.cli.folders import refuse_force_alone, resumable
+from streetseg.cli.folders import resumable
 from streetseg.cli.options import (
     DataArgument,
     EpochsFlag,
@@ -48,6 +48,8 @@ def study(
     json: JsonFlag = False,
 ) -> None:
     """Train, evaluate and compare encoders; one report."""
+    from streetseg.request import refuse_force_alone
+
     refuse_force_alone(force=force, resume=resume)
     names = split_names(encoders)
     if any(word.startswith("model.encoder=") for word in overrides or []):

@@ -6,7 +6,7 @@ import typer
 
 from streetseg.cli.asked import asked_recipe
 from streetseg.cli.devices import DevicesFlag, done_by_many
-from streetseg.cli.folders import refuse_force_alone, resumable
+from streetseg.cli.folders import resumable
 from streetseg.cli.options import (
     DataArgument,
     EpochsFlag,
@@ -46,6 +46,8 @@ def train(
     json: JsonFlag = False,
 ) -> None:
     """Train one network."""
+    from streetseg.request import refuse_force_alone
+
     refuse_force_alone(force=force, resume=resume)
     flags = {
         "model.encoder": encoder,
