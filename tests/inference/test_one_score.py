@@ -164,6 +164,40 @@ def test_views_and_tiles_are_scored_as_they_are_predicted(
     assert told["protocol"]["tile"] == (128 if "--tile" in views else None)
 
 
+def test_tiles_are_windows_that_overlap_by_a_quarter_each_side(
+    trained: SimpleNamespace, streetseg, tmp_path: Path
+) -> None:
+    """`evaluate --tile` against windows written out here, each cut off 32 pixels from its inner edges."""
+    import torch
+
+    from streetseg.models.bundle import load_bundle
+
+    image, labels = tiny.street(60, (150, 230))
+    tiny.save(tmp_path / "val" / "images" / "0.png", image)
+    tiny.save(tmp_path / "val" / "masks" / "0.png", labels)
+    data = tmp_path / "data.yaml"
+    data.write_text("space: street-11\nsplits:\n  val: {pictures: val/images/*.png, masks: val/masks/*.png}\n")
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "weights.safetensors").write_bytes((trained.run / "best" / "weights.safetensors").read_bytes())
+    description = json.loads((trained.run / "best" / "model.json").read_text())
+    (model / "model.json").write_text(json.dumps(description | {"size": None}))
+
+    network, ids = load_bundle(model)[0], np.full((150, 230), 99, np.uint8)
+    for top, bottom in ((0, 128), (64, 150)):
+        for left, right in ((0, 128), (64, 192), (128, 230)):
+            with torch.inference_mode():
+                window = torch.from_numpy(image[top:bottom, left:right].copy()).permute(2, 0, 1)[None]
+                found = network(window).argmax(1)[0].numpy().astype(np.uint8)
+            rows = slice(32 if top else 0, None if bottom == 150 else -32)
+            columns = slice(32 if left else 0, None if right == 230 else -32)
+            ids[top:bottom, left:right][rows, columns] = found[rows, columns]
+
+    done = streetseg("evaluate", model, f"folder:{data}", "--tile", "128", "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["mean"]["iou"] == scores(confusion(labels, ids, 11)).mean["iou"]
+
+
 def test_bench_times_what_predict_does(trained: SimpleNamespace, streetseg) -> None:
     done = streetseg("bench", trained.run, "--size", "96x128", "--json")
     assert done.code == 0, done.err
