@@ -174,7 +174,7 @@ def studied(decoder: str, asked: argparse.Namespace, folder: Path) -> dict[str, 
     )
     start = time.perf_counter()
     result = run_study(recipe, dict.fromkeys(asked.encoders, "auto-or-random"), 1, folder / decoder, quiet=True)
-    return {"seconds": time.perf_counter() - start, "verdict": result.verdict}
+    return {"seconds": time.perf_counter() - start, "verdict": result.comparison.verdict}
 
 
 def as_text(figures: dict[str, Any]) -> str:

@@ -85,6 +85,7 @@ def python_page() -> str:
         "",
         "```python",
         "import streetseg",
+        "",
         'model = streetseg.load("runs/mobile")',
         'print(model.predict("street").shares)',
         "```",
@@ -108,7 +109,8 @@ def _signature(name: str, function: Any) -> str:
                 words.append("*")
         star = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
         default = parameter.default
-        shown = "" if default is parameter.empty else "=..." if callable(default) else f"={default!r}"
+        text = f'"{default}"' if isinstance(default, str) else repr(default)
+        shown = "" if default is parameter.empty else "=..." if callable(default) else f"={text}"
         words.append(f"{star}{parameter.name}{shown}")
     return f"streetseg.{name}({', '.join(words)})"
 
