@@ -1,4 +1,4 @@
-"""How many cores this process may use: fewer than the machine has in a container with a CPU quota."""
+"""The number of cores this process may use: fewer than the machine has in a container with a CPU quota."""
 
 import math
 import os
@@ -49,7 +49,7 @@ def cpu_quota(root: Path) -> float:
 
 
 def _quota(group: Path) -> float:
-    """Of a group of version 2: `cpu.max` holds the quota, or `max`, and the period."""
+    """Return the quota of a group of version 2: `cpu.max` holds it, or `max`, and the period."""
     try:
         quota, period = (group / "cpu.max").read_text(encoding="ascii").split()
         return int(quota) / int(period)
@@ -58,7 +58,7 @@ def _quota(group: Path) -> float:
 
 
 def _quota_v1(group: Path) -> float:
-    """Of a group of version 1: two files, and -1 for no quota."""
+    """Return the quota of a group of version 1: two files, and -1 for no quota."""
     try:
         quota, period = (
             int((group / name).read_text(encoding="ascii")) for name in ("cpu.cfs_quota_us", "cpu.cfs_period_us")

@@ -34,7 +34,7 @@ def check(
     from streetseg.recipe.load import require_meaning
 
     wanted = asked_recipe(data, recipe, overrides)
-    require_meaning(overrides or [], "check", ["data."])
+    require_meaning(overrides or [], "check", api.CHECK_FIELDS)
     with counted_bar("images", hidden=json) as progress:
         findings = api.check(data, report=report, recipe=wanted, progress=progress).findings
     wrong = everything_wrong(findings) if findings.errors else None

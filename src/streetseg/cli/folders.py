@@ -1,4 +1,4 @@
-"""How to go on when a command stopped half-way."""
+"""Name the command that goes on from where one stopped."""
 
 import sys
 from collections.abc import Iterator

@@ -67,7 +67,7 @@ def open_archive(path: Path) -> zipfile.ZipFile:
 
 
 def _other_kind(path: Path, failure: str) -> tuple[str, str]:
-    """What a file that is no zip archive is, and what helps."""
+    """Return what a file that is no zip archive is, and what helps."""
     try:
         with path.open("rb") as file:
             head = file.read(512)

@@ -1,4 +1,4 @@
-"""Where files can be kept between commands, also for a user without a home or a name, as in a container."""
+"""The folder for files that are kept between commands, also for a user without a home or a name, as in a container."""
 
 import getpass
 import os
@@ -79,13 +79,13 @@ def _user_number() -> int:
 
 
 def _can_be_written(folder: Path) -> bool:
-    """Whether a folder, or the nearest one above it that is there, can be written to."""
+    """Return whether a folder, or the nearest one above it that is there, can be written to."""
     nearest = next(place for place in (folder, *folder.absolute().parents) if os.access(place, os.F_OK))
     return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
 
 
 def _has_cached(name: str) -> bool:
-    """Whether a home that can only be read holds files of a library."""
+    """Return whether a home that can only be read holds files of a library."""
     try:
         return (Path.home() / ".cache" / name).is_dir()
     except (RuntimeError, OSError):

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streetseg.data.files import FileError
-from streetseg.data.pictures import TooLargeError, decode_picture
+from streetseg.data.pictures import MAX_PIXELS, TooLargeError, decode_picture
 from streetseg.errors import DataError, RequestError
 from streetseg.inference.noticed import Noticed
 from streetseg.inference.predictor import Predictor
@@ -20,7 +20,7 @@ from streetseg.inference.results import refuse_replacing, result_paths, write_re
 
 log = logging.getLogger("streetseg")
 
-MAX_MEGAPIXELS = 89.0  # larger images are refused unless a limit is given
+MAX_MEGAPIXELS = MAX_PIXELS / 1e6  # larger images are refused unless a limit is given
 
 OnImage = Callable[[int, int], None]  # called after each image with the number done and the number of all
 
