@@ -47,6 +47,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--encoders", default="mobilenetv2_100,resnext50_32x4d")
+    parser.add_argument("--decoders", default=",".join(DECODERS))
     parser.add_argument("--size", type=parse_size, default="384x480", help="of the pictures and crops")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--pictures", type=int, default=368, help="scenes in an epoch; CamVid has 367")
@@ -57,16 +58,16 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--epochs", type=int, default=20, help="of the study")
     parser.add_argument("--json", action="store_true", help="one machine-readable object on stdout")
     asked = parser.parse_args(words)
-    asked.encoders = asked.encoders.split(",")
+    asked.encoders, asked.decoders = asked.encoders.split(","), asked.decoders.split(",")
     device = choose_device(asked.device)
     with TemporaryDirectory(prefix="streetseg-") as folder:
         store = scenes_store(asked.pictures, asked.size, Path(folder))
         figures = describe(device, asked) | {
             "training": {
-                encoder: {decoder: trained(encoder, decoder, asked, store, device) for decoder in DECODERS}
+                encoder: {decoder: trained(encoder, decoder, asked, store, device) for decoder in asked.decoders}
                 for encoder in asked.encoders
             },
-            "study": {decoder: studied(decoder, asked, Path(folder)) for decoder in DECODERS},
+            "study": {decoder: studied(decoder, asked, Path(folder)) for decoder in asked.decoders},
         }
     print(json.dumps(figures, indent=2) if asked.json else as_text(figures))
 
@@ -107,11 +108,13 @@ def trained(
             Trainer(recipe, store, device, Path(place) / name, resident=name == "resident")
             for name in made(Path(place), "resident", "fetched")
         )
-        return {
+        found: dict[str, Any] = {
             "step": throughput(resident, encoder, asked),
             "epoch": {"resident": epochs(resident, asked), "fetched": epochs(fetched, asked)},
             "synchronisations_per_step": synchronisations(resident) if on_gpu else None,
         }
+    print(encoder, decoder, json.dumps(found), file=sys.stderr, flush=True)  # a run that is cut off has said it
+    return found
 
 
 def made(place: Path, *names: str) -> Sequence[str]:
@@ -174,7 +177,9 @@ def studied(decoder: str, asked: argparse.Namespace, folder: Path) -> dict[str, 
     )
     start = time.perf_counter()
     result = run_study(recipe, dict.fromkeys(asked.encoders, "auto-or-random"), 1, folder / decoder, quiet=True)
-    return {"seconds": time.perf_counter() - start, "verdict": result.comparison.verdict}
+    took = time.perf_counter() - start
+    print(f"study, {decoder}: {took:.1f} s", file=sys.stderr, flush=True)
+    return {"seconds": took, "verdict": result.comparison.verdict}
 
 
 def as_text(figures: dict[str, Any]) -> str:
