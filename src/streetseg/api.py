@@ -204,10 +204,10 @@ def train(
     >>> list(run.history.columns[:3]), run.best_epoch
     (['lr', 'train_loss', 'train_accuracy'], 1)
     """
+    from streetseg.report.report import write_run_report
     from streetseg.request import dated_folder, interruptible, open_data, refuse_force_alone, request
     from streetseg.results import Run
-    from streetseg.runtime.rank_process import is_main
-    from streetseg.study.report import write_run_report
+    from streetseg.runtime.worker import is_main
     from streetseg.training.train import train as run_training
 
     refuse_force_alone(force=force, resume=resume)
@@ -274,9 +274,9 @@ def study(
     >>> study.table.index.tolist(), study.report.name
     (['test_efficientnet (random weights)'], 'report.html')
     """
+    from streetseg.grid import run_study
     from streetseg.request import dated_folder, initial_weights, interruptible, refuse_force_alone, request
     from streetseg.results import Study
-    from streetseg.study.study import run_study
 
     refuse_force_alone(force=force, resume=resume)
     if not isinstance(data, (str, Path)):
@@ -320,9 +320,9 @@ def compare(runs: "Sequence[PathLike | Run]", out: PathLike | None = None) -> "S
     >>> streetseg.compare([run, other]).differences[["a", "b"]].shape
     (1, 2)
     """
+    from streetseg.comparison.compare import compare_runs
+    from streetseg.report.report import write_report
     from streetseg.results import Run, Study
-    from streetseg.study.compare import compare_runs
-    from streetseg.study.report import write_report
 
     folders = [run.folder if isinstance(run, Run) else Path(run) for run in runs]
     if len(folders) < 2:
@@ -352,10 +352,10 @@ def check(
     >>> found.ok, found.splits.to_dict()
     (True, {'train': 4, 'val': 2})
     """
-    from streetseg.data.check import examine
+    from streetseg.data.check.check import examine
+    from streetseg.report.dataset import refuse_page, write_data_report
     from streetseg.request import open_data, request
     from streetseg.results import Checked
-    from streetseg.study.data_report import refuse_page, write_data_report
 
     report = None if report is None else Path(report)
     if report is not None:

@@ -11,14 +11,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streetseg.data.augment import augment
+from streetseg.data.augment.augment import augment
+from streetseg.data.augment.rng import draw
 from streetseg.data.batches import Batch, TrainBatches
-from streetseg.data.draws import draw
 from streetseg.data.open import open_source
 from streetseg.data.resident import Resident, resident_bytes
 from streetseg.data.store import Store
 from streetseg.errors import DataError, TrainingError
-from streetseg.phases import Phases
+from streetseg.profiler import Phases
 from streetseg.recipe.schema import Augment, Data
 from tiny import camvid_segnet, save, street
 

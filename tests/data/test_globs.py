@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from streetseg.data.globs import matching
-from streetseg.data.survey import Survey
+from streetseg.data.issues import Survey
 from streetseg.errors import DataError
 
 

@@ -23,7 +23,7 @@ from streetseg.data.source import Sample, Source
 from streetseg.data.store import Store, default_cache
 from streetseg.errors import DataError, RequestError
 from streetseg.labels.space import LabelSpace
-from streetseg.labels.spaces import STREET_11
+from streetseg.labels.tables import STREET_11
 from streetseg.recipe.schema import Data
 from tiny import camvid_segnet, save, street
 

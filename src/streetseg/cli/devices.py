@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from streetseg.errors import RequestError
-from streetseg.runtime.rank_process import is_one_of_many
+from streetseg.runtime.worker import is_one_of_many
 
 DevicesFlag = Annotated[
     int | None,

@@ -9,7 +9,7 @@ from streetseg.cli.devices import DevicesFlag, done_by_many
 from streetseg.cli.options import DataArgument, JsonFlag, OutFlag, Overrides, SpaceFlag, TileFlag, TtaFlag
 from streetseg.cli.output import counted_bar, print_json, say
 from streetseg.errors import RequestError
-from streetseg.runtime.rank_process import is_main, is_one_of_many
+from streetseg.runtime.worker import is_main, is_one_of_many
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

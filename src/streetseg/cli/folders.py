@@ -7,8 +7,8 @@ from pathlib import Path
 
 from streetseg.cli.output import tell
 from streetseg.errors import StreetsegError
-from streetseg.runtime.rank_process import is_launched, is_main, is_one_of_many
-from streetseg.terminal import command_line
+from streetseg.runtime.worker import is_launched, is_main, is_one_of_many
+from streetseg.text import command_line
 
 
 @contextmanager

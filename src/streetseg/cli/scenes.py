@@ -21,9 +21,9 @@ def scenes(
     json: JsonFlag = False,
 ) -> None:
     """Write the built-in street scenes in Cityscapes layout."""
-    from streetseg.data.scenes.export import require_empty_folder, write_scenes
-    from streetseg.data.scenes.render import SCENES_VERSION
-    from streetseg.data.scenes.source import ScenesSource
+    from streetseg.data.sources.scenes import ScenesSource
+    from streetseg.scenes.export import require_empty_folder, write_scenes
+    from streetseg.scenes.render import SCENES_VERSION
 
     val = max(count // 5, min(1, count - 1))
     source = ScenesSource(train=count - val, val=val, size=parse_size(size), seed=seed)

@@ -8,13 +8,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from streetseg.data.augment import augment
-from streetseg.data.draws import draw, shuffled
+from streetseg.data.augment.augment import augment
+from streetseg.data.augment.rng import draw, shuffled
 from streetseg.data.reader import Raw, Reader
 from streetseg.data.resident import Resident
 from streetseg.data.store import Store
 from streetseg.errors import DataError
-from streetseg.phases import Phases
+from streetseg.profiler import Phases
 from streetseg.recipe.schema import Augment, Size
 
 FEWEST = 2  # batch norm cannot train on one picture

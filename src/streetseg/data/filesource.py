@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streetseg.data.files import stamp
+from streetseg.data.images import MAX_PIXELS, decode_picture, read_picture
+from streetseg.data.issues import Survey
 from streetseg.data.masks import MaskCode, decode_mask, read_mask
-from streetseg.data.pictures import MAX_PIXELS, decode_picture, read_picture
 from streetseg.data.source import Look, Sample
-from streetseg.data.survey import Survey
 from streetseg.labels.space import LabelSpace
 from streetseg.recipe.reading import AS_USUAL, ImageReading
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from streetseg.data.files import walk
-from streetseg.data.survey import Survey
+from streetseg.data.issues import Survey
 from streetseg.errors import DataError
 
 _WILD = re.compile(r"[*?\[]")

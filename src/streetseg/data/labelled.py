@@ -1,6 +1,6 @@
 """Whether the labels of a data set can be learned and scored at all."""
 
-from streetseg.data.findings import Findings
+from streetseg.data.check.findings import Findings
 from streetseg.errors import DataError
 
 

@@ -5,16 +5,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from streetseg.data.camvid import find_layout, open_camvid
-from streetseg.data.cityscapes import is_cityscapes, open_cityscapes
 from streetseg.data.files import listing
 from streetseg.data.filesource import FileSource
-from streetseg.data.folder import open_folder
 from streetseg.data.source import Sample, Source
+from streetseg.data.sources.camvid import find_layout, open_camvid
+from streetseg.data.sources.cityscapes import is_cityscapes, open_cityscapes
+from streetseg.data.sources.folder import open_folder
 from streetseg.data.splits import SplitList, listed_splits, without_excluded
 from streetseg.data.view import SourceView
 from streetseg.errors import DataError, RequestError, did_you_mean
-from streetseg.labels.spaces import CAMVID_32, CITYSCAPES_19, CITYSCAPES_34, STREET_11, space
+from streetseg.labels.tables import CAMVID_32, CITYSCAPES_19, CITYSCAPES_34, STREET_11, space
 from streetseg.recipe.schema import Data
 
 log = logging.getLogger("streetseg")
@@ -72,7 +72,7 @@ def _used(source: Source, data: Data) -> Mapping[str, tuple[Sample, ...]]:
 
 def _open(spec: str) -> Source:
     if spec == "scenes":
-        from streetseg.data.scenes.source import ScenesSource
+        from streetseg.data.sources.scenes import ScenesSource
 
         return ScenesSource()
     kind, colon, rest = spec.partition(":")

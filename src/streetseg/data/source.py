@@ -8,9 +8,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from streetseg.data.images import Stored
+from streetseg.data.issues import Survey
 from streetseg.data.masks import MaskFacts
-from streetseg.data.pictures import Stored
-from streetseg.data.survey import Survey
 from streetseg.labels.space import LabelSpace
 from streetseg.recipe.reading import ImageReading
 

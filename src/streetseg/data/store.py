@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streetseg.arrays import Size
+from streetseg.data.build_store import LABELS, PICTURES, Wanted, stored
 from streetseg.data.cache import temporary_cache, user_cache
 from streetseg.data.source import Source
-from streetseg.data.stored import LABELS, PICTURES, Wanted, stored
 from streetseg.errors import DataError
 
 log = logging.getLogger("streetseg")

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streetseg.data.source import Look, Sample, Source
-from streetseg.labels.bridges import bridge
+from streetseg.labels.mappings import bridge
 from streetseg.labels.space import LabelSpace
 
 

@@ -12,8 +12,8 @@ import torch
 from streetseg.atomic import atomic_write_files
 from streetseg.data.source import Source, short_name
 from streetseg.deploy.budget import Cost, mean_iou_cost, refuse_over_budget
+from streetseg.deploy.checks import Parity, compare, refuse_disagreement
 from streetseg.deploy.graph import describe, write_graph
-from streetseg.deploy.parity import Parity, compare, refuse_disagreement
 from streetseg.deploy.pictures import as_seen, check_pictures, samples_of, spread
 from streetseg.errors import RequestError
 from streetseg.inference.engines.engine import Engine

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from streetseg.arrays import Size, input_size, resize_image
 from streetseg.data.source import Sample, Source
-from streetseg.deploy.parity import SIZES
+from streetseg.deploy.checks import SIZES
 from streetseg.errors import DataError
-from streetseg.inference.in_numpy import resize_images
+from streetseg.inference.backend_numpy import resize_images
 
 CHECKED = 4  # pictures at the size the network works at
 

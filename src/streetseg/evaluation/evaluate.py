@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from streetseg.data.source import Sample
 from streetseg.errors import DataError
 from streetseg.evaluation.same_classes import refuse_other_classes
-from streetseg.inference.arrays import Size, operations
+from streetseg.inference.backend import Size, operations
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import LabelSpace
 from streetseg.metrics.boundary import boundary_counts

@@ -1,9 +1,9 @@
 """Whether a network and the data it is scored on speak of the same classes."""
 
 from streetseg.errors import RequestError
-from streetseg.labels.bridges import bridges_from
+from streetseg.labels.mappings import bridges_from
 from streetseg.labels.space import LabelSpace
-from streetseg.labels.spaces import space
+from streetseg.labels.tables import space
 
 
 def refuse_other_classes(model: LabelSpace, data: LabelSpace, *, masks: LabelSpace | None = None) -> None:

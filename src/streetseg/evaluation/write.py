@@ -12,7 +12,7 @@ from PIL import Image
 from streetseg.atomic import atomic_write_bytes, atomic_write_json, atomic_write_text
 from streetseg.evaluation.error_maps import right_wrong_map
 from streetseg.evaluation.evaluate import Evaluation, Labelled, label_ids
-from streetseg.evaluation.tables import per_class_csv, per_image_csv
+from streetseg.evaluation.files import per_class_csv, per_image_csv
 from streetseg.inference.paint import Ids, Picture, color_map
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import LabelSpace

@@ -7,7 +7,7 @@ from typing import Any
 
 from streetseg.cores import cores, thread_limit
 from streetseg.errors import RequestError
-from streetseg.inference.arrays import Size
+from streetseg.inference.backend import Size
 from streetseg.inference.engines.open import engines_here, open_engine, refuse_unfit
 from streetseg.inference.latency import measure_latency
 from streetseg.inference.predictor import Predictor

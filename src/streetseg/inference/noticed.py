@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from streetseg.data.pictures import Stored, joined_range, range_cure, range_words
+from streetseg.data.images import Stored, joined_range, range_cure, range_words
 from streetseg.recipe.reading import ImageReading
 
 

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streetseg.data.files import FileError
-from streetseg.data.pictures import MAX_PIXELS, TooLargeError, decode_picture
+from streetseg.data.images import MAX_PIXELS, TooLargeError, decode_picture
 from streetseg.errors import DataError, RequestError
 from streetseg.inference.noticed import Noticed
+from streetseg.inference.output import refuse_replacing, result_paths, write_results
 from streetseg.inference.predictor import Predictor
-from streetseg.inference.results import refuse_replacing, result_paths, write_results
 
 log = logging.getLogger("streetseg")
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from streetseg.errors import RequestError
 from streetseg.labels.space import LabelSpace
-from streetseg.labels.spaces import CITYSCAPES_34
+from streetseg.labels.tables import CITYSCAPES_34
 
 
 def cityscapes_ids(space: LabelSpace) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:

@@ -20,9 +20,9 @@ from streetseg.models.description import (
     space_of,
 )
 from streetseg.models.encoder import Encoder
-from streetseg.models.segmenter import Segmenter
+from streetseg.models.network import Segmenter
 from streetseg.models.weight_file import contiguous, read_safetensors
-from streetseg.terminal import one_line
+from streetseg.text import one_line
 
 
 def save_bundle(

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from streetseg.models.segmenter import Segmenter
+from streetseg.models.network import Segmenter
 
 
 class ExponentialAverage:

@@ -19,12 +19,12 @@ from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.inference.predictor import Predictor
 from streetseg.metrics.scores import scores
 from streetseg.training.history import EpochNotes, EpochRow
-from streetseg.training.keeper import Keeper
-from streetseg.training.learner import Learner
+from streetseg.training.meters import Tally
 from streetseg.training.numbers import StepNumbers
-from streetseg.training.optimizer import set_lr
+from streetseg.training.optim import set_lr
+from streetseg.training.recorder import Keeper
 from streetseg.training.schedule import lr_factor
-from streetseg.training.tally import Tally
+from streetseg.training.train_state import Learner
 
 
 def fit(learner: Learner, batches_of: Callable[[int], TrainBatches], val: Labelled, keeper: Keeper) -> None:

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from streetseg.models.segmenter import Segmenter
-from streetseg.models.weights import InitialWeights
-from streetseg.phases import Phases
+from streetseg.models.initial_weights import InitialWeights
+from streetseg.models.network import Segmenter
+from streetseg.profiler import Phases
 from streetseg.recipe.schema import Recipe
 from streetseg.runtime.batch_norm import share_batch_norm
 from streetseg.runtime.compilation import choose_compilation
@@ -18,9 +18,9 @@ from streetseg.runtime.distributed import Ranks
 from streetseg.runtime.precision import Precision, choose_precision
 from streetseg.training.callbacks import LossFunction
 from streetseg.training.ema import ExponentialAverage
-from streetseg.training.learner import Learner
 from streetseg.training.objective import Objective, OwnObjective
-from streetseg.training.optimizer import make_optimizer
+from streetseg.training.optim import make_optimizer
+from streetseg.training.train_state import Learner
 
 
 def make_learner(

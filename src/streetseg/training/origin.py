@@ -8,9 +8,9 @@ from typing import Any
 from streetseg.data.store import Store
 from streetseg.errors import RequestError
 from streetseg.recipe.load import leaves, without_effect
+from streetseg.recipe.resolved import read_resolved
 from streetseg.recipe.schema import Recipe
-from streetseg.recipe.write import read_resolved
-from streetseg.training.run_folder import RunFolder
+from streetseg.runs.folder import RunFolder
 
 
 def origin_of(recipe: Recipe, stores: tuple[Store, Store]) -> dict[str, Any]:

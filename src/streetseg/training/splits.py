@@ -2,8 +2,8 @@
 
 import torch
 
-from streetseg.data.check import check_source, require_splits
-from streetseg.data.findings import Findings
+from streetseg.data.check.check import check_source, require_splits
+from streetseg.data.check.findings import Findings
 from streetseg.data.labelled import require_labels, require_two_classes
 from streetseg.data.resident import Resident, resident_bytes
 from streetseg.data.source import Source

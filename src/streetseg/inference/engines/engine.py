@@ -5,7 +5,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from streetseg.inference.arrays import Array, Size
+from streetseg.inference.backend import Array, Size
 from streetseg.labels.space import LabelSpace
 from streetseg.recipe.reading import ImageReading
 

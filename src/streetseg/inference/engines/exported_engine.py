@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streetseg.inference.arrays import Size
+from streetseg.inference.backend import Size
 from streetseg.labels.space import LabelSpace
 from streetseg.models.exported import LABELS, LOGITS, About
 from streetseg.recipe.reading import ImageReading

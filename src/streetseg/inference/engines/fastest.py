@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streetseg.errors import StreetsegError
-from streetseg.inference.arrays import Size
+from streetseg.inference.backend import Size
 from streetseg.inference.engines.engine import Engine
 from streetseg.labels.space import LabelSpace
 from streetseg.recipe.reading import ImageReading

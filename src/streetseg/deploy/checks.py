@@ -1,0 +1,88 @@
+"""The gate every export passes: the file and the network it was made from must agree."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streetseg.errors import StreetsegError
+from streetseg.inference import backend_numpy
+from streetseg.inference.engines.engine import Engine
+from streetseg.inference.engines.torch_engine import TorchEngine
+
+SIZES = ((1, 1), (33, 64), (96, 128), (101, 333))  # beside the pictures' own
+SELF_AGREEMENT = 0.999  # of labels and logits; ties and the order of sums account for the rest
+TOLERANCE = 1e-3  # of the largest logit: float32 sums in another order differ by a hundredth of that
+
+
+class DisagreementError(StreetsegError):
+    """An exported file computes something else than the network."""
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How near an exported file is to the network.
+
+    Args:
+        pictures: how many were compared.
+        sizes: of the pictures, each (height, width).
+        difference: the largest difference of two logits, as a share of the largest logit.
+        agreement: share of pixels with the same label, 0..1.
+    """
+
+    pictures: int
+    sizes: tuple[tuple[int, int], ...]
+    difference: float
+    agreement: float
+
+
+def compare(network: TorchEngine, exported: Engine, pictures: Sequence[NDArray[np.uint8]]) -> Parity:
+    """Runs both on batches of pictures and compares every logit and label.
+
+    The file's labels are to be those of its own logits in any case. How far its logits may be from the network's
+    depends on its precision, for which see `refuse_disagreement`.
+
+    Args:
+        pictures: uint8 RGB (B, 3, H, W) each, of several sizes.
+
+    Raises:
+        DisagreementError: an output has another shape or values that are not finite, or labels and logits of the file
+            do not belong together.
+    """
+    difference, same, pixels = 0.0, 0, 0
+    for batch in pictures:
+        size = f"{batch.shape[0]} pictures of {batch.shape[2]}x{batch.shape[3]}"
+        expected = network.logits(network.take(batch)).cpu().numpy()
+        try:
+            found, labels = exported.logits(batch), exported.labels(batch)
+        except RuntimeError as error:
+            raise _disagreement(f"it cannot be run on {size} ({str(error).splitlines()[0]})") from error
+        if found.shape != expected.shape or labels.shape != (batch.shape[0], *batch.shape[2:]):
+            shapes = f"found {found.shape} and {labels.shape}, expected {expected.shape}"
+            raise _disagreement(f"logits and labels of {size} have wrong shapes ({shapes})")
+        if not np.isfinite(found).all():
+            raise _disagreement(f"logits of {size} are not finite numbers")
+        if (labels != backend_numpy.likeliest(found)).mean() > 1 - SELF_AGREEMENT:
+            raise _disagreement(f"labels of {size} are not those of the largest logits")
+        difference = max(difference, float(np.abs(found - expected).max() / np.abs(expected).max()))
+        same += int((labels == backend_numpy.likeliest(expected)).sum())
+        pixels += labels.size
+    sizes = tuple(sorted({(batch.shape[2], batch.shape[3]) for batch in pictures}))
+    return Parity(sum(len(batch) for batch in pictures), sizes, difference, same / pixels)
+
+
+def refuse_disagreement(parity: Parity) -> None:
+    """Raises DisagreementError if a float32 file is not the network within rounding."""
+    if parity.difference > TOLERANCE:
+        raise _disagreement(
+            f"logits differ by {parity.difference:.2g} of the largest logit (at most {TOLERANCE:g} expected), "
+            f"{100 * (1 - parity.agreement):.2f} % of the labels differ"
+        )
+
+
+def _disagreement(problem: str) -> DisagreementError:
+    return DisagreementError(
+        f"the exported model does not agree with the network: {problem}",
+        hint="the file was removed; nothing was exported",
+    )

@@ -1,0 +1,146 @@
+"""The layers of one exhibit: a picture, its truth, what each encoder sees in it, and where each is right or wrong."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from streetseg.evaluation.error_maps import dispute_map, right_wrong_map
+from streetseg.inference.paint import Ids, Picture
+from streetseg.labels.space import LabelSpace
+from streetseg.metrics.confusion import confusion
+from streetseg.report.data_uri import jpeg_uri, png_uri
+from streetseg.report.gallery_tags import Tag, tags
+
+WIDEST = 640  # pixels; larger pictures are shown smaller, so that the file stays small enough to send around
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One picture of an exhibit, inlined.
+
+    Args:
+        title: what it shows.
+        alt: the same in words for who cannot see it, with the figures that matter.
+        uri: the image itself, as a data: URI.
+        width, height: in pixels.
+        tags: class names and where they go.
+    """
+
+    title: str
+    alt: str
+    uri: str
+    width: int
+    height: int
+    tags: tuple[Tag, ...] = ()
+
+
+@dataclass(frozen=True)
+class MapKey:
+    """A pattern of the maps and what it means."""
+
+    name: str
+    uri: str
+
+
+def layers(
+    name: str, picture: Picture, truth: Ids, predictions: Sequence[Ids], space: LabelSpace, letters: Sequence[str]
+) -> tuple[Layer, ...]:
+    """All layers of one picture, at most WIDEST pixels wide, in the truth's shape.
+
+    Picture, truth, predictions in rank order, right/wrong maps in rank order, the first encoder against each other.
+
+    Args:
+        name: the sample.
+        picture: uint8 RGB (H, W, 3).
+        truth: uint8 (h, w), ids of `space` or its ignore index.
+        predictions: per encoder uint8 ids of any size; compared with the truth at the size that is shown.
+        letters: how the encoders are called, one each.
+    """
+    height, width = shown_size(truth)
+    picture = np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS))
+    truth = _nearest(truth, width, height)
+    seen = dict(zip(letters, (_nearest(ids, width, height) for ids in predictions), strict=True))
+    best, *others = letters
+    return (
+        Layer("Picture", f"{name}, the picture", jpeg_uri(picture), width, height),
+        _label_layer("Truth", f"{name}, truth", truth, space),
+        *(_label_layer(f"{x} predicts", f"{name}, {x} predicts", seen[x], space) for x in letters),
+        *(_right_wrong_layer(x, name, picture, truth, seen[x], space) for x in letters),
+        *(_dispute_layer(best, x, name, picture, truth, seen[best], seen[x], space) for x in others),
+    )
+
+
+def shown_size(truth: Ids) -> tuple[int, int]:
+    """Height and width at which a truth of this shape is shown."""
+    scale = min(1.0, WIDEST / max(truth.shape))
+    return max(1, round(truth.shape[0] * scale)), max(1, round(truth.shape[1] * scale))
+
+
+def _nearest(ids: Ids, width: int, height: int) -> Ids:
+    return np.asarray(Image.fromarray(ids).resize((width, height), Image.Resampling.NEAREST))
+
+
+def _label_layer(title: str, about: str, ids: Ids, space: LabelSpace) -> Layer:
+    shares = np.bincount(ids.ravel(), minlength=256)[: space.num_classes] / ids.size
+    largest = [i for i in np.argsort(-shares, kind="stable")[:5] if shares[i] >= 0.01]
+    words = ", ".join(f"{space.names[i]} {100 * shares[i]:.0f} %" for i in largest)
+    height, width = ids.shape
+    return Layer(title, f"{about}: {words}", _label_png(ids, space), width, height, tags(ids, space.names))
+
+
+def _right_wrong_layer(letter: str, name: str, picture: Picture, truth: Ids, ids: Ids, space: LabelSpace) -> Layer:
+    matrix = confusion(truth, ids, space.num_classes, space.ignore_index)
+    share = matrix.trace() / max(matrix.sum(), 1)
+    alt = f"{name}, where {letter} is right or wrong: right on {100 * share:.1f} % of the labelled pixels"
+    image = right_wrong_map(picture, truth, ids, space)
+    return Layer(f"{letter} right or wrong", alt, jpeg_uri(image), truth.shape[1], truth.shape[0])
+
+
+def _dispute_layer(
+    a: str, b: str, name: str, picture: Picture, truth: Ids, of_a: Ids, of_b: Ids, space: LabelSpace
+) -> Layer:
+    labelled = truth != space.ignore_index
+    a_only = (labelled & (of_a == truth) & (of_b != truth)).sum() / max(labelled.sum(), 1)
+    b_only = (labelled & (of_b == truth) & (of_a != truth)).sum() / max(labelled.sum(), 1)
+    alt = f"{name}, disputed pixels: only {a} right on {100 * a_only:.1f} %, only {b} right on {100 * b_only:.1f} %"
+    image = dispute_map(picture, truth, of_a, of_b, space)
+    return Layer(f"{a} right, {b} wrong", alt, jpeg_uri(image), truth.shape[1], truth.shape[0])
+
+
+def map_keys(letters: Sequence[str]) -> tuple[MapKey, ...]:
+    """The patterns of the maps, drawn by the functions that draw the maps."""
+    space = LabelSpace("key", ("right", "wrong"), ((0, 0, 0), (0, 0, 0)))
+    grey = np.full((24, 36, 3), 200, dtype=np.uint8)
+    right, wrong = np.zeros((24, 36), dtype=np.uint8), np.ones((24, 36), dtype=np.uint8)
+    ignored = np.full((24, 36), space.ignore_index, dtype=np.uint8)
+
+    def key(name: str, image: Picture) -> MapKey:
+        return MapKey(name, png_uri(image))
+
+    keys = [
+        key("right: the picture in dim grey", right_wrong_map(grey, right, right, space)),
+        key("wrong", right_wrong_map(grey, right, wrong, space)),
+    ]
+    if len(letters) > 1:
+        a, others = letters[0], "the other" if len(letters) > 2 else letters[1]
+        keys = [
+            keys[0],
+            key(
+                f"wrong; where two are compared: {a} right, {others} wrong",
+                dispute_map(grey, right, right, wrong, space),
+            ),
+            key(f"{others} right, {a} wrong", dispute_map(grey, right, wrong, right, space)),
+            key("both wrong", dispute_map(grey, right, wrong, wrong, space)),
+        ]
+    return (*keys, key("not labelled, not counted", right_wrong_map(grey, ignored, right, space)))
+
+
+def _label_png(ids: Ids, space: LabelSpace) -> str:
+    """A palette picture: exact colours in few bytes; ids beyond the classes are black."""
+    image = Image.fromarray(ids)
+    palette = np.zeros((256, 3), dtype=np.uint8)
+    palette[: space.num_classes] = space.colors
+    image.putpalette(palette.tobytes())
+    return png_uri(image)
