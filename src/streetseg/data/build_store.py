@@ -30,9 +30,9 @@ from PIL import Image
 
 from streetseg.arrays import Size, input_size, resize_image
 from streetseg.atomic import atomic_folder
-from streetseg.cores import cores
 from streetseg.data.source import Sample, Source
 from streetseg.errors import DataError, RequestError, first
+from streetseg.machine import cores
 
 log = logging.getLogger("streetseg")
 

@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from streetseg.cores import cores, thread_limit
 from streetseg.errors import RequestError
 from streetseg.inference.backend import Size
 from streetseg.inference.engines.open import engines_here, open_engine, refuse_unfit
 from streetseg.inference.latency import measure_latency
 from streetseg.inference.predictor import Predictor
-from streetseg.machine import forget_peak_memory, peak_memory, resident_memory
+from streetseg.machine import cores, forget_peak_memory, peak_memory, resident_memory, thread_limit
 from streetseg.models.exported import is_exported
 
 

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from streetseg.cores import thread_limit
 from streetseg.errors import RequestError
+from streetseg.machine import thread_limit
 from streetseg.runtime.distributed import ALONE, Ranks
 
 KINDS = ("cpu", "cuda", "mps")

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streetseg.atomic import atomic_write_bytes
-from streetseg.cores import cores
 from streetseg.errors import RequestError, StreetsegError
 from streetseg.labels.tables import CITYSCAPES_34, STREET_11
+from streetseg.machine import cores
 from streetseg.png import encode_png
 from streetseg.scenes.render import render
 

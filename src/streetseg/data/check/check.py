@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from streetseg.cores import cores
 from streetseg.data.check.cache import Known
 from streetseg.data.check.findings import Findings, SplitFindings
 from streetseg.data.check.jumps import jumps
@@ -17,6 +16,7 @@ from streetseg.data.files import FileError
 from streetseg.data.source import Sample, Source
 from streetseg.data.store import default_cache
 from streetseg.errors import DataError
+from streetseg.machine import cores
 from streetseg.text import command_line
 
 log = logging.getLogger("streetseg")

@@ -15,7 +15,7 @@ from streetseg.errors import DataError
 from streetseg.labels.space import IGNORE_INDEX
 from streetseg.labels.tables import space
 from streetseg.recipe.plain_yaml import NotPlain, parse, value_of
-from streetseg.text_file import read_text
+from streetseg.text import read_text
 
 
 def _several(value: object) -> object:

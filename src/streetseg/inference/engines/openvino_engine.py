@@ -11,9 +11,9 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
-from streetseg.cores import thread_limit
 from streetseg.errors import ModelError, RequestError
 from streetseg.inference.engines.exported_engine import ExportedEngine
+from streetseg.machine import thread_limit
 from streetseg.models.exported import KEY, LABELS, read_about, refuse_other_outputs
 
 _KEPT = 8  # compiled networks; each picture size is one

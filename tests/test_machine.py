@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from streetseg import cores as module
-from streetseg.cores import cores, cpu_quota, thread_limit
+from streetseg import machine as module
+from streetseg.machine import cores, cpu_quota, thread_limit
 from streetseg.runtime.device import follow_quota
 
 TWO = ("0::/\n", {"cpu.max": "{} 100000\n"})
