@@ -32,7 +32,7 @@ import torch
 from peer import smp_step
 from trainer import Trainer, scenes_store, seconds
 
-from streetseg.cli.size import parse_size
+from streetseg.cli.options import parse_size
 from streetseg.data.store import Store
 from streetseg.grid import run_study
 from streetseg.recipe.decoders import DecoderName

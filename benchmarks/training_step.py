@@ -24,7 +24,7 @@ import torch
 from peer import smp_step
 from torch import Tensor
 
-from streetseg.cli.size import parse_size
+from streetseg.cli.options import parse_size
 from streetseg.data.batches import Batch as TrainBatch
 from streetseg.labels.space import IGNORE_INDEX
 from streetseg.labels.tables import STREET_11

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streetseg.cli.devices import DevicesFlag, done_by_many
+from streetseg.cli.common import DevicesFlag, done_by_many
 from streetseg.cli.options import DataArgument, JsonFlag, OutFlag, Overrides, SpaceFlag, TileFlag, TtaFlag
 from streetseg.cli.output import counted_bar, print_json, say
 from streetseg.errors import RequestError

@@ -1,9 +1,12 @@
 """Arguments and flags that several verbs share, said once."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from streetseg.errors import RequestError
 
 DataArgument = Annotated[
     str,
@@ -44,3 +47,11 @@ TileFlag = Annotated[
 ]
 SpaceFlag = Annotated[str | None, typer.Option("--space", metavar="NAME", help="label space to bridge the data to")]
 OutFlag = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="folder to write to")]
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """ "360x480" -> (360, 480). Raises RequestError."""
+    match = re.fullmatch(r"([1-9]\d{0,5})x([1-9]\d{0,5})", text)
+    if match is None:
+        raise RequestError(f"{text!r} is no size", where="--size", hint="height x width in pixels, e.g. --size 360x480")
+    return int(match[1]), int(match[2])

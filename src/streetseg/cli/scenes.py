@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from streetseg.cli.options import JsonFlag
+from streetseg.cli.options import JsonFlag, parse_size
 from streetseg.cli.output import print_json, progress_bar, say
-from streetseg.cli.size import parse_size
 
 
 def scenes(

@@ -4,9 +4,7 @@ from typing import Annotated
 
 import typer
 
-from streetseg.cli.common import asked_recipe
-from streetseg.cli.devices import DevicesFlag, done_by_many
-from streetseg.cli.folders import resumable
+from streetseg.cli.common import DevicesFlag, asked_recipe, done_by_many, resumable
 from streetseg.cli.options import (
     DataArgument,
     EpochsFlag,
