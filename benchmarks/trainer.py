@@ -8,8 +8,7 @@ from pathlib import Path
 import torch
 
 from streetseg.data.augment.augment import training_crop
-from streetseg.data.batches import Batch, TrainBatches
-from streetseg.data.resident import Resident
+from streetseg.data.batches import Batch, Resident, TrainBatches
 from streetseg.data.sources.scenes import ScenesSource
 from streetseg.data.store import Store
 from streetseg.models.initial_weights import build_segmenter

@@ -22,8 +22,6 @@ TENSOR_FILES = {
     "streetseg.data.augment.augment",
     "streetseg.data.batches",
     "streetseg.data.augment.color",
-    "streetseg.data.reader",
-    "streetseg.data.resident",
     "streetseg.data.augment.geometry",
     "streetseg.inference.cost",
     "streetseg.inference.engines.torch_engine",

@@ -6,13 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from streetseg.data.files import listing
-from streetseg.data.filesource import FileSource
-from streetseg.data.source import Sample, Source
+from streetseg.data.source import FileSource, Sample, Source, SourceView
 from streetseg.data.sources.camvid import find_layout, open_camvid
 from streetseg.data.sources.cityscapes import is_cityscapes, open_cityscapes
 from streetseg.data.sources.folder import open_folder
 from streetseg.data.splits import SplitList, listed_splits, without_excluded
-from streetseg.data.view import SourceView
 from streetseg.errors import DataError, RequestError, did_you_mean
 from streetseg.labels.tables import CAMVID_32, CITYSCAPES_19, CITYSCAPES_34, STREET_11, space
 from streetseg.recipe.schema import Data

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from streetseg.data.check.check import check_source
-from streetseg.data.labelled import require_labels
-from streetseg.data.source import Source
+from streetseg.data.check.findings import require_labels
+from streetseg.data.source import Source, SourceView
 from streetseg.data.store import Store, default_cache
-from streetseg.data.view import SourceView
 from streetseg.errors import RequestError
 from streetseg.evaluation.evaluate import Evaluation, evaluate
 from streetseg.evaluation.files import scores_json

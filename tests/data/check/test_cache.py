@@ -12,9 +12,8 @@ import pytest
 import corpus
 import tiny
 from streetseg.data.check.check import check_source, examine
-from streetseg.data.filesource import FileSource
 from streetseg.data.open import open_source
-from streetseg.data.source import Look, Sample
+from streetseg.data.source import FileSource, Look, Sample
 from streetseg.recipe.schema import Data
 
 SPLITS = ["train", "val"]

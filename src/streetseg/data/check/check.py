@@ -11,8 +11,8 @@ from streetseg.data.check.jumps import jumps
 from streetseg.data.check.leaks import leaks
 from streetseg.data.check.remarks import Entry, Remark, Seen, file_remarks
 from streetseg.data.check.sample import Looked, look_at
-from streetseg.data.faults import together
 from streetseg.data.files import FileError
+from streetseg.data.issues import together
 from streetseg.data.source import Sample, Source
 from streetseg.data.store import default_cache
 from streetseg.errors import DataError

@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from streetseg.data.files import listing, walk
-from streetseg.data.filesource import FileSource
 from streetseg.data.issues import Fault, Survey
 from streetseg.data.masks import MaskCode
 from streetseg.data.matching import by_key, nothing_pairs, pair, pairs_at_all, sample_name
-from streetseg.data.source import Sample
+from streetseg.data.source import FileSource, Sample
 from streetseg.data.splits import SplitList, listed_splits
 from streetseg.errors import DataError
 from streetseg.labels.tables import CAMVID_32, STREET_11

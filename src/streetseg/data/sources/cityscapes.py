@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streetseg.data.files import is_junk, member_place, members, walk
-from streetseg.data.filesource import FileSource
 from streetseg.data.issues import Survey
 from streetseg.data.masks import MaskCode, read_mask
 from streetseg.data.matching import by_key, pair
-from streetseg.data.source import Sample
+from streetseg.data.source import FileSource, Sample
 from streetseg.errors import DataError
 from streetseg.labels.mappings import bridge
 from streetseg.labels.space import IGNORE_INDEX

@@ -7,12 +7,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from streetseg.data.filesource import FileSource
-from streetseg.data.globs import matching
 from streetseg.data.issues import Fault, Survey
 from streetseg.data.masks import MaskCode
-from streetseg.data.matching import by_key, nothing_pairs, pair, pairs_at_all, sample_name
-from streetseg.data.source import Sample
+from streetseg.data.matching import by_key, matching, nothing_pairs, pair, pairs_at_all, sample_name
+from streetseg.data.source import FileSource, Sample
 from streetseg.data.sources.folder_file import FolderFile, FolderSplit, Split, read_folder_file
 from streetseg.data.splits import Entry, SplitList, listed_splits
 from streetseg.errors import DataError
