@@ -32,8 +32,8 @@ from streetseg.cli.options import parse_size
 from streetseg.data.open import open_source
 from streetseg.data.source import Source
 from streetseg.data.store import Store, default_cache
+from streetseg.deploy.checks import as_seen, spread
 from streetseg.deploy.graph import describe, write_graph
-from streetseg.deploy.pictures import as_seen, spread
 from streetseg.deploy.quantise import CALIBRATION, quantise
 from streetseg.errors import RequestError
 from streetseg.evaluation.evaluate import evaluate

@@ -17,8 +17,7 @@ import tiny
 from exported import SCENES, exported, saved
 from networks import tiny_segmenter
 from streetseg.data.sources.camvid import open_camvid
-from streetseg.deploy.budget import BudgetError
-from streetseg.deploy.checks import DisagreementError
+from streetseg.deploy.checks import BudgetError, DisagreementError
 from streetseg.deploy.export import export
 from streetseg.errors import ModelError, RequestError
 from streetseg.inference.engines.engine import Engine

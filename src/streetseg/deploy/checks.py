@@ -1,19 +1,27 @@
 """The gate every export passes: the file and the network it was made from must agree."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streetseg.errors import StreetsegError
+from streetseg.arrays import Size, input_size, resize_image
+from streetseg.data.source import Sample, Source
+from streetseg.data.store import Store, default_cache
+from streetseg.errors import DataError, StreetsegError
+from streetseg.evaluation.evaluate import evaluate
 from streetseg.inference import backend_numpy
+from streetseg.inference.backend_numpy import resize_images
 from streetseg.inference.engines.engine import Engine
 from streetseg.inference.engines.torch_engine import TorchEngine
+from streetseg.inference.predictor import Predictor
+from streetseg.metrics.scores import scores
 
 SIZES = ((1, 1), (33, 64), (96, 128), (101, 333))  # beside the pictures' own
 SELF_AGREEMENT = 0.999  # of labels and logits; ties and the order of sums account for the rest
 TOLERANCE = 1e-3  # of the largest logit: float32 sums in another order differ by a hundredth of that
+CHECKED = 4  # pictures at the size the network works at
 
 
 class DisagreementError(StreetsegError):
@@ -86,3 +94,79 @@ def _disagreement(problem: str) -> DisagreementError:
         f"the exported model does not agree with the network: {problem}",
         hint="the file was removed; nothing was exported",
     )
+
+
+class BudgetError(StreetsegError):
+    """A quantised model scores too far below the network."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Mean IoU, 0..1, on the same pictures.
+
+    Args:
+        images: how many.
+        before: of the network in float32.
+        after: of the exported file.
+    """
+
+    images: int
+    before: float
+    after: float
+
+    @property
+    def points(self) -> float:
+        """By how many points, of 100, the score falls."""
+        return 100 * (self.before - self.after)
+
+
+def mean_iou_cost(network: Engine, exported: Engine, source: Source, split: str) -> Cost:
+    """Scores both by the one protocol. Raises DataError, RequestError."""
+    store = Store.open(source, split, size=network.size, resize_labels=False, cache=default_cache())
+    before, after = (
+        scores(evaluate(Predictor(engine), store, details=False).counts.total).mean["iou"]
+        for engine in (network, exported)
+    )
+    return Cost(len(store), before, after)
+
+
+def refuse_over_budget(cost: Cost, budget: float) -> None:
+    """Raises BudgetError if the score falls by more than `budget` points."""
+    if not cost.points <= budget:
+        raise BudgetError(
+            f"int8 costs {cost.points:.2f} points of mean IoU ({100 * cost.before:.2f} before, "
+            f"{100 * cost.after:.2f} after, {cost.images} pictures), the budget is {budget:g}",
+            hint="the file was removed; --budget N allows more, without --int8 nothing is lost",
+        )
+
+
+def check_pictures(source: Source, split: str, trained: Size | None) -> list[NDArray[np.uint8]]:
+    """Batches uint8 (B, 3, H, W): a few pictures as the network sees them, and parts of them at odd sizes."""
+    seen = [picture for _, picture in as_seen(source, spread(samples_of(source, split), CHECKED), trained)]
+    parts = [resize_images(np.concatenate([seen[0], seen[0][..., ::-1]]), size) for size in SIZES]
+    return [*seen, *parts]
+
+
+def as_seen(
+    source: Source, samples: tuple[Sample, ...], trained: Size | None
+) -> Iterator[tuple[Sample, NDArray[np.uint8]]]:
+    """Each sample and its picture, uint8 (1, 3, H, W), at the size at which the network sees it."""
+    for sample in samples:
+        image = source.read_picture(sample)
+        seen = resize_image(image, input_size((image.shape[0], image.shape[1]), trained))
+        yield sample, np.ascontiguousarray(seen.transpose(2, 0, 1)[None])
+
+
+def samples_of(source: Source, split: str) -> tuple[Sample, ...]:
+    """The samples of a split. Raises DataError if it has none."""
+    samples = source.splits.get(split)
+    if not samples:
+        raise DataError(
+            f"split {split!r} has no pictures (found {', '.join(source.splits) or 'no splits'})", where=source.spec
+        )
+    return samples
+
+
+def spread(samples: tuple[Sample, ...], count: int) -> tuple[Sample, ...]:
+    """So many of the samples, evenly spaced, as neighbours in a video are alike."""
+    return samples[:: max(1, len(samples) // count)][:count]

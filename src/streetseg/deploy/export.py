@@ -11,10 +11,19 @@ import torch
 
 from streetseg.atomic import atomic_write_files
 from streetseg.data.source import Source, short_name
-from streetseg.deploy.budget import Cost, mean_iou_cost, refuse_over_budget
-from streetseg.deploy.checks import Parity, compare, refuse_disagreement
+from streetseg.deploy.checks import (
+    Cost,
+    Parity,
+    as_seen,
+    check_pictures,
+    compare,
+    mean_iou_cost,
+    refuse_disagreement,
+    refuse_over_budget,
+    samples_of,
+    spread,
+)
 from streetseg.deploy.graph import describe, write_graph
-from streetseg.deploy.pictures import as_seen, check_pictures, samples_of, spread
 from streetseg.errors import RequestError
 from streetseg.inference.engines.engine import Engine
 from streetseg.inference.engines.torch_engine import TorchEngine
