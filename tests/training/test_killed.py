@@ -62,7 +62,7 @@ MOMENTS = {
     "before an old checkpoint is removed": ("streetseg.runtime.checkpoint:remove_folder", 1),
     "in the final evaluation": ("streetseg.inference.predictor:Predictor.logits", 7),
     "before the scores": ("streetseg.training.finish:write_evaluation", 1),
-    "between counts and scores": ("streetseg.evaluation.write:atomic_write_json", 1),
+    "between counts and scores": ("streetseg.evaluation.files:atomic_write_json", 1),
     "writing the final bundle": ("streetseg.training.finish:save_bundle", 1),
     "before the end": ("streetseg.training.finish:measure_cost", 1),
 }

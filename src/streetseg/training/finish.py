@@ -7,9 +7,8 @@ import torch
 from streetseg.atomic import atomic_write_json
 from streetseg.data.store import Store
 from streetseg.evaluation.evaluate import evaluate
-from streetseg.evaluation.files import scores_json
+from streetseg.evaluation.files import scores_json, write_error_maps, write_evaluation
 from streetseg.evaluation.protocol import protocol
-from streetseg.evaluation.write import write_error_maps, write_evaluation
 from streetseg.inference.cost import measure_cost
 from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.inference.predictor import Predictor

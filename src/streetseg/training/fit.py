@@ -14,7 +14,7 @@ from torch import Tensor
 from streetseg.data.batches import Batch, TrainBatches
 from streetseg.errors import TrainingError
 from streetseg.evaluation.evaluate import Evaluation, Labelled, evaluate, label_ids
-from streetseg.evaluation.write import panel
+from streetseg.evaluation.files import panel
 from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.inference.predictor import Predictor
 from streetseg.metrics.scores import scores
