@@ -26,7 +26,6 @@ TENSOR_FILES = {
     "streetseg.inference.cost",
     "streetseg.inference.engines.torch_engine",
     "streetseg.inference.backend_torch",
-    "streetseg.inference.likeliest",
     "streetseg.metrics.batch_confusion",
 }
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from streetseg.inference.paint import color_map
+from streetseg.inference.output import color_map
 from streetseg.labels.tables import STREET_11
 from streetseg.scenes.render import render
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from streetseg.inference import backend_numpy, backend_torch
+from streetseg.inference.backend_torch import likeliest
 from streetseg.inference.logits import predict_logits
 
 SIZES = [(1, 1), (1, 40), (37, 1), (50, 31), (96, 128)]
@@ -56,3 +57,13 @@ def test_every_way_of_looking_is_the_same(looked: dict[str, object]) -> None:
 
     assert on_numpy.dtype == np.float32
     np.testing.assert_allclose(on_numpy, on_torch.numpy(), atol=1e-5 * np.abs(on_numpy).max())
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_equals_argmax_also_where_logits_are_equal(layout: torch.memory_format, dtype: torch.dtype) -> None:
+    few_values = torch.randint(0, 3, (2, 11, 37, 53), generator=torch.Generator().manual_seed(0))
+    logits = few_values.to(dtype).contiguous(memory_format=layout)
+    ids = likeliest(logits)
+    assert ids.dtype == torch.uint8
+    assert (ids.numpy() == few_values.numpy().argmax(1)).all()

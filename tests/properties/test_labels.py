@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from streetseg.data.masks import MaskCode, read_mask
-from streetseg.inference.output import result_paths, write_results
-from streetseg.inference.paint import color_map
+from streetseg.inference.output import color_map, result_paths, write_results
 from streetseg.labels.mappings import bridge, bridges_from
 from streetseg.labels.palette import fresh_colors
 from streetseg.labels.space import LabelSpace

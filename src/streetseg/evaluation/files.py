@@ -15,7 +15,7 @@ from streetseg.atomic import atomic_write_bytes, atomic_write_json, atomic_write
 from streetseg.evaluation.error_maps import right_wrong_map
 from streetseg.evaluation.evaluate import Evaluation, Labelled, label_ids
 from streetseg.evaluation.protocol import Protocol
-from streetseg.inference.paint import Ids, Picture, color_map
+from streetseg.inference.output import Ids, Picture, color_map
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import LabelSpace
 from streetseg.metrics.bootstrap import Intervals

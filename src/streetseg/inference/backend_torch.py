@@ -10,8 +10,13 @@ from torch.nn import functional as F
 
 from streetseg.inference import backend_numpy
 from streetseg.inference.backend import Size, Taps
-from streetseg.inference.likeliest import likeliest as likeliest
 from streetseg.metrics.batch_confusion import batch_confusion
+
+
+def likeliest(logits: Tensor) -> Tensor:
+    """The class with the largest logit at each pixel, the first of several: (B, C, H, W) -> uint8 (B, H, W)."""
+    # On a CPU, torch's argmax across planes takes five to twenty times as long as its max, which finds the same ids.
+    return logits.max(dim=1).indices.to(torch.uint8)
 
 
 def inference() -> AbstractContextManager[object]:

@@ -11,8 +11,7 @@ from PIL import Image
 
 from streetseg.inference.backend import operations
 from streetseg.inference.inputs import find_pictures, require_image
-from streetseg.inference.output import write_results
-from streetseg.inference.paint import color_map, overlay
+from streetseg.inference.output import color_map, overlay, write_results
 from streetseg.inference.predict_files import predict_files, predict_to_folder, require_free
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import Color, LabelSpace

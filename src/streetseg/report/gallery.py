@@ -13,7 +13,7 @@ from streetseg.comparison.groups import Group
 from streetseg.data.open import open_source
 from streetseg.data.source import Sample, Source
 from streetseg.errors import DataError, StreetsegError
-from streetseg.inference.paint import Ids, Picture
+from streetseg.inference.output import Ids, Picture
 from streetseg.labels.space import LabelSpace
 from streetseg.metrics.scores import per_image
 from streetseg.report.gallery_choice import Choice, choose

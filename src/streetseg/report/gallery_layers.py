@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from streetseg.evaluation.error_maps import dispute_map, right_wrong_map
-from streetseg.inference.paint import Ids, Picture
+from streetseg.inference.output import Ids, Picture
 from streetseg.labels.space import LabelSpace
 from streetseg.metrics.confusion import confusion
 from streetseg.report.data_uri import jpeg_uri, png_uri

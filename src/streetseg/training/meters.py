@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from streetseg.inference.likeliest import likeliest
+from streetseg.inference.backend_torch import likeliest
 from streetseg.metrics.batch_confusion import batch_confusion
 from streetseg.runtime.device import summing_device
 from streetseg.runtime.distributed import ALONE, Ranks

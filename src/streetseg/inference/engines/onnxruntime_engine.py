@@ -8,7 +8,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from streetseg.errors import ModelError, RequestError
-from streetseg.inference.engines.exported_engine import ExportedEngine
+from streetseg.inference.engines.engine import ExportedEngine
 from streetseg.machine import thread_limit
 from streetseg.models.exported import INPUT, KEY, read_about, refuse_other_outputs
 

@@ -12,7 +12,7 @@ import openvino
 from numpy.typing import NDArray
 
 from streetseg.errors import ModelError, RequestError
-from streetseg.inference.engines.exported_engine import ExportedEngine
+from streetseg.inference.engines.engine import ExportedEngine
 from streetseg.machine import thread_limit
 from streetseg.models.exported import KEY, LABELS, read_about, refuse_other_outputs
 
