@@ -45,7 +45,7 @@ from streetseg.inference.predictor import Predictor
 from streetseg.labels.tables import STREET_11
 from streetseg.metrics.scores import scores
 from streetseg.models.bundle import load_bundle, save_bundle
-from streetseg.models.exported import EXPORTED
+from streetseg.models.description import EXPORTED
 from streetseg.models.initial_weights import build_segmenter
 from streetseg.recipe.schema import Data
 

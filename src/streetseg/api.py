@@ -125,7 +125,7 @@ def evaluate(
     from streetseg.inference.engines.open import engines_here
     from streetseg.inference.prediction import Model
     from streetseg.inference.predictor import Predictor
-    from streetseg.models.exported import is_exported
+    from streetseg.models.description import is_exported
     from streetseg.request import open_data, request
     from streetseg.results import Scores
 
@@ -408,7 +408,7 @@ def export(
     >>> done.files[0].name, done.precision
     ('model.onnx', 'fp32')
     """
-    from streetseg.models.exported import SUFFIXES, is_exported
+    from streetseg.models.description import SUFFIXES, is_exported
 
     path = Path(model)
     if format not in SUFFIXES:

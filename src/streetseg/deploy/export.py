@@ -28,7 +28,7 @@ from streetseg.errors import RequestError
 from streetseg.inference.engines.engine import Engine
 from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.models.bundle import load_bundle
-from streetseg.models.exported import EXPORTED
+from streetseg.models.description import EXPORTED
 
 CPU = torch.device("cpu")
 

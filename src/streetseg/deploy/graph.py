@@ -10,7 +10,7 @@ import torch
 from timm.utils.model import reparameterize_model
 from torch import Tensor, nn
 
-from streetseg.models.exported import INPUT, KEY, LABELS, LOGITS
+from streetseg.models.description import INPUT, KEY, LABELS, LOGITS
 from streetseg.models.network import Segmenter
 
 OPSET = 17  # what ONNX Runtime 1.13 and OpenVINO 2022.3, both of 2022, can read already

@@ -96,3 +96,18 @@ def bridge(source: LabelSpace, target: LabelSpace) -> NDArray[np.uint8]:
 def bridges_from(source: LabelSpace) -> list[str]:
     """The label spaces, by name, that masks of `source` can be translated to."""
     return [end for start, end in _BRIDGES if start == source.name]
+
+
+def cityscapes_ids(space: LabelSpace) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
+    """Cityscapes label id of each class, uint8 (C,).
+
+    Raises:
+        RequestError: a class has none.
+    """
+    missing = [name for name in space.names if name not in CITYSCAPES_34.names]
+    if missing:
+        raise RequestError(
+            f"{space.name} cannot be written as Cityscapes label ids (no label for {', '.join(missing)})",
+            hint="train in cityscapes-34 or cityscapes-19",
+        )
+    return np.array([CITYSCAPES_34.names.index(name) for name in space.names], dtype=np.uint8)

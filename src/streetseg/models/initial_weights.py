@@ -9,10 +9,9 @@ from torch import Tensor
 from streetseg.atomic import sha256
 from streetseg.errors import ModelError
 from streetseg.labels.space import LabelSpace
-from streetseg.models.bundle import load_bundle
+from streetseg.models.bundle import load_bundle, read_safetensors
 from streetseg.models.encoder import Encoder
 from streetseg.models.network import Segmenter
-from streetseg.models.weight_file import read_safetensors
 from streetseg.recipe.decoders import DecoderName
 from streetseg.recipe.reading import AS_USUAL, ImageReading
 

@@ -6,8 +6,7 @@ import yaml
 from pydantic import ValidationError
 
 from streetseg.errors import RequestError
-from streetseg.recipe.invalid import invalid
-from streetseg.recipe.plain_yaml import NotPlain, parse, value_of
+from streetseg.recipe.plain_yaml import NotPlain, invalid, parse, value_of
 from streetseg.recipe.schema import Recipe
 
 

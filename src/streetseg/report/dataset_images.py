@@ -13,7 +13,7 @@ from streetseg.data.files import FileError
 from streetseg.data.images import opened, read_picture
 from streetseg.data.source import Sample, Source
 from streetseg.errors import DataError
-from streetseg.labels.palette import fresh_colors
+from streetseg.labels.space import fresh_colors
 from streetseg.report.data_uri import jpeg_uri, png_uri
 
 EXAMPLES = 4  # pictures of a class

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf, ValidationError
 
-from streetseg.recipe.invalid import invalid
+from streetseg.recipe.plain_yaml import invalid
 
 QUANTITIES = ("loss", "accuracy", "iou")  # of results.csv, on the training and on the validation split
 COLUMNS = ("epoch", "best", *(f"{split}_{quantity}" for split in ("train", "val") for quantity in QUANTITIES))

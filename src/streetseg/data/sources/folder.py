@@ -14,8 +14,7 @@ from streetseg.data.source import FileSource, Sample
 from streetseg.data.sources.folder_file import FolderFile, FolderSplit, Split, read_folder_file
 from streetseg.data.splits import Entry, SplitList, listed_splits
 from streetseg.errors import DataError
-from streetseg.labels.palette import fresh_colors
-from streetseg.labels.space import IGNORE_INDEX, LabelSpace
+from streetseg.labels.space import IGNORE_INDEX, LabelSpace, fresh_colors
 from streetseg.labels.tables import space
 
 _SHOWN = 3  # files named in one message

@@ -12,8 +12,7 @@ from streetseg.data.images import MAX_PIXELS, Stored
 from streetseg.data.issues import Survey
 from streetseg.data.source import Look, Sample, Source
 from streetseg.errors import DataError, RequestError
-from streetseg.labels.palette import fresh_colors
-from streetseg.labels.space import IGNORE_INDEX, LabelSpace
+from streetseg.labels.space import IGNORE_INDEX, LabelSpace, fresh_colors
 from streetseg.recipe.reading import AS_USUAL
 
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from streetseg.inference.backend import Array, Size
 from streetseg.labels.space import LabelSpace
-from streetseg.models.exported import LABELS, LOGITS, About
+from streetseg.models.description import LABELS, LOGITS, About
 from streetseg.recipe.reading import ImageReading
 
 

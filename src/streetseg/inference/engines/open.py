@@ -7,7 +7,7 @@ from pathlib import Path
 from streetseg.errors import ModelError, RequestError, did_you_mean
 from streetseg.inference.engines.engine import Engine
 from streetseg.inference.engines.fastest import Fastest
-from streetseg.models.exported import is_exported
+from streetseg.models.description import is_exported
 
 log = logging.getLogger("streetseg")
 

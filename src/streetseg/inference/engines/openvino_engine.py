@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from streetseg.errors import ModelError, RequestError
 from streetseg.inference.engines.engine import ExportedEngine
 from streetseg.machine import thread_limit
-from streetseg.models.exported import KEY, LABELS, read_about, refuse_other_outputs
+from streetseg.models.description import KEY, LABELS, read_about, refuse_other_outputs
 
 _KEPT = 8  # compiled networks; each picture size is one
 _HINTS = {"fp32": "f32", "bf16": "bf16"}
