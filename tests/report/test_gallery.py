@@ -16,10 +16,8 @@ from PIL import Image
 
 from streetseg.comparison.compare import compare_runs
 from streetseg.labels.space import LabelSpace
-from streetseg.report.gallery import collect
-from streetseg.report.gallery_choice import choose
-from streetseg.report.gallery_layers import WIDEST, layers, map_keys
-from streetseg.report.gallery_tags import deepest, tags
+from streetseg.report.gallery import choose, collect
+from streetseg.report.gallery_layers import WIDEST, deepest, layers, map_keys, tags
 
 TOY = LabelSpace("toy", ("road", "tree"), ((128, 64, 128), (128, 128, 0)))
 

@@ -14,7 +14,7 @@ from streetseg.data.images import opened, read_picture
 from streetseg.data.source import Sample, Source
 from streetseg.errors import DataError
 from streetseg.labels.space import fresh_colors
-from streetseg.report.data_uri import jpeg_uri, png_uri
+from streetseg.report.page import jpeg_uri, png_uri
 
 EXAMPLES = 4  # pictures of a class
 WIDEST = 360  # pixels

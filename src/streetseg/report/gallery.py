@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streetseg.comparison.compare import Comparison
 from streetseg.comparison.groups import Group
@@ -16,12 +17,46 @@ from streetseg.errors import DataError, StreetsegError
 from streetseg.inference.output import Ids, Picture
 from streetseg.labels.space import LabelSpace
 from streetseg.metrics.scores import per_image
-from streetseg.report.gallery_choice import Choice, choose
 from streetseg.report.gallery_layers import Layer, MapKey, layers, map_keys
 
+EACH = 2  # pictures of each kind
 Predict = Callable[[Picture], Ids]
 
 TRUTH_AND_ONLY, BOTH_BEST = (1, 2), (2, 3)  # places in gallery_layers.layers: what the slider begins with
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A picture of the gallery.
+
+    Args:
+        index: its place in the split.
+        reason: why it is shown.
+    """
+
+    index: int
+    reason: str
+
+
+def choose(scores: Sequence[NDArray[np.float64]], each: int = EACH) -> list[Choice]:
+    """The most disputed, the worst and the best pictures, none of them twice.
+
+    Args:
+        scores: per encoder, one score a picture (N,), NaN where a picture has no truth.
+        each: pictures of each kind; fewer where the split is too small. A single encoder disputes nothing.
+    """
+    table = np.stack(scores)
+    usable = np.flatnonzero(np.isfinite(table).all(axis=0))
+    mean = table.mean(axis=0)
+    spread = table.max(axis=0) - table.min(axis=0)
+    disputed = usable[np.argsort(-spread[usable], kind="stable")] if len(scores) > 1 else usable[:0]
+    by_score = usable[np.argsort(mean[usable], kind="stable")]
+
+    chosen: dict[int, Choice] = {}
+    for reason, order in (("most disputed", disputed), ("worst", by_score), ("best", by_score[::-1])):
+        fresh = [int(index) for index in order if int(index) not in chosen][:each]
+        chosen |= {index: Choice(index, reason) for index in fresh}
+    return list(chosen.values())
 
 
 @dataclass(frozen=True)
