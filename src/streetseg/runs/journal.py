@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from streetseg.atomic import without_nan
-from streetseg.runtime.room import room_for
+from streetseg.runtime.disk import room_for
 
 
 class Journal:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import socket
 import sys
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from streetseg.errors import RequestError
+from streetseg.errors import RequestError, TrainingError
 
 log = logging.getLogger("streetseg")
 
@@ -105,3 +106,25 @@ def holder_of(folder: Path) -> str:
         if written := (folder / HOLDER).read_text(encoding="utf-8", errors="replace"):
             return written
     return "another process"
+
+
+@contextmanager
+def room_for(path: Path, needed: int) -> Iterator[None]:
+    """Turns a write inside that fails into an error that says how many bytes are needed and how many are free.
+
+    Args:
+        path: what is written, in a folder that exists.
+        needed: bytes it takes.
+
+    Raises:
+        TrainingError
+    """
+    try:
+        yield
+    except OSError as error:
+        raise TrainingError(
+            f"cannot be saved: {needed:,} bytes are needed, {shutil.disk_usage(path.parent).free:,} bytes are free "
+            f"({error.strerror or error})",
+            where=path,
+            hint="what was saved before is kept; make room and take the run up again with --resume",
+        ) from error

@@ -18,8 +18,8 @@ from streetseg.models.bundle import load_bundle, save_bundle
 from streetseg.models.network import Segmenter
 from streetseg.runs.folder import RunFolder
 from streetseg.runs.journal import Journal
+from streetseg.runtime.disk import room_for
 from streetseg.runtime.distributed import Ranks
-from streetseg.runtime.room import room_for
 
 
 def finish_run(

@@ -9,7 +9,7 @@ from typing import Any
 from streetseg.runs.folder import RunFolder
 from streetseg.runs.journal import Journal
 from streetseg.runtime.checkpoint import checkpoint_name, save_checkpoint
-from streetseg.runtime.room import room_for
+from streetseg.runtime.disk import room_for
 from streetseg.runtime.signals import StopSignals, obey
 from streetseg.training.best import Best
 from streetseg.training.callbacks import Callbacks

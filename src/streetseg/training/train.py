@@ -25,11 +25,10 @@ from streetseg.runs.folder import RunFolder, class_pixels, describe_data
 from streetseg.runs.journal import Journal
 from streetseg.runtime.checkpoint import load_newest_checkpoint
 from streetseg.runtime.compilation import Compilation
-from streetseg.runtime.device import choose_device, finish_work
+from streetseg.runtime.device import choose_device, finish_work, seed_everything
 from streetseg.runtime.distributed import Ranks
 from streetseg.runtime.environment import describe_environment
 from streetseg.runtime.memory import keep_freed_memory
-from streetseg.runtime.seeding import seed_everything
 from streetseg.runtime.signals import StopSignals
 from streetseg.training.best import Best
 from streetseg.training.callbacks import Callbacks, EarlyStopping, LossFunction
