@@ -6,13 +6,11 @@ import numpy as np
 import pytest
 
 from streetseg.scenes.camera import NEAR, Camera, clip_near
-from streetseg.scenes.canvas import Canvas, mark
-from streetseg.scenes.classes import CAR, IGNORE, ROAD, SKY
+from streetseg.scenes.canvas import CAR, IGNORE, ROAD, SKY, Canvas, mark
 from streetseg.scenes.light import draw_light
 from streetseg.scenes.painter import Painter, hull
 from streetseg.scenes.rng import Dice
-from streetseg.scenes.shade import Shade
-from streetseg.scenes.street import draw_street
+from streetseg.scenes.street import Shade, draw_street
 from streetseg.scenes.texture import Material
 
 CAMERA = Camera(640, 480, 500.0, (1.0, 1.5, -2.0), yaw=0.2, pitch=0.1, roll=0.05)

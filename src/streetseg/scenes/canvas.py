@@ -6,9 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from streetseg.scenes.classes import IGNORE, SKY
+from streetseg.labels.space import IGNORE_INDEX
+from streetseg.labels.tables import STREET_11
 from streetseg.scenes.texture import Material
 
+SKY, BUILDING, POLE, ROAD, PAVEMENT, TREE, SIGN, FENCE, CAR, PEDESTRIAN, BICYCLIST = range(STREET_11.num_classes)
+IGNORE = IGNORE_INDEX
 OVERSAMPLING = 2  # the canvas is this many times finer than the picture: soft colour edges, hard label edges
 
 Path = list[float]  # x0, y0, x1, y1, ... in canvas pixels

@@ -4,8 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from streetseg.scenes.canvas import OVERSAMPLING
-from streetseg.scenes.classes import PAVEMENT, ROAD
+from streetseg.scenes.canvas import OVERSAMPLING, PAVEMENT, ROAD
 from streetseg.scenes.light import Floats
 from streetseg.scenes.painter import Painter
 from streetseg.scenes.rng import Dice

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from streetseg.scenes.classes import PAVEMENT, ROAD, TREE
+from streetseg.scenes.canvas import PAVEMENT, ROAD, TREE
 from streetseg.scenes.light import Color, Floats, haziness
 from streetseg.scenes.painter import Painter
 from streetseg.scenes.palette import ASPHALTS, LAWNS, PAVINGS, choose, mix, scale, vary

@@ -17,8 +17,7 @@ from streetseg.scenes.objects.vehicles import draw_vehicle
 from streetseg.scenes.painter import Painter
 from streetseg.scenes.palette import LEAVES, choose
 from streetseg.scenes.rng import Dice
-from streetseg.scenes.shade import Shade
-from streetseg.scenes.street import Lot, Street
+from streetseg.scenes.street import Lot, Shade, Street
 
 AWAY, TOWARDS, RIGHT, LEFT = 0.0, math.pi, math.pi / 2, -math.pi / 2  # headings
 

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from streetseg.scenes.canvas import Canvas
-from streetseg.scenes.classes import SKY
+from streetseg.scenes.camera import draw_camera
+from streetseg.scenes.canvas import SKY, Canvas
 from streetseg.scenes.finish import finish
 from streetseg.scenes.ground import GroundPainter, light_ground
 from streetseg.scenes.layout import furnish
@@ -14,7 +14,6 @@ from streetseg.scenes.painter import Painter
 from streetseg.scenes.rng import Dice
 from streetseg.scenes.sky import sky
 from streetseg.scenes.street import draw_street
-from streetseg.scenes.view import draw_camera
 
 SCENES_VERSION = 3  # raise it when the same (seed, index) gives another picture
 

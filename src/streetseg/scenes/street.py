@@ -7,11 +7,12 @@ but for the bend of the road.
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from streetseg.scenes.light import Vector
+from streetseg.scenes.light import Light, Vector
 from streetseg.scenes.rng import Dice
 
 BEHIND = -8.0  # the ground begins this far behind the camera
 FAR = 900.0
+Row = tuple[tuple[float, float, float], ...]  # (first s, last s, height) of the buildings on one side
 
 
 class Lot(NamedTuple):
@@ -154,3 +155,31 @@ def _lots(street: Street, dice: Dice) -> tuple[Lot, ...]:
                 s += width + gap
                 corner, beside = False, 0.0 if green or gap else height
     return tuple(lots)
+
+
+@dataclass(frozen=True)
+class Shade:
+    """The skyline of both sides against the sun."""
+
+    light: Light
+    street: Street
+    left: Row
+    right: Row
+
+    def line(self, t: float, s: float) -> float:
+        """Height up to which the spot (t, s) lies in the shade of the buildings on the sunny side; 0 or below: none."""
+        x, y, z = self.light.to_sun
+        if max(self.light.sun) <= 0.0:
+            return 1000.0
+        side = 1 if x > 0 else -1
+        away = (side * self.street.front(side) - t) / x if abs(x) > 1e-3 else 1000.0
+        if away < 0:
+            return 0.0
+        there = s + away * z
+        row = self.right if side > 0 else self.left
+        roof = max((height for first, last, height in row if first <= there <= last), default=0.0)
+        return roof - away * y
+
+    def sunshine(self, t: float, s: float, y: float = 0.9) -> float:
+        """1 where the sun reaches the spot, else 0."""
+        return 0.0 if self.line(t, s) > y else 1.0

@@ -3,14 +3,14 @@
 import math
 from dataclasses import dataclass
 
-from streetseg.scenes.classes import BICYCLIST
+from streetseg.scenes.canvas import BICYCLIST
 from streetseg.scenes.light import Color
 from streetseg.scenes.objects.figure import Figure, Outfit, draw_outfit
 from streetseg.scenes.objects.pose import Stance
 from streetseg.scenes.painter import Painter
 from streetseg.scenes.palette import CARS, choose, scale
 from streetseg.scenes.rng import Dice
-from streetseg.scenes.shade import Shade
+from streetseg.scenes.street import Shade
 from streetseg.scenes.texture import Material
 
 Spot = tuple[float, float]  # x ahead, y up in the plane of the bicycle, metres

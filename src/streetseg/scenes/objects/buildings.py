@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 
-from streetseg.scenes.classes import BUILDING
+from streetseg.scenes.canvas import BUILDING
 from streetseg.scenes.objects.facades import Facade, Style
 from streetseg.scenes.objects.wall import Wall, WallBrush
 from streetseg.scenes.painter import Painter
 from streetseg.scenes.palette import scale
 from streetseg.scenes.rng import Dice
-from streetseg.scenes.shade import Shade
-from streetseg.scenes.street import Lot
+from streetseg.scenes.street import Lot, Shade
 from streetseg.scenes.texture import Material
 
 

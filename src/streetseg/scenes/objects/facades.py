@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from streetseg.scenes.classes import BUILDING
+from streetseg.scenes.canvas import BUILDING
 from streetseg.scenes.light import Color
 from streetseg.scenes.objects.wall import Rectangle, Wall, WallBrush
 from streetseg.scenes.painter import Painter

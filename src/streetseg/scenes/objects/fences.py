@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from streetseg.scenes.classes import FENCE
+from streetseg.scenes.canvas import FENCE
 from streetseg.scenes.light import Color
 from streetseg.scenes.objects.wall import Rectangle, Wall, WallBrush
 from streetseg.scenes.painter import Painter
 from streetseg.scenes.palette import FENCES, choose, scale
 from streetseg.scenes.rng import Dice
-from streetseg.scenes.shade import Shade
+from streetseg.scenes.street import Shade
 from streetseg.scenes.texture import Material
 
 SECTION = 2.0  # metres from post to post

@@ -9,7 +9,7 @@ from streetseg.scenes.objects.pose import Stance
 from streetseg.scenes.painter import Painter
 from streetseg.scenes.palette import BROWNS, CLOTHES, DARKS, HAIR, SKINS, WHITES, choose, scale
 from streetseg.scenes.rng import Dice
-from streetseg.scenes.shade import Shade
+from streetseg.scenes.street import Shade
 from streetseg.scenes.texture import Material
 
 Joint = tuple[float, float, float]  # x ahead, y up, z to the right, in units of the figure

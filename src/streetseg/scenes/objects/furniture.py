@@ -1,13 +1,13 @@
 """Street furniture by name: posts, signs, and bins, which belong to no class."""
 
-from streetseg.scenes.classes import IGNORE
+from streetseg.scenes.canvas import IGNORE
 from streetseg.scenes.light import Color
 from streetseg.scenes.objects.posts import Bollard, Lamp, Mast, Post, TrafficLight
 from streetseg.scenes.objects.signs import Board, SignPost
 from streetseg.scenes.painter import Painter
 from streetseg.scenes.palette import BLUES, BROWNS, DARKS, GREENS, GREYS, POLES, REDS, YELLOWS, choose, scale
 from streetseg.scenes.rng import Dice
-from streetseg.scenes.shade import Shade
+from streetseg.scenes.street import Shade
 from streetseg.scenes.texture import Material
 
 

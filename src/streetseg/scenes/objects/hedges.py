@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from streetseg.scenes.classes import TREE
+from streetseg.scenes.canvas import TREE
 from streetseg.scenes.light import Color, Vector
-from streetseg.scenes.objects.leaves import TUFTS
+from streetseg.scenes.objects.trees import TUFTS
 from streetseg.scenes.painter import Painter
 from streetseg.scenes.palette import scale
 from streetseg.scenes.rng import Dice
-from streetseg.scenes.shade import Shade
+from streetseg.scenes.street import Shade
 from streetseg.scenes.texture import Material
 
 

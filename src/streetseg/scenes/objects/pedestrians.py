@@ -3,14 +3,14 @@
 import math
 from dataclasses import dataclass
 
-from streetseg.scenes.classes import PEDESTRIAN
+from streetseg.scenes.canvas import PEDESTRIAN
 from streetseg.scenes.light import Color
 from streetseg.scenes.objects.figure import Figure, Joint, Outfit, draw_outfit
 from streetseg.scenes.objects.pose import Stance
 from streetseg.scenes.painter import Painter
 from streetseg.scenes.palette import CARS, CLOTHES, DARKS, choose, scale
 from streetseg.scenes.rng import Dice
-from streetseg.scenes.shade import Shade
+from streetseg.scenes.street import Shade
 from streetseg.scenes.texture import Material
 
 

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from streetseg.scenes.classes import POLE, SIGN
+from streetseg.scenes.canvas import POLE, SIGN
 from streetseg.scenes.light import Color, Vector
 from streetseg.scenes.painter import Painter
 from streetseg.scenes.palette import DARKS, GREENS, REDS, WHITES, YELLOWS, choose, scale
 from streetseg.scenes.rng import Dice
-from streetseg.scenes.shade import Shade
+from streetseg.scenes.street import Shade
 from streetseg.scenes.texture import Material
 
 Rectangle = tuple[float, float, float, float]

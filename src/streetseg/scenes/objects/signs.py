@@ -2,7 +2,7 @@
 
 import math
 
-from streetseg.scenes.classes import POLE, SIGN
+from streetseg.scenes.canvas import POLE, SIGN
 from streetseg.scenes.light import Color
 from streetseg.scenes.objects.posts import Post
 from streetseg.scenes.painter import Painter

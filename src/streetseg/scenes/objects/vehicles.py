@@ -4,15 +4,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from streetseg.scenes.classes import CAR
+from streetseg.scenes.canvas import CAR
 from streetseg.scenes.light import Color
-from streetseg.scenes.objects.bodywork import Bodywork, Point
+from streetseg.scenes.objects.bodywork import Bodywork, Cabin, Point, Shape, draw_shape
 from streetseg.scenes.objects.pose import Stance
-from streetseg.scenes.objects.vehicle_shapes import Cabin, Shape, draw_shape
 from streetseg.scenes.painter import Painter
 from streetseg.scenes.palette import CARS, choose, mix, scale
 from streetseg.scenes.rng import Dice
-from streetseg.scenes.shade import Shade
+from streetseg.scenes.street import Shade
 from streetseg.scenes.texture import Material
 
 
