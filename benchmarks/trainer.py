@@ -22,11 +22,11 @@ from streetseg.runtime.memory import keep_freed_memory
 from streetseg.training.best import Best
 from streetseg.training.fit import train_epoch
 from streetseg.training.history import History
-from streetseg.training.length import length_of
-from streetseg.training.make import make_learner
 from streetseg.training.meters import Tally
+from streetseg.training.optim import length_of
 from streetseg.training.progress import Progress
 from streetseg.training.recorder import Keeper
+from streetseg.training.train_state import make_learner
 
 
 def scenes_store(pictures: int, size: Size, folder: Path) -> Store:

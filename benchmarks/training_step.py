@@ -33,10 +33,9 @@ from streetseg.recipe.decoders import DecoderName
 from streetseg.recipe.schema import Model, Recipe, Train
 from streetseg.runtime.memory import keep_freed_memory
 from streetseg.runtime.precision import Precision, choose_precision
-from streetseg.training.ema import ExponentialAverage
 from streetseg.training.fit import step
 from streetseg.training.objective import Objective
-from streetseg.training.optim import make_optimizer
+from streetseg.training.optim import ExponentialAverage, make_optimizer
 from streetseg.training.train_state import Learner
 
 Step = Callable[[], object]

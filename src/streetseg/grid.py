@@ -20,7 +20,7 @@ from streetseg.runtime.device import choose_device
 from streetseg.runtime.disk import folder_in_use, refuse_folder
 from streetseg.runtime.launch import launch
 from streetseg.runtime.precision import choose_precision
-from streetseg.training.origin import differences, origin_of, refuse_other, written_origin
+from streetseg.training.resume import differences, origin_of, refuse_other, written_origin
 from streetseg.training.splits import open_stores
 from streetseg.training.train import newest_state, train
 

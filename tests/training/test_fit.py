@@ -28,17 +28,14 @@ from streetseg.runs.folder import RunFolder
 from streetseg.runs.journal import Journal
 from streetseg.runtime.precision import Precision
 from streetseg.training.best import Best
-from streetseg.training.ema import ExponentialAverage
 from streetseg.training.fit import fit, step
 from streetseg.training.history import History
-from streetseg.training.length import length_of
-from streetseg.training.meters import Tally
-from streetseg.training.numbers import StepNumbers
+from streetseg.training.meters import StepNumbers, Tally
 from streetseg.training.objective import Objective
-from streetseg.training.optim import make_optimizer
-from streetseg.training.origin import origin_of
+from streetseg.training.optim import ExponentialAverage, length_of, make_optimizer
 from streetseg.training.progress import Progress
 from streetseg.training.recorder import Keeper
+from streetseg.training.resume import origin_of
 from streetseg.training.train import train
 from streetseg.training.train_state import Learner
 from tiny import camvid_segnet

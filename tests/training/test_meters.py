@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from streetseg.metrics.confusion import confusion
-from streetseg.training.meters import Tally
+from streetseg.training.meters import StepNumbers, Tally
 
 
 def test_counts_of_several_steps_are_those_of_all_their_pixels() -> None:
@@ -45,3 +45,28 @@ def test_coarser_logits_are_repeated() -> None:
     tally.add(torch.tensor(0.1), coarse, labels.to(torch.uint8))
     repeated = coarse.numpy().argmax(1).repeat(4, axis=1).repeat(4, axis=2)
     assert np.array_equal(tally.matrix(), confusion(labels.numpy(), repeated, 3))
+
+
+def test_numbers_are_read_by_name() -> None:
+    numbers = {"loss": torch.tensor(1.5, dtype=torch.bfloat16), "gradient_norm": torch.tensor(0.25)}
+    sent = StepNumbers.send(2, 7, 1e-3, ["a.png"], numbers)
+    assert (sent.epoch, sent.step, sent.lr, sent.pictures) == (2, 7, 1e-3, ["a.png"])
+    assert sent.read() == {"loss": 1.5, "gradient_norm": 0.25}
+
+
+def test_what_happens_later_on_the_device_does_not_change_them() -> None:
+    loss = torch.tensor(1.5)
+    sent = StepNumbers.send(1, 1, 1e-3, [], {"loss": loss})
+    loss.zero_()
+    assert sent.read() == {"loss": 1.5}
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_sending_waits_for_nobody() -> None:
+    loss = torch.tensor(1.5, device="cuda")
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        sent = StepNumbers.send(1, 1, 1e-3, [], {"loss": loss})
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert sent.read() == {"loss": 1.5}

@@ -9,7 +9,7 @@ import torch
 from streetseg.errors import TrainingError
 from streetseg.recipe.schema import Recipe, Size
 from streetseg.runtime.memory import asked_bytes, available_bytes, is_out_of_memory
-from streetseg.training.numbers import StepNumbers
+from streetseg.training.meters import StepNumbers
 
 _FEWEST = 2  # pictures a step; batch norm cannot train on one
 _MULTIPLE = 32  # the deepest stride of the encoders

@@ -19,11 +19,9 @@ from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.inference.predictor import Predictor
 from streetseg.metrics.scores import scores
 from streetseg.training.history import EpochNotes, EpochRow
-from streetseg.training.meters import Tally
-from streetseg.training.numbers import StepNumbers
-from streetseg.training.optim import set_lr
+from streetseg.training.meters import StepNumbers, Tally
+from streetseg.training.optim import lr_factor, set_lr
 from streetseg.training.recorder import Keeper
-from streetseg.training.schedule import lr_factor
 from streetseg.training.train_state import Learner
 
 

@@ -15,8 +15,8 @@ from streetseg.training.best import Best
 from streetseg.training.callbacks import Callbacks
 from streetseg.training.failures import not_finite
 from streetseg.training.history import EpochNotes, EpochRow, History
-from streetseg.training.length import Length
-from streetseg.training.numbers import StepNumbers
+from streetseg.training.meters import StepNumbers
+from streetseg.training.optim import Length
 from streetseg.training.progress import Progress
 from streetseg.training.resume import snapshot
 from streetseg.training.train_state import Learner

@@ -36,13 +36,12 @@ from streetseg.training.failures import explained
 from streetseg.training.finish import finish_run
 from streetseg.training.fit import fit
 from streetseg.training.history import History
-from streetseg.training.length import length_of
-from streetseg.training.make import describe_start, make_learner
-from streetseg.training.origin import differences, is_written, origin_of, refuse_other
+from streetseg.training.optim import length_of
 from streetseg.training.progress import Progress
 from streetseg.training.recorder import Keeper
-from streetseg.training.resume import refuse_other_format, restore
+from streetseg.training.resume import differences, is_written, origin_of, refuse_other, refuse_other_format, restore
 from streetseg.training.splits import check_files, open_stores, require_pictures, resident_split
+from streetseg.training.train_state import describe_start, make_learner
 
 
 @dataclass(frozen=True)
