@@ -253,10 +253,10 @@ def test_a_store_that_is_cut_while_it_is_read(camvid, uninterrupted, tmp_path, c
 
 @pytest.mark.bad_input(30, "a reader that hangs is given up within a minute, with the paths of its batch")
 def test_a_reader_that_hangs(camvid, uninterrupted, tmp_path, capfd, streetseg, monkeypatch) -> None:
-    from streetseg.data import batches as reader
+    from streetseg.data import batches
 
-    assert reader._PATIENCE < 60
-    monkeypatch.setattr(reader, "_PATIENCE", 0.5)
+    assert batches._PATIENCE < 60
+    monkeypatch.setattr(batches, "_PATIENCE", 0.5)
     run = tmp_path / "run"
 
     code = fork(

@@ -1,4 +1,4 @@
-"""From a command's words to its recipe."""
+"""What several commands share: their recipe, `--devices N`, and the command that goes on from where one stopped."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Arguments and flags that several verbs share, said once."""
+"""Arguments and flags that several commands share, and sizes as people type them."""
 
 import re
 from pathlib import Path

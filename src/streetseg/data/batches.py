@@ -1,4 +1,7 @@
-"""Training batches: which samples, in which order, read and augmented on the device."""
+"""Training batches: which samples, in which order, read ahead of the step and augmented on the device.
+
+A split that fits lies whole in the device's memory (`Resident`), and nothing is copied to it during training.
+"""
 
 import threading
 from collections.abc import Generator, Sequence

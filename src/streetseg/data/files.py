@@ -1,6 +1,8 @@
 """Where the bytes of a data set lie: files in folders, or members of a zip archive read in place.
 
-A place is a plain text: a path, or `ARCHIVE.zip!MEMBER`.
+A place is a plain text: a path, or `ARCHIVE.zip!MEMBER`. An archive is looked through when it is opened, and refused
+whole if a member is unsound. Nothing is ever unpacked, so a member's name leads nowhere. It is refused all the same:
+whoever builds such an archive means harm, and the next program to open it may unpack it.
 """
 
 import os

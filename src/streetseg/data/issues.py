@@ -1,4 +1,4 @@
-"""What opening a data set comes upon besides its samples."""
+"""What opening a data set finds besides its samples: files that are skipped, and files that cannot be used."""
 
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence

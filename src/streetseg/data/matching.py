@@ -1,4 +1,7 @@
-"""Which image goes with which mask: by name, never by order. What does not pair becomes a fault of the survey."""
+"""Which image goes with which mask: by name, never by order. What does not pair becomes a fault of the survey.
+
+Where globs name the files, the text that their wildcards stand for is the name that pairs.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,4 +1,8 @@
-"""What every data source offers: samples in splits, and how to read one."""
+"""Data sources: samples in splits, and how to read one.
+
+`Source` is what every source offers. In a `FileSource` images and masks are files. A `SourceView` is a source seen
+through another label space or other splits.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,8 @@
-"""The decode-once store: every picture and label of a split as raw bytes, mapped into memory."""
+"""The decode-once store: every image and labels array of a split as raw bytes, mapped into memory.
+
+It is our own: two flat files and an index need no dependency, and the operating system shares their pages between
+processes.
+"""
 
 import logging
 import math

@@ -1,4 +1,7 @@
-"""Evaluation: every picture exactly once, down the one road, into counts."""
+"""Evaluation: every image exactly once, down the one road, into counts.
+
+The network and the data must have the same classes; that is checked here, too.
+"""
 
 import time
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Scores as the files others read: scores.json, per_class.csv, per_image.csv."""
+"""The evaluation folder: scores.json, per_class.csv, per_image.csv, counts.npz, and maps of the worst images."""
 
 import csv
 import io

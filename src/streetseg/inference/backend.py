@@ -1,4 +1,4 @@
-"""The road runs on numpy arrays and on torch tensors alike; here is what the two do in different ways."""
+"""The operations that inference does in different ways on numpy arrays and on torch tensors."""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The road's operations on numpy arrays (`arrays.Operations`), for engines that need no torch."""
+"""Operations of inference on numpy arrays (`backend.Operations`), for engines that need no torch."""
 
 from contextlib import AbstractContextManager, nullcontext
 

@@ -1,4 +1,4 @@
-"""The road's operations on torch tensors (`arrays.Operations`)."""
+"""Operations of inference on torch tensors (`backend.Operations`)."""
 
 from contextlib import AbstractContextManager
 

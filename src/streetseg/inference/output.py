@@ -1,4 +1,4 @@
-"""What prediction leaves on disk: <stem>_ids.png, <stem>_color.png, <stem>_overlay.png; and knowing them again."""
+"""Labels as images, and the files of a prediction: <stem>_ids.png, <stem>_color.png, <stem>_overlay.png."""
 
 from collections.abc import Iterable
 from pathlib import Path

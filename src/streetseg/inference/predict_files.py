@@ -1,4 +1,7 @@
-"""Predict many image files: read ahead, label in order, collect what cannot be read."""
+"""Predict many image files: read ahead, label in order, collect what cannot be read.
+
+What the image files turned out to be is said once for all of them.
+"""
 
 import logging
 from collections import Counter, deque

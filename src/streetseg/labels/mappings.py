@@ -1,4 +1,7 @@
-"""Ways from one label space to another: which id becomes which."""
+"""Mappings from one label space to another: which id becomes which.
+
+Cityscapes' label ids are one more target: the official evaluation script scores them.
+"""
 
 from collections.abc import Mapping
 

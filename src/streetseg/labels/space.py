@@ -1,4 +1,4 @@
-"""A label space: what each id of a mask means."""
+"""A label space: what each id of a mask means; and colors for classes that nobody gave one."""
 
 import colorsys
 from collections.abc import Iterable, Iterator

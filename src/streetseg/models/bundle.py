@@ -1,4 +1,7 @@
-"""The model on disk: weights.safetensors and model.json, never a pickle."""
+"""The model on disk: weights.safetensors and model.json, never a pickle.
+
+A safetensors file can hold numbers and nothing that runs.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,7 @@
-"""model.json: what a bundle says of itself, checked before anything is built from it. Read without torch."""
+"""What a model says of itself, checked before anything is built from it. Read without torch.
+
+A bundle has it in model.json; an exported file has it inside as one JSON text, so that a lone file can be used.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path

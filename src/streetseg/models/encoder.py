@@ -1,4 +1,7 @@
-"""The encoder: any timm network with a five-step pyramid, asked about itself rather than known."""
+"""The encoder: any timm network with a five-step pyramid, asked about itself rather than known.
+
+Pretrained weights come from this machine where they are, else from the model hub; else they are refused within seconds.
+"""
 
 import logging
 from collections.abc import Iterator

@@ -1,4 +1,7 @@
-"""YAML that can hold names, lists and plain values, and nothing that runs, repeats itself or never ends."""
+"""YAML that can hold names, lists and plain values, and nothing that runs, repeats itself or never ends.
+
+`invalid` puts what pydantic found wrong with a file into one line.
+"""
 
 from collections.abc import Iterator
 from typing import Any

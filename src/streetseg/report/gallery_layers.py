@@ -1,4 +1,7 @@
-"""The layers of one exhibit: a picture, its truth, what each encoder sees in it, and where each is right or wrong."""
+"""The layers of one exhibit: an image, its ground truth, the labels of each encoder, and where they are correct.
+
+Class names are written onto large areas: color is not the only thing that tells them apart.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

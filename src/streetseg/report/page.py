@@ -1,4 +1,4 @@
-"""What every page of streetseg is made with: templates that escape, and style sheets that go inside."""
+"""What every page of streetseg is made with: templates that escape, style sheets and images that go inside."""
 
 import base64
 import io

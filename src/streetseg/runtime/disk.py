@@ -1,4 +1,4 @@
-"""A folder that a command fills: free, writable, and nobody else's meanwhile."""
+"""Folders that a command fills: free, writable, and nobody else's meanwhile; and writes that name missing space."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""The pinhole camera.
+"""The pinhole camera, and where it stands in the street.
 
 World axes, in metres: x to the right, y up, z ahead; the street runs along z and the ground is y = 0.
 """

@@ -1,4 +1,7 @@
-"""The canvas: one stroke paints colour, class and material together, so that they cannot disagree."""
+"""The canvas: one stroke paints color, class and material together, so that they cannot disagree.
+
+The classes are the ids of street-11 by name.
+"""
 
 from typing import cast
 

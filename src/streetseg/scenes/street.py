@@ -1,4 +1,4 @@
-"""The plan of a street: where the road runs, how wide it is, where other streets cross it.
+"""The plan of a street: where the road runs, how wide it is, where other streets cross it, and which spots have sun.
 
 Street coordinates, in metres: t to the right of the middle of the road, y up, s along the road; the world's (x, y, z)
 but for the bend of the road.

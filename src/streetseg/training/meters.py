@@ -1,4 +1,4 @@
-"""What the training steps of an epoch have come to so far."""
+"""Meters: what the training steps of an epoch have come to so far, and the numbers of one step."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""AdamW with the encoder's own learning rate."""
+"""Optimization: AdamW with the encoder's own learning rate, its schedule, averaged weights, and the length of a run."""
 
 import copy
 import math

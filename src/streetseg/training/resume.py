@@ -1,4 +1,4 @@
-"""A run's state: what a checkpoint holds, and putting it back."""
+"""Resume: what a checkpoint holds, how it is put back, and what must not have changed in recipe and data."""
 
 import json
 from collections.abc import Mapping

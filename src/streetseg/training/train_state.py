@@ -1,4 +1,7 @@
-"""What learns."""
+"""Training state: network, objective, optimizer, averaged weights, device.
+
+What depends on the machine, such as precision and compilation, is chosen while the state is made.
+"""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any

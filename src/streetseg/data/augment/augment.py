@@ -1,4 +1,8 @@
-"""Augmentation: one function for a batch of pictures and their labels together, the same on CPU and GPU."""
+"""Augmentation: one function for a batch of images and their labels together, the same on CPU and GPU.
+
+It is our own: libraries augment image by image on the CPU, or draw from a global generator, and a run could not be
+resumed exactly.
+"""
 
 import numpy as np
 import torch

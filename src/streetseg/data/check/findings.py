@@ -1,4 +1,4 @@
-"""What the check of a data set found."""
+"""Findings: what the check of a data set found, and whether its labels can be learned and scored at all."""
 
 from collections import Counter
 from collections.abc import Mapping

@@ -7,6 +7,8 @@ from other videos or more than 10 s apart, some differ in only 3 of the first 64
 128. Up to 7 bits count as nearly the same. That finds every copy of CamVid's pictures that was stored as JPEG (quality
 30 or more), halved or darkened by 15 %, 99 % of those brightened by 15 % or with noise of 5 grey levels, 96 % of those
 with 1 % cropped away at each side, and two in three with 2 %.
+
+It is our own because the margin between copies and neighbours was measured for exactly these 128 bits.
 """
 
 import numpy as np

@@ -1,4 +1,7 @@
-"""What computes logits: one small interface over torch, ONNX Runtime and OpenVINO."""
+"""The engine interface: what computes logits, in torch, ONNX Runtime and OpenVINO alike.
+
+`ExportedEngine` holds what the engines of exported models share.
+"""
 
 from abc import ABC, abstractmethod
 from typing import Any, Protocol

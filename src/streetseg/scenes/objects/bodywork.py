@@ -1,4 +1,4 @@
-"""What every vehicle shares on its way to the canvas: faces, wheels, lamps, number plates."""
+"""What every vehicle shares on its way to the canvas: measures, faces, wheels, lamps, number plates."""
 
 import math
 from collections.abc import Sequence

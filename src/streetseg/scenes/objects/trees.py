@@ -1,4 +1,4 @@
-"""Trees in leaf, bare trees, conifers and bushes."""
+"""Trees in leaf, bare trees, conifers and bushes, and the tufts of leaves that they share with hedges."""
 
 import math
 from dataclasses import dataclass
