@@ -71,7 +71,7 @@ def camvid(folder: Path, **data: object) -> Source:
 
 
 def of_the_store(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.module == "stored"]
+    return [record.getMessage() for record in caplog.records if record.module == "build_store"]
 
 
 # What comes out

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from streetseg.arrays import Size
 from streetseg.data.source import Sample
 from streetseg.errors import DataError, RequestError
-from streetseg.inference.backend import Size, operations
+from streetseg.inference.backend import operations
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.mappings import bridges_from
 from streetseg.labels.space import LabelSpace

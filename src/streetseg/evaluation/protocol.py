@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from streetseg.arrays import Size
 from streetseg.data.source import short_name
 from streetseg.evaluation.evaluate import Evaluation
-from streetseg.inference.backend import Size
 from streetseg.inference.logits import TTA_SCALES
 from streetseg.inference.predictor import Predictor
 from streetseg.metrics.scores import RULES

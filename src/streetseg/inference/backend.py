@@ -1,40 +1,12 @@
 """The operations that inference does in different ways on numpy arrays and on torch tensors."""
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streetseg.arrays import Size as Size
-
-Array = Any  # a numpy array or a torch tensor: what an engine works on
-
-
-@dataclass(frozen=True)
-class Taps:
-    """The two values of an axis that each value of a resized axis lies between.
-
-    Args:
-        before, after: their positions, int (n,).
-        weight: share of the second, float32 (n,), 0..1.
-    """
-
-    before: NDArray[np.intp]
-    after: NDArray[np.intp]
-    weight: NDArray[np.float32]
-
-    def part(self, chosen: slice, start: int) -> "Taps":
-        """Those of a part of the resized axis, for an array that begins at `start` of the old one."""
-        return Taps(self.before[chosen] - start, self.after[chosen] - start, self.weight[chosen])
-
-
-def bilinear_taps(old: int, new: int) -> Taps:
-    """How an axis of `old` values becomes one of `new`, bilinear, corners not aligned."""
-    centers = np.maximum((np.arange(new) + 0.5) * (old / new) - 0.5, 0)
-    before = np.minimum(centers.astype(np.intp), old - 1)
-    return Taps(before, np.minimum(before + 1, old - 1), (centers - before).astype(np.float32))
+from streetseg.arrays import Array, Size, Taps
 
 
 class Operations(Protocol):

@@ -5,8 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 import numpy as np
 from numpy.typing import NDArray
 
-from streetseg.arrays import resize_image
-from streetseg.inference.backend import Size, Taps, bilinear_taps
+from streetseg.arrays import Size, Taps, bilinear_taps, resize_image
 from streetseg.metrics.confusion import confusion as confusion_of_picture
 
 Bytes = NDArray[np.uint8]

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from streetseg.arrays import Size, Taps
 from streetseg.inference import backend_numpy
-from streetseg.inference.backend import Size, Taps
 from streetseg.metrics.batch_confusion import batch_confusion
 
 

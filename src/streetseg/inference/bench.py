@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from streetseg.arrays import Size
 from streetseg.errors import RequestError
-from streetseg.inference.backend import Size
 from streetseg.inference.engines.open import engines_here, open_engine, refuse_unfit
 from streetseg.inference.latency import measure_latency
 from streetseg.inference.predictor import Predictor

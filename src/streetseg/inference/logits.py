@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from streetseg.arrays import Array, Size, bilinear_taps
 from streetseg.errors import RequestError
-from streetseg.inference.backend import Array, Size, bilinear_taps, operations
+from streetseg.inference.backend import operations
 
 Network = Callable[[Array], Array]  # (B, 3, H, W), RGB 0..255 -> logits float32 (B, C, H, W)
 Region = tuple[slice, slice]  # rows and columns

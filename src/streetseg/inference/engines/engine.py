@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from streetseg.inference.backend import Array, Size
+from streetseg.arrays import Array, Size
 from streetseg.labels.space import LabelSpace
 from streetseg.models.description import LABELS, LOGITS, About
 from streetseg.recipe.reading import ImageReading

@@ -5,9 +5,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from streetseg.arrays import Size
 from streetseg.errors import RequestError
 from streetseg.inference import backend_torch
-from streetseg.inference.backend import Size
 from streetseg.labels.space import LabelSpace
 from streetseg.models.network import Segmenter
 from streetseg.recipe.reading import ImageReading
