@@ -1,4 +1,4 @@
-"""Arrays of images: their sizes, the one rule for the size at which a network sees an image, and how they are resized."""
+"""Arrays of images: their sizes, the one rule for the size at which a network sees an image, and resizing."""
 
 from dataclasses import dataclass
 from typing import Any
