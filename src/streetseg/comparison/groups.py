@@ -14,7 +14,7 @@ from streetseg.metrics.bootstrap import Intervals, interval
 from streetseg.metrics.counts import Counts
 from streetseg.metrics.difference import Difference, compare, compare_classes, holm, refuse_other_truth
 from streetseg.metrics.scores import Scores, mean_scores, scores
-from streetseg.models.description import CHANNELS
+from streetseg.recipe.decoders import DECODERS
 from streetseg.recipe.load import without_effect
 from streetseg.runs.finished import FinishedRun
 
@@ -137,7 +137,7 @@ def _settings(run: FinishedRun) -> dict[str, Any]:
     channels = run.model["channels"]
     return kept | {
         # The decoder's own were others in earlier versions.
-        "model.channels": None if tuple(channels) == CHANNELS[run.model["decoder"]] else channels,
+        "model.channels": None if tuple(channels) == DECODERS[run.model["decoder"]].channels else channels,
         "training data": run.data["splits"].get(run.recipe.data.train_split, {}).get("fingerprint", "")[:12],
         "model.weights": "random" if run.start["kind"] == "random" else run.start["text"],
     }

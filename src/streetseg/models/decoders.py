@@ -6,10 +6,9 @@ from typing import assert_never
 from torch import nn
 
 from streetseg.errors import RequestError
-from streetseg.models.description import STEPS, steps_of
 from streetseg.models.fast_unet import FastDecoder
 from streetseg.models.unet import ClassicDecoder
-from streetseg.recipe.decoders import DecoderName
+from streetseg.recipe.decoders import DECODERS, DecoderName
 
 
 @dataclass(frozen=True)
@@ -37,9 +36,9 @@ def make_decoder(
     Raises:
         RequestError: it has another number of steps.
     """
-    if len(channels) not in STEPS[name]:
+    if len(channels) not in DECODERS[name].steps:
         raise RequestError(
-            f"the {name} decoder has {steps_of(name)} steps, {len(channels)} channel counts were given",
+            f"the {name} decoder has {DECODERS[name].steps_in_words} steps, {len(channels)} channel counts were given",
             where="model.channels",
         )
     match name:

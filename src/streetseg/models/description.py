@@ -12,20 +12,13 @@ from pydantic_core import PydanticCustomError, from_json
 
 from streetseg.errors import ModelError
 from streetseg.labels.space import LabelSpace
-from streetseg.recipe.decoders import DecoderName
+from streetseg.recipe.decoders import DECODERS, DecoderName
 from streetseg.recipe.plain_yaml import invalid
 from streetseg.recipe.reading import ImageReading
 
 FORMAT = "streetseg-bundle"
 VERSION = 2
 SIZE_RULE = "same-area"  # what `size` means, and the name of the rule of arrays.input_size
-
-# The decoders, and their channels from the deepest step on where a recipe gives none.
-CHANNELS: dict[DecoderName, tuple[int, ...]] = {
-    "classic": (256, 128, 64, 32, 16),  # as in segmentation_models.pytorch
-    "fast": (128, 96, 64),
-}
-STEPS: dict[DecoderName, tuple[int, ...]] = {"classic": (5,), "fast": (3, 4)}  # how many of them there may be
 
 LARGEST = 4 * 2**20  # bytes; ours have a few thousand
 NO_PICKLES = "pickle files (.pt, .pth, .bin) are never opened, they can run code; convert them to .safetensors"
@@ -73,14 +66,10 @@ class Description(_Plain):
     @classmethod
     def _one_a_step(cls, channels: list[int], info: ValidationInfo) -> list[int]:
         decoder = info.data.get("decoder")
-        if decoder is not None and len(channels) not in STEPS[decoder]:
-            raise PydanticCustomError("steps", f"expected {steps_of(decoder)} for the {decoder} decoder")
+        if decoder is not None and len(channels) not in DECODERS[decoder].steps:
+            steps = DECODERS[decoder].steps_in_words
+            raise PydanticCustomError("steps", f"expected {steps} for the {decoder} decoder")
         return channels
-
-
-def steps_of(decoder: DecoderName) -> str:
-    """How many steps a decoder may have, in words."""
-    return " or ".join(map(str, STEPS[decoder]))
 
 
 def find_bundle(path: Path) -> Path:

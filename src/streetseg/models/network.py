@@ -6,9 +6,8 @@ from torch.nn import functional as F
 
 from streetseg.labels.space import LabelSpace
 from streetseg.models.decoders import make_decoder
-from streetseg.models.description import CHANNELS
 from streetseg.models.encoder import STRIDES, Encoder
-from streetseg.recipe.decoders import DecoderName
+from streetseg.recipe.decoders import DECODERS, DecoderName
 from streetseg.recipe.reading import AS_USUAL, ImageReading
 
 
@@ -43,7 +42,7 @@ class Segmenter(nn.Module):
         self.encoder_name = encoder.name
         self.space = space
         self.decoder_name: DecoderName = decoder
-        self.channels = CHANNELS[decoder] if channels is None else channels
+        self.channels = DECODERS[decoder].channels if channels is None else channels
         self.size = size
         self.reading = reading
         self.encoder = encoder
