@@ -125,7 +125,7 @@ def evaluate(
     from streetseg.inference.engines.open import engines_here
     from streetseg.inference.prediction import Model
     from streetseg.inference.predictor import Predictor
-    from streetseg.models.description import is_exported
+    from streetseg.models.formats import is_exported
     from streetseg.request import open_data, request
     from streetseg.results import Scores
 
@@ -408,12 +408,12 @@ def export(
     >>> done.files[0].name, done.precision
     ('model.onnx', 'fp32')
     """
-    from streetseg.models.description import SUFFIXES, is_exported
+    from streetseg.models.formats import FORMATS, is_exported
 
     path = Path(model)
-    if format not in SUFFIXES:
+    if format not in FORMATS:
         later = "litert is not supported yet" if format == "litert" else f"unknown format {format}"
-        raise RequestError(later, where="--format", hint=" or ".join(SUFFIXES))
+        raise RequestError(later, where="--format", hint=" or ".join(FORMATS))
     if is_exported(path):
         raise RequestError("this is an exported model already", where=path, hint="give the bundle or run folder")
     if int8 and data is None:
@@ -421,12 +421,11 @@ def export(
     if int8 and split == "train":
         problem = "int8 is calibrated on train, and cannot be scored on it"
         raise RequestError(problem, where="--split train", hint="--split val")
-    ending = SUFFIXES[format]
+    ending = FORMATS[format].suffix
     target = Path(out or path.resolve().with_name(f"{path.resolve().name}{'_int8' if int8 else ''}{ending}"))
     if target.suffix.lower() != ending:
         raise RequestError(f"the file of an {format} model ends in {ending}", where=target)
-    files = [target, target.with_suffix(".bin")] if format == "openvino" else [target]
-    if (there := [file for file in files if file.exists()]) and not force:
+    if (there := [file for file in FORMATS[format].files(target) if file.exists()]) and not force:
         hint = "--out FILE writes elsewhere, --force replaces it"
         raise RequestError("a file is there already", where=there, hint=hint)
 

@@ -33,7 +33,7 @@ def evaluate(
 ) -> None:
     """Score a network: all metrics, per class and per image, error maps."""
     from streetseg import api
-    from streetseg.models.description import is_exported
+    from streetseg.models.formats import is_exported
     from streetseg.recipe.load import load_recipe, require_meaning
 
     flags = {"data.source": data, "data.val_split": split, "data.space": space}

@@ -11,7 +11,7 @@ from streetseg.inference.engines.open import engines_here, open_engine, refuse_u
 from streetseg.inference.latency import measure_latency
 from streetseg.inference.predictor import Predictor
 from streetseg.machine import cores, forget_peak_memory, peak_memory, resident_memory, thread_limit
-from streetseg.models.description import is_exported
+from streetseg.models.formats import is_exported
 
 
 def measure_model(

@@ -20,16 +20,15 @@ FORMAT = "streetseg-bundle"
 VERSION = 2
 SIZE_RULE = "same-area"  # what `size` means, and the name of the rule of arrays.input_size
 
+EXPORTED = "streetseg-exported"
+KEY = "streetseg"  # of ONNX metadata_props, and of rt_info/framework in OpenVINO's format
+INPUT, LOGITS, LABELS = "pictures", "logits", "labels"  # uint8 (B,3,H,W), float32 (B,C,H,W), uint8 (B,H,W)
+
 LARGEST = 4 * 2**20  # bytes; ours have a few thousand
 NO_PICKLES = "pickle files (.pt, .pth, .bin) are never opened, they can run code; convert them to .safetensors"
 
 Channel = Annotated[int, Field(ge=0, le=255)]
 Side = Annotated[int, Field(ge=1, le=16384)]
-EXPORTED = "streetseg-exported"
-KEY = "streetseg"  # of ONNX metadata_props, and of rt_info/framework in OpenVINO's format
-INPUT, LOGITS, LABELS = "pictures", "logits", "labels"  # uint8 (B,3,H,W), float32 (B,C,H,W), uint8 (B,H,W)
-
-SUFFIXES = {"onnx": ".onnx", "openvino": ".xml"}  # by format
 
 
 class _Plain(BaseModel):
@@ -194,11 +193,6 @@ class About:
     reading: ImageReading
     precision: str
     description: dict[str, Any]
-
-
-def is_exported(path: Path) -> bool:
-    """Whether `path` names an exported model, by its ending."""
-    return path.suffix.lower() in SUFFIXES.values()
 
 
 def refuse_other_outputs(names: set[str], path: Path) -> None:
