@@ -7,13 +7,9 @@ from typing import Annotated
 import typer
 
 from streetseg.errors import RequestError
+from streetseg.recipe.datasets import DATA_HELP
 
-DataArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="DATA", help="scenes, camvid:DIR, cityscapes:DIR, folder:FILE.yaml, or a DIR whose layout is recognised"
-    ),
-]
+DataArgument = Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP)]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(metavar="FIELD=VALUE", help="any other value of the recipe, e.g. optim.lr=3e-4"),
