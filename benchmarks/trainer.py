@@ -14,8 +14,7 @@ from streetseg.data.store import Store
 from streetseg.models.initial_weights import build_segmenter
 from streetseg.profiler import Phases
 from streetseg.recipe.schema import Recipe, Size
-from streetseg.runs.folder import RunFolder
-from streetseg.runs.journal import Journal
+from streetseg.runs.folder import Journal, RunFolder
 from streetseg.runtime.device import finish_work
 from streetseg.runtime.distributed import ALONE
 from streetseg.runtime.memory import keep_freed_memory

@@ -24,8 +24,7 @@ from streetseg.models.encoder import Encoder
 from streetseg.models.initial_weights import InitialWeights
 from streetseg.models.network import Segmenter
 from streetseg.recipe.schema import Augment, Data, Model, Optim, Recipe, Train
-from streetseg.runs.folder import RunFolder
-from streetseg.runs.journal import Journal
+from streetseg.runs.folder import Journal, RunFolder
 from streetseg.runtime.precision import Precision
 from streetseg.training.best import Best
 from streetseg.training.fit import fit, step

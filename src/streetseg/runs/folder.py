@@ -1,5 +1,8 @@
-"""The run folder: what is in it, and whether a run may use it."""
+"""The run folder: what is in it, whether a run may use it, and its journal.jsonl: what happened, one line an event."""
 
+import json
+import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streetseg.atomic import remove_leftovers
+from streetseg.atomic import remove_leftovers, without_nan
 from streetseg.data.check.findings import Findings
 from streetseg.data.store import Store
-from streetseg.runtime.disk import folder_in_use, refuse_folder
+from streetseg.runtime.disk import folder_in_use, refuse_folder, room_for
 
 WHAT = "the run folder"
 
@@ -91,3 +94,31 @@ def class_pixels(store: Store, findings: Findings | None) -> NDArray[np.int64]:
     Scenes have no masks to check: their pixels are counted in the store.
     """
     return store.class_pixels if findings is None else findings.splits[store.split].class_pixels
+
+
+class Journal:
+    """Appends events to a file of JSON lines.
+
+    Args:
+        path: the file; made on the first event. Half a line at its end, left by a stop in the middle of writing, is
+            cut off. None: nothing is written, as another process does it.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        if path is not None and path.exists():
+            whole = path.read_bytes().rfind(b"\n") + 1
+            os.truncate(path, whole)
+
+    def write(self, event: str, **fields: Any) -> None:
+        """Append one event with the time it happened (seconds since 1970); NaN and infinities become null.
+
+        Raises:
+            TrainingError: if there is no room for it.
+        """
+        if self.path is None:
+            return
+        happened = without_nan({"event": event, "time": round(time.time(), 3), **fields})
+        line = json.dumps(happened, ensure_ascii=False, allow_nan=False)
+        with room_for(self.path, len(line) + 1), self.path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")

@@ -16,8 +16,7 @@ from streetseg.metrics.bootstrap import interval
 from streetseg.metrics.scores import scores
 from streetseg.models.bundle import load_bundle, save_bundle
 from streetseg.models.network import Segmenter
-from streetseg.runs.folder import RunFolder
-from streetseg.runs.journal import Journal
+from streetseg.runs.folder import Journal, RunFolder
 from streetseg.runtime.disk import room_for
 from streetseg.runtime.distributed import Ranks
 

@@ -6,8 +6,7 @@ from dataclasses import asdict, dataclass, field
 from signal import Signals
 from typing import Any
 
-from streetseg.runs.folder import RunFolder
-from streetseg.runs.journal import Journal
+from streetseg.runs.folder import Journal, RunFolder
 from streetseg.runtime.checkpoint import checkpoint_name, save_checkpoint
 from streetseg.runtime.disk import room_for
 from streetseg.runtime.signals import StopSignals, obey

@@ -21,8 +21,7 @@ from streetseg.profiler import Phases
 from streetseg.recipe.load import leaves
 from streetseg.recipe.resolved import recipe_yaml
 from streetseg.recipe.schema import Augment, Recipe, Size
-from streetseg.runs.folder import RunFolder, class_pixels, describe_data
-from streetseg.runs.journal import Journal
+from streetseg.runs.folder import Journal, RunFolder, class_pixels, describe_data
 from streetseg.runtime.checkpoint import load_newest_checkpoint
 from streetseg.runtime.compilation import Compilation
 from streetseg.runtime.device import choose_device, finish_work, seed_everything
