@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from trainer import Trainer, scenes_store
 
-from streetseg.cli.size import parse_size
+from streetseg.cli.options import parse_size
 from streetseg.recipe.schema import Model, Recipe, Train
 from streetseg.runtime.device import choose_device
 

@@ -32,12 +32,12 @@ import torch
 from peer import smp_step
 from trainer import Trainer, scenes_store, seconds
 
-from streetseg.cli.size import parse_size
+from streetseg.cli.options import parse_size
 from streetseg.data.store import Store
+from streetseg.grid import run_study
 from streetseg.recipe.decoders import DecoderName
 from streetseg.recipe.schema import Data, Model, Recipe, Train
 from streetseg.runtime.device import choose_device
-from streetseg.study.study import run_study
 
 DECODERS: tuple[DecoderName, ...] = get_args(DecoderName)
 

@@ -28,12 +28,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from streetseg.cli.size import parse_size
+from streetseg.cli.options import parse_size
 from streetseg.data.open import open_source
 from streetseg.data.source import Source
 from streetseg.data.store import Store, default_cache
+from streetseg.deploy.checks import as_seen, spread
 from streetseg.deploy.graph import describe, write_graph
-from streetseg.deploy.pictures import as_seen, spread
 from streetseg.deploy.quantise import CALIBRATION, quantise
 from streetseg.errors import RequestError
 from streetseg.evaluation.evaluate import evaluate
@@ -42,11 +42,11 @@ from streetseg.inference.engines.fastest import REST
 from streetseg.inference.engines.open import open_engine
 from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.inference.predictor import Predictor
-from streetseg.labels.spaces import STREET_11
+from streetseg.labels.tables import STREET_11
 from streetseg.metrics.scores import scores
 from streetseg.models.bundle import load_bundle, save_bundle
-from streetseg.models.exported import EXPORTED
-from streetseg.models.weights import build_segmenter
+from streetseg.models.description import EXPORTED
+from streetseg.models.initial_weights import build_segmenter
 from streetseg.recipe.schema import Data
 
 REFERENCE = "torch fp32"
@@ -137,7 +137,7 @@ def all_engines(bundle: Path, scratch: Path, source: Source) -> dict[str, Engine
 
 def picture(source: Source, size: tuple[int, int]) -> Pictures:
     """A real picture at a size, uint8 (1, 3, H, W)."""
-    from streetseg.inference.in_numpy import resize_images
+    from streetseg.inference.backend_numpy import resize_images
 
     first = source.read_picture(source.splits["val"][0]).transpose(2, 0, 1)[None]
     return resize_images(np.ascontiguousarray(first), size)

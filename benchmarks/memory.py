@@ -27,9 +27,9 @@ from streetseg.evaluation.evaluate import evaluate
 from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import LabelSpace
-from streetseg.labels.spaces import CITYSCAPES_19
+from streetseg.labels.tables import CITYSCAPES_19
 from streetseg.models.encoder import Encoder
-from streetseg.models.segmenter import Segmenter
+from streetseg.models.network import Segmenter
 
 LIMIT = 1.05
 Array = NDArray[np.uint8]

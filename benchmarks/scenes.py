@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from streetseg.data.scenes.render import render
-from streetseg.data.scenes.source import VAL_START
-from streetseg.labels.spaces import STREET_11
+from streetseg.data.sources.scenes import VAL_START
+from streetseg.labels.tables import STREET_11
+from streetseg.scenes.render import render
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from color_baseline import color_iou

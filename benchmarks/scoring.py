@@ -32,8 +32,8 @@ from PIL import Image
 from sklearn.metrics import confusion_matrix
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
-from streetseg.data.scenes.render import render
 from streetseg.metrics.confusion import confusion
+from streetseg.scenes.render import render
 
 IGNORE = 255
 LIMIT = 1.25

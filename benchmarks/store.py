@@ -33,11 +33,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from streetseg.data.open import open_source
-from streetseg.data.scenes.render import render
 from streetseg.data.source import Sample, Source
 from streetseg.data.store import Store
-from streetseg.labels.spaces import CITYSCAPES_19, CITYSCAPES_34
+from streetseg.labels.tables import CITYSCAPES_19, CITYSCAPES_34
 from streetseg.recipe.schema import Data
+from streetseg.scenes.render import render
 
 SCENES = 4  # drawn; more pictures are copies of their files
 NAMES = (

@@ -7,27 +7,25 @@ from pathlib import Path
 
 import torch
 
-from streetseg.data.augment import training_crop
-from streetseg.data.batches import Batch, TrainBatches
-from streetseg.data.resident import Resident
-from streetseg.data.scenes.source import ScenesSource
+from streetseg.data.augment.augment import training_crop
+from streetseg.data.batches import Batch, Resident, TrainBatches
+from streetseg.data.sources.scenes import ScenesSource
 from streetseg.data.store import Store
-from streetseg.models.weights import build_segmenter
-from streetseg.phases import Phases
+from streetseg.models.initial_weights import build_segmenter
+from streetseg.profiler import Phases
 from streetseg.recipe.schema import Recipe, Size
+from streetseg.runs.folder import Journal, RunFolder
 from streetseg.runtime.device import finish_work
 from streetseg.runtime.distributed import ALONE
-from streetseg.runtime.journal import Journal
 from streetseg.runtime.memory import keep_freed_memory
 from streetseg.training.best import Best
 from streetseg.training.fit import train_epoch
 from streetseg.training.history import History
-from streetseg.training.keeper import Keeper
-from streetseg.training.length import length_of
-from streetseg.training.make import make_learner
+from streetseg.training.meters import Tally
+from streetseg.training.optim import length_of
 from streetseg.training.progress import Progress
-from streetseg.training.run_folder import RunFolder
-from streetseg.training.tally import Tally
+from streetseg.training.recorder import Keeper
+from streetseg.training.train_state import make_learner
 
 
 def scenes_store(pictures: int, size: Size, folder: Path) -> Store:

@@ -24,20 +24,19 @@ import torch
 from peer import smp_step
 from torch import Tensor
 
-from streetseg.cli.size import parse_size
+from streetseg.cli.options import parse_size
 from streetseg.data.batches import Batch as TrainBatch
 from streetseg.labels.space import IGNORE_INDEX
-from streetseg.labels.spaces import STREET_11
-from streetseg.models.weights import build_segmenter
+from streetseg.labels.tables import STREET_11
+from streetseg.models.initial_weights import build_segmenter
 from streetseg.recipe.decoders import DecoderName
 from streetseg.recipe.schema import Model, Recipe, Train
 from streetseg.runtime.memory import keep_freed_memory
 from streetseg.runtime.precision import Precision, choose_precision
-from streetseg.training.ema import ExponentialAverage
 from streetseg.training.fit import step
-from streetseg.training.learner import Learner
 from streetseg.training.objective import Objective
-from streetseg.training.optimizer import make_optimizer
+from streetseg.training.optim import ExponentialAverage, make_optimizer
+from streetseg.training.train_state import Learner
 
 Step = Callable[[], object]
 Batch = tuple[Tensor, Tensor]

@@ -1,4 +1,4 @@
-"""What every test stands on: one thread, its own cache, and the real data or browser where they are there."""
+"""What every test stands on: one thread, its own cache, real data or a browser where they are there, run folders."""
 
 import os
 import shutil
@@ -6,9 +6,13 @@ import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported anywhere: results do not depend on the machine
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's client is imported, which any test module may do
@@ -48,6 +52,69 @@ def chromium() -> str:
         if path := shutil.which(name):
             return path
     return missing("browser", "no chromium on this machine; install one")
+
+
+@pytest.fixture
+def write_run(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a finished run into a folder of this name beside the others of the test."""
+    from finished_runs import write_finished_run
+
+    return lambda name, **options: write_finished_run(tmp_path / "runs" / name, **options)
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator["Browser"]:
+    """A real, headless Chromium that asks nothing of the network on its own."""
+    from playwright.sync_api import sync_playwright
+
+    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=quiet)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def real_runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two run folders with real bundles of tiny networks, scored on real files in CamVid's layout."""
+    import torch
+
+    from finished_runs import RANDOM, write_finished_run
+    from networks import tiny_segmenter
+    from streetseg.data.open import open_source
+    from streetseg.data.store import Store
+    from streetseg.evaluation.evaluate import evaluate
+    from streetseg.inference.engines.torch_engine import TorchEngine
+    from streetseg.inference.predictor import Predictor
+    from streetseg.labels.tables import STREET_11
+    from streetseg.models.bundle import save_bundle
+    from streetseg.recipe.schema import Recipe
+    from tiny import camvid_segnet
+
+    folder = tmp_path_factory.mktemp("study")
+    data = camvid_segnet(folder / "camvid", n_train=2, n_val=8)
+    recipe = Recipe.model_validate({"data": {"source": f"camvid:{data}"}})
+    store = Store.open(open_source(recipe.data), "val", size=None, resize_labels=False, cache=folder / "cache")
+    runs = []
+    for encoder in ("test_efficientnet", "test_resnet"):
+        segmenter = tiny_segmenter(encoder)
+        counts = evaluate(Predictor(TorchEngine(segmenter, torch.device("cpu"))), store).counts
+        run = write_finished_run(
+            folder / "runs" / encoder,
+            encoder=encoder,
+            start=RANDOM,
+            counts=counts.counts,
+            ignored=counts.ignored,
+            names=counts.names,
+            sequences=counts.sequences,
+            classes=STREET_11.names,
+            colors=STREET_11.colors,
+            train_sequences=["0016E5"],
+            recipe={"data": {"source": f"camvid:{data}"}},
+        )
+        save_bundle(run / "best", segmenter, initial_weights=RANDOM, protocol={}, scores={})
+        runs.append(run)
+    return runs
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from networks import tiny_segmenter
-from streetseg.data.scenes.source import ScenesSource
+from streetseg.data.sources.scenes import ScenesSource
 from streetseg.deploy.export import export
 from streetseg.models.bundle import save_bundle
-from streetseg.models.segmenter import Segmenter
+from streetseg.models.network import Segmenter
 
 SCENES = ScenesSource(train=2, val=2, size=(48, 64))
 

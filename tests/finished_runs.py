@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from streetseg.metrics.counts import Counts
 from streetseg.metrics.scores import METRICS, per_image, scores
+from streetseg.recipe.resolved import recipe_yaml
 from streetseg.recipe.schema import Recipe
-from streetseg.recipe.write import recipe_yaml
 
 CLASSES = ("road", "tree", "car")
 COLORS = ((128, 64, 128), (128, 128, 0), (64, 0, 128))

@@ -3,9 +3,9 @@
 import torch
 
 from streetseg.labels.space import LabelSpace
-from streetseg.labels.spaces import STREET_11
+from streetseg.labels.tables import STREET_11
 from streetseg.models.encoder import Encoder
-from streetseg.models.segmenter import Segmenter
+from streetseg.models.network import Segmenter
 
 CHANNELS = (16, 12, 8, 8, 8)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from streetseg.labels.space import LabelSpace
-from streetseg.labels.spaces import CAMVID_32, CITYSCAPES_19, CITYSCAPES_34, STREET_11
+from streetseg.labels.tables import CAMVID_32, CITYSCAPES_19, CITYSCAPES_34, STREET_11
 
 Size = tuple[int, int]
 Array = NDArray[np.uint8]

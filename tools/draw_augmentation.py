@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from streetseg.data.augment import training_crop
+from streetseg.data.augment.augment import training_crop
 from streetseg.data.batches import Batch, TrainBatches
-from streetseg.data.scenes.source import ScenesSource
+from streetseg.data.sources.scenes import ScenesSource
 from streetseg.data.store import Store
 from streetseg.recipe.schema import Augment
 

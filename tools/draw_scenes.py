@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from streetseg.data.scenes.render import render
-from streetseg.inference.paint import color_map
-from streetseg.labels.spaces import STREET_11
+from streetseg.inference.output import color_map
+from streetseg.labels.tables import STREET_11
+from streetseg.scenes.render import render
 
 CHOSEN = (1, 2, 5)
 OUT = Path(__file__).parents[1] / "docs" / "images" / "scenes.jpg"

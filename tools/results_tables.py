@@ -4,10 +4,10 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from streetseg.comparison.compare import compare_runs
+from streetseg.comparison.groups import Group
 from streetseg.metrics.scores import METRICS
-from streetseg.study.compare import compare_runs
-from streetseg.study.compare_groups import Group
-from streetseg.study.report_words import points, span
+from streetseg.report.words import points, span
 
 NAMES = {
     "iou": "IoU",

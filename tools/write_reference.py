@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from streetseg import api, results
-from streetseg.cli.verbs import VERBS, load_verb
+from streetseg.cli.commands import VERBS, load_verb
 from streetseg.inference import prediction
 from streetseg.recipe.layers import shipped_header, shipped_names
 from streetseg.recipe.load import help_of, leaves, without_effect

@@ -39,7 +39,7 @@ _HOMES = {
     "export": _API,
     "load": _API,
     "predict": _API,
-    "study": "",  # a package that is callable: see there
+    "study": _API,
     "train": _API,
 }
 
@@ -54,8 +54,6 @@ def __getattr__(name: str) -> object:
         from importlib.metadata import version
 
         return version("streetseg")
-    if name == "study":
-        return import_module("streetseg.study")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'streetseg' has no attribute {name!r}")

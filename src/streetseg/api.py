@@ -125,7 +125,7 @@ def evaluate(
     from streetseg.inference.engines.open import engines_here
     from streetseg.inference.prediction import Model
     from streetseg.inference.predictor import Predictor
-    from streetseg.models.exported import is_exported
+    from streetseg.models.formats import is_exported
     from streetseg.request import open_data, request
     from streetseg.results import Scores
 
@@ -204,10 +204,10 @@ def train(
     >>> list(run.history.columns[:3]), run.best_epoch
     (['lr', 'train_loss', 'train_accuracy'], 1)
     """
+    from streetseg.report.report import write_run_report
     from streetseg.request import dated_folder, interruptible, open_data, refuse_force_alone, request
     from streetseg.results import Run
-    from streetseg.runtime.rank_process import is_main
-    from streetseg.study.report import write_run_report
+    from streetseg.runtime.worker import is_main
     from streetseg.training.train import train as run_training
 
     refuse_force_alone(force=force, resume=resume)
@@ -274,9 +274,9 @@ def study(
     >>> study.table.index.tolist(), study.report.name
     (['test_efficientnet (random weights)'], 'report.html')
     """
+    from streetseg.grid import run_study
     from streetseg.request import dated_folder, initial_weights, interruptible, refuse_force_alone, request
     from streetseg.results import Study
-    from streetseg.study.study import run_study
 
     refuse_force_alone(force=force, resume=resume)
     if not isinstance(data, (str, Path)):
@@ -320,9 +320,9 @@ def compare(runs: "Sequence[PathLike | Run]", out: PathLike | None = None) -> "S
     >>> streetseg.compare([run, other]).differences[["a", "b"]].shape
     (1, 2)
     """
+    from streetseg.comparison.compare import compare_runs
+    from streetseg.report.report import write_report
     from streetseg.results import Run, Study
-    from streetseg.study.compare import compare_runs
-    from streetseg.study.report import write_report
 
     folders = [run.folder if isinstance(run, Run) else Path(run) for run in runs]
     if len(folders) < 2:
@@ -352,10 +352,10 @@ def check(
     >>> found.ok, found.splits.to_dict()
     (True, {'train': 4, 'val': 2})
     """
-    from streetseg.data.check import examine
+    from streetseg.data.check.check import examine
+    from streetseg.report.dataset import refuse_page, write_data_report
     from streetseg.request import open_data, request
     from streetseg.results import Checked
-    from streetseg.study.data_report import refuse_page, write_data_report
 
     report = None if report is None else Path(report)
     if report is not None:
@@ -408,12 +408,12 @@ def export(
     >>> done.files[0].name, done.precision
     ('model.onnx', 'fp32')
     """
-    from streetseg.models.exported import SUFFIXES, is_exported
+    from streetseg.models.formats import FORMATS, is_exported
 
     path = Path(model)
-    if format not in SUFFIXES:
+    if format not in FORMATS:
         later = "litert is not supported yet" if format == "litert" else f"unknown format {format}"
-        raise RequestError(later, where="--format", hint=" or ".join(SUFFIXES))
+        raise RequestError(later, where="--format", hint=" or ".join(FORMATS))
     if is_exported(path):
         raise RequestError("this is an exported model already", where=path, hint="give the bundle or run folder")
     if int8 and data is None:
@@ -421,12 +421,11 @@ def export(
     if int8 and split == "train":
         problem = "int8 is calibrated on train, and cannot be scored on it"
         raise RequestError(problem, where="--split train", hint="--split val")
-    ending = SUFFIXES[format]
+    ending = FORMATS[format].suffix
     target = Path(out or path.resolve().with_name(f"{path.resolve().name}{'_int8' if int8 else ''}{ending}"))
     if target.suffix.lower() != ending:
         raise RequestError(f"the file of an {format} model ends in {ending}", where=target)
-    files = [target, target.with_suffix(".bin")] if format == "openvino" else [target]
-    if (there := [file for file in files if file.exists()]) and not force:
+    if (there := [file for file in FORMATS[format].files(target) if file.exists()]) and not force:
         hint = "--out FILE writes elsewhere, --force replaces it"
         raise RequestError("a file is there already", where=there, hint=hint)
 

@@ -7,8 +7,8 @@ from datetime import date
 from pathlib import Path
 
 from streetseg.data.open import open_source
-from streetseg.data.own import OwnData, as_source
 from streetseg.data.source import Source
+from streetseg.data.sources.own import OwnData, as_source
 from streetseg.errors import RequestError
 from streetseg.recipe.load import load_recipe, require_meaning
 from streetseg.recipe.schema import Data, Recipe

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streetseg.data.check import everything_wrong
-from streetseg.data.findings import Findings
+from streetseg.comparison.compare import Comparison
+from streetseg.data.check.check import everything_wrong
+from streetseg.data.check.findings import Findings
+from streetseg.evaluation.files import per_class_csv, per_image_csv
 from streetseg.evaluation.protocol import protocol_line
 from streetseg.evaluation.score import Scored
-from streetseg.evaluation.tables import per_class_csv, per_image_csv
 from streetseg.inference.prediction import Model
 from streetseg.inference.predictor import Predictor
 from streetseg.metrics.counts import Counts
-from streetseg.study.charts import run_curves
-from streetseg.study.compare import Comparison
-from streetseg.study.finished import FinishedRun, read_run
+from streetseg.report.charts.comparison import run_curves
+from streetseg.runs.finished import FinishedRun, read_run
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,7 +16,7 @@ from PIL import Image, ImageFile
 import corpus
 import tiny
 from conftest import Finished
-from streetseg.labels.spaces import STREET_11
+from streetseg.labels.tables import STREET_11
 
 Run = Callable[..., Finished]
 TINY = ("--encoder", "test_efficientnet", "--weights", "none", "--epochs", "1", "train.precision=fp32")

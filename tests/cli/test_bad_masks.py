@@ -15,7 +15,7 @@ import corpus
 import tiny
 from conftest import Finished
 from streetseg.labels.space import LabelSpace
-from streetseg.labels.spaces import CAMVID_32, CITYSCAPES_19, CITYSCAPES_34, STREET_11
+from streetseg.labels.tables import CAMVID_32, CITYSCAPES_19, CITYSCAPES_34, STREET_11
 
 Run = Callable[..., Finished]
 Draw = Callable[[tiny.Array, int], Image.Image]  # from labels 0..10 and the number of the image to its mask

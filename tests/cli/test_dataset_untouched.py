@@ -15,7 +15,7 @@ import pytest
 import corpus
 import tiny
 from conftest import Finished, missing
-from streetseg.cli.verbs import VERBS
+from streetseg.cli.commands import VERBS
 
 Run = Callable[..., Finished]
 TINY = ("--weights", "none", "--epochs", "1", "train.precision=fp32", "train.batch=2")

@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
+from streetseg.grid import with_precision, with_run, words_of_run
 from streetseg.recipe.load import load_recipe
-from streetseg.recipe.write import recipe_yaml
-from streetseg.study.launched import words_of_run
-from streetseg.study.study import with_precision, with_run
+from streetseg.recipe.resolved import recipe_yaml
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from streetseg.cli.folders import resumable
+from streetseg.cli.common import resumable
 from streetseg.errors import RequestError, StreetsegError, TrainingError
 from streetseg.request import dated_folder
 

@@ -10,7 +10,7 @@ from conftest import Finished
 from networks import tiny_segmenter
 from streetseg.data.source import short_name
 from streetseg.models.bundle import save_bundle
-from streetseg.study.report_words import ABSOLUTE
+from streetseg.report.words import ABSOLUTE
 
 Run = Callable[..., Finished]
 SECRET = "SECRETPLACE"

@@ -12,9 +12,9 @@ from PIL import Image
 import tiny
 from conftest import Finished
 from exported import saved
-from streetseg.labels.spaces import STREET_11
+from streetseg.labels.tables import STREET_11
 from streetseg.models.encoder import Encoder
-from streetseg.models.segmenter import Segmenter
+from streetseg.models.network import Segmenter
 from streetseg.recipe.reading import ImageReading
 
 Run = Callable[..., Finished]

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from streetseg.cli.verbs import VERBS
+from streetseg.cli.commands import VERBS
+from streetseg.recipe.resolved import recipe_yaml
 from streetseg.recipe.schema import Optim, Recipe, Train
-from streetseg.recipe.write import recipe_yaml
 from tiny import camvid_segnet
 
 HEAVY = ("torch", "torchvision", "timm", "pandas", "matplotlib", "scipy")

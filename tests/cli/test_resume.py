@@ -78,7 +78,7 @@ def test_a_stopped_run_saves_its_step_and_says_how_to_go_on(
     ("at", "call", "name"),
     [
         ("streetseg.inference.predictor:Predictor.logits", 3, "epoch-001-step-00003"),
-        ("streetseg.training.keeper:save_checkpoint", 3, "epoch-002"),
+        ("streetseg.training.recorder:save_checkpoint", 3, "epoch-002"),
     ],
 )
 def test_a_stop_in_validation_or_while_an_epoch_is_saved(
@@ -103,7 +103,7 @@ def test_a_stop_in_validation_or_while_an_epoch_is_saved(
         ("streetseg.training.train:make_learner", False),
         ("streetseg.training.train:describe_environment", True),
         ("streetseg.training.finish:write_evaluation", True),
-        ("streetseg.study.report:write_report", True),
+        ("streetseg.report.report:write_report", True),
     ],
 )
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])

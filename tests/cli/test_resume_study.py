@@ -67,11 +67,11 @@ def outcome(out: Path) -> dict[str, Any]:
     ("at", "call", "finished"),
     [
         (STEP, 2, []),
-        ("streetseg.study.study:write_run_report", 1, [RUNS[0]]),
-        ("streetseg.study.report:write_model_card", 1, [RUNS[0]]),
+        ("streetseg.grid:write_run_report", 1, [RUNS[0]]),
+        ("streetseg.report.report:write_model_card", 1, [RUNS[0]]),
         (STEP, STEPS + 5, [RUNS[0]]),
-        ("streetseg.study.study:write_report", 1, [*RUNS]),
-        ("streetseg.study.study:atomic_write_json", 1, [*RUNS]),
+        ("streetseg.grid:write_report", 1, [*RUNS]),
+        ("streetseg.grid:atomic_write_json", 1, [*RUNS]),
     ],
 )
 def test_a_killed_study(at, call, finished, camvid, uninterrupted, tmp_path, streetseg) -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 import tiny
 from streetseg.recipe.load import load_recipe
 from streetseg.recipe.schema import Optim
-from streetseg.training.schedule import lr_factor
+from streetseg.training.optim import lr_factor
 
 TINY = (
     *("--weights", "none", "--epochs", "2"),

@@ -11,14 +11,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streetseg.data.augment import augment
-from streetseg.data.batches import Batch, TrainBatches
-from streetseg.data.draws import draw
+from streetseg.data.augment.augment import augment
+from streetseg.data.augment.rng import draw
+from streetseg.data.batches import Batch, Resident, TrainBatches, resident_bytes
 from streetseg.data.open import open_source
-from streetseg.data.resident import Resident, resident_bytes
 from streetseg.data.store import Store
 from streetseg.errors import DataError, TrainingError
-from streetseg.phases import Phases
+from streetseg.profiler import Phases
 from streetseg.recipe.schema import Augment, Data
 from tiny import camvid_segnet, save, street
 
@@ -214,8 +213,8 @@ def test_a_sample_that_cannot_be_read_is_named(store: Store) -> None:
 
 
 def test_a_reader_that_hangs_is_given_up_with_the_names(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streetseg.data.reader._PATIENCE", 0.2)
-    monkeypatch.setattr("streetseg.data.reader._FAREWELL", 0.2)
+    monkeypatch.setattr("streetseg.data.batches._PATIENCE", 0.2)
+    monkeypatch.setattr("streetseg.data.batches._FAREWELL", 0.2)
     release = threading.Event()
     bad = batches(store).steps()[0][1]
     with pytest.raises(TrainingError, match="no batch was read") as caught:

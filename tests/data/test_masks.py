@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import tiny
-from streetseg.data.camvid import ORIGINAL_COLORS, ORIGINAL_IDS, SEGNET
-from streetseg.data.cityscapes import _CODES
 from streetseg.data.files import FileError
 from streetseg.data.masks import MaskCode, decode_mask, read_mask
-from streetseg.labels.spaces import CITYSCAPES_34, STREET_11
+from streetseg.data.sources.camvid import ORIGINAL_COLORS, ORIGINAL_IDS, SEGNET
+from streetseg.data.sources.cityscapes import _CODES
+from streetseg.labels.tables import CITYSCAPES_34, STREET_11
 
 CODE = MaskCode.of(STREET_11, ignored=(11,))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import tiny
-from streetseg.data.check import check_source
+from streetseg.data.check.check import check_source
 from streetseg.data.open import open_source
 from streetseg.errors import DataError, RequestError
 from streetseg.recipe.schema import Data

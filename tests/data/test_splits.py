@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from streetseg.data.files import FileError
+from streetseg.data.issues import Fault, Survey
 from streetseg.data.source import Sample
 from streetseg.data.splits import SplitList, listed_splits
-from streetseg.data.survey import Fault, Survey
 from streetseg.errors import DataError
 
 SAMPLES = [

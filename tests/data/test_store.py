@@ -23,7 +23,7 @@ from streetseg.data.source import Sample, Source
 from streetseg.data.store import Store, default_cache
 from streetseg.errors import DataError, RequestError
 from streetseg.labels.space import LabelSpace
-from streetseg.labels.spaces import STREET_11
+from streetseg.labels.tables import STREET_11
 from streetseg.recipe.schema import Data
 from tiny import camvid_segnet, save, street
 
@@ -71,7 +71,7 @@ def camvid(folder: Path, **data: object) -> Source:
 
 
 def of_the_store(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.module == "stored"]
+    return [record.getMessage() for record in caplog.records if record.module == "build_store"]
 
 
 # What comes out

@@ -16,16 +16,15 @@ import streetseg.deploy.export as export_module
 import tiny
 from exported import SCENES, exported, saved
 from networks import tiny_segmenter
-from streetseg.data.camvid import open_camvid
-from streetseg.deploy.budget import BudgetError
+from streetseg.data.sources.camvid import open_camvid
+from streetseg.deploy.checks import BudgetError, DisagreementError
 from streetseg.deploy.export import export
-from streetseg.deploy.parity import DisagreementError
 from streetseg.errors import ModelError, RequestError
 from streetseg.inference.engines.engine import Engine
 from streetseg.inference.engines.open import open_engine
-from streetseg.labels.spaces import STREET_11
+from streetseg.labels.tables import STREET_11
 from streetseg.models.encoder import Encoder
-from streetseg.models.segmenter import Segmenter
+from streetseg.models.network import Segmenter
 from streetseg.recipe.decoders import DecoderName
 
 Command = Callable[..., Any]

@@ -16,13 +16,12 @@ from PIL import Image
 import tiny
 from exported import saved
 from streetseg.errors import RequestError
-from streetseg.labels.bridges import bridge
-from streetseg.labels.cityscapes_ids import cityscapes_ids
-from streetseg.labels.spaces import CITYSCAPES_19, CITYSCAPES_34, STREET_11
+from streetseg.labels.mappings import bridge, cityscapes_ids
+from streetseg.labels.tables import CITYSCAPES_19, CITYSCAPES_34, STREET_11
 from streetseg.metrics.confusion import confusion
 from streetseg.metrics.scores import scores
 from streetseg.models.encoder import Encoder
-from streetseg.models.segmenter import Segmenter
+from streetseg.models.network import Segmenter
 
 Command = Callable[..., Any]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from streetseg.evaluation.error_maps import BOTH_WRONG, ONLY_A_WRONG, ONLY_B_WRONG, dispute_map, right_wrong_map
-from streetseg.labels.spaces import STREET_11
+from streetseg.labels.tables import STREET_11
 
 SIZE = (48, 60)
 PICTURE = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), dtype=np.uint8)

@@ -17,12 +17,12 @@ from streetseg.evaluation.evaluate import evaluate
 from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import LabelSpace
-from streetseg.labels.spaces import CITYSCAPES_19, STREET_11
+from streetseg.labels.tables import CITYSCAPES_19, STREET_11
 from streetseg.metrics.batch_confusion import scattered_confusion
 from streetseg.metrics.boundary import boundary_counts
 from streetseg.metrics.confusion import confusion
 from streetseg.models.encoder import Encoder
-from streetseg.models.segmenter import Segmenter
+from streetseg.models.network import Segmenter
 
 Array = NDArray[np.uint8]
 
@@ -145,7 +145,7 @@ def test_a_device_that_counts_in_silence_is_asked_what_it_left_out(
 ) -> None:
     """As on a GPU."""
     counted = lambda truth, ids, classes, _: scattered_confusion(truth, ids, classes)  # noqa: E731
-    monkeypatch.setattr("streetseg.inference.in_torch.batch_confusion", counted)
+    monkeypatch.setattr("streetseg.inference.backend_torch.batch_confusion", counted)
     picture, label = tiny.street(0)
     assert evaluate(predictor, memory([(picture, label)])).counts.ignored.tolist() == [(label == 255).sum()]
     label[0, 0] = 200

@@ -14,15 +14,15 @@ from PIL import Image
 
 import tiny
 from streetseg.data.source import short_name
-from streetseg.evaluation.tables import table
+from streetseg.evaluation.files import table
 from streetseg.labels.space import LabelSpace
-from streetseg.labels.spaces import STREET_11
+from streetseg.labels.tables import STREET_11
 from streetseg.metrics.bootstrap import interval
 from streetseg.metrics.counts import Counts
 from streetseg.metrics.scores import METRICS, OVERALL, scores
 from streetseg.models.bundle import save_bundle
 from streetseg.models.encoder import Encoder
-from streetseg.models.segmenter import Segmenter
+from streetseg.models.network import Segmenter
 
 Command = Callable[..., Any]
 

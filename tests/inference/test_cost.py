@@ -4,9 +4,9 @@ import torch
 
 from streetseg.inference.cost import count_macs, measure_cost, peak_memory
 from streetseg.inference.engines.torch_engine import TorchEngine
-from streetseg.labels.spaces import STREET_11
+from streetseg.labels.tables import STREET_11
 from streetseg.models.encoder import Encoder
-from streetseg.models.segmenter import Segmenter
+from streetseg.models.network import Segmenter
 
 CPU = torch.device("cpu")
 

@@ -27,7 +27,7 @@ from streetseg.inference.engines.fastest import Fastest, fastest
 from streetseg.inference.engines.open import MANY, open_engine
 from streetseg.inference.engines.openvino_engine import OpenVinoEngine
 from streetseg.inference.predictor import Predictor
-from streetseg.models.exported import KEY
+from streetseg.models.description import KEY
 from streetseg.recipe.reading import AS_USUAL
 
 Command = Callable[..., Any]

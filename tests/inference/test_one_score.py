@@ -12,7 +12,7 @@ from PIL import Image
 import tiny
 from streetseg.arrays import input_size
 from streetseg.inference.engines.open import open_engine
-from streetseg.inference.predict import TTA_SCALES
+from streetseg.inference.logits import TTA_SCALES
 from streetseg.inference.predictor import Predictor
 from streetseg.metrics.confusion import confusion
 from streetseg.metrics.scores import scores

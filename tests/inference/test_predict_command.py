@@ -13,10 +13,10 @@ from PIL import Image
 import corpus
 import tiny
 from streetseg.inference.predictor import Predictor
-from streetseg.labels.spaces import STREET_11
+from streetseg.labels.tables import STREET_11
 from streetseg.models.bundle import save_bundle
 from streetseg.models.encoder import Encoder
-from streetseg.models.segmenter import Segmenter
+from streetseg.models.network import Segmenter
 
 Command = Callable[..., Any]
 

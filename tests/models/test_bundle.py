@@ -16,7 +16,7 @@ from streetseg.atomic import sha256
 from streetseg.errors import ModelError
 from streetseg.models.bundle import load_bundle, save_bundle
 from streetseg.models.description import read_model_json
-from streetseg.models.segmenter import Segmenter
+from streetseg.models.network import Segmenter
 
 GONE = object()
 INITIAL = {"kind": "random", "source": "", "text": "random weights"}

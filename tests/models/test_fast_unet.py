@@ -8,9 +8,9 @@ from torch import nn
 
 from networks import some_pictures
 from streetseg.errors import RequestError
-from streetseg.labels.spaces import STREET_11
+from streetseg.labels.tables import STREET_11
 from streetseg.models.encoder import STRIDES, Encoder
-from streetseg.models.segmenter import Segmenter
+from streetseg.models.network import Segmenter
 
 STRIDE = {(16, 12, 8): 4, (16, 12, 8, 8): 2}  # of the logits, by the decoder's channels
 

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from networks import some_pictures
-from streetseg.labels.spaces import STREET_11
+from streetseg.labels.tables import STREET_11
 from streetseg.models.encoder import Encoder
-from streetseg.models.segmenter import Segmenter
+from streetseg.models.network import Segmenter
 
 PARTS = {"encoder.model.": "encoder.body.", "decoder.blocks.": "decoder.steps.", "segmentation_head.0.": "head."}
 SIZE = (32, 64)

@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from streetseg.data.masks import MaskCode, read_mask
-from streetseg.inference.paint import color_map
-from streetseg.inference.results import result_paths, write_results
-from streetseg.labels.bridges import bridge, bridges_from
-from streetseg.labels.palette import fresh_colors
-from streetseg.labels.space import LabelSpace
-from streetseg.labels.spaces import CAMVID_32, CITYSCAPES_8, CITYSCAPES_19, CITYSCAPES_34, STREET_11, space
+from streetseg.inference.output import color_map, result_paths, write_results
+from streetseg.labels.mappings import bridge, bridges_from
+from streetseg.labels.space import LabelSpace, fresh_colors
+from streetseg.labels.tables import CAMVID_32, CITYSCAPES_8, CITYSCAPES_19, CITYSCAPES_34, STREET_11, space
 
 Ids = NDArray[np.uint8]
 

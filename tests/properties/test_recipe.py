@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from streetseg.recipe.layers import Layer, Setting, shipped_layer
 from streetseg.recipe.load import leaves, load_recipe, merge, resolve
 from streetseg.recipe.plain_yaml import NotPlain, parse, value_of
+from streetseg.recipe.resolved import read_resolved, recipe_yaml
 from streetseg.recipe.schema import Recipe
-from streetseg.recipe.write import read_resolved, recipe_yaml
 
 SIZE = st.tuples(st.integers(1, 2000), st.integers(1, 2000))
 SHARE = st.floats(0, 1)

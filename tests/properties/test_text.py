@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from streetseg.evaluation.tables import table
-from streetseg.study.model_card import plain
-from streetseg.study.model_card import table as markdown_table
-from streetseg.terminal import one_line
+from streetseg.evaluation.files import table
+from streetseg.report.model_card import plain
+from streetseg.report.model_card import table as markdown_table
+from streetseg.text import one_line
 
 ANY = st.text(st.characters(codec=None), max_size=20) | st.text(st.sampled_from("=+-@;,|\t\r\n\"' x1＝"), max_size=12)
 MARKED = st.text(st.sampled_from("\\`*_{}[]()<>#+-.!|~$&;:/ abc1\n\x1b"), max_size=30) | st.text(max_size=20)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from streetseg.inference.predict import SMALLEST_TILE, STRIDE, _windows, predict_logits
+from streetseg.inference.logits import SMALLEST_TILE, STRIDE, _windows, predict_logits
 
 TILES = st.integers(SMALLEST_TILE // STRIDE, 24).map(lambda count: count * STRIDE)
 EXTENTS = st.integers(1, 3000)

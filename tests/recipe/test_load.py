@@ -6,8 +6,8 @@ import pytest
 from streetseg.errors import RequestError
 from streetseg.recipe.layers import shipped_header, shipped_names, shipped_text
 from streetseg.recipe.load import help_of, leaves, load_recipe, require_meaning, resolve, without_effect
+from streetseg.recipe.resolved import recipe_yaml
 from streetseg.recipe.schema import Recipe
-from streetseg.recipe.write import recipe_yaml
 
 
 @pytest.fixture

@@ -1,10 +1,13 @@
 """Where a run may run."""
 
+import random
+
+import numpy as np
 import pytest
 import torch
 
 from streetseg.errors import RequestError
-from streetseg.runtime.device import choose_device
+from streetseg.runtime.device import choose_device, seed_everything
 
 
 def test_auto_is_the_gpu_where_there_is_one() -> None:
@@ -22,3 +25,13 @@ def test_a_device_that_cannot_be_used_is_refused(name: str) -> None:
     assert refused.value.where == ("train.device",)
     assert refused.value.hint == "auto, cpu, cuda or mps"
     assert refused.value.exit_code == 2
+
+
+def drawn(seed: int) -> tuple[float, float, float]:
+    seed_everything(seed)
+    return random.random(), float(np.random.rand()), float(torch.rand(1))
+
+
+def test_the_same_seed_draws_the_same() -> None:
+    assert drawn(3) == drawn(3)
+    assert all(one != other for one, other in zip(drawn(3), drawn(4), strict=True))

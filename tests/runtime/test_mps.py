@@ -11,7 +11,7 @@ from streetseg.runtime.device import best_kind, finish_work, rng_state, set_rng_
 from streetseg.runtime.distributed import ALONE, Ranks
 from streetseg.runtime.memory import asked_bytes, available_bytes, is_out_of_memory
 from streetseg.runtime.precision import choose_precision
-from streetseg.training.learner import Learner
+from streetseg.training.train_state import Learner
 
 MPS = torch.device("mps")
 

@@ -15,32 +15,28 @@ from PIL import Image
 
 from networks import CHANNELS
 from same_run import assert_same_run
-from streetseg.data.augment import training_crop
+from streetseg.data.augment.augment import training_crop
 from streetseg.data.batches import TrainBatches
 from streetseg.data.open import open_source
 from streetseg.data.store import Store
 from streetseg.errors import TrainingError
 from streetseg.models.encoder import Encoder
-from streetseg.models.segmenter import Segmenter
-from streetseg.models.weights import InitialWeights
+from streetseg.models.initial_weights import InitialWeights
+from streetseg.models.network import Segmenter
 from streetseg.recipe.schema import Augment, Data, Model, Optim, Recipe, Train
-from streetseg.runtime.journal import Journal
+from streetseg.runs.folder import Journal, RunFolder
 from streetseg.runtime.precision import Precision
 from streetseg.training.best import Best
-from streetseg.training.ema import ExponentialAverage
 from streetseg.training.fit import fit, step
 from streetseg.training.history import History
-from streetseg.training.keeper import Keeper
-from streetseg.training.learner import Learner
-from streetseg.training.length import length_of
-from streetseg.training.numbers import StepNumbers
+from streetseg.training.meters import StepNumbers, Tally
 from streetseg.training.objective import Objective
-from streetseg.training.optimizer import make_optimizer
-from streetseg.training.origin import origin_of
+from streetseg.training.optim import ExponentialAverage, length_of, make_optimizer
 from streetseg.training.progress import Progress
-from streetseg.training.run_folder import RunFolder
-from streetseg.training.tally import Tally
+from streetseg.training.recorder import Keeper
+from streetseg.training.resume import origin_of
 from streetseg.training.train import train
+from streetseg.training.train_state import Learner
 from tiny import camvid_segnet
 
 CPU = torch.device("cpu")

@@ -47,7 +47,7 @@ def half_a_state(path: Path, state: dict[str, Any]) -> None:
 
 
 MOMENTS = {
-    "before the first checkpoint": ("streetseg.training.keeper:save_checkpoint", 1),
+    "before the first checkpoint": ("streetseg.training.recorder:save_checkpoint", 1),
     "before the first step": ("streetseg.training.fit:step", 1),
     "in the middle of the first epoch": ("streetseg.training.fit:step", 2),
     "in the middle of the second epoch": ("streetseg.training.fit:step", STEPS + 2),
@@ -55,14 +55,14 @@ MOMENTS = {
     "validating the last epoch": ("streetseg.inference.predictor:Predictor.logits", 6),
     "writing results.csv": ("streetseg.training.history:atomic_write_text", 2),
     "writing the best bundle": ("streetseg.models.bundle:atomic_write_json", 1),
-    "between the best bundle and its checkpoint": ("streetseg.training.keeper:save_checkpoint", 2),
+    "between the best bundle and its checkpoint": ("streetseg.training.recorder:save_checkpoint", 2),
     "before the state of a checkpoint": ("streetseg.runtime.checkpoint:write_state", 3),
     "before the manifest of a checkpoint": ("streetseg.runtime.checkpoint:atomic_write_json", 3),
     "before a checkpoint is read back": ("streetseg.runtime.checkpoint:damage", 3),
     "before an old checkpoint is removed": ("streetseg.runtime.checkpoint:remove_folder", 1),
     "in the final evaluation": ("streetseg.inference.predictor:Predictor.logits", 7),
     "before the scores": ("streetseg.training.finish:write_evaluation", 1),
-    "between counts and scores": ("streetseg.evaluation.write:atomic_write_json", 1),
+    "between counts and scores": ("streetseg.evaluation.files:atomic_write_json", 1),
     "writing the final bundle": ("streetseg.training.finish:save_bundle", 1),
     "before the end": ("streetseg.training.finish:measure_cost", 1),
 }

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from streetseg.data.batches import Resident
 from streetseg.data.open import open_source
-from streetseg.data.resident import Resident
 from streetseg.data.store import Store
 from streetseg.recipe.schema import Data
 from streetseg.training import splits

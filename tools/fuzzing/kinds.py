@@ -31,23 +31,23 @@ from fuzzing.mutate import (
     zip_members,
 )
 
-from streetseg.data.cityscapes import open_cityscapes
-from streetseg.data.folder import mask_code
-from streetseg.data.folder_file import read_folder_file
+from streetseg.data.images import read_picture
+from streetseg.data.issues import Survey
 from streetseg.data.masks import MaskCode, read_mask
-from streetseg.data.pictures import read_picture
 from streetseg.data.source import Sample
+from streetseg.data.sources.cityscapes import open_cityscapes
+from streetseg.data.sources.folder import mask_code
+from streetseg.data.sources.folder_file import read_folder_file
 from streetseg.data.splits import SplitList, listed_splits
-from streetseg.data.survey import Survey
-from streetseg.labels.spaces import STREET_11
+from streetseg.labels.tables import STREET_11
 from streetseg.metrics.counts import Counts
 from streetseg.metrics.scores import per_image, scores
 from streetseg.models.bundle import load_bundle
 from streetseg.models.description import read_model_json
 from streetseg.models.encoder import Encoder
-from streetseg.models.weights import load_encoder_file
+from streetseg.models.initial_weights import load_encoder_file
 from streetseg.recipe.load import resolve
-from streetseg.recipe.write import read_resolved, recipe_yaml
+from streetseg.recipe.resolved import read_resolved, recipe_yaml
 
 CODE = MaskCode.of(STREET_11, ignored=(11, -1))
 

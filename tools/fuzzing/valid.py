@@ -11,12 +11,12 @@ from PIL import Image, PngImagePlugin
 from safetensors.torch import save
 
 from streetseg.atomic import without_nan
-from streetseg.labels.spaces import STREET_11
+from streetseg.labels.tables import STREET_11
 from streetseg.metrics.counts import Counts
 from streetseg.models.encoder import Encoder
-from streetseg.models.segmenter import Segmenter
+from streetseg.models.network import Segmenter
+from streetseg.recipe.resolved import recipe_yaml
 from streetseg.recipe.schema import Recipe
-from streetseg.recipe.write import recipe_yaml
 
 ENCODER = "test_efficientnet"
 CHANNELS = (8, 8, 8, 8, 8)

@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
-from streetseg.cli.options import JsonFlag, PrecisionFlag
+from streetseg.cli.options import JsonFlag, PrecisionFlag, parse_size
 from streetseg.cli.output import print_json, say
-from streetseg.cli.size import parse_size
 
 
 def bench(

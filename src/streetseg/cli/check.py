@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streetseg.cli.asked import asked_recipe
+from streetseg.cli.common import asked_recipe
 from streetseg.cli.options import DataArgument, JsonFlag, Overrides, RecipeFlag
 from streetseg.cli.output import counted_bar, print_json, say
 from streetseg.errors import first
@@ -13,8 +13,8 @@ from streetseg.errors import first
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from streetseg.data.findings import Findings
-    from streetseg.data.remarks import Remark
+    from streetseg.data.check.findings import Findings
+    from streetseg.data.check.remarks import Remark
 
 PAIRS_SHOWN = 5  # of one remark, in the terminal
 
@@ -30,7 +30,7 @@ def check(
 ) -> None:
     """Look through a dataset for everything that is wrong with it."""
     from streetseg import api
-    from streetseg.data.check import everything_wrong
+    from streetseg.data.check.check import everything_wrong
     from streetseg.recipe.load import require_meaning
 
     wanted = asked_recipe(data, recipe, overrides)

@@ -10,8 +10,7 @@ from typing import Any
 
 from streetseg.cli.options import JsonFlag
 from streetseg.cli.output import print_json, say
-from streetseg.cores import cores
-from streetseg.machine import total_memory
+from streetseg.machine import cores, total_memory
 
 PACKAGES = ("streetseg", "numpy", "pillow", "pydantic", "torch", "torchvision", "timm", "onnxruntime", "openvino")
 

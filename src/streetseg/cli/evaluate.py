@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streetseg.cli.devices import DevicesFlag, done_by_many
+from streetseg.cli.common import DevicesFlag, done_by_many
 from streetseg.cli.options import DataArgument, JsonFlag, OutFlag, Overrides, SpaceFlag, TileFlag, TtaFlag
 from streetseg.cli.output import counted_bar, print_json, say
 from streetseg.errors import RequestError
-from streetseg.runtime.rank_process import is_main, is_one_of_many
+from streetseg.runtime.worker import is_main, is_one_of_many
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +33,7 @@ def evaluate(
 ) -> None:
     """Score a network: all metrics, per class and per image, error maps."""
     from streetseg import api
-    from streetseg.models.exported import is_exported
+    from streetseg.models.formats import is_exported
     from streetseg.recipe.load import load_recipe, require_meaning
 
     flags = {"data.source": data, "data.val_split": split, "data.space": space}

@@ -9,11 +9,11 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import TyperException
 
+from streetseg.cli.commands import VERBS, Verbs
 from streetseg.cli.output import forget, hear_log, prepare_console, print_error, say, tell
-from streetseg.cli.verbs import VERBS, Verbs
 from streetseg.data.cache import serve_homeless
 from streetseg.errors import RequestError, StreetsegError, did_you_mean
-from streetseg.runtime.rank_process import is_launched, is_main, leave_report
+from streetseg.runtime.worker import is_launched, is_main, leave_report
 
 DONE, FAILED, WRONG_REQUEST, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 

@@ -1,16 +1,15 @@
-"""Arguments and flags that several verbs share, said once."""
+"""Arguments and flags that several commands share, and sizes as people type them."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-DataArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="DATA", help="scenes, camvid:DIR, cityscapes:DIR, folder:FILE.yaml, or a DIR whose layout is recognised"
-    ),
-]
+from streetseg.errors import RequestError
+from streetseg.recipe.datasets import DATA_HELP
+
+DataArgument = Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP)]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(metavar="FIELD=VALUE", help="any other value of the recipe, e.g. optim.lr=3e-4"),
@@ -44,3 +43,11 @@ TileFlag = Annotated[
 ]
 SpaceFlag = Annotated[str | None, typer.Option("--space", metavar="NAME", help="label space to bridge the data to")]
 OutFlag = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="folder to write to")]
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """ "360x480" -> (360, 480). Raises RequestError."""
+    match = re.fullmatch(r"([1-9]\d{0,5})x([1-9]\d{0,5})", text)
+    if match is None:
+        raise RequestError(f"{text!r} is no size", where="--size", hint="height x width in pixels, e.g. --size 360x480")
+    return int(match[1]), int(match[2])

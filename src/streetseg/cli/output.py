@@ -15,7 +15,7 @@ from typing import TextIO
 import typer
 
 from streetseg.errors import StreetsegError
-from streetseg.terminal import json_text, one_line
+from streetseg.text import json_text, one_line
 
 
 def prepare_console() -> None:

@@ -32,7 +32,7 @@ def predict(
     from streetseg.inference.inputs import find_pictures
     from streetseg.inference.predict_files import predict_to_folder, require_free
     from streetseg.inference.predictor import Predictor
-    from streetseg.labels.cityscapes_ids import cityscapes_ids
+    from streetseg.labels.mappings import cityscapes_ids
 
     if ids not in ("own", "cityscapes"):
         raise RequestError(f"unknown ids {ids}", where="--ids", hint="own or cityscapes")

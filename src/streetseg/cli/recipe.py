@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
+from streetseg.cli.commands import Group
 from streetseg.cli.options import JsonFlag, Overrides, RecipeFlag
 from streetseg.cli.output import print_json, say
-from streetseg.cli.verbs import Group
 
 app = typer.Typer(cls=Group, add_completion=False, rich_markup_mode=None, help="Show, list or check recipes.")
 
@@ -23,7 +23,7 @@ def show(
 ) -> None:
     """The recipe a command would use, as YAML."""
     from streetseg.recipe.load import leaves, resolve
-    from streetseg.recipe.write import recipe_yaml
+    from streetseg.recipe.resolved import recipe_yaml
     from streetseg.request import with_kind
 
     resolved = resolve(recipe, overrides or [], flags={"data.source": with_kind(data) if data else None})

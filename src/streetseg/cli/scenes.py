@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from streetseg.cli.options import JsonFlag
+from streetseg.cli.options import JsonFlag, parse_size
 from streetseg.cli.output import print_json, progress_bar, say
-from streetseg.cli.size import parse_size
 
 
 def scenes(
@@ -21,9 +20,9 @@ def scenes(
     json: JsonFlag = False,
 ) -> None:
     """Write the built-in street scenes in Cityscapes layout."""
-    from streetseg.data.scenes.export import require_empty_folder, write_scenes
-    from streetseg.data.scenes.render import SCENES_VERSION
-    from streetseg.data.scenes.source import ScenesSource
+    from streetseg.data.sources.scenes import ScenesSource
+    from streetseg.scenes.export import require_empty_folder, write_scenes
+    from streetseg.scenes.render import SCENES_VERSION
 
     val = max(count // 5, min(1, count - 1))
     source = ScenesSource(train=count - val, val=val, size=parse_size(size), seed=seed)

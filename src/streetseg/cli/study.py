@@ -4,9 +4,7 @@ from typing import Annotated
 
 import typer
 
-from streetseg.cli.asked import asked_recipe
-from streetseg.cli.devices import DevicesFlag
-from streetseg.cli.folders import resumable
+from streetseg.cli.common import DevicesFlag, asked_recipe, resumable
 from streetseg.cli.options import (
     DataArgument,
     EpochsFlag,

@@ -4,9 +4,7 @@ from typing import Annotated
 
 import typer
 
-from streetseg.cli.asked import asked_recipe
-from streetseg.cli.devices import DevicesFlag, done_by_many
-from streetseg.cli.folders import resumable
+from streetseg.cli.common import DevicesFlag, asked_recipe, done_by_many, resumable
 from streetseg.cli.options import (
     DataArgument,
     EpochsFlag,
@@ -20,7 +18,7 @@ from streetseg.cli.options import (
     ResumeFlag,
 )
 from streetseg.cli.output import print_json, say
-from streetseg.runtime.rank_process import is_main
+from streetseg.runtime.worker import is_main
 
 
 def train(

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from streetseg.data.files import FileError, read_bytes
-from streetseg.data.pictures import MAX_PIXELS, WIDE_GREY, Stored, opened, raw_mode
+from streetseg.data.images import MAX_PIXELS, WIDE_GREY, Stored, opened, raw_mode
 from streetseg.data.unknown import NEAR, ids_in_a_channel, unknown_colors, unknown_ids
 from streetseg.labels.space import IGNORE_INDEX, Color, LabelSpace
 

@@ -5,16 +5,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from streetseg.data.camvid import find_layout, open_camvid
-from streetseg.data.cityscapes import is_cityscapes, open_cityscapes
 from streetseg.data.files import listing
-from streetseg.data.filesource import FileSource
-from streetseg.data.folder import open_folder
-from streetseg.data.source import Sample, Source
+from streetseg.data.source import FileSource, Sample, Source, SourceView
+from streetseg.data.sources.camvid import find_layout, open_camvid
+from streetseg.data.sources.cityscapes import is_cityscapes, open_cityscapes
+from streetseg.data.sources.folder import open_folder
 from streetseg.data.splits import SplitList, listed_splits, without_excluded
-from streetseg.data.view import SourceView
 from streetseg.errors import DataError, RequestError, did_you_mean
-from streetseg.labels.spaces import CAMVID_32, CITYSCAPES_19, CITYSCAPES_34, STREET_11, space
+from streetseg.labels.tables import CAMVID_32, CITYSCAPES_19, CITYSCAPES_34, STREET_11, space
+from streetseg.recipe.datasets import FORMS
 from streetseg.recipe.schema import Data
 
 log = logging.getLogger("streetseg")
@@ -24,7 +23,6 @@ _OPENERS: dict[str, Callable[[Path], Source]] = {
     "cityscapes": open_cityscapes,
     "folder": open_folder,
 }
-_FORMS = "scenes, camvid:DIR, cityscapes:DIR, folder:FILE.yaml, or a DIR"
 _ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 
 # Spaces in which masks are drawn but nobody trains, since void is a class there -> the space that is scored.
@@ -72,17 +70,17 @@ def _used(source: Source, data: Data) -> Mapping[str, tuple[Sample, ...]]:
 
 def _open(spec: str) -> Source:
     if spec == "scenes":
-        from streetseg.data.scenes.source import ScenesSource
+        from streetseg.data.sources.scenes import ScenesSource
 
         return ScenesSource()
     kind, colon, rest = spec.partition(":")
     if not colon or _existing(spec):
         return _open_bare(_path(spec))
     if kind not in _OPENERS:
-        hint = did_you_mean(kind, [*_OPENERS, "scenes"]) or f"data is {_FORMS}"
+        hint = did_you_mean(kind, [*_OPENERS, "scenes"]) or f"data is {FORMS}"
         raise RequestError(f"unknown kind of data {kind!r}", where=spec, hint=hint)
     if not rest:
-        raise RequestError(f"no path behind {kind}:", where=spec, hint=f"data is {_FORMS}")
+        raise RequestError(f"no path behind {kind}:", where=spec, hint=f"data is {FORMS}")
     path = _path(rest)
     if kind == "folder" and _existing(rest) and path.is_dir():
         return open_folder(_only_yaml(path))
@@ -110,7 +108,7 @@ def _open_bare(path: Path) -> Source:
     raise DataError(
         "the layout of this folder is not recognised (expected CamVid, Cityscapes, or one YAML file)",
         where=path,
-        hint=f"did you mean {below[0]}?" if below else f"describe it in a YAML file; data is {_FORMS}",
+        hint=f"did you mean {below[0]}?" if below else f"describe it in a YAML file; data is {FORMS}",
     )
 
 
@@ -119,7 +117,7 @@ def _no_folder(path: Path) -> DataError:
     if path.name.lower().endswith(_ARCHIVES):
         hint = f"unpack it; the official zips of Cityscapes are read in place: cityscapes:{path.parent}"
         return DataError("this is an archive, expected a folder", where=path, hint=hint)
-    return DataError("this is a file, expected a folder or a YAML file", where=path, hint=f"data is {_FORMS}")
+    return DataError("this is a file, expected a folder or a YAML file", where=path, hint=f"data is {FORMS}")
 
 
 def _recognised(path: Path) -> list[str]:

@@ -1,18 +1,26 @@
-"""What every data source offers: samples in splits, and how to read one."""
+"""Data sources: samples in splits, and how to read one.
+
+`Source` is what every source offers. In a `FileSource` images and masks are files. A `SourceView` is a source seen
+through another label space or other splits.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streetseg.data.masks import MaskFacts
-from streetseg.data.pictures import Stored
-from streetseg.data.survey import Survey
+from streetseg.data.files import stamp
+from streetseg.data.images import MAX_PIXELS, Stored, decode_picture, read_picture
+from streetseg.data.issues import Survey
+from streetseg.data.masks import MaskCode, MaskFacts, decode_mask, read_mask
+from streetseg.labels.mappings import bridge
 from streetseg.labels.space import LabelSpace
-from streetseg.recipe.reading import ImageReading
+from streetseg.recipe.reading import AS_USUAL, ImageReading
 
 
 def short_name(spec: str) -> str:
@@ -110,3 +118,89 @@ class Source(Protocol):
     def stamp(self, sample: Sample) -> str:
         """A short text that changes whenever the sample's files do (size, modification time)."""
         ...
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """Pictures and masks on disk, however they were found; a `Source`.
+
+    Args:
+        spec: what a person typed, absolute.
+        code: how the masks say which class a pixel has.
+        splits: the paired samples.
+        survey: what was met besides them.
+        max_pixels: larger pictures and masks are refused from their header.
+        reading: how the image files become 8-bit RGB.
+    """
+
+    spec: str
+    code: MaskCode
+    splits: Mapping[str, tuple[Sample, ...]]
+    survey: Survey
+    max_pixels: int = MAX_PIXELS
+    reading: ImageReading = AS_USUAL
+
+    @property
+    def space(self) -> LabelSpace:
+        """The label space of the masks."""
+        return self.code.space
+
+    def read_picture(self, sample: Sample) -> NDArray[np.uint8]:
+        """uint8 RGB (H, W, 3). Raises DataError."""
+        return read_picture(sample.picture, max_pixels=self.max_pixels, reading=self.reading)
+
+    def read_label(self, sample: Sample) -> NDArray[np.uint8]:
+        """uint8 (H, W), ids 0..C-1 of `space` or 255. Raises DataError."""
+        return read_mask(sample.label, self.code, max_pixels=self.max_pixels)
+
+    def look(self, sample: Sample) -> Look:
+        """Both, and how they are stored. Raises DataError."""
+        picture, picture_stored = decode_picture(sample.picture, max_pixels=self.max_pixels, reading=self.reading)
+        mask = decode_mask(sample.label, self.code, max_pixels=self.max_pixels)
+        return Look(picture, mask.labels, picture_stored, mask.stored, mask.facts)
+
+    def stamp(self, sample: Sample) -> str:
+        """Size and modification time of both files, and what their values mean. Raises DataError."""
+        rules = f"{self._code_stamp} {self.reading.exif} {self.reading.range}"
+        return f"{stamp(sample.picture)} {stamp(sample.label)} {rules}"
+
+    @cached_property
+    def _code_stamp(self) -> str:
+        code = self.code
+        meanings = sorted(code.ids.items()), sorted(code.colors.items()), code.ids_written, code.asks_255
+        return f"{crc32(repr(meanings).encode()):08x}"
+
+
+class SourceView:
+    """A `Source` that reads from another one, translates its labels and names its own splits.
+
+    Raises:
+        RequestError: if no bridge leads to `space`.
+    """
+
+    def __init__(self, source: Source, *, space: LabelSpace, splits: Mapping[str, tuple[Sample, ...]]) -> None:
+        self.source = source
+        self.spec = source.spec
+        self.survey = source.survey
+        self.max_pixels = source.max_pixels
+        self.reading = source.reading
+        self.space = space
+        self.splits = splits
+        self._translate = bridge(source.space, space)
+
+    def read_picture(self, sample: Sample) -> NDArray[np.uint8]:
+        """uint8 RGB (H, W, 3). Raises DataError."""
+        return self.source.read_picture(sample)
+
+    def read_label(self, sample: Sample) -> NDArray[np.uint8]:
+        """uint8 (H, W), ids 0..C-1 of `space` or 255. Raises DataError."""
+        return self._translate.take(self.source.read_label(sample))
+
+    def look(self, sample: Sample) -> Look:
+        """Both, and how they are stored. Raises DataError."""
+        look = self.source.look(sample)
+        return replace(look, label=self._translate.take(look.label))
+
+    def stamp(self, sample: Sample) -> str:
+        """The other source's stamp: the files are the same."""
+        return self.source.stamp(sample)

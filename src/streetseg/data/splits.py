@@ -10,10 +10,10 @@ from pathlib import Path, PurePosixPath
 
 from streetseg.data.files import FileError
 from streetseg.data.formats import SUFFIXES
+from streetseg.data.issues import Fault, Survey
 from streetseg.data.source import Sample
-from streetseg.data.survey import Fault, Survey
 from streetseg.errors import DataError
-from streetseg.text_file import read_text
+from streetseg.text import read_text
 
 _LISTED = 20  # wrong lines named in one error
 

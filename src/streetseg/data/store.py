@@ -1,4 +1,8 @@
-"""The decode-once store: every picture and label of a split as raw bytes, mapped into memory."""
+"""The decode-once store: every image and labels array of a split as raw bytes, mapped into memory.
+
+It is our own: two flat files and an index need no dependency, and the operating system shares their pages between
+processes.
+"""
 
 import logging
 import math
@@ -12,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streetseg.arrays import Size
+from streetseg.data.build_store import LABELS, PICTURES, Wanted, stored
 from streetseg.data.cache import temporary_cache, user_cache
 from streetseg.data.source import Source
-from streetseg.data.stored import LABELS, PICTURES, Wanted, stored
 from streetseg.errors import DataError
 
 log = logging.getLogger("streetseg")

@@ -11,15 +11,25 @@ import torch
 
 from streetseg.atomic import atomic_write_files
 from streetseg.data.source import Source, short_name
-from streetseg.deploy.budget import Cost, mean_iou_cost, refuse_over_budget
+from streetseg.deploy.checks import (
+    Cost,
+    Parity,
+    as_seen,
+    check_pictures,
+    compare,
+    mean_iou_cost,
+    refuse_disagreement,
+    refuse_over_budget,
+    samples_of,
+    spread,
+)
 from streetseg.deploy.graph import describe, write_graph
-from streetseg.deploy.parity import Parity, compare, refuse_disagreement
-from streetseg.deploy.pictures import as_seen, check_pictures, samples_of, spread
 from streetseg.errors import RequestError
 from streetseg.inference.engines.engine import Engine
 from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.models.bundle import load_bundle
-from streetseg.models.exported import EXPORTED
+from streetseg.models.description import EXPORTED
+from streetseg.models.formats import FORMATS, ExportFormat
 
 CPU = torch.device("cpu")
 
@@ -105,7 +115,7 @@ def export(
         else:
             refuse_disagreement(parity)
         del engine
-        files = _publish(file, out)
+        files = _publish(FORMATS[form], file, out)
     return Exported(files, sum(path.stat().st_size for path in files), about["precision"], parity, cost)
 
 
@@ -119,16 +129,14 @@ def _in_format(graph: Path, form: str) -> tuple[Path, Engine]:
 
     from streetseg.inference.engines.openvino_engine import OpenVinoEngine
 
-    file = graph.with_suffix(".xml")
+    file = graph.with_suffix(FORMATS[form].suffix)
     openvino.save_model(openvino.Core().read_model(graph), file, compress_to_fp16=False)
     return file, OpenVinoEngine(file)
 
 
-def _publish(file: Path, out: Path) -> tuple[Path, ...]:
+def _publish(form: ExportFormat, file: Path, out: Path) -> tuple[Path, ...]:
     """Moves the finished file to its place, what belongs to it first."""
-    targets = {out: file}
-    if file.suffix == ".xml":
-        targets = {out.with_suffix(".bin"): file.with_suffix(".bin"), out: file}
+    targets = dict(zip(reversed(form.files(out)), reversed(form.files(file)), strict=True))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         atomic_write_files({target: written.read_bytes() for target, written in targets.items()})

@@ -10,8 +10,8 @@ import torch
 from timm.utils.model import reparameterize_model
 from torch import Tensor, nn
 
-from streetseg.models.exported import INPUT, KEY, LABELS, LOGITS
-from streetseg.models.segmenter import Segmenter
+from streetseg.models.description import INPUT, KEY, LABELS, LOGITS
+from streetseg.models.network import Segmenter
 
 OPSET = 17  # what ONNX Runtime 1.13 and OpenVINO 2022.3, both of 2022, can read already
 _EXAMPLE = (2, 3, 65, 97)  # no multiples of 32, so that padding is part of what is recorded

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from streetseg.models.exported import INPUT
+from streetseg.models.description import INPUT
 
 CALIBRATION = 32  # pictures
 

@@ -6,7 +6,7 @@ The colours are three of the Okabe-Ito palette (2008), which colour-blind reader
 import numpy as np
 from numpy.typing import NDArray
 
-from streetseg.inference.paint import Ids, Picture
+from streetseg.inference.output import Ids, Picture
 from streetseg.labels.space import Color, LabelSpace
 
 Mask = NDArray[np.bool_]  # (H, W)

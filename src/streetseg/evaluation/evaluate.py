@@ -1,4 +1,7 @@
-"""Evaluation: every picture exactly once, down the one road, into counts."""
+"""Evaluation: every image exactly once, down the one road, into counts.
+
+The network and the data must have the same classes; that is checked here, too.
+"""
 
 import time
 from collections.abc import Callable, Sequence
@@ -8,12 +11,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from streetseg.arrays import Size
 from streetseg.data.source import Sample
-from streetseg.errors import DataError
-from streetseg.evaluation.same_classes import refuse_other_classes
-from streetseg.inference.arrays import Size, operations
+from streetseg.errors import DataError, RequestError
+from streetseg.inference.backend import operations
 from streetseg.inference.predictor import Predictor
+from streetseg.labels.mappings import bridges_from
 from streetseg.labels.space import LabelSpace
+from streetseg.labels.tables import space
 from streetseg.metrics.boundary import boundary_counts
 from streetseg.metrics.calibration import BINS, calibration_bins
 from streetseg.metrics.confusion import confusion
@@ -173,3 +178,36 @@ def label_ids(predictor: Predictor, picture: NDArray[np.uint8], label: NDArray[n
 
 def _shape(array: NDArray[np.uint8]) -> Size:
     return array.shape[0], array.shape[1]
+
+
+def refuse_other_classes(model: LabelSpace, data: LabelSpace, *, masks: LabelSpace | None = None) -> None:
+    """Raises RequestError unless model and data have the same classes in the same order.
+
+    Args:
+        model, data: the label spaces.
+        masks: the space the data's masks are drawn in, where `data` was bridged from it; the hint names the bridge that
+            leads from there to the model's classes.
+    """
+    if model.names == data.names:
+        return
+    start = masks or data
+    reordered = sorted(model.names) == sorted(data.names)
+    if model.name in bridges_from(start) and model.names == space(model.name).names:
+        hint = f"--space {model.name} bridges the data to the model's classes"
+    elif reordered:
+        first = f"{{name: {model.names[0]}, id: {data.names.index(model.names[0])}}}"
+        hint = (
+            f"no bridge leads from {start.name} to the model's classes; a folder:FILE.yaml lists them in the model's"
+            f" order, each with its `id:` in the masks: classes: [{first}, ...]"
+        )
+    else:
+        hint = f"no bridge leads from {start.name} to the model's classes; score it on data that have them"
+    raise RequestError(
+        "the classes of model and data differ" + (": they are the same in another order" if reordered else ""),
+        where=(_listed("model", model), _listed("data", data)),
+        hint=hint,
+    )
+
+
+def _listed(whose: str, classes: LabelSpace) -> str:
+    return f"{whose}: {classes.name}, {classes.num_classes} classes ({', '.join(classes.names)})"

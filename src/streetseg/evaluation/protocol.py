@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from streetseg.arrays import Size
 from streetseg.data.source import short_name
 from streetseg.evaluation.evaluate import Evaluation
-from streetseg.inference.arrays import Size
-from streetseg.inference.predict import TTA_SCALES
+from streetseg.inference.logits import TTA_SCALES
 from streetseg.inference.predictor import Predictor
 from streetseg.metrics.scores import RULES
 

@@ -6,17 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from streetseg.data.check import check_source
-from streetseg.data.labelled import require_labels
-from streetseg.data.source import Source
+from streetseg.data.check.check import check_source
+from streetseg.data.check.findings import require_labels
+from streetseg.data.source import Source, SourceView
 from streetseg.data.store import Store, default_cache
-from streetseg.data.view import SourceView
 from streetseg.errors import RequestError
-from streetseg.evaluation.evaluate import Evaluation, evaluate
+from streetseg.evaluation.evaluate import Evaluation, evaluate, refuse_other_classes
+from streetseg.evaluation.files import scores_json, write_error_maps, write_evaluation
 from streetseg.evaluation.protocol import protocol
-from streetseg.evaluation.same_classes import refuse_other_classes
-from streetseg.evaluation.tables import scores_json
-from streetseg.evaluation.write import write_error_maps, write_evaluation
 from streetseg.inference.predictor import Predictor
 from streetseg.metrics.bootstrap import Intervals, interval
 

@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from streetseg.cores import cores, thread_limit
+from streetseg.arrays import Size
 from streetseg.errors import RequestError
-from streetseg.inference.arrays import Size
 from streetseg.inference.engines.open import engines_here, open_engine, refuse_unfit
 from streetseg.inference.latency import measure_latency
 from streetseg.inference.predictor import Predictor
-from streetseg.machine import forget_peak_memory, peak_memory, resident_memory
-from streetseg.models.exported import is_exported
+from streetseg.machine import cores, forget_peak_memory, peak_memory, resident_memory, thread_limit
+from streetseg.models.formats import is_exported
 
 
 def measure_model(

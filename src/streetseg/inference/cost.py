@@ -9,11 +9,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from streetseg.inference.arrays import Size
+from streetseg.arrays import Size
 from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.inference.latency import measure_latency, noise
 from streetseg.inference.predictor import Predictor
-from streetseg.models.segmenter import Segmenter
+from streetseg.models.network import Segmenter
 
 
 def measure_cost(

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from streetseg.data.files import walk
-from streetseg.data.pictures import WIDE_GREY, TooLargeError, raw_mode, read_picture, to_rgb
-from streetseg.data.survey import Survey
+from streetseg.data.images import WIDE_GREY, TooLargeError, raw_mode, read_picture, to_rgb
+from streetseg.data.issues import Survey
 from streetseg.errors import RequestError
-from streetseg.inference.results import is_result
+from streetseg.inference.output import is_result
 from streetseg.recipe.reading import ImageReading
 
 log = logging.getLogger("streetseg")

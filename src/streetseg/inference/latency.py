@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from streetseg.inference.arrays import Array, Size
+from streetseg.arrays import Array, Size
 from streetseg.inference.predictor import Predictor
 
 WARM_UP = 3  # runs before the clock counts

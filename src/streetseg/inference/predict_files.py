@@ -1,7 +1,10 @@
-"""Predict many image files: read ahead, label in order, collect what cannot be read."""
+"""Predict many image files: read ahead, label in order, collect what cannot be read.
+
+What the image files turned out to be is said once for all of them.
+"""
 
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,11 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streetseg.data.files import FileError
-from streetseg.data.pictures import MAX_PIXELS, TooLargeError, decode_picture
+from streetseg.data.images import (
+    MAX_PIXELS,
+    Stored,
+    TooLargeError,
+    decode_picture,
+    joined_range,
+    range_cure,
+    range_words,
+)
 from streetseg.errors import DataError, RequestError
-from streetseg.inference.noticed import Noticed
+from streetseg.inference.output import refuse_replacing, result_paths, write_results
 from streetseg.inference.predictor import Predictor
-from streetseg.inference.results import refuse_replacing, result_paths, write_results
+from streetseg.recipe.reading import ImageReading
 
 log = logging.getLogger("streetseg")
 
@@ -136,3 +147,38 @@ def require_free(files: Sequence[Path], out: Path, *, overlay: bool) -> dict[Pat
         raise RequestError("a result would replace an input", where=replaced, hint="--out DIR writes elsewhere")
     refuse_replacing(targets)
     return results
+
+
+class Noticed:
+    """Collects how images are stored.
+
+    Args:
+        reading: how the model has them read.
+    """
+
+    def __init__(self, reading: ImageReading) -> None:
+        self._reading = reading
+        self._ways: Counter[str] = Counter()
+        self._values: list[tuple[int, int]] = []
+
+    def add(self, stored: Stored) -> None:
+        """One image that was read."""
+        self._ways[stored.words] += 1
+        if stored.values is not None:
+            self._values.append(stored.values)
+
+    def warnings(self) -> Iterator[str]:
+        """A sentence for each thing that may make the labels worse."""
+        for way, count in self._ways.items():
+            if "dropped" in way:
+                yield f"{_images(count)} read without all bands: {way}"
+        if self._values:
+            whole = joined_range(self._values)
+            if words := range_words(whole, self._reading):
+                rule = f"the model reads them with data.range={self._reading.range}"
+                cure = f"train with {range_cure(whole)}, or scale the images to 8 bits"
+                yield f"{_images(len(self._values))} of 16 bits {words}; {rule}: {cure}"
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count} images"

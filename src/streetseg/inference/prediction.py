@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from streetseg.inference.arrays import operations
+from streetseg.inference.backend import operations
 from streetseg.inference.inputs import find_pictures, require_image
-from streetseg.inference.paint import color_map, overlay
+from streetseg.inference.output import color_map, overlay, write_results
 from streetseg.inference.predict_files import predict_files, predict_to_folder, require_free
 from streetseg.inference.predictor import Predictor
-from streetseg.inference.results import write_results
 from streetseg.labels.space import Color, LabelSpace
 from streetseg.png import encode_png
 

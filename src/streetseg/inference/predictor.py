@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from streetseg.arrays import input_size
-from streetseg.inference.arrays import Array, Size, operations
+from streetseg.arrays import Array, Size, input_size
+from streetseg.inference.backend import operations
 from streetseg.inference.engines.engine import Engine
 from streetseg.inference.engines.open import open_engine
 from streetseg.inference.inputs import require_image
-from streetseg.inference.predict import Region, predict_logits, predict_regions
+from streetseg.inference.logits import Region, predict_logits, predict_regions
 from streetseg.labels.space import LabelSpace
 
 

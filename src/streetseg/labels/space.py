@@ -1,10 +1,14 @@
-"""A label space: what each id of a mask means."""
+"""A label space: what each id of a mask means; and colors for classes that nobody gave one."""
 
+import colorsys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
 
 Color = tuple[int, int, int]
 
 IGNORE_INDEX = 255
+_GOLDEN = 0.618034  # steps of this share of the circle never come close to an earlier one soon
 
 
 @dataclass(frozen=True)
@@ -38,3 +42,14 @@ class LabelSpace:
     def num_classes(self) -> int:
         """C, the number of classes."""
         return len(self.names)
+
+
+def fresh_colors(taken: Iterable[Color]) -> Iterator[Color]:
+    """Endless colours that differ from each other and from those taken, always the same ones in the same order."""
+    used = set(taken)
+    for i in count():
+        red, green, blue = colorsys.hsv_to_rgb(i * _GOLDEN % 1, 0.85 - i // 7 % 3 * 0.25, 0.95 - i // 21 % 3 * 0.25)
+        color = round(red * 255), round(green * 255), round(blue * 255)
+        if color not in used:
+            used.add(color)
+            yield color

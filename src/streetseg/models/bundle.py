@@ -1,16 +1,23 @@
-"""The model on disk: weights.safetensors and model.json, never a pickle."""
+"""The model on disk: weights.safetensors and model.json, never a pickle.
 
+A safetensors file can hold numbers and nothing that runs.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
 from streetseg.atomic import atomic_folder, atomic_write_bytes, atomic_write_json, sha256
 from streetseg.errors import ModelError, first
 from streetseg.models.description import (
     FORMAT,
+    NO_PICKLES,
     SIZE_RULE,
     VERSION,
     find_bundle,
@@ -20,9 +27,48 @@ from streetseg.models.description import (
     space_of,
 )
 from streetseg.models.encoder import Encoder
-from streetseg.models.segmenter import Segmenter
-from streetseg.models.weight_file import contiguous, read_safetensors
-from streetseg.terminal import one_line
+from streetseg.models.network import Segmenter
+from streetseg.text import one_line
+
+
+def read_safetensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file.
+
+    Raises:
+        ModelError: if it is missing, is no such file, or a value in it is not a finite number.
+    """
+    with _readable(path):
+        tensors = load(path.read_bytes())  # its load_file takes no path that is no UTF-8
+    strange = [name for name, tensor in tensors.items() if not torch.isfinite(tensor.float()).all()]
+    if strange:
+        raise ModelError(
+            f"{len(strange)} of {len(tensors)} tensors hold values that are not finite numbers, first {strange[0]}",
+            where=path,
+        )
+    return tensors
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Whatever is wrong with a safetensors file, as ModelError."""
+    try:
+        if not path.exists():
+            hint = f"{path.parent} holds no {path.name}; weights are auto, none, a .safetensors file or a run folder"
+            raise ModelError("no such weight file", where=path, hint=hint)
+        if not path.is_file():  # a pipe would wait for ever
+            raise OSError("no regular file")
+        yield
+    except (SafetensorError, OSError) as error:
+        raise ModelError(
+            f"not a readable safetensors file ({error})",
+            where=path,
+            hint=NO_PICKLES,
+        ) from error
+
+
+def contiguous(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors as safetensors wants them: on the CPU, in plain memory order."""
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
 
 
 def save_bundle(

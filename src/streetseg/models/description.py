@@ -1,5 +1,9 @@
-"""model.json: what a bundle says of itself, checked before anything is built from it. Read without torch."""
+"""What a model says of itself, checked before anything is built from it. Read without torch.
 
+A bundle has it in model.json; an exported file has it inside as one JSON text, so that a lone file can be used.
+"""
+
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -8,20 +12,17 @@ from pydantic_core import PydanticCustomError, from_json
 
 from streetseg.errors import ModelError
 from streetseg.labels.space import LabelSpace
-from streetseg.recipe.decoders import DecoderName
-from streetseg.recipe.invalid import invalid
+from streetseg.recipe.decoders import DECODERS, DecoderName
+from streetseg.recipe.plain_yaml import invalid
 from streetseg.recipe.reading import ImageReading
 
 FORMAT = "streetseg-bundle"
 VERSION = 2
 SIZE_RULE = "same-area"  # what `size` means, and the name of the rule of arrays.input_size
 
-# The decoders, and their channels from the deepest step on where a recipe gives none.
-CHANNELS: dict[DecoderName, tuple[int, ...]] = {
-    "classic": (256, 128, 64, 32, 16),  # as in segmentation_models.pytorch
-    "fast": (128, 96, 64),
-}
-STEPS: dict[DecoderName, tuple[int, ...]] = {"classic": (5,), "fast": (3, 4)}  # how many of them there may be
+EXPORTED = "streetseg-exported"
+KEY = "streetseg"  # of ONNX metadata_props, and of rt_info/framework in OpenVINO's format
+INPUT, LOGITS, LABELS = "pictures", "logits", "labels"  # uint8 (B,3,H,W), float32 (B,C,H,W), uint8 (B,H,W)
 
 LARGEST = 4 * 2**20  # bytes; ours have a few thousand
 NO_PICKLES = "pickle files (.pt, .pth, .bin) are never opened, they can run code; convert them to .safetensors"
@@ -64,14 +65,10 @@ class Description(_Plain):
     @classmethod
     def _one_a_step(cls, channels: list[int], info: ValidationInfo) -> list[int]:
         decoder = info.data.get("decoder")
-        if decoder is not None and len(channels) not in STEPS[decoder]:
-            raise PydanticCustomError("steps", f"expected {steps_of(decoder)} for the {decoder} decoder")
+        if decoder is not None and len(channels) not in DECODERS[decoder].steps:
+            steps = DECODERS[decoder].steps_in_words
+            raise PydanticCustomError("steps", f"expected {steps} for the {decoder} decoder")
         return channels
-
-
-def steps_of(decoder: DecoderName) -> str:
-    """How many steps a decoder may have, in words."""
-    return " or ".join(map(str, STEPS[decoder]))
 
 
 def find_bundle(path: Path) -> Path:
@@ -169,3 +166,51 @@ def size_of(description: dict[str, Any]) -> tuple[int, int] | None:
 def reading_of(description: dict[str, Any]) -> ImageReading:
     """How the image files a network was trained on became 8-bit RGB."""
     return ImageReading.model_validate(description.get("images", {}))
+
+
+class ExportedDescription(Description):
+    """model.json and what the export adds."""
+
+    streetseg: str
+    precision: Literal["fp32", "int8"]
+    calibration: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class About:
+    """What an engine must know of the model it runs.
+
+    Args:
+        space: the classes.
+        size: height and width the network was trained for, None for the pictures' own.
+        reading: how the image files it was trained on became 8-bit RGB.
+        precision: "fp32" or "int8".
+        description: everything the file says.
+    """
+
+    space: LabelSpace
+    size: tuple[int, int] | None
+    reading: ImageReading
+    precision: str
+    description: dict[str, Any]
+
+
+def refuse_other_outputs(names: set[str], path: Path) -> None:
+    """Raises ModelError unless the graph has the outputs of an exported model."""
+    if missing := {LOGITS, LABELS} - names:
+        raise ModelError(f"the graph has no output {' and '.join(sorted(missing))}", where=path)
+
+
+def read_about(text: str | None, path: Path) -> About:
+    """From the text under KEY in the file `path`. Raises ModelError."""
+    if text is None:
+        raise ModelError(
+            "this file says nothing of classes and input, it was not exported by streetseg",
+            where=path,
+            hint="streetseg export MODEL --format onnx makes one from a bundle or run folder",
+        )
+    if len(text) > LARGEST:
+        raise ModelError(f"the description has {len(text):,} characters, none needs that many", where=path)
+    description = checked(text, ExportedDescription, EXPORTED, "the description in it", path)
+    size, reading = size_of(description), reading_of(description)
+    return About(space_of(description, path), size, reading, description["precision"], description)

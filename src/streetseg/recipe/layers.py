@@ -11,7 +11,7 @@ import yaml
 
 from streetseg.errors import DataError, RequestError
 from streetseg.recipe.plain_yaml import NotPlain, parse, value_of
-from streetseg.text_file import read_text
+from streetseg.text import read_text
 
 ENVIRONMENT_PREFIX = "STREETSEG_"
 

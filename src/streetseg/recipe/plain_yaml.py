@@ -1,9 +1,15 @@
-"""YAML that can hold names, lists and plain values, and nothing that runs, repeats itself or never ends."""
+"""YAML that can hold names, lists and plain values, and nothing that runs, repeats itself or never ends.
+
+`invalid` puts what pydantic found wrong with a file into one line.
+"""
 
 from collections.abc import Iterator
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
+
+from streetseg.errors import first
 
 DEEPEST = 20  # levels of nesting; nothing that is read here has more than five
 LONGEST = 8 * 2**20  # characters
@@ -16,6 +22,7 @@ _OPENING = (
 )
 _CLOSING = (yaml.BlockEndToken, yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken)
 _SPECIAL = {yaml.TagToken: "tag", yaml.AnchorToken: "anchor", yaml.AliasToken: "alias"}
+_LISTED = 5  # faults named in one message
 
 
 class NotPlain(ValueError):  # noqa: N818  # says what is wrong with the text, not with the program
@@ -121,3 +128,10 @@ def _refuse_double_names(node: yaml.Node, parents: tuple[str, ...]) -> None:
                 raise NotPlain(f"{'.'.join(path)} is given twice", key.start_mark.line + 1)
             seen.add(key.value)
             _refuse_double_names(value, path)
+
+
+def invalid(error: ValidationError) -> str:
+    """`path.to.key: what is wrong`, for the first few."""
+    found = error.errors(include_input=False, include_url=False)
+    faults = [": ".join(filter(None, (".".join(map(str, fault["loc"])), fault["msg"]))) for fault in found]
+    return "; ".join(first(faults, _LISTED))

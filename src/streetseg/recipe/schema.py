@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
-from streetseg.recipe.decoders import DecoderName
+from streetseg.recipe.datasets import DATA_HELP
+from streetseg.recipe.decoders import DECODERS, DecoderName
 from streetseg.recipe.reading import Exif, ImageReading, Range
 
 
@@ -54,8 +55,7 @@ class Section(BaseModel):
 class Data(Section):
     """Which pictures."""
 
-    source: Annotated[str, NoEffect("the fingerprint of the data is compared")] = "scenes"
-    """scenes, camvid:DIR, cityscapes:DIR, folder:FILE.yaml, or a DIR whose layout is recognised"""
+    source: Annotated[str, NoEffect("the fingerprint of the data is compared")] = Field("scenes", description=DATA_HELP)
     space: str | None = None
     """label space to bridge to (e.g. street-11); none: the source's own, for Cityscapes its 19 scored classes"""
     size: Size | None = None
@@ -96,8 +96,9 @@ class Model(Section):
 
     encoder: str = "mobilenetv2_100"
     """timm name of the encoder"""
-    decoder: DecoderName = "fast"
-    """fast: a light U-Net decoder that ends at a quarter of the picture's size; classic: the standard one"""
+    decoder: DecoderName = Field(
+        default="fast", description="; ".join(f"{name}: {facts.help}" for name, facts in DECODERS.items())
+    )
     channels: tuple[int, ...] | None = None
     """decoder channels, deepest scale first: five for classic, three for fast, or four to end at half the picture's
     size; none: the decoder's own"""

@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_leaves
 
 from streetseg.atomic import atomic_folder, atomic_write_json, remove_folder, sha256
 from streetseg.errors import TrainingError
-from streetseg.runtime.room import room_for
+from streetseg.runtime.disk import room_for
 
 log = logging.getLogger("streetseg")
 

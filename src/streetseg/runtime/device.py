@@ -1,10 +1,13 @@
-"""Which device a run uses."""
+"""The device of a run, and the one seed of everything random on it."""
 
+import random
+
+import numpy as np
 import torch
 from torch import Tensor
 
-from streetseg.cores import thread_limit
 from streetseg.errors import RequestError
+from streetseg.machine import thread_limit
 from streetseg.runtime.distributed import ALONE, Ranks
 
 KINDS = ("cpu", "cuda", "mps")
@@ -107,3 +110,10 @@ def refuse_sharing(device: torch.device, processes: int) -> None:
 
 def unusable(name: str, reason: str) -> RequestError:
     return RequestError(f"device {name} cannot be used ({reason})", where="train.device", hint="auto, cpu, cuda or mps")
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, numpy and torch; from here the initial weights follow. Batches draw from their own generators."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)

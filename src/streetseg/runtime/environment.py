@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from streetseg.machine import cpu_fact, total_memory
-from streetseg.runtime.rank_process import typed_command
+from streetseg.runtime.worker import typed_command
 
 PACKAGES = ("streetseg", "torch", "torchvision", "timm", "numpy", "pillow", "safetensors")
 

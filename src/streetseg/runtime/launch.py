@@ -14,9 +14,9 @@ from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalEx
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from streetseg.cores import cores
 from streetseg.errors import StreetsegError, TrainingError
-from streetseg.runtime.rank_process import LAUNCHED, read_report
+from streetseg.machine import cores
+from streetseg.runtime.worker import LAUNCHED, read_report
 
 TERMINATED = (128 + signal.SIGTERM, -signal.SIGTERM)  # exit codes of a process that was asked to stop
 

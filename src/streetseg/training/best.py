@@ -9,10 +9,10 @@ from typing import Any
 from streetseg.atomic import sha256
 from streetseg.errors import TrainingError
 from streetseg.models.bundle import save_bundle
-from streetseg.models.segmenter import Segmenter
-from streetseg.models.weights import InitialWeights
+from streetseg.models.initial_weights import InitialWeights
+from streetseg.models.network import Segmenter
 from streetseg.runtime.checkpoint import checkpoint_name, load_checkpoint
-from streetseg.runtime.room import room_for
+from streetseg.runtime.disk import room_for
 from streetseg.training.history import EpochRow
 
 log = logging.getLogger("streetseg")

@@ -7,20 +7,18 @@ import torch
 from streetseg.atomic import atomic_write_json
 from streetseg.data.store import Store
 from streetseg.evaluation.evaluate import evaluate
+from streetseg.evaluation.files import scores_json, write_error_maps, write_evaluation
 from streetseg.evaluation.protocol import protocol
-from streetseg.evaluation.tables import scores_json
-from streetseg.evaluation.write import write_error_maps, write_evaluation
 from streetseg.inference.cost import measure_cost
 from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.inference.predictor import Predictor
 from streetseg.metrics.bootstrap import interval
 from streetseg.metrics.scores import scores
 from streetseg.models.bundle import load_bundle, save_bundle
-from streetseg.models.segmenter import Segmenter
+from streetseg.models.network import Segmenter
+from streetseg.runs.folder import Journal, RunFolder
+from streetseg.runtime.disk import room_for
 from streetseg.runtime.distributed import Ranks
-from streetseg.runtime.journal import Journal
-from streetseg.runtime.room import room_for
-from streetseg.training.run_folder import RunFolder
 
 
 def finish_run(

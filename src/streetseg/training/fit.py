@@ -14,17 +14,15 @@ from torch import Tensor
 from streetseg.data.batches import Batch, TrainBatches
 from streetseg.errors import TrainingError
 from streetseg.evaluation.evaluate import Evaluation, Labelled, evaluate, label_ids
-from streetseg.evaluation.write import panel
+from streetseg.evaluation.files import panel
 from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.inference.predictor import Predictor
 from streetseg.metrics.scores import scores
 from streetseg.training.history import EpochNotes, EpochRow
-from streetseg.training.keeper import Keeper
-from streetseg.training.learner import Learner
-from streetseg.training.numbers import StepNumbers
-from streetseg.training.optimizer import set_lr
-from streetseg.training.schedule import lr_factor
-from streetseg.training.tally import Tally
+from streetseg.training.meters import StepNumbers, Tally
+from streetseg.training.optim import lr_factor, set_lr
+from streetseg.training.recorder import Keeper
+from streetseg.training.train_state import Learner
 
 
 def fit(learner: Learner, batches_of: Callable[[int], TrainBatches], val: Labelled, keeper: Keeper) -> None:

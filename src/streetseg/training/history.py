@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from streetseg.atomic import atomic_write_text
-from streetseg.training.tally import Tally
+from streetseg.training.meters import Tally
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from streetseg.data.class_weights import POWERS, class_weights
 from streetseg.recipe.schema import Loss
 from streetseg.runtime.distributed import ALONE, Ranks
-from streetseg.training.softmax_sums import SoftmaxSums, softmax_sums
+from streetseg.training.dice_ce import SoftmaxSums, softmax_sums
 
 # Stands in for a weight of 0. Its inverse, the gradient of a mean, is a float32 even when many ranks add up theirs;
 # that of the smallest float32 overflows on four ranks, and infinity times a pixel's weight of 0 is not a number.

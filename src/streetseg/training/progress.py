@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
-from streetseg.terminal import one_line
+from streetseg.text import one_line
 
 PLAIN_EVERY = 30.0  # seconds between lines when there is no terminal
 

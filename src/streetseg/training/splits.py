@@ -2,10 +2,9 @@
 
 import torch
 
-from streetseg.data.check import check_source, require_splits
-from streetseg.data.findings import Findings
-from streetseg.data.labelled import require_labels, require_two_classes
-from streetseg.data.resident import Resident, resident_bytes
+from streetseg.data.batches import Resident, resident_bytes
+from streetseg.data.check.check import check_source, require_splits
+from streetseg.data.check.findings import Findings, require_labels, require_two_classes
 from streetseg.data.source import Source
 from streetseg.data.store import Store, default_cache
 from streetseg.errors import DataError

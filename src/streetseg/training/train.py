@@ -9,41 +9,38 @@ from typing import Any
 import torch
 
 from streetseg.atomic import atomic_write_json, atomic_write_text
-from streetseg.data.augment import training_crop
+from streetseg.data.augment.augment import training_crop
 from streetseg.data.batches import FEWEST, TrainBatches, steps_of_epoch
 from streetseg.data.open import open_source
 from streetseg.data.source import Source, short_name
 from streetseg.data.store import Store
 from streetseg.errors import RequestError
-from streetseg.models.segmenter import Segmenter
-from streetseg.models.weights import InitialWeights, build_segmenter
-from streetseg.phases import Phases
+from streetseg.models.initial_weights import InitialWeights, build_segmenter
+from streetseg.models.network import Segmenter
+from streetseg.profiler import Phases
 from streetseg.recipe.load import leaves
+from streetseg.recipe.resolved import recipe_yaml
 from streetseg.recipe.schema import Augment, Recipe, Size
-from streetseg.recipe.write import recipe_yaml
+from streetseg.runs.folder import Journal, RunFolder, class_pixels, describe_data
 from streetseg.runtime.checkpoint import load_newest_checkpoint
 from streetseg.runtime.compilation import Compilation
-from streetseg.runtime.device import choose_device, finish_work
+from streetseg.runtime.device import choose_device, finish_work, seed_everything
 from streetseg.runtime.distributed import Ranks
 from streetseg.runtime.environment import describe_environment
-from streetseg.runtime.journal import Journal
 from streetseg.runtime.memory import keep_freed_memory
-from streetseg.runtime.seeding import seed_everything
-from streetseg.runtime.stop import StopSignals
+from streetseg.runtime.signals import StopSignals
 from streetseg.training.best import Best
 from streetseg.training.callbacks import Callbacks, EarlyStopping, LossFunction
-from streetseg.training.faults import explained
+from streetseg.training.failures import explained
 from streetseg.training.finish import finish_run
 from streetseg.training.fit import fit
 from streetseg.training.history import History
-from streetseg.training.keeper import Keeper
-from streetseg.training.length import length_of
-from streetseg.training.make import describe_start, make_learner
-from streetseg.training.origin import differences, is_written, origin_of, refuse_other
+from streetseg.training.optim import length_of
 from streetseg.training.progress import Progress
-from streetseg.training.run_folder import RunFolder, class_pixels, describe_data
+from streetseg.training.recorder import Keeper
+from streetseg.training.resume import differences, is_written, origin_of, refuse_other, refuse_other_format, restore
 from streetseg.training.splits import check_files, open_stores, require_pictures, resident_split
-from streetseg.training.state import refuse_other_format, restore
+from streetseg.training.train_state import describe_start, make_learner
 
 
 @dataclass(frozen=True)

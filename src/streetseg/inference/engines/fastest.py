@@ -10,8 +10,8 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
+from streetseg.arrays import Size
 from streetseg.errors import StreetsegError
-from streetseg.inference.arrays import Size
 from streetseg.inference.engines.engine import Engine
 from streetseg.labels.space import LabelSpace
 from streetseg.recipe.reading import ImageReading

@@ -7,10 +7,10 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from streetseg.cores import thread_limit
 from streetseg.errors import ModelError, RequestError
-from streetseg.inference.engines.exported_engine import ExportedEngine
-from streetseg.models.exported import INPUT, KEY, read_about, refuse_other_outputs
+from streetseg.inference.engines.engine import ExportedEngine
+from streetseg.machine import thread_limit
+from streetseg.models.description import INPUT, KEY, read_about, refuse_other_outputs
 
 _ERRORS_ONLY = 3  # severities of ONNX Runtime's own log
 

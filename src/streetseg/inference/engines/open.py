@@ -7,18 +7,11 @@ from pathlib import Path
 from streetseg.errors import ModelError, RequestError, did_you_mean
 from streetseg.inference.engines.engine import Engine
 from streetseg.inference.engines.fastest import Fastest
-from streetseg.models.exported import is_exported
+from streetseg.models.formats import ENGINES, FORMATS, format_of, is_exported
 
 log = logging.getLogger("streetseg")
 
 MANY = 16  # pictures, from which on it pays to measure engines, and pictures per second count more than one's time
-ENGINES = ("torch", "onnxruntime", "openvino")
-_RUNS = {".onnx": ("onnxruntime", "openvino"), ".xml": ("openvino",)}  # by a model's ending; a bundle runs in torch
-_INSTALL = {
-    "torch": "pip install 'streetseg[train]'",
-    "onnxruntime": "pip install streetseg",
-    "openvino": "pip install 'streetseg[openvino]'",
-}
 
 
 def open_engine(
@@ -59,7 +52,8 @@ def engines_for(path: Path) -> tuple[str, ...]:
     """The engines that can run a model, by its ending."""
     if path.suffix.lower() == ".tflite":
         raise ModelError("LiteRT models are not supported yet", where=path, hint="export to onnx or openvino")
-    return _RUNS.get(path.suffix.lower(), ("torch",))
+    form = format_of(path)
+    return form.engines if form else ("torch",)
 
 
 def engines_here(path: Path, precision: str = "fp32") -> list[str]:
@@ -92,12 +86,13 @@ def refuse_unfit(name: str, path: Path) -> None:
         )
     offered = engines_for(path)
     if name not in offered:
+        forms = "|".join(form for form, facts in FORMATS.items() if name in facts.engines)
         raise RequestError(
             f"engine {name} cannot run this model ({' and '.join(offered)} can)",
             where=path,
             hint="give the bundle or run folder it was exported from"
             if name == "torch"
-            else f"streetseg export MODEL --format {'onnx' if name == 'onnxruntime' else 'onnx|openvino'}",
+            else f"streetseg export MODEL --format {forms}",
         )
 
 
@@ -107,7 +102,7 @@ def _installed(name: str) -> bool:
 
 def _open(name: str, path: Path, device: str, precision: str, *, many: bool) -> Engine:
     if not _installed(name):
-        raise RequestError(f"engine {name} needs {name}, which is not installed", where=path, hint=_INSTALL[name])
+        raise RequestError(f"engine {name} needs {name}, which is not installed", where=path, hint=ENGINES[name])
     match name:
         case "onnxruntime":
             from streetseg.inference.engines.onnxruntime_engine import OnnxRuntimeEngine

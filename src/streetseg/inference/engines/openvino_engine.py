@@ -11,10 +11,10 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
-from streetseg.cores import thread_limit
 from streetseg.errors import ModelError, RequestError
-from streetseg.inference.engines.exported_engine import ExportedEngine
-from streetseg.models.exported import KEY, LABELS, read_about, refuse_other_outputs
+from streetseg.inference.engines.engine import ExportedEngine
+from streetseg.machine import thread_limit
+from streetseg.models.description import KEY, LABELS, read_about, refuse_other_outputs
 
 _KEPT = 8  # compiled networks; each picture size is one
 _HINTS = {"fp32": "f32", "bf16": "bf16"}

@@ -5,11 +5,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from streetseg.arrays import Size
 from streetseg.errors import RequestError
-from streetseg.inference import in_torch
-from streetseg.inference.arrays import Size
+from streetseg.inference import backend_torch
 from streetseg.labels.space import LabelSpace
-from streetseg.models.segmenter import Segmenter
+from streetseg.models.network import Segmenter
 from streetseg.recipe.reading import ImageReading
 
 
@@ -75,4 +75,4 @@ class TorchEngine:
 
     def labels(self, pictures: Tensor) -> NDArray[np.uint8]:
         """As `Engine.labels`."""
-        return in_torch.in_memory(in_torch.likeliest(self.logits(pictures)))
+        return backend_torch.in_memory(backend_torch.likeliest(self.logits(pictures)))

@@ -1,0 +1,66 @@
+"""The verbs of the command line, each imported only when it is called."""
+
+import os
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from streetseg.errors import RequestError, did_you_mean
+from streetseg.runtime.worker import is_one_of_many
+
+# One line a verb, and the module cli/<verb>.py holds a function of the same name, or an `app` where it has verbs of
+# its own. The line is the first of that function's docstring; a test compares them.
+VERBS = {
+    "study": "Train, evaluate and compare encoders; one report.",
+    "train": "Train one network.",
+    "evaluate": "Score a network: all metrics, per class and per image, error maps.",
+    "compare": "Report on finished runs, without training.",
+    "predict": "Label pictures and folders of pictures.",
+    "export": "Write a network as one file that runs without torch, checked against it.",
+    "bench": "Measure latency, throughput and memory.",
+    "check": "Look through a dataset for everything that is wrong with it.",
+    "scenes": "Write the built-in street scenes in Cityscapes layout.",
+    "doctor": "Show machine, versions, accelerators, disk and write access.",
+    "recipe": "Show, list or check recipes.",
+}
+
+SHARED = ("train", "evaluate")  # the verbs that several processes do together
+
+
+class Group(TyperGroup):
+    """A group of verbs that offers the nearest one for an unknown one."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        if args[0] in self.commands:
+            return super().resolve_command(ctx, args)
+        raise RequestError(
+            f"there is no command {args[0]}",
+            where=f"{ctx.command_path} {args[0]}",
+            hint=did_you_mean(args[0], self.commands, before=f"{ctx.command_path} ") or f"{ctx.command_path} --help",
+        )
+
+
+class Verbs(Group):
+    """The verbs of `streetseg`, listed by stubs; only the one that is called is imported."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, _, rest = super().resolve_command(ctx, args)
+        if is_one_of_many() and name not in SHARED:
+            raise RequestError(
+                f"streetseg {name} is one process",
+                where=f"WORLD_SIZE={os.environ['WORLD_SIZE']}",
+                hint="start it without torchrun; train, evaluate and study take --devices N",
+            )
+        return name, load_verb(args[0]), rest
+
+
+def load_verb(name: str) -> Any:
+    """The command of a verb, its module imported."""
+    module = import_module(f"streetseg.cli.{name}")
+    app = getattr(module, "app", None)
+    if app is None:
+        app = typer.Typer(add_completion=False, rich_markup_mode=None)
+        app.command(name)(getattr(module, name))
+    return typer.main.get_command(app)

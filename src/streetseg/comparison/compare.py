@@ -1,0 +1,159 @@
+"""Which encoder is better, by how much, and whether that can be said at all."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from streetseg.comparison.groups import Group, Pair, group_runs, pair_groups
+from streetseg.comparison.verdict import caveats, pair_sentence, single_sentence
+from streetseg.errors import RequestError
+from streetseg.metrics.difference import Difference
+from streetseg.runs.finished import FinishedRun, read_run
+
+# What of the protocol must be equal; how a network looks at a picture (resolution, precision) is its own affair.
+RULES = ("split", "images", "label_space", "resolution", "ignore", "absent", "test_time", "rules")
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Finished runs, grouped and ranked.
+
+    Args:
+        groups: best first, by mean IoU.
+        pairs: each against all behind it, in rank order.
+        verdict: the first thing to say.
+        notes: what to keep in mind when reading it.
+    """
+
+    groups: tuple[Group, ...]
+    pairs: tuple[Pair, ...]
+    verdict: str
+    notes: tuple[str, ...]
+
+    @property
+    def against_best(self) -> tuple[Pair, ...]:
+        """The best against each other one, in rank order."""
+        return tuple(pair for pair in self.pairs if pair.a is self.groups[0])
+
+    def as_json(self, base: Path) -> dict[str, Any]:
+        """What study.json holds: run folders relative to `base`, scores 0..1."""
+        return {
+            "format": "streetseg-study",
+            "version": 1,
+            "metric": "mean_iou",
+            "protocol": dict(self.groups[0].first.protocol),
+            "verdict": self.verdict,
+            "notes": list(self.notes),
+            "ranking": [_group_json(group, base) for group in self.groups],
+            "runs": [
+                {
+                    "folder": _relative(run.folder, base),
+                    "encoder": run.encoder,
+                    "seed": run.seed,
+                    "initial_weights": dict(run.start),
+                    "mean_iou": score,
+                }
+                for group in self.groups
+                for run, score in zip(group.runs, group.seed_scores, strict=True)
+            ],
+            "differences": [_pair_json(pair) for pair in self.pairs],
+        }
+
+
+def _pair_json(pair: Pair) -> dict[str, Any]:
+    return {
+        "a": pair.a.label,
+        "b": pair.b.label,
+        "metric": "mean_iou",
+        **_difference_json(pair.difference),
+        "resamples": pair.difference.resamples,
+        "unit": pair.difference.unit,
+        "videos": pair.difference.videos,
+        "latency_ratio": pair.latency,
+        "sentence": pair_sentence(pair),
+        "per_class": {
+            name: _difference_json(difference)
+            for name, difference in zip(pair.a.first.classes, pair.classes, strict=True)
+        },
+    }
+
+
+def _difference_json(difference: Difference) -> dict[str, Any]:
+    return {
+        "value": difference.value,
+        "interval": [difference.low, difference.high],
+        "p_value": difference.p_value,
+        "adjusted_p_value": difference.adjusted,
+        "comparisons": difference.family,
+        "distinguishable": difference.verdict != "not distinguishable",
+    }
+
+
+def _group_json(group: Group, base: Path) -> dict[str, Any]:
+    return {
+        "label": group.label,
+        "encoder": group.first.encoder,
+        "initial_weights": dict(group.first.start),
+        "seeds": list(group.seeds),
+        "mean_iou": group.mean_iou,
+        "interval": list(group.intervals.overall["mean_iou"]),
+        "seed_mean": group.mean_iou,
+        "seed_deviation": group.seed_deviation,
+    }
+
+
+def _relative(folder: Path, base: Path) -> str:
+    return Path(os.path.relpath(folder.resolve(), base.resolve())).as_posix()
+
+
+def compare_runs(runs: Sequence[Path]) -> Comparison:
+    """Reads finished run folders and compares them; runs that differ only in their seed form a group.
+
+    Raises:
+        RequestError: none given, one is unfinished or unreadable, the same run twice, or data, label space or scoring
+            rules differ.
+    """
+    if not runs:
+        raise RequestError("nothing to compare: no run folder given")
+    read = [read_run(folder) for folder in runs]
+    for run in read[1:]:
+        _refuse_other_data(read[0], run)
+    groups = sorted(group_runs(read), key=lambda group: -group.mean_iou)
+    pairs = tuple(pair_groups(groups))
+    return Comparison(
+        groups=tuple(groups),
+        pairs=pairs,
+        verdict=pair_sentence(pairs[0]) if pairs else single_sentence(groups[0]),
+        notes=tuple(caveats(groups, [pair for pair in pairs if pair.a is groups[0]])),
+    )
+
+
+def _refuse_other_data(first: FinishedRun, other: FinishedRun) -> None:
+    """Only what was trained on as many pictures and scored on the same ones by the same rules can be compared.
+
+    Fingerprints are no ground for a refusal, because they also change with the size at which pictures are read; the
+    pictures' names and every pixel of their truth are compared instead, where the groups are
+    (metrics.difference.compare).
+    """
+    one, two = _terms(first), _terms(other)
+    differing = [term for term in one if one[term] != two[term]]
+    if differing:
+        found = "; ".join(f"{term}: {one[term]} and {two[term]}" for term in differing)
+        raise RequestError(
+            f"the runs cannot be compared, they differ in {found}",
+            where=(first.folder, other.folder),
+            hint="compare runs of one dataset, split and label space; streetseg evaluate scores a run again",
+        )
+
+
+def _terms(run: FinishedRun) -> dict[str, object]:
+    splits = run.data["splits"]
+    own = {
+        "label space": run.data["space"],
+        "classes": ", ".join(run.classes),
+        "training pictures": splits[run.recipe.data.train_split]["images"],
+        "validation pictures": splits[run.recipe.data.val_split]["images"],
+    }
+    return own | {f"protocol {term}": run.protocol.get(term) for term in RULES}

@@ -1,0 +1,90 @@
+"""Scale, rotation, flip, shift and crop as one affine map, and reading pictures and labels through it.
+
+Coordinates are continuous: pixel i covers [i, i + 1), its centre is i + 0.5 (`align_corners=False`).
+"""
+
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from streetseg.data.augment.rng import Draws
+from streetseg.recipe.schema import Augment, Size
+
+
+def crop_to_picture(settings: Augment, draws: Draws, sizes: NDArray[np.int64], crop: Size) -> NDArray[np.float64]:
+    """The affine maps from crop to picture coordinates: float64 (B, 2, 3), rows x and y, columns x, y and 1.
+
+    A picture of `sizes` (int64 (B, 2), height and width) is scaled, and the crop is laid on it. Where the scaled
+    picture is larger than the crop, the crop's place is uniform over all that lie inside; where it is smaller, the
+    picture's place is uniform over all that lie inside the crop. Then the picture is turned about the centre of what
+    the two share. Places are whole pixels: a crop without scaling and rotation moves pixels and does not blend them.
+    """
+    low, high = settings.scale
+    scale = low * (high / low) ** draws.scale
+    angle = np.radians(settings.rotate) * _either_way(draws.rotate)
+    flipped = draws.flip < settings.flip
+
+    height, width = crop
+    tall, wide = scale * sizes[:, 0], scale * sizes[:, 1]
+    top = _place(draws.top, tall - height) + _shift(draws.shift_down, settings.translate * height)
+    left = _place(draws.left, wide - width) + _shift(draws.shift_right, settings.translate * width)
+
+    # Crop coordinates are mirrored, turned about the pivot, moved to the scaled picture, and brought to its own size.
+    mirror, mirrored_start = np.where(flipped, -1.0, 1.0), np.where(flipped, width, 0.0)
+    pivot_x = (np.maximum(0, -left) + np.minimum(width, wide - left)) / 2
+    pivot_y = (np.maximum(0, -top) + np.minimum(height, tall - top)) / 2
+    cos, sin = np.cos(angle), np.sin(angle)
+    from_x, from_y = mirrored_start - pivot_x, -pivot_y
+    x = np.stack([cos * mirror, -sin, cos * from_x - sin * from_y + pivot_x + left], axis=1)
+    y = np.stack([sin * mirror, cos, sin * from_x + cos * from_y + pivot_y + top], axis=1)
+    return np.stack([x, y], axis=1) / scale[:, None, None]
+
+
+def sampling_grid(maps: NDArray[np.float64], padded: Size, crop: Size, device: torch.device) -> Tensor:
+    """Where each crop pixel looks in pictures padded to a common size: float32 (B, h, w, 2) as `grid_sample` has it."""
+    # -1 and 1 are the outer edges of the padded picture.
+    normalised = maps * (2 / np.array([padded[1], padded[0]], dtype=np.float64))[:, None]
+    normalised[:, :, 2] -= 1
+    points = normalised.transpose(2, 0, 1).astype(np.float32, order="C")
+    by_x, by_y, start = torch.from_numpy(points).to(device, non_blocking=True).unsqueeze(2)
+    right = torch.arange(crop[1], device=device)[:, None] + 0.5
+    down = torch.arange(crop[0], device=device)[:, None] + 0.5
+    # As complex numbers x and y are added together, in one pass over memory.
+    columns, rows = torch.view_as_complex(by_x * right + start), torch.view_as_complex(by_y * down)
+    return torch.view_as_real(columns[:, None, :] + rows[:, :, None])
+
+
+def sample_pictures(pictures: Tensor, grid: Tensor) -> Tensor:
+    """Bilinear: uint8 (B, 3, H, W) -> float32 (B, 3, h, w) in 0..255; the edge pixels go on outside the picture."""
+    return F.grid_sample(pictures.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def sample_labels(labels: Tensor, grid: Tensor, sizes: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+    """Nearest: uint8 (B, H, W) -> labels uint8 (B, h, w), IGNORE_INDEX outside; and 1 inside, 0 outside, likewise."""
+    # Sampling pads with 0, so 0 is kept for "outside" and an id is stored one higher.
+    shifted = labels.unsqueeze(1).float().add_(1)
+    for padded, (height, width) in zip(shifted, sizes.tolist(), strict=True):
+        padded[:, height:] = 0
+        padded[:, :, width:] = 0
+    sampled = F.grid_sample(shifted, grid, mode="nearest", padding_mode="zeros", align_corners=False).squeeze(1)
+    ids = sampled.to(torch.int16)
+    return ids.sub(1).to(torch.uint8), ids.clamp_(max=1).to(torch.uint8)  # -1 becomes 255, which is IGNORE_INDEX
+
+
+def _either_way(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+    """From [0, 1) to [-1, 1)."""
+    return 2 * drawn - 1
+
+
+def _place(drawn: NDArray[np.float64], free: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A whole number of pixels between 0 and `free` (which is negative where the picture is smaller than the crop)."""
+    return cast(NDArray[np.float64], np.sign(free) * np.floor(drawn * (np.floor(np.abs(free)) + 1)))
+
+
+def _shift(drawn: NDArray[np.float64], largest: float) -> NDArray[np.float64]:
+    """A whole number of pixels between -largest and largest."""
+    return cast(NDArray[np.float64], np.rint(_either_way(drawn) * largest))

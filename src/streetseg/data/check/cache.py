@@ -1,0 +1,68 @@
+"""What was already read of a data set, so that files that did not change are not read again.
+
+A file CACHE/check/NAME.json holds, for each sample, where its files are, their stamps and what was found in them. NAME
+stands for all that decides what is found in a file: source, label space, size limit, and the version of the rules.
+"""
+
+import hashlib
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from streetseg.atomic import atomic_write_text
+from streetseg.data.check.sample import Looked
+from streetseg.data.source import Sample, Source
+
+log = logging.getLogger("streetseg")
+
+_RULES = 2  # another number when reading or checking changes: nothing found before is then believed
+
+
+class Known:
+    """What was found in the samples of one source.
+
+    Args:
+        source: the data.
+        cache: folder to keep it in; `default_cache()` is the user's.
+    """
+
+    def __init__(self, source: Source, cache: Path) -> None:
+        space = source.space
+        decides = [_RULES, source.spec, space.name, space.names, space.ignore_index, source.max_pixels]
+        kind = source.spec.partition(":")[0]
+        self._path = cache / "check" / f"{kind}-{hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:16]}.json"
+        self._entries = self._load()
+        self._changed = False
+
+    def get(self, sample: Sample, stamp: str) -> Looked | None:
+        """What was found in the sample's files, if they have not changed since."""
+        entry = self._entries.get(sample.name)
+        if not isinstance(entry, dict) or entry.get("files") != [sample.picture, sample.label, stamp]:
+            return None
+        try:
+            return Looked.from_json(entry["found"])
+        except (KeyError, TypeError, ValueError, IndexError):  # a damaged entry is none
+            return None
+
+    def keep(self, sample: Sample, stamp: str, looked: Looked) -> None:
+        """Remember what was found in files of that stamp, which was taken before they were read."""
+        self._entries[sample.name] = {"files": [sample.picture, sample.label, stamp], "found": looked.as_json()}
+        self._changed = True
+
+    def save(self) -> None:
+        """Write what is new. A cache that cannot be written costs time only, and is warned of."""
+        if not self._changed:
+            return
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            atomic_write_text(self._path, json.dumps(self._entries))
+        except OSError as error:
+            log.warning("what was checked cannot be remembered (%s): %s", error.strerror or error, self._path)
+
+    def _load(self) -> dict[str, Any]:
+        try:
+            entries = json.loads(self._path.read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return entries if isinstance(entries, dict) else {}

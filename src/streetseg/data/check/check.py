@@ -1,0 +1,237 @@
+"""One pass over every file of a data set, before anything is built on it."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from streetseg.data.check.cache import Known
+from streetseg.data.check.findings import Findings, SplitFindings
+from streetseg.data.check.jumps import jumps
+from streetseg.data.check.leaks import leaks
+from streetseg.data.check.remarks import Entry, Remark, Seen, file_remarks
+from streetseg.data.check.sample import Looked, look_at
+from streetseg.data.files import FileError
+from streetseg.data.issues import together
+from streetseg.data.source import Sample, Source
+from streetseg.data.store import default_cache
+from streetseg.errors import DataError
+from streetseg.machine import cores
+from streetseg.text import command_line
+
+log = logging.getLogger("streetseg")
+
+_LISTED = 20  # files named in one error
+
+# Names that splits to train and to validate on go by, in the order in which they are proposed.
+_SPLIT_NAMES = {
+    "train_split": ("train", "training", "trn"),
+    "val_split": ("val", "valid", "validation", "dev", "eval", "test", "testing"),
+}
+
+
+def check_source(source: Source, splits: Sequence[str], *, limit: int | None = _LISTED) -> Findings:
+    """The check before training and scoring: files that have not changed since they were last read are believed.
+
+    Every remark goes to the log as one line.
+
+    Args:
+        source: the data.
+        splits: names of the splits to read.
+        limit: at most this many files are named in the error; none names all.
+
+    Raises:
+        DataError: if a split is missing or empty, or files cannot be used: one line a file, all files in one error.
+    """
+    require_splits(source, splits)
+    findings = examine(source, splits, believe=True)
+    if findings.errors:
+        raise everything_wrong(findings, limit)
+    for remark in findings.remarks:
+        if remark.care:
+            log.warning("%s; %s shows which", remark.text, doctor_command(source.spec))
+        else:
+            log.info("%s", remark.text)
+    return findings
+
+
+def examine(
+    source: Source,
+    splits: Sequence[str],
+    *,
+    used: Sequence[str] | None = None,
+    believe: bool = False,
+    on_file: Callable[[], None] = lambda: None,
+) -> Findings:
+    """Read every image and mask of `splits` once, on all cores: what they hold and all that is wrong with them.
+
+    Args:
+        source: the data.
+        splits: names of the splits to read.
+        used: those whose faults are errors; faults of the others are a remark, and so is a split that is not there.
+            None, or none that is there, takes all of `splits`.
+        believe: take what is known of files that have not changed; otherwise every file is read, whatever is known.
+        on_file: called after each sample, for a progress bar.
+    """
+    known = Known(source, default_cache())
+    absent = [split for split in used or () if split not in source.splits]
+    used = [split for split in used or () if split in source.splits] or splits
+    errors: list[DataError] = [fault.error for fault in source.survey.faults_of(used)]
+    if errors:
+        errors += source.survey.unread_errors  # a mask without image may be that of a HEIC file
+    unused: list[DataError] = [fault.error for fault in source.survey.faults if not fault.splits & set(used)]
+    seen: dict[str, tuple[tuple[Sample, Looked], ...]] = {}
+    for split in splits:
+        samples = source.splits.get(split, ())
+        wrong = errors if split in used else unused
+        if not samples and not source.survey.faults_of([split]):
+            wrong.append(_missing(source, split))
+        usable = []
+        for sample, result in zip(samples, _in_parallel(source, samples, known, believe=believe), strict=True):
+            if isinstance(result, DataError):
+                wrong.append(result)
+            else:
+                usable.append((sample, result))
+            on_file()
+        seen[split] = tuple(usable)
+    known.save()
+    found = {split: SplitFindings(source.space, usable) for split, usable in seen.items()}
+    errors += filter(None, (_is_255_a_class(source, seen), _read_in_two_ways(seen)))
+    remarks = (
+        *_absent(source, absent),
+        *_unused(unused),
+        *leaks(seen),
+        *file_remarks(source, seen),
+        *jumps(source, seen),
+    )
+    return Findings(source.spec, source.space, tuple(source.survey.notes), found, remarks, tuple(errors))
+
+
+def require_splits(source: Source, splits: Sequence[str]) -> None:
+    """Raises DataError if a split is missing or empty, unless its files without a partner are the reason."""
+    for split in splits:
+        if not source.splits.get(split) and not source.survey.faults_of([split]):
+            raise _missing(source, split)
+
+
+def everything_wrong(findings: Findings, limit: int | None = None) -> DataError:
+    """All errors of the findings, at least one, as one; at most `limit` files are named."""
+    hints = [f"{doctor_command(findings.spec)} lists them all"] if limit is not None else []
+    if any(isinstance(error, FileError) for error in findings.errors):
+        hints.append("data.exclude=FILE leaves out the samples that a text file names")
+    return together(findings.errors, limit=limit, hint="; ".join(hints) or None)
+
+
+def doctor_command(spec: str) -> str:
+    """What a person types to see everything that was found."""
+    return command_line(["streetseg", "check", spec])
+
+
+def _in_parallel(
+    source: Source, samples: Sequence[Sample], known: Known, *, believe: bool
+) -> Iterator[Looked | DataError]:
+    """The samples in order, read by as many threads as there are cores (Pillow decodes without the GIL)."""
+
+    def look(sample: Sample) -> Looked | DataError:
+        try:
+            stamp = source.stamp(sample)  # before the files are read: who edits them meanwhile has them read again
+            if believe and (looked := known.get(sample, stamp)) is not None:
+                return looked
+            looked = look_at(source, sample)
+        except DataError as error:
+            return error
+        known.keep(sample, stamp, looked)
+        return looked
+
+    pool = ThreadPoolExecutor(cores())
+    try:
+        yield from pool.map(look, samples)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _absent(source: Source, splits: Sequence[str]) -> Iterator[Remark]:
+    """Splits that training would ask for, and how to have them."""
+    for split in splits:
+        error = _missing(source, split)
+        yield Remark("no-split", f"{error.problem}; {error.hint}")
+
+
+def _unused(errors: Sequence[DataError]) -> Iterator[Remark]:
+    """What is wrong in splits that are not used."""
+    if errors:
+        words = ", ".join(f"{count} times {problem}" for problem, count in Counter(e.problem for e in errors).items())
+        entries = tuple(_entry(error) for error in errors)
+        yield Remark("unused", f"in data that no used split needs: {words}", entries)
+
+
+def _entry(error: DataError) -> Entry:
+    if isinstance(error, FileError):
+        return Entry((error.place,), f"{error.problem}: {error.detail}" if error.detail else error.problem)
+    return Entry(error.where[:1], error.problem)
+
+
+def _missing(source: Source, split: str) -> DataError:
+    found = ", ".join(f"{name} ({len(samples)})" for name, samples in source.splits.items())
+    return DataError(
+        f"split {split!r} is {'empty' if split in source.splits else 'not in this data set'} (found {found or 'none'})",
+        where=source.spec,
+        hint=_other_split(source, split) or f"data.splits.{split}=FILE names its images in a text file",
+    )
+
+
+def _other_split(source: Source, split: str) -> str | None:
+    """How to take a split of another name, or to make splits where there are none."""
+    for field, names in _SPLIT_NAMES.items():
+        others = [name for name in names if source.splits.get(name)] if split in names else []
+        if others:
+            return f"data.{field}={others[0]} takes the split {others[0]}"
+    if list(source.splits) != ["all"]:
+        return None
+    lists = "data.splits.train=FILE data.splits.val=FILE name the images of each in text files"
+    if not source.spec.startswith("folder:"):
+        return lists
+    return f"`splits: {{train: 0.8, val: 0.2}}` in {source.spec.removeprefix('folder:')} draws them; {lists}"
+
+
+def _is_255_a_class(source: Source, seen: Seen) -> DataError | None:
+    """Masks of nothing but 0 and 255 are usually black and white drawings, where 255 is a class and not ignored.
+
+    Asked of what each mask holds on disk, where nobody said what 255 means, and only where no mask holds other ids.
+    """
+    masks = Counter(looked.mask.binary for samples in seen.values() for _, looked in samples)
+    if not masks["0/255"] or masks["more"]:
+        return None
+    others = [
+        f"{masks[kind]} {words}" for kind, words in (("0/1", "of 0 and 1"), ("1-bit", "of one bit")) if masks[kind]
+    ]
+    first, second = source.space.names[:2]
+    ids = "[1, 255]" if others else "255"
+    problem = "the masks hold only 0 and the ignored value 255: does 255 mean class 1?"
+    if others:
+        found = ", ".join([f"{masks['0/255']} of 0 and 255", *others])
+        problem = f"some masks hold 0 and 1, others 0 and 255: does 255 mean class 1? (found {found})"
+    return DataError(
+        problem,
+        where=source.spec,
+        hint=f"if so, give class 1 ({second}) `id: {ids}` and class 0 ({first}) `id: 0` in a folder:FILE.yaml;"
+        " if it counts nowhere, write `ignore: 255`",
+    )
+
+
+def _read_in_two_ways(seen: Seen) -> DataError | None:
+    """Masks stored alike, of which some fit the colours of the classes and others only the order of their names."""
+    ways: dict[str, dict[str, list[str]]] = {}
+    for sample, looked in (pair for samples in seen.values() for pair in samples):
+        if looked.mask.reading in ("id", "color"):
+            ways.setdefault(looked.mask_mode, {}).setdefault(looked.mask.reading, []).append(sample.label)
+    for mode, places in ways.items():
+        if len(places) == 2:
+            fewer, more = sorted(("id", "color"), key=lambda way: len(places[way]))
+            return DataError(
+                f"masks stored as {mode} would be read in two ways ({len(places[fewer])} by {fewer}: those named,"
+                f" {len(places[more])} by {more})",
+                where=places[fewer],
+                hint="if the ids count, give each class its `id:`; if the colours do, save the masks as RGB",
+            )
+    return None

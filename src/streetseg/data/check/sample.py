@@ -1,0 +1,141 @@
+"""What is kept of a sample once its two files were read."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streetseg.data.check.perceptual_hash import likeness
+from streetseg.data.files import FileError
+from streetseg.data.masks import MaskFacts
+from streetseg.data.source import Sample, Source
+from streetseg.labels.space import Color
+
+_SAMPLED = 256  # rows and columns that mean colours are taken from
+_SPECK = 0.002  # share of the image below which a class has no colour worth comparing
+
+
+@dataclass(frozen=True)
+class Looked:
+    """One sample.
+
+    Args:
+        counts: int64 (256,), pixels of each id of the source's space, 255 being those that count nowhere.
+        size: height and width of picture and mask, upright.
+        picture_stored: how the picture is stored, in words.
+        label_stored: the same for the mask.
+        picture_turned: whether an EXIF orientation was applied to the picture.
+        label_turned: whether the mask has one, which is not applied.
+        content: digest of the picture's pixels, whatever file they came from.
+        likeness: perceptual hash of the picture, 16 bytes.
+        mask: what is worth knowing of the mask besides its labels.
+        colors: id -> mean colour of the image under it, of the classes that are more than specks.
+        values: lowest and highest value of a 16-bit image; None for one of 8 bits.
+        fits_unturned: whether the image was turned, and the mask has the size of the unturned one, too.
+    """
+
+    counts: NDArray[np.int64]
+    size: tuple[int, int]
+    picture_stored: str
+    label_stored: str
+    picture_turned: bool
+    label_turned: bool
+    content: str
+    likeness: bytes
+    mask: MaskFacts = field(default_factory=MaskFacts)
+    colors: Mapping[int, Color] = field(default_factory=dict)
+    values: tuple[int, int] | None = None
+    fits_unturned: bool = False
+
+    @property
+    def mask_mode(self) -> str:
+        """How the mask's pixels are stored, whatever the format of the file: "P", "RGB", "16-bit grey"."""
+        return self.label_stored.rpartition(" ")[0] or self.label_stored
+
+    def as_json(self) -> dict[str, Any]:
+        """For the cache; the counts as [id, pixels] of the ids that are there."""
+        present = np.flatnonzero(self.counts)
+        return {
+            "counts": [[int(i), int(self.counts[i])] for i in present],
+            "size": list(self.size),
+            "picture_stored": self.picture_stored,
+            "label_stored": self.label_stored,
+            "picture_turned": self.picture_turned,
+            "label_turned": self.label_turned,
+            "content": self.content,
+            "likeness": self.likeness.hex(),
+            "reading": self.mask.reading,
+            "transparent": self.mask.transparent,
+            "binary": self.mask.binary,
+            "palette": [[index, *color] for index, color in self.mask.palette.items()],
+            "colors": [[class_id, *color] for class_id, color in self.colors.items()],
+            "values": self.values,
+            "fits_unturned": self.fits_unturned,
+        }
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> "Looked":
+        """What `as_json` wrote. Raises KeyError, TypeError, ValueError or IndexError for anything else."""
+        counts = np.zeros(256, np.int64)
+        for class_id, pixels in told["counts"]:
+            counts[class_id] = pixels
+        height, width = told["size"]
+        values = told["values"]
+        names = ("picture_stored", "label_stored", "picture_turned", "label_turned", "content", "fits_unturned")
+        palette, colors = (
+            {index: (red, green, blue) for index, red, green, blue in told[name]} for name in ("palette", "colors")
+        )
+        return cls(
+            counts,
+            (height, width),
+            **{name: told[name] for name in names},
+            likeness=bytes.fromhex(told["likeness"]),
+            mask=MaskFacts(told["reading"], told["transparent"], told["binary"], palette),
+            colors=colors,
+            values=None if values is None else (values[0], values[1]),
+        )
+
+
+def look_at(source: Source, sample: Sample) -> Looked:
+    """Reads a sample.
+
+    Raises:
+        DataError: a file cannot be used, or picture and mask differ in size.
+    """
+    look = source.look(sample)
+    size = (look.picture.shape[0], look.picture.shape[1])
+    fits_unturned = look.picture_stored.turned and look.picture_stored.size == look.label.shape
+    if size != look.label.shape:
+        found = f"picture {size[0]}x{size[1]}, mask {look.label.shape[0]}x{look.label.shape[1]}"
+        hint = None
+        if fits_unturned:
+            found += "; the mask fits the picture as it is stored, before its EXIF rotation"
+            hint = "data.exif=ignore leaves images as they are stored"
+        raise FileError(sample.label, "picture and mask differ in size", found, hint=hint)
+    return Looked(
+        counts=np.bincount(look.label.ravel(), minlength=256),
+        size=size,
+        picture_stored=look.picture_stored.words,
+        label_stored=look.label_stored.words,
+        picture_turned=look.picture_stored.turned,
+        label_turned=look.label_stored.turned,
+        content=hashlib.sha256(repr(size).encode() + look.picture.tobytes()).hexdigest(),
+        likeness=likeness(look.picture),
+        mask=look.mask,
+        colors=_colors(look.picture, look.label, source.space.num_classes),
+        values=look.picture_stored.values,
+        fits_unturned=fits_unturned,
+    )
+
+
+def _colors(image: NDArray[np.uint8], labels: NDArray[np.uint8], classes: int) -> dict[int, Color]:
+    """Mean colour under each class, from a grid of pixels."""
+    rows, columns = (max(1, length // _SAMPLED) for length in labels.shape)
+    pixels, ids = image[::rows, ::columns].reshape(-1, 3), labels[::rows, ::columns].ravel()
+    counts = np.bincount(ids, minlength=256)[:classes]
+    sums = [np.bincount(ids, weights=pixels[:, channel], minlength=256)[:classes] for channel in range(3)]
+    means = np.rint(np.stack(sums, axis=-1) / np.maximum(counts, 1)[:, None]).astype(int)
+    return {int(i): tuple(means[i].tolist()) for i in np.flatnonzero(counts > _SPECK * len(ids))}

@@ -1,0 +1,130 @@
+"""CamVid as it is handed around: SegNet's id masks, or the original pictures with masks in 32 colours."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from streetseg.data.files import listing, walk
+from streetseg.data.issues import Fault, Survey
+from streetseg.data.masks import MaskCode
+from streetseg.data.matching import by_key, nothing_pairs, pair, pairs_at_all, sample_name
+from streetseg.data.source import FileSource, Sample
+from streetseg.data.splits import SplitList, listed_splits
+from streetseg.errors import DataError
+from streetseg.labels.tables import CAMVID_32, STREET_11
+
+SPLITS = ("train", "val", "test")
+FRAMES_PER_SECOND = 30  # of the videos that the names number the frames of (Brostow et al. 2009)
+
+# SegNet's masks: 0..10 as street-11, 11 is void.
+SEGNET = MaskCode.of(STREET_11, ignored=(11,))
+# The authors' masks: name_L.png in colours; some hand them on as name_P.png, ids in the order of the colour table.
+ORIGINAL_COLORS = MaskCode(CAMVID_32, colors=MaskCode.of(CAMVID_32).colors)
+ORIGINAL_IDS = replace(MaskCode.of(CAMVID_32), ids_only=True)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a copy of CamVid keeps its pictures and masks.
+
+    Args:
+        folders: split -> (pictures, masks); a copy that does not sort its pictures by split has only "all".
+        mark: what a mask's stem has behind the picture's.
+        code: how the masks say which class a pixel has.
+        words: the layout for a person.
+    """
+
+    folders: dict[str, tuple[Path, Path]]
+    mark: str
+    code: MaskCode
+    words: str
+
+
+def find_layout(root: Path) -> Layout | None:
+    """How the copy of CamVid in `root` is laid out; none if it holds no CamVid."""
+    for mask_folder, mark, code, words in (
+        ("{}annot", "", SEGNET, "SegNet's id masks"),
+        ("{}_labels", "_L", ORIGINAL_COLORS, "a folder a split, masks in 32 colours"),
+    ):
+        folders = {split: (root / split, root / mask_folder.format(split)) for split in SPLITS}
+        folders = {split: pair for split, pair in folders.items() if all(folder.is_dir() for folder in pair)}
+        if folders:
+            return Layout(folders, mark, code, words)
+    subfolders = [path for path in listing(root) if path.is_dir()]
+    for mark, code, words in (
+        ("_L", ORIGINAL_COLORS, "the original, masks in 32 colours"),
+        ("_P", ORIGINAL_IDS, "all pictures in one folder, masks in 32 ids"),
+    ):
+        for masks in subfolders:
+            stems = {path.stem.removesuffix(mark) for path in listing(masks) if path.name.endswith(f"{mark}.png")}
+            for pictures in subfolders:
+                if pictures != masks and any(path.stem in stems for path in listing(pictures)):
+                    return Layout({"all": (pictures, masks)}, mark, code, words)
+    return None
+
+
+def open_camvid(root: Path) -> FileSource:
+    """The CamVid data set in `root`.
+
+    Where all pictures lie in one folder, train.txt, val.txt and test.txt in `root` name the splits, and what they do
+    not name becomes the split "unlisted"; without them there is one split, "all".
+
+    Raises:
+        DataError: if the layout is not one of CamVid's, or it holds no pictures.
+    """
+    layout = find_layout(root)
+    if layout is None:
+        raise DataError(
+            "no CamVid in this folder",
+            where=root,
+            hint="expected train and trainannot, or 701_StillsRaw_full and LabeledApproved_full with NAME_L.png",
+        )
+    survey = Survey()
+    survey.note(f"{root}: CamVid, {layout.words}")
+    splits = {split: _samples(split, *folders, layout.mark, survey) for split, folders in layout.folders.items()}
+    if not any(splits.values()) and not survey.faults:
+        folders = [str(pictures) for pictures, _ in layout.folders.values()]
+        raise DataError(
+            "no pictures in this folder",
+            where=[*folders, *(error.line for error in survey.unread_errors)],
+            hint="was the data set unpacked whole?",
+        )
+    if "all" in splits:
+        splits = _sorted_by_lists(splits["all"], root, survey)
+    return FileSource(f"camvid:{root}", layout.code, splits, survey)
+
+
+def _samples(split: str, pictures: Path, masks: Path, mark: str, survey: Survey) -> tuple[Sample, ...]:
+    folder = "" if split == "all" else split
+    by_picture = by_key(_stems(pictures, "", survey), "pictures", survey, folder)
+    by_mask = by_key(_stems(masks, mark, survey), "masks", survey, folder)
+    if by_picture and by_mask and not pairs_at_all(by_picture, by_mask):
+        error = nothing_pairs(by_picture, by_mask, f"{pictures} and {masks}")
+        survey.faults.append(Fault(split, error, frozenset({split})))
+        return ()
+    pairs = pair(by_picture, by_mask, survey, folder)
+    return tuple(Sample(sample_name(stem, folder), picture, mask, *_moment(stem)) for stem, picture, mask in pairs)
+
+
+def _stems(folder: Path, mark: str, survey: Survey) -> Iterator[tuple[str, str]]:
+    for place in survey.pictures_among({name: str(folder / name) for name in walk(folder)}).values():
+        yield Path(place).stem.removesuffix(mark), place
+
+
+def _moment(stem: str) -> tuple[str | None, int | None, float | None]:
+    """Video, frame and time in seconds of "0016E5_07959" or "0006R0_f00930"."""
+    match = re.fullmatch(r"([^_]+)_\D*(\d+)", stem)
+    return (match[1], int(match[2]), int(match[2]) / FRAMES_PER_SECOND) if match else (None, None, None)
+
+
+def _sorted_by_lists(samples: tuple[Sample, ...], root: Path, survey: Survey) -> dict[str, tuple[Sample, ...]]:
+    lists = {split: SplitList.read(root / f"{split}.txt") for split in SPLITS if (root / f"{split}.txt").is_file()}
+    splits = listed_splits(samples, lists, survey)
+    rest = "unlisted" if lists else "all"
+    survey.faults = [fault if fault.splits else replace(fault, splits=frozenset({rest})) for fault in survey.faults]
+    if not lists:
+        return {"all": samples}
+    listed = {sample.name for split in splits.values() for sample in split}
+    unlisted = tuple(sample for sample in samples if sample.name not in listed)
+    return splits | ({"unlisted": unlisted} if unlisted else {})

@@ -1,0 +1,263 @@
+"""Cityscapes (Cordts et al. 2016) in its published layout: the trees leftImg8bit and gtFine, as folders or zips.
+
+Splits that gtFine does not have, such as train_extra, take their masks from gtCoarse, where it is there.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from streetseg.data.files import is_junk, member_place, members, walk
+from streetseg.data.issues import Survey
+from streetseg.data.masks import MaskCode, read_mask
+from streetseg.data.matching import by_key, pair
+from streetseg.data.source import FileSource, Sample
+from streetseg.errors import DataError
+from streetseg.labels.mappings import bridge
+from streetseg.labels.space import IGNORE_INDEX
+from streetseg.labels.tables import CITYSCAPES_19, CITYSCAPES_34
+
+PICTURES, MASKS, COARSE = "leftImg8bit", "gtFine", "gtCoarse"
+
+_OTHER_ARCHIVES = (".7z", ".rar", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".z01", ".zip.001")
+
+# The labelled frames are each the 20th of a snippet of 30, cut from drives recorded at this rate (Cordts et al. 2016).
+# Names number the frames within one sequence of a city: where a city is one long sequence, they tell how far apart two
+# frames are; where each snippet is a sequence of its own (all frames are 19), nothing says what lies between two.
+FRAMES_PER_SECOND = 17
+
+# The licence plate is -1 in the label table; writers of 8 and 16 bits make it 255 and 65535.
+_PLATE = (-1, 65535)
+_IDS = MaskCode.of(CITYSCAPES_34, ignored=_PLATE)
+_TRAIN_IDS = MaskCode.of(CITYSCAPES_19, ignored=_PLATE)
+
+# Kinds of masks by the ending of their names, the most exact first: colours cannot tell a pole from a group of poles.
+_CODES = {
+    "labelIds": MaskCode(CITYSCAPES_34, ids=_IDS.ids, colors=_IDS.colors, ids_only=True),
+    "labelTrainIds": MaskCode(CITYSCAPES_19, ids=_TRAIN_IDS.ids, colors=_TRAIN_IDS.colors, ids_only=True),
+    "color": MaskCode(CITYSCAPES_34, colors=_IDS.colors),
+}
+
+_PROBED = 8  # masks of the test split that are read to see whether it is labelled at all
+
+
+@dataclass
+class _Split:
+    """What the trees hold of a split: key -> place, the masks by kind; and the tree that has its masks."""
+
+    pictures: dict[str, str]
+    masks: dict[str, dict[str, str]]
+    tree: str = MASKS
+
+    @property
+    def known(self) -> bool:
+        """Whether there are masks of a kind that is read."""
+        return any(self.masks.get(kind) for kind in _CODES)
+
+
+def is_cityscapes(root: Path) -> bool:
+    """Whether `root` holds Cityscapes' images, as folders or zips."""
+    return _found(root, PICTURES) or bool(_others(root, PICTURES))
+
+
+def open_cityscapes(root: Path) -> FileSource:
+    """The Cityscapes data set in `root`, in the label space of its masks (34 ids, or 19 train ids).
+
+    Every split on disk is opened, but for a test split without labels, as published: it is left out, which the log
+    says.
+
+    Raises:
+        DataError: if a tree is missing or empty, or the masks are of different kinds.
+    """
+    survey = Survey()
+    on_disk = _splits(root, survey)
+    if not on_disk:
+        hint = f"expected SPLIT/CITY/NAME_{PICTURES}.png in it"
+        where = [str(root / PICTURES), *(error.line for error in survey.unread_errors)]
+        raise DataError("no Cityscapes pictures in this folder", where=where, hint=hint)
+    if "test" in on_disk and len(on_disk) > 1 and not on_disk["test"].known:
+        survey.note(f"{root}: the test split has no labels and is left out")
+        del on_disk["test"]
+    kind = _kind(on_disk, root)
+    code = _CODES[kind]
+    survey.note(f"{root}: Cityscapes, masks are gtFine_{kind} in the space {code.space.name}")
+    for name, split in on_disk.items():
+        if split.tree != MASKS:
+            survey.note(f"{root}: masks of {name} are {split.tree}_{kind}")
+    splits = {name: _samples(name, split, kind, survey) for name, split in on_disk.items()}
+    if "test" in splits and len(splits) > 1 and _all_void(splits["test"], code):
+        survey.note(f"{root}: the labels of the test split are void, it is left out")
+        del splits["test"]
+    return FileSource(f"cityscapes:{root}", code, splits, survey)
+
+
+def _splits(root: Path, survey: Survey) -> dict[str, _Split]:
+    """The splits that have pictures; a split with masks alone has nothing to read and is left out."""
+    splits: dict[str, _Split] = {}
+    pictures: dict[str, list[tuple[str, str]]] = {}
+    for name, place in survey.pictures_among(_tree(root, PICTURES)).items():
+        if match := re.fullmatch(rf"([^/]+)/(.+)_{PICTURES}\.\w+", name):
+            pictures.setdefault(match[1], []).append((match[2], place))
+        else:
+            survey.skipped[place] = f"not named SPLIT/CITY/NAME_{PICTURES}.png"
+    for split, places in sorted(pictures.items(), key=lambda item: (_usual_order(item[0]), item[0])):
+        splits[split] = _Split(by_key(places, "pictures", survey, split), {})
+    fine = _masks(_tree(root, MASKS), MASKS, survey)
+    for split, masks in fine.items():
+        if split in splits:
+            splits[split].masks = masks
+    if without_pictures := fine.keys() - splits.keys():
+        survey.note(f"{root}: no pictures of {', '.join(sorted(without_pictures))}, left out")
+    if _found(root, COARSE) and not all(split.known for split in splits.values()):
+        for split, masks in _masks(_tree(root, COARSE), COARSE, survey).items():
+            if split in splits and not splits[split].known:
+                splits[split].masks, splits[split].tree = masks, COARSE
+    return splits
+
+
+def _masks(tree: Mapping[str, str], name: str, survey: Survey) -> dict[str, dict[str, dict[str, str]]]:
+    """Split -> kind -> key -> place, of every mask and file of polygons in a tree."""
+    masks: dict[str, dict[str, dict[str, str]]] = {}
+    polygons = {path: place for path, place in tree.items() if path.endswith(f"_{name}_polygons.json")}
+    drawn = {path: place for path, place in tree.items() if path not in polygons}
+    for path, place in [*polygons.items(), *survey.pictures_among(drawn).items()]:
+        if match := re.fullmatch(rf"([^/]+)/(.+)_{name}_(\w+)\.(\w+)", path):
+            masks.setdefault(match[1], {}).setdefault(match[3], {})[match[2]] = place
+        else:
+            survey.skipped[place] = f"not named SPLIT/CITY/NAME_{name}_KIND.png"
+    return masks
+
+
+def _usual_order(split: str) -> int:
+    order = ("train", "val", "test")
+    return order.index(split) if split in order else len(order)
+
+
+def _tree(root: Path, tree: str) -> dict[str, str]:
+    """Path below the tree -> place, of every file of leftImg8bit or gtFine; folders are taken before archives."""
+    if folders := _folders(root, tree):
+        return {name: str(folder / name) for folder in reversed(folders) for name in walk(folder)}
+    if archives := _archives(root, tree):
+        return {name: place for archive in reversed(archives) for name, place in _members(archive, tree)}
+    if others := _others(root, tree):
+        hint = "unpack it here, or put the official zip there, which is read in place"
+        raise DataError(f"{tree} is in an archive of a kind that is not read", where=others, hint=hint)
+    hint = f"expected the folder {tree} or {tree}_trainvaltest.zip"
+    if tree == MASKS and _found(root, COARSE):
+        hint = (
+            f"{hint}; {COARSE} is there: its masks can be described in a folder:FILE.yaml,"
+            f" {_described(COARSE, 'train', 'labelIds', 'png')}"
+        )
+    raise DataError(f"no {tree} in this folder", where=root, hint=hint)
+
+
+def _found(root: Path, tree: str) -> bool:
+    return bool(_folders(root, tree) or _archives(root, tree))
+
+
+def _folders(root: Path, tree: str) -> list[Path]:
+    """The tree itself, else the folders of those archives that were each unpacked into one of its own."""
+    if (root / tree).is_dir():
+        return [root / tree]
+    return sorted(path for path in root.glob(f"{tree}_*/{tree}") if path.is_dir())
+
+
+def _archives(root: Path, tree: str) -> list[Path]:
+    """The zips of a tree; those of other trees, such as leftImg8bit_blurred.zip, hold none of its members."""
+    zips = [root / f"{tree}.zip", *sorted(root.glob(f"{tree}_train*.zip"))]
+    return [path for path in zips if path.is_file()]
+
+
+def _others(root: Path, tree: str) -> list[Path]:
+    """Archives of the tree that are not read."""
+    return sorted(path for path in root.glob(f"{tree}*") if path.name.endswith(_OTHER_ARCHIVES))
+
+
+def _members(archive: Path, tree: str) -> Iterator[tuple[str, str]]:
+    """(path below the tree, place) of the members; the tree may lie in a folder, names may have backslashes."""
+    for member in members(archive):
+        above, mark, name = f"/{member}".replace("\\", "/").partition(f"/{tree}/")
+        if mark and not any(map(is_junk, above.split("/")[1:])):
+            yield name, member_place(archive, member)
+
+
+def _kind(splits: Mapping[str, _Split], root: Path) -> str:
+    """The kind of masks to read: the most exact that every image of train and val has, if they are there."""
+    usual = {name: split for name, split in splits.items() if name in ("train", "val")}
+    if any(split.known for split in usual.values()):
+        splits = usual
+    wanted = [(name, key) for name, split in splits.items() for key in split.pictures]
+    having = {kind: sum(key in splits[name].masks.get(kind, {}) for name, key in wanted) for kind in _CODES}
+    for kind, count in having.items():
+        if count == len(wanted):
+            return kind
+    if not any(having.values()):
+        raise _no_kind(splits, len(wanted), root)
+    fullest = max(having, key=lambda kind: having[kind])
+    missing = [(name, key) for name, key in wanted if key not in splits[name].masks.get(fullest, {})]
+    if all(any(key in splits[name].masks.get(kind, {}) for kind in _CODES) for name, key in missing):
+        found = ", ".join(f"{count} {kind}" for kind, count in having.items() if count)
+        raise DataError(
+            f"the masks are of different kinds (found {found} for {len(wanted)} pictures)",
+            where=root / MASKS,
+            hint="give every picture a gtFine_labelIds.png",
+        )
+    return fullest
+
+
+def _no_kind(splits: Mapping[str, _Split], pictures: int, root: Path) -> DataError:
+    """What there is in place of masks that are read."""
+    counts: Counter[str] = Counter()
+    for split in splits.values():
+        counts.update({kind: len(masks) for kind, masks in split.masks.items()})
+    polygons = counts.pop("polygons", 0)
+    counts.pop("instanceIds", None)
+    if counts:
+        name, kind, place = next(
+            (name, kind, next(iter(masks.values())))
+            for name, split in splits.items()
+            for kind, masks in split.masks.items()
+            if kind in counts
+        )
+        found = ", ".join(f"{MASKS}_{kind} ({count})" for kind, count in counts.items())
+        return DataError(
+            f"masks are {found}, {'none' if len(counts) > 1 else 'which is not one'} of Cityscapes' kinds"
+            f" ({', '.join(_CODES)})",
+            where=root / MASKS,
+            hint="describe them in a folder:FILE.yaml, with their classes:"
+            f" {_described(MASKS, name, kind, place.rpartition('.')[2])}",
+        )
+    return DataError(
+        f"{pictures} pictures have no masks" + (f", only {polygons} files of polygons" if polygons else ""),
+        where=root / MASKS,
+        hint="cityscapesScripts' csCreateTrainIdLabelImgs draws gtFine_labelTrainIds.png from the polygons",
+    )
+
+
+def _described(tree: str, split: str, kind: str, suffix: str) -> str:
+    """How a split with masks of that kind is said in a YAML file."""
+    pictures, masks = f"{PICTURES}/{split}/*/*_{PICTURES}.*", f"{tree}/{split}/*/*_{tree}_{kind}.{suffix}"
+    return f"splits: {{{split}: {{pictures: '{pictures}', masks: '{masks}'}}}}"
+
+
+def _samples(name: str, split: _Split, kind: str, survey: Survey) -> tuple[Sample, ...]:
+    pairs = pair(split.pictures, split.masks.get(kind, {}), survey, name)
+    return tuple(Sample(f"{name}/{key}", picture, mask, *_moment(key)) for key, picture, mask in pairs)
+
+
+def _moment(key: str) -> tuple[str | None, int | None, float | None]:
+    """City with sequence number, frame, and time in seconds, of "aachen/aachen_000000_000019"."""
+    match = re.fullmatch(r"(?:.*/)?([^/]+_\d+)_(\d+)", key)
+    return (match[1], int(match[2]), int(match[2]) / FRAMES_PER_SECOND) if match else (None, None, None)
+
+
+def _all_void(samples: tuple[Sample, ...], code: MaskCode) -> bool:
+    """Whether some masks, spread over the split, hold nothing that is scored. Damaged files are not judged here."""
+    scored = bridge(code.space, CITYSCAPES_19)
+    step = max(1, len(samples) // _PROBED)
+    try:
+        return all((scored[read_mask(sample.label, code)] == IGNORE_INDEX).all() for sample in samples[::step])
+    except DataError:
+        return False

@@ -1,0 +1,111 @@
+"""A data source of the caller's own: images and labels that Python has, in place of files."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streetseg.data.images import MAX_PIXELS, Stored
+from streetseg.data.issues import Survey
+from streetseg.data.source import Look, Sample, Source
+from streetseg.errors import DataError, RequestError
+from streetseg.labels.space import IGNORE_INDEX, LabelSpace, fresh_colors
+from streetseg.recipe.reading import AS_USUAL
+
+Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+
+
+class OwnData(Protocol):
+    """What an object needs to be trained on; `colors`, a triple 0..255 for each class, is used where it is there."""
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """The names of the classes, in the order of their ids."""
+        ...
+
+    @property
+    def splits(self) -> Mapping[str, Sequence[Pair]]:
+        """Split -> pairs of an image uint8 RGB (H, W, 3) and labels uint8 (H, W), 255 where a pixel counts nowhere."""
+        ...
+
+
+class OwnSource:
+    """An `OwnData` object as a data source.
+
+    Args:
+        data: is asked for a pair whenever one is read, so it need not hold them all in memory.
+
+    Raises:
+        RequestError: the classes are not usable.
+    """
+
+    max_pixels = MAX_PIXELS
+    reading = AS_USUAL
+
+    def __init__(self, data: OwnData) -> None:
+        self.data = data
+        names = tuple(data.classes)
+        colors = getattr(data, "colors", None) or islice(fresh_colors(()), len(names))
+        try:
+            self.space = LabelSpace(type(data).__name__, names, tuple((int(r), int(g), int(b)) for r, g, b in colors))
+        except ValueError as error:
+            raise RequestError(f"the classes cannot be used ({error})", where=type(data).__qualname__) from error
+        self.spec = f"python:{type(data).__qualname__}"
+        self.survey = Survey()
+        self.splits = {
+            split: tuple(Sample(name, name, name) for name in (f"{split}/{i:06d}" for i in range(len(pairs))))
+            for split, pairs in data.splits.items()
+        }
+
+    def read_picture(self, sample: Sample) -> NDArray[np.uint8]:
+        """Return the image uint8 RGB (H, W, 3). Raise DataError if it is none."""
+        return self._pair(sample)[0]
+
+    def read_label(self, sample: Sample) -> NDArray[np.uint8]:
+        """Return the labels uint8 (H, W). Raise DataError if they are none, or hold an id of no class."""
+        return self._pair(sample)[1]
+
+    def look(self, sample: Sample) -> Look:
+        """Return both, and that they come from memory."""
+        image, labels = self._pair(sample)
+        stored = Stored("array", (labels.shape[0], labels.shape[1]))
+        return Look(image, labels, stored, stored)
+
+    def stamp(self, sample: Sample) -> str:
+        """Return a digest of image and labels: nothing less says that they have not changed."""
+        image, labels = self._pair(sample)
+        return hashlib.sha256(image.tobytes() + labels.tobytes() + repr(image.shape).encode()).hexdigest()
+
+    def _pair(self, sample: Sample) -> Pair:
+        split, _, number = sample.name.rpartition("/")
+        image, labels = (np.asarray(array) for array in self.data.splits[split][int(number)])
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            problem = f"image is {image.dtype} of shape {image.shape} (expected uint8 RGB of shape (H, W, 3))"
+            raise DataError(problem, where=f"{self.spec} {sample.name}")
+        if labels.dtype != np.uint8 or labels.shape != image.shape[:2]:
+            problem = f"labels are {labels.dtype} of shape {labels.shape} (expected uint8 of shape {image.shape[:2]})"
+            raise DataError(problem, where=f"{self.spec} {sample.name}")
+        outside = np.unique(labels[(labels >= self.space.num_classes) & (labels != IGNORE_INDEX)])
+        if outside.size:
+            raise DataError(
+                f"labels hold ids outside the classes ({', '.join(map(str, outside.tolist()))})",
+                where=f"{self.spec} {sample.name}",
+                hint=f"ids are 0 to {self.space.num_classes - 1}, and {IGNORE_INDEX} for pixels that count nowhere",
+            )
+        return image, labels
+
+
+def as_source(data: Any) -> Source:
+    """Return a data source as it is, and an `OwnData` object as one. Raise RequestError for anything else."""
+    if all(hasattr(data, name) for name in ("spec", "space", "splits", "survey", "read_picture", "read_label")):
+        source: Source = data
+        return source
+    if hasattr(data, "classes") and hasattr(data, "splits"):
+        return OwnSource(data)
+    raise RequestError(
+        f"data is a {type(data).__qualname__} (expected a text, a path or a data source)",
+        hint="an object with `classes` and `splits`, which maps each split to pairs (image, labels)",
+    )

@@ -1,0 +1,91 @@
+"""The source `scenes`: pictures that are drawn when they are read."""
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streetseg.data.images import MAX_PIXELS, Stored
+from streetseg.data.issues import Survey
+from streetseg.data.source import Look, Sample
+from streetseg.errors import RequestError
+from streetseg.labels.tables import STREET_11
+from streetseg.recipe.reading import AS_USUAL
+from streetseg.scenes.render import SCENES_VERSION, render
+
+VAL_START = 1_000_000  # index of the first validation scene; training scenes lie below it, however many there are
+
+
+class ScenesSource:
+    """Procedural street scenes as a data source; nothing is read from disk.
+
+    A scene depends on (seed, index, size) alone: asking for more training scenes changes neither the first ones nor
+    the validation scenes.
+
+    Args:
+        train: number of scenes in split "train".
+        val: number of scenes in split "val".
+        size: height and width of every picture, in pixels.
+        seed: another seed gives other streets.
+
+    Raises:
+        RequestError: if a number is negative or too large, or the size too small to show a street.
+    """
+
+    spec = "scenes"
+    space = STREET_11
+    max_pixels = MAX_PIXELS
+    reading = AS_USUAL
+
+    def __init__(self, train: int = 200, val: int = 50, size: tuple[int, int] = (256, 512), seed: int = 0) -> None:
+        if not (0 <= train <= VAL_START and 0 <= val <= VAL_START):
+            raise RequestError(f"cannot draw {train} training and {val} validation scenes (0 to {VAL_START:,} each)")
+        if min(size) < 32:
+            raise RequestError(f"scenes of {size[0]}x{size[1]} pixels show no street (at least 32x32)")
+        if seed < 0:
+            raise RequestError(f"seed {seed} is negative")
+        self.size = size
+        self.survey = Survey()
+        self.seed = seed
+        self.splits = {"train": self._samples("train", train), "val": self._samples("val", val)}
+
+    def read_picture(self, sample: Sample) -> NDArray[np.uint8]:
+        """uint8 RGB (H, W, 3)."""
+        return self._scene(sample)[0].copy()
+
+    def read_label(self, sample: Sample) -> NDArray[np.uint8]:
+        """uint8 (H, W), ids of street-11 or its ignore_index."""
+        return self._scene(sample)[1].copy()
+
+    def look(self, sample: Sample) -> Look:
+        """Both; they are stored nowhere."""
+        drawn = Stored("drawn", self.size)
+        return Look(self.read_picture(sample), self.read_label(sample), drawn, drawn)
+
+    def stamp(self, sample: Sample) -> str:
+        """Changes with the renderer's version, the seed and the size."""
+        return f"scenes v{SCENES_VERSION} seed {self.seed} {self.size[0]}x{self.size[1]}"
+
+    def jobs(self) -> list[tuple[str, int, int]]:
+        """(split, number in it, index of the scene) of every sample."""
+        return [(s, number, first_index(s) + number) for s in self.splits for number in range(len(self.splits[s]))]
+
+    def _samples(self, split: str, count: int) -> tuple[Sample, ...]:
+        start = first_index(split)
+        origins = [f"scenes(seed={self.seed}, index={start + i})" for i in range(count)]
+        return tuple(Sample(f"{split}/scene_{i:06d}", origin, origin) for i, origin in enumerate(origins))
+
+    def _scene(self, sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        split, _, number = sample.name.partition("/scene_")
+        return _drawn(self.seed, first_index(split) + int(number), self.size)
+
+
+def first_index(split: str) -> int:
+    """Index of the first scene of "train" or "val"; the ranges never meet."""
+    return {"train": 0, "val": VAL_START}[split]
+
+
+@lru_cache(maxsize=8)
+def _drawn(seed: int, index: int, size: tuple[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The last few scenes: a picture and its label are read one after the other and drawn once."""
+    return render(seed, index, size)

@@ -1,0 +1,186 @@
+"""The main job: a grid of runs, encoders by seeds, and one report that compares them."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from streetseg.atomic import atomic_write_json
+from streetseg.comparison.compare import Comparison, compare_runs
+from streetseg.data.open import open_source
+from streetseg.errors import RequestError
+from streetseg.models.initial_weights import NOT_FILES, build_segmenter
+from streetseg.recipe.resolved import read_resolved, recipe_yaml
+from streetseg.recipe.schema import Recipe
+from streetseg.report.report import write_report, write_run_report
+from streetseg.runs.finished import is_finished, is_reported
+from streetseg.runs.folder import RunFolder
+from streetseg.runtime.device import choose_device
+from streetseg.runtime.disk import folder_in_use, refuse_folder
+from streetseg.runtime.launch import launch
+from streetseg.runtime.precision import choose_precision
+from streetseg.training.resume import differences, origin_of, refuse_other, written_origin
+from streetseg.training.splits import open_stores
+from streetseg.training.train import newest_state, train
+
+log = logging.getLogger("streetseg")
+
+WHAT = "the study's folder"
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """What a study came to.
+
+    Args:
+        out: the study's folder.
+        report: the report in it.
+        comparison: of its runs.
+    """
+
+    out: Path
+    report: Path
+    comparison: Comparison
+
+
+def run_study(
+    recipe: Recipe,
+    starts: Mapping[str, str],
+    seeds: int,
+    out: Path,
+    *,
+    processes: int = 1,
+    resume: bool = False,
+    force: bool = False,
+    quiet: bool = False,
+    profile: bool = False,
+    callbacks: Iterable[object] = (),
+) -> StudyResult:
+    """Train each encoder with each seed, then compare.
+
+    Args:
+        recipe: what all runs share.
+        starts: encoder -> its initial weights, as in `model.weights`.
+        seeds: runs an encoder, counted up from the recipe's seed.
+        out: the study's folder, new or empty unless resuming.
+        processes: how many train each run together.
+        resume: finished runs are kept, an unfinished one is taken up where it stopped.
+        force: runs of another recipe or other data are taken up, too, with those of now.
+        quiet: no progress.
+        profile: measure and say where each run's time went.
+        callbacks: objects with methods of `Callback`, which hear of every run; of one process only.
+
+    Raises:
+        RequestError, DataError, ModelError: before the first training, when anything of the request is wrong.
+        TrainingError: when a run cannot go on.
+    """
+    refuse_folder(out, WHAT, resume=resume)
+    refuse_unfit(recipe, starts)
+    callbacks = tuple(callbacks)
+    if callbacks and processes > 1:
+        raise RequestError("callbacks hear of runs in this process", where="callbacks", hint="devices=1")
+    runs = {
+        out / "runs" / f"{encoder}_seed{seed}": with_run(recipe, encoder, weights, seed)
+        for seed in range(recipe.train.seed, recipe.train.seed + seeds)
+        for encoder, weights in starts.items()
+    }
+    runs = with_one_precision(recipe, runs)
+    changed = changed_runs(recipe, runs) if resume else {}
+    if not force:
+        refuse_other(changed)
+    with folder_in_use(out, WHAT):
+        for folder, wanted in runs.items():
+            if not (resume and is_finished(folder)) or changed.get(folder):
+                if processes == 1:
+                    train(wanted, folder, resume=resume, force=force, quiet=quiet, profile=profile, callbacks=callbacks)
+                else:
+                    flags = {"--resume": resume, "--force": force, "--quiet": quiet, "--profile": profile}
+                    train_in_processes(wanted, folder, processes, flags)
+            if not is_reported(folder):
+                write_run_report(folder)
+        comparison = compare_runs(list(runs))
+        report = write_report(comparison, out)
+        atomic_write_json(out / "study.json", comparison.as_json(out))
+    return StudyResult(out, report, comparison)
+
+
+def changed_runs(recipe: Recipe, runs: Mapping[Path, Recipe]) -> dict[Path, list[str]]:
+    """What is not as it was in the runs that are there, found before the first of them is taken up."""
+    stores = open_stores(open_source(recipe.data), recipe)
+    changed = {}
+    for folder, wanted in runs.items():
+        run = RunFolder(folder)
+        was = written_origin(run) if is_finished(folder) else newest_state(run)
+        if was is not None:
+            changed[folder] = differences(was, origin_of(wanted, stores))
+    return changed
+
+
+def with_one_precision(recipe: Recipe, runs: Mapping[Path, Recipe]) -> dict[Path, Recipe]:
+    """Replace "auto" by one precision for all runs; those that have begun keep theirs, and the others join them."""
+    if recipe.train.precision != "auto":
+        return dict(runs)
+    begun = {
+        folder: read_resolved(RunFolder(folder).recipe).train.precision
+        for folder in runs
+        if RunFolder(folder).recipe.is_file()
+    }
+    chosen: str | None = next((name for name in begun.values() if name != "auto"), None)
+    if chosen is None:
+        found = choose_precision("auto", choose_device(recipe.train.device))
+        chosen = found.name
+        log.info("all runs are trained in %s: %s", found.name, found.why)
+    return {folder: with_precision(wanted, begun.get(folder, chosen)) for folder, wanted in runs.items()}
+
+
+def with_precision(recipe: Recipe, name: str) -> Recipe:
+    """The recipe with that `train.precision`."""
+    return recipe.model_copy(update={"train": recipe.train.model_copy(update={"precision": name})})
+
+
+def with_run(recipe: Recipe, encoder: str, weights: str, seed: int) -> Recipe:
+    """The recipe of one run of the grid."""
+    return recipe.model_copy(
+        update={
+            "model": recipe.model.model_copy(update={"encoder": encoder, "weights": weights}),
+            "train": recipe.train.model_copy(update={"seed": seed}),
+        }
+    )
+
+
+def refuse_unfit(recipe: Recipe, starts: Mapping[str, str]) -> None:
+    """Build every network once, so that the last one's name or weights are not found wrong hours after the first."""
+    space = open_source(recipe.data).space
+    for encoder, weights in starts.items():
+        build_segmenter(
+            encoder,
+            space,
+            decoder=recipe.model.decoder,
+            channels=recipe.model.channels,
+            size=recipe.data.size,
+            weights="none" if weights in NOT_FILES else weights,
+        )
+
+
+def train_in_processes(recipe: Recipe, folder: Path, processes: int, flags: Mapping[str, bool]) -> None:
+    """Train one network as `training.train` does, in so many processes. Raises what that raises.
+
+    Args:
+        flags: of `streetseg train`, and whether each is wanted.
+    """
+    with TemporaryDirectory(prefix="streetseg-") as place:
+        file = Path(place) / "recipe.yaml"
+        file.write_text(recipe_yaml(recipe), encoding="utf-8")
+        words = [*words_of_run(recipe, file), "--out", str(folder), *(flag for flag, wanted in flags.items() if wanted)]
+        launch(words, processes, heard=False)
+
+
+def words_of_run(recipe: Recipe, file: Path) -> list[str]:
+    """`train DATA ...` for a recipe that is also in a file.
+
+    What is the run's own stands in the words, because the environment would win over the file.
+    """
+    model, train = recipe.model, recipe.train
+    own = ["--encoder", model.encoder, "--weights", model.weights, "--seed", str(train.seed)]
+    return ["train", recipe.data.source, f"train.precision={train.precision}", "--recipe", str(file), *own]

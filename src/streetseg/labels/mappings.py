@@ -1,0 +1,116 @@
+"""Mappings from one label space to another: which id becomes which.
+
+Cityscapes' label ids are one more target: the official evaluation script scores them.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streetseg.errors import RequestError
+from streetseg.labels.space import IGNORE_INDEX, LabelSpace
+from streetseg.labels.tables import CAMVID_32, CITYSCAPES_8, CITYSCAPES_19, CITYSCAPES_34, STREET_11
+
+# Same name, same class: what the Cityscapes evaluation scores. The rest is ignored there.
+_CITYSCAPES_34_TO_19 = {name: name for name in CITYSCAPES_19.names}
+
+# Category of each class in cityscapesScripts' label table.
+_CITYSCAPES_34_TO_8 = {
+    **dict.fromkeys(
+        ("unlabeled", "ego vehicle", "rectification border", "out of roi", "static", "dynamic", "ground"), "void"
+    ),
+    **dict.fromkeys(("road", "sidewalk", "parking", "rail track"), "flat"),
+    **dict.fromkeys(("building", "wall", "fence", "guard rail", "bridge", "tunnel"), "construction"),
+    **dict.fromkeys(("pole", "polegroup", "traffic light", "traffic sign"), "object"),
+    **dict.fromkeys(("vegetation", "terrain"), "nature"),
+    "sky": "sky",
+    **dict.fromkeys(("person", "rider"), "human"),
+    **dict.fromkeys(("car", "truck", "bus", "caravan", "trailer", "train", "motorcycle", "bicycle"), "vehicle"),
+}
+
+# The usual grouping of CamVid's 32 labels into the 11 that are scored (the table of MathWorks' CamVid example, after
+# Brostow et al. and Sturgess et al.). Void is the only label that is ignored.
+_CAMVID_32_TO_STREET_11 = {
+    "Sky": "sky",
+    **dict.fromkeys(("Building", "Archway", "Bridge", "Tunnel", "Wall"), "building"),
+    **dict.fromkeys(("Column_Pole", "TrafficCone"), "pole"),
+    **dict.fromkeys(("Road", "LaneMkgsDriv", "LaneMkgsNonDriv"), "road"),
+    **dict.fromkeys(("Sidewalk", "ParkingBlock", "RoadShoulder"), "pavement"),
+    **dict.fromkeys(("Tree", "VegetationMisc"), "tree"),
+    **dict.fromkeys(("SignSymbol", "Misc_Text", "TrafficLight"), "sign symbol"),
+    "Fence": "fence",
+    **dict.fromkeys(("Car", "SUVPickupTruck", "Truck_Bus", "Train", "OtherMoving"), "car"),
+    **dict.fromkeys(("Pedestrian", "Child", "CartLuggagePram", "Animal"), "pedestrian"),
+    **dict.fromkeys(("Bicyclist", "MotorcycleScooter"), "bicyclist"),
+}
+
+# Nobody published this one. Each Cityscapes class goes where CamVid's label of the same things goes in the table above:
+# walls, bridges and tunnels are building, grass (terrain) is tree, parking is pavement, every four-wheeler and train is
+# car, riders and their two-wheelers are bicyclist. Void classes and rail track have no counterpart.
+_CITYSCAPES_34_TO_STREET_11 = {
+    "sky": "sky",
+    **dict.fromkeys(("building", "wall", "bridge", "tunnel"), "building"),
+    **dict.fromkeys(("pole", "polegroup"), "pole"),
+    "road": "road",
+    **dict.fromkeys(("sidewalk", "parking"), "pavement"),
+    **dict.fromkeys(("vegetation", "terrain"), "tree"),
+    **dict.fromkeys(("traffic sign", "traffic light"), "sign symbol"),
+    **dict.fromkeys(("fence", "guard rail"), "fence"),
+    **dict.fromkeys(("car", "truck", "bus", "caravan", "trailer", "train"), "car"),
+    "person": "pedestrian",
+    **dict.fromkeys(("rider", "motorcycle", "bicycle"), "bicyclist"),
+}
+_CITYSCAPES_19_TO_STREET_11 = {name: _CITYSCAPES_34_TO_STREET_11[name] for name in CITYSCAPES_19.names}
+
+_BRIDGES: dict[tuple[str, str], Mapping[str, str]] = {
+    (CITYSCAPES_34.name, CITYSCAPES_19.name): _CITYSCAPES_34_TO_19,
+    (CITYSCAPES_34.name, CITYSCAPES_8.name): _CITYSCAPES_34_TO_8,
+    (CITYSCAPES_34.name, STREET_11.name): _CITYSCAPES_34_TO_STREET_11,
+    (CITYSCAPES_19.name, STREET_11.name): _CITYSCAPES_19_TO_STREET_11,
+    (CAMVID_32.name, STREET_11.name): _CAMVID_32_TO_STREET_11,
+}
+
+
+def bridge(source: LabelSpace, target: LabelSpace) -> NDArray[np.uint8]:
+    """Lookup table (256,) uint8 from ids of `source` to ids of `target`; the rest, ignore included, becomes 255.
+
+    `bridge(a, b)[mask]` translates a whole mask. A space bridged to itself keeps every id.
+
+    Raises:
+        RequestError: if no bridge leads from `source` to `target`; the hint names those that start there.
+    """
+    if source == target:
+        names: Mapping[str, str] = {name: name for name in source.names}
+    elif (source.name, target.name) in _BRIDGES:
+        names = _BRIDGES[source.name, target.name]
+    else:
+        reachable = bridges_from(source)
+        raise RequestError(
+            f"no bridge from label space {source.name!r} to {target.name!r}",
+            hint=f"{source.name} can become {', '.join(reachable)}" if reachable else "keep the data's own label space",
+        )
+    table = np.full(256, IGNORE_INDEX, np.uint8)
+    for start, end in names.items():
+        table[source.names.index(start)] = target.names.index(end)
+    return table
+
+
+def bridges_from(source: LabelSpace) -> list[str]:
+    """The label spaces, by name, that masks of `source` can be translated to."""
+    return [end for start, end in _BRIDGES if start == source.name]
+
+
+def cityscapes_ids(space: LabelSpace) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
+    """Cityscapes label id of each class, uint8 (C,).
+
+    Raises:
+        RequestError: a class has none.
+    """
+    missing = [name for name in space.names if name not in CITYSCAPES_34.names]
+    if missing:
+        raise RequestError(
+            f"{space.name} cannot be written as Cityscapes label ids (no label for {', '.join(missing)})",
+            hint="train in cityscapes-34 or cityscapes-19",
+        )
+    return np.array([CITYSCAPES_34.names.index(name) for name in space.names], dtype=np.uint8)

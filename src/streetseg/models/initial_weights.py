@@ -1,0 +1,167 @@
+"""What a network starts from, and the words that say so."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from streetseg.atomic import sha256
+from streetseg.errors import ModelError
+from streetseg.labels.space import LabelSpace
+from streetseg.models.bundle import load_bundle, read_safetensors
+from streetseg.models.encoder import Encoder
+from streetseg.models.network import Segmenter
+from streetseg.recipe.decoders import DecoderName
+from streetseg.recipe.reading import AS_USUAL, ImageReading
+
+NOT_FILES = ("auto", "auto-or-random", "none")  # what `weights` can be besides a path
+
+
+@dataclass(frozen=True)
+class InitialWeights:
+    """Where the first weights came from.
+
+    Args:
+        kind: "timm-pretrained", "file", "bundle" or "random".
+        source: model name, or the name of the file or folder; empty for random.
+        text: one sentence for people, with the digest of a file.
+    """
+
+    kind: str
+    source: str
+    text: str
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether the encoder has learnt something before."""
+        return self.kind != "random"
+
+    def as_dict(self) -> dict[str, str]:
+        """For model.json."""
+        return asdict(self)
+
+
+def build_segmenter(
+    encoder_name: str,
+    space: LabelSpace,
+    *,
+    decoder: DecoderName,
+    channels: tuple[int, ...] | None = None,
+    size: tuple[int, int] | None,
+    weights: str,
+    reading: ImageReading = AS_USUAL,
+) -> tuple[Segmenter, InitialWeights]:
+    """A network ready to train, and what it starts from.
+
+    Args:
+        weights: "auto" (timm's pretrained), "auto-or-random" (the same, but random where it cannot be had), "none"
+            (random), a .safetensors file in timm's naming, or a bundle or run folder.
+        reading: how the image files become 8-bit RGB.
+
+    Raises:
+        ModelError: unknown encoder, weights that cannot be had or do not fit.
+    """
+
+    def segmenter(*, pretrained: bool = False) -> Segmenter:
+        encoder = Encoder(encoder_name, pretrained=pretrained)
+        return Segmenter(encoder, space, decoder=decoder, channels=channels, size=size, reading=reading)
+
+    match weights:
+        case "none":
+            return segmenter(), InitialWeights("random", "", "random weights")
+        case "auto":
+            return segmenter(pretrained=True), pretrained_by_timm(encoder_name)
+        case "auto-or-random":
+            try:
+                return segmenter(pretrained=True), pretrained_by_timm(encoder_name)
+            except ModelError as error:
+                reason = f"random weights, because {error.problem}"
+                return segmenter(), InitialWeights("random", "", reason)
+        case _ if weights.endswith(".safetensors"):
+            network = segmenter()
+            load_encoder_file(network.encoder, Path(weights))
+            digest = sha256(Path(weights))[:12]
+            return network, InitialWeights(
+                "file", Path(weights).name, f"encoder from {Path(weights).name} (SHA-256 {digest}…)"
+            )
+        case _:
+            network = segmenter()
+            return network, transfer(network, Path(weights))
+
+
+def pretrained_by_timm(encoder_name: str) -> InitialWeights:
+    return InitialWeights("timm-pretrained", encoder_name, f"encoder from timm's pretrained {encoder_name}")
+
+
+def load_encoder_file(encoder: Encoder, path: Path) -> None:
+    """Load a safetensors file in timm's naming into `encoder`; tensors past the pyramid (the classifier) are left out.
+
+    Raises:
+        ModelError: if the file cannot be read, or a tensor of the encoder is missing or has another shape.
+    """
+    stored = {flattened(name): tensor for name, tensor in read_safetensors(path).items()}
+    own = encoder.body.state_dict()
+    missing = [name for name in own if flattened(name) not in stored and not name.endswith("num_batches_tracked")]
+    if missing:
+        raise ModelError(
+            f"{len(missing)} of {len(own)} tensors of {encoder.name} are missing, first {missing[0]}",
+            where=path,
+            hint=f"are these weights of {encoder.name}, in timm's naming?",
+        )
+    copy_tensors(own, {name: stored[flattened(name)] for name in own if flattened(name) in stored}, path)
+
+
+def transfer(segmenter: Segmenter, path: Path) -> InitialWeights:
+    """Start from a trained bundle of the same encoder and decoder: both whole, the head by class name.
+
+    Raises:
+        ModelError: if the bundle has another encoder, decoder or channels.
+    """
+    trained, description = load_bundle(path)
+    if shape_of(trained) != shape_of(segmenter):
+        channels = ",".join(map(str, trained.channels))
+        raise ModelError(
+            f"the bundle's network is {shape_of(trained)}, the recipe asks for {shape_of(segmenter)}",
+            where=path,
+            hint=f"take --encoder {trained.encoder_name} model.decoder={trained.decoder_name} "
+            f"model.channels=[{channels}], or another bundle",
+        )
+    segmenter.encoder.load_state_dict(trained.encoder.state_dict())
+    segmenter.decoder.load_state_dict(trained.decoder.state_dict())
+    segmenter.mean.copy_(trained.mean)
+    segmenter.std.copy_(trained.std)
+    shared = [name for name in segmenter.space.names if name in trained.space.names]
+    with torch.no_grad():
+        for name in shared:
+            here, there = segmenter.space.names.index(name), trained.space.names.index(name)
+            for own, other in zip(segmenter.head.parameters(), trained.head.parameters(), strict=True):
+                own[here] = other[there]
+    data = description.get("protocol", {}).get("dataset", "unknown data")
+    before = description["initial_weights"]["text"]
+    return InitialWeights(
+        "bundle",
+        path.name,
+        f"whole network from a run on {data} (SHA-256 {description['sha256'][:12]}…, there from {before}); "
+        f"{len(shared)} of {segmenter.space.num_classes} classes of the head kept by name",
+    )
+
+
+def shape_of(segmenter: Segmenter) -> str:
+    """What must be the same for the weights of one network to fit another, but for the head."""
+    return f"{segmenter.encoder_name} with the {segmenter.decoder_name} decoder of channels {segmenter.channels}"
+
+
+def flattened(name: str) -> str:
+    """timm joins the first two parts of a name with "_" when it cuts a network into a pyramid; dots and "_" are one."""
+    return name.replace(".", "_")
+
+
+def copy_tensors(own: dict[str, Tensor], stored: dict[str, Tensor], path: Path) -> None:
+    """Copy by name, in place. Raises ModelError where shapes differ."""
+    for name, tensor in stored.items():
+        if tensor.shape != own[name].shape:
+            raise ModelError(
+                f"{name} has shape {tuple(tensor.shape)}, the network needs {tuple(own[name].shape)}", where=path
+            )
+        own[name].copy_(tensor)

@@ -1,0 +1,76 @@
+"""The whole network: uint8 RGB in, logits out."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from streetseg.labels.space import LabelSpace
+from streetseg.models.decoders import make_decoder
+from streetseg.models.encoder import STRIDES, Encoder
+from streetseg.recipe.decoders import DECODERS, DecoderName
+from streetseg.recipe.reading import AS_USUAL, ImageReading
+
+
+class Segmenter(nn.Module):
+    """Normalise -> encode -> decode -> logits.
+
+    Args:
+        encoder: the feature pyramid.
+        space: the classes; one logit each.
+        decoder: "classic" or "fast".
+        channels: decoder channels, deep to shallow; None for the decoder's own.
+        size: (height, width) the network was trained for, or None for the pictures' own.
+        reading: how the image files it was trained on became 8-bit RGB.
+
+    Normalisation is a buffer, so nobody can forget it: the input is the picture as it was read.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        space: LabelSpace,
+        *,
+        decoder: DecoderName,
+        channels: tuple[int, ...] | None = None,
+        size: tuple[int, int] | None = None,
+        reading: ImageReading = AS_USUAL,
+    ) -> None:
+        super().__init__()
+        self.encoder_name = encoder.name
+        self.space = space
+        self.decoder_name: DecoderName = decoder
+        self.channels = DECODERS[decoder].channels if channels is None else channels
+        self.size = size
+        self.reading = reading
+        self.encoder = encoder
+        parts = make_decoder(decoder, encoder.channels, self.channels, space.num_classes)
+        self.decoder, self.head = parts.body, parts.head
+        self.register_buffer("mean", torch.tensor(encoder.mean).view(1, 3, 1, 1) * 255.0)
+        self.register_buffer("std", torch.tensor(encoder.std).view(1, 3, 1, 1) * 255.0)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """RGB 0..255, uint8 or float, (B, 3, H, W) of any size -> logits (B, C, H, W).
+
+        In training mode, where H and W are multiples of 32, the logits stay as the decoder makes them,
+        (B, C, H / k, W / k) with k its stride: the objective takes them so, and enlarging them costs as much as the
+        decoder.
+
+        Sizes that are no multiple of 32 are extended at the bottom and right with the mean colour, as augmentation
+        fills what lies outside a picture, and the logits cut back. A decoder that ends below the picture's size has
+        its logits enlarged, bilinear, corners not aligned.
+        """
+        height, width = pictures.shape[-2:]
+        x = (pictures.float() - self.mean) / self.std
+        pad_bottom, pad_right = -height % STRIDES[-1], -width % STRIDES[-1]
+        if pad_bottom or pad_right:
+            x = F.pad(x, (0, pad_right, 0, pad_bottom))
+        x = x.contiguous(memory_format=torch.channels_last)
+        logits: Tensor = self.head(self.decoder(self.encoder(x)))
+        if self.training and x.shape[-2:] == (height, width):
+            return logits
+        if logits.shape[-2:] != x.shape[-2:]:
+            logits = F.interpolate(logits, x.shape[-2:], mode="bilinear", align_corners=False)
+        return logits[..., :height, :width]

@@ -1,0 +1,232 @@
+"""All charts of a comparison, by the names they have in the report and in plots/."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from markupsafe import Markup
+
+from streetseg.comparison.compare import Comparison, compare_runs
+from streetseg.comparison.groups import Group
+from streetseg.report.charts.confusion import confusion_chart
+from streetseg.report.charts.cost import Offer, cost_chart
+from streetseg.report.charts.curves import Learning, curves_chart, shared_axis
+from streetseg.report.charts.intervals import Point, Row, intervals_chart
+from streetseg.report.charts.svg import element, marker, standalone
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A pair of columns of results.csv, and how they are drawn."""
+
+    name: str
+    heading: str
+    scale: float
+
+
+QUANTITIES = (
+    Quantity("loss", "loss", 1.0),
+    Quantity("accuracy", "pixel accuracy, %", 100.0),
+    Quantity("iou", "mean IoU, %", 100.0),
+)
+
+
+SMALL, SCREEN, PHONE = 380, 860, 360  # widths of the charts with intervals, pixels
+
+
+@dataclass(frozen=True)
+class Price:
+    """Something an encoder costs, and how its axis is called."""
+
+    name: str
+    heading: str
+
+
+PRICES = (
+    Price("latency", "latency of one picture, ms"),
+    Price("parameters", "parameters, millions"),
+    Price("macs", "multiply-accumulates, billions"),
+    Price("memory", "peak memory, MiB"),
+)
+
+
+@dataclass(frozen=True)
+class Charts:
+    """Everything that is drawn.
+
+    Args:
+        ranking: mean IoU of each encoder with its interval.
+        differences: the best against each other one; None for a single encoder.
+        classes, classes_narrow: IoU of each class, for a screen and for a phone.
+        class_differences, class_differences_narrow: per pair with the best, how much better it is on each class.
+        curves: per encoder loss, accuracy and IoU over the epochs.
+        confusion: per encoder its confusion matrix.
+        cost: price -> mean IoU against it, for each price that was measured for every encoder.
+    """
+
+    ranking: Markup
+    differences: Markup | None
+    classes: Markup
+    classes_narrow: Markup
+    class_differences: tuple[Markup, ...]
+    class_differences_narrow: tuple[Markup, ...]
+    curves: tuple[tuple[Markup, ...], ...]
+    confusion: tuple[Markup, ...]
+    cost: Mapping[str, Markup]
+
+    def by_name(self, encoders: Sequence[str]) -> Mapping[str, Markup]:
+        """File stem in plots/ -> chart. `encoders` are the stems that tell the charts of each encoder apart."""
+        named = {"mean_iou": self.ranking, "classes": self.classes}
+        if self.differences is not None:
+            named["differences"] = self.differences
+        for encoder, chart in zip(encoders[1:], self.class_differences, strict=True):
+            named[f"{encoder}_class_differences"] = chart
+        for encoder, curves, confusion in zip(encoders, self.curves, self.confusion, strict=True):
+            named |= {f"{encoder}_{q.name}": chart for q, chart in zip(QUANTITIES, curves, strict=True)}
+            named[f"{encoder}_confusion"] = confusion
+        return named | {f"cost_{price}": chart for price, chart in self.cost.items()}
+
+
+def draw(comparison: Comparison, letters: Sequence[str]) -> Charts:
+    """All charts; an encoder keeps its letter, colour and marker through all of them."""
+    groups = comparison.groups
+    return Charts(
+        ranking=_ranking(groups, letters),
+        differences=_differences(comparison, letters) if comparison.pairs else None,
+        classes=_classes(groups, letters, SCREEN),
+        classes_narrow=_classes(groups, letters, PHONE),
+        class_differences=_class_differences(comparison, letters, SCREEN),
+        class_differences_narrow=_class_differences(comparison, letters, PHONE),
+        curves=_curves(groups),
+        confusion=tuple(
+            confusion_chart("share of each true class, %", f"Confusion matrix of {group.label}, rows are truth.",
+                            group.counts.total, group.first.classes)
+            for group in groups
+        ),
+        cost=_cost(groups, letters),
+    )  # fmt: skip
+
+
+def run_curves(folder: Path) -> list[str]:
+    """Loss, accuracy and IoU of one finished run over its epochs, each an SVG of its own."""
+    (curves,) = _curves(compare_runs([folder]).groups)
+    return [standalone(chart) for chart in curves]
+
+
+def encoder_marker(series: int) -> Markup:
+    """The marker of an encoder by itself, for a key."""
+    return element("svg", marker(series, 8, 8), viewBox="0 0 16 16", class_="chart", aria_hidden="true")
+
+
+def _ranking(groups: Sequence[Group], letters: Sequence[str]) -> Markup:
+    rows = [
+        Row(f"{letter}  {group.first.encoder}", (_point(k, group.mean_iou, *group.intervals.overall["mean_iou"]),))
+        for k, (group, letter) in enumerate(zip(groups, letters, strict=True))
+    ]
+    spoken = "; ".join(f"{group.label} {100 * group.mean_iou:.1f} %" for group in groups)
+    return intervals_chart("mean IoU, %, with 95 % interval", f"Mean IoU with interval: {spoken}.", rows, width=SMALL)
+
+
+def _differences(comparison: Comparison, letters: Sequence[str]) -> Markup:
+    found = [pair.difference for pair in comparison.against_best]
+    rows = [
+        Row(
+            f"{letters[0]} − {letters[k]}",
+            (_point(k, d.value, d.low, d.high, hollow=d.verdict == "not distinguishable"),),
+        )
+        for k, d in enumerate(found, start=1)
+    ]
+    best = comparison.groups[0].label
+    spoken = f"How much better {best} is than each other encoder, in points of mean IoU, with interval."
+    return intervals_chart("difference in mean IoU, points, with 95 % interval", spoken, rows, width=SMALL, zero=True)
+
+
+def _classes(groups: Sequence[Group], letters: Sequence[str], width: float) -> Markup:
+    rows = [
+        Row(name, tuple(_point(k, group.scores.iou[c], *group.intervals.per_class["iou"][c])
+                        for k, group in enumerate(groups)))
+        for c, name in enumerate(groups[0].first.classes)
+    ]  # fmt: skip
+    spoken = f"IoU of each class with interval, for {', '.join(letters)}; the figures are in the tables below."
+    return intervals_chart("IoU, %, with 95 % interval", spoken, rows, width=width)
+
+
+def _class_differences(comparison: Comparison, letters: Sequence[str], width: float) -> tuple[Markup, ...]:
+    """One chart for each encoder behind the best; the marker is that of the better one, hollow where none is."""
+    return tuple(
+        intervals_chart(
+            f"IoU of {letters[0]} minus IoU of {letter}, points, with 95 % interval",
+            f"How much better {letters[0]} is than {letter} on each class; the figures are in the table below.",
+            [
+                Row(name, (_point(k if d.verdict == "B is better" else 0, d.value, d.low, d.high,
+                                  hollow=d.verdict == "not distinguishable"),))
+                for name, d in zip(pair.a.first.classes, pair.classes, strict=True)
+            ],
+            width=width,
+            zero=True,
+        )
+        for k, (pair, letter) in enumerate(zip(comparison.against_best, letters[1:], strict=True), start=1)
+    )  # fmt: skip
+
+
+def _point(series: int, value: float, low: float, high: float, *, hollow: bool = False) -> Point:
+    return Point(series, 100 * float(value), 100 * float(low), 100 * float(high), hollow)
+
+
+def _curves(groups: Sequence[Group]) -> tuple[tuple[Markup, ...], ...]:
+    learning = [[_learning(group, quantity) for quantity in QUANTITIES] for group in groups]
+    spans = [shared_axis([of_group[q] for of_group in learning]) for q in range(len(QUANTITIES))]
+    return tuple(
+        tuple(
+            curves_chart(
+                quantity.heading,
+                f"{quantity.heading} of {group.label} after each epoch, training and validation.",
+                of_group[q],
+                series=k,
+                span=spans[q],
+                best_epoch=group.first.best_epoch if len(group.runs) == 1 else None,
+            )
+            for q, quantity in enumerate(QUANTITIES)
+        )
+        for k, (group, of_group) in enumerate(zip(groups, learning, strict=True))
+    )
+
+
+def _learning(group: Group, quantity: Quantity) -> Learning:
+    def curves(split: str) -> tuple[tuple[float, ...], ...]:
+        return tuple(tuple(quantity.scale * v for v in run.curves[f"{split}_{quantity.name}"]) for run in group.runs)
+
+    return Learning(curves("train"), curves("val"))
+
+
+def _cost(groups: Sequence[Group], letters: Sequence[str]) -> Mapping[str, Markup]:
+    drawn = {}
+    for price in PRICES:
+        values = [prices(group)[price.name] for group in groups]
+        if all(np.isfinite(value) for value in values):
+            offers = [
+                Offer(_point(k, group.mean_iou, *group.intervals.overall["mean_iou"]), letter, value)
+                for k, (group, letter, value) in enumerate(zip(groups, letters, values, strict=True))
+            ]
+            spoken = f"Mean IoU against {price.heading}, for {', '.join(letters)}; the figures are in the table."
+            drawn[price.name] = cost_chart(price.heading, spoken, offers, score="mean IoU, %")
+    return drawn
+
+
+def prices(group: Group) -> dict[str, float]:
+    """What the group's first network costs, in the units of the charts; NaN where it was not measured."""
+    cost = group.first.cost
+    latency = cost.get("latency_ms") or {}
+    return {
+        "latency": _figure(latency.get("p50")),
+        "latency_p95": _figure(latency.get("p95")),
+        "images_per_second": _figure(cost.get("images_per_second")),
+        "parameters": _figure(cost.get("parameters")) / 1e6,
+        "macs": _figure(cost.get("macs")) / 1e9,
+        "memory": _figure(cost.get("peak_memory_mb")),
+    }
+
+
+def _figure(value: float | None) -> float:
+    return float("nan") if value is None else float(value)

@@ -1,0 +1,49 @@
+"""What accuracy costs: the score against one price, a point an encoder."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from streetseg.report.charts.intervals import Point
+from streetseg.report.charts.svg import chart, line, marker, nice_axis, number, text
+
+WIDTH, HEIGHT = 360, 230
+LEFT, RIGHT, TOP, BOTTOM = 36, 22, 26, 46
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One encoder: its score with interval, its letter, and its price."""
+
+    score: Point
+    letter: str
+    price: float
+
+
+def cost_chart(price: str, spoken: str, offers: Sequence[Offer], *, score: str) -> Markup:
+    """Up is better, left is cheaper; the price starts at 0, so distances along it are true ratios.
+
+    Args:
+        price: what the horizontal axis shows, with its unit.
+        score: what the vertical axis shows, with its unit.
+    """
+    x = nice_axis(0.0, max(offer.price for offer in offers) * 1.05, LEFT, WIDTH - RIGHT, about=4)
+    # too few pictures have no interval
+    bounds = [v for offer in offers for v in (offer.score.low, offer.score.value, offer.score.high) if v == v]
+    y = nice_axis(min(bounds), max(bounds), HEIGHT - BOTTOM, TOP, about=4)
+    parts = [text(0, 12, score, "strong")]
+    for value in y.ticks():
+        parts += [line(LEFT, y(value), WIDTH - RIGHT, y(value), "grid")]
+        parts += [text(LEFT - 7, y(value) + 4, number(value), "quiet", "end")]
+    for value in x.ticks():
+        parts += [text(x(value), HEIGHT - BOTTOM + 17, number(value), "quiet", "middle")]
+    parts += [line(LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM, "axis")]
+    parts += [text(WIDTH - RIGHT, HEIGHT - 6, price, "strong", "end")]
+    for offer in offers:
+        at = x(offer.price)
+        if offer.score.low == offer.score.low:
+            parts += [line(at, y(offer.score.low), at, y(offer.score.high), f"whisker s{offer.score.series % 6}")]
+        parts += [marker(offer.score.series, at, y(offer.score.value), 4.5)]
+        parts += [text(at + 10, y(offer.score.value) + 4, offer.letter, f"strong halo s{offer.score.series % 6}")]
+    return chart(WIDTH, HEIGHT, spoken, *parts)

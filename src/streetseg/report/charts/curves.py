@@ -1,0 +1,98 @@
+"""How a network learned: one quantity over the epochs, on the training and on the validation split."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from streetseg.report.charts.svg import Axis, chart, element, join, line, marker, nice_axis, number, round_step, text
+
+WIDTH, HEIGHT = 320, 216
+LEFT, RIGHT, TOP, BOTTOM = 36, 74, 28, 30
+
+Curve = Sequence[float]  # one value an epoch, from epoch 1; NaN where nothing was measured
+
+
+@dataclass(frozen=True)
+class Learning:
+    """One quantity of one encoder: a curve a seed."""
+
+    train: tuple[Curve, ...]
+    validation: tuple[Curve, ...]
+
+    def finite(self) -> list[float]:
+        """All values that were measured."""
+        return [value for curve in (*self.train, *self.validation) for value in curve if math.isfinite(value)]
+
+
+def mean_curve(curves: Sequence[Curve]) -> list[float]:
+    """The mean over seeds, as far as every seed went."""
+    return [sum(values) / len(values) for values in zip(*curves, strict=False)]
+
+
+def shared_axis(quantity: Sequence[Learning]) -> tuple[float, float]:
+    """Lowest and highest value over all encoders, so that their charts can be read against each other."""
+    values = [value for learning in quantity for value in learning.finite()]
+    return (min(values), max(values)) if values else (0.0, 1.0)
+
+
+def curves_chart(
+    heading: str, spoken: str, learning: Learning, *, series: int, span: tuple[float, float], best_epoch: int | None
+) -> Markup:
+    """Validation as a full line in the encoder's colour, training dotted, each named at its end.
+
+    Args:
+        heading: the quantity and its unit, e.g. "mean IoU, %".
+        spoken: for screen readers, where the chart belongs to.
+        series: number of the encoder, decides colour and marker.
+        span: lowest and highest value of the axis, shared by all encoders.
+        best_epoch: the epoch that was kept (1-based), marked on the validation line.
+    """
+    train, validation = mean_curve(learning.train), mean_curve(learning.validation)
+    epochs = max(len(train), len(validation), 1)
+    last = max(epochs, 2)
+    x = Axis(1, last, LEFT, WIDTH - RIGHT, max(1.0, round_step((last - 1) / 4)))
+    y = nice_axis(*span, HEIGHT - BOTTOM, TOP, about=4)
+    s = f"s{series % 6}"
+
+    parts = [text(0, 12, heading, "strong")]
+    for value in y.ticks():
+        parts += [line(LEFT, y(value), WIDTH - RIGHT, y(value), "grid")]
+        parts += [text(LEFT - 7, y(value) + 4, number(value), "quiet", "end")]
+    for epoch in sorted({1, *(int(tick) for tick in x.ticks()), epochs}):
+        crowded = 0 < epochs - epoch < epochs / 10
+        if not crowded:
+            parts += [text(x(epoch), HEIGHT - 10, str(epoch), "quiet", "middle")]
+    parts += [text(WIDTH - RIGHT + 12, HEIGHT - 10, "epoch", "quiet")]
+
+    for curve_class, curves in (("train", learning.train), ("validation", learning.validation)):
+        if len(curves) > 1:
+            parts += [_path(x, y, curve, f"line {curve_class} seed {s}") for curve in curves]
+    parts += [_path(x, y, train, f"line train {s}"), _path(x, y, validation, f"line {s}")]
+
+    ends = [(curve[-1], name, css) for curve, name, css in ((train, "training", "quiet"), (validation, "validation", s))
+            if curve and math.isfinite(curve[-1])]  # fmt: skip
+    for (_, name, css), at in zip(ends, _apart([y(value) for value, _, _ in ends], 14), strict=True):
+        parts += [text(WIDTH - RIGHT + 7, at + 4, name, css)]
+    if best_epoch is not None and best_epoch <= len(validation) and math.isfinite(validation[best_epoch - 1]):
+        parts += [marker(series, x(best_epoch), y(validation[best_epoch - 1]))]
+    return chart(WIDTH, HEIGHT, spoken, *parts)
+
+
+def _path(x: Axis, y: Axis, curve: Curve, class_: str) -> Markup:
+    """A line through the measured values; a gap where one is missing."""
+    commands, pen_down = [], False
+    for epoch, value in enumerate(curve, start=1):
+        if math.isfinite(value):
+            commands.append(f"{'L' if pen_down else 'M'}{x(epoch):.1f} {y(value):.1f}")
+        pen_down = math.isfinite(value)
+    return element("path", d="".join(commands), class_=class_) if commands else join([])
+
+
+def _apart(positions: list[float], least: float) -> list[float]:
+    """The same positions, two of them pushed apart evenly where they are closer than `least`."""
+    if len(positions) == 2 and abs(positions[0] - positions[1]) < least:
+        middle, half = sum(positions) / 2, least / 2
+        return [middle - half, middle + half] if positions[0] <= positions[1] else [middle + half, middle - half]
+    return positions

@@ -1,0 +1,87 @@
+"""Scores and differences as points with their 95 % intervals."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from streetseg.report.charts.svg import SERIES, Axis, chart, element, line, marker, nice_axis, number, shorten, text
+
+WIDTH = 440
+TOP, BOTTOM, RIGHT = 46, 6, 14
+FIGURES = 40  # room at the right for the values, where a row has only one
+
+
+@dataclass(frozen=True)
+class Point:
+    """A value with its interval, in the units of the axis; `series` decides colour and marker.
+
+    A hollow one is a plain ring without a colour: it stands for neither series.
+    """
+
+    series: int
+    value: float
+    low: float
+    high: float
+    hollow: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the chart: a name and one point a series."""
+
+    name: str
+    points: tuple[Point, ...]
+
+
+def intervals_chart(
+    heading: str, spoken: str, rows: Sequence[Row], *, zero: bool = False, width: float = WIDTH, gap: float = 11
+) -> Markup:
+    """Rows from top to bottom, each with its points one under the other so that intervals never hide each other.
+
+    Args:
+        heading: what the axis shows, with its unit.
+        spoken: the same for screen readers, with what stands out.
+        zero: draw the line of no difference and keep it inside the axis.
+        width: pixels; text keeps its size.
+        gap: pixels between the points of a row.
+    """
+    left = min(170.0, 16 + 6.6 * max(len(row.name) for row in rows))
+    finite = [v for row in rows for p in row.points for v in (p.low, p.value, p.high) if v == v]
+    span = (min(finite + [0.0] * zero), max(finite + [0.0] * zero)) if finite else (0.0, 1.0)
+    single = all(len(row.points) == 1 for row in rows)
+    x = nice_axis(*span, left, width - RIGHT - FIGURES * single, about=5)
+    heights = [max(24.0, gap * (len(row.points) - 1) + 20) for row in rows]
+    height = TOP + sum(heights) + BOTTOM
+
+    parts = [text(0, 12, heading, "strong")]
+    parts += _grid(x, height - BOTTOM, zero)
+    top = float(TOP)
+    for row, tall in zip(rows, heights, strict=True):
+        middle = top + tall / 2
+        parts += [text(0, middle + 4, shorten(row.name), "")]
+        first = middle - gap * (len(row.points) - 1) / 2
+        for k, point in enumerate(row.points):
+            parts += _whisker(x, first + k * gap, point)
+        if single and row.points[0].value == row.points[0].value:
+            parts += [text(width, middle + 4, f"{row.points[0].value:.1f}".replace("-", "−"), "strong", "end")]
+        top += tall
+    return chart(width, height, spoken, *parts)
+
+
+def _grid(x: Axis, bottom: float, zero: bool) -> list[Markup]:
+    parts = []
+    for value in x.ticks():
+        is_zero = zero and abs(value) < 1e-9
+        parts += [line(x(value), TOP - 6, x(value), bottom, "zero" if is_zero else "grid")]
+        parts += [text(x(value), TOP - 10, number(0.0 if is_zero else value), "quiet small", "middle")]
+    return parts
+
+
+def _whisker(x: Axis, y: float, point: Point) -> list[Markup]:
+    if point.value != point.value:  # NaN: the class was nowhere
+        return [text(x.start + 4, y + 4, "not counted", "quiet small")]
+    css = "whisker hollow" if point.hollow else f"whisker s{point.series % SERIES}"
+    whisker = [line(x(point.low), y, x(point.high), y, css)] if point.low == point.low else []
+    ring = element("circle", cx=x(point.value), cy=y, r=3.6, class_="hollow")
+    return [*whisker, ring if point.hollow else marker(point.series, x(point.value), y, 4.2)]

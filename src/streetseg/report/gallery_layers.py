@@ -1,0 +1,188 @@
+"""The layers of one exhibit: an image, its ground truth, the labels of each encoder, and where they are correct.
+
+Class names are written onto large areas: color is not the only thing that tells them apart.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from streetseg.evaluation.error_maps import dispute_map, right_wrong_map
+from streetseg.inference.output import Ids, Picture
+from streetseg.labels.space import LabelSpace
+from streetseg.metrics.confusion import confusion
+from streetseg.report.page import jpeg_uri, png_uri
+
+SMALLEST = 0.02  # share of the picture an area must have to be named
+RASTER = 96  # longest side of the raster on which a place for the name is sought
+WIDEST = 640  # pixels; larger pictures are shown smaller, so that the file stays small enough to send around
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A class name and where its middle goes, in percent from the left and the top."""
+
+    name: str
+    left: float
+    top: float
+
+
+def tags(ids: NDArray[np.uint8], names: Sequence[str]) -> tuple[Tag, ...]:
+    """One name for each class that covers enough of the map (H, W), at the place deepest inside it."""
+    scale = min(1.0, RASTER / max(ids.shape))
+    size = (max(1, round(ids.shape[1] * scale)), max(1, round(ids.shape[0] * scale)))
+    small = np.asarray(Image.fromarray(ids).resize(size, Image.Resampling.NEAREST))
+    found = []
+    for index, name in enumerate(names):
+        area = small == index
+        if area.mean() >= SMALLEST:
+            row, column = deepest(area)
+            found.append(Tag(name, 100 * (column + 0.5) / size[0], 100 * (row + 0.5) / size[1]))
+    return tuple(found)
+
+
+def deepest(area: NDArray[np.bool_]) -> tuple[int, int]:
+    """Row and column of the place that survives longest when the area (H, W), not empty, is peeled from its border."""
+    core = np.pad(area, 1)
+    while True:
+        inner = core.copy()
+        inner[1:-1, 1:-1] &= core[:-2, 1:-1] & core[2:, 1:-1] & core[1:-1, :-2] & core[1:-1, 2:]
+        if not inner.any():
+            break
+        core = inner
+    rows, columns = np.nonzero(core)
+    middle = len(rows) // 2
+    return int(rows[middle]) - 1, int(columns[middle]) - 1
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One picture of an exhibit, inlined.
+
+    Args:
+        title: what it shows.
+        alt: the same in words for who cannot see it, with the figures that matter.
+        uri: the image itself, as a data: URI.
+        width, height: in pixels.
+        tags: class names and where they go.
+    """
+
+    title: str
+    alt: str
+    uri: str
+    width: int
+    height: int
+    tags: tuple[Tag, ...] = ()
+
+
+@dataclass(frozen=True)
+class MapKey:
+    """A pattern of the maps and what it means."""
+
+    name: str
+    uri: str
+
+
+def layers(
+    name: str, picture: Picture, truth: Ids, predictions: Sequence[Ids], space: LabelSpace, letters: Sequence[str]
+) -> tuple[Layer, ...]:
+    """All layers of one picture, at most WIDEST pixels wide, in the truth's shape.
+
+    Picture, truth, predictions in rank order, right/wrong maps in rank order, the first encoder against each other.
+
+    Args:
+        name: the sample.
+        picture: uint8 RGB (H, W, 3).
+        truth: uint8 (h, w), ids of `space` or its ignore index.
+        predictions: per encoder uint8 ids of any size; compared with the truth at the size that is shown.
+        letters: how the encoders are called, one each.
+    """
+    height, width = shown_size(truth)
+    picture = np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS))
+    truth = _nearest(truth, width, height)
+    seen = dict(zip(letters, (_nearest(ids, width, height) for ids in predictions), strict=True))
+    best, *others = letters
+    return (
+        Layer("Picture", f"{name}, the picture", jpeg_uri(picture), width, height),
+        _label_layer("Truth", f"{name}, truth", truth, space),
+        *(_label_layer(f"{x} predicts", f"{name}, {x} predicts", seen[x], space) for x in letters),
+        *(_right_wrong_layer(x, name, picture, truth, seen[x], space) for x in letters),
+        *(_dispute_layer(best, x, name, picture, truth, seen[best], seen[x], space) for x in others),
+    )
+
+
+def shown_size(truth: Ids) -> tuple[int, int]:
+    """Height and width at which a truth of this shape is shown."""
+    scale = min(1.0, WIDEST / max(truth.shape))
+    return max(1, round(truth.shape[0] * scale)), max(1, round(truth.shape[1] * scale))
+
+
+def _nearest(ids: Ids, width: int, height: int) -> Ids:
+    return np.asarray(Image.fromarray(ids).resize((width, height), Image.Resampling.NEAREST))
+
+
+def _label_layer(title: str, about: str, ids: Ids, space: LabelSpace) -> Layer:
+    shares = np.bincount(ids.ravel(), minlength=256)[: space.num_classes] / ids.size
+    largest = [i for i in np.argsort(-shares, kind="stable")[:5] if shares[i] >= 0.01]
+    words = ", ".join(f"{space.names[i]} {100 * shares[i]:.0f} %" for i in largest)
+    height, width = ids.shape
+    return Layer(title, f"{about}: {words}", _label_png(ids, space), width, height, tags(ids, space.names))
+
+
+def _right_wrong_layer(letter: str, name: str, picture: Picture, truth: Ids, ids: Ids, space: LabelSpace) -> Layer:
+    matrix = confusion(truth, ids, space.num_classes, space.ignore_index)
+    share = matrix.trace() / max(matrix.sum(), 1)
+    alt = f"{name}, where {letter} is right or wrong: right on {100 * share:.1f} % of the labelled pixels"
+    image = right_wrong_map(picture, truth, ids, space)
+    return Layer(f"{letter} right or wrong", alt, jpeg_uri(image), truth.shape[1], truth.shape[0])
+
+
+def _dispute_layer(
+    a: str, b: str, name: str, picture: Picture, truth: Ids, of_a: Ids, of_b: Ids, space: LabelSpace
+) -> Layer:
+    labelled = truth != space.ignore_index
+    a_only = (labelled & (of_a == truth) & (of_b != truth)).sum() / max(labelled.sum(), 1)
+    b_only = (labelled & (of_b == truth) & (of_a != truth)).sum() / max(labelled.sum(), 1)
+    alt = f"{name}, disputed pixels: only {a} right on {100 * a_only:.1f} %, only {b} right on {100 * b_only:.1f} %"
+    image = dispute_map(picture, truth, of_a, of_b, space)
+    return Layer(f"{a} right, {b} wrong", alt, jpeg_uri(image), truth.shape[1], truth.shape[0])
+
+
+def map_keys(letters: Sequence[str]) -> tuple[MapKey, ...]:
+    """The patterns of the maps, drawn by the functions that draw the maps."""
+    space = LabelSpace("key", ("right", "wrong"), ((0, 0, 0), (0, 0, 0)))
+    grey = np.full((24, 36, 3), 200, dtype=np.uint8)
+    right, wrong = np.zeros((24, 36), dtype=np.uint8), np.ones((24, 36), dtype=np.uint8)
+    ignored = np.full((24, 36), space.ignore_index, dtype=np.uint8)
+
+    def key(name: str, image: Picture) -> MapKey:
+        return MapKey(name, png_uri(image))
+
+    keys = [
+        key("right: the picture in dim grey", right_wrong_map(grey, right, right, space)),
+        key("wrong", right_wrong_map(grey, right, wrong, space)),
+    ]
+    if len(letters) > 1:
+        a, others = letters[0], "the other" if len(letters) > 2 else letters[1]
+        keys = [
+            keys[0],
+            key(
+                f"wrong; where two are compared: {a} right, {others} wrong",
+                dispute_map(grey, right, right, wrong, space),
+            ),
+            key(f"{others} right, {a} wrong", dispute_map(grey, right, wrong, right, space)),
+            key("both wrong", dispute_map(grey, right, wrong, wrong, space)),
+        ]
+    return (*keys, key("not labelled, not counted", right_wrong_map(grey, ignored, right, space)))
+
+
+def _label_png(ids: Ids, space: LabelSpace) -> str:
+    """A palette picture: exact colours in few bytes; ids beyond the classes are black."""
+    image = Image.fromarray(ids)
+    palette = np.zeros((256, 3), dtype=np.uint8)
+    palette[: space.num_classes] = space.colors
+    image.putpalette(palette.tobytes())
+    return png_uri(image)

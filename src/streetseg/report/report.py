@@ -1,0 +1,92 @@
+"""The report: one HTML file that holds everything it shows, and its charts as files."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from markupsafe import Markup
+
+from streetseg.atomic import atomic_write_text
+from streetseg.comparison.compare import Comparison, compare_runs
+from streetseg.data.source import Source
+from streetseg.errors import RequestError
+from streetseg.report.charts.comparison import draw
+from streetseg.report.charts.svg import chart_css, standalone
+from streetseg.report.gallery import collect
+from streetseg.report.model_card import write_model_card
+from streetseg.report.page import page_asset, page_environment
+from streetseg.report.view import Page, letters, page_of
+from streetseg.report.words import figure, points
+
+
+def write_report(comparison: Comparison, out: Path, *, source: Source | None = None) -> Path:
+    """Writes OUT/report.html and OUT/plots/*.svg.
+
+    Args:
+        comparison: of one encoder or more.
+        out: made if missing; a run folder for the report of a single run.
+        source: of the caller's own, in place of what the recipe of the runs names.
+
+    Returns:
+        The path of the report.
+
+    Raises:
+        RequestError: the folder cannot be written.
+    """
+    names = letters(len(comparison.groups))
+    charts = draw(comparison, names)
+    page = render(page_of(comparison, names, charts, collect(comparison, names, source)))
+    try:
+        (out / "plots").mkdir(parents=True, exist_ok=True)
+        for name, chart in charts.by_name(_stems(comparison, names)).items():
+            atomic_write_text(out / "plots" / f"{name}.svg", standalone(chart))
+        atomic_write_text(out / "report.html", page)
+    except OSError as error:
+        raise RequestError(f"the report cannot be written ({error.strerror})", where=out) from error
+    return out / "report.html"
+
+
+def write_run_report(folder: Path, *, source: Source | None = None) -> Path:
+    """Writes report.html, plots/*.svg and model_card.md of one run into its own folder. Returns the report's path."""
+    comparison = compare_runs([folder])
+    write_model_card(comparison.groups[0], folder)
+    return write_report(comparison, folder, source=source)
+
+
+def render(page: Page) -> str:
+    """Return the report as HTML."""
+    environment = page_environment()
+    environment.filters |= {"points": points, "figure": figure, "lines": _lines, "unbroken": _unbroken}
+    script = page_asset("report.js")
+    return environment.get_template("report.html.j2").render(
+        page=page,
+        chart_css=Markup(chart_css()),
+        page_css=Markup(page_asset("report.css")),
+        script=Markup(script),
+        script_hash=_source_hash(script),
+    )
+
+
+def _stems(comparison: Comparison, names: Sequence[str]) -> list[str]:
+    """File names for the encoders: their labels, or their letters where labels hold nothing to tell them apart by."""
+    stems = [re.sub(r"[^\w.-]+", "_", group.label)[:80].strip("_.") for group in comparison.groups]
+    return stems if all(stems) and len(set(stems)) == len(stems) else list(names)
+
+
+def _source_hash(script: str) -> str:
+    """How a Content-Security-Policy names one inline script (W3C CSP Level 3, section 2.3.1)."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode('ascii')}"
+
+
+def _unbroken(sentence: str) -> str:
+    """The sentence with no line break inside short brackets and p-values, so that an interval stays in one piece."""
+    return re.sub(
+        r"[\[(][^\])]{1,24}[\])]|p [=<] [\d.]+", lambda match: match[0].replace(" ", "\N{NO-BREAK SPACE}"), sentence
+    )
+
+
+def _lines(text: str) -> Markup:
+    """Text whose line breaks are kept."""
+    return Markup("<br>").join(text.split("\n"))

@@ -1,0 +1,302 @@
+"""What the report's template prints, computed and named; the template itself decides nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from itertools import combinations
+from math import isnan
+
+from markupsafe import Markup
+
+from streetseg.comparison.compare import Comparison
+from streetseg.comparison.groups import Group
+from streetseg.comparison.verdict import chance, dataset_name, pair_sentence
+from streetseg.metrics.difference import Difference
+from streetseg.metrics.scores import METRICS, defined_mean, per_image
+from streetseg.report import words
+from streetseg.report.charts.comparison import Charts, encoder_marker, prices
+from streetseg.report.charts.confusion import confusion_width
+from streetseg.report.charts.pipeline import pipeline_narrow, pipeline_wide
+from streetseg.report.gallery import Gallery
+
+NAMES = {
+    "iou": ("mean IoU", "IoU"),
+    "f1": ("mean F1\n= Dice", "F1\n= Dice"),
+    "accuracy": ("mean class\naccuracy", "accuracy"),
+    "sensitivity": ("mean\nsensitivity", "sensitivity"),
+    "specificity": ("mean\nspecificity", "specificity"),
+    "precision": ("mean\nprecision", "precision"),
+}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A column: the name of the score, over classes and of one class; a line break where it may wrap."""
+
+    name: str
+    heading: str
+    column: str
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A score 0..1 and its interval as text."""
+
+    value: float
+    range: str = ""
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """The scores of one class."""
+
+    name: str
+    scores: dict[str, Estimate]
+    share: float
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One encoder, everywhere in the report under its letter and colour."""
+
+    letter: str
+    series: int
+    label: str
+    encoder: str
+    start: str
+    mean: dict[str, Estimate]
+    pixel_accuracy: Estimate
+    frequency_weighted_iou: Estimate
+    image_iou: Estimate
+    image_dice: Estimate
+    ece: float | None
+    counted: str
+    spread: str
+    seeds: str
+    several_seeds: bool
+    classes: list[ClassRow]
+    curves: tuple[Markup, ...]
+    confusion: Markup
+    mistakes: list[str]
+    cost: dict[str, float]
+    recipe: str
+
+
+@dataclass(frozen=True)
+class DifferenceRow:
+    """The difference of two encoders in one score, as the tables print it."""
+
+    name: str
+    value: str
+    range: str
+    adjusted: str
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Opponents:
+    """The best encoder and another one, class by class."""
+
+    a: "Entry"
+    b: "Entry"
+    sentence: str
+    chart: Markup
+    chart_narrow: Markup
+    rows: list[DifferenceRow]
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One run of the table of runs."""
+
+    entry: Entry
+    seed: int
+    epochs: int
+    best_epoch: int | None
+    iou: float
+    minutes: float
+    images_per_second: float
+    precision: str
+
+
+@dataclass(frozen=True)
+class LegendItem:
+    """A class and its colour as CSS."""
+
+    name: str
+    color: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything on the page, in the order of the page."""
+
+    title: str
+    kicker: str
+    headline: str
+    further: list[str]
+    notes: tuple[str, ...]
+    metrics: list[Metric]
+    entries: list[Entry]
+    pairs: list[DifferenceRow]
+    opponents: list[Opponents]
+    markers: list[Markup]
+    protocol: str
+    interval_rule: str
+    curve_protocol: str
+    cost_protocol: str
+    charts: Charts
+    confusion_width: int
+    legend: list[LegendItem]
+    gallery: Gallery
+    pipeline_wide: Markup
+    pipeline_narrow: Markup
+    facts: list[tuple[str, list[str]]]
+    runs: list[RunRow]
+    commands: list[str]
+    version: str
+
+
+def letters(count: int) -> list[str]:
+    """A, B, … Z, A2, B2, …: what encoders are called for short, in rank order."""
+    return [chr(ord("A") + k % 26) + (str(k // 26 + 1) if k >= 26 else "") for k in range(count)]
+
+
+def page_of(comparison: Comparison, letters: Sequence[str], charts: Charts, gallery: Gallery) -> Page:
+    """Return the whole page; `letters` are the encoders' short names, in rank order, as in charts and gallery."""
+    groups = comparison.groups
+    first = groups[0].first
+    entries = [_entry(k, group, letter, charts) for k, (group, letter) in enumerate(zip(groups, letters, strict=True))]
+    lanes = words.pipeline(groups)
+    dataset, split = dataset_name(first.protocol["dataset"]), first.protocol["split"]
+    kind = "comparison" if len(groups) > 1 else "run"
+    return Page(
+        title=f"streetseg: {', '.join(group.label for group in groups)} on {dataset}",
+        kicker=f"{kind} on {dataset}, scored on {first.protocol['images']} images of its {split} split",
+        headline=comparison.verdict,
+        further=[pair_sentence(pair) for pair in comparison.against_best[1:]],
+        notes=comparison.notes,
+        metrics=[Metric(name, *NAMES[name]) for name in NAMES],
+        entries=entries,
+        pairs=_pairs(comparison, entries),
+        opponents=_opponents(comparison, entries, charts),
+        markers=[encoder_marker(entry.series) for entry in entries],
+        protocol=words.protocol_line(groups[0]),
+        interval_rule=words.interval_rule(
+            groups[0].intervals, any(entry.several_seeds for entry in entries), len(entries)
+        ),
+        curve_protocol=words.curve_protocol(groups[0]),
+        cost_protocol=words.cost_protocol(groups),
+        charts=charts,
+        confusion_width=confusion_width(len(first.classes)),
+        legend=[
+            LegendItem(name, f"rgb({r} {g} {b})") for name, (r, g, b) in zip(first.classes, first.colors, strict=True)
+        ],
+        gallery=gallery,
+        pipeline_wide=pipeline_wide(lanes),
+        pipeline_narrow=pipeline_narrow(lanes),
+        facts=words.facts(groups),
+        runs=_runs(groups, entries),
+        commands=list(dict.fromkeys(line for group in groups for run in group.runs if (line := words.command(run)))),
+        version=version("streetseg"),
+    )
+
+
+def _entry(k: int, group: Group, letter: str, charts: Charts) -> Entry:
+    scores, overall = group.scores, group.intervals.overall
+    of_image = per_image(group.counts.counts)
+    first = group.first
+    return Entry(
+        letter=letter,
+        series=k,
+        label=group.label,
+        encoder=first.encoder,
+        start=first.start["text"],
+        mean={name: Estimate(scores.mean[name], words.span(*overall[f"mean_{name}"])) for name in METRICS},
+        pixel_accuracy=Estimate(scores.pixel_accuracy, words.span(*overall["pixel_accuracy"])),
+        frequency_weighted_iou=Estimate(scores.frequency_weighted_iou, words.span(*overall["frequency_weighted_iou"])),
+        image_iou=Estimate(float(defined_mean(of_image["iou"]))),
+        image_dice=Estimate(float(defined_mean(of_image["dice"]))),
+        ece=first.scores.get("ece"),
+        counted=f"{scores.counted['iou']} of {len(first.classes)}",
+        spread=words.spread(group),
+        seeds=words.seeds(group),
+        several_seeds=len(group.runs) > 1,
+        classes=_classes(group),
+        curves=charts.curves[k],
+        confusion=charts.confusion[k],
+        mistakes=words.mistakes(group.counts.total, first.classes),
+        cost=prices(group),
+        recipe=words.recipe(first),
+    )
+
+
+def _classes(group: Group) -> list[ClassRow]:
+    truth = group.counts.total.sum(axis=1)
+    values, ranges = group.scores.per_class, group.intervals.per_class
+    return [
+        ClassRow(
+            name,
+            {
+                m: Estimate(float(values[m][c]), words.span(float(ranges[m][c, 0]), float(ranges[m][c, 1])))
+                for m in METRICS
+            },
+            float(truth[c] / max(truth.sum(), 1)),
+        )
+        for c, name in enumerate(group.first.classes)
+    ]
+
+
+def _pairs(comparison: Comparison, entries: Sequence[Entry]) -> list[DifferenceRow]:
+    """Every pair of encoders."""
+    both = combinations(entries, 2)
+    return [
+        _difference_row(f"{a.letter} − {b.letter}", pair.difference, a, b)
+        for (a, b), pair in zip(both, comparison.pairs, strict=True)
+    ]
+
+
+def _opponents(comparison: Comparison, entries: Sequence[Entry], charts: Charts) -> list[Opponents]:
+    best, *others = entries
+    return [
+        Opponents(
+            best,
+            other,
+            words.classes_sentence(pair, best.letter, other.letter),
+            charts.class_differences[k],
+            charts.class_differences_narrow[k],
+            [
+                _difference_row(name, difference, best, other)
+                for name, difference in zip(pair.a.first.classes, pair.classes, strict=True)
+            ],
+        )
+        for k, (pair, other) in enumerate(zip(comparison.against_best, others, strict=True))
+    ]
+
+
+def _difference_row(name: str, difference: Difference, a: Entry, b: Entry) -> DifferenceRow:
+    verdicts = {"A is better": f"{a.letter} is better", "B is better": f"{b.letter} is better"}
+    return DifferenceRow(
+        name,
+        words.signed(difference.value),
+        "" if isnan(difference.low) else f"{words.signed(difference.low)} to {words.signed(difference.high)}",
+        "–" if isnan(difference.adjusted) else chance(difference.adjusted).removeprefix("p ").removeprefix("= "),
+        verdicts.get(difference.verdict, "not distinguishable"),
+    )
+
+
+def _runs(groups: Sequence[Group], entries: Sequence[Entry]) -> list[RunRow]:
+    return [
+        RunRow(
+            entry,
+            run.seed,
+            len(run.curves["epoch"]),
+            run.best_epoch,
+            score,
+            words.minutes(run),
+            sum(run.curves["images_per_second"]) / max(len(run.curves["epoch"]), 1),
+            run.precision,
+        )
+        for group, entry in zip(groups, entries, strict=True)
+        for run, score in zip(group.runs, group.seed_scores, strict=True)
+    ]

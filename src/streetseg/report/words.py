@@ -1,0 +1,271 @@
+"""Figures, protocols and facts of a report as text."""
+
+import math
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streetseg.comparison.groups import Group, Pair
+from streetseg.comparison.verdict import dataset_name, listed
+from streetseg.data.source import short_name
+from streetseg.metrics.bootstrap import CONFIDENCE, Intervals
+from streetseg.recipe.resolved import recipe_yaml
+from streetseg.recipe.schema import Train
+from streetseg.report.charts.pipeline import Lane, Step
+from streetseg.runs.finished import FinishedRun
+
+MEMORY = "Memory: weights and everything else that is alive at once."
+UNITS = {"image": "pictures", "clip": "clips of consecutive frames", "sequence": "whole videos"}
+MISTAKES = 5  # named below a confusion matrix
+ABSOLUTE = re.compile(r"(?<![^=:,])/[^,]*/(?=[^/])")  # the folders in /home/me/x, camvid:/home/me/x and a=/home/me/x
+SMALLEST_MISTAKE = 0.05  # share of a class's pixels
+
+
+def points(value: float | None) -> str:
+    """A share 0..1 in percent, one decimal; a dash for none."""
+    return "–" if value is None or not math.isfinite(value) else f"{100 * value:.1f}"
+
+
+def signed(value: float) -> str:
+    """A difference of shares in points with its sign: +1.2, −0.4, 0.0."""
+    return (
+        "–"
+        if not math.isfinite(value)
+        else f"{100 * value:+.1f}".replace("+0.0", "0.0").replace("-0.0", "0.0").replace("-", "−")
+    )
+
+
+def span(low: float, high: float) -> str:
+    """An interval of shares: 69.9–73.2."""
+    return "" if not math.isfinite(low) or not math.isfinite(high) else f"{100 * low:.1f}–{100 * high:.1f}"
+
+
+def figure(value: float | None) -> str:
+    """A number with about three digits; a dash for none."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:,.0f}".replace(",", " ") if abs(value) >= 100 else f"{value:#.3g}"
+
+
+def protocol_line(group: Group) -> str:
+    """Everything a score is worth nothing without."""
+    p = group.first.protocol
+    return (
+        f"{dataset_name(p['dataset'])}, {p['split']} split, {p['images']} images, label space {p['label_space']}; "
+        f"scored at the labels' own resolution {p['resolution']} (the network saw {p['network_resolution']}); "
+        f"{p['ignore']}; {p['absent']}; {p['test_time']}; rules version {p['rules']}."
+    )
+
+
+def interval_rule(intervals: Intervals, several_seeds: bool, encoders: int) -> str:
+    """How the intervals came about, what they cover, and what they do not."""
+    unit = UNITS[intervals.unit]
+    pairs = f" Differences are resampled in pairs, the same {unit} for both." if encoders > 1 else ""
+    family = encoders * (encoders - 1) // 2
+    holm = (
+        f" Their p-values are adjusted for all {family} pairs (Holm), and one encoder is called better only where the "
+        "adjusted p-value is below 0.05 and the interval leaves out 0."
+    )
+    seeds = (
+        " With several seeds every score is the mean over the seeds, each scored on the same pictures. The interval "
+        "says what other pictures would have changed; the ± in the last column, the standard deviation over seeds, "
+        "what another training would have."
+    )
+    return (
+        f"Intervals: {100 * CONFIDENCE:.0f} %, percentile bootstrap over {unit}, {intervals.resamples} resamples."
+        f"{pairs}{holm if family > 1 else ''}{seeds if several_seeds else ''}"
+    )
+
+
+def classes_sentence(pair: Pair, a: str, b: str) -> str:
+    """On which classes the two differ and on how many they do not; `a` and `b` are their letters."""
+    tested = [(name, d) for name, d in zip(pair.a.first.classes, pair.classes, strict=True) if d.p_value == d.p_value]
+    if not tested:
+        return f"{a} against {b}: too few pictures to tell single classes apart."
+    better = {
+        letter: [name for name, d in tested if d.verdict == f"{side} is better"]
+        for side, letter in (("A", a), ("B", b))
+    }
+    found = [f"{letter} is better on {listed(names)}" for letter, names in better.items() if names]
+    alike = len(tested) - sum(len(names) for names in better.values())
+    if alike:
+        rest = f"the other {alike}" if found else f"all {alike}"
+        found.append(f"not distinguishable on {rest}")
+    return f"{a} against {b}: {'; '.join(found)} (p-values adjusted for {len(tested)} classes)."
+
+
+def curve_protocol(group: Group) -> str:
+    """What the curves were measured on."""
+    p = group.first.protocol
+    return (
+        f"Validation: {dataset_name(p['dataset'])}, {p['split']} split, {p['images']} images, scored as above after "
+        "each epoch."
+    )
+
+
+def cost_protocol(groups: Sequence[Group]) -> str:
+    """On what, at which size and in which precision costs were measured; each way once."""
+    ways: dict[str, list[str]] = {}
+    for group in groups:
+        cost = group.first.cost
+        size = "×".join(str(side) for side in cost["size"])
+        threads = f", {cost['threads']} threads" if cost.get("threads") else ""
+        way = f"{machine(group.first)}, {cost['device']}{threads}, {cost['precision']}, one picture of {size}"
+        ways.setdefault(way, []).append(group.label)
+    if len(ways) == 1:
+        return f"Measured on {next(iter(ways))}. MACs: multiply-accumulates of one forward pass. {MEMORY}"
+    return " ".join([*(f"{listed(labels)}: measured on {way}." for way, labels in ways.items()), MEMORY])
+
+
+def machine(run: FinishedRun) -> str:
+    """The machine of a run in a few words."""
+    about = run.environment["machine"]
+    parts = [f"{about['cpu']}, {about['cores']} cores", f"{about['memory_gb']:.0f} GB", about.get("gpu")]
+    return ", ".join(part for part in parts if part)
+
+
+def spread(group: Group) -> str:
+    """Mean IoU over seeds: mean ± standard deviation in percent, or the one value."""
+    deviation = group.seed_deviation
+    return points(group.mean_iou) + ("" if deviation is None else f" ± {100 * deviation:.1f}")
+
+
+def seeds(group: Group) -> str:
+    """seed 0, or seeds 0, 1, 2."""
+    numbers = ", ".join(str(seed) for seed in group.seeds)
+    return f"seed{'s' if len(group.seeds) > 1 else ''} {numbers}"
+
+
+def mistakes(matrix: NDArray[np.int64], names: Sequence[str]) -> list[str]:
+    """The most frequent confusions in words: "pole called building (31 %)"."""
+    totals = matrix.sum(axis=1, keepdims=True)
+    shares = np.divide(matrix, totals, out=np.zeros(matrix.shape), where=totals > 0)
+    np.fill_diagonal(shares, 0)
+    order = np.argsort(-shares, axis=None, kind="stable")[:MISTAKES]
+    places = [divmod(int(place), len(names)) for place in order]
+    return [
+        f"{names[row]} called {names[column]} ({100 * shares[row, column]:.0f} %)"
+        for row, column in places
+        if shares[row, column] >= SMALLEST_MISTAKE
+    ]
+
+
+def duration(train: Train) -> str:
+    """How long a run is."""
+    return f"{train.epochs} epochs" if train.steps is None else f"{train.steps} steps"
+
+
+def minutes(run: FinishedRun) -> float:
+    """Time spent in all epochs."""
+    return sum(run.curves["seconds"]) / 60
+
+
+def command(run: FinishedRun) -> str | None:
+    """The command that made the run, without the folders of the machine that it ran on."""
+    words = run.environment.get("command")
+    return shlex.join([Path(words[0]).name, *(ABSOLUTE.sub("", word) for word in words[1:])]) if words else None
+
+
+def recipe(run: FinishedRun) -> str:
+    """Every value of a run's recipe as YAML, without the folders of the machine."""
+    data, model = run.recipe.data, run.recipe.model
+    splits = {split: Path(listed).name for split, listed in data.splits.items()}
+    shown = {
+        "data": data.model_copy(update={"source": short_name(data.source), "splits": splits}),
+        "model": model.model_copy(update={"weights": Path(model.weights).name}),
+    }
+    return recipe_yaml(run.recipe.model_copy(update=shown))
+
+
+def facts(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
+    """What was done, with what: a name, and one line or more."""
+    run = groups[0].first
+    splits = run.data["splits"]
+    recipe = run.recipe
+    runs = [one for group in groups for one in group.runs]
+    found = [
+        ("Data", [short_name(run.data["spec"])]),
+        ("Splits", [_split(name, split) for name, split in splits.items()]),
+        ("Label space", [f"{run.data['space']}: {', '.join(run.classes)}"]),
+        (
+            "Fingerprints",
+            [f"{name} {split['fingerprint'][:16]}" for name, split in splits.items() if "fingerprint" in split],
+        ),
+        ("Initial weights", [f"{group.label}: {group.first.start['text']}" for group in groups]),
+        ("Seeds", [f"{group.label}: {seeds(group)}" for group in groups]),
+        ("Training", [f"{duration(recipe.train)}, {recipe.train.batch} pictures a step"]),
+        ("Precision", [f"{name}{_why(one)}" for name, one in {one.precision: one for one in reversed(runs)}.items()]),
+        ("Machine", _unique(machine(one) for one in runs)),
+        ("Versions", _unique(_versions(one) for one in runs)),
+        ("Code", _unique(_git(one) for one in runs)),
+    ]
+    return [(name, lines) for name, lines in found if any(lines)]
+
+
+def _split(name: str, split: Mapping[str, Any]) -> str:
+    videos = split.get("sequences") or []
+    cut_from = f" from {'video' if len(videos) == 1 else 'videos'} {', '.join(videos)}" if 0 < len(videos) <= 12 else ""
+    return f"{name} {split['images']} images{cut_from}"
+
+
+def _why(run: FinishedRun) -> str:
+    why = (run.environment.get("precision") or {}).get("why")
+    return f" ({why})" if why else ""
+
+
+def _versions(run: FinishedRun) -> str:
+    return ", ".join(f"{name} {version}" for name, version in run.environment["versions"].items() if version)
+
+
+def _git(run: FinishedRun) -> str:
+    git = run.environment.get("git") or {}
+    return f"{git['commit'][:12]}{', changed' if git.get('changed') else ''}" if git.get("commit") else ""
+
+
+def _unique(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(texts))
+
+
+def pipeline(groups: Sequence[Group]) -> list[Lane]:
+    """The way from pictures to the verdict, with the settings of this study."""
+    run = groups[0].first
+    recipe, splits = run.recipe, run.data["splits"]
+    train, validation = splits[recipe.data.train_split]["images"], splits[recipe.data.val_split]["images"]
+    size = f"the pixels of {'×'.join(map(str, recipe.data.size))}" if recipe.data.size else "their own size"
+    augment, loss = recipe.augment, recipe.loss
+    region = "" if loss.region == "none" else f" + {loss.region.capitalize()}"
+    names = ", ".join(dict.fromkeys(group.first.encoder for group in groups))
+    drawn = UNITS[groups[0].intervals.unit]
+    return [
+        Lane(
+            f"Training, {duration(recipe.train)} each",
+            (
+                Step("Pictures", f"{train} of the {recipe.data.train_split} split at {size}, decoded once"),
+                Step(
+                    "Augmentation",
+                    f"scale {augment.scale[0]:g} to {augment.scale[1]:g}, rotation to {augment.rotate:g}°, flip, crop, "
+                    "colour, blur; new in every epoch",
+                ),
+                Step("Encoder", f"{names}: features at five scales"),
+                Step("U-Net decoder", f"{recipe.model.decoder}: climbs back scale by scale, with a skip at each"),
+                Step("Loss and step", f"cross-entropy{region}; AdamW, {recipe.optim.schedule} schedule"),
+            ),
+        ),
+        Lane(
+            "Scoring, each picture once",
+            (
+                Step("Pictures", f"{validation} of the {recipe.data.val_split} split, not augmented"),
+                Step("Best network", "the epoch with the highest validation mean IoU"),
+                Step("Labels", "logits at the label's own resolution, then the likeliest class"),
+                Step(
+                    "Counts", f"a {len(run.classes)}×{len(run.classes)} matrix of truth and prediction for each picture"
+                ),
+                Step("Scores, intervals", f"from the summed counts; bootstrap over {drawn}, in pairs"),
+            ),
+        ),
+    ]

@@ -1,0 +1,103 @@
+"""The pinhole camera, and where it stands in the street.
+
+World axes, in metres: x to the right, y up, z ahead; the street runs along z and the ground is y = 0.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streetseg.scenes.canvas import OVERSAMPLING
+from streetseg.scenes.rng import Dice
+from streetseg.scenes.street import Street
+
+Floats = NDArray[np.float32]
+
+NEAR = 0.35  # metres; what is nearer than this is cut away
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera without distortion.
+
+    Args:
+        width, height: of the image plane, in pixels.
+        focal: focal length in pixels.
+        position: of the pinhole, in the world.
+        yaw: turn to the right, radians.
+        pitch: turn downwards, radians.
+        roll: turn about the line of sight, clockwise, radians.
+    """
+
+    width: int
+    height: int
+    focal: float
+    position: tuple[float, float, float]
+    yaw: float = 0.0
+    pitch: float = 0.0
+    roll: float = 0.0
+
+    @cached_property
+    def axes(self) -> tuple[tuple[float, float, float], ...]:
+        """Unit vectors right, down and ahead of the camera, in the world."""
+        sy, cy = math.sin(self.yaw), math.cos(self.yaw)
+        sp, cp = math.sin(self.pitch), math.cos(self.pitch)
+        sr, cr = math.sin(self.roll), math.cos(self.roll)
+        right = (cy, 0.0, -sy)
+        down = (-sy * sp, -cp, -cy * sp)
+        ahead = (sy * cp, -sp, cy * cp)
+        turned_right = tuple(r * cr + d * sr for r, d in zip(right, down, strict=True))
+        turned_down = tuple(d * cr - r * sr for r, d in zip(right, down, strict=True))
+        return turned_right, turned_down, ahead  # type: ignore[return-value]
+
+    def rays(self, height: int, width: int, rows: slice = slice(None)) -> tuple[Floats, Floats, Floats]:
+        """World directions x, y, z, of any length, through the pixels of some rows of a (height, width) picture."""
+        u = ((np.arange(width) + 0.5) * (self.width / width) - self.width / 2) / self.focal
+        v = ((np.arange(height)[rows] + 0.5) * (self.height / height) - self.height / 2) / self.focal
+        right, down, ahead = self.axes
+        x, y, z = (
+            (u * right[i]).astype(np.float32)[None, :] + (v * down[i] + ahead[i]).astype(np.float32)[:, None]
+            for i in range(3)
+        )
+        return x, y, z
+
+
+def clip_near(view: list[list[float]]) -> list[list[float]]:
+    """Cut a polygon in camera coordinates at the near plane (Sutherland and Hodgman 1974); [] if all is behind it."""
+    kept: list[list[float]] = []
+    previous = view[-1]
+    for point in view:
+        if (point[2] >= NEAR) != (previous[2] >= NEAR):
+            share = (NEAR - previous[2]) / (point[2] - previous[2])
+            kept.append([p + (q - p) * share for p, q in zip(previous, point, strict=True)])
+        if point[2] >= NEAR:
+            kept.append(point)
+        previous = point
+    return kept
+
+
+def draw_camera(street: Street, size: tuple[int, int], dice: Dice) -> Camera:
+    """Choose a camera: mostly in a car in its lane, sometimes held by someone on the pavement."""
+    height, width = size[0] * OVERSAMPLING, size[1] * OVERSAMPLING
+    ahead = 1 if street.right_hand else -1
+    if dice.chance(0.85):
+        shift = (street.parking[0] - street.parking[1]) / 2
+        lane = street.lane / 2 if street.lanes > 1 else 0.0
+        t, eye = shift + ahead * lane + dice.bell(0.0, 0.3), dice.uniform(1.2, 1.9)
+        yaw = dice.bell(0.0, 0.05)
+    else:
+        side = dice.pick((-1, 1))
+        t, eye = side * (street.road + dice.uniform(0.4, 1.2)), dice.uniform(1.5, 1.75)
+        yaw = -side * dice.uniform(0.02, 0.25)
+    return Camera(
+        width=width,
+        height=height,
+        focal=dice.uniform(0.85, 1.25) * max(height * 1.6, width * 0.8),
+        position=(t, eye, 0.0),
+        yaw=yaw,
+        pitch=dice.uniform(-0.03, 0.10) - math.radians(2),
+        roll=dice.bell(0.0, 0.012),
+    )

@@ -1,0 +1,113 @@
+"""Scenes as files, in the layout of Cityscapes (Cordts et al. 2016)."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streetseg.atomic import atomic_write_bytes
+from streetseg.errors import RequestError, StreetsegError
+from streetseg.labels.tables import CITYSCAPES_34, STREET_11
+from streetseg.machine import cores
+from streetseg.png import encode_png
+from streetseg.scenes.render import render
+
+FEW = 8  # scenes that are drawn before another process would have started
+MOST = 61  # processes that Python can wait for on Windows
+CITIES = {"train": "arlmere", "val": "bexholm"}  # no town is in two splits, as in the original
+
+# The Cityscapes class that each class of street-11 is written as; their bridge leads back to it.
+_WRITTEN_AS = {
+    "sky": "sky",
+    "building": "building",
+    "pole": "pole",
+    "road": "road",
+    "pavement": "sidewalk",
+    "tree": "vegetation",
+    "sign symbol": "traffic sign",
+    "fence": "fence",
+    "car": "car",
+    "pedestrian": "person",
+    "bicyclist": "rider",
+}
+
+
+def cityscapes_ids() -> NDArray[np.uint8]:
+    """Lookup table (256,) from ids of street-11 to ids of cityscapes-34; the rest, ignore included, is unlabeled."""
+    table = np.full(256, CITYSCAPES_34.names.index("unlabeled"), np.uint8)
+    table[: STREET_11.num_classes] = [CITYSCAPES_34.names.index(_WRITTEN_AS[name]) for name in STREET_11.names]
+    return table
+
+
+def write_scene(out: Path, split: str, number: int, *, seed: int, index: int, size: tuple[int, int]) -> None:
+    """Draw scene `index` and write its picture, its mask of 34 ids and its mask in colours as number `number`.
+
+    Each file is there whole or not at all. Raises OSError.
+    """
+    picture, label = render(seed, index, size)
+    ids = cityscapes_ids()[label]
+    colors = np.array(CITYSCAPES_34.colors, np.uint8)[ids]
+    city = CITIES[split]
+    name = f"{city}_{number:06d}_000019"
+    _write(out / "leftImg8bit" / split / city / f"{name}_leftImg8bit.png", picture)
+    _write(out / "gtFine" / split / city / f"{name}_gtFine_labelIds.png", ids)
+    _write(out / "gtFine" / split / city / f"{name}_gtFine_color.png", colors)
+
+
+def _write(path: Path, pixels: NDArray[np.uint8]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic_write_bytes(path, encode_png(pixels))
+
+
+def require_empty_folder(out: Path) -> None:
+    """Make the folder, before anything is drawn. Raise RequestError if it holds something or cannot be made."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if any(out.iterdir()):
+            raise RequestError("the folder is not empty", where=out, hint="choose a new folder")
+    except OSError as error:
+        raise RequestError(f"scenes cannot be written here ({error.strerror or error})", where=out) from error
+
+
+def write_scenes(
+    jobs: Sequence[tuple[str, int, int]],
+    out: Path,
+    *,
+    seed: int,
+    size: tuple[int, int],
+    on_scene: Callable[[], None] = lambda: None,
+) -> None:
+    """Draw and write every (split, number, index), on all cores.
+
+    Args:
+        on_scene: called after each scene.
+
+    Raises:
+        StreetsegError: scenes cannot be written, or a process that draws them ended.
+    """
+    try:
+        if cores() == 1 or len(jobs) <= FEW:
+            for split, number, index in jobs:
+                write_scene(out, split, number, seed=seed, index=index, size=size)
+                on_scene()
+            return
+        # spawned, not forked: a fork would copy whatever threads and locks this process holds
+        with ProcessPoolExecutor(min(cores(), MOST), mp_context=get_context("spawn")) as pool:
+            work = [pool.submit(write_scene, out, *job[:2], seed=seed, index=job[2], size=size) for job in jobs]
+            try:
+                for done in as_completed(work):
+                    done.result()
+                    on_scene()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    except OSError as error:
+        raise StreetsegError(f"scenes cannot be written ({error.strerror or error})", where=out) from error
+    except BrokenProcessPool as error:
+        raise StreetsegError(
+            "a process that draws scenes ended", where=out, hint="too little memory? try a smaller --size"
+        ) from error

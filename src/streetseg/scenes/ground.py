@@ -1,0 +1,258 @@
+"""The ground: road, pavements, lawns and markings; first flat colours and classes, then grain, shadow and air."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from streetseg.scenes.canvas import PAVEMENT, ROAD, TREE
+from streetseg.scenes.light import Color, Floats, haziness
+from streetseg.scenes.painter import Painter
+from streetseg.scenes.palette import ASPHALTS, LAWNS, PAVINGS, choose, mix, scale, vary
+from streetseg.scenes.rng import Dice
+from streetseg.scenes.sky import Rays
+from streetseg.scenes.street import BEHIND, FAR, Street
+from streetseg.scenes.texture import FIELD, Material, fields
+
+SIDEWAYS = 120.0  # metres that a crossing street is followed to either side
+
+
+class GroundPainter:
+    """Lays flat albedo colours on the ground; light comes later, for the whole picture at once."""
+
+    def __init__(self, painter: Painter, dice: Dice) -> None:
+        self.painter, self.dice, self.street = painter, dice, painter.street
+        self.asphalt = choose(dice, ASPHALTS)
+        self.paving = choose(dice, PAVINGS)
+        self.white = vary(dice, (0.86, 0.86, 0.83) if dice.chance(0.85) else (0.85, 0.72, 0.30))
+
+    def paint(self) -> None:
+        street = self.street
+        self._strip(-FAR, FAR, BEHIND, FAR, self.paving, PAVEMENT)
+        lawn = choose(self.dice, LAWNS)
+        green = [street.setback[k] > 1.5 and self.dice.chance(0.7) for k in range(2)]
+        for lot in street.lots:
+            if lot.green or green[lot.side > 0]:
+                inner = street.road + street.pavement[lot.side > 0]
+                self._strip(lot.side * inner, lot.side * (inner + 60), lot.first, lot.last, lawn, TREE)
+        for first, last in street.crossings:
+            self._strip(-SIDEWAYS, SIDEWAYS, first, last, vary(self.dice, self.asphalt, 0.04), ROAD)
+        self._strip(-street.road, street.road, BEHIND, FAR, self.asphalt, ROAD)
+        self._kerbs()
+        self._repairs()
+        self._markings()
+
+    def _strip(self, left: float, right: float, first: float, last: float, color: Color, label: int) -> None:
+        """A strip along the road, following its bend."""
+        if self.street.bend == 0.0 or last - first < 4.0:
+            stops = [first, last]
+        else:
+            pieces = 14
+            stops = [first + (last - first) * (k / pieces) ** 2 for k in range(pieces + 1)]
+        outline = [(left, 0.0, s) for s in stops] + [(right, 0.0, s) for s in reversed(stops)]
+        seen = self.painter.path(outline)
+        if seen:
+            self.painter.canvas.polygon(seen[0], self.painter.raw_ink(color, label, Material.GROUND))
+
+    def _kerbs(self) -> None:
+        """Kerb stones (pavement) and the gutter before them (road)."""
+        street, dice = self.street, self.dice
+        stone, gutter = scale(vary(dice, self.paving), dice.uniform(1.05, 1.35)), scale(self.asphalt, 0.62)
+        for side in (-1, 1):
+            for first, last in street.blocks():
+                edge = side * street.road
+                self._strip(edge, edge + side * 0.22, first, last, stone, PAVEMENT)
+                self._strip(edge - side * 0.10, edge, first, last, gutter, ROAD)
+        for first, last in street.crossings:
+            for side in (-1, 1):
+                near, far = side * (street.road + 0.0), side * SIDEWAYS
+                self._strip(near, far, last, last + 0.25, stone, PAVEMENT)
+                self._strip(near, far, last - 0.12, last, gutter, ROAD)
+                self._strip(near, far, first - 0.2, first, stone, PAVEMENT)
+
+    def _repairs(self) -> None:
+        """Patches, seams, tyre tracks and manholes of an old road."""
+        street, dice = self.street, self.dice
+        for lane in range(street.lanes):
+            middle = (lane + 0.5 - street.lanes / 2) * street.lane
+            worn = scale(self.asphalt, dice.uniform(0.86, 1.1))
+            for wheel in (-0.75, 0.75):
+                self._strip(middle + wheel - 0.25, middle + wheel + 0.25, BEHIND, 150.0, worn, ROAD)
+        for _ in range(dice.integer(0, 7)):
+            t, s = dice.uniform(-street.road, street.road - 1), dice.uniform(2, 45)
+            wide, long = dice.uniform(0.4, 2.0), dice.uniform(1.0, 9.0)
+            patch = scale(self.asphalt, dice.uniform(0.7, 1.25))
+            self._strip(t, min(street.road - 0.1, t + wide), s, s + long, patch, ROAD)
+        if dice.chance(0.5):
+            t = dice.uniform(-0.5, 0.5)
+            self._strip(t, t + 0.06, BEHIND, 120.0, scale(self.asphalt, 0.6), ROAD)
+        for _ in range(dice.integer(0, 3)):
+            t, s = dice.uniform(-street.road + 0.5, street.road - 0.5), dice.uniform(3, 30)
+            self._disc(t, s, 0.32, scale(self.asphalt, dice.uniform(0.45, 0.75)), ROAD)
+        for _ in range(dice.integer(0, 3)):
+            side = dice.pick((-1, 1))
+            t, s = side * (street.road + dice.uniform(0.5, 1.6)), dice.uniform(3, 25)
+            if not street.crossed(s, 1.0):
+                self._disc(t, s, 0.3, scale(self.paving, dice.uniform(0.5, 0.8)), PAVEMENT)
+
+    def _disc(self, t: float, s: float, radius: float, color: Color, label: int) -> None:
+        turns = [k * math.pi / 6 for k in range(12)]
+        seen = self.painter.path((t + radius * math.cos(a), 0.0, s + radius * math.sin(a)) for a in turns)
+        if seen:
+            self.painter.canvas.polygon(seen[0], self.painter.raw_ink(color, label, Material.GROUND))
+
+    def _markings(self) -> None:
+        street, dice = self.street, self.dice
+        white = mix(self.asphalt, self.white, dice.uniform(0.55, 1.0))
+        for first, last in street.zebras:
+            stripe = dice.uniform(0.45, 0.6)
+            t = -street.road + 0.4
+            while t < street.road - stripe:
+                self._strip(t, t + stripe, first, last, white, ROAD)
+                t += 2 * stripe
+        if street.lanes > 1 and dice.chance(0.9):
+            shift = (street.parking[0] - street.parking[1]) / 2
+            for lane in range(1, street.lanes):
+                t = (lane - street.lanes / 2) * street.lane + shift
+                middle = lane * 2 == street.lanes
+                if middle and dice.chance(0.3):
+                    self._line(t, 0.12, None, white)
+                else:
+                    self._line(t, 0.12, dice.pick(((3.0, 6.0), (3.0, 3.0), (2.0, 4.0))), white)
+        for side in (-1, 1):
+            if dice.chance(0.4):
+                edge = side * (street.road - street.parking[side > 0] - 0.35)
+                color = white if dice.chance(0.6) else mix(self.asphalt, (0.82, 0.68, 0.22), 0.8)
+                self._line(edge, 0.1, None, color)
+                if dice.chance(0.4):
+                    self._line(edge - side * 0.25, 0.1, None, color)
+        ahead = 1 if street.right_hand else -1
+        for first, _ in street.crossings:
+            if dice.chance(0.6):
+                inner, outer = 0.1 * ahead, ahead * (street.road - street.parking[street.right_hand])
+                back = 6.0 if any(z[0] < first < z[1] + 3 for z in street.zebras) else 1.4
+                self._strip(inner, outer, first - back, first - back + 0.4, white, ROAD)
+            if dice.chance(0.3):
+                self._arrow(ahead * street.lane / 2, first - dice.uniform(9, 16), white)
+
+    def _line(self, t: float, width: float, dashes: tuple[float, float] | None, color: Color) -> None:
+        """A line along the road, interrupted at crossing streets and zebras; dashes are (painted, gap) metres."""
+        holes = self.street.crossings + tuple((a - 0.5, b + 0.5) for a, b in self.street.zebras)
+        for first, last in self.street.blocks():
+            if dashes is None:
+                self._strip(t - width / 2, t + width / 2, first, last, color, ROAD)
+                continue
+            painted, gap = dashes
+            s = first + self.dice.uniform(0, painted + gap)
+            while s < min(last, 90.0):
+                if not any(a < s + painted and s < b for a, b in holes):
+                    self._strip(t - width / 2, t + width / 2, s, min(last, s + painted), color, ROAD)
+                s += painted + gap
+
+    def _arrow(self, t: float, s: float, color: Color) -> None:
+        turn = self.dice.pick((-1.0, 0.0, 1.0))
+        shaft = [(-0.08, 0.0), (-0.08, 2.2), (0.08, 2.2), (0.08, 0.0)]
+        head = [(-0.45, 2.2), (0.0, 3.4), (0.45, 2.2)]
+        if turn:
+            head = [(0.0, 1.5), (0.0, 3.0), (0.7, 2.25)]
+        for shape in (shaft, head):
+            outline = [(t + (turn or 1.0) * a, 0.0, s + b) for a, b in shape]
+            seen = self.painter.path(outline)
+            if seen:
+                self.painter.canvas.polygon(seen[0], self.painter.raw_ink(color, ROAD, Material.GROUND))
+
+
+def light_ground(
+    albedo: NDArray[np.uint8],
+    labels: NDArray[np.uint8],
+    rays: Rays,
+    rows: slice,
+    painter: Painter,
+    dice: Dice,
+) -> Floats:
+    """Grain, shadows, light and air on the rows of the picture that hold ground.
+
+    Args:
+        albedo: flat ground colours, uint8 (h, W, 3).
+        labels: classes, uint8 (h, W).
+        rays: directions of the pixels, float32 (h, W) each; those above the horizon give any colour.
+        rows: where these h rows lie in the picture.
+
+    Returns:
+        Display colours 0..1, float32 (3, h, W).
+    """
+    camera, light, street = painter.camera, painter.light, painter.street
+    x, y, z = rays
+    depth = np.float32(camera.position[1]) / np.maximum(-y, np.float32(1e-4))
+    depth = np.minimum(depth, np.float32(FAR))
+    along = np.float32(camera.position[2]) + z * depth
+    across = np.float32(camera.position[0]) + x * depth - _offset(street, along)
+    road, lawn = labels == ROAD, labels == TREE
+    grain = _grain(across, along, depth, road, lawn, dice)
+    if dice.chance(0.75):
+        grain *= _slabs(across, along, depth, labels == PAVEMENT, dice)
+    shadow = _soft(painter.shadow, 0.8, rows)
+    contact = _soft(painter.contact, max(1.0, camera.height / 250), rows)
+    colors = np.ascontiguousarray(albedo.transpose(2, 0, 1)).astype(np.float32)
+    if light.wet:
+        grain *= np.where(road, np.float32(1 - 0.35 * light.wet), np.float32(1 - 0.22 * light.wet))
+    colors *= grain * np.float32(1 / 255)
+    colors = light.lit_ground(np.minimum(colors, 1), 1 - shadow)
+    colors *= 1 - contact
+    air = haziness(depth / np.float32(light.visibility))
+    for channel, haze in zip(colors, light.haze, strict=True):
+        channel += (np.float32(haze) - channel) * air
+    return colors
+
+
+def _soft(mask: Image.Image, radius: float, rows: slice) -> Floats:
+    """Some rows of a mask with soft edges, 0..1."""
+    cut = mask.crop((0, rows.start, mask.width, mask.height)).filter(ImageFilter.BoxBlur(radius))
+    return np.asarray(cut).astype(np.float32) * np.float32(1 / 255)
+
+
+def _offset(street: Street, along: Floats) -> Floats:
+    reach = np.maximum(along, 0)
+    return np.float32(street.bend) * reach * reach
+
+
+def _grain(
+    across: Floats,
+    along: Floats,
+    depth: Floats,
+    road: NDArray[np.bool_],
+    lawn: NDArray[np.bool_],
+    dice: Dice,
+) -> Floats:
+    """Speckle fixed to the ground: fine grain that fades with distance and stains that stay."""
+    start = np.float32(dice.uniform(0, FIELD))
+    fine = _sample("mottle", across, along, 26.0, start)
+    stains = _sample("patch", across, along, 3.0, start)
+    roughness = np.where(road, np.float32(dice.uniform(0.10, 0.26)), np.float32(dice.uniform(0.10, 0.24)))
+    roughness = np.where(lawn, np.float32(0.5), roughness)
+    fading = 1 / (1 + depth / np.float32(25))
+    return 1 + roughness * fading * fine + np.float32(dice.uniform(0.05, 0.16)) * stains
+
+
+def _sample(name: str, across: Floats, along: Floats, density: float, start: np.float32) -> Floats:
+    """A noise field laid on the ground with `density` field pixels a metre."""
+    column = (across * np.float32(density) + start).astype(np.int32) & (FIELD - 1)
+    row = (along * np.float32(density) + start).astype(np.int32) & (FIELD - 1)
+    return fields()[name].reshape(-1).take(row * FIELD + column)
+
+
+def _slabs(
+    across: Floats,
+    along: Floats,
+    depth: Floats,
+    pavement: NDArray[np.bool_],
+    dice: Dice,
+) -> Floats:
+    """Dark joints between paving slabs, washed out with distance."""
+    long, wide = np.float32(dice.pick((0.4, 0.6, 0.9, 1.2))), np.float32(dice.pick((0.4, 0.6, 0.9)))
+    rows, columns = along / long, across / wide
+    joint = np.minimum(rows - np.floor(rows), columns - np.floor(columns)) < np.float32(0.05)
+    strength = np.float32(dice.uniform(0.15, 0.4)) / (1 + depth * depth / np.float32(90))
+    shift = np.where((np.floor(rows) + np.floor(columns)).astype(np.int32) & 1, np.float32(0.03), np.float32(-0.03))
+    return np.where(pavement, 1 - joint * strength + shift, np.float32(1))

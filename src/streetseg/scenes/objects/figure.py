@@ -1,0 +1,100 @@
+"""The human figure: joints, limbs, clothes."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from streetseg.scenes.light import Color, Vector
+from streetseg.scenes.objects.pose import Stance
+from streetseg.scenes.painter import Painter
+from streetseg.scenes.palette import BROWNS, CLOTHES, DARKS, HAIR, SKINS, WHITES, choose, scale
+from streetseg.scenes.rng import Dice
+from streetseg.scenes.street import Shade
+from streetseg.scenes.texture import Material
+
+Joint = tuple[float, float, float]  # x ahead, y up, z to the right, in units of the figure
+
+
+@dataclass(frozen=True)
+class Outfit:
+    """What someone looks like."""
+
+    skin: Color
+    hair: Color
+    top: Color
+    legs: Color
+    shoes: Color
+    extra: Color
+
+
+def draw_outfit(dice: Dice) -> Outfit:
+    """Choose clothes."""
+    return Outfit(
+        skin=choose(dice, SKINS),
+        hair=choose(dice, HAIR),
+        top=choose(dice, CLOTHES, 0.1),
+        legs=choose(dice, CLOTHES if dice.chance(0.5) else CLOTHES[:16], 0.1),
+        shoes=choose(dice, DARKS + BROWNS + WHITES),
+        extra=choose(dice, CLOTHES),
+    )
+
+
+class Figure:
+    """Paints the parts of one person, or of a thing in the same measure.
+
+    Args:
+        unit: metres of one unit of the joints.
+        label: the class of all that is painted.
+        shade: decides whether the sun reaches the spot.
+    """
+
+    def __init__(self, painter: Painter, stance: Stance, unit: float, label: int, shade: Shade) -> None:
+        self.painter, self.stance, self.unit, self.label = painter, stance, unit, label
+        self.sun = shade.sunshine(stance.t, stance.s, 1.2)
+
+    def at(self, joint: Joint) -> Vector:
+        """Street coordinates of a joint."""
+        x, y, z = joint
+        return self.stance.point(x * self.unit, y * self.unit, z * self.unit)
+
+    def lit(self, color: Color) -> Color:
+        """A colour in the light."""
+        return self.painter.light.lit(color, (0.0, 0.25, -0.75), self.sun)
+
+    def limb(
+        self, a: Joint, b: Joint, radii: tuple[float, float], color: Color, material: Material = Material.CLOTH
+    ) -> None:
+        """A rounded stick from joint to joint."""
+        thick, thin = radii
+        ends = (thick * self.unit, thin * self.unit)
+        self.painter.limb(self.at(a), self.at(b), ends, color, self.label, material)
+
+    def patch(self, corners: Sequence[Joint], color: Color) -> None:
+        """A flat piece of cloth."""
+        self.painter.polygon([self.at(c) for c in corners], color, self.label, Material.CLOTH)
+
+    def ball(self, center: Joint, radius: float, color: Color, squash: float = 1.0) -> None:
+        """A ball, `squash` times as high as wide."""
+        self.painter.ball(self.at(center), radius * self.unit, color, self.label, Material.SMOOTH, squash)
+
+    def near_side(self) -> int:
+        """The side of the body that is nearer to the camera: -1 left, +1 right."""
+        left, right = (self.painter.view(self.at((0.0, 0.5, z)))[2] for z in (-0.1, 0.1))
+        return 1 if right < left else -1
+
+    def trunk(
+        self, hips: tuple[float, float], chest: tuple[float, float], breadth: tuple[float, float], color: Color
+    ) -> None:
+        """Hips and chest, (x, y) each, with half their breadths."""
+        (hx, hy), (cx, cy), (narrow, broad) = hips, chest, breadth
+        self.patch(((hx, hy, -narrow), (cx, cy, -broad), (cx, cy, broad), (hx, hy, narrow)), color)
+        self.limb((hx, hy, 0.0), (cx, cy - 0.25 * broad, 0.0), (narrow, 0.7 * broad), color)
+
+    def head(self, center: tuple[float, float], radius: float, outfit: Outfit, cap: Color | None) -> None:
+        """Neck, head, hair; or a cap or helmet."""
+        (x, y), skin, hair = center, self.lit(outfit.skin), self.lit(outfit.hair)
+        neck = (0.6 * radius, 0.6 * radius)
+        self.limb((x - 0.2 * radius, y - 2 * radius, 0.0), (x, y - 0.4 * radius, 0.0), neck, scale(skin, 0.8))
+        from_behind = math.cos(self.stance.heading) > 0.3
+        self.ball((x, y, 0.0), radius, hair if from_behind else skin, 1.25)
+        self.ball((x - 0.15 * radius, y + 0.55 * radius, 0.0), 1.08 * radius, cap or hair, 0.75)

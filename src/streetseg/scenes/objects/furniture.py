@@ -1,0 +1,158 @@
+"""Street furniture by name: posts, signs and direction boards, and bins, which belong to no class."""
+
+import math
+
+from streetseg.scenes.canvas import IGNORE, POLE, SIGN
+from streetseg.scenes.light import Color
+from streetseg.scenes.objects.posts import Bollard, Lamp, Mast, Post, TrafficLight
+from streetseg.scenes.painter import Painter
+from streetseg.scenes.palette import (
+    BLUES,
+    BROWNS,
+    DARKS,
+    GREENS,
+    GREYS,
+    POLES,
+    REDS,
+    WHITES,
+    YELLOWS,
+    choose,
+    scale,
+    vary,
+)
+from streetseg.scenes.rng import Dice
+from streetseg.scenes.street import Shade
+from streetseg.scenes.texture import Material
+
+Outline = list[tuple[float, float]]  # (across, up), 1 is half the size of the plate
+
+
+class SignPost(Post):
+    """A post with one to three signs."""
+
+    def details(self, painter: Painter) -> None:
+        """Upright and all that hangs on it."""
+        self.upright(painter)
+        dice = self.dice
+        y = self.height - 0.05
+        turned = dice.bell(0.0, 0.35)
+        for _ in range(dice.pick((1, 1, 2, 3))):
+            size = dice.uniform(0.26, 0.42)
+            self._plate(painter, y - size, size, turned, back=dice.chance(0.18))
+            y -= 2 * size + 0.05
+            if y < 1.6:
+                break
+
+    def _plate(self, painter: Painter, y: float, size: float, turned: float, back: bool) -> None:
+        """One sign: a round, triangular, square or eight-sided plate with its symbol, turned about the post."""
+        dice = self.dice
+        across, deep = math.cos(turned), math.sin(turned)
+
+        def face(points: Outline, color: Color, shrink: float = 1.0, material: Material = Material.PAINT) -> None:
+            r = size * shrink
+            outline = [self.at(a * r * across, y + b * r, a * r * deep - 0.08) for a, b in points]
+            painter.polygon(outline, self.lit(painter, color), SIGN, material)
+
+        kind = dice.pick(("ban", "order", "warning", "stop", "priority", "info", "arrow"), (4, 3, 3, 1, 1, 3, 2))
+        if back:
+            shape = _TRIANGLE if kind == "warning" else _SQUARE if kind in ("info", "arrow") else _CIRCLE
+            face(shape, vary(dice, (0.6, 0.61, 0.62)), material=Material.METAL)
+            return
+        red, white = vary(dice, (0.76, 0.10, 0.12)), (0.92, 0.92, 0.9)
+        blue, dark, yellow = vary(dice, (0.08, 0.25, 0.62)), (0.1, 0.1, 0.11), (0.95, 0.75, 0.12)
+        match kind:
+            case "ban":
+                face(_CIRCLE, red)
+                face(_CIRCLE, white, 0.72)
+                face(_BAR if dice.chance(0.6) else _DIGITS, dark if dice.chance(0.6) else red, 0.6)
+            case "order":
+                face(_CIRCLE, blue)
+                face(_ARROW, white, 0.75)
+            case "warning":
+                face(_TRIANGLE, red)
+                face(_TRIANGLE, white if dice.chance(0.7) else yellow, 0.62)
+                face(_DIGITS, dark, 0.35)
+            case "stop":
+                face(_OCTAGON, red)
+                face(_BAR, white, 0.75)
+            case "priority":
+                face(_DIAMOND, white)
+                face(_DIAMOND, yellow, 0.7)
+            case "info":
+                face(_SQUARE, choose(dice, (blue, *GREENS[:2], *WHITES)))
+                face(_DIGITS if dice.chance(0.5) else _TRIANGLE, white if dice.chance(0.7) else dark, 0.6)
+            case "arrow":
+                face(_STRIP, choose(dice, (white, yellow, blue, *GREENS[:2])))
+                face(_BAR, dark, 0.8)
+
+
+class Board(Post):
+    """A direction board on two posts."""
+
+    def details(self, painter: Painter) -> None:
+        """Upright and all that hangs on it."""
+        dice = self.dice
+        wide, high = dice.uniform(1.2, 2.6), dice.uniform(0.8, 1.6)
+        color = self.lit(painter, self.color)
+        for dt in (-wide * 0.35, wide * 0.35):
+            painter.limb(self.at(dt, 0), self.at(dt, self.height), (0.06, 0.06), color, POLE, Material.METAL)
+        base = choose(dice, (*BLUES[:2], *GREENS[:2], *WHITES, *YELLOWS[:1], *BROWNS[:1]))
+        ink = (0.93, 0.93, 0.92) if sum(base) < 1.7 else (0.1, 0.1, 0.1)
+        top, low = self.height + 0.1, self.height + 0.1 - high
+
+        def patch(left: float, right: float, bottom: float, top: float, tint: Color) -> None:
+            self.rectangle(painter, (left, right, bottom, top), self.lit(painter, tint), -0.1)
+
+        patch(-wide / 2, wide / 2, low, top, ink)
+        patch(-wide / 2 + 0.06, wide / 2 - 0.06, low + 0.06, top - 0.06, base)
+        for line in range(int(high / 0.4)):
+            y = top - 0.32 - 0.4 * line
+            a = -wide * 0.4
+            while a < wide * dice.uniform(0.1, 0.4):
+                letter = dice.uniform(0.08, 0.25)
+                patch(a, a + letter, y, y + 0.17, ink)
+                a += letter + 0.06
+
+
+_CIRCLE = [(math.cos(k * math.pi / 8), math.sin(k * math.pi / 8)) for k in range(16)]
+_OCTAGON = [(math.cos((k + 0.5) * math.pi / 4), math.sin((k + 0.5) * math.pi / 4)) for k in range(8)]
+_TRIANGLE = [(-1.0, -0.75), (1.0, -0.75), (0.0, 0.95)]
+_SQUARE = [(-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)]
+_STRIP = [(-1.4, -0.4), (1.2, -0.4), (1.6, 0.0), (1.2, 0.4), (-1.4, 0.4)]
+_DIAMOND = [(0.0, -1.0), (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0)]
+_BAR = [(-1.0, -0.22), (1.0, -0.22), (1.0, 0.22), (-1.0, 0.22)]
+_DIGITS = [(-0.6, -0.7), (-0.1, -0.7), (-0.1, 0.2), (0.1, 0.2), (0.1, -0.7), (0.6, -0.7), (0.6, 0.7), (-0.6, 0.7)]
+_ARROW = [(-0.2, -0.9), (0.2, -0.9), (0.2, 0.0), (0.6, 0.0), (0.0, 0.9), (-0.6, 0.0), (-0.2, 0.0)]
+
+
+class Bin(Post):
+    """A bin: a thing of the street that no class of street-11 names."""
+
+    def details(self, painter: Painter) -> None:
+        """Body and lid."""
+        body, r, top = self.lit(painter, self.color), self.thickness, self.height
+        sides = ((-r, 0.1), (r, 0.1), (r * 1.15, top), (-r * 1.15, top))
+        painter.polygon([self.at(a, y) for a, y in sides], body, IGNORE, Material.PAINT)
+        lid = ((-r * 1.2, top), (r * 1.2, top), (r * 0.9, top + 0.12), (-r * 0.9, top + 0.12))
+        painter.polygon([self.at(a, y) for a, y in lid], scale(body, 0.6), IGNORE, Material.PAINT)
+
+
+Range = tuple[float, float]
+
+# name -> class, heights, radii of the upright, colours
+_KINDS: dict[str, tuple[type[Post], Range, Range, tuple[Color, ...]]] = {
+    "lamp": (Lamp, (4.5, 8.5), (0.07, 0.12), POLES),
+    "mast": (Mast, (6.5, 9.0), (0.11, 0.16), BROWNS + GREYS),
+    "bollard": (Bollard, (0.75, 1.1), (0.06, 0.11), POLES + REDS),
+    "traffic light": (TrafficLight, (2.9, 4.2), (0.06, 0.09), POLES),
+    "sign": (SignPost, (2.2, 3.2), (0.035, 0.06), POLES),
+    "board": (Board, (2.4, 3.4), (0.06, 0.06), GREYS),
+    "bin": (Bin, (0.9, 1.2), (0.25, 0.45), DARKS + GREENS + GREYS + BLUES + BROWNS + YELLOWS),
+}
+
+
+def draw_furniture(kind: str, side: int, t: float, s: float, dice: Dice, shade: Shade) -> Post:
+    """A piece of street furniture of a kind at (t, s); its measures and colour are drawn."""
+    made, heights, radii, colors = _KINDS[kind]
+    height, thickness = dice.uniform(*heights), dice.uniform(*radii)
+    return made(side, t, s, height, thickness, choose(dice, colors), dice.child(), shade)

@@ -1,0 +1,30 @@
+"""Where a thing stands and which way it looks."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+from streetseg.scenes.light import Vector
+
+
+@dataclass(frozen=True)
+class Stance:
+    """A spot (t, s) and a heading, radians: 0 looks along the street, away from the camera; positive turns right."""
+
+    t: float
+    s: float
+    heading: float
+
+    @cached_property
+    def _turn(self) -> tuple[float, float]:
+        return math.sin(self.heading), math.cos(self.heading)
+
+    def point(self, x: float, y: float, z: float) -> Vector:
+        """Street coordinates of x metres ahead, y up and z to the right of the spot."""
+        sine, cosine = self._turn
+        return (self.t + x * sine + z * cosine, y, self.s + x * cosine - z * sine)
+
+    def direction(self, x: float, y: float, z: float) -> Vector:
+        """The same for a direction."""
+        sine, cosine = self._turn
+        return (x * sine + z * cosine, y, x * cosine - z * sine)

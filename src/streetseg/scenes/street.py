@@ -1,0 +1,185 @@
+"""The plan of a street: where the road runs, how wide it is, where other streets cross it, and which spots have sun.
+
+Street coordinates, in metres: t to the right of the middle of the road, y up, s along the road; the world's (x, y, z)
+but for the bend of the road.
+"""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from streetseg.scenes.light import Light, Vector
+from streetseg.scenes.rng import Dice
+
+BEHIND = -8.0  # the ground begins this far behind the camera
+FAR = 900.0
+Row = tuple[tuple[float, float, float], ...]  # (first s, last s, height) of the buildings on one side
+
+
+class Lot(NamedTuple):
+    """A plot beside the street.
+
+    Args:
+        side: left (-1) or right (+1).
+        first, last: where it lies along the street.
+        height: of the house on it.
+        corner: another street runs past its near end.
+        beside: height of the house that touches its near end, 0 where there is none.
+        green: there is no house but a park.
+    """
+
+    side: int
+    first: float
+    last: float
+    height: float
+    corner: bool
+    beside: float
+    green: bool
+
+
+@dataclass(frozen=True)
+class Street:
+    """The plan.
+
+    Args:
+        road: half the width of the road.
+        lane: width of one lane.
+        lanes: number of lanes in both directions together.
+        parking: width of the parking strip at each kerb (left, right), 0 where there is none; part of the road.
+        pavement: width of the pavement left and right.
+        setback: room between pavement and buildings left and right (front gardens).
+        bend: the road leaves the straight line by bend * s², in metres.
+        length: of the street, where the background begins.
+        crossings: (first, last) s of each street that crosses.
+        zebras: (first, last) s of each zebra crossing.
+        right_hand: traffic keeps to the right.
+        lots: the plots on both sides.
+    """
+
+    road: float
+    lane: float
+    lanes: int
+    parking: tuple[float, float]
+    pavement: tuple[float, float]
+    setback: tuple[float, float]
+    bend: float
+    length: float
+    crossings: tuple[tuple[float, float], ...]
+    zebras: tuple[tuple[float, float], ...]
+    right_hand: bool
+    lots: tuple[Lot, ...] = ()
+
+    def place(self, point: Vector) -> Vector:
+        """Street coordinates (t, y, s) to world coordinates."""
+        t, y, s = point
+        return (t + self.offset(s), y, s)
+
+    def offset(self, s: float) -> float:
+        """How far the middle of the road lies to the right of its start, at s."""
+        reach = max(0.0, s)
+        return self.bend * reach * reach
+
+    def heading(self, s: float) -> float:
+        """Slope dx/dz of the road at s."""
+        return 2.0 * self.bend * max(0.0, s)
+
+    def front(self, side: int) -> float:
+        """Distance of the building line from the middle of the road, on the left (-1) or right (+1)."""
+        return self.road + self.pavement[side > 0] + self.setback[side > 0]
+
+    def crossed(self, s: float, margin: float = 0.0) -> bool:
+        """Whether s lies in a crossing street."""
+        return any(first - margin < s < last + margin for first, last in self.crossings)
+
+    def blocks(self) -> list[tuple[float, float]]:
+        """The stretches between crossing streets, near to far."""
+        edges = [BEHIND, *(s for crossing in self.crossings for s in crossing), self.length]
+        return [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a > 1.0]
+
+
+def draw_street(dice: Dice) -> Street:
+    """Choose a plan."""
+    lanes = dice.pick((1, 2, 2, 2, 3, 4))
+    lane = dice.uniform(2.9, 3.6)
+    parking = tuple(dice.uniform(2.0, 2.3) if dice.chance(0.55) else 0.0 for _ in range(2))
+    setbacks = tuple(dice.uniform(2.0, 6.0) if dice.chance(0.35) else dice.uniform(0.0, 0.4) for _ in range(2))
+    crossings: list[tuple[float, float]] = []
+    s = dice.uniform(8.0, 70.0)
+    while s < 150.0 and len(crossings) < 3:
+        width = dice.uniform(6.5, 11.0)
+        crossings.append((s, s + width))
+        s += width + dice.uniform(35.0, 90.0)
+    if dice.chance(0.25):
+        crossings = []
+    zebras: list[tuple[float, float]] = []
+    for first, last in crossings:
+        if dice.chance(0.5):
+            zebras.append((first - 4.5, first - 1.0))
+        if dice.chance(0.35):
+            zebras.append((last + 1.0, last + 4.5))
+    if not zebras and dice.chance(0.35):
+        s = dice.uniform(7.0, 40.0)
+        zebras.append((s, s + 3.5))
+    street = Street(
+        road=(lanes * lane + parking[0] + parking[1]) / 2 + (0.8 if lanes == 1 else 0.0),
+        lane=lane,
+        lanes=lanes,
+        parking=(parking[0], parking[1]),
+        pavement=(dice.uniform(1.6, 4.5), dice.uniform(1.6, 4.5)),
+        setback=(setbacks[0], setbacks[1]),
+        bend=dice.bell(0.0, 0.0005) if dice.chance(0.6) else 0.0,
+        length=dice.uniform(110.0, 230.0),
+        crossings=tuple(crossings),
+        zebras=tuple(zebras),
+        right_hand=dice.chance(0.75),
+    )
+    return replace(street, lots=_lots(street, dice.child()))
+
+
+def _lots(street: Street, dice: Dice) -> tuple[Lot, ...]:
+    lots: list[Lot] = []
+    storeys = dice.uniform(1.4, 4.8)
+    for side in (-1, 1):
+        for number, (first, last) in enumerate(street.blocks()):
+            park = dice.chance(0.14)
+            s = first + (dice.uniform(2.0, 4.0) if number else 0.0)
+            end = last - dice.uniform(2.0, 4.0)
+            corner, beside = number > 0, 0.0
+            while s < end - 4.0:
+                width = min(end - s, dice.uniform(6.0, 20.0))
+                if end - s - width < 5.0:
+                    width = end - s
+                height = max(3.2, dice.bell(storeys, 1.0) * 3.2)
+                green = park or dice.chance(0.06)
+                lots.append(Lot(side, s, s + width, height, corner, beside, green))
+                gap = dice.uniform(2.0, 6.0) if dice.chance(0.15) else 0.0
+                s += width + gap
+                corner, beside = False, 0.0 if green or gap else height
+    return tuple(lots)
+
+
+@dataclass(frozen=True)
+class Shade:
+    """The skyline of both sides against the sun."""
+
+    light: Light
+    street: Street
+    left: Row
+    right: Row
+
+    def line(self, t: float, s: float) -> float:
+        """Height up to which the spot (t, s) lies in the shade of the buildings on the sunny side; 0 or below: none."""
+        x, y, z = self.light.to_sun
+        if max(self.light.sun) <= 0.0:
+            return 1000.0
+        side = 1 if x > 0 else -1
+        away = (side * self.street.front(side) - t) / x if abs(x) > 1e-3 else 1000.0
+        if away < 0:
+            return 0.0
+        there = s + away * z
+        row = self.right if side > 0 else self.left
+        roof = max((height for first, last, height in row if first <= there <= last), default=0.0)
+        return roof - away * y
+
+    def sunshine(self, t: float, s: float, y: float = 0.9) -> float:
+        """1 where the sun reaches the spot, else 0."""
+        return 0.0 if self.line(t, s) > y else 1.0

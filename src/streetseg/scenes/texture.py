@@ -1,0 +1,113 @@
+"""Surface noise: tileable fields that every surface is speckled with, and the materials that use them.
+
+All of it is integer arithmetic (Pillow resizes 8-bit images in fixed point), so that a scene has the same bytes on
+every machine.
+"""
+
+from enum import IntEnum
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from streetseg.scenes.light import Floats
+from streetseg.scenes.rng import Dice
+
+FIELD = 512  # side of a field, pixels; fields repeat without a seam
+
+
+class Material(IntEnum):
+    """What a stroke is made of: decides its speckle. The value is what the canvas stores."""
+
+    SMOOTH = 0
+    PLASTER = 1
+    BRICK = 2
+    CONCRETE = 3
+    GLASS = 4
+    ROOF = 5
+    BARK = 6
+    LEAVES_NEAR = 7
+    LEAVES = 8
+    LEAVES_FAR = 9
+    PAINT = 10
+    METAL = 11
+    CLOTH = 12
+    BOARD = 13
+    SKY = 14
+    GROUND = 15
+
+
+# material -> (field, gain): the speckle multiplies the colour by 1 + gain * field, field in -1..1
+_SPECKLE: dict[Material, tuple[str, float]] = {
+    Material.SMOOTH: ("mottle", 0.05),
+    Material.PLASTER: ("mottle", 0.17),
+    Material.BRICK: ("course", 0.26),
+    Material.CONCRETE: ("streak", 0.18),
+    Material.GLASS: ("patch", 0.20),
+    Material.ROOF: ("course", 0.32),
+    Material.BARK: ("streak", 0.55),
+    Material.LEAVES_NEAR: ("leaf_large", 0.75),
+    Material.LEAVES: ("leaf", 0.70),
+    Material.LEAVES_FAR: ("grain", 0.55),
+    Material.PAINT: ("patch", 0.16),
+    Material.METAL: ("streak", 0.22),
+    Material.CLOTH: ("mottle", 0.32),
+    Material.BOARD: ("streak", 0.45),
+    Material.SKY: ("mottle", 0.0),
+    Material.GROUND: ("mottle", 0.0),
+}
+
+
+def _octave(dice: Dice, rows: int, columns: int) -> NDArray[np.int32]:
+    """Smooth noise with this many periods down and across, -128..127, (FIELD, FIELD)."""
+    grid = np.pad(dice.bytes(rows, columns), 2, mode="wrap")
+    box = (2, 2, columns + 2, rows + 2)
+    smooth = Image.fromarray(grid).resize((FIELD, FIELD), Image.Resampling.BICUBIC, box=box)
+    return np.asarray(smooth).astype(np.int32) - 128
+
+
+def _normalised(field: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Stretched so that two deviations reach 1, cut at -1..1."""
+    centred = field - int(field.sum(dtype=np.int64)) // field.size
+    deviation = np.sqrt(float((centred.astype(np.int64) ** 2).sum()) / field.size)
+    return np.asarray(np.clip(centred / (2.0 * deviation), -1.0, 1.0), np.float32)
+
+
+@cache
+def fields() -> dict[str, NDArray[np.float32]]:
+    """The noise fields by name, each float32 (FIELD, FIELD) in -1..1; made once a process."""
+    dice = Dice(20_230_517)
+
+    def layered(*octaves: tuple[int, int, int]) -> NDArray[np.float32]:
+        total = np.zeros((FIELD, FIELD), np.int32)
+        for rows, columns, weight in octaves:
+            total += weight * _octave(dice, rows, columns)
+        return _normalised(total)
+
+    return {
+        "grain": layered((256, 256, 2), (512, 512, 3)),
+        "mottle": layered((8, 8, 4), (24, 24, 4), (80, 80, 4), (256, 256, 4), (512, 512, 2)),
+        "patch": layered((12, 12, 4), (40, 40, 3), (128, 128, 2)),
+        "streak": layered((6, 128, 4), (20, 256, 3), (128, 256, 2), (512, 512, 2)),
+        "course": layered((200, 70, 5), (256, 180, 4), (512, 512, 2), (40, 40, 2)),
+        "leaf": layered((110, 110, 5), (220, 220, 4), (30, 30, 2)),
+        "leaf_large": layered((60, 60, 5), (120, 120, 4), (240, 240, 3), (20, 20, 2)),
+        "cloud": layered((4, 4, 16), (8, 8, 9), (16, 16, 5), (32, 32, 3), (64, 64, 2), (128, 128, 1)),
+    }
+
+
+@cache
+def _material_stack() -> NDArray[np.float32]:
+    """Speckle of every material, gain applied: float32 (materials, FIELD, FIELD)."""
+    made = fields()
+    return np.stack([np.float32(gain) * made[name] for name, gain in (_SPECKLE[m] for m in Material)])
+
+
+def speckle(materials: NDArray[np.uint8], strength: float, dice: Dice) -> Floats:
+    """Factor 1 + strength * speckle for each pixel of a (H, W) material map, float32 (H, W); fields start anywhere."""
+    height, width = materials.shape
+    rows = (np.arange(height) + dice.integer(0, FIELD - 1)) % FIELD
+    columns = (np.arange(width) + dice.integer(0, FIELD - 1)) % FIELD
+    flat = materials.astype(np.int32) * (FIELD * FIELD) + (rows[:, None] * FIELD + columns[None, :]).astype(np.int32)
+    return 1 + np.float32(strength) * _material_stack().reshape(-1).take(flat)

@@ -1,0 +1,133 @@
+"""Optimization: AdamW with the encoder's own learning rate, its schedule, averaged weights, and the length of a run."""
+
+import copy
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from streetseg.models.network import Segmenter
+from streetseg.recipe.schema import Optim, Train
+
+POLY_POWER = 0.9  # as in DeepLab, arXiv:1606.00915
+START, END = 0.04, 1e-4  # one-cycle: factors at the first and the last step
+
+
+def make_optimizer(segmenter: Segmenter, settings: Optim, *, pretrained: bool) -> torch.optim.AdamW:
+    """AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101) over six groups: encoder, decoder and head, decayed or not.
+
+    Each group's `peak_lr` is what the schedule scales. A pretrained encoder moves by `encoder_lr` times the rate.
+    """
+    encoder_lr = settings.lr * (settings.encoder_lr if pretrained else 1.0)
+    groups = []
+    for module, lr in (
+        (segmenter.encoder, encoder_lr),
+        (segmenter.decoder, settings.lr),
+        (segmenter.head, settings.lr),
+    ):
+        matrices = [p for p in module.parameters() if p.ndim > 1]
+        vectors = [p for p in module.parameters() if p.ndim <= 1]
+        groups.append({"params": matrices, "lr": lr, "peak_lr": lr, "weight_decay": settings.weight_decay})
+        groups.append({"params": vectors, "lr": lr, "peak_lr": lr, "weight_decay": 0.0})
+    return torch.optim.AdamW(groups, fused=True)
+
+
+def set_lr(optimizer: torch.optim.Optimizer, factor: float) -> None:
+    """Scale every group's peak learning rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["peak_lr"] * factor
+
+
+def hold_where(optimizer: torch.optim.Optimizer, flag: Tensor) -> None:
+    """Let `step` change nothing while `flag`, float32 and 0-dimensional on the optimiser's device, is 1 and not 0.
+
+    It is how torch's own GradScaler tells a fused optimiser of an overflow: the device decides, and nobody waits.
+    """
+    optimizer.found_inf = flag  # type: ignore[attr-defined]
+
+
+def lr_factor(step: int, steps: int, settings: Optim) -> float:
+    """The factor 0..1 at a step.
+
+    Args:
+        step: 0..steps-1.
+        steps: of the whole run.
+        settings: schedule and share of warm-up. "poly" rises in a line and falls as (1 - t)^0.9; "one-cycle" rises and
+            falls as half cosines (Smith 2018, arXiv:1708.07120).
+    """
+    warmup = round(settings.warmup * steps)
+    if step < warmup:
+        rise = (step + 1) / warmup
+        return rise if settings.schedule == "poly" else between(START, 1.0, rise)
+    fall = (step - warmup) / max(1, steps - warmup)
+    return (1.0 - fall) ** POLY_POWER if settings.schedule == "poly" else between(1.0, END, fall)
+
+
+def between(first: float, last: float, t: float) -> float:
+    """Half a cosine from `first` at t = 0 to `last` at t = 1."""
+    return last + (first - last) * (1.0 + math.cos(math.pi * t)) / 2.0
+
+
+class ExponentialAverage:
+    """An exponential moving average of a network's weights and batch-norm statistics.
+
+    Args:
+        network: is followed, on the device where it is now; `self.network` is its averaged copy, in evaluation mode.
+        decay: share of the old average kept at each step; early on less, (1 + n) / (10 + n), so that the random start
+            is soon forgotten.
+    """
+
+    def __init__(self, network: Segmenter, decay: float) -> None:
+        self.network = copy.deepcopy(network).eval().requires_grad_(False)
+        self._averaged, self._current = floats(self.network), floats(network)
+        self.decay = decay
+        self.updates = 0
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Take in the weights after a step."""
+        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        self.updates += 1
+        torch._foreach_lerp_(self._averaged, self._current, 1.0 - decay)
+
+    def state_dict(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {"network": self.network.state_dict(), "updates": self.updates}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """From a checkpoint."""
+        self.network.load_state_dict(state["network"])
+        self.updates = state["updates"]
+
+
+def floats(network: nn.Module) -> list[Tensor]:
+    """All floating-point parameters and buffers in a fixed order; not copies, and so of the network as it will be."""
+    return [tensor for tensor in (*network.parameters(), *network.buffers()) if tensor.is_floating_point()]
+
+
+@dataclass(frozen=True)
+class Length:
+    """Of a run.
+
+    Args:
+        epochs: that are begun.
+        of_epoch: steps of a whole epoch.
+        steps: of the whole run. The last epoch ends early where they are no multiple of `of_epoch`.
+    """
+
+    epochs: int
+    of_epoch: int
+    steps: int
+
+    def steps_in(self, epoch: int) -> int:
+        """Of an epoch, counted from 1."""
+        return min(self.of_epoch, self.steps - (epoch - 1) * self.of_epoch)
+
+
+def length_of(train: Train, of_epoch: int) -> Length:
+    """What the recipe asks for, when a whole epoch has so many steps."""
+    if train.steps is None:
+        return Length(train.epochs, of_epoch, train.epochs * of_epoch)
+    return Length(-(-train.steps // max(1, of_epoch)), of_epoch, train.steps)

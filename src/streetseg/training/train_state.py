@@ -1,0 +1,134 @@
+"""Training state: network, objective, optimizer, averaged weights, device.
+
+What depends on the machine, such as precision and compilation, is chosen while the state is made.
+"""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from streetseg.models.initial_weights import InitialWeights
+from streetseg.models.network import Segmenter
+from streetseg.profiler import Phases
+from streetseg.recipe.schema import Recipe
+from streetseg.runtime.batch_norm import share_batch_norm
+from streetseg.runtime.compilation import NOT_COMPILED, Compilation, choose_compilation
+from streetseg.runtime.device import tune
+from streetseg.runtime.distributed import ALONE, Ranks
+from streetseg.runtime.precision import Precision, choose_precision
+from streetseg.training.callbacks import LossFunction
+from streetseg.training.objective import Objective, OwnObjective
+from streetseg.training.optim import ExponentialAverage, hold_where, make_optimizer
+
+
+@dataclass
+class Learner:
+    """What changes while training, and what changes it; the same on all ranks that train together."""
+
+    recipe: Recipe
+    segmenter: Segmenter
+    average: ExponentialAverage | None
+    optimizer: torch.optim.Optimizer
+    objective: Objective | OwnObjective
+    device: torch.device
+    precision: Precision
+    ranks: Ranks = ALONE
+    steps_done: int = 0
+    compilation: Compilation = NOT_COMPILED
+    phases: Phases = field(default_factory=Phases)
+
+    def __post_init__(self) -> None:
+        self._network = self.ranks.averaging_gradients(self.segmenter)
+        self._compiled = self.compilation.of(self._network, graphs=self.device.type == "cuda" and self.ranks.world == 1)
+        self._full = len(range(self.recipe.train.batch)[self.ranks.rank :: self.ranks.world])
+        self._held = torch.zeros((), device=self.device)
+        hold_where(self.optimizer, self._held)
+
+    def logits(self, pictures: Tensor) -> Tensor:
+        """Pictures uint8 (B, 3, H, W), this rank's share of a batch -> logits (B, C, H, W), for a backward pass."""
+        # An epoch's last batch is a smaller one: it is not worth a compilation of its own.
+        network = self._compiled if len(pictures) == self._full else self._network
+        logits: Tensor = network(pictures)
+        return logits
+
+    def hold_unless_finite(self, number: Tensor) -> None:
+        """From a number on that is NaN or infinite, no step moves a weight. Decided on the device: nobody waits."""
+        torch.maximum(self._held, (~number.isfinite()).float(), out=self._held)
+
+    def move_weights(self) -> None:
+        """Take one step of the optimiser, unless a number was not finite."""
+        if self.device.type == "mps" and self._held:  # its fused AdamW does not look at the flag: here one waits
+            return
+        self.optimizer.step()
+
+    @property
+    def scored(self) -> Segmenter:
+        """The weights that are validated and kept: the averaged ones where there are any."""
+        return self.segmenter if self.average is None else self.average.network
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the last step, as the decoder and the head have it."""
+        rate: float = self.optimizer.param_groups[-1]["lr"]
+        return rate
+
+
+def make_learner(
+    recipe: Recipe,
+    segmenter: Segmenter,
+    initial: InitialWeights,
+    class_pixels: NDArray[np.int64],
+    device: torch.device,
+    state: dict[str, Any] | None,
+    ranks: Ranks,
+    phases: Phases,
+    steps: int,
+    loss: LossFunction | None = None,
+) -> Learner:
+    """Everything that learns, on its device. A resumed run keeps the precision that `auto` found at its start.
+
+    Args:
+        class_pixels: pixels of each class in the training split, int64 (C,).
+        state: of the checkpoint to go on from.
+        steps: that are still to be done, about.
+        loss: of the caller's own, in place of the recipe's.
+    """
+    tune(device)
+    segmenter.to(device).to(memory_format=torch.channels_last)
+    objective = (
+        Objective(recipe.loss, class_pixels, segmenter.space.ignore_index) if loss is None else OwnObjective(loss)
+    ).to(device)
+    if state is not None and recipe.train.precision == "auto":
+        precision = Precision(state["precision"], "as before the interruption")
+    else:
+        precision = Precision(**ranks.of_main(asdict(choose_precision(recipe.train.precision, device))))
+    average = ExponentialAverage(segmenter, recipe.optim.ema) if recipe.optim.ema else None
+    if recipe.train.sync_batch_norm and ranks.world > 1:
+        share_batch_norm(segmenter)
+    return Learner(
+        recipe,
+        segmenter,
+        average,
+        make_optimizer(segmenter, recipe.optim, pretrained=initial.pretrained),
+        objective,
+        device,
+        precision,
+        ranks,
+        compilation=choose_compilation(recipe.train.compile, device, steps),
+        phases=phases,
+    )
+
+
+def describe_start(learner: Learner, initial: InitialWeights) -> dict[str, Any]:
+    """What environment.json says of the run besides versions and machine."""
+    return {
+        "device": str(learner.device),
+        "processes": learner.ranks.world,
+        "precision": asdict(learner.precision),
+        "compiled": asdict(learner.compilation),
+        "initial_weights": initial.as_dict(),
+    }

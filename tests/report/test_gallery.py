@@ -1,0 +1,176 @@
+"""Which pictures are shown, what is drawn of them, and what is said when they cannot be."""
+
+import base64
+import io
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image
+
+from streetseg.comparison.compare import compare_runs
+from streetseg.labels.space import LabelSpace
+from streetseg.report.gallery import choose, collect
+from streetseg.report.gallery_layers import WIDEST, deepest, layers, map_keys, tags
+
+TOY = LabelSpace("toy", ("road", "tree"), ((128, 64, 128), (128, 128, 0)))
+
+
+def decoded(uri: str) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))).convert("RGB"))
+
+
+def test_disputed_worst_and_best_are_chosen_by_figures() -> None:
+    a = np.array([0.9, 0.2, 0.5, 0.8, 0.95, 0.6])
+    b = np.array([0.9, 0.2, 0.9, 0.8, 0.95, 0.1])
+    chosen = [(choice.index, choice.reason) for choice in choose([a, b], each=1)]
+    assert chosen == [(5, "most disputed"), (1, "worst"), (4, "best")]
+
+
+def test_a_picture_is_shown_once_and_one_without_truth_never() -> None:
+    a = np.array([0.1, np.nan, 0.9])
+    chosen = [choice.index for choice in choose([a, a + 0.05])]
+    assert sorted(chosen) == [0, 2]
+
+
+def test_a_single_encoder_disputes_nothing() -> None:
+    assert {choice.reason for choice in choose([np.linspace(0, 1, 9)])} == {"worst", "best"}
+
+
+@given(arrays(np.bool_, st.tuples(st.integers(1, 12), st.integers(1, 12))).filter(lambda area: area.any()))
+def test_a_name_goes_inside_its_area(area: np.ndarray) -> None:
+    assert area[deepest(area)]
+
+
+def test_the_deepest_place_of_a_rectangle_is_its_middle() -> None:
+    area = np.zeros((21, 31), bool)
+    area[5:16, 10:21] = True
+    assert deepest(area) == (10, 15)
+
+
+def test_only_large_areas_are_named() -> None:
+    ids = np.zeros((50, 100), np.uint8)
+    ids[:5, :5] = 1
+    found = tags(ids, TOY.names)
+    assert [tag.name for tag in found] == ["road"]
+    assert 0 < found[0].left < 100
+    assert 0 < found[0].top < 100
+
+
+def test_layers_of_two_encoders() -> None:
+    truth = np.zeros((40, 60), np.uint8)
+    truth[:, 30:] = 1
+    truth[:4] = 255
+    a, b = truth.copy(), np.zeros_like(truth)
+    a[:4] = 0
+    picture = np.full((80, 120, 3), 90, np.uint8)
+    shown = layers("val/1", picture, truth, [a, b], TOY, ["A", "B"])
+    assert [layer.title for layer in shown] == [
+        "Picture", "Truth", "A predicts", "B predicts", "A right or wrong", "B right or wrong", "A right, B wrong",
+    ]  # fmt: skip
+    assert {(layer.width, layer.height) for layer in shown} == {(60, 40)}
+    assert shown[4].alt == "val/1, where A is right or wrong: right on 100.0 % of the labelled pixels"
+    assert shown[5].alt.endswith("right on 50.0 % of the labelled pixels")
+    assert shown[6].alt == "val/1, disputed pixels: only A right on 50.0 %, only B right on 0.0 %"
+    assert "road 45 %, tree 45 %" in shown[1].alt
+    labels = decoded(shown[1].uri)
+    assert [tuple(labels[y, x]) for y, x in ((20, 10), (20, 50), (0, 0))] == [(128, 64, 128), (128, 128, 0), (0, 0, 0)]
+
+
+def test_a_large_picture_is_shown_smaller_and_its_labels_stay_labels() -> None:
+    truth = (np.arange(1500) // 7 % 2).astype(np.uint8)[None].repeat(700, axis=0)
+    shown = layers("x", np.zeros((700, 1500, 3), np.uint8), truth, [truth], TOY, ["A"])
+    assert max(shown[1].width, shown[1].height) == WIDEST
+    assert {tuple(color) for color in decoded(shown[1].uri).reshape(-1, 3)} == set(TOY.colors)
+
+
+def test_a_prediction_of_another_size_is_shown_in_the_shape_of_the_truth() -> None:
+    truth = np.zeros((20, 30), np.uint8)
+    shown = layers("x", np.zeros((40, 60, 3), np.uint8), truth, [np.zeros((40, 60), np.uint8)], TOY, ["A"])
+    assert {(layer.width, layer.height) for layer in shown} == {(30, 20)}
+
+
+def test_the_key_tells_patterns_apart_without_colour() -> None:
+    grey = [decoded(key.uri).mean(axis=2) for key in map_keys(["A", "B"])]
+    for one in range(len(grey)):
+        for two in range(one):
+            assert (
+                not np.array_equal(grey[one] > grey[one].mean(), grey[two] > grey[two].mean())
+                or abs(grey[one].mean() - grey[two].mean()) > 20
+            )
+
+
+def test_exhibits_come_from_the_real_networks(real_runs: list[Path]) -> None:
+    comparison = compare_runs(real_runs)
+    gallery = collect(comparison, ["A", "B"])
+    assert len(gallery.exhibits) == 6, gallery.note
+    assert {exhibit.reason for exhibit in gallery.exhibits} == {"most disputed", "worst", "best"}
+    exhibit = gallery.exhibits[0]
+    assert [exhibit.layers[place].title for place in exhibit.pair] == ["A predicts", "B predicts"]
+
+    # What is drawn is what was counted: the share of right pixels in the words is the one of the evaluation.
+    index = comparison.groups[0].counts.names.index(exhibit.name)
+    counted = comparison.groups[0].counts.counts[index]
+    assert f"right on {100 * counted.trace() / counted.sum():.1f} %" in exhibit.layers[4].alt
+
+
+def copied(run: Path, to: Path, old: Path, new: Path) -> Path:
+    """The run in another place, its recipe pointing to other data."""
+    shutil.copytree(run, to)
+    recipe = to / "recipe.yaml"
+    recipe.write_text(recipe.read_text().replace(str(old), str(new)))
+    return to
+
+
+@pytest.fixture
+def moved(real_runs: list[Path], tmp_path: Path) -> tuple[Path, Path]:
+    """A copy of the first real run with its data, free to be damaged."""
+    data = real_runs[0].parents[1] / "camvid"
+    shutil.copytree(data, tmp_path / "camvid")
+    return copied(real_runs[0], tmp_path / "run", data, tmp_path / "camvid"), tmp_path / "camvid"
+
+
+def test_without_the_data_the_gallery_says_so(moved: tuple[Path, Path]) -> None:
+    run, data = moved
+    shutil.rmtree(data)
+    gallery = collect(compare_runs([run]), ["A"])
+    assert gallery.exhibits == ()
+    assert gallery.note.startswith("No pictures: they could not be read and predicted again (folder not found")
+
+
+def test_a_label_that_was_changed_is_not_shown_as_if_it_had_been_scored(moved: tuple[Path, Path]) -> None:
+    run, data = moved
+    for mask in (data / "valannot").iterdir():
+        ids = np.asarray(Image.open(mask)).copy()
+        ids[:8] = 3
+        Image.fromarray(ids).save(mask)
+    gallery = collect(compare_runs([run]), ["A"])
+    assert gallery.exhibits == ()
+    assert "has changed since it was scored" in gallery.note
+
+
+def test_a_damaged_network_is_said_to_be_damaged(moved: tuple[Path, Path]) -> None:
+    run, _ = moved
+    weights = run / "best" / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-10])
+    assert "No pictures" in collect(compare_runs([run]), ["A"]).note
+
+
+def test_a_run_of_unknown_pictures_has_no_gallery(write_run: Callable[..., Path], moved: tuple[Path, Path]) -> None:
+    run, _ = moved
+    model = json.loads((run / "best" / "model.json").read_text())
+    names = [f"val/unknown{i}" for i in range(24)]
+    stranger = write_run(
+        "stranger",
+        names=names,
+        recipe={"data": {"source": f"camvid:{moved[1]}"}},
+        classes=model["classes"][:3],
+        colors=model["colors"][:3],
+    )
+    assert "is no longer in the data" in collect(compare_runs([stranger]), ["A"]).note
