@@ -29,21 +29,21 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=500)
     parser.add_argument("--classes", type=int, default=19)
     parser.add_argument("--json", action="store_true", help="one machine-readable object on stdout")
-    asked = parser.parse_args()
-    a, b = draw(World(asked.images, asked.classes, rarest=0.05), np.random.default_rng(0))
+    args = parser.parse_args()
+    a, b = draw(World(args.images, args.classes, rarest=0.05), np.random.default_rng(0))
     figures = {
-        "images": asked.images,
-        "classes": asked.classes,
+        "images": args.images,
+        "classes": args.classes,
         "resamples": RESAMPLES,
         "every score of one network": cost(lambda: interval(a)),
         "mean IoU of two networks": cost(lambda: compare([a], [b])),
         "IoU of each class of two networks": cost(lambda: compare_classes([a], [b])),
         "mean IoU of two encoders with three seeds each": cost(lambda: compare([a] * 3, [b] * 3)),
     }
-    if asked.json:
+    if args.json:
         print(json.dumps(figures, indent=2))
         return
-    print(f"{RESAMPLES} resamples of {asked.images} images, {asked.classes} classes")
+    print(f"{RESAMPLES} resamples of {args.images} images, {args.classes} classes")
     for name, spent in figures.items():
         if isinstance(spent, dict):
             print(f"    {name:<48} {spent['seconds']:6.3f} s, {spent['mib']:5.0f} MiB")

@@ -1,11 +1,11 @@
 """What an epoch costs beyond its bare steps.
 
-    python benchmarks/epoch.py [--encoder NAME] [--decoder NAME] [--size 384x480] [--pictures N] [--json]
+    python benchmarks/epoch.py [--encoder NAME] [--decoder NAME] [--size 384x480] [--images N] [--json]
 
-An epoch is what training does between two validations: pictures out of the store, augmentation, forward, loss,
-backward, clipping, optimiser, averaged weights, scoring, journal. A bare step is forward, loss, backward and optimiser
+An epoch is what training does between two validations: images out of the store, augmentation, forward, loss,
+backward, clipping, optimizer, averaged weights, scoring, journal. A bare step is forward, loss, backward and optimizer
 on a batch that is there. They take turns; the ratio is the median over the rounds of an epoch's time to that of as many
-bare steps. A last epoch is profiled: milliseconds a picture of each part.
+bare steps. A last epoch is profiled: milliseconds an image of each part.
 """
 
 import argparse
@@ -30,31 +30,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--encoder", default="mobilenetv2_100")
     parser.add_argument("--decoder", default=Model().decoder)
-    parser.add_argument("--size", type=parse_size, default="384x480", help="of the pictures and crops")
-    parser.add_argument("--pictures", type=int, default=32)
+    parser.add_argument("--size", type=parse_size, default="384x480", help="of the images and crops")
+    parser.add_argument("--images", type=int, default=32)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--precision", choices=["auto", "fp32", "bf16"], default="auto")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--json", action="store_true", help="one machine-readable object on stdout")
-    asked = parser.parse_args()
+    args = parser.parse_args()
     recipe = Recipe(
-        model=Model(encoder=asked.encoder, decoder=asked.decoder, weights="none"),
-        train=Train(batch=asked.batch, precision=asked.precision, device=asked.device, epochs=10_000),
+        model=Model(encoder=args.encoder, decoder=args.decoder, weights="none"),
+        train=Train(batch=args.batch, precision=args.precision, device=args.device, epochs=10_000),
     )
     with TemporaryDirectory(prefix="streetseg-") as folder:
-        store = scenes_store(asked.pictures, asked.size, Path(folder))
-        figures = measure(Trainer(recipe, store, choose_device(asked.device), Path(folder)), asked.rounds)
-    figures = {"encoder": asked.encoder, "decoder": asked.decoder, "batch": asked.batch} | figures
-    if asked.json:
+        store = scenes_store(args.images, args.size, Path(folder))
+        figures = measure(Trainer(recipe, store, choose_device(args.device), Path(folder)), args.rounds)
+    figures = {"encoder": args.encoder, "decoder": args.decoder, "batch": args.batch} | figures
+    if args.json:
         print(json.dumps(figures, indent=2))
         return
     print(
-        f"{asked.encoder}, {asked.decoder}, {figures['precision']} on {figures['device']}: an epoch costs "
+        f"{args.encoder}, {args.decoder}, {figures['precision']} on {figures['device']}: an epoch costs "
         f"{figures['ratio']:.3f} times its bare steps (target {TARGET})"
     )
-    for name, spent in figures["ms_per_picture"].items():
-        print(f"    {name:<12} {spent:8.2f} ms a picture")
+    for name, spent in figures["ms_per_image"].items():
+        print(f"    {name:<12} {spent:8.2f} ms an image")
     for name, spent in figures["parts"].items():
         print(f"        {name:<12} {spent:8.2f}")
 
@@ -66,10 +66,10 @@ def measure(trainer: Trainer, rounds: int) -> dict[str, Any]:
     return {
         "device": str(trainer.device),
         "threads": torch.get_num_threads(),
-        "precision": trainer.learner.precision.name,
+        "precision": trainer.train_state.precision.name,
         "crop": trainer.crop,
-        "pictures": sum(map(len, trainer.batches.steps())),
-        "ms_per_picture": {
+        "images": sum(map(len, trainer.batches.steps())),
+        "ms_per_image": {
             "bare step": 1000 * statistics.median(bare),
             "epoch": 1000 * statistics.median(epochs),
         },

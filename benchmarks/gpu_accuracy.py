@@ -93,11 +93,11 @@ def main(words: Sequence[str] | None = None) -> None:
     running.add_argument("--workers", type=int, default=8)
     running.add_argument("--device", default="cuda")
     running.add_argument("--seconds", type=float, default=1e9, help="then what still runs is ended where it is")
-    asked = parser.parse_args(words)
-    if asked.command == "pack":
-        pack(asked.camvid, asked.weights, asked.pieces, int(asked.piece_mb * 1e6))
+    requested = parser.parse_args(words)
+    if requested.command == "pack":
+        pack(requested.camvid, requested.weights, requested.pieces, int(requested.piece_mb * 1e6))
     else:
-        run(asked)
+        run(requested)
 
 
 def pack(camvid: Path, weights: Path, pieces: Path, most: int) -> None:
@@ -170,21 +170,21 @@ def split_lists(camvid: Path, folder: Path) -> dict[str, dict[str, str]]:
     return lists
 
 
-def run(asked: argparse.Namespace) -> None:
-    """Unpack, train, summarise."""
-    end = time.monotonic() + asked.seconds
-    work: Path = asked.out / "work"
+def run(requested: argparse.Namespace) -> None:
+    """Unpack, train, summarize."""
+    end = time.monotonic() + requested.seconds
+    work: Path = requested.out / "work"
     work.mkdir(parents=True)
-    unpack(asked.pieces, work)
+    unpack(requested.pieces, work)
     lists = split_lists(work / "camvid", work / "lists")
-    print(f"unpacked: {asked.seconds - (end - time.monotonic()):.0f} s", file=sys.stderr, flush=True)
-    experiments = EXPERIMENTS[asked.experiments]
+    print(f"unpacked: {requested.seconds - (end - time.monotonic()):.0f} s", file=sys.stderr, flush=True)
+    experiments = EXPERIMENTS[requested.experiments]
     context = get_context("spawn")
-    pool = ProcessPoolExecutor(asked.workers, mp_context=context)
+    pool = ProcessPoolExecutor(requested.workers, mp_context=context)
     runs: dict[Future[float], str] = {}
     for number, experiment in enumerate(experiments):
         fields: dict[str, object] = {
-            "train.device": asked.device,
+            "train.device": requested.device,
             "train.compile": "off",
             "model.encoder": experiment.encoder,
             "model.weights": str(work / "weights" / WEIGHTS[experiment.encoder]),
@@ -192,7 +192,7 @@ def run(asked: argparse.Namespace) -> None:
         }
         for video in VIDEOS if experiment.by_video else ("official",):
             splits = {"data.splits": lists[video]} if experiment.by_video else {}
-            folder = asked.out / f"{number}_{video}"
+            folder = requested.out / f"{number}_{video}"
             future = pool.submit(train_one, str(work / "camvid"), {**fields, **splits}, folder)
             runs[future] = f"{experiment.name}, {video}"
     try:
@@ -203,8 +203,8 @@ def run(asked: argparse.Namespace) -> None:
         for process in pool._processes.values():  # there is no public way to end a worker before Python 3.14
             process.kill()
     pool.shutdown(wait=False, cancel_futures=True)
-    summary = summarised(experiments, asked.out)
-    (asked.out / "summary.json").write_text(json.dumps(summary, indent=1))
+    summary = summarized(experiments, requested.out)
+    (requested.out / "summary.json").write_text(json.dumps(summary, indent=1))
     for row in summary:
         print(f"{row['name']}: {row['mean']} at the last epoch, {row['runs']}")
     sys.stdout.flush()
@@ -223,7 +223,7 @@ def train_one(camvid: str, fields: Mapping[str, Any], folder: Path) -> float:
     return time.perf_counter() - start
 
 
-def summarised(experiments: Sequence[Experiment], out: Path) -> list[dict[str, Any]]:
+def summarized(experiments: Sequence[Experiment], out: Path) -> list[dict[str, Any]]:
     """Of each experiment the validation mean IoU of its runs at their last and best epochs, percent."""
     rows = []
     for number, experiment in enumerate(experiments):

@@ -1,13 +1,13 @@
-"""How long one picture takes in each engine and precision, against torch as commonly written.
+"""How long one image takes in each engine and precision, against torch as commonly written.
 
     python benchmarks/latency.py [--json] [--encoder NAME ...] [--decoder classic|fast ...] [--size 384x480]
     python benchmarks/latency.py --bundle RUN --data camvid:DIR [--json]
 
 Every network runs in torch eager (float32, contiguous), torch channels_last, and exported in ONNX Runtime and OpenVINO,
 each in float32, where the processor has it bfloat16, and int8. They take turns, so that a busy machine is busy for all
-of them. A turn is a rest, a picture to warm up, and then several in a row: ONNX Runtime's threads wait for more work by
-spinning, for some 50 ms after a picture, and would take the cores from whoever comes next. p50 and p95 are over all
-pictures, `vs_torch_fp32` is the median over the rounds of the ratio within a round. A time is from a picture in memory
+of them. A turn is a rest, an image to warm up, and then several in a row: ONNX Runtime's threads wait for more work by
+spinning, for some 50 ms after an image, and would take the cores from whoever comes next. p50 and p95 are over all
+images, `vs_torch_fp32` is the median over the rounds of the ratio within a round. A time is from an image in memory
 to its labels in memory. Without --bundle the weights are random: times do not depend on them, `label_agreement` with
 torch eager does, and is that of noise. With --bundle and --data int8 is calibrated on "train", and `mean_iou` of every
 engine and its change against torch eager are taken on "val".
@@ -34,7 +34,7 @@ from streetseg.data.source import Source
 from streetseg.data.store import Store, default_cache
 from streetseg.deploy.checks import as_seen, spread
 from streetseg.deploy.graph import describe, write_graph
-from streetseg.deploy.quantise import CALIBRATION, quantise
+from streetseg.deploy.quantize import CALIBRATION, quantize
 from streetseg.errors import RequestError
 from streetseg.evaluation.evaluate import evaluate
 from streetseg.inference.engines.engine import Engine
@@ -46,23 +46,23 @@ from streetseg.labels.tables import STREET_11
 from streetseg.metrics.scores import scores
 from streetseg.models.bundle import load_bundle, save_bundle
 from streetseg.models.description import EXPORTED
-from streetseg.models.initial_weights import build_segmenter
+from streetseg.models.initial_weights import build_network
 from streetseg.recipe.schema import Data
 
 REFERENCE = "torch fp32"
-IN_A_ROW = 3  # pictures a turn
+IN_A_ROW = 3  # images a turn
 CPU = torch.device("cpu")
-Pictures = NDArray[np.uint8]
+Images = NDArray[np.uint8]
 
 
 class Plain(TorchEngine):
     """Torch as commonly written: contiguous tensors."""
 
     def __init__(self, path: Path) -> None:
-        segmenter = load_bundle(path)[0]
-        super().__init__(segmenter, CPU)
-        segmenter.to(memory_format=torch.contiguous_format)
-        segmenter.encoder.register_forward_pre_hook(lambda _, inputs: (inputs[0].contiguous(),))
+        network = load_bundle(path)[0]
+        super().__init__(network, CPU)
+        network.to(memory_format=torch.contiguous_format)
+        network.encoder.register_forward_pre_hook(lambda _, inputs: (inputs[0].contiguous(),))
 
 
 def main() -> None:
@@ -72,56 +72,56 @@ def main() -> None:
     parser.add_argument("--decoder", nargs="+", default=["fast", "classic"], choices=["fast", "classic"])
     parser.add_argument("--size", type=parse_size, default=(384, 480), metavar="HxW")
     parser.add_argument("--bundle", type=Path, metavar="DIR", help="a trained network instead of random ones")
-    parser.add_argument("--data", metavar="DATA", help="with --bundle: calibrate and score on real pictures")
+    parser.add_argument("--data", metavar="DATA", help="with --bundle: calibrate and score on real images")
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--json", action="store_true", help="one machine-readable object on stdout")
-    asked = parser.parse_args()
-    source = open_source(Data(source=asked.data or "scenes"))
+    args = parser.parse_args()
+    source = open_source(Data(source=args.data or "scenes"))
     result: dict[str, Any] = {
         "machine": {"cores": os.cpu_count(), "processor": platform.processor() or platform.machine()},
         "versions": {name: version(name) for name in ("torch", "onnxruntime", "openvino")},
-        "size": list(asked.size),
+        "size": list(args.size),
         "networks": {},
     }
     with TemporaryDirectory() as scratch:
-        if asked.bundle:
-            bundles = {str(asked.bundle): asked.bundle}
+        if args.bundle:
+            bundles = {str(args.bundle): args.bundle}
         else:
-            names = [(encoder, decoder) for encoder in asked.encoder for decoder in asked.decoder]
-            bundles = {f"{e} {d}": random_bundle(Path(scratch) / f"{e}-{d}", e, d, asked.size) for e, d in names}
+            names = [(encoder, decoder) for encoder in args.encoder for decoder in args.decoder]
+            bundles = {f"{e} {d}": random_bundle(Path(scratch) / f"{e}-{d}", e, d, args.size) for e, d in names}
         for name, bundle in bundles.items():
             engines = all_engines(bundle, Path(scratch), source)
-            found = measure(engines, picture(source, asked.size), asked.rounds)
-            if asked.bundle and asked.data:
+            found = measure(engines, image(source, args.size), args.rounds)
+            if args.bundle and args.data:
                 add_scores(found, engines, source)
             result["networks"][name] = found
-            if not asked.json:
-                print_network(name, found, asked.size)
-    if asked.json:
+            if not args.json:
+                print_network(name, found, args.size)
+    if args.json:
         print(json.dumps(result, indent=2))
 
 
 def random_bundle(folder: Path, encoder: str, decoder: Any, size: tuple[int, int]) -> Path:
-    """A network that has learnt nothing."""
+    """A network that has learned nothing."""
     torch.manual_seed(0)
-    segmenter, start = build_segmenter(encoder, STREET_11, decoder=decoder, size=size, weights="none")
-    save_bundle(folder, segmenter, initial_weights=start.as_dict(), protocol={}, scores={})
+    network, start = build_network(encoder, STREET_11, decoder=decoder, size=size, weights="none")
+    save_bundle(folder, network, initial_weights=start.as_dict(), protocol={}, scores={})
     return folder
 
 
 def all_engines(bundle: Path, scratch: Path, source: Source) -> dict[str, Engine]:
     """Every engine and precision of this machine, the reference first."""
-    segmenter, description = load_bundle(bundle)
+    network, description = load_bundle(bundle)
     about = description | {"format": EXPORTED, "streetseg": version("streetseg"), "calibration": None}
     plain, int8 = scratch / "plain.onnx", scratch / "int8.onnx"
-    write_graph(plain, segmenter)
+    write_graph(plain, network)
     samples = spread(source.splits["train"], CALIBRATION)
-    quantise(plain, int8, (seen for _, seen in as_seen(source, samples, segmenter.size)))
+    quantize(plain, int8, (seen for _, seen in as_seen(source, samples, network.size)))
     describe(plain, about | {"precision": "fp32"})
     describe(int8, about | {"precision": "int8"})
     engines: dict[str, Engine] = {
         REFERENCE: Plain(bundle),
-        "torch fp32 channels_last": TorchEngine(segmenter, CPU),
+        "torch fp32 channels_last": TorchEngine(network, CPU),
         "onnxruntime fp32": open_engine(plain, "onnxruntime"),
         "openvino fp32": open_engine(plain, "openvino"),
         "onnxruntime int8": open_engine(int8, "onnxruntime"),
@@ -135,15 +135,15 @@ def all_engines(bundle: Path, scratch: Path, source: Source) -> dict[str, Engine
     return engines
 
 
-def picture(source: Source, size: tuple[int, int]) -> Pictures:
-    """A real picture at a size, uint8 (1, 3, H, W)."""
+def image(source: Source, size: tuple[int, int]) -> Images:
+    """A real image at a size, uint8 (1, 3, H, W)."""
     from streetseg.inference.backend_numpy import resize_images
 
-    first = source.read_picture(source.splits["val"][0]).transpose(2, 0, 1)[None]
+    first = source.read_image(source.splits["val"][0]).transpose(2, 0, 1)[None]
     return resize_images(np.ascontiguousarray(first), size)
 
 
-def measure(engines: dict[str, Engine], seen: Pictures, rounds: int) -> dict[str, dict[str, Any]]:
+def measure(engines: dict[str, Engine], seen: Images, rounds: int) -> dict[str, dict[str, Any]]:
     """Milliseconds and agreement of each engine, all taking turns."""
     labels = {name: engine.labels(engine.take(seen)) for name, engine in engines.items()}
     turns: dict[str, list[list[float]]] = {name: [] for name in engines}
@@ -163,8 +163,8 @@ def measure(engines: dict[str, Engine], seen: Pictures, rounds: int) -> dict[str
     }
 
 
-def turn(engine: Engine, seen: Pictures) -> list[float]:
-    """Milliseconds of each picture, while the other engines rest."""
+def turn(engine: Engine, seen: Images) -> list[float]:
+    """Milliseconds of each image, while the other engines rest."""
     time.sleep(REST)
     taken = []
     for _ in range(1 + IN_A_ROW):
@@ -185,7 +185,7 @@ def add_scores(found: dict[str, dict[str, Any]], engines: dict[str, Engine], sou
 
 def print_network(name: str, found: dict[str, dict[str, Any]], size: tuple[int, int]) -> None:
     """A table."""
-    print(f"{name}, one picture of {size[0]}x{size[1]}")
+    print(f"{name}, one image of {size[0]}x{size[1]}")
     for engine, figures in found.items():
         line = f"    {engine:<26} p50 {figures['p50_ms']:7.1f} ms  p95 {figures['p95_ms']:7.1f} ms  "
         line += f"{figures['vs_torch_fp32']:5.2f}x  labels {100 * figures['label_agreement']:6.2f} %"

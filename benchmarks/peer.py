@@ -13,7 +13,7 @@ from streetseg.runtime.precision import Precision
 
 def smp_step(
     encoder: str,
-    pictures: Tensor,
+    images: Tensor,
     labels: Tensor,
     classes: int,
     precision: Precision,
@@ -21,21 +21,21 @@ def smp_step(
     at_its_best: bool,
     clip: float | None,
 ) -> Callable[[], None]:
-    """Forward, loss, backward and optimiser, with the same timm encoder, its own Dice loss and torch's cross-entropy.
+    """Forward, loss, backward and optimizer, with the same timm encoder, its own Dice loss and torch's cross-entropy.
 
     Args:
-        pictures: uint8 (B, 3, H, W), where the step is to run; made float32 beforehand, which is not timed.
+        images: uint8 (B, 3, H, W), where the step is to run; made float32 beforehand, which is not timed.
         labels: uint8 (B, H, W).
-        at_its_best: channels_last, the fused optimiser, on a GPU compiled; else as commonly written.
+        at_its_best: channels_last, the fused optimizer, on a GPU compiled; else as commonly written.
         clip: the largest norm of the gradient; None: it is not clipped.
     """
     torch.manual_seed(0)
-    device = pictures.device
+    device = images.device
     network: nn.Module = smp.Unet(f"tu-{encoder}", encoder_weights=None, classes=classes).to(device).train()
-    pictures, labels = pictures.contiguous().float() / 255, labels.long()
+    images, labels = images.contiguous().float() / 255, labels.long()
     if at_its_best:
         network.to(memory_format=torch.channels_last)
-        pictures = pictures.contiguous(memory_format=torch.channels_last)
+        images = images.contiguous(memory_format=torch.channels_last)
     compiled = at_its_best and device.type == "cuda"
     called = torch.compile(network, mode="reduce-overhead") if compiled else network
     dice = smp.losses.DiceLoss("multiclass", ignore_index=IGNORE_INDEX)
@@ -44,7 +44,7 @@ def smp_step(
     def step() -> None:
         optimizer.zero_grad()
         with precision.autocast(device):
-            logits = called(pictures).float()
+            logits = called(images).float()
         loss = F.cross_entropy(logits, labels, ignore_index=IGNORE_INDEX) + dice(logits, labels)
         loss.backward()
         if clip is not None:

@@ -35,14 +35,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=COMMANDS, default=list(COMMANDS))
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results" / "speed.md")
-    asked = parser.parse_args()
-    above, _, below = asked.out.read_text(encoding="utf-8").partition(MARK)
+    args = parser.parse_args()
+    above, _, below = args.out.read_text(encoding="utf-8").partition(MARK)
     sections = dict(SECTION.findall(below))
-    for name in asked.only:
+    for name in args.only:
         print(f"{name} …", file=sys.stderr)
         sections[name] = section(COMMANDS[name])
         written = "".join(f"## {name}\n{sections[name]}" for name in COMMANDS if name in sections)
-        asked.out.write_text(above + MARK + "\n" + written, encoding="utf-8")
+        args.out.write_text(above + MARK + "\n" + written, encoding="utf-8")
 
 
 def section(command: str) -> str:
@@ -63,8 +63,8 @@ def machine() -> str:
 
 def processor() -> str:
     """Its name, where the system tells it."""
-    told = Path("/proc/cpuinfo")
-    found = re.search(r"^model name\s*:\s*(.+)$", told.read_text(), re.MULTILINE) if told.exists() else None
+    reported = Path("/proc/cpuinfo")
+    found = re.search(r"^model name\s*:\s*(.+)$", reported.read_text(), re.MULTILINE) if reported.exists() else None
     return found[1] if found else platform.machine()
 
 

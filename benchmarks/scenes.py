@@ -1,8 +1,8 @@
-"""How fast scenes are drawn, which share each class has, and how little their colours tell.
+"""How fast scenes are drawn, which share each class has, and how little their colors tell.
 
     python benchmarks/scenes.py [--json]
 
-Pictures a second are those of one process on one core at 256x512; set OMP_NUM_THREADS=1. The colour baseline is a
+Images a second are those of one process on one core at 256x512; set OMP_NUM_THREADS=1. The color baseline is a
 decision tree on a pixel's RGB, fitted to 20 training scenes and scored on 10 validation scenes.
 """
 
@@ -30,7 +30,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="one machine-readable object on stdout")
-    asked = parser.parse_args()
+    args = parser.parse_args()
     seconds = []
     scenes = []
     render(0, 0, SIZE)  # makes the noise fields, once a process
@@ -41,21 +41,21 @@ def main() -> None:
     train, val = scenes[: len(TRAIN)], scenes[len(TRAIN) :]
     counts = sum(np.bincount(label.reshape(-1), minlength=256) for _, label in scenes)
     figures = {
-        "pictures_per_second": len(seconds) / sum(seconds),
+        "images_per_second": len(seconds) / sum(seconds),
         "milliseconds": {"median": 1e3 * statistics.median(seconds), "max": 1e3 * max(seconds)},
         "shares": {name: counts[k] / counts.sum() for k, name in enumerate(STREET_11.names)},
         "color_miou": color_iou(train, val, STREET_11.num_classes).mean(),
         "color_miou_balanced": color_iou(train, val, STREET_11.num_classes, balanced=True).mean(),
     }
-    if asked.json:
+    if args.json:
         print(json.dumps(figures, indent=2))
         return
-    print(f"{figures['pictures_per_second']:.1f} pictures a second and core at {SIZE[0]}x{SIZE[1]}")
+    print(f"{figures['images_per_second']:.1f} images a second and core at {SIZE[0]}x{SIZE[1]}")
     print(f"{figures['milliseconds']['median']:.0f} ms median, {figures['milliseconds']['max']:.0f} ms at most")
     for name, share in figures["shares"].items():
         print(f"    {name:<12} {100 * share:5.2f} % of the pixels")
     print(
-        f"mean IoU from colour alone {figures['color_miou']:.3f}, "
+        f"mean IoU from color alone {figures['color_miou']:.3f}, "
         f"with equal weights {figures['color_miou_balanced']:.3f}"
     )
 

@@ -1,15 +1,15 @@
 """The decode-once store beside what it replaces: how fast it is built, opened, and read in part.
 
-    python benchmarks/store.py [--pictures 40] [--size 1024x2048] [--crop 512x512] [--files 2975] [--rounds 21] [--json]
+    python benchmarks/store.py [--images 40] [--size 1024x2048] [--crop 512x512] [--files 2975] [--rounds 21] [--json]
 
-Built-in scenes are written as PNG pictures and PNG masks in the layout of Cityscapes. Then:
+Built-in scenes are written as PNG images and PNG masks in the layout of Cityscapes. Then:
 
-    build   pictures a second of Store.open of a new store, beside a bare loop that decodes the same files with Pillow
+    build   images a second of Store.open of a new store, beside a bare loop that decodes the same files with Pillow
             on as many threads and keeps nothing. What the build does besides: it checks and translates the masks' ids,
             writes everything, uncompressed, and waits until it lies on the disk.
     open    milliseconds until a store of so many tiny samples is ready, imports and the listing of the folder excluded;
             beside os.stat of its files alone, which is how a file that was edited is noticed.
-    read    milliseconds until a random crop of picture and label lies in memory (crop), beside the whole picture and
+    read    milliseconds until a random crop of image and label lies in memory (crop), beside the whole image and
             label (whole) and the same two files decoded (decode). Warm: the store is in the page cache. Cold: its
             pages were dropped before each read (posix_fadvise; a disk that caches them itself still does).
 
@@ -39,7 +39,7 @@ from streetseg.labels.tables import CITYSCAPES_19, CITYSCAPES_34
 from streetseg.recipe.schema import Data
 from streetseg.scenes.render import render
 
-SCENES = 4  # drawn; more pictures are copies of their files
+SCENES = 4  # drawn; more images are copies of their files
 NAMES = (
     "sky",
     "building",
@@ -63,29 +63,29 @@ Array = NDArray[np.uint8]
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pictures", type=int, default=40, help="of the store that is built and read")
-    parser.add_argument("--size", default="1024x2048", help="of the pictures, height x width")
+    parser.add_argument("--images", type=int, default=40, help="of the store that is built and read")
+    parser.add_argument("--size", default="1024x2048", help="of the images, height x width")
     parser.add_argument("--crop", default="512x512", help="height x width")
     parser.add_argument("--files", type=int, default=2975, help="tiny samples of the store that is opened")
     parser.add_argument("--rounds", type=int, default=21)
     parser.add_argument("--json", action="store_true", help="one machine-readable object on stdout")
-    asked = parser.parse_args()
-    size, crop = _size(asked.size), _size(asked.crop)
+    args = parser.parse_args()
+    size, crop = _size(args.size), _size(args.crop)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        source = data_set(folder / "large", asked.pictures, size)
+        source = data_set(folder / "large", args.images, size)
         figures = {
             "size": size,
             "crop": crop,
-            "pictures": asked.pictures,
-            "files": asked.files,
+            "images": args.images,
+            "files": args.files,
             "cores": os.cpu_count(),
             "build": build(source, folder / "builds", rounds=3),
-            "open": opening(data_set(folder / "small", asked.files, (8, 16)), folder / "tiny", asked.rounds),
-            "read": reading(source, folder / "cache", crop, asked.rounds),
+            "open": opening(data_set(folder / "small", args.files, (8, 16)), folder / "tiny", args.rounds),
+            "read": reading(source, folder / "cache", crop, args.rounds),
             "limit": {"open_ms": OPEN_LIMIT, "crop_ms": CROP_LIMIT},
         }
-    if asked.json:
+    if args.json:
         print(json.dumps(figures, indent=2))
         return
     for part in ("build", "open", "read"):
@@ -94,28 +94,28 @@ def main() -> None:
             print(f"    {name:<34} {figure:9.2f}")
 
 
-def data_set(root: Path, pictures: int, size: Size) -> Source:
-    """So many labelled pictures in the layout of Cityscapes, as a source."""
+def data_set(root: Path, images: int, size: Size) -> Source:
+    """So many labeled images in the layout of Cityscapes, as a source."""
     for folder in (root / "leftImg8bit/train/city", root / "gtFine/train/city"):
         folder.mkdir(parents=True)
     scenes: list[tuple[Path, Path]] = []
-    for i in range(pictures):
+    for i in range(images):
         stem = f"city_{i:06d}_000019"
-        picture = root / "leftImg8bit/train/city" / f"{stem}_leftImg8bit.png"
+        image = root / "leftImg8bit/train/city" / f"{stem}_leftImg8bit.png"
         mask = root / "gtFine/train/city" / f"{stem}_gtFine_labelIds.png"
         if i < SCENES:
             pixels, label = render(0, i, (max(64, size[0]), max(128, size[1])))
-            Image.fromarray(pixels[: size[0], : size[1]]).save(picture)
+            Image.fromarray(pixels[: size[0], : size[1]]).save(image)
             Image.fromarray(IDS[label[: size[0], : size[1]]]).save(mask)
-            scenes.append((picture, mask))
+            scenes.append((image, mask))
         else:
-            for original, copy in zip(scenes[i % SCENES], (picture, mask), strict=True):
+            for original, copy in zip(scenes[i % SCENES], (image, mask), strict=True):
                 shutil.copyfile(original, copy)
     return open_source(Data(source=f"cityscapes:{root}", space=CITYSCAPES_19.name))
 
 
 def build(source: Source, folder: Path, rounds: int) -> dict[str, float]:
-    """Pictures a second."""
+    """Images a second."""
     samples = source.splits["train"]
     ours, peer = [], []
     for i in range(rounds):
@@ -128,13 +128,13 @@ def build(source: Source, folder: Path, rounds: int) -> dict[str, float]:
         ours.append(len(samples) / (time.perf_counter() - start))
         shutil.rmtree(folder / str(i))
     built, decoded = statistics.median(ours), statistics.median(peer)
-    return {"streetseg pictures/s": built, "Pillow alone pictures/s": decoded, "ours/theirs": built / decoded}
+    return {"streetseg images/s": built, "Pillow alone images/s": decoded, "ours/theirs": built / decoded}
 
 
 def opening(source: Source, cache: Path, rounds: int) -> dict[str, float]:
     """Milliseconds."""
     samples = opened(source, cache).samples
-    places = [place for sample in samples for place in (sample.picture, sample.label)]
+    places = [place for sample in samples for place in (sample.image, sample.label)]
 
     def ask() -> None:
         for place in places:
@@ -146,21 +146,21 @@ def opening(source: Source, cache: Path, rounds: int) -> dict[str, float]:
 
 def reading(source: Source, cache: Path, crop: Size, rounds: int) -> dict[str, float]:
     """Milliseconds."""
-    dice = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
 
     def a_crop(store: Store) -> None:
-        i = int(dice.integers(len(store)))
+        i = int(rng.integers(len(store)))
         height, width = store[i][1].shape
-        top, left = int(dice.integers(height - crop[0] + 1)), int(dice.integers(width - crop[1] + 1))
+        top, left = int(rng.integers(height - crop[0] + 1)), int(rng.integers(width - crop[1] + 1))
         for array in store[i]:
             array[top : top + crop[0], left : left + crop[1]].copy()
 
     def whole(store: Store) -> None:
-        for array in store[int(dice.integers(len(store)))]:
+        for array in store[int(rng.integers(len(store)))]:
             array.copy()
 
     def decode(store: Store) -> None:
-        _decoded(store.samples[int(dice.integers(len(store)))])
+        _decoded(store.samples[int(rng.integers(len(store)))])
 
     ways = {"crop": a_crop, "whole": whole}
     store = opened(source, cache)
@@ -181,13 +181,13 @@ def reading(source: Source, cache: Path, crop: Size, rounds: int) -> dict[str, f
 
 
 def opened(source: Source, cache: Path) -> Store:
-    """The store of the only split, pictures at their own size."""
+    """The store of the only split, images at their own size."""
     return Store.open(source, "train", size=None, resize_labels=True, cache=cache)
 
 
 def _decoded(sample: Sample) -> tuple[Array, Array]:
-    with Image.open(sample.picture) as picture, Image.open(sample.label) as label:
-        return np.asarray(picture.convert("RGB")), np.asarray(label)
+    with Image.open(sample.image) as image, Image.open(sample.label) as label:
+        return np.asarray(image.convert("RGB")), np.asarray(label)
 
 
 def _drop(cache: Path) -> None:

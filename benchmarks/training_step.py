@@ -2,13 +2,13 @@
 
     python benchmarks/training_step.py [--encoder NAME ...] [--decoder NAME ...] [--size 384x480] [--batch 4] [--json]
 
-A step is forward, loss, backward and optimiser on a batch that lies ready. Each round does one step of every contestant
+A step is forward, loss, backward and optimizer on a batch that lies ready. Each round does one step of every contestant
 in turn, and a ratio is the median over rounds of the two times of the same round:
 
 - vs_smp_plain: segmentation_models.pytorch's Unet as commonly written: float32, torch's default memory format, its
   DiceLoss + torch's cross-entropy, AdamW, gradients clipped;
 - vs_smp_best: the same network and loss at its best on this machine: channels_last, bf16 where `train.precision=auto`
-  would take it, the fused optimiser.
+  would take it, the fused optimizer.
 
 The loss of both is cross-entropy + Dice on all pixels of the label; ours also keeps its averaged weights up to date.
 """
@@ -28,7 +28,7 @@ from streetseg.cli.options import parse_size
 from streetseg.data.batches import Batch as TrainBatch
 from streetseg.labels.space import IGNORE_INDEX
 from streetseg.labels.tables import STREET_11
-from streetseg.models.initial_weights import build_segmenter
+from streetseg.models.initial_weights import build_network
 from streetseg.recipe.decoders import DecoderName
 from streetseg.recipe.schema import Model, Recipe, Train
 from streetseg.runtime.memory import keep_freed_memory
@@ -36,7 +36,7 @@ from streetseg.runtime.precision import Precision, choose_precision
 from streetseg.training.fit import step
 from streetseg.training.objective import Objective
 from streetseg.training.optim import ExponentialAverage, make_optimizer
-from streetseg.training.train_state import Learner
+from streetseg.training.train_state import TrainState
 
 Step = Callable[[], object]
 Batch = tuple[Tensor, Tensor]
@@ -53,38 +53,38 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true", help="one machine-readable object on stdout")
-    asked = parser.parse_args()
-    height, width = asked.size
+    args = parser.parse_args()
+    height, width = args.size
     keep_freed_memory()
-    batch = random_batch(asked.batch, height, width)
-    figures = {encoder: compare(encoder, asked.decoder, batch, asked.rounds) for encoder in asked.encoder}
-    if asked.json:
+    batch = random_batch(args.batch, height, width)
+    figures = {encoder: compare(encoder, args.decoder, batch, args.rounds) for encoder in args.encoder}
+    if args.json:
         print(json.dumps(figures, indent=2))
         return
-    print(f"{height}x{width}, {asked.batch} pictures a step, {torch.get_num_threads()} threads, {asked.rounds} rounds")
+    print(f"{height}x{width}, {args.batch} images a step, {torch.get_num_threads()} threads, {args.rounds} rounds")
     for encoder, found in figures.items():
         print(f"{encoder}, {found['precision']}")
-        print(f"    smp plain {found['smp_plain_ms']:6.0f} ms a picture, at its best {found['smp_best_ms']:6.0f}")
-        for decoder in asked.decoder:
+        print(f"    smp plain {found['smp_plain_ms']:6.0f} ms an image, at its best {found['smp_best_ms']:6.0f}")
+        for decoder in args.decoder:
             of_ours = found[decoder]
             print(
-                f"    {decoder:<9} {of_ours['ms_per_picture']:6.0f} ms a picture, "
+                f"    {decoder:<9} {of_ours['ms_per_image']:6.0f} ms an image, "
                 f"{of_ours['vs_smp_plain']:.2f} times as fast as plain, {of_ours['vs_smp_best']:.2f} as its best"
             )
 
 
 def random_batch(count: int, height: int, width: int) -> Batch:
-    """Pictures uint8 (B, 3, H, W) and labels uint8 (B, H, W) in patches of 8 x 8, a twelfth of them ignored."""
+    """Images uint8 (B, 3, H, W) and labels uint8 (B, H, W) in patches of 8 x 8, a twelfth of them ignored."""
     generator = torch.Generator().manual_seed(0)
-    pictures = torch.randint(0, 256, (count, 3, height, width), dtype=torch.uint8, generator=generator)
+    images = torch.randint(0, 256, (count, 3, height, width), dtype=torch.uint8, generator=generator)
     patches = torch.randint(0, CLASSES + 1, (count, -(-height // 8), -(-width // 8)), generator=generator)
     patches[patches == CLASSES] = IGNORE_INDEX
     labels = patches.repeat_interleave(8, 1).repeat_interleave(8, 2)[:, :height, :width]
-    return pictures, labels.to(torch.uint8).contiguous()
+    return images, labels.to(torch.uint8).contiguous()
 
 
 def compare(encoder: str, decoders: list[str], batch: Batch, rounds: int) -> dict[str, Any]:
-    """Milliseconds a picture of every contestant and the ratios between them."""
+    """Milliseconds an image of every contestant and the ratios between them."""
     precision = choose_precision("auto", CPU)
     plain = Precision("fp32", "as commonly written")
     steps: dict[str, Step] = {
@@ -105,7 +105,7 @@ def compare(encoder: str, decoders: list[str], batch: Batch, rounds: int) -> dic
         "smp_best_ms": statistics.median(times["smp_best"]),
     } | {
         decoder: {
-            "ms_per_picture": statistics.median(times[decoder]),
+            "ms_per_image": statistics.median(times[decoder]),
             "vs_smp_plain": ratio(times["smp_plain"], times[decoder]),
             "vs_smp_best": ratio(times["smp_best"], times[decoder]),
         }
@@ -122,9 +122,9 @@ def our_step(encoder: str, decoder: DecoderName, batch: Batch, precision: Precis
     """A step of training/fit.py, averaged weights included."""
     recipe = Recipe(model=Model(encoder=encoder, decoder=decoder, weights="none"), train=Train(batch=len(batch[0])))
     torch.manual_seed(0)
-    network, _ = build_segmenter(encoder, STREET_11, decoder=decoder, size=None, weights="none")
+    network, _ = build_network(encoder, STREET_11, decoder=decoder, size=None, weights="none")
     network.train().to(memory_format=torch.channels_last)
-    learner = Learner(
+    train_state = TrainState(
         recipe,
         network,
         ExponentialAverage(network, 0.99),
@@ -134,7 +134,7 @@ def our_step(encoder: str, decoder: DecoderName, batch: Batch, precision: Precis
         precision,
     )
     ready = TrainBatch(*batch, indices=tuple(range(len(batch[0]))))
-    return lambda: step(learner, ready)
+    return lambda: step(train_state, ready)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How far one gets with a pixel's colour alone: a decision tree on RGB."""
+"""How far one gets with a pixel's color alone: a decision tree on RGB."""
 
 from collections.abc import Iterable
 
@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier
 
-Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]  # picture (H, W, 3), label (H, W), 255 is ignored
+Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]  # image (H, W, 3), label (H, W), 255 is ignored
 
 
 def color_iou(
     train: Iterable[Pair], test: Iterable[Pair], num_classes: int, pixels: int = 2000, balanced: bool = False
 ) -> NDArray[np.float64]:
-    """IoU of each class on the test pictures for a tree fitted to some pixels of each training picture.
+    """IoU of each class on the test images for a tree fitted to some pixels of each training image.
 
     `balanced` weights the classes equally while fitting, which raises recall of the rare ones.
     """
@@ -22,9 +22,9 @@ def color_iou(
         min_samples_leaf=30, class_weight="balanced" if balanced else None, random_state=0
     ).fit(np.concatenate(colors), np.concatenate(classes))
     counts = np.zeros((num_classes, num_classes), np.int64)
-    for picture, label in test:
+    for image, label in test:
         known = label != 255
-        predicted = tree.predict(picture[known])
+        predicted = tree.predict(image[known])
         pairs = label[known].astype(np.int64) * num_classes + predicted
         counts += np.bincount(pairs, minlength=num_classes**2).reshape(counts.shape)
     hits = counts.diagonal()
@@ -32,7 +32,7 @@ def color_iou(
 
 
 def _pixels(pair: Pair, count: int, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    picture, label = pair
+    image, label = pair
     known = np.flatnonzero(label.reshape(-1) != 255)
     chosen = rng.choice(known, min(count, known.size), replace=False)
-    return picture.reshape(-1, 3)[chosen], label.reshape(-1)[chosen].astype(np.int64)
+    return image.reshape(-1, 3)[chosen], label.reshape(-1)[chosen].astype(np.int64)

@@ -80,7 +80,7 @@ def real_runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     import torch
 
     from finished_runs import RANDOM, write_finished_run
-    from networks import tiny_segmenter
+    from networks import tiny_network
     from streetseg.data.open import open_source
     from streetseg.data.store import Store
     from streetseg.evaluation.evaluate import evaluate
@@ -97,8 +97,8 @@ def real_runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     store = Store.open(open_source(recipe.data), "val", size=None, resize_labels=False, cache=folder / "cache")
     runs = []
     for encoder in ("test_efficientnet", "test_resnet"):
-        segmenter = tiny_segmenter(encoder)
-        counts = evaluate(Predictor(TorchEngine(segmenter, torch.device("cpu"))), store).counts
+        network = tiny_network(encoder)
+        counts = evaluate(Predictor(TorchEngine(network, torch.device("cpu"))), store).counts
         run = write_finished_run(
             folder / "runs" / encoder,
             encoder=encoder,
@@ -112,7 +112,7 @@ def real_runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
             train_sequences=["0016E5"],
             recipe={"data": {"source": f"camvid:{data}"}},
         )
-        save_bundle(run / "best", segmenter, initial_weights=RANDOM, protocol={}, scores={})
+        save_bundle(run / "best", network, initial_weights=RANDOM, protocol={}, scores={})
         runs.append(run)
     return runs
 

@@ -87,7 +87,7 @@ def unknown_ids(folder: Path) -> Case:
 
 
 def unknown_colors(folder: Path) -> Case:
-    """Row 2: colours that mean nothing."""
+    """Row 2: colors that mean nothing."""
     tiny.camvid_original(folder)
 
     def spoil(rgb: Any) -> Any:
@@ -95,17 +95,17 @@ def unknown_colors(folder: Path) -> Case:
         return rgb
 
     path = rewrite_mask(nth(folder, "LabeledApproved_full", 1), spoil)
-    return camvid(folder, (path,), "colours outside the label space", "(1, 130, 190) 9 pixels, nearest Bicyclist")
+    return camvid(folder, (path,), "colors outside the label space", "(1, 130, 190) 9 pixels, nearest Bicyclist")
 
 
 def black_and_white(folder: Path) -> Case:
     """Row 6: masks of nothing but 0 and 255."""
     for i in range(4):
-        picture, label = tiny.street(i)
-        tiny.save(folder / "images" / f"{i}.png", picture)
+        image, label = tiny.street(i)
+        tiny.save(folder / "images" / f"{i}.png", image)
         tiny.save(folder / "masks" / f"{i}.png", np.where(label == 3, 255, 0).astype(np.uint8))
     path = folder / "data.yaml"
-    path.write_text("pictures: images\nmasks: masks\nclasses: [rest, road]\nsplits: {train: 0.5, val: 0.5}\n")
+    path.write_text("images: images\nmasks: masks\nclasses: [rest, road]\nsplits: {train: 0.5, val: 0.5}\n")
     return Case(f"folder:{path}", folder, (), ("does 255 mean class 1?", "`id: 255`"))
 
 
@@ -114,7 +114,7 @@ def mixed_kinds(folder: Path) -> Case:
     tiny.cityscapes_folder(folder, n_train=3)
     for path in (folder / "gtFine" / "val").rglob("*.png"):
         path.rename(path.with_name(path.name.replace("labelIds", "labelTrainIds")))
-    said = ("the masks are of different kinds", "3 labelIds, 3 labelTrainIds for 6 pictures")
+    said = ("the masks are of different kinds", "3 labelIds, 3 labelTrainIds for 6 images")
     return Case(f"cityscapes:{folder}", folder, (), said, structural=True)
 
 
@@ -124,7 +124,7 @@ def polygons_only(folder: Path) -> Case:
     for path in (folder / "gtFine").rglob("*.png"):
         path.with_name(path.name.replace("labelIds.png", "polygons.json")).write_text("{}")
         path.unlink()
-    said = ("9 pictures have no masks, only 9 files of polygons", "csCreateTrainIdLabelImgs")
+    said = ("9 images have no masks, only 9 files of polygons", "csCreateTrainIdLabelImgs")
     return Case(f"cityscapes:{folder}", folder, (), said, structural=True)
 
 
@@ -149,21 +149,21 @@ def deep_channels(folder: Path) -> Case:
     return camvid(folder, (path,), "several channels of 16 bits", "16-bit RGB PNG")
 
 
-# Pictures
+# Images
 
 
 def turned_against_its_mask(folder: Path) -> Case:
-    """Row 10: an EXIF rotation, and a mask drawn on the picture as it is stored."""
+    """Row 10: an EXIF rotation, and a mask drawn on the image as it is stored."""
     tiny.camvid_segnet(folder)
     path = turn(nth(folder, "train", 0))
     mask = folder / "trainannot" / f"{path.stem}.png"
     return camvid(
-        folder, (mask,), "picture 64x48, mask 48x64", "fits the picture as it is stored, before its EXIF rotation"
+        folder, (mask,), "image 64x48, mask 48x64", "fits the image as it is stored, before its EXIF rotation"
     )
 
 
 def turn(path: Path) -> Path:
-    """Stores a picture as JPEG with an EXIF orientation; its new path."""
+    """Stores an image as JPEG with an EXIF orientation; its new path."""
     exif = Image.Exif()
     exif[ORIENTATION] = 6
     Image.open(path).save(path.with_suffix(".jpg"), exif=exif)
@@ -172,11 +172,11 @@ def turn(path: Path) -> Path:
 
 
 def other_size(folder: Path) -> Case:
-    """Row 11: a mask of another size than its picture."""
+    """Row 11: a mask of another size than its image."""
     tiny.camvid_segnet(folder)
     path = nth(folder, "trainannot", 0)
     Image.open(path).resize((32, 48), Image.Resampling.NEAREST).save(path)
-    return camvid(folder, (path,), "picture and mask differ in size", "picture 48x64, mask 48x32")
+    return camvid(folder, (path,), "image and mask differ in size", "image 48x64, mask 48x32")
 
 
 def damaged_files(folder: Path) -> Case:
@@ -190,7 +190,7 @@ def damaged_files(folder: Path) -> Case:
         whole[0][:-2000],
         b"",
         b"<!DOCTYPE html><html><body>404 Not Found</body></html>",
-        b"this is no picture\n",
+        b"this is no image\n",
         b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
         bytes(flipped),
     ]
@@ -223,7 +223,7 @@ def bomb(folder: Path) -> Case:
 
 
 def huge_png(side: int) -> bytes:
-    """A PNG with the header of a huge picture and next to no pixels."""
+    """A PNG with the header of a huge image and next to no pixels."""
     small = tiny.png(np.zeros((1, 1, 3), np.int64), bits=16)
     header = b"IHDR" + side.to_bytes(4, "big") * 2 + bytes([8, 2, 0, 0, 0])
     return small[:12] + header + zlib.crc32(header).to_bytes(4, "big") + small[33:]
@@ -233,22 +233,22 @@ def huge_png(side: int) -> bytes:
 
 
 def unpaired(folder: Path) -> Case:
-    """Row 15: a picture without mask, a mask without picture, two files of one name, names in capital letters."""
+    """Row 15: an image without mask, a mask without image, two files of one name, names in capital letters."""
     tiny.camvid_segnet(folder, n_train=8)
     masks = [nth(folder, "trainannot", k) for k in range(3)]
-    pictures = [folder / "train" / mask.name for mask in masks]
+    images = [folder / "train" / mask.name for mask in masks]
     masks[0].unlink()
-    pictures[1].unlink()
-    Image.open(pictures[2]).save(pictures[2].with_suffix(".jpg"))
+    images[1].unlink()
+    Image.open(images[2]).save(images[2].with_suffix(".jpg"))
     last = nth(folder, "val", 0)
     capital = last.rename(last.with_name("0016e5" + last.name[6:]))
-    culprits = (pictures[0], masks[1], pictures[2].with_suffix(".jpg"), capital, folder / "valannot" / last.name)
+    culprits = (images[0], masks[1], images[2].with_suffix(".jpg"), capital, folder / "valannot" / last.name)
     return camvid(
         folder,
         culprits,
-        "picture without mask",
-        "mask without picture",
-        "several pictures share one name",
+        "image without mask",
+        "mask without image",
+        "several images share one name",
         "only capital letters differ",
     )
 
@@ -262,7 +262,7 @@ def unpaired_and_damaged(folder: Path) -> Case:
     empty.write_bytes(b"")
     strange = rewrite_mask(nth(folder, "valannot", 2), lambda ids: ids + 40)
     culprits = (folder / "train" / lonely.name, empty, strange)
-    return camvid(folder, culprits, "picture without mask", "0 bytes", "outside the label space")
+    return camvid(folder, culprits, "image without mask", "0 bytes", "outside the label space")
 
 
 def unpaired_cityscapes(folder: Path) -> Case:
@@ -270,7 +270,7 @@ def unpaired_cityscapes(folder: Path) -> Case:
     tiny.cityscapes_folder(folder)
     path = next((folder / "gtFine" / "train").rglob("*.png"))
     path.unlink()
-    return Case(f"cityscapes:{folder}", folder, (Path(path.name.split("_gtFine")[0]),), ("picture without mask",))
+    return Case(f"cityscapes:{folder}", folder, (Path(path.name.split("_gtFine")[0]),), ("image without mask",))
 
 
 def empty_folder(folder: Path) -> Case:
@@ -280,7 +280,7 @@ def empty_folder(folder: Path) -> Case:
 
 
 def empty_split(folder: Path) -> Case:
-    """Row 16: the folders of a split are there, its pictures are not."""
+    """Row 16: the folders of a split are there, its images are not."""
     tiny.camvid_segnet(folder)
     for name in ("val", "valannot"):
         for path in (folder / name).iterdir():
@@ -323,7 +323,7 @@ REFUSED: tuple[Maker, ...] = (
 
 
 def palette_masks(folder: Path) -> Case:
-    """Row 1: palette masks whose colours say nothing; converting them would lose every id."""
+    """Row 1: palette masks whose colors say nothing; converting them would lose every id."""
     tiny.camvid_segnet(folder)
     for name in ("trainannot", "valannot"):
         for path in (folder / name).iterdir():
@@ -333,23 +333,23 @@ def palette_masks(folder: Path) -> Case:
     return camvid(folder, (), "P PNG")
 
 
-def pictures_of_all_modes(folder: Path) -> Case:
-    """Row 9: grey, 16-bit grey, 16-bit RGB, RGBA, LA, palette, CMYK and RGB pictures side by side."""
+def images_of_all_modes(folder: Path) -> Case:
+    """Row 9: gray, 16-bit gray, 16-bit RGB, RGBA, LA, palette, CMYK and RGB images side by side."""
     tiny.camvid_segnet(folder, n_train=8)
     paths = [nth(folder, "train", k) for k in range(8)]
     for path, mode in zip(paths[:4], ("L", "RGBA", "LA", "P"), strict=True):
         Image.open(path).convert(mode).save(path)
-    grey = np.array(Image.open(paths[4]).convert("L")).astype(np.uint16) * 257
-    Image.fromarray(grey).save(paths[4])
+    gray = np.array(Image.open(paths[4]).convert("L")).astype(np.uint16) * 257
+    Image.fromarray(gray).save(paths[4])
     paths[5].write_bytes(tiny.png(np.array(Image.open(paths[5])).astype(np.int64) * 257, bits=16))
     Image.open(paths[6]).convert("CMYK").save(paths[6].with_suffix(".tif"))
     paths[6].unlink()
-    said = ("L PNG", "RGBA PNG", "LA PNG", "P PNG", "16-bit grey PNG", "16-bit RGB PNG", "CMYK TIFF")
+    said = ("L PNG", "RGBA PNG", "LA PNG", "P PNG", "16-bit gray PNG", "16-bit RGB PNG", "CMYK TIFF")
     return camvid(folder, (*paths[:6], paths[6].with_suffix(".tif")), *said)
 
 
-def turned_pictures(folder: Path) -> Case:
-    """Row 10: an EXIF rotation on a JPEG and on a PNG, with masks drawn on the upright pictures."""
+def turned_images(folder: Path) -> Case:
+    """Row 10: an EXIF rotation on a JPEG and on a PNG, with masks drawn on the upright images."""
     tiny.camvid_segnet(folder)
     paths = [nth(folder, "train", 0), nth(folder, "train", 1)]
     for path in paths:
@@ -357,11 +357,11 @@ def turned_pictures(folder: Path) -> Case:
     exif = Image.Exif()
     exif[ORIENTATION] = 6
     Image.open(paths[1]).save(paths[1], exif=exif)
-    return camvid(folder, (turn(paths[0]), paths[1]), "2 pictures turned upright by EXIF orientation")
+    return camvid(folder, (turn(paths[0]), paths[1]), "2 images turned upright by EXIF orientation")
 
 
 def strays(folder: Path) -> Case:
-    """Row 14: what systems and people leave between the pictures."""
+    """Row 14: what systems and people leave between the images."""
     tiny.camvid_segnet(folder)
     names = (".DS_Store", "._0001TP_006720.png", "Thumbs.db", "desktop.ini", "notes.txt")
     paths = tuple(folder / "train" / name for name in names)
@@ -373,10 +373,10 @@ def strays(folder: Path) -> Case:
 
 
 def copies_across_splits(folder: Path) -> Case:
-    """Row 17: a picture of val that is in train pixel for pixel (in another file), and one that was stored again."""
+    """Row 17: an image of val that is in train pixel for pixel (in another file), and one that was stored again."""
     tiny.camvid_segnet(folder, n_train=6, n_val=4, size=(96, 128))
     rng = np.random.default_rng(0)
-    for name in ("train", "val"):  # pictures that do not look alike, as the streets of tiny do
+    for name in ("train", "val"):  # images that do not look alike, as the streets of tiny do
         for path in (folder / name).iterdir():
             rough = Image.fromarray(rng.integers(0, 256, (7, 9, 3), np.uint8))
             rough.resize((128, 96), Image.Resampling.BICUBIC).save(path)
@@ -388,12 +388,12 @@ def copies_across_splits(folder: Path) -> Case:
     return camvid(
         folder,
         (identical, known, alike.with_suffix(".jpg"), other),
-        "1 of 4 pictures of val are in train too, pixel for pixel",
-        "1 of 4 pictures of val look nearly the same as one of train",
+        "1 of 4 images of val are in train too, pixel for pixel",
+        "1 of 4 images of val look nearly the same as one of train",
     )
 
 
-def neighbours_in_a_video(folder: Path) -> Case:
+def neighbors_in_a_video(folder: Path) -> Case:
     """Row 17: frames of one video in both splits, 0.2 s, 2 s and 2.5 s apart at CamVid's 30 frames a second."""
     tiny.camvid_segnet(folder, n_train=4, n_val=3)
     near = nth(folder, "train", 0)
@@ -404,11 +404,11 @@ def neighbours_in_a_video(folder: Path) -> Case:
         mask.rename(mask.with_name(f"{stem}.png"))
         path.rename(path.with_name(f"{stem}.png"))
     culprits = (folder / "val" / f"{video}_07959.png", folder / "val" / f"{video}_08013.png")
-    return camvid(folder, culprits, "2 of 3 pictures of val are within 2 s of one of train in the same video")
+    return camvid(folder, culprits, "2 of 3 images of val are within 2 s of one of train in the same video")
 
 
 def loops_of_links(folder: Path) -> Case:
-    """Row 20: links that lead back up, a link that leads to itself, and pictures behind a link."""
+    """Row 20: links that lead back up, a link that leads to itself, and images behind a link."""
     tiny.camvid_segnet(folder)
     elsewhere = folder.with_name(f"{folder.name} elsewhere")
     shutil.move(folder / "train", elsewhere)
@@ -421,11 +421,11 @@ def loops_of_links(folder: Path) -> Case:
 
 USABLE: tuple[Maker, ...] = (
     palette_masks,
-    pictures_of_all_modes,
-    turned_pictures,
+    images_of_all_modes,
+    turned_images,
     strays,
     copies_across_splits,
-    neighbours_in_a_video,
+    neighbors_in_a_video,
     loops_of_links,
 )
 

@@ -2,25 +2,25 @@
 
 from pathlib import Path
 
-from networks import tiny_segmenter
+from networks import tiny_network
 from streetseg.data.sources.scenes import ScenesSource
 from streetseg.deploy.export import export
 from streetseg.models.bundle import save_bundle
-from streetseg.models.network import Segmenter
+from streetseg.models.network import SegmentationNetwork
 
 SCENES = ScenesSource(train=2, val=2, size=(48, 64))
 
 
-def saved(folder: Path, segmenter: Segmenter) -> Path:
+def saved(folder: Path, network: SegmentationNetwork) -> Path:
     """A bundle of the network."""
     initial = {"kind": "random", "source": "", "text": "random weights"}
-    save_bundle(folder, segmenter, initial_weights=initial, protocol={"dataset": "none"}, scores={})
+    save_bundle(folder, network, initial_weights=initial, protocol={"dataset": "none"}, scores={})
     return folder
 
 
 def exported(folder: Path, *, encoder: str = "test_efficientnet", size: tuple[int, int] | None = None) -> Path:
     """FOLDER/model with its bundle, and FOLDER/model.onnx, FOLDER/model.xml beside it; the .onnx."""
-    bundle = saved(folder / "model", tiny_segmenter(encoder, size=size).eval())
+    bundle = saved(folder / "model", tiny_network(encoder, size=size).eval())
     export(bundle, folder / "model.xml", "openvino", SCENES)
     export(bundle, folder / "model.onnx", "onnx", SCENES)
     return folder / "model.onnx"

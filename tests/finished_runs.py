@@ -22,7 +22,7 @@ IMAGENET = {"kind": "timm-pretrained", "source": "m", "text": "encoder from timm
 
 def matrices(quality: float, *, seed: int = 0, images: int = 24, classes: int = 3) -> NDArray[np.int64]:
     """Counts int64 (images, C, C): of 1000 pixels of each class about the share `quality` is right, the rest is called
-    the next class. The same pictures are hard for every seed."""
+    the next class. The same images are hard for every seed."""
     hard = np.random.default_rng(99).normal(0, 0.04, images)
     rng = np.random.default_rng(seed)
     counts = np.zeros((images, classes, classes), np.int64)
@@ -62,19 +62,19 @@ def write_finished_run(
     (folder / "best").mkdir(parents=True)
     (folder / "evaluation").mkdir()
 
-    wanted = {"data": {"source": "camvid:/nowhere/camvid"}, "model": {"encoder": encoder}, "train": {"epochs": 4}}
+    needed = {"data": {"source": "camvid:/nowhere/camvid"}, "model": {"encoder": encoder}, "train": {"epochs": 4}}
     for section, values in (recipe or {}).items():
-        wanted[section] = wanted.get(section, {}) | values
-    wanted["train"] = wanted["train"] | {"seed": seed}
-    resolved = Recipe.model_validate(wanted)
+        needed[section] = needed.get(section, {}) | values
+    needed["train"] = needed["train"] | {"seed": seed}
+    resolved = Recipe.model_validate(needed)
     (folder / "recipe.yaml").write_text(recipe_yaml(resolved), encoding="utf-8")
 
     result = scores(counts.sum(axis=0))
     of_image = per_image(counts)
     terms = {
         "dataset": "camvid", "split": "val", "images": images, "label_space": "toy", "classes": size,
-        "resolution": "48x64", "network_resolution": "48x64", "ignore": "pixels labelled 255 are counted nowhere",
-        "absent": "a class in neither truth nor prediction is left out of a mean; one only predicted has IoU 0",
+        "resolution": "48x64", "network_resolution": "48x64", "ignore": "pixels labeled 255 are counted nowhere",
+        "absent": "a class in neither ground truth nor prediction is left out of a mean; one only predicted has IoU 0",
         "test_time": "one view, no flip", "tile": None, "precision": "fp32", "rules": "1",
     } | (protocol or {})  # fmt: skip
     Counts(tuple(names), tuple(sequences), counts, ignored).save(folder / "evaluation" / "counts.npz")
@@ -85,10 +85,10 @@ def write_finished_run(
         "per_image_mean": {name: float(of_image[name].mean()) for name in ("iou", "dice")}, "ece": 0.031,
     })  # fmt: skip
     _json(folder / "best" / "model.json", {
-        "format": "streetseg-bundle", "version": 2, "encoder": encoder, "decoder": "classic",
+        "format": "streetseg-bundle", "version": 3, "encoder": encoder, "decoder": "classic",
         "channels": [16, 12, 8, 8, 8], "size": None, "size_rule": "same-area",
         "images": {"exif": "apply", "range": "full"}, "space": "toy", "classes": list(classes),
-        "colors": [list(color) for color in colors], "ignore_index": 255, "normalisation": {},
+        "colors": [list(color) for color in colors], "ignore_index": 255, "normalization": {},
         "initial_weights": start, "protocol": terms, "scores": {}, "sha256": "0",
     })  # fmt: skip
     _json(folder / "cost.json", {
@@ -102,8 +102,8 @@ def write_finished_run(
         "precision": {"name": precision, "why": "as the recipe says"},
         "command": ["streetseg", "train", "camvid:my data"],
     })  # fmt: skip
-    truth = counts.sum(axis=(0, 2))
-    about = {"counts": {name: int(truth[c]) for c, name in enumerate(classes)}, "ignored": int(ignored.sum())}
+    ground_truth = counts.sum(axis=(0, 2))
+    about = {"counts": {name: int(ground_truth[c]) for c, name in enumerate(classes)}, "ignored": int(ignored.sum())}
     known = sorted({video for video in sequences if video})
     _json(folder / "data.json", {
         "spec": resolved.data.source, "space": "toy",

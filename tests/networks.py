@@ -5,28 +5,28 @@ import torch
 from streetseg.labels.space import LabelSpace
 from streetseg.labels.tables import STREET_11
 from streetseg.models.encoder import Encoder
-from streetseg.models.network import Segmenter
+from streetseg.models.network import SegmentationNetwork
 
 CHANNELS = (16, 12, 8, 8, 8)
 
 
-def tiny_segmenter(
+def tiny_network(
     encoder: str = "test_efficientnet",
     space: LabelSpace = STREET_11,
     *,
     seed: int = 0,
     size: tuple[int, int] | None = None,
-) -> Segmenter:
-    """A network of 0.1 M parameters in training mode; batch-norm statistics as if it had seen a few pictures."""
+) -> SegmentationNetwork:
+    """A network of 0.1 M parameters in training mode; batch-norm statistics as if it had seen a few images."""
     torch.manual_seed(seed)
-    segmenter = Segmenter(Encoder(encoder), space, decoder="classic", channels=CHANNELS, size=size)
+    network = SegmentationNetwork(Encoder(encoder), space, decoder="classic", channels=CHANNELS, size=size)
     with torch.no_grad():
         for _ in range(3):
-            segmenter(some_pictures(4, 32, 64, seed=seed))
-    return segmenter
+            network(some_images(4, 32, 64, seed=seed))
+    return network
 
 
-def some_pictures(count: int, height: int, width: int, *, seed: int = 0) -> torch.Tensor:
+def some_images(count: int, height: int, width: int, *, seed: int = 0) -> torch.Tensor:
     """uint8 (count, 3, height, width): noise on a slope of brightness."""
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randint(0, 128, (count, 3, height, width), generator=generator)

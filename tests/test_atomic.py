@@ -97,10 +97,10 @@ def test_json_has_no_nan(tmp_path: Path) -> None:
 
     atomic_write_json(tmp_path / "a.json", value)
 
-    def refuse(constant: str) -> None:
+    def reject(constant: str) -> None:
         raise AssertionError(f"{constant} is no JSON")
 
-    found = json.loads((tmp_path / "a.json").read_text(), parse_constant=refuse)
+    found = json.loads((tmp_path / "a.json").read_text(), parse_constant=reject)
     assert found == {"iou": None, "rows": [1.5, None, [None, 2]], "name": "Bäume", "none": None}
     assert value["iou"] != value["iou"]  # the value itself is left alone
 

@@ -64,15 +64,17 @@ def test_doctor_says_that_torch_is_missing() -> None:
 
 def test_an_exported_model_predicts_and_is_scored_without_torch(tmp_path: Path) -> None:
     folder, model = tiny.camvid_segnet(tmp_path / "camvid"), exported(tmp_path, size=(48, 64))
-    picture = next((folder / "val").iterdir())
+    image = next((folder / "val").iterdir())
     for name in ("onnxruntime", "openvino"):
         out = tmp_path / name
-        words = ("predict", str(model), str(picture), "--out", str(out), "--engine", name, "--json")
-        told = json.loads(without_torch("import streetseg.__main__", *words))
-        assert told["engine"] == name
-        assert (out / f"{picture.stem}_ids.png").exists()
-    told = json.loads(without_torch("import streetseg.__main__", "evaluate", str(model), f"camvid:{folder}", "--json"))
-    assert told["protocol"]["images"] == 3
+        words = ("predict", str(model), str(image), "--out", str(out), "--engine", name, "--json")
+        reported = json.loads(without_torch("import streetseg.__main__", *words))
+        assert reported["engine"] == name
+        assert (out / f"{image.stem}_ids.png").exists()
+    reported = json.loads(
+        without_torch("import streetseg.__main__", "evaluate", str(model), f"camvid:{folder}", "--json")
+    )
+    assert reported["protocol"]["images"] == 3
 
 
 def test_a_bundle_asks_for_the_train_extra(tmp_path: Path) -> None:

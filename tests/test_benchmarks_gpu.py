@@ -11,7 +11,7 @@ import pytest
 import tiny
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
-TINY = ("--size", "32x64", "--pictures", "4", "--batch", "2", "--rounds", "1", "--device", "cpu")
+TINY = ("--size", "32x64", "--images", "4", "--batch", "2", "--rounds", "1", "--device", "cpu")
 
 
 @pytest.fixture(autouse=True)
@@ -37,13 +37,13 @@ def test_everything_for_the_gpu(tmp_path: Path) -> None:
     decoders = found["training"]["test_efficientnet"]
     assert set(decoders) == set(found["study"]) >= {"classic", "fast"}
     for decoder, figures in decoders.items():
-        assert figures["step"].keys() == {"pictures_per_second", "smp_pictures_per_second", "vs_smp_best"}
+        assert figures["step"].keys() == {"images_per_second", "smp_images_per_second", "vs_smp_best"}
         assert min(figures["step"].values()) > 0
-        assert set(figures["epoch"]) == {"resident", "fetched"}
+        assert set(figures["epoch"]) == {"device_cache", "fetched"}
         for epoch in figures["epoch"].values():
-            assert epoch["pictures_per_second"] > 0
+            assert epoch["images_per_second"] > 0
             assert 0 < epoch["data_share"] < 1
-            assert {"data", "augment", "forward", "loss", "backward", "optimiser"} <= set(epoch["ms_per_picture"])
+            assert {"data", "augment", "forward", "loss", "backward", "optimizer"} <= set(epoch["ms_per_image"])
         assert found["study"][decoder]["seconds"] > 0
     assert not (tmp_path / "gpu.json.part").exists()
 
@@ -56,12 +56,12 @@ def test_an_epoch_against_its_steps(capsys: pytest.CaptureFixture[str], monkeypa
     epoch.main()
     found = json.loads(capsys.readouterr().out)
     assert (found["encoder"], found["decoder"], found["precision"]) == ("test_efficientnet", "fast", "fp32")
-    assert found["pictures"] == 4
+    assert found["images"] == 4
     assert found["crop"] == [32, 64]
     assert found["ratios"] == [found["ratio"]]
-    times = found["ms_per_picture"]
+    times = found["ms_per_image"]
     assert found["ratio"] == pytest.approx(times["epoch"] / times["bare step"])
-    assert {"data", "augment", "forward", "loss", "backward", "optimiser", "average", "scoring"} <= set(found["parts"])
+    assert {"data", "augment", "forward", "loss", "backward", "optimizer", "average", "scoring"} <= set(found["parts"])
 
 
 def test_a_step_against_the_peer_s() -> None:
@@ -71,5 +71,5 @@ def test_a_step_against_the_peer_s() -> None:
     assert found["precision"] in ("fp32", "bf16")
     for decoder in ("classic", "fast"):
         figures = found[decoder]
-        assert figures["vs_smp_plain"] == pytest.approx(found["smp_plain_ms"] / figures["ms_per_picture"])
-        assert figures["vs_smp_best"] == pytest.approx(found["smp_best_ms"] / figures["ms_per_picture"])
+        assert figures["vs_smp_plain"] == pytest.approx(found["smp_plain_ms"] / figures["ms_per_image"])
+        assert figures["vs_smp_best"] == pytest.approx(found["smp_best_ms"] / figures["ms_per_image"])

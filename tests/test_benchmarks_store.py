@@ -25,15 +25,15 @@ def test_scoring_compares_every_way_of_counting() -> None:
 
 
 def test_memory_measures_a_process_of_its_own() -> None:
-    printed = figures("memory.py", "--pictures", "2", "--size", "32x64")
+    printed = figures("memory.py", "--images", "2", "--size", "32x64")
     assert printed["peak_mib"]["2"] > 50
     assert printed["ratio"] == 1
 
 
 def test_store_is_built_opened_and_read() -> None:
-    options = ("--pictures", "5", "--size", "64x128", "--crop", "16x32", "--files", "6", "--rounds", "1")
+    options = ("--images", "5", "--size", "64x128", "--crop", "16x32", "--files", "6", "--rounds", "1")
     printed = figures("store.py", *options)
-    assert printed["build"].keys() == {"streetseg pictures/s", "Pillow alone pictures/s", "ours/theirs"}
+    assert printed["build"].keys() == {"streetseg images/s", "Pillow alone images/s", "ours/theirs"}
     assert printed["open"].keys() == {"streetseg ms", "os.stat of the files alone ms"}
     warm, cold = ("crop", "whole", "decode"), ("crop", "whole")
     assert printed["read"].keys() == {f"{way}, warm ms" for way in warm} | {f"{way}, cold ms" for way in cold}

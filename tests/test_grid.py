@@ -21,7 +21,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def precisions(recipe: Recipe, folders: list[Path]) -> list[str]:
-    return [wanted.train.precision for wanted in with_one_precision(recipe, dict.fromkeys(folders, recipe)).values()]
+    return [config.train.precision for config in with_one_precision(recipe, dict.fromkeys(folders, recipe)).values()]
 
 
 @pytest.mark.bad_input(60, "a study chooses its precision once for all its runs")

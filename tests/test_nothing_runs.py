@@ -42,7 +42,7 @@ def offences(source: str) -> Iterator[str]:
             case ast.Name(ctx=ast.Load()) | ast.Attribute():
                 found = {full_name(node, known_as)} & CALLS
             case ast.Call():
-                found = set(wrong_arguments(node, known_as))
+                found = set(incorrect_arguments(node, known_as))
             case _:
                 continue
         yield from (f"{node.lineno}: {what}" for what in found)
@@ -68,7 +68,7 @@ def full_name(node: ast.expr, known_as: dict[str, str]) -> str:
             return ""
 
 
-def wrong_arguments(call: ast.Call, known_as: dict[str, str]) -> Iterator[str]:
+def incorrect_arguments(call: ast.Call, known_as: dict[str, str]) -> Iterator[str]:
     name = full_name(call.func, known_as)
     given = {word.arg: word.value.value for word in call.keywords if isinstance(word.value, ast.Constant)}
     if any(given.get(argument) is not value for argument, value in NEEDED.get(name, {}).items()):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streetseg.profiler import Phases
+from streetseg.profiler import Profiler
 
 
 class Clock:
@@ -22,29 +22,29 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def test_each_part_gets_its_own_time_and_the_outer_one_the_rest(clock: Clock) -> None:
-    phases = Phases(lambda: None)
-    with phases("other"):
+    profiler = Profiler(lambda: None)
+    with profiler("other"):
         clock.passes(1)
         for _ in range(2):
-            with phases("step"):
+            with profiler("step"):
                 clock.passes(3)
-                with phases("inner"):
+                with profiler("inner"):
                     clock.passes(0.5)
         clock.passes(2)
-    assert phases.seconds == {"inner": 1.0, "step": 6.0, "other": 3.0}
-    phases.pictures = 4
-    assert phases.as_dict() == {
-        "pictures": 4,
+    assert profiler.seconds == {"inner": 1.0, "step": 6.0, "other": 3.0}
+    profiler.images = 4
+    assert profiler.as_dict() == {
+        "images": 4,
         "seconds": 10.0,
         "parts": {
-            "inner": {"seconds": 1.0, "ms_per_picture": 250.0, "share": 0.1},
-            "step": {"seconds": 6.0, "ms_per_picture": 1500.0, "share": 0.6},
-            "other": {"seconds": 3.0, "ms_per_picture": 750.0, "share": 0.3},
+            "inner": {"seconds": 1.0, "ms_per_image": 250.0, "share": 0.1},
+            "step": {"seconds": 6.0, "ms_per_image": 1500.0, "share": 0.6},
+            "other": {"seconds": 3.0, "ms_per_image": 750.0, "share": 0.3},
         },
     }
-    head, *parts = phases.lines()
-    assert head == "where 10.0 s went, for 4 pictures:"
-    assert [line.split() for line in parts][1] == ["step", "1500.00", "ms", "a", "picture", "60.0", "%"]
+    head, *parts = profiler.lines()
+    assert head == "where 10.0 s went, for 4 images:"
+    assert [line.split() for line in parts][1] == ["step", "1500.00", "ms", "an", "image", "60.0", "%"]
 
 
 def test_what_the_device_still_does_is_waited_for_inside(clock: Clock) -> None:
@@ -54,25 +54,25 @@ def test_what_the_device_still_does_is_waited_for_inside(clock: Clock) -> None:
         clock.passes(late[0])
         late[0] = 0.0
 
-    phases = Phases(finish)
+    profiler = Profiler(finish)
     late[0] = 7.0  # asked for before: nobody's
-    with phases("forward"):
+    with profiler("forward"):
         late[0] = 2.0
-    assert phases.seconds == {"forward": 2.0}
+    assert profiler.seconds == {"forward": 2.0}
 
 
 def test_a_part_that_fails_has_taken_time_too(clock: Clock) -> None:
-    phases = Phases(lambda: None)
-    with pytest.raises(ValueError, match="bad"), phases("other"), phases("step"):
+    profiler = Profiler(lambda: None)
+    with pytest.raises(ValueError, match="bad"), profiler("other"), profiler("step"):
         clock.passes(1)
         raise ValueError("bad")
-    assert phases.seconds == {"step": 1.0, "other": 0.0}
+    assert profiler.seconds == {"step": 1.0, "other": 0.0}
 
 
 def test_without_measuring_no_clock_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("streetseg.profiler.time.perf_counter")
-    phases = Phases()
-    with phases("other"), phases("step"):
+    profiler = Profiler()
+    with profiler("other"), profiler("step"):
         pass
-    assert not phases.measured
-    assert phases.seconds == {}
+    assert not profiler.measured
+    assert profiler.seconds == {}

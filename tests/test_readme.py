@@ -31,7 +31,7 @@ def commands(page: Path) -> list[str]:
 
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
 def test_every_command_runs(page: Path, tmp_path: Path, streetseg, monkeypatch) -> None:
-    """In the order of the page, in a folder with a small CamVid, a small set of one's own, and a picture."""
+    """In the order of the page, in a folder with a small CamVid, a small set of one's own, and an image."""
     tiny.camvid_segnet(tmp_path / "camvid")
     tiny.folder_yaml(tmp_path)
     tiny.save(tmp_path / "street.png", tiny.street(1)[0])

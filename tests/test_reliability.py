@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from write_reliability import FAULTS, PAGE, ROOT, Proof, find_proofs, missing_rows, page
+from write_reliability import FAILURES, PAGE, ROOT, Proof, find_proofs, missing_rows, page
 
 MARKED = """
 import pytest
@@ -36,7 +36,7 @@ def test_marks_are_found_above_tests_among_parameters_and_in_lists(tmp_path: Pat
         Proof(2, "in a parameter", "tests/test_marked.py::test_it"),
         Proof(3, "in a list", "tests/test_marked.py"),
     ]
-    assert missing_rows(proofs) == sorted(set(FAULTS) - {1, 2, 3})
+    assert missing_rows(proofs) == sorted(set(FAILURES) - {1, 2, 3})
 
 
 @pytest.mark.parametrize("arguments", ["99, 'no such row'", "1, 2", "row, 'not a literal'", "1"])

@@ -32,8 +32,8 @@ CITYSCAPES_NAMES = (
 
 
 def street(index: int, size: Size = (48, 64)) -> tuple[Array, Array]:
-    """A picture uint8 (H, W, 3) and its street-11 mask uint8 (H, W): bands and rectangles of all 11 classes, a
-    class's colour and noise on each, and a strip of void (255) at the bottom."""
+    """An image uint8 (H, W, 3) and its street-11 mask uint8 (H, W): bands and rectangles of all 11 classes, a
+    class's color and noise on each, and a strip of void (255) at the bottom."""
     height, width = size
     rng = np.random.default_rng(index)
     label = np.zeros(size, np.uint8)
@@ -58,9 +58,9 @@ def street(index: int, size: Size = (48, 64)) -> tuple[Array, Array]:
     box("pole", 0.15, 0.62, *shifted(0.85, 0.89))
     box("sign symbol", 0.15, 0.28, *shifted(0.8, 0.94))
 
-    picture = np.asarray(STREET_11.colors, np.float64)[label] + rng.normal(rng.uniform(-15, 15), 20, (*size, 3))
+    image = np.asarray(STREET_11.colors, np.float64)[label] + rng.normal(rng.uniform(-15, 15), 20, (*size, 3))
     label[-max(1, height // 24) :] = VOID
-    return picture.clip(0, 255).astype(np.uint8), label
+    return image.clip(0, 255).astype(np.uint8), label
 
 
 def camvid_segnet(folder: Path, n_train: int = 6, n_val: int = 3, size: Size = (48, 64), n_test: int = 0) -> Path:
@@ -76,8 +76,8 @@ def camvid_segnet(folder: Path, n_train: int = 6, n_val: int = 3, size: Size = (
         if not stems:
             continue
         for stem in stems:
-            picture, label = street(index, size)
-            save(folder / split / f"{stem}.png", picture)
+            image, label = street(index, size)
+            save(folder / split / f"{stem}.png", image)
             save(folder / f"{split}annot" / f"{stem}.png", np.where(label == VOID, 11, label).astype(np.uint8))
             index += 1
         lines = [f"/SegNet/CamVid/{split}/{stem}.png /SegNet/CamVid/{split}annot/{stem}.png\n" for stem in stems]
@@ -86,13 +86,13 @@ def camvid_segnet(folder: Path, n_train: int = 6, n_val: int = 3, size: Size = (
 
 
 def camvid_original(folder: Path, n_train: int = 6, n_val: int = 3, size: Size = (48, 64)) -> Path:
-    """CamVid as its authors publish it: all pictures in one folder, RGB masks in the 32 colours in another; with
+    """CamVid as its authors publish it: all images in one folder, RGB masks in the 32 colors in another; with
     lists of the two splits."""
     train = [f"0001TP_{6690 + 30 * i:06d}" for i in range(n_train)]
     val = [f"0016E5_{7959 + 2 * i:05d}" for i in range(n_val)]
     for index, stem in enumerate(train + val):
-        picture, label = street(index, size)
-        save(folder / "701_StillsRaw_full" / f"{stem}.png", picture)
+        image, label = street(index, size)
+        save(folder / "701_StillsRaw_full" / f"{stem}.png", image)
         save(
             folder / "LabeledApproved_full" / f"{stem}_L.png",
             painted(in_space(label, CAMVID_32, CAMVID_NAMES), CAMVID_32),
@@ -113,8 +113,8 @@ def cityscapes_folder(
         for i in range(count):
             city = cities[split][i % len(cities[split])]
             stem = f"{city}_{i // 4:06d}_{19 + i:06d}"
-            picture, label = street(index, size)
-            save(folder / "leftImg8bit" / split / city / f"{stem}_leftImg8bit.png", picture)
+            image, label = street(index, size)
+            save(folder / "leftImg8bit" / split / city / f"{stem}_leftImg8bit.png", image)
             mask = np.full(size, VOID, np.uint8) if split == "test" else label
             save(folder / "gtFine" / split / city / f"{stem}_gtFine_{kind}.png", cityscapes_mask(mask, kind))
             index += 1
@@ -135,11 +135,11 @@ def cityscapes_zips(folder: Path, n_train: int = 6, n_val: int = 3, size: Size =
 
 
 def folder_yaml(folder: Path, n_train: int = 6, n_val: int = 3, size: Size = (48, 64)) -> Path:
-    """Somebody's own data: JPEG pictures, id masks with another name ending, and the YAML file that says so."""
+    """Somebody's own data: JPEG images, id masks with another name ending, and the YAML file that says so."""
     for split, count, first in (("train", n_train, 0), ("val", n_val, n_train)):
         for index in range(first, first + count):
-            picture, label = street(index, size)
-            save(folder / "images" / split / f"street {index:03d}.jpg", picture)
+            image, label = street(index, size)
+            save(folder / "images" / split / f"street {index:03d}.jpg", image)
             save(folder / "masks" / split / f"street {index:03d}_mask.png", label)
     classes = "".join(
         f"  - {{name: {name}, color: {list(color)}}}\n"
@@ -148,8 +148,8 @@ def folder_yaml(folder: Path, n_train: int = 6, n_val: int = 3, size: Size = (48
     path = folder / "data.yaml"
     path.write_text(
         "splits:\n"
-        "  train: {pictures: images/train/*.jpg, masks: masks/train/*_mask.png}\n"
-        "  val: {pictures: images/val/*.jpg, masks: masks/val/*_mask.png}\n"
+        "  train: {images: images/train/*.jpg, masks: masks/train/*_mask.png}\n"
+        "  val: {images: images/val/*.jpg, masks: masks/val/*_mask.png}\n"
         f"classes:\n{classes}"
         "ignore: 255\n"
     )
@@ -165,7 +165,7 @@ def cityscapes_mask(label: Array, kind: str) -> Array:
     if kind == "labelIds":
         return ids
     rgb = painted(ids, CITYSCAPES_34)
-    return np.dstack([rgb, np.full(ids.shape, 255, np.uint8)])  # the published colour masks are RGBA
+    return np.dstack([rgb, np.full(ids.shape, 255, np.uint8)])  # the published color masks are RGBA
 
 
 def in_space(label: Array, space: LabelSpace, names: tuple[str, ...]) -> Array:
@@ -176,20 +176,20 @@ def in_space(label: Array, space: LabelSpace, names: tuple[str, ...]) -> Array:
 
 
 def painted(label: Array, space: LabelSpace) -> Array:
-    """The mask as RGB (H, W, 3) in the space's colours, void black."""
+    """The mask as RGB (H, W, 3) in the space's colors, void black."""
     colors = np.zeros((256, 3), np.uint8)
     colors[: space.num_classes] = space.colors
     return colors[label]
 
 
 def save(path: Path, pixels: Array) -> None:
-    """Write a picture in the format of its name's ending, and the folders on the way."""
+    """Write an image in the format of its name's ending, and the folders on the way."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)
 
 
 def png(pixels: NDArray[np.integer], *, bits: int) -> bytes:
-    """A PNG of a depth that Pillow does not write: grey of 2 or 4 bits, grey with alpha or RGB(A) of 16 bits.
+    """A PNG of a depth that Pillow does not write: gray of 2 or 4 bits, gray with alpha or RGB(A) of 16 bits.
 
     Args:
         pixels: (H, W) or (H, W, channels).

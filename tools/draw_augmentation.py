@@ -17,9 +17,9 @@ from streetseg.data.sources.scenes import ScenesSource
 from streetseg.data.store import Store
 from streetseg.recipe.schema import Augment
 
-PICTURE = Path(__file__).parents[1] / "docs" / "explanation" / "augmentation.jpg"
-COLUMNS = ("picture", "label", "picture, augmented", "label, augmented")
-CELL = (300, 150)  # width and height a picture is drawn at
+IMAGE = Path(__file__).parents[1] / "docs" / "explanation" / "augmentation.jpg"
+COLUMNS = ("image", "label", "image, augmented", "label, augmented")
+CELL = (300, 150)  # width and height an image is drawn at
 GAP, HEAD = 6, 30
 PAPER, INK, IGNORED = (255, 255, 255), (20, 20, 20), (255, 255, 255)
 
@@ -36,28 +36,28 @@ def first_batch(cache: Path) -> tuple[Store, Batch]:
 
 
 def sheet(store: Store, batch: Batch) -> Image.Image:
-    """A row for each picture of the batch, under the names of the columns."""
+    """A row for each image of the batch, under the names of the columns."""
     palette = np.full((256, 3), IGNORED, np.uint8)
     palette[: store.space.num_classes] = store.space.colors
     width = len(COLUMNS) * (CELL[0] + GAP) + GAP
-    image = Image.new("RGB", (width, HEAD + len(batch.indices) * (CELL[1] + GAP)), PAPER)
-    draw = ImageDraw.Draw(image)
+    canvas = Image.new("RGB", (width, HEAD + len(batch.indices) * (CELL[1] + GAP)), PAPER)
+    draw = ImageDraw.Draw(canvas)
     for column, name in enumerate(COLUMNS):
         x = GAP + column * (CELL[0] + GAP) + CELL[0] / 2
         draw.text((x, HEAD / 2), name, INK, ImageFont.load_default(17), anchor="mm")
     for row, i in enumerate(batch.indices):
-        picture, label = store[i]
-        new_picture, new_label = batch.pictures[row].permute(1, 2, 0).numpy(), batch.labels[row].numpy()
-        for column, pixels in enumerate((picture, palette[label], new_picture, palette[new_label])):
+        image, label = store[i]
+        new_image, new_label = batch.images[row].permute(1, 2, 0).numpy(), batch.labels[row].numpy()
+        for column, pixels in enumerate((image, palette[label], new_image, palette[new_label])):
             place = (GAP + column * (CELL[0] + GAP), HEAD + row * (CELL[1] + GAP))
-            image.paste(Image.fromarray(pixels).resize(CELL, Image.Resampling.LANCZOS), place)
+            canvas.paste(Image.fromarray(pixels).resize(CELL, Image.Resampling.LANCZOS), place)
             draw.rectangle(
                 (place[0] - 1, place[1] - 1, place[0] + CELL[0], place[1] + CELL[1]), outline=(150, 150, 150)
             )
-    return image
+    return canvas
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as cache:
-        sheet(*first_batch(Path(cache))).save(PICTURE, quality=85, subsampling=0, optimize=True)
-    print(PICTURE)
+        sheet(*first_batch(Path(cache))).save(IMAGE, quality=85, subsampling=0, optimize=True)
+    print(IMAGE)

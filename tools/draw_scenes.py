@@ -16,7 +16,7 @@ OUT = Path(__file__).parents[1] / "docs" / "images" / "scenes.jpg"
 def main() -> None:
     pairs = [render(0, index, (256, 512)) for index in CHOSEN]
     sheet = np.vstack(
-        [np.hstack([picture for picture, _ in pairs]), np.hstack([color_map(label, STREET_11) for _, label in pairs])]
+        [np.hstack([image for image, _ in pairs]), np.hstack([color_map(label, STREET_11) for _, label in pairs])]
     )
     OUT.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(sheet).save(OUT, quality=88)

@@ -62,21 +62,21 @@ class Input:
 
 
 def main() -> None:
-    asked = arguments()
+    requested = arguments()
     logging.getLogger("streetseg").addHandler(logging.NullHandler())
     logging.getLogger("streetseg").propagate = False
     warnings.simplefilter("ignore")
-    if asked.only:
-        kind, _, number = asked.only.rpartition(":")
-        sys.exit(again(Input(kind, int(number), asked.seed), asked.keep))
+    if requested.only:
+        kind, _, number = requested.only.rpartition(":")
+        sys.exit(again(Input(kind, int(number), requested.seed), requested.keep))
     start = time.monotonic()
     found, crashes = Counter[tuple[str, str]](), []
     for kind in KINDS:
-        for one, state, words in run(shared_out(kind, asked.inputs, asked.seed)):
+        for one, state, words in run(shared_out(kind, requested.inputs, requested.seed)):
             found[kind, state] += 1
             if state == CRASHED:
                 crashes.append((one, words))
-    tell(found, crashes, asked.seed, time.monotonic() - start)
+    tell(found, crashes, requested.seed, time.monotonic() - start)
     sys.exit(1 if crashes else 0)
 
 
@@ -111,7 +111,7 @@ def work(inputs: list[Input]) -> Iterator[tuple[Input, str, str]]:
     worker = os.fork()
     if worker == 0:
         os.close(reading)
-        labour(inputs, writing)
+        labor(inputs, writing)
     os.close(writing)
     with os.fdopen(reading, "rb", buffering=0) as pipe:
         for one in inputs:
@@ -134,7 +134,7 @@ def how_it_ended(worker: int, *, hanging: bool) -> str:
     return f"ended by {signal.Signals(os.WTERMSIG(status)).name}" if os.WIFSIGNALED(status) else f"exit {status >> 8}"
 
 
-def labour(inputs: list[Input], pipe: int) -> None:
+def labor(inputs: list[Input], pipe: int) -> None:
     """What a worker does: read one input after the other, tell how each ended, and leave."""
     code = 1
     try:

@@ -2,7 +2,7 @@
 
     python tools/kill_sweep.py --kills 30 [--epochs 3] [--seed 0] [--jobs N]
 
-Every run is `python -m streetseg train …` in a process of its own on tiny pictures, killed with SIGKILL at a random
+Every run is `python -m streetseg train …` in a process of its own on tiny images, killed with SIGKILL at a random
 moment: one in six while it imports and reads, the others uniformly over the time from the first trace in its run folder
 to its end, while it trains, validates, writes a checkpoint, the best network or the final evaluation. One resumed run
 in three is killed a second time. A run that has ended before its moment came is done again. Ends with exit code 1
@@ -88,11 +88,11 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0, help="decides the moments")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
-    asked = parser.parse_args()
+    args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="kill-sweep-") as folder:
-        equal = sweep(Path(folder), asked.kills, asked.epochs, asked.seed, asked.jobs)
-    print(f"{equal} of {asked.kills} equal")
-    sys.exit(equal != asked.kills)
+        equal = sweep(Path(folder), args.kills, args.epochs, args.seed, args.jobs)
+    print(f"{equal} of {args.kills} equal")
+    sys.exit(equal != args.kills)
 
 
 def sweep(folder: Path, kills: int, epochs: int, seed: int, jobs: int) -> int:

@@ -2,15 +2,15 @@
 
     python tools/simulate_bootstrap.py [--trials 2000] [--only TEXT] [--seed 0] [--json]
 
-In every trial new pictures are "taken" and the networks scored on them; streetseg.metrics compares them as it does in a
+In every trial new images are "taken" and the networks scored on them; streetseg.metrics compares them as it does in a
 report. Counted is how often the 95 % interval holds the true difference, how often one is called better, and how often
 that is false. The figures of docs/explanation/statistics.md are from here.
 
-How pictures and networks are drawn (`draw`): every class has a share of the pixels and a chance to be in a picture,
-both falling from road to bicyclist; areas are log-normal. A picture is hard or easy for all networks, as a whole and
+How images and networks are drawn (`draw`): every class has a share of the pixels and a chance to be in an image,
+both falling from road to bicyclist; areas are log-normal. An image is hard or easy for all networks, as a whole and
 for each class, and each network has luck of its own, which makes counts vary far more than coin flips would. Mistakes
-go to classes that are in the picture, with habits that all networks share. Frames of one video share a part of all this
-with the whole video and another part with their neighbours. Networks of one trial differ by nothing but chance, so the
+go to classes that are in the image, with habits that all networks share. Frames of one video share a part of all this
+with the whole video and another part with their neighbors. Networks of one trial differ by nothing but chance, so the
 true difference of any two is exactly 0 unless the setting makes one better.
 """
 
@@ -31,23 +31,23 @@ from streetseg.metrics.counts import Counts
 from streetseg.metrics.difference import Difference, compare, compare_classes, holm
 from streetseg.metrics.scores import scores
 
-PIXELS = 100_000  # a picture
-TRUTH = 200_000  # pictures a true score is measured on
+PIXELS = 100_000  # an image
+TRUE_SCORE_IMAGES = 200_000  # images a true score is measured on
 
 
 @dataclass(frozen=True)
 class World:
-    """Where pictures and networks come from.
+    """Where images and networks come from.
 
     Args:
-        images: pictures a trial.
+        images: images a trial.
         classes: how many.
-        rarest: share of the pictures that hold the rarest class.
-        videos: frames of each video; empty for independent pictures.
+        rarest: share of the images that hold the rarest class.
+        videos: frames of each video; empty for independent images.
         alike: share of the variance that all frames of a video have in common.
-        steady: correlation of the rest between neighbouring frames.
+        steady: correlation of the rest between neighboring frames.
         known: whether the comparison is told which frames are of one video.
-        networks: compared on the same pictures.
+        networks: compared on the same images.
         better: by how much the log odds of the first network's mistakes are lower than those of the others.
         luck: standard deviation of such an advantage that each network has from its training.
     """
@@ -65,7 +65,7 @@ class World:
 
 
 def draw(world: World, random: np.random.Generator) -> list[Counts]:
-    """Counts of every network on one draw of pictures."""
+    """Counts of every network on one draw of images."""
     n, c = world.images, world.classes
     rank = np.linspace(0, 1, c)
     share = np.exp(-5 * rank)
@@ -74,12 +74,12 @@ def draw(world: World, random: np.random.Generator) -> list[Counts]:
 
     present = _field(world, random, c) < [NormalDist().inv_cdf(min(p, 1 - 1e-9)) for p in chance]
     area = np.where(present, share / chance * np.exp(0.8 * _field(world, random, c)), 0)
-    truth = np.floor(PIXELS * area / area.sum(axis=1, keepdims=True)).astype(np.int64)
+    ground_truth = np.floor(PIXELS * area / area.sum(axis=1, keepdims=True)).astype(np.int64)
     hard = 0.5 * _field(world, random, 1) + 0.6 * _field(world, random, c)
     habits = (area + 0.03 * share)[:, None, :] * np.exp(0.8 * np.random.default_rng(c).standard_normal((c, c)))
     habits[:, range(c), range(c)] = 0
 
-    names = tuple(f"picture {i}" for i in range(n))
+    names = tuple(f"image {i}" for i in range(n))
     videos: tuple[str | None, ...] = (None,) * n
     if world.known and world.videos:
         videos = tuple(f"video {k}" for k, length in enumerate(world.videos) for _ in range(length))
@@ -87,12 +87,12 @@ def draw(world: World, random: np.random.Generator) -> list[Counts]:
     for k in range(world.networks):
         own = 0.15 * _field(world, random, 1) + 0.5 * _field(world, random, c)
         skill = world.better * (k == 0) + world.luck * random.standard_normal()
-        wrong = truth / (1 + np.exp(-mistakes + skill - hard - own))
-        towards = habits * np.exp(0.7 * _field(world, random, c * c).reshape(n, c, c))
-        spread = wrong[:, :, None] * towards / towards.sum(axis=2, keepdims=True)
+        incorrect = ground_truth / (1 + np.exp(-mistakes + skill - hard - own))
+        toward = habits * np.exp(0.7 * _field(world, random, c * c).reshape(n, c, c))
+        spread = incorrect[:, :, None] * toward / toward.sum(axis=2, keepdims=True)
         matrices = np.floor(spread + random.random(spread.shape)).astype(np.int64)
-        matrices[matrices.sum(axis=2) > truth] = 0  # a handful of pixels, rounded up
-        matrices[:, range(c), range(c)] = truth - matrices.sum(axis=2)
+        matrices[matrices.sum(axis=2) > ground_truth] = 0  # a handful of pixels, rounded up
+        matrices[:, range(c), range(c)] = ground_truth - matrices.sum(axis=2)
         found.append(Counts(names, videos, matrices, np.zeros(n, np.int64)))
     return found
 
@@ -112,7 +112,7 @@ def _field(world: World, random: np.random.Generator, size: int) -> NDArray[np.f
 
 
 def true_mean_iou(world: World) -> float:
-    """Mean IoU of the first network on more pictures than anyone has."""
+    """Mean IoU of the first network on more images than anyone has."""
     return _true_scores(world)[0]
 
 
@@ -126,7 +126,7 @@ def _true_scores(world: World) -> list[float]:
     many = replace(world, images=1000)
     random = np.random.default_rng(99)
     totals = np.zeros((world.networks, world.classes, world.classes), np.int64)
-    for _ in range(TRUTH // many.images):
+    for _ in range(TRUE_SCORE_IMAGES // many.images):
         totals += [counts.total for counts in draw(many, random)]
     return [scores(total).mean["iou"] for total in totals]
 
@@ -174,11 +174,11 @@ def classes(world: World, random: np.random.Generator, seed: int, _: float) -> O
 
 
 def _any_called_better(before: Sequence[Difference], after: Sequence[Difference]) -> Outcome:
-    told_apart = [[d.verdict != "not distinguishable" for d in found] for found in (before, after)]
+    distinguished = [[d.verdict != "not distinguishable" for d in found] for found in (before, after)]
     return {
-        "of single comparisons": float(np.mean(told_apart[0])),
-        "any, not adjusted": any(told_apart[0]),
-        "any, adjusted": any(told_apart[1]),
+        "of single comparisons": float(np.mean(distinguished[0])),
+        "any, not adjusted": any(distinguished[0]),
+        "any, adjusted": any(distinguished[1]),
     }
 
 
@@ -198,9 +198,9 @@ def settings() -> Iterator[Setting]:
     eleven, nineteen = World(101, 11, rarest=0.2), World(101, 19, rarest=0.03)
     for world in (eleven, nineteen):
         for images in (10, 20, 50, 101, 500):
-            name = f"{images} pictures, {world.classes} classes"
+            name = f"{images} images, {world.classes} classes"
             yield Setting("Equally good networks", name, pair, replace(world, images=images))
-    yield Setting("Equally good networks", "101 pictures, 3 seeds each", pair, replace(eleven, networks=6))
+    yield Setting("Equally good networks", "101 images, 3 seeds each", pair, replace(eleven, networks=6))
 
     filmed = replace(eleven, alike=0.3, steady=0.7)
     for lengths in ((101,), (34, 34, 33), (20,) * 5, (14,) * 7, (10,) * 10, (5,) * 20, (10,) * 50):
@@ -212,27 +212,27 @@ def settings() -> Iterator[Setting]:
     one = replace(filmed, videos=(101,), alike=0.0)
     yield Setting("Equally good networks, frames of videos", "1 video of which all others are copies", pair, one)
     uneven = replace(nineteen, images=500, videos=(100, 167, *[1] * 233))
-    for name, alike in (("2 long videos, 233 pictures", 0.3), ("the same, no frame like another", 0.0)):
+    for name, alike in (("2 long videos, 233 images", 0.3), ("the same, no frame like another", 0.0)):
         world = replace(uneven, alike=alike, steady=alike)
         yield Setting("Equally good networks, frames of videos", name, pair, world)
 
     for better in (0.1, 0.2, 0.3):
-        name = f"101 pictures, 11 classes, log odds {better}"
+        name = f"101 images, 11 classes, log odds {better}"
         yield Setting("A is better", name, pair, replace(eleven, better=better), true_difference)
     for world in (eleven, nineteen):
         for images in (50, 101, 500):
-            name = f"{images} pictures, {world.classes} classes"
+            name = f"{images} images, {world.classes} classes"
             yield Setting("The score of one network", name, alone, replace(world, images=images), true_mean_iou)
 
-    yield Setting("Many comparisons", "3 equal networks, 101 pictures", family, replace(eleven, networks=3))
-    yield Setting("Many comparisons", "6 equal networks, 101 pictures", family, replace(eleven, networks=6))
-    yield Setting("Many comparisons", "11 classes, 101 pictures", classes, eleven)
-    yield Setting("Many comparisons", "19 classes, 500 pictures", classes, replace(nineteen, images=500))
+    yield Setting("Many comparisons", "3 equal networks, 101 images", family, replace(eleven, networks=3))
+    yield Setting("Many comparisons", "6 equal networks, 101 images", family, replace(eleven, networks=6))
+    yield Setting("Many comparisons", "11 classes, 101 images", classes, eleven)
+    yield Setting("Many comparisons", "19 classes, 500 images", classes, replace(nineteen, images=500))
     yield Setting("Many comparisons", "11 classes, 1 video", classes, one)
 
     for networks, name in ((2, "1 seed each"), (6, "3 seeds each")):
         world = replace(nineteen, images=500, networks=networks, luck=0.05)
-        yield Setting("Equally good encoders, luck of training", f"500 pictures, {name}", pair, world)
+        yield Setting("Equally good encoders, luck of training", f"500 images, {name}", pair, world)
 
 
 def run(setting: Setting, trials: int, seed: int) -> Outcome:
@@ -246,26 +246,26 @@ def run(setting: Setting, trials: int, seed: int) -> Outcome:
 def main() -> None:
     """Simulate and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--trials", type=int, default=2000, help="draws of pictures for each row")
+    parser.add_argument("--trials", type=int, default=2000, help="draws of images for each row")
     parser.add_argument("--only", default="", metavar="TEXT", help="rows whose table or name holds this")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="one machine-readable object on stdout")
-    asked = parser.parse_args()
+    args = parser.parse_args()
     tables: dict[str, dict[str, Outcome]] = {}
     for setting in settings():
-        if asked.only in setting.table or asked.only in setting.name:
-            outcome = run(setting, asked.trials, asked.seed)
+        if args.only in setting.table or args.only in setting.name:
+            outcome = run(setting, args.trials, args.seed)
             tables.setdefault(setting.table, {})[setting.name] = outcome
             print(setting.table, setting.name, outcome, file=sys.stderr, flush=True)
-    if asked.json:
-        print(json.dumps({"trials": asked.trials, "seed": asked.seed, "tables": tables}, indent=2))
+    if args.json:
+        print(json.dumps({"trials": args.trials, "seed": args.seed, "tables": tables}, indent=2))
         return
     for table, rows in tables.items():
         heads = list(next(iter(rows.values())))
         print(f"\n| {table} | {' | '.join(heads)} |\n| --- |{' ---: |' * len(heads)}")
         for name, outcome in rows.items():
             print(f"| {name} | {' | '.join(f'{100 * outcome[head]:.1f}' for head in heads)} |")
-    errors = (100 * math.sqrt(share * (1 - share) / asked.trials) for share in (0.95, 0.025))
+    errors = (100 * math.sqrt(share * (1 - share) / args.trials) for share in (0.95, 0.025))
     print("\nIn percent; Monte Carlo standard error {:.1f} at 95 %, {:.1f} at 2.5 %.".format(*errors))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from streetseg import api, results
-from streetseg.cli.commands import VERBS, load_verb
+from streetseg.cli.commands import COMMANDS, load_command
 from streetseg.inference import prediction
 from streetseg.recipe.layers import shipped_header, shipped_names
 from streetseg.recipe.load import help_of, leaves, without_effect
@@ -21,9 +21,9 @@ REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 
 def commands_page() -> str:
     """Every verb with its arguments and flags."""
-    lines = ["# Commands", "", "`streetseg --help` and `streetseg VERB --help` print the same.", ""]
-    for name in VERBS:
-        command = load_verb(name)
+    lines = ["# Commands", "", "`streetseg --help` and `streetseg COMMAND --help` print the same.", ""]
+    for name in COMMANDS:
+        command = load_command(name)
         parts = getattr(command, "commands", None)
         for path, part in [(f"{name} {sub}", part) for sub, part in parts.items()] if parts else [(name, command)]:
             lines += _command(path, part)

@@ -14,50 +14,50 @@ PAGE = ROOT / "docs" / "explanation" / "reliability.md"
 
 MARK = "pytest.mark.bad_input"
 
-FAULTS = {
+FAILURES = {
     1: "palette mask (mode P)",
-    2: "RGB colour mask",
+    2: "RGB color mask",
     3: "a mask that is resized",
     4: "mask stored as JPEG",
     5: "ids outside the label space",
     6: "mask of nothing but 0 and 255",
-    7: "Cityscapes label ids, train ids, colours, polygons, the licence plate's -1; a mixture of them",
+    7: "Cityscapes label ids, train ids, colors, polygons, the license plate's -1; a mixture of them",
     8: "16-bit mask",
-    9: "16-bit, grey, RGBA, CMYK and LA pictures",
+    9: "16-bit, gray, RGBA, CMYK and LA images",
     10: "EXIF rotation",
-    11: "picture and mask of different sizes",
+    11: "image and mask of different sizes",
     12: "truncated or empty file, not an image, a web page named .jpg",
     13: "blanks, brackets, quotes, line breaks and other scripts in paths",
     14: "stray files: .DS_Store, ._x.png, Thumbs.db, notes",
-    15: "pictures without mask, masks without picture, two files of one name, upper and lower case",
-    16: "empty folder, empty split, a single picture",
-    17: "the same or nearly the same picture in two splits",
+    15: "images without mask, masks without image, two files of one name, upper and lower case",
+    16: "empty folder, empty split, a single image",
+    17: "the same or nearly the same image in two splits",
     18: "decompression bomb",
     19: "a file edited after the store was built",
     20: "symlink loops, unreadable folders, a read-only data set",
     21: "a crop or batch of nothing but ignored pixels",
     22: "loss or gradient not a finite number",
-    23: "batch of one; pictures of odd sizes, 1x1 to 101x333",
+    23: "batch of one; images of odd sizes, 1x1 to 101x333",
     24: "kill -9 at any moment",
     25: "disk full while saving",
     26: "damaged or half-written checkpoint",
     27: "resume with another recipe or data set",
     28: "SIGTERM, Ctrl-C",
     29: "out of memory",
-    30: "the reader of the pictures dies or hangs",
+    30: "the reader of the images dies or hangs",
     31: "one of several ranks dies",
     32: "run folder read-only, already used, or in use",
-    33: "a number of pictures that ranks and batch do not divide",
+    33: "a number of images that ranks and batch do not divide",
     34: "a pickle offered as a model; weights of a wrong shape; a bundle that is incomplete or too new",
     35: "classes of model and data differ",
-    36: "an exported graph that disagrees with the network, at one of several sizes or on real pictures",
+    36: "an exported graph that disagrees with the network, at one of several sizes or on real images",
     38: "files and classes named as HTML",
     39: "archives with ../, absolute names, links or a huge ratio",
     40: "CSV cells that start a formula; terminal escapes in names",
     41: "YAML with tags or code",
     42: "an id that is both a class and ignored",
-    43: "classes given by colour, masks stored as palette, grey or 1-bit",
-    44: "colour masks with transparent pixels",
+    43: "classes given by color, masks stored as palette, gray or 1-bit",
+    44: "color masks with transparent pixels",
     45: "image with an EXIF orientation whose mask was drawn on the stored pixels, sizes equal",
     46: "16-bit image that uses a small part of its range",
     47: "binary masks, some of 0 and 1 and some of 0 and 255",
@@ -66,10 +66,10 @@ FAULTS = {
     50: "a fault in files that no used split needs",
     51: "lossless WebP, TIFF with -1, float TIFF of whole numbers, .npy",
     52: "masks of an unknown kind in a known layout",
-    53: "several colours for one class, hex colours, colours within a tolerance, the id in one channel",
+    53: "several colors for one class, hex colors, colors within a tolerance, the id in one channel",
     54: "data.yaml, lists and class tables from Windows",
     55: "a validation split that is wholly ignored; a single class",
-    56: "float, CHW, grey or RGBA arrays given to the Python API",
+    56: "float, CHW, gray or RGBA arrays given to the Python API",
     57: "predict again over a folder that holds its own results",
     58: "HOME unset, an unknown user, a read-only home",
     59: "a console that cannot show a class name; output cut by a pipe",
@@ -101,12 +101,12 @@ class Proof(NamedTuple):
 
 def page(proofs: list[Proof]) -> str:
     """The whole page; rows without a test stand there with an empty cell, for all to see."""
-    return HEADER + "".join(_row(row, [proof for proof in proofs if proof.row == row]) for row in FAULTS)
+    return HEADER + "".join(_row(row, [proof for proof in proofs if proof.row == row]) for row in FAILURES)
 
 
 def missing_rows(proofs: list[Proof]) -> list[int]:
     """Rows that no test proves."""
-    return sorted(set(FAULTS) - {proof.row for proof in proofs})
+    return sorted(set(FAILURES) - {proof.row for proof in proofs})
 
 
 def find_proofs(tests: Path) -> list[Proof]:
@@ -122,7 +122,7 @@ def _row(row: int, proofs: list[Proof]) -> str:
     outcomes = "<br>".join(dict.fromkeys(proof.outcome for proof in proofs)).replace("|", "\\|")
     links = [f"[`{proof.test.split('::')[-1]}`](../../{proof.test.split('::')[0]})" for proof in proofs]
     tests = "<br>".join(dict.fromkeys(links))
-    return f"| {row} | {FAULTS[row]} | {outcomes} | {tests} |\n"
+    return f"| {row} | {FAILURES[row]} | {outcomes} | {tests} |\n"
 
 
 def _proofs_of(path: Path, root: Path) -> Iterator[Proof]:
@@ -146,7 +146,7 @@ def _arguments(mark: ast.Call, path: Path) -> tuple[int, str]:
         row, outcome = (ast.literal_eval(argument) for argument in mark.args)
     except ValueError as error:
         raise ValueError(f"{path}:{mark.lineno}: {MARK} wants a row and a text") from error
-    if row not in FAULTS or not isinstance(outcome, str):
+    if row not in FAILURES or not isinstance(outcome, str):
         raise ValueError(f"{path}:{mark.lineno}: {MARK} wants a known row and a text, found {row!r}, {outcome!r}")
     return row, outcome
 

@@ -25,7 +25,7 @@ OnImage = Callable[[int, int], None]
 # How large the network sees an image is the model's own, so data.size means nothing here.
 EVALUATE_FIELDS = (
     *("data.source", "data.space", "data.splits", "data.val_split", "data.max_megapixels"),
-    *("data.unlabelled", "data.exclude", "data.exif", "data.range", "train.device", "train.precision"),
+    *("data.unlabeled", "data.exclude", "data.exif", "data.range", "train.device", "train.precision"),
 )
 CHECK_FIELDS = ("data.",)
 
@@ -205,12 +205,12 @@ def train(
     (['lr', 'train_loss', 'train_accuracy'], 1)
     """
     from streetseg.report.report import write_run_report
-    from streetseg.request import dated_folder, interruptible, open_data, refuse_force_alone, request
+    from streetseg.request import dated_folder, interruptible, open_data, request, require_resume_with_force
     from streetseg.results import Run
     from streetseg.runtime.worker import is_main
     from streetseg.training.train import train as run_training
 
-    refuse_force_alone(force=force, resume=resume)
+    require_resume_with_force(force=force, resume=resume)
     if callable(loss):
         own_loss = loss
     else:
@@ -275,10 +275,10 @@ def study(
     (['test_efficientnet (random weights)'], 'report.html')
     """
     from streetseg.grid import run_study
-    from streetseg.request import dated_folder, initial_weights, interruptible, refuse_force_alone, request
+    from streetseg.request import dated_folder, initial_weights, interruptible, request, require_resume_with_force
     from streetseg.results import Study
 
-    refuse_force_alone(force=force, resume=resume)
+    require_resume_with_force(force=force, resume=resume)
     if not isinstance(data, (str, Path)):
         hint = "a study reads its data anew for each run: name them as DATA, or train runs one by one and compare them"
         raise RequestError("a study takes no data object", where=f"data={type(data).__name__}", hint=hint)
@@ -353,13 +353,13 @@ def check(
     (True, {'train': 4, 'val': 2})
     """
     from streetseg.data.check.check import examine
-    from streetseg.report.dataset import refuse_page, write_data_report
+    from streetseg.report.dataset import check_page, write_data_report
     from streetseg.request import open_data, request
     from streetseg.results import Checked
 
     report = None if report is None else Path(report)
     if report is not None:
-        refuse_page(report)
+        check_page(report)
     config = request(data, recipe, {}, fields, only=("check", CHECK_FIELDS)).data
     source = open_data(data, config)
     total, done = sum(len(samples) for samples in source.splits.values()), 0
@@ -417,7 +417,7 @@ def export(
     if is_exported(path):
         raise RequestError("this is an exported model already", where=path, hint="give the bundle or run folder")
     if int8 and data is None:
-        raise RequestError("int8 is calibrated and scored on real pictures", where="--int8", hint="add --data DATA")
+        raise RequestError("int8 is calibrated and scored on real images", where="--int8", hint="add --data DATA")
     if int8 and split == "train":
         problem = "int8 is calibrated on train, and cannot be scored on it"
         raise RequestError(problem, where="--split train", hint="--split val")

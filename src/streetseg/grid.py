@@ -10,17 +10,17 @@ from streetseg.atomic import atomic_write_json
 from streetseg.comparison.compare import Comparison, compare_runs
 from streetseg.data.open import open_source
 from streetseg.errors import RequestError
-from streetseg.models.initial_weights import NOT_FILES, build_segmenter
+from streetseg.models.initial_weights import NOT_FILES, build_network
 from streetseg.recipe.resolved import read_resolved, recipe_yaml
 from streetseg.recipe.schema import Recipe
 from streetseg.report.report import write_report, write_run_report
 from streetseg.runs.finished import is_finished, is_reported
 from streetseg.runs.folder import RunFolder
 from streetseg.runtime.device import choose_device
-from streetseg.runtime.disk import folder_in_use, refuse_folder
+from streetseg.runtime.disk import check_folder, folder_in_use
 from streetseg.runtime.launch import launch
 from streetseg.runtime.precision import choose_precision
-from streetseg.training.resume import differences, origin_of, refuse_other, written_origin
+from streetseg.training.resume import differences, origin_of, require_unchanged, written_origin
 from streetseg.training.splits import open_stores
 from streetseg.training.train import newest_state, train
 
@@ -75,8 +75,8 @@ def run_study(
         RequestError, DataError, ModelError: before the first training, when anything of the request is wrong.
         TrainingError: when a run cannot go on.
     """
-    refuse_folder(out, WHAT, resume=resume)
-    refuse_unfit(recipe, starts)
+    check_folder(out, WHAT, resume=resume)
+    require_fit(recipe, starts)
     callbacks = tuple(callbacks)
     if callbacks and processes > 1:
         raise RequestError("callbacks hear of runs in this process", where="callbacks", hint="devices=1")
@@ -88,15 +88,15 @@ def run_study(
     runs = with_one_precision(recipe, runs)
     changed = changed_runs(recipe, runs) if resume else {}
     if not force:
-        refuse_other(changed)
+        require_unchanged(changed)
     with folder_in_use(out, WHAT):
-        for folder, wanted in runs.items():
+        for folder, config in runs.items():
             if not (resume and is_finished(folder)) or changed.get(folder):
                 if processes == 1:
-                    train(wanted, folder, resume=resume, force=force, quiet=quiet, profile=profile, callbacks=callbacks)
+                    train(config, folder, resume=resume, force=force, quiet=quiet, profile=profile, callbacks=callbacks)
                 else:
                     flags = {"--resume": resume, "--force": force, "--quiet": quiet, "--profile": profile}
-                    train_in_processes(wanted, folder, processes, flags)
+                    train_in_processes(config, folder, processes, flags)
             if not is_reported(folder):
                 write_run_report(folder)
         comparison = compare_runs(list(runs))
@@ -109,11 +109,11 @@ def changed_runs(recipe: Recipe, runs: Mapping[Path, Recipe]) -> dict[Path, list
     """What is not as it was in the runs that are there, found before the first of them is taken up."""
     stores = open_stores(open_source(recipe.data), recipe)
     changed = {}
-    for folder, wanted in runs.items():
+    for folder, config in runs.items():
         run = RunFolder(folder)
         was = written_origin(run) if is_finished(folder) else newest_state(run)
         if was is not None:
-            changed[folder] = differences(was, origin_of(wanted, stores))
+            changed[folder] = differences(was, origin_of(config, stores))
     return changed
 
 
@@ -131,7 +131,7 @@ def with_one_precision(recipe: Recipe, runs: Mapping[Path, Recipe]) -> dict[Path
         found = choose_precision("auto", choose_device(recipe.train.device))
         chosen = found.name
         log.info("all runs are trained in %s: %s", found.name, found.why)
-    return {folder: with_precision(wanted, begun.get(folder, chosen)) for folder, wanted in runs.items()}
+    return {folder: with_precision(config, begun.get(folder, chosen)) for folder, config in runs.items()}
 
 
 def with_precision(recipe: Recipe, name: str) -> Recipe:
@@ -149,11 +149,11 @@ def with_run(recipe: Recipe, encoder: str, weights: str, seed: int) -> Recipe:
     )
 
 
-def refuse_unfit(recipe: Recipe, starts: Mapping[str, str]) -> None:
+def require_fit(recipe: Recipe, starts: Mapping[str, str]) -> None:
     """Build every network once, so that the last one's name or weights are not found wrong hours after the first."""
     space = open_source(recipe.data).space
     for encoder, weights in starts.items():
-        build_segmenter(
+        build_network(
             encoder,
             space,
             decoder=recipe.model.decoder,
@@ -172,7 +172,7 @@ def train_in_processes(recipe: Recipe, folder: Path, processes: int, flags: Mapp
     with TemporaryDirectory(prefix="streetseg-") as place:
         file = Path(place) / "recipe.yaml"
         file.write_text(recipe_yaml(recipe), encoding="utf-8")
-        words = [*words_of_run(recipe, file), "--out", str(folder), *(flag for flag, wanted in flags.items() if wanted)]
+        words = [*words_of_run(recipe, file), "--out", str(folder), *(flag for flag, config in flags.items() if config)]
         launch(words, processes, heard=False)
 
 

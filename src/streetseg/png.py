@@ -12,7 +12,7 @@ def encode_png(image: NDArray[np.uint8] | Image.Image, **options: Any) -> bytes:
     """Return an image as a PNG file.
 
     Args:
-        image: uint8 grey (H, W) or RGB (H, W, 3), or a Pillow image of any mode that PNG has.
+        image: uint8 gray (H, W) or RGB (H, W, 3), or a Pillow image of any mode that PNG has.
         options: of Pillow's PNG writer, e.g. `compress_level`.
     """
     file = io.BytesIO()

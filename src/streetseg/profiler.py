@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 _UNMEASURED = nullcontext()
 
 
-class Phases:
+class Profiler:
     """A stopwatch for the parts of a repeated work: `with phases("forward"): ...`.
 
     Args:
@@ -15,14 +15,14 @@ class Phases:
             None: nothing is measured, and nothing is waited for.
 
     `seconds` has the parts in the order in which they were first done; the time of one inside another is taken off the
-    outer one. `pictures` is how many were worked on, counted by whoever works.
+    outer one. `images` is how many were worked on, counted by whoever works.
     """
 
     def __init__(self, finish: Callable[[], None] | None = None) -> None:
         self._finish = finish
         self._inside = 0.0  # seconds of the parts inside the one under way
         self.seconds: dict[str, float] = {}
-        self.pictures = 0
+        self.images = 0
 
     @property
     def measured(self) -> bool:
@@ -47,18 +47,18 @@ class Phases:
             self._inside = around + spent
 
     def as_dict(self) -> dict[str, object]:
-        """For the journal: of each part its seconds, its milliseconds a picture and its share of the whole."""
+        """For the journal: of each part its seconds, its milliseconds an image and its share of the whole."""
         whole = sum(self.seconds.values())
         parts = {
-            name: {"seconds": spent, "ms_per_picture": 1000 * spent / max(1, self.pictures), "share": spent / whole}
+            name: {"seconds": spent, "ms_per_image": 1000 * spent / max(1, self.images), "share": spent / whole}
             for name, spent in self.seconds.items()
         }
-        return {"pictures": self.pictures, "seconds": whole, "parts": parts}
+        return {"images": self.images, "seconds": whole, "parts": parts}
 
     def lines(self) -> list[str]:
         """The same for people, a part a line."""
         whole = sum(self.seconds.values())
-        return [f"where {whole:.1f} s went, for {self.pictures} pictures:"] + [
-            f"    {name:<12} {1000 * spent / max(1, self.pictures):9.2f} ms a picture {100 * spent / whole:6.1f} %"
+        return [f"where {whole:.1f} s went, for {self.images} images:"] + [
+            f"    {name:<12} {1000 * spent / max(1, self.images):9.2f} ms an image {100 * spent / whole:6.1f} %"
             for name, spent in self.seconds.items()
         ]

@@ -87,7 +87,7 @@ def initial_weights(
     return {name: str(weights.get(name, default)) for name in encoders}
 
 
-def refuse_force_alone(*, force: bool, resume: bool) -> None:
+def require_resume_with_force(*, force: bool, resume: bool) -> None:
     """Raise RequestError for `force` without `resume`: nothing is ever written over."""
     if force and not resume:
         raise RequestError("--force goes with --resume", where="--force", hint="choose a new folder with --out")

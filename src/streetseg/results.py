@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streetseg.comparison.compare import Comparison
-from streetseg.data.check.check import everything_wrong
+from streetseg.data.check.check import all_problems
 from streetseg.data.check.findings import Findings
 from streetseg.evaluation.files import per_class_csv, per_image_csv
 from streetseg.evaluation.protocol import protocol_line
@@ -91,7 +91,7 @@ class Scores:
 
         names = list(self.as_dict["per_class"])
         return pd.DataFrame(
-            self._counts, index=pd.Index(names, name="truth"), columns=pd.Index(names, name="predicted")
+            self._counts, index=pd.Index(names, name="ground truth"), columns=pd.Index(names, name="predicted")
         )
 
     def __repr__(self) -> str:
@@ -281,7 +281,7 @@ class Checked:
     def require_ok(self) -> None:
         """Raise DataError with everything that is wrong, if anything is."""
         if not self.ok:
-            raise everything_wrong(self.findings)
+            raise all_problems(self.findings)
 
     def __repr__(self) -> str:
         errors, remarks = len(self.findings.errors), len(self.findings.remarks)

@@ -51,7 +51,7 @@ def warnings(found: dict) -> dict[str, dict]:
     [
         pytest.param(
             corpus.unknown_colors,
-            marks=pytest.mark.bad_input(2, "unknown colours listed with pixels and nearest class; exit 2"),
+            marks=pytest.mark.bad_input(2, "unknown colors listed with pixels and nearest class; exit 2"),
         ),
         pytest.param(corpus.jpeg_masks, marks=pytest.mark.bad_input(4, "refused as stored with loss; exit 2")),
         pytest.param(
@@ -72,7 +72,7 @@ def warnings(found: dict) -> dict[str, dict]:
         ),
         pytest.param(
             corpus.turned_against_its_mask,
-            marks=pytest.mark.bad_input(10, "a mask that fits only the unturned picture is said to; exit 2"),
+            marks=pytest.mark.bad_input(10, "a mask that fits only the unturned image is said to; exit 2"),
         ),
         pytest.param(corpus.other_size, marks=pytest.mark.bad_input(11, "both sizes named; exit 2")),
         pytest.param(
@@ -103,20 +103,20 @@ def test_what_cannot_be_used_is_told_in_one_pass(
     monkeypatch.chdir(here)
 
     with untouched(case.folder):
-        told = streetseg("check", case.data)
+        reported = streetseg("check", case.data)
         as_json = streetseg("check", case.data, "--json")
         trained = streetseg("train", case.data, *TINY, "--out", here / "run")
 
-    assert (told.code, as_json.code, trained.code) == (2, 2, 2)
+    assert (reported.code, as_json.code, trained.code) == (2, 2, 2)
     found = json.loads(as_json.out)
     in_json = flat(f"{found['error']} {' '.join(found['where'])} {found['hint']}")
-    for text in (told.err, trained.err, in_json):
+    for text in (reported.err, trained.err, in_json):
         assert "Traceback" not in text
         for culprit in case.culprits:
             assert culprit.name in text
         for said in case.said:
             assert said in flat(text)
-    assert [line[:7] for line in told.err.splitlines()].count("error: ") == 1
+    assert [line[:7] for line in reported.err.splitlines()].count("error: ") == 1
     if not case.structural:
         assert {error["problem"] for error in found["errors"]}
         named = {file for error in found["errors"] for file in error["files"]}
@@ -137,32 +137,32 @@ def test_empty_data_is_told_before_a_network_is_built(make: corpus.Maker, tmp_pa
     assert "no_such_encoder" not in done.err
 
 
-@pytest.mark.bad_input(16, "a training split of one picture is refused before a model is built; `check` warns")
-def test_a_single_picture_is_refused_before_a_network_is_built(tmp_path: Path, streetseg: Run) -> None:
+@pytest.mark.bad_input(16, "a training split of one image is refused before a model is built; `check` warns")
+def test_a_single_image_is_refused_before_a_network_is_built(tmp_path: Path, streetseg: Run) -> None:
     data = f"camvid:{tiny.camvid_segnet(tmp_path / 'camvid', n_train=1)}"
 
     done = streetseg("train", data, "--encoder", "no_such_encoder", "--out", tmp_path / "run")
 
     assert done.code == 2
-    assert "split 'train' has one picture" in done.err
+    assert "split 'train' has one image" in done.err
     assert "no_such_encoder" not in done.err
-    assert warnings(checked(streetseg, data))["single"]["text"].startswith("split train has one picture")
+    assert warnings(checked(streetseg, data))["single"]["text"].startswith("split train has one image")
 
 
-@pytest.mark.bad_input(1, "read by index, its colours ignored; the mode is told")
-def test_palette_masks_count_as_if_they_were_grey(tmp_path: Path, streetseg: Run) -> None:
+@pytest.mark.bad_input(1, "read by index, its colors ignored; the mode is told")
+def test_palette_masks_count_as_if_they_were_gray(tmp_path: Path, streetseg: Run) -> None:
     case = corpus.palette_masks(tmp_path / "palette")
-    grey = f"camvid:{tiny.camvid_segnet(tmp_path / 'grey')}"
+    gray = f"camvid:{tiny.camvid_segnet(tmp_path / 'gray')}"
 
     with untouched(case.folder):
-        found, expected = checked(streetseg, case.data), checked(streetseg, grey)
+        found, expected = checked(streetseg, case.data), checked(streetseg, gray)
 
     for split in ("train", "val"):
         assert found["splits"][split]["counts"] == expected["splits"][split]["counts"]
         assert list(found["splits"][split]["masks_stored"]) == ["P PNG"]
 
 
-@pytest.mark.bad_input(2, "decoded through the colours of the label space")
+@pytest.mark.bad_input(2, "decoded through the colors of the label space")
 def test_masks_in_colors_count_as_if_they_were_ids(tmp_path: Path, streetseg: Run) -> None:
     drawn = checked(streetseg, f"camvid:{tiny.camvid_original(tmp_path / 'original', n_train=4)}")
     ids = np.concatenate([tiny.street(index)[1].ravel() for index in range(4)])
@@ -174,9 +174,9 @@ def test_masks_in_colors_count_as_if_they_were_ids(tmp_path: Path, streetseg: Ru
     assert list(train["masks_stored"]) == ["RGB PNG"]
 
 
-@pytest.mark.bad_input(7, "label ids, train ids and colours recognised, mapped and said")
+@pytest.mark.bad_input(7, "label ids, train ids and colors recognized, mapped and said")
 @pytest.mark.parametrize("kind", ["labelIds", "labelTrainIds", "color"])
-def test_each_kind_of_cityscapes_masks_is_recognised_and_said(kind: str, tmp_path: Path, streetseg: Run) -> None:
+def test_each_kind_of_cityscapes_masks_is_recognized_and_said(kind: str, tmp_path: Path, streetseg: Run) -> None:
     data = f"cityscapes:{tiny.cityscapes_folder(tmp_path / 'city', n_train=3, kind=kind)}"
 
     done = streetseg("check", data, "--json", "data.space=street-11")
@@ -188,9 +188,9 @@ def test_each_kind_of_cityscapes_masks_is_recognised_and_said(kind: str, tmp_pat
     assert found["splits"]["train"]["counts"] == {name: int((ids == i).sum()) for i, name in enumerate(STREET_11.names)}
 
 
-@pytest.mark.bad_input(7, "the licence plate is ignored, as -1, 255 and 65535")
+@pytest.mark.bad_input(7, "the license plate is ignored, as -1, 255 and 65535")
 @pytest.mark.parametrize(("depth", "plate"), [(np.uint8, 255), (np.uint16, 65535), (np.int32, -1)])
-def test_the_licence_plate_of_cityscapes_is_ignored(depth: type, plate: int, tmp_path: Path, streetseg: Run) -> None:
+def test_the_license_plate_of_cityscapes_is_ignored(depth: type, plate: int, tmp_path: Path, streetseg: Run) -> None:
     folder = tiny.cityscapes_folder(tmp_path / "city", n_train=2)
     before = checked(streetseg, f"cityscapes:{folder}")["splits"]["train"]
     path = next((folder / "gtFine" / "train").rglob("*.png"))
@@ -214,16 +214,16 @@ def test_masks_of_16_bits_count_as_those_of_8(tmp_path: Path, streetseg: Run) ->
     after = checked(streetseg, f"camvid:{folder}")["splits"]["val"]
 
     assert after["counts"] == before["counts"]
-    assert list(after["masks_stored"]) == ["16-bit grey PNG"]
+    assert list(after["masks_stored"]) == ["16-bit gray PNG"]
 
 
 @pytest.mark.bad_input(3, "nearest only: training on resized data meets the ids of the masks and ignore, no other")
 @pytest.mark.bad_input(9, "converted to 8-bit RGB by one rule; counted in data.json")
-def test_pictures_of_all_modes_are_converted_and_counted_in_data_json(
+def test_images_of_all_modes_are_converted_and_counted_in_data_json(
     tmp_path: Path, streetseg: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STREETSEG_CACHE", str(tmp_path / "cache"))
-    case = corpus.pictures_of_all_modes(tmp_path / "data")
+    case = corpus.images_of_all_modes(tmp_path / "data")
     for path in (case.folder / "trainannot").iterdir():  # two ids that a blend would put others between
         corpus.rewrite_mask(path, lambda ids: np.where(ids > 4, 9, 2).astype(np.uint8))
 
@@ -234,31 +234,31 @@ def test_pictures_of_all_modes_are_converted_and_counted_in_data_json(
     assert done.code == 0, done.err
     assert {entry["reason"] for entry in converted["entries"]} == set(case.said)
     assert [entry["files"] for entry in converted["entries"]] == [[str(path)] for path in sorted(case.culprits)]
-    told = json.loads((tmp_path / "run" / "data.json").read_text())["splits"]["train"]
-    assert told["pictures_stored"] == dict.fromkeys((*case.said, "RGB PNG"), 1)
-    counts = {name: pixels for name, pixels in told["counts"].items() if pixels}
+    reported = json.loads((tmp_path / "run" / "data.json").read_text())["splits"]["train"]
+    assert reported["images_stored"] == dict.fromkeys((*case.said, "RGB PNG"), 1)
+    counts = {name: pixels for name, pixels in reported["counts"].items() if pixels}
     assert set(counts) == {STREET_11.names[2], STREET_11.names[9]}
-    assert sum(counts.values()) + told["ignored"] == 8 * 48 * 64
+    assert sum(counts.values()) + reported["ignored"] == 8 * 48 * 64
     (trained_on,) = (tmp_path / "cache" / "store").glob("camvid_train-*/*/labels.u8")
     labels = np.fromfile(trained_on, np.uint8)
     assert len(labels) == 8 * 37 * 50  # as many pixels as 36x52, in the images' own shape
     assert set(np.unique(labels)) == {2, 9}
 
 
-@pytest.mark.bad_input(10, "applied to the picture, and said")
+@pytest.mark.bad_input(10, "applied to the image, and said")
 def test_a_rotation_by_exif_is_applied_and_said(tmp_path: Path, streetseg: Run) -> None:
-    case = corpus.turned_pictures(tmp_path / "data")
+    case = corpus.turned_images(tmp_path / "data")
 
     with untouched(case.folder):
         found = checked(streetseg, case.data)
-        told = streetseg("check", case.data)
+        reported = streetseg("check", case.data)
 
     assert found["splits"]["train"]["turned"] == 2
     assert found["splits"]["train"]["sizes"] == {"48x64": 6}
     entries = warnings(found)["turned"]["entries"]
     assert [entry["files"] for entry in entries] == [[str(path)] for path in case.culprits]
-    assert case.said[0] in told.out
-    assert all(path.name in told.out for path in case.culprits)
+    assert case.said[0] in reported.out
+    assert all(path.name in reported.out for path in case.culprits)
 
 
 @pytest.mark.bad_input(13, "work through check, train, predict and evaluate")
@@ -266,8 +266,8 @@ def test_any_name_works_from_check_to_evaluation(tmp_path: Path, streetseg: Run)
     folder = tmp_path / corpus.ODD_NAMES[0] / corpus.ODD_NAMES[1]
     for split in ("train", "val"):
         for k, name in enumerate(corpus.ODD_NAMES):
-            picture, label = tiny.street(k)
-            tiny.save(folder / split / f"{name}.png", picture)
+            image, label = tiny.street(k)
+            tiny.save(folder / split / f"{name}.png", image)
             tiny.save(folder / f"{split}annot" / f"{name}.png", np.where(label == 255, 11, label).astype(np.uint8))
     data = f"camvid:{folder}"
 
@@ -296,10 +296,10 @@ def test_names_that_are_no_unicode_are_checked_and_shown(tmp_path: Path, streets
 
     for data in (f"folder:{path}", f"cityscapes:{city}"):
         found = checked(streetseg, data, "--report", tmp_path / "page.html")
-        told = streetseg("check", data)
+        reported = streetseg("check", data)
 
         assert found["splits"]["val"]["images"] > 0
-        assert told.code == 0
+        assert reported.code == 0
         assert r"caf\udce9 [1]" in (tmp_path / "page.html").read_text("utf-8")
 
 
@@ -308,13 +308,13 @@ def test_stray_files_are_skipped_and_listed_once(tmp_path: Path, streetseg: Run)
     case = corpus.strays(tmp_path / "data")
 
     with untouched(case.folder):
-        told = streetseg("check", case.data)
+        reported = streetseg("check", case.data)
         found = checked(streetseg, case.data)
         scored = streetseg("train", case.data, *TINY, "--out", tmp_path / "run")
 
-    assert told.code == 0
+    assert reported.code == 0
     for path in case.culprits:
-        assert (told.out + told.err).count(f"{path} (") == 1
+        assert (reported.out + reported.err).count(f"{path} (") == 1
     assert {entry["files"][0] for entry in warnings(found)["skipped"]["entries"]} == set(map(str, case.culprits))
     assert found["splits"]["train"]["images"] == 6
     assert scored.code == 0
@@ -328,24 +328,24 @@ def test_copies_across_splits_are_warned_of_with_their_pairs(tmp_path: Path, str
 
     with untouched(case.folder):
         found = warnings(checked(streetseg, case.data))
-        told = streetseg("check", case.data)
+        reported = streetseg("check", case.data)
         trained = streetseg("train", case.data, *TINY, "--out", tmp_path / "run")
 
     assert [entry["files"] for entry in found["identical"]["entries"]] == [[identical, known]]
     assert [entry["files"] for entry in found["alike"]["entries"]] == [[alike, other]]
-    assert f"{identical} and {known} (the same pixels)" in told.out
+    assert f"{identical} and {known} (the same pixels)" in reported.out
     assert trained.code == 0
     for said in case.said:
-        assert said in told.out
+        assert said in reported.out
         [line] = [line for line in trained.err.splitlines() if said in line]
         assert line.startswith("warning: ")
 
 
 @pytest.mark.bad_input(17, "frames of one video within 2 s of each other are counted and paired")
-def test_neighbours_in_a_video_are_warned_of(tmp_path: Path, streetseg: Run) -> None:
-    case = corpus.neighbours_in_a_video(tmp_path / "data")
+def test_neighbors_in_a_video_are_warned_of(tmp_path: Path, streetseg: Run) -> None:
+    case = corpus.neighbors_in_a_video(tmp_path / "data")
 
-    found = warnings(checked(streetseg, case.data))["neighbours"]
+    found = warnings(checked(streetseg, case.data))["neighbors"]
 
     assert found["text"] == case.said[0]
     assert [entry["files"][0] for entry in found["entries"]] == [str(path) for path in case.culprits]
@@ -355,13 +355,13 @@ def test_neighbours_in_a_video_are_warned_of(tmp_path: Path, streetseg: Run) -> 
     ]
 
 
-@pytest.mark.bad_input(17, "CamVid's own split is told: 26 of 101 validation pictures have a neighbour in training")
-def test_camvid_as_it_is_handed_around_has_neighbours_in_both_splits(shared: Path, streetseg: Run) -> None:
+@pytest.mark.bad_input(17, "CamVid's own split is told: 26 of 101 validation images have a neighbor in training")
+def test_camvid_as_it_is_handed_around_has_neighbors_in_both_splits(shared: Path, streetseg: Run) -> None:
     found = checked(streetseg, f"camvid:{shared / 'data' / 'camvid'}")
 
-    assert list(warnings(found)) == ["neighbours"]
-    assert warnings(found)["neighbours"]["text"] == (
-        "26 of 101 pictures of val are within 2 s of one of train in the same video"
+    assert list(warnings(found)) == ["neighbors"]
+    assert warnings(found)["neighbors"]["text"] == (
+        "26 of 101 images of val are within 2 s of one of train in the same video"
     )
 
 

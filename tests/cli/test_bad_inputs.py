@@ -29,7 +29,7 @@ def test_a_missing_folder_is_named_before_anything_is_written(tmp_path, streetse
     ("words", "named", "hint"),
     [
         (["--encoder", "mobilnetv2_100", "--weights", "none"], "mobilnetv2_100", "mobilenetv2_100"),
-        ([*TINY, "colour.depth=1"], "colour.depth", "streetseg recipe show"),
+        ([*TINY, "color.depth=1"], "color.depth", "streetseg recipe show"),
         ([*TINY, "optim.lrr=1"], "optim.lrr", "optim.lr"),
         ([*TINY, "data.space=street-12"], "street-12", "street-11"),
         ([*TINY, "data.val_split=vall"], "vall", "val"),

@@ -47,7 +47,7 @@ def own(folder: Path, draw: Draw, classes: str, ending: str = "png", n: int = N,
         path = folder / "masks" / f"{i}.{ending}"
         path.parent.mkdir(exist_ok=True)
         draw(labels(i), i).save(path, **options)
-    head = "pictures: images\nmasks: masks\nsplits: {train: 0.5, val: 0.5}\n"
+    head = "images: images\nmasks: masks\nsplits: {train: 0.5, val: 0.5}\n"
     (folder / "data.yaml").write_text(head + classes)
     return f"folder:{folder / 'data.yaml'}"
 
@@ -57,7 +57,7 @@ def as_rgb(ids: tiny.Array, _: int) -> Image.Image:
 
 
 def renumbered(ids: tiny.Array, index: int) -> Image.Image:
-    """A palette of the classes' colours in an order of its own, as optimizers and quantizers choose it."""
+    """A palette of the classes' colors in an order of its own, as optimizers and quantizers choose it."""
     order = np.random.default_rng(index).permutation(STREET_11.num_classes)
     image = Image.fromarray(np.argsort(order).astype(np.uint8)[ids])
     image.putpalette(COLORS[order].tobytes())
@@ -110,10 +110,10 @@ def refused(streetseg: Run, folder: Path, data: str) -> str:
     return " ".join(checked.err.split())
 
 
-# Row 43: classes by colour
+# Row 43: classes by color
 
 
-@pytest.mark.bad_input(43, "palettes are decoded through the colours they hold, however they are numbered")
+@pytest.mark.bad_input(43, "palettes are decoded through the colors they hold, however they are numbered")
 @pytest.mark.parametrize("classes", [COLORED, COLORED + "ignore: 255\n"], ids=["default ignore", "ignore"])
 @pytest.mark.parametrize("ending", ["png", "gif", "tif", "webp"])
 def test_palettes_of_class_colors_count_as_rgb(classes: str, ending: str, tmp_path: Path, streetseg: Run) -> None:
@@ -124,7 +124,7 @@ def test_palettes_of_class_colors_count_as_rgb(classes: str, ending: str, tmp_pa
     assert counts(streetseg, data) == expected()
 
 
-@pytest.mark.bad_input(43, "palettes and greys in CamVid's 32 colours and in Cityscapes' `color` too")
+@pytest.mark.bad_input(43, "palettes and grays in CamVid's 32 colors and in Cityscapes' `color` too")
 def test_palettes_in_the_known_layouts(tmp_path: Path, streetseg: Run) -> None:
     for make, pattern, kind in (
         (tiny.camvid_original, "LabeledApproved_full/*.png", "camvid"),
@@ -138,7 +138,7 @@ def test_palettes_in_the_known_layouts(tmp_path: Path, streetseg: Run) -> None:
         assert counts(streetseg, f"{kind}:{folder}") == before
 
 
-@pytest.mark.bad_input(43, "1-bit and grey masks are decoded where classes are black, white and grey")
+@pytest.mark.bad_input(43, "1-bit and gray masks are decoded where classes are black, white and gray")
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB"])
 def test_black_and_white_classes(mode: str, tmp_path: Path, streetseg: Run) -> None:
     classes = "classes: [{name: road, color: [255, 255, 255]}, {name: other, color: [0, 0, 0]}]\n"
@@ -147,15 +147,15 @@ def test_black_and_white_classes(mode: str, tmp_path: Path, streetseg: Run) -> N
     assert found == of_road()
 
 
-@pytest.mark.bad_input(43, "a palette that is not of the classes' colours is read by index")
+@pytest.mark.bad_input(43, "a palette that is not of the classes' colors is read by index")
 @pytest.mark.parametrize("classes", [NAMES, COLORED, WITH_IDS], ids=["names", "colors", "ids"])
-@pytest.mark.parametrize("palette", ["other colors", "greys", "the classes"])
+@pytest.mark.parametrize("palette", ["other colors", "grays", "the classes"])
 def test_palettes_that_say_nothing_are_read_by_index(
     classes: str, palette: str, tmp_path: Path, streetseg: Run
 ) -> None:
     tables = {
         "other colors": np.full((11, 3), (200, 10, 10)),
-        "greys": np.repeat(np.arange(11)[:, None], 3, axis=1),
+        "grays": np.repeat(np.arange(11)[:, None], 3, axis=1),
         "the classes": COLORS,
     }
     data = own(tmp_path / "own", lambda ids, _: with_palette(ids, tables[palette]), classes)
@@ -166,7 +166,7 @@ def test_palettes_that_say_nothing_are_read_by_index(
 def test_a_palette_against_written_ids_is_refused(tmp_path: Path, streetseg: Run) -> None:
     said = refused(streetseg, tmp_path / "own", own(tmp_path / "own", renumbered, WITH_IDS))
     assert "mask has a palette that contradicts its indices" in said
-    assert "its colour (" in said
+    assert "its color (" in said
     assert "save the masks as RGB" in said
     assert all(f"{i}.png" in said for i in range(N))
 
@@ -190,15 +190,15 @@ def test_a_palette_against_the_ids_of_cityscapes_is_refused(
         assert ("mask has a palette that contradicts its indices" in done.err) is not right
 
 
-@pytest.mark.bad_input(43, "a palette in which each index is its own grey is the ids")
-def test_a_palette_in_which_each_index_is_its_own_grey(tmp_path: Path, streetseg: Run) -> None:
+@pytest.mark.bad_input(43, "a palette in which each index is its own gray is the ids")
+def test_a_palette_in_which_each_index_is_its_own_gray(tmp_path: Path, streetseg: Run) -> None:
     ramp = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
 
     def draw(ids: tiny.Array, _: int) -> Image.Image:
         return with_palette(np.where(ids == 3, 0, 255).astype(np.uint8), ramp)
 
-    asked = refused(streetseg, tmp_path / "asked", own(tmp_path / "asked", draw, "classes: [other, road]\n"))
-    assert "does 255 mean class 1?" in asked
+    requested = refused(streetseg, tmp_path / "asked", own(tmp_path / "asked", draw, "classes: [other, road]\n"))
+    assert "does 255 mean class 1?" in requested
     done = streetseg("check", own(tmp_path / "ignored", draw, "classes: [other, road]\nignore: 255\n"))
     assert done.code == 0, done.err
 
@@ -210,11 +210,11 @@ def test_a_palette_of_some_class_colors_is_refused(tmp_path: Path, streetseg: Ru
     said = refused(
         streetseg, tmp_path / "own", own(tmp_path / "own", lambda ids, _: with_palette(ids, palette), COLORED)
     )
-    assert "index 3 is road, its colour (128, 128, 0) is tree" in said
+    assert "index 3 is road, its color (128, 128, 0) is tree" in said
     assert "give each class its `id:`" in said
 
 
-@pytest.mark.bad_input(43, "a palette of nearly the classes' colours, as a quantizer leaves them, is refused; exit 2")
+@pytest.mark.bad_input(43, "a palette of nearly the classes' colors, as a quantizer leaves them, is refused; exit 2")
 def test_a_palette_of_nearly_the_class_colors_is_refused(tmp_path: Path, streetseg: Run) -> None:
     def draw(ids: tiny.Array, index: int) -> Image.Image:
         image = renumbered(ids, index)
@@ -222,12 +222,12 @@ def test_a_palette_of_nearly_the_class_colors_is_refused(tmp_path: Path, streets
         return image
 
     said = refused(streetseg, tmp_path / "own", own(tmp_path / "own", draw, COLORED))
-    assert "mask holds colours outside the label space" in said
+    assert "mask holds colors outside the label space" in said
     assert "nearest road" in said
 
 
-@pytest.mark.bad_input(43, "greys that a GIF numbers anew are read as greys; in PNG they are refused")
-def test_greys_behind_a_renumbered_palette(tmp_path: Path, streetseg: Run) -> None:
+@pytest.mark.bad_input(43, "grays that a GIF numbers anew are read as grays; in PNG they are refused")
+def test_grays_behind_a_renumbered_palette(tmp_path: Path, streetseg: Run) -> None:
     assert counts(streetseg, own(tmp_path / "gif", lambda ids, _: Image.fromarray(ids), NAMES, "gif")) == expected()
 
     def swapped(ids: tiny.Array, _: int) -> Image.Image:
@@ -235,8 +235,8 @@ def test_greys_behind_a_renumbered_palette(tmp_path: Path, streetseg: Run) -> No
         return with_palette(order.astype(np.uint8)[ids], np.repeat(order[:, None], 3, axis=1))
 
     said = refused(streetseg, tmp_path / "png", own(tmp_path / "png", swapped, NAMES))
-    assert "palette of greys that contradicts its indices" in said
-    assert "save the masks as grey" in said
+    assert "palette of grays that contradicts its indices" in said
+    assert "save the masks as gray" in said
 
 
 @pytest.mark.bad_input(
@@ -244,12 +244,12 @@ def test_greys_behind_a_renumbered_palette(tmp_path: Path, streetseg: Run) -> No
 )
 def test_a_white_class_and_an_unnamed_255(tmp_path: Path, streetseg: Run) -> None:
     def draw(ids: tiny.Array, _: int) -> Image.Image:
-        greys = np.repeat(np.arange(256)[:, None], 3, axis=1)
-        return with_palette(np.where(ids == 7, 255, ids).astype(np.uint8), greys)
+        grays = np.repeat(np.arange(256)[:, None], 3, axis=1)
+        return with_palette(np.where(ids == 7, 255, ids).astype(np.uint8), grays)
 
     classes = COLORED.replace("[60, 40, 222]", "[255, 255, 255]")
     said = refused(streetseg, tmp_path / "own", own(tmp_path / "own", draw, classes))
-    assert "index 255 is ignored, its colour (255, 255, 255) is pavement" in said
+    assert "index 255 is ignored, its color (255, 255, 255) is pavement" in said
     with_ids = own(tmp_path / "ids", draw, WITH_IDS.replace("[60, 40, 222]", "[255, 255, 255]") + "ignore: 255\n")
     assert counts(streetseg, with_ids) == expected() | {"fence": 0}
 
@@ -272,7 +272,7 @@ def test_several_kinds_of_masks_are_said(tmp_path: Path, streetseg: Run) -> None
     data = own(tmp_path / "own", draw, COLORED)
     assert counts(streetseg, data) == expected()
     remark = warnings(streetseg, data)["mixed-masks"]
-    assert remark["text"] == "masks are of 2 kinds: 3 P read by colour, 1 RGB read by colour"
+    assert remark["text"] == "masks are of 2 kinds: 3 P read by color, 1 RGB read by color"
     assert [entry["files"][0][-5:] for entry in remark["entries"]] == ["2.png"]
     trained = streetseg("train", data, *TINY, "--out", tmp_path / "run")
     assert trained.code == 0, trained.err
@@ -372,13 +372,13 @@ def test_one_class_and_void_is_accepted(tmp_path: Path, streetseg: Run) -> None:
 # Row 51: files
 
 
-@pytest.mark.bad_input(51, "lossless WebP is read, of colours and of ids; only a lossy one is called lossy")
+@pytest.mark.bad_input(51, "lossless WebP is read, of colors and of ids; only a lossy one is called lossy")
 def test_lossless_webp_masks_are_read(tmp_path: Path, streetseg: Run) -> None:
-    def grey(ids: tiny.Array, _: int) -> Image.Image:
+    def gray(ids: tiny.Array, _: int) -> Image.Image:
         return Image.fromarray(ids)
 
-    assert counts(streetseg, own(tmp_path / "ids", grey, NAMES, "webp", lossless=True)) == expected()
-    assert counts(streetseg, own(tmp_path / "both", grey, COLORED, "webp", lossless=True)) == expected()
+    assert counts(streetseg, own(tmp_path / "ids", gray, NAMES, "webp", lossless=True)) == expected()
+    assert counts(streetseg, own(tmp_path / "both", gray, COLORED, "webp", lossless=True)) == expected()
     said = refused(streetseg, tmp_path / "lossy", own(tmp_path / "lossy", as_rgb, COLORED, "webp", quality=100))
     assert "mask is stored with loss" in said
     assert "WEBP with loss" in said
@@ -412,7 +412,7 @@ def test_fractions_are_no_ids(tmp_path: Path, streetseg: Run) -> None:
     assert "save the mask as integers" in said
 
 
-# Row 53 and colours that mean nothing
+# Row 53 and colors that mean nothing
 
 
 def in_red(ids: tiny.Array, _: int) -> Image.Image:
@@ -450,15 +450,15 @@ def stray(ids: tiny.Array, index: int) -> Image.Image:
 
 
 @pytest.mark.bad_input(
-    53, "colours within a tolerance are not supported yet, the cause is named: soft edges, loss, slips"
+    53, "colors within a tolerance are not supported yet, the cause is named: soft edges, loss, slips"
 )
 @pytest.mark.parametrize(
     ("draw", "cause", "cure"),
     [
-        (soft, "soft edges", "nearest neighbour"),
-        (once_jpeg, "colours scattered around those of the classes", "export the masks again without loss"),
+        (soft, "soft edges", "nearest neighbor"),
+        (once_jpeg, "colors scattered around those of the classes", "export the masks again without loss"),
         (stray, "a few stray pixels", "repaint them"),
-        (lambda ids, _: Image.fromarray(COLORS[ids][..., ::-1]), "with red and blue exchanged every colour", "OpenCV"),
+        (lambda ids, _: Image.fromarray(COLORS[ids][..., ::-1]), "with red and blue exchanged every color", "OpenCV"),
     ],
     ids=["soft", "jpeg", "stray", "bgr"],
 )
@@ -466,7 +466,7 @@ def test_the_cause_of_unknown_colors_is_named(
     draw: Draw, cause: str, cure: str, tmp_path: Path, streetseg: Run
 ) -> None:
     said = refused(streetseg, tmp_path / "own", own(tmp_path / "own", draw, COLORED))
-    assert "mask holds colours outside the label space" in said
+    assert "mask holds colors outside the label space" in said
     assert cause in said
     assert cure in said
 

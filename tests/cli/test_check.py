@@ -20,7 +20,7 @@ def test_a_good_data_set_is_summed_up(tmp_path: Path, streetseg) -> None:
     lines = done.out.splitlines()
     assert lines[0].startswith(f"camvid:{folder}: ")
     assert lines[0].endswith("label space street-11")
-    assert "train: 4 pictures" in lines
+    assert "train: 4 images" in lines
     assert "    sizes     48x64 (4)" in lines
     start = next(k for k, line in enumerate(lines) if line.startswith("share of pixels"))
     shares = [float(line.rsplit(maxsplit=4)[1]) for line in lines[start + 1 : start + 12]]
@@ -45,16 +45,16 @@ def test_weights_are_those_of_training(tmp_path: Path, streetseg) -> None:
 
 def test_every_wrong_file_is_listed(tmp_path: Path, streetseg) -> None:
     folder = tiny.camvid_segnet(tmp_path / "camvid", n_train=30, n_val=2)
-    pictures = sorted((folder / "train").iterdir())
-    for path in pictures:
+    images = sorted((folder / "train").iterdir())
+    for path in images:
         path.write_bytes(b"")
 
     done = streetseg("check", f"camvid:{folder}")
     found = json.loads(streetseg("check", f"camvid:{folder}", "--json").out)
 
     assert done.code == 2
-    assert all(path.name in done.err for path in pictures)
-    assert [error["files"] for error in found["errors"]] == [[str(path)] for path in pictures]
+    assert all(path.name in done.err for path in images)
+    assert [error["files"] for error in found["errors"]] == [[str(path)] for path in images]
     assert {error["found"] for error in found["errors"]} == {"0 bytes"}
 
 
@@ -64,7 +64,7 @@ def test_what_is_usable_is_summed_up_beside_the_errors(tmp_path: Path, streetseg
     done = streetseg("check", case.data)
     found = json.loads(streetseg("check", case.data, "--json").out)
 
-    assert "train: 4 pictures" in done.out
+    assert "train: 4 images" in done.out
     assert found["splits"]["val"]["images"] == 2
     assert len(found["errors"]) == 3
     assert found["error"] == "3 files cannot be used"
@@ -78,8 +78,8 @@ def test_a_handful_of_pairs_in_the_terminal_all_of_them_as_json(tmp_path: Path, 
     done = streetseg("check", f"camvid:{folder}")
     found = json.loads(streetseg("check", f"camvid:{folder}", "--json").out)
 
-    [neighbours] = [warning for warning in found["warnings"] if warning["kind"] == "neighbours"]
-    assert len(neighbours["entries"]) == 9
+    [neighbors] = [warning for warning in found["warnings"] if warning["kind"] == "neighbors"]
+    assert len(neighbors["entries"]) == 9
     assert done.out.count("in video 0016E5)") == 5
     assert "and 4 more pairs, all of them with --json" in done.out
 
@@ -95,7 +95,7 @@ def test_split_lists_are_looked_through(tmp_path: Path, streetseg) -> None:
     assert {name: split["images"] for name, split in found["splits"].items()} == {"train": 3, "val": 3}
 
 
-def test_the_same_picture_in_two_lists_is_found(tmp_path: Path, streetseg) -> None:
+def test_the_same_image_in_two_lists_is_found(tmp_path: Path, streetseg) -> None:
     folder = tiny.camvid_segnet(tmp_path / "camvid")
     (tmp_path / "some.txt").write_text("*0001TP_*\n")
     lists = [f"data.splits.{split}={tmp_path / 'some'}.txt" for split in ("train", "val")]
@@ -115,9 +115,9 @@ def test_classes_that_a_split_does_not_show_are_told(tmp_path: Path, streetseg) 
 
     found = json.loads(streetseg("check", f"camvid:{folder}", "--json").out)
 
-    told = {warning["kind"]: warning for warning in found["warnings"]}
-    assert told["absent"]["text"] == "split val shows no car, pedestrian, bicyclist"
-    assert told["void"]["text"] == "1 of 3 masks of val hold nothing that counts"
+    reported = {warning["kind"]: warning for warning in found["warnings"]}
+    assert reported["absent"]["text"] == "split val shows no car, pedestrian, bicyclist"
+    assert reported["void"]["text"] == "1 of 3 masks of val hold nothing that counts"
 
 
 def test_every_file_is_read_whatever_is_known(tmp_path: Path, streetseg) -> None:
@@ -160,7 +160,7 @@ def test_a_page_is_made_even_where_nothing_is_usable(tmp_path: Path, streetseg) 
     done = streetseg("check", f"camvid:{folder}", "--report", tmp_path / "page.html")
 
     assert done.code == 2
-    assert "train: 0 pictures" in done.out
+    assert "train: 0 images" in done.out
     assert "9 files must be mended" in (tmp_path / "page.html").read_text()
 
 

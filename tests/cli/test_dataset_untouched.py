@@ -15,11 +15,11 @@ import pytest
 import corpus
 import tiny
 from conftest import Finished, missing
-from streetseg.cli.commands import VERBS
+from streetseg.cli.commands import COMMANDS
 
 Run = Callable[..., Finished]
 TINY = ("--weights", "none", "--epochs", "1", "train.precision=fp32", "train.batch=2")
-WITHOUT_DATA = {"doctor", "recipe", "scenes"}  # verbs that are given none
+WITHOUT_DATA = {"doctor", "recipe", "scenes"}  # commands that are given none
 
 # Runs the commands that stand in a JSON file one after another, so that torch is imported once.
 SCRIPT = """
@@ -35,8 +35,8 @@ for words in json.load(open(sys.argv[1])):
 """
 
 
-def commands(data: str, pictures: Path, out: Path) -> list[list[str]]:
-    """Every command that takes a data set, its pictures, or runs that remember where it is."""
+def commands(data: str, images: Path, out: Path) -> list[list[str]]:
+    """Every command that takes a data set, its images, or runs that remember where it is."""
     run, first, second = out / "run", out / "study/runs/test_efficientnet_seed0", out / "study/runs/test_resnet_seed0"
     words: list[list[object]] = [
         ["check", data],
@@ -45,9 +45,9 @@ def commands(data: str, pictures: Path, out: Path) -> list[list[str]]:
         ["train", data, "--encoder", "test_efficientnet", *TINY, "--out", run],
         ["train", data, "--encoder", "test_efficientnet", *TINY, "--out", run, "--resume"],
         ["evaluate", run, data, "--out", out / "scores"],
-        ["predict", run, pictures, "--out", out / "predicted", "--overlay"],
+        ["predict", run, images, "--out", out / "predicted", "--overlay"],
         ["export", run, "--format", "onnx", "--int8", "--data", data, "--budget", "100", "--out", out / "model.onnx"],
-        ["predict", out / "model.onnx", pictures, "--out", out / "by_file"],
+        ["predict", out / "model.onnx", images, "--out", out / "by_file"],
         ["evaluate", out / "model.onnx", data],
         ["bench", run, "--size", "32x32"],
         ["study", data, "--encoders", "test_efficientnet,test_resnet", *TINY, "--out", out / "study"],
@@ -69,7 +69,7 @@ def test_every_command_leaves_the_data_set_as_it_was(tmp_path: Path, streetseg: 
         assert done.code == 0, f"{words}: {done.err}"
         assert corpus.state(tmp_path / "camvid") == before, words
 
-    assert called | WITHOUT_DATA == set(VERBS)  # who adds a verb says here whether it meets a data set
+    assert called | WITHOUT_DATA == set(COMMANDS)  # who adds a command says here whether it meets a data set
 
 
 MAKERS = {

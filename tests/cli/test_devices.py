@@ -18,12 +18,12 @@ def one_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("one_of_two")
-@pytest.mark.parametrize("verb", ["study", "predict", "check", "scenes"])
-def test_other_commands_are_not_shared(verb: str, streetseg: Any) -> None:
-    ended = streetseg(verb, "scenes")
+@pytest.mark.parametrize("command", ["study", "predict", "check", "scenes"])
+def test_other_commands_are_not_shared(command: str, streetseg: Any) -> None:
+    ended = streetseg(command, "scenes")
 
     assert ended.code == 2
-    assert ended.err.splitlines()[:2] == [f"error: streetseg {verb} is one process", "where: WORLD_SIZE=2"]
+    assert ended.err.splitlines()[:2] == [f"error: streetseg {command} is one process", "where: WORLD_SIZE=2"]
 
 
 @pytest.mark.usefixtures("one_of_two")
@@ -49,9 +49,9 @@ def test_a_run_of_a_study_is_told_its_whole_recipe(tmp_path: Path, monkeypatch: 
     file = tmp_path / "recipe.yaml"
     file.write_text(recipe_yaml(run), encoding="utf-8")
 
-    verb, data, precision, *words = words_of_run(run, file)
+    command, data, precision, *words = words_of_run(run, file)
     said = dict(zip(words[::2], words[1::2], strict=True))
 
-    assert (verb, set(said)) == ("train", {"--recipe", "--encoder", "--weights", "--seed"})
+    assert (command, set(said)) == ("train", {"--recipe", "--encoder", "--weights", "--seed"})
     flags = {"data.source": data, "model.encoder": said["--encoder"], "model.weights": said["--weights"]}
     assert load_recipe(said["--recipe"], [precision], flags=flags | {"train.seed": said["--seed"]}) == run

@@ -24,7 +24,7 @@ def drives(folder: Path) -> Path:
         tiny.save(folder / "img" / f"{name}.png", image)
         tiny.save(folder / "ann" / f"{name}.png", labels)
     path = folder / "data.yaml"
-    path.write_text(f'pictures: "img/*/*.png"\nmasks: "ann/*/*.png"\n{CLASSES}')
+    path.write_text(f'images: "img/*/*.png"\nmasks: "ann/*/*.png"\n{CLASSES}')
     return path
 
 
@@ -36,7 +36,7 @@ def found_by(streetseg: Run, *words: object) -> dict:
 
 
 def images(found: dict) -> dict[str, int]:
-    return {split: told["images"] for split, told in found["splits"].items()}
+    return {split: reported["images"] for split, reported in found["splits"].items()}
 
 
 def warned(found: dict, kind: str) -> list[str]:
@@ -119,7 +119,7 @@ def untouched(folder: Path) -> Iterator[None]:
     assert corpus.state(folder) == before
 
 
-def unlabelled_images(folder: Path) -> Path:
+def unlabeled_images(folder: Path) -> Path:
     """Seven images, the last two without mask."""
     for k in range(7):
         image, labels = tiny.street(k)
@@ -127,13 +127,13 @@ def unlabelled_images(folder: Path) -> Path:
         if k < 5:
             tiny.save(folder / "masks" / f"{k}.png", labels)
     path = folder / "data.yaml"
-    path.write_text(f"pictures: images\nmasks: masks\n{CLASSES}")
+    path.write_text(f"images: images\nmasks: masks\n{CLASSES}")
     return path
 
 
 @pytest.mark.bad_input(50, "images without mask that no list names are a warning in every command")
 def test_what_no_list_names_does_not_stop(tmp_path: Path, streetseg: Run) -> None:
-    data = unlabelled_images(tmp_path / "data")
+    data = unlabeled_images(tmp_path / "data")
     (tmp_path / "data" / "masks" / "stray.png").write_bytes((tmp_path / "data" / "masks" / "0.png").read_bytes())
     data.write_text(data.read_text() + "splits: {train: ['[0-2]'], val: ['3', '4']}\n")
 
@@ -142,7 +142,7 @@ def test_what_no_list_names_does_not_stop(tmp_path: Path, streetseg: Run) -> Non
         trained = streetseg("train", f"folder:{data}", *TINY, "--out", tmp_path / "run")
         scored = streetseg("evaluate", tmp_path / "run", f"folder:{data}")
 
-    text = "in data that no used split needs: 2 times picture without mask, 1 times mask without picture"
+    text = "in data that no used split needs: 2 times image without mask, 1 times mask without image"
     assert warned(found, "unused") == [text]
     for done in (trained, scored):
         assert done.code == 0, done.err
@@ -151,15 +151,15 @@ def test_what_no_list_names_does_not_stop(tmp_path: Path, streetseg: Run) -> Non
 
 @pytest.mark.bad_input(50, "in a used split refused with the field that skips them; skipped, their number is said")
 def test_images_without_mask_can_be_skipped(tmp_path: Path, streetseg: Run) -> None:
-    data = unlabelled_images(tmp_path / "data")
+    data = unlabeled_images(tmp_path / "data")
     data.write_text(data.read_text() + "splits: {train: 0.6, val: 0.4}\n")
 
     refused = streetseg("check", f"folder:{data}")
-    skipped = streetseg("check", f"folder:{data}", "data.unlabelled=skip", "--json")
+    skipped = streetseg("check", f"folder:{data}", "data.unlabeled=skip", "--json")
 
     assert refused.code == 2
     assert "images/5.png" in refused.err
-    assert "data.unlabelled=skip leaves images without mask out" in refused.err
+    assert "data.unlabeled=skip leaves images without mask out" in refused.err
     assert skipped.code == 0
     assert "2 images without mask are skipped" in skipped.err
     assert images(json.loads(skipped.out)) == {"train": 3, "val": 2}
@@ -236,7 +236,7 @@ def test_train_extra_does_not_stop_and_can_be_chosen(tmp_path: Path, streetseg: 
 
     assert images(chosen)["train_extra"] == 3
     assert f"{root}: masks of train_extra are gtCoarse_labelIds" in chosen["notes"]
-    assert warned(without, "unused") == ["in data that no used split needs: 3 times picture without mask"]
+    assert warned(without, "unused") == ["in data that no used split needs: 3 times image without mask"]
     assert missing.code == 2
 
 
@@ -244,13 +244,13 @@ def test_train_extra_does_not_stop_and_can_be_chosen(tmp_path: Path, streetseg: 
 def test_an_unused_split_without_files(tmp_path: Path, streetseg: Run) -> None:
     data = tiny.folder_yaml(tmp_path)
     text = data.read_text().replace(
-        "classes:", "  test: {pictures: images/test/*.jpg, masks: masks/test/*.png}\nclasses:"
+        "classes:", "  test: {images: images/test/*.jpg, masks: masks/test/*.png}\nclasses:"
     )
     data.write_text(text)
 
     found = found_by(streetseg, f"folder:{data}")
 
-    assert "no pictures match images/test/*.jpg" in warned(found, "unused")[0]
+    assert "no images match images/test/*.jpg" in warned(found, "unused")[0]
 
 
 # 52: what there is in place of what is read
@@ -271,7 +271,7 @@ def test_masks_of_an_unknown_kind_are_named(tmp_path: Path, streetseg: Run) -> N
 
     described = tmp_path / "idd" / "idd.yaml"
     splits = "".join(
-        f"  {split}: {{pictures: 'leftImg8bit/{split}/*/*_leftImg8bit.*',"
+        f"  {split}: {{images: 'leftImg8bit/{split}/*/*_leftImg8bit.*',"
         f" masks: 'gtFine/{split}/*/*_gtFine_labellevel3Ids.png'}}\n"
         for split in ("train", "val")
     )
@@ -279,7 +279,7 @@ def test_masks_of_an_unknown_kind_are_named(tmp_path: Path, streetseg: Run) -> N
     assert images(found_by(streetseg, f"folder:{described}")) == {"train": 3, "val": 2}
 
 
-@pytest.mark.bad_input(52, "archives that were each unpacked into a folder of its own are recognised")
+@pytest.mark.bad_input(52, "archives that were each unpacked into a folder of its own are recognized")
 def test_a_folder_for_each_archive(tmp_path: Path, streetseg: Run) -> None:
     root = tiny.cityscapes_folder(tmp_path / "city", n_train=3, n_val=2)
     for tree in ("leftImg8bit", "gtFine"):
@@ -344,16 +344,16 @@ def test_images_and_masks_side_by_side(tmp_path: Path, streetseg: Run) -> None:
         tiny.save(tmp_path / f"{k}_mask.png", labels)
     data = tmp_path / "data.yaml"
     text = f"splits: {{train: 0.6, val: 0.4}}\n{CLASSES}"
-    data.write_text(f"pictures: '*.png'\nmasks: '*_mask.png'\n{text}")
+    data.write_text(f"images: '*.png'\nmasks: '*_mask.png'\n{text}")
     found = found_by(streetseg, f"folder:{data}")
 
-    data.write_text(f"pictures: '*.png'\nmasks: '*.png'\n{text}")
+    data.write_text(f"images: '*.png'\nmasks: '*.png'\n{text}")
     same = streetseg("check", f"folder:{data}")
 
     assert images(found) == {"train": 3, "val": 2}
-    assert f"{data}: 5 files that `pictures` and `masks` both name are taken as masks" in found["notes"]
+    assert f"{data}: 5 files that `images` and `masks` both name are taken as masks" in found["notes"]
     assert same.code == 2
-    assert "10 files are named by `pictures` and by `masks`" in same.err
+    assert "10 files are named by `images` and by `masks`" in same.err
 
 
 def test_the_same_classes_in_another_order_name_the_cure(tmp_path: Path, streetseg: Run) -> None:
@@ -413,7 +413,7 @@ def test_on_and_off_in_a_recipe(tmp_path: Path, streetseg: Run) -> None:
     assert "'sync_batch_norm': True" in str(json.loads(shown.out))
 
 
-WRONG = {
+INCORRECT = {
     "no": ("classes: [no, b]", 'YAML reads no as false, expected a text; write "no" in quotes'),
     "on": ("classes: [{name: on}]", 'write "on" in quotes'),
     "number": ("classes: [a, 7]", 'YAML reads 7 as the number 7, expected a text; write "7" in quotes'),
@@ -421,17 +421,17 @@ WRONG = {
     "mapping": ("classes: {0: sky, 1: road}", "expected a list: classes: [{name: sky, id: 0}, ...]"),
     "tab": ("splits:\n\ttrain: 0.5", "indent by spaces; YAML takes no tabs"),
     "escape": (r'name: "a\*b"', "in double quotes a backslash begins an escape; write paths with /"),
-    "other word": ("images: x", "unknown key images, did you mean pictures?"),
+    "other word": ("image: x", "unknown key image, did you mean images?"),
 }
 
 
 @pytest.mark.bad_input(
     54, "YAML's no, on, null and numbers as names, tabs, escapes: an error with the line and the cure"
 )
-@pytest.mark.parametrize(("line", "cure"), WRONG.values(), ids=WRONG)
+@pytest.mark.parametrize(("line", "cure"), INCORRECT.values(), ids=INCORRECT)
 def test_what_yaml_reads_otherwise_names_the_cure(line: str, cure: str, tmp_path: Path, streetseg: Run) -> None:
     path = tmp_path / "data.yaml"
-    path.write_text(f"pictures: img\nmasks: ann\n{line}\n")
+    path.write_text(f"images: img\nmasks: ann\n{line}\n")
 
     done = streetseg("check", f"folder:{path}")
 
@@ -445,10 +445,10 @@ def test_another_encoding_is_named_with_its_line(tmp_path: Path, streetseg: Run)
     data = drives(tmp_path)
     (tmp_path / "train.txt").write_bytes("north/0000\nstraße\n".encode("latin-1"))
     broken = tmp_path / "broken.yaml"
-    broken.write_bytes("pictures: img\nmasks: ann\nclasses: [straße]\n".encode("latin-1"))
+    broken.write_bytes("images: img\nmasks: ann\nclasses: [straße]\n".encode("latin-1"))
 
     no_mark = tmp_path / "no_mark.yaml"
-    no_mark.write_bytes("pictures: img\n".encode("utf-16-le"))
+    no_mark.write_bytes("images: img\n".encode("utf-16-le"))
     assert "UTF-16 without its byte order mark" in streetseg("check", f"folder:{no_mark}").err
 
     in_list = streetseg("check", f"folder:{data}", f"data.splits.train={tmp_path / 'train.txt'}")

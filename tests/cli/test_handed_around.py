@@ -7,7 +7,7 @@ import pytest
 
 import tiny
 from conftest import Finished
-from networks import tiny_segmenter
+from networks import tiny_network
 from streetseg.data.source import short_name
 from streetseg.models.bundle import save_bundle
 from streetseg.report.words import ABSOLUTE
@@ -36,7 +36,7 @@ def test_a_study(layout: str, tmp_path: Path, streetseg: Run) -> None:
     else:
         data = f"folder:{tiny.folder_yaml(place / 'own', n_train=2, n_val=2)}"
     weights = place / "trained"
-    save_bundle(weights, tiny_segmenter("test_efficientnet"), initial_weights=START, protocol={}, scores={})
+    save_bundle(weights, tiny_network("test_efficientnet"), initial_weights=START, protocol={}, scores={})
     words = (
         "--encoders", "test_efficientnet,test_resnet", "--weights", f"test_efficientnet={weights},test_resnet=none",
         "--epochs", "1", "--quiet", "train.batch=2", "model.decoder=classic",

@@ -48,8 +48,8 @@ def data(tmp_path: Path) -> Path:
             tiny.save(folder / "masks" / split / f"{index}.png", rng.integers(0, 3, (32, 32), np.uint8))
     (folder / "data.yaml").write_text(
         "splits:\n"
-        "  train: {pictures: images/train/*.png, masks: masks/train/*.png}\n"
-        "  val: {pictures: images/val/*.png, masks: masks/val/*.png}\n"
+        "  train: {images: images/train/*.png, masks: masks/train/*.png}\n"
+        "  val: {images: images/val/*.png, masks: masks/val/*.png}\n"
         f"classes: [{', '.join(NAMES)}]\n",
         encoding="utf-8",
     )

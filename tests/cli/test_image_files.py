@@ -14,7 +14,7 @@ from conftest import Finished
 from exported import saved
 from streetseg.labels.tables import STREET_11
 from streetseg.models.encoder import Encoder
-from streetseg.models.network import Segmenter
+from streetseg.models.network import SegmentationNetwork
 from streetseg.recipe.reading import ImageReading
 
 Run = Callable[..., Finished]
@@ -34,11 +34,11 @@ def layouts(folder: Path) -> dict[str, tuple[str, list[Path]]]:
 
 
 def deep(image: Path, low: int, high: int) -> Path:
-    """Stores an image as 16-bit grey whose values go from `low` to `high`, as PNG; its new path."""
-    grey = np.array(Image.open(image).convert("L")).astype(np.float64)
-    grey = (grey - grey.min()) / (grey.max() - grey.min())
+    """Stores an image as 16-bit gray whose values go from `low` to `high`, as PNG; its new path."""
+    gray = np.array(Image.open(image).convert("L")).astype(np.float64)
+    gray = (gray - gray.min()) / (gray.max() - gray.min())
     image.unlink()
-    Image.fromarray((low + grey * (high - low)).round().astype(np.uint16)).save(image.with_suffix(".png"))
+    Image.fromarray((low + gray * (high - low)).round().astype(np.uint16)).save(image.with_suffix(".png"))
     return image.with_suffix(".png")
 
 
@@ -57,7 +57,7 @@ def bundle(folder: Path, reading: ImageReading) -> Path:
     torch.manual_seed(0)
     return saved(
         folder,
-        Segmenter(
+        SegmentationNetwork(
             Encoder("test_efficientnet"),
             STREET_11,
             decoder="fast",
@@ -161,9 +161,9 @@ def test_a_range_that_does_not_fit_is_warned_of(tmp_path: Path, streetseg: Run) 
 
 
 @pytest.mark.bad_input(46, "a range that is none is refused; exit 2")
-@pytest.mark.parametrize("wrong", ["4095", "4095..0", "0..70000", "-1..5", "wide", "0..0"])
-def test_a_range_that_is_none_is_refused(wrong: str, tmp_path: Path, streetseg: Run) -> None:
-    done = streetseg("check", f"camvid:{tiny.camvid_segnet(tmp_path / 'camvid')}", f"data.range={wrong}")
+@pytest.mark.parametrize("incorrect", ["4095", "4095..0", "0..70000", "-1..5", "wide", "0..0"])
+def test_a_range_that_is_none_is_refused(incorrect: str, tmp_path: Path, streetseg: Run) -> None:
+    done = streetseg("check", f"camvid:{tiny.camvid_segnet(tmp_path / 'camvid')}", f"data.range={incorrect}")
 
     assert done.code == 2
     assert "such as 0..4095" in done.err
@@ -245,7 +245,7 @@ def test_predict_turns_images_as_in_training(tmp_path: Path, streetseg: Run) -> 
     assert sizes == {"apply": (64, 48), "ignore": (48, 64)}
 
 
-@pytest.mark.bad_input(9, "bands beyond colour and transparency are dropped: `check` tells them, `predict` warns once")
+@pytest.mark.bad_input(9, "bands beyond color and transparency are dropped: `check` tells them, `predict` warns once")
 def test_bands_that_are_dropped_are_said(tmp_path: Path, streetseg: Run) -> None:
     folder = tiny.camvid_segnet(tmp_path / "camvid", n_train=2)
     for image in sorted((folder / "train").iterdir()):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from streetseg.cli.commands import VERBS
+from streetseg.cli.commands import COMMANDS
 from streetseg.recipe.resolved import recipe_yaml
 from streetseg.recipe.schema import Optim, Recipe, Train
 from tiny import camvid_segnet
@@ -24,24 +24,24 @@ def run(
     return subprocess.run([sys.executable, "-c", code, *args], capture_output=True, text=True, cwd=cwd)
 
 
-def test_help_lists_every_verb_with_its_line() -> None:
+def test_help_lists_every_command_with_its_line() -> None:
     done = run("--help")
 
     assert done.returncode == 0
-    for name, line in VERBS.items():
+    for name, line in COMMANDS.items():
         assert f"  {name} " in done.stdout
         assert line.split(",")[0].rstrip(".")[:30] in done.stdout
 
 
-@pytest.mark.parametrize("name", VERBS)
-def test_the_line_of_a_verb_is_its_docstring_s_first(name: str) -> None:
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_line_of_a_command_is_its_docstring_s_first(name: str) -> None:
     module = import_module(f"streetseg.cli.{name}")
     said = module.app.info.help if hasattr(module, "app") else getattr(module, name).__doc__
 
-    assert said.splitlines()[0] == VERBS[name]
+    assert said.splitlines()[0] == COMMANDS[name]
 
 
-@pytest.mark.parametrize("args", [["--help"], ["--version"], *([name, "--help"] for name in VERBS)], ids=" ".join)
+@pytest.mark.parametrize("args", [["--help"], ["--version"], *([name, "--help"] for name in COMMANDS)], ids=" ".join)
 def test_help_imports_nothing_heavy(args: list[str]) -> None:
     code = f"""
 import atexit, sys

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import tiny
-from networks import tiny_segmenter
+from networks import tiny_network
 from streetseg.atomic import sha256
 from streetseg.models.bundle import save_bundle
 
@@ -50,7 +50,7 @@ def trap(tmp_path: Path) -> Trap:
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
     initial = {"kind": "random", "source": "", "text": "random weights"}
-    save_bundle(tmp_path / "bundle", tiny_segmenter(), initial_weights=initial, protocol={}, scores={})
+    save_bundle(tmp_path / "bundle", tiny_network(), initial_weights=initial, protocol={}, scores={})
     return tmp_path / "bundle"
 
 
@@ -58,12 +58,12 @@ def bundle(tmp_path: Path) -> Path:
 def offer(tmp_path: Path, streetseg: Command) -> Callable[[Path], list[str]]:
     """Offers a model to every command that takes one. All must refuse with exit 2 and write nothing; what they said."""
     data = tiny.camvid_segnet(tmp_path / "camvid", 2, 1)
-    picture = next((data / "val").iterdir())
+    image = next((data / "val").iterdir())
 
     def offer_to_all(model: Path) -> list[str]:
         said = []
         for words in (
-            ("predict", model, picture, "--out", tmp_path / "out"),
+            ("predict", model, image, "--out", tmp_path / "out"),
             ("evaluate", model, data, "--out", tmp_path / "out"),
             ("train", data, "--encoder", ENCODER, "--weights", model, "--out", tmp_path / "out"),
             ("bench", model),
@@ -156,8 +156,8 @@ def exchanged(bundle: Path) -> str:
 
 
 def newer(bundle: Path) -> str:
-    describe(bundle, version=3)
-    return "bundle version 3, this program reads version 2"
+    describe(bundle, version=4)
+    return "bundle version 4, this program reads version 3"
 
 
 def with_many_classes(bundle: Path) -> str:

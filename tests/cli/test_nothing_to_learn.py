@@ -9,7 +9,7 @@ from PIL import Image
 
 import tiny
 from conftest import Finished
-from networks import tiny_segmenter
+from networks import tiny_network
 from streetseg.models.bundle import save_bundle
 
 Run = Callable[..., Finished]
@@ -72,7 +72,7 @@ def test_a_wholly_ignored_split_is_not_scored(tmp_path: Path, streetseg: Run) ->
     data, masks = camvid(tmp_path / "data")
     fill(masks, "valannot", 11)
     save_bundle(
-        tmp_path / "bundle", tiny_segmenter("test_resnet"),
+        tmp_path / "bundle", tiny_network("test_resnet"),
         initial_weights={"kind": "random", "source": "", "text": "random weights"}, protocol={}, scores={},
     )  # fmt: skip
     done = streetseg("evaluate", tmp_path / "bundle", data, "--out", tmp_path / "out")

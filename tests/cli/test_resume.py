@@ -202,7 +202,7 @@ def test_what_decides_nothing_may_differ(uninterrupted, camvid, tmp_path, street
         assert (run / file).read_bytes() == (uninterrupted / file).read_bytes()
 
 
-def one_more_picture(camvid: Path) -> None:
+def one_more_image(camvid: Path) -> None:
     for folder in ("train", "trainannot"):
         first = sorted((camvid / folder).iterdir())[0]
         shutil.copyfile(first, first.with_name("0001TP_999990.png"))
@@ -224,8 +224,8 @@ def another_mask(camvid: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (one_more_picture, r"data, train split: was 6 pictures with fingerprint \w{12}, is 7 pictures with "),
-        (another_mask, r"data, val split: was 2 pictures with fingerprint \w{12}, is 2 pictures with "),
+        (one_more_image, r"data, train split: was 6 images with fingerprint \w{12}, is 7 images with "),
+        (another_mask, r"data, val split: was 2 images with fingerprint \w{12}, is 2 images with "),
     ],
 )
 def test_other_data_are_refused(change, said, uninterrupted, camvid, tmp_path, streetseg) -> None:
@@ -300,7 +300,7 @@ def test_a_checkpoint_of_another_format_is_refused(uninterrupted, camvid, tmp_pa
     done = streetseg(*train(camvid, run, "--resume"))
 
     assert done.code == 2
-    assert "the checkpoint is in format 1, this program goes on from format 3" in done.err
+    assert "the checkpoint is in format 1, this program goes on from format 4" in done.err
 
 
 # The run folder

@@ -15,7 +15,7 @@ from forked import command, fork, kill
 from same_run import assert_same_run
 from short_run import STEP, USUAL, Words, events
 
-STEPS = 6  # of a run: 2 epochs of 6 pictures, 2 at a time
+STEPS = 6  # of a run: 2 epochs of 6 images, 2 at a time
 RUNS = ("test_efficientnet_seed0", "test_resnet_seed0")
 
 
@@ -137,10 +137,10 @@ def test_a_study_with_another_recipe_is_refused(camvid, uninterrupted, tmp_path,
 @pytest.mark.bad_input(32, "a study's folder is one process's at a time, too")
 def test_a_study_s_folder_in_use_is_refused(camvid, tmp_path, capfd) -> None:
     out = tmp_path / "study"
-    codes, told = os.pipe()
+    codes, reported = os.pipe()
 
     def meanwhile() -> None:
-        os.write(told, bytes([fork(command(*study(camvid, out, "--resume")))]))
+        os.write(reported, bytes([fork(command(*study(camvid, out, "--resume")))]))
 
     fork(command(*study(camvid, out)), at=STEP, call=2, do=lambda: (meanwhile(), kill()))
 

@@ -43,9 +43,9 @@ def test_two_epochs_and_a_prediction(layout: str, tmp_path: Path, streetseg) -> 
     assert json.loads((run / "best" / "model.json").read_text())["initial_weights"]["kind"] == "random"
     assert load_recipe(run / "recipe.yaml").train.epochs == 2
 
-    picture = tmp_path / "street corner.png"
-    tiny.save(picture, tiny.street(99, (37, 61))[0])
-    predicted = streetseg("predict", run, picture, "--out", tmp_path / "out", "--overlay")
+    image = tmp_path / "street corner.png"
+    tiny.save(image, tiny.street(99, (37, 61))[0])
+    predicted = streetseg("predict", run, image, "--out", tmp_path / "out", "--overlay")
 
     assert predicted.code == 0, predicted.err
     ids = np.array(Image.open(tmp_path / "out" / "street corner_ids.png"))
@@ -68,10 +68,10 @@ def test_steps_in_place_of_epochs(tmp_path: Path, streetseg) -> None:
     assert [row["epoch"] for row in rows] == ["1", "2"]
     assert float(rows[1]["lr"]) == pytest.approx(lr_factor(2, 3, Optim()) * Optim().lr)
     assert "3 steps" in (run / "model_card.md").read_text()
-    assert "3 steps, 3 pictures a step" in (run / "report.html").read_text()
+    assert "3 steps, 3 images a step" in (run / "report.html").read_text()
 
 
-def test_a_bare_folder_s_layout_is_recognised(tmp_path: Path, streetseg) -> None:
+def test_a_bare_folder_s_layout_is_recognized(tmp_path: Path, streetseg) -> None:
     camvid = tiny.camvid_segnet(tmp_path / "a")
     cityscapes = tiny.cityscapes_folder(tmp_path / "b")
 

@@ -158,7 +158,7 @@ def test_other_rules_are_refused(write_run: WriteRun) -> None:
         compare_runs(runs)
 
 
-def test_other_pictures_are_refused(write_run: WriteRun) -> None:
+def test_other_images_are_refused(write_run: WriteRun) -> None:
     names = [f"val/other{i}" for i in range(24)]
     runs = [write_run("a"), write_run("b", encoder="resnet50", names=names)]
     with pytest.raises(RequestError, match="same images"):
@@ -167,7 +167,7 @@ def test_other_pictures_are_refused(write_run: WriteRun) -> None:
 
 def test_another_truth_is_refused(write_run: WriteRun) -> None:
     runs = [write_run("a"), write_run("b", encoder="resnet50", counts=2 * matrices(0.8))]
-    with pytest.raises(RequestError, match="same truth"):
+    with pytest.raises(RequestError, match="same ground truth"):
         compare_runs(runs)
 
 

@@ -101,7 +101,7 @@ def test_more_than_two_are_all_set_against_the_best(write_run: WriteRun) -> None
 def test_one_run_says_what_it_reaches(write_run: WriteRun) -> None:
     comparison = compare_runs([write_run("a")])
     assert re.fullmatch(
-        r"mobilenetv2_100 \(ImageNet\) reaches \d+\.\d mIoU \[\d+\.\d, \d+\.\d\] on the 24 pictures of camvid val\.",
+        r"mobilenetv2_100 \(ImageNet\) reaches \d+\.\d mIoU \[\d+\.\d, \d+\.\d\] on the 24 images of camvid val\.",
         comparison.verdict,
     )
     assert comparison.pairs == ()
@@ -117,7 +117,7 @@ def test_frames_of_videos_seen_in_training_are_said_to_flatter(write_run: WriteR
     videos = ["0016E5"] * 20 + ["0001TP"] * 4
     run = write_run("a", sequences=videos, train_sequences=["0016E5", "0006R0"])
     notes = " ".join(compare_runs([run]).notes)
-    assert "20 of 24 validation pictures come from videos that training pictures were cut from, too (0016E5)" in notes
+    assert "20 of 24 validation images come from videos that training images were cut from, too (0016E5)" in notes
     assert "flatters" in notes
 
 
@@ -213,7 +213,7 @@ def test_what_holds_for_few_videos_only_is_said_of_those(videos: int, words: str
     assert alike.startswith(f"A and B are not distinguishable on {words} they were scored on (difference ")
 
 
-def test_too_few_pictures_have_no_interval_in_words_either(write_run: WriteRun) -> None:
+def test_too_few_images_have_no_interval_in_words_either(write_run: WriteRun) -> None:
     runs = [write_run(name, encoder=name, counts=matrices(q, images=3)) for name, q in (("a", 0.9), ("b", 0.5))]
     comparison = compare_runs(runs)
     assert re.match(
@@ -222,15 +222,15 @@ def test_too_few_pictures_have_no_interval_in_words_either(write_run: WriteRun) 
     assert "3 images say too little about others, so there is no interval." in comparison.notes[0]
 
 
-def test_classes_that_hardly_any_picture_holds_are_named(write_run: WriteRun) -> None:
+def test_classes_that_hardly_any_image_holds_are_named(write_run: WriteRun) -> None:
     counts = matrices(0.8)
     counts[4:, 2] = 0
     (note,) = [note for note in compare_runs([write_run("a", counts=counts)]).notes if "Hardly any" in note]
-    assert note.startswith("Hardly any picture holds car: too few for an interval.")
+    assert note.startswith("Hardly any image holds car: too few for an interval.")
     assert not any("Hardly any" in note for note in compare_runs([write_run("b")]).notes)
 
 
-def test_seeds_and_pictures_are_kept_apart_in_words(write_run: WriteRun) -> None:
+def test_seeds_and_images_are_kept_apart_in_words(write_run: WriteRun) -> None:
     runs = [
         write_run(f"{name}{k}", encoder=name, seed=k, counts=matrices(q, seed=k))
         for name, q in (("a", 0.8), ("b", 0.7))
@@ -238,11 +238,11 @@ def test_seeds_and_pictures_are_kept_apart_in_words(write_run: WriteRun) -> None
     ]
     comparison = compare_runs(runs)
     (note,) = [note for note in comparison.notes if "seeds" in note]
-    assert "Its interval covers the choice of pictures, not the luck of training" in note
+    assert "Its interval covers the choice of images, not the luck of training" in note
     for group in comparison.groups:
         assert f"{group.label} {100 * group.mean_iou:.1f} ± {100 * (group.seed_deviation or 0):.1f} (3 seeds)" in note
     alone = compare_runs(runs[:3])
-    assert ", the mean of 3 seeds, on the 24 pictures" in alone.verdict
+    assert ", the mean of 3 seeds, on the 24 images" in alone.verdict
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Training batches: every picture once, in an order of its own each epoch, whoever asks and from wherever it starts."""
+"""Training batches: every image once, in an order of its own each epoch, whoever asks and from wherever it starts."""
 
 import threading
 from collections.abc import Mapping
@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from streetseg.data.augment.augment import augment
 from streetseg.data.augment.rng import draw
-from streetseg.data.batches import Batch, Resident, TrainBatches, resident_bytes
+from streetseg.data.batches import Batch, DeviceCache, TrainBatches, device_cache_bytes
 from streetseg.data.open import open_source
 from streetseg.data.store import Store
 from streetseg.errors import DataError, TrainingError
-from streetseg.profiler import Phases
+from streetseg.profiler import Profiler
 from streetseg.recipe.schema import Augment, Data
 from tiny import camvid_segnet, save, street
 
@@ -27,7 +27,7 @@ CROP = (32, 64)
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """Eleven pictures."""
+    """Eleven images."""
     return stored(camvid_segnet(tmp_path_factory.mktemp("camvid"), n_train=11), tmp_path_factory.mktemp("cache"))
 
 
@@ -42,24 +42,22 @@ def batches(store: Store, batch: int = 4, epoch: int = 1, **more: int) -> TrainB
 
 def same(one: Batch, other: Batch) -> bool:
     return (
-        one.indices == other.indices
-        and torch.equal(one.pictures, other.pictures)
-        and torch.equal(one.labels, other.labels)
+        one.indices == other.indices and torch.equal(one.images, other.images) and torch.equal(one.labels, other.labels)
     )
 
 
-def test_every_picture_once_an_epoch(store: Store) -> None:
+def test_every_image_once_an_epoch(store: Store) -> None:
     found = list(batches(store))
     assert len(batches(store)) == len(found) == 3
     assert [len(batch.indices) for batch in found] == [4, 4, 3]
     assert sorted(i for batch in found for i in batch.indices) == list(range(11))
     for batch in found:
-        assert batch.pictures.shape == (len(batch.indices), 3, *CROP)
+        assert batch.images.shape == (len(batch.indices), 3, *CROP)
         assert batch.labels.shape == (len(batch.indices), *CROP)
-        assert batch.pictures.dtype == batch.labels.dtype == torch.uint8
+        assert batch.images.dtype == batch.labels.dtype == torch.uint8
 
 
-def test_a_lone_picture_at_the_end_is_left_out(store: Store) -> None:
+def test_a_lone_image_at_the_end_is_left_out(store: Store) -> None:
     assert [len(batch.indices) for batch in batches(store, batch=5)] == [5, 5]
     assert [len(batch.indices) for batch in batches(store, batch=9)] == [9, 2]
     assert [len(batch.indices) for batch in batches(store, batch=100)] == [11]
@@ -81,22 +79,20 @@ def test_an_epoch_taken_up_in_its_middle_goes_on_as_it_would_have(store: Store) 
 
 def test_batch_size_changes_the_company_only(store: Store) -> None:
     def by_index(batch: int) -> Mapping[int, torch.Tensor]:
-        return {
-            i: picture for one in batches(store, batch) for i, picture in zip(one.indices, one.pictures, strict=True)
-        }
+        return {i: image for one in batches(store, batch) for i, image in zip(one.indices, one.images, strict=True)}
 
     small, large = by_index(2), by_index(11)
     assert len(small) == 10
-    assert all(torch.equal(large[i], picture) for i, picture in small.items())
+    assert all(torch.equal(large[i], image) for i, image in small.items())
 
 
 def test_batches_are_augment_of_the_store(store: Store) -> None:
     for batch in batches(store):
         pairs = [store[i] for i in batch.indices]
-        pictures = torch.from_numpy(np.stack([picture for picture, _ in pairs])).permute(0, 3, 1, 2)
+        images = torch.from_numpy(np.stack([image for image, _ in pairs])).permute(0, 3, 1, 2)
         labels = torch.from_numpy(np.stack([label for _, label in pairs]))
-        expected = augment(pictures, labels, Augment(), CROP, draw(7, 1, batch.indices))
-        assert torch.equal(batch.pictures, expected[0])
+        expected = augment(images, labels, Augment(), CROP, draw(7, 1, batch.indices))
+        assert torch.equal(batch.images, expected[0])
         assert torch.equal(batch.labels, expected[1])
 
 
@@ -106,27 +102,27 @@ def test_what_goes_to_mps_is_augmented_by_the_cpu(store: Store, monkeypatch: pyt
     class SeenError(Exception):
         pass
 
-    def seen(pictures: torch.Tensor, *_: object) -> None:
-        raise SeenError(pictures.device.type)
+    def seen(images: torch.Tensor, *_: object) -> None:
+        raise SeenError(images.device.type)
 
     monkeypatch.setattr("streetseg.data.batches.augment", seen)
     with pytest.raises(SeenError, match="cpu"):
         next(iter(replace(batches(store), device=torch.device("mps"))))
 
 
-def test_resident_pictures_make_the_same_batches(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    read, resident = list(batches(store)), Resident(store, CPU)
+def test_resident_images_make_the_same_batches(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, device_cache = list(batches(store)), DeviceCache(store, CPU)
     monkeypatch.setattr(Store, "__getitem__", None)  # nothing is read any more
-    kept = list(replace(batches(store, start_step=1), resident=resident))
+    kept = list(replace(batches(store, start_step=1), device_cache=device_cache))
     assert len(kept) == len(read) - 1
     assert all(same(one, other) for one, other in zip(kept, read[1:], strict=True))
-    assert resident_bytes(store) == 11 * 48 * 64 * 4
+    assert device_cache_bytes(store) == 11 * 48 * 64 * 4
 
 
 def test_each_batch_is_waited_for_and_changed_in_a_phase_of_its_own(store: Store) -> None:
-    phases = Phases(lambda: None)
-    list(replace(batches(store), phases=phases))
-    assert list(phases.seconds) == ["data", "augment"]
+    profiler = Profiler(lambda: None)
+    list(replace(batches(store), profiler=profiler))
+    assert list(profiler.seconds) == ["data", "augment"]
 
 
 # Several ranks
@@ -162,22 +158,22 @@ def test_two_ranks_together_meet_what_one_meets(store: Store) -> None:
     assert [set(step) for step in alone] == [{*one, *other} for one, other in apart]
 
 
-# Pictures of several sizes
+# Images of several sizes
 
 
-def test_pictures_of_several_sizes_come_out_as_in_a_batch_of_their_own(tmp_path: Path) -> None:
+def test_images_of_several_sizes_come_out_as_in_a_batch_of_their_own(tmp_path: Path) -> None:
     folder = camvid_segnet(tmp_path / "camvid", n_train=4)
     for i, path in enumerate(sorted((folder / "train").iterdir())):
-        picture, label = street(i, (40 + 9 * i, 80 - 11 * i))
-        save(path, picture)
+        image, label = street(i, (40 + 9 * i, 80 - 11 * i))
+        save(path, image)
         save(folder / "trainannot" / path.name, np.where(label == 255, 11, label).astype(np.uint8))
     ragged = stored(folder, tmp_path / "cache")
-    assert resident_bytes(ragged) is None
+    assert device_cache_bytes(ragged) is None
     [together] = batches(ragged, batch=4)
-    for i, picture, label in zip(together.indices, together.pictures, together.labels, strict=True):
-        stored_picture, stored_label = (torch.from_numpy(array.copy())[None] for array in ragged[i])
-        alone = augment(stored_picture.permute(0, 3, 1, 2), stored_label, Augment(), CROP, draw(7, 1, [i]))
-        assert (picture.int() - alone[0][0].int()).abs().max() <= 1  # coordinates are rounded for another width
+    for i, image, label in zip(together.indices, together.images, together.labels, strict=True):
+        stored_image, stored_label = (torch.from_numpy(array.copy())[None] for array in ragged[i])
+        alone = augment(stored_image.permute(0, 3, 1, 2), stored_label, Augment(), CROP, draw(7, 1, [i]))
+        assert (image.int() - alone[0][0].int()).abs().max() <= 1  # coordinates are rounded for another width
         assert (label != alone[1][0]).float().mean() < 0.01
 
 
@@ -187,21 +183,27 @@ def test_pictures_of_several_sizes_come_out_as_in_a_batch_of_their_own(tmp_path:
 class Failing:
     """A store whose third sample cannot be read, or is not delivered at all."""
 
-    def __init__(self, store: Store, bad: int, fault: OSError | threading.Event) -> None:
-        self.samples, self.split, self._store, self._bad, self._fault = store.samples, store.split, store, bad, fault
+    def __init__(self, store: Store, bad: int, failure: OSError | threading.Event) -> None:
+        self.samples, self.split, self._store, self._bad, self._failure = (
+            store.samples,
+            store.split,
+            store,
+            bad,
+            failure,
+        )
 
     def __len__(self) -> int:
         return len(self.samples)
 
     def __getitem__(self, i: int) -> tuple[np.ndarray, np.ndarray]:
         if i == self._bad:
-            if isinstance(self._fault, OSError):
-                raise self._fault
-            self._fault.wait()
+            if isinstance(self._failure, OSError):
+                raise self._failure
+            self._failure.wait()
         return self._store[i]
 
 
-@pytest.mark.bad_input(30, "a picture that cannot be read ends the run with its path and its mask's")
+@pytest.mark.bad_input(30, "an image that cannot be read ends the run with its path and its mask's")
 def test_a_sample_that_cannot_be_read_is_named(store: Store) -> None:
     bad = batches(store).steps()[1][2]
     seen = []
@@ -209,18 +211,18 @@ def test_a_sample_that_cannot_be_read_is_named(store: Store) -> None:
         for batch in batches(Failing(store, bad, OSError(5, "Input/output error"))):  # type: ignore[arg-type]
             seen.append(batch)
     assert len(seen) == 1
-    assert caught.value.where == (store.samples[bad].picture, store.samples[bad].label)
+    assert caught.value.where == (store.samples[bad].image, store.samples[bad].label)
 
 
 def test_a_reader_that_hangs_is_given_up_with_the_names(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streetseg.data.batches._PATIENCE", 0.2)
+    monkeypatch.setattr("streetseg.data.batches._TIMEOUT", 0.2)
     monkeypatch.setattr("streetseg.data.batches._FAREWELL", 0.2)
     release = threading.Event()
     bad = batches(store).steps()[0][1]
     with pytest.raises(TrainingError, match="no batch was read") as caught:
         list(batches(Failing(store, bad, release)))  # type: ignore[arg-type]
     release.set()
-    assert store.samples[bad].picture in caught.value.where
+    assert store.samples[bad].image in caught.value.where
 
 
 def test_labels_of_another_size_are_refused(tmp_path: Path) -> None:
@@ -230,7 +232,7 @@ def test_labels_of_another_size_are_refused(tmp_path: Path) -> None:
         list(batches(store))
 
 
-def test_one_picture_is_too_few(tmp_path: Path) -> None:
+def test_one_image_is_too_few(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="found 1, expected at least 2"):
         list(batches(stored(camvid_segnet(tmp_path / "camvid", n_train=1), tmp_path)))
 

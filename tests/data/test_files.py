@@ -16,7 +16,7 @@ from streetseg.data.files import FileError, member_place, members, open_archive,
 from streetseg.errors import DataError
 
 Command = Callable[..., Any]
-PICTURES = "leftImg8bit_trainvaltest.zip"
+IMAGES = "leftImg8bit_trainvaltest.zip"
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -217,7 +217,7 @@ def no_archive(archive: Path) -> str:
 def test_an_archive_that_is_not_sound(
     spoil: Callable[[Path], str], cityscapes: Path, tmp_path: Path, streetseg: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = spoil(cityscapes / PICTURES)
+    expected = spoil(cityscapes / IMAGES)
     before = contents(tmp_path)
     monkeypatch.chdir(tmp_path / "data")
 
@@ -228,7 +228,7 @@ def test_an_archive_that_is_not_sound(
         done = streetseg(*words)
         assert done.code == 2, done.err
         assert expected in done.err
-        assert str(cityscapes / PICTURES) in done.err
+        assert str(cityscapes / IMAGES) in done.err
         assert "Traceback" not in done.err
         assert contents(tmp_path) == before
     assert not Path("/tmp/escaped.png").exists()
@@ -260,7 +260,7 @@ def of_another_method(archive: Path, method: int) -> None:
 def test_what_is_no_zip_is_named_with_its_cure(
     content: bytes, said: str, cure: str, cityscapes: Path, streetseg: Command
 ) -> None:
-    (cityscapes / PICTURES).write_bytes(content)
+    (cityscapes / IMAGES).write_bytes(content)
 
     done = streetseg("check", f"cityscapes:{cityscapes}")
 
@@ -270,7 +270,7 @@ def test_what_is_no_zip_is_named_with_its_cure(
 
 
 def test_a_method_that_is_not_read_is_named(cityscapes: Path, streetseg: Command) -> None:
-    of_another_method(cityscapes / PICTURES, 9)
+    of_another_method(cityscapes / IMAGES, 9)
 
     done = streetseg("check", f"cityscapes:{cityscapes}")
 
@@ -280,7 +280,7 @@ def test_a_method_that_is_not_read_is_named(cityscapes: Path, streetseg: Command
 
 
 def test_archives_of_another_kind_beside_are_named(cityscapes: Path, streetseg: Command) -> None:
-    (cityscapes / PICTURES).rename(cityscapes / "leftImg8bit_trainvaltest.7z")
+    (cityscapes / IMAGES).rename(cityscapes / "leftImg8bit_trainvaltest.7z")
 
     done = streetseg("check", f"cityscapes:{cityscapes}")
 
@@ -290,7 +290,7 @@ def test_archives_of_another_kind_beside_are_named(cityscapes: Path, streetseg: 
 
 
 def test_an_archive_in_place_of_a_folder(cityscapes: Path, streetseg: Command) -> None:
-    for data in (cityscapes / PICTURES, f"cityscapes:{cityscapes / PICTURES}"):
+    for data in (cityscapes / IMAGES, f"cityscapes:{cityscapes / IMAGES}"):
         done = streetseg("check", data)
         assert done.code == 2
         assert "this is an archive, expected a folder" in done.err
@@ -317,7 +317,10 @@ def test_the_zips_of_several_tools_are_read(tool: str, cityscapes: Path, streets
     done = streetseg("check", cityscapes, "--json")
 
     assert done.code == 0, done.err
-    assert {split: told["images"] for split, told in json.loads(done.out)["splits"].items()} == {"train": 2, "val": 2}
+    assert {split: reported["images"] for split, reported in json.loads(done.out)["splits"].items()} == {
+        "train": 2,
+        "val": 2,
+    }
 
 
 @pytest.mark.bad_input(39, "an archive of ordinary members is read in place")

@@ -1,4 +1,4 @@
-"""One rule from every way a picture is stored to uint8 RGB, and a clear error for what is no picture."""
+"""One rule from every way an image is stored to uint8 RGB, and a clear error for what is no image."""
 
 import struct
 import zlib
@@ -11,7 +11,7 @@ from PIL import Image
 import tiny
 from streetseg.data.files import FileError
 from streetseg.data.formats import FORMATS
-from streetseg.data.images import MAX_PIXELS, Stored, decode_picture, range_cure, range_words, read_picture
+from streetseg.data.images import MAX_PIXELS, ImageFacts, decode_image, range_cure, range_words, read_image
 from streetseg.data.issues import Survey
 from streetseg.recipe.reading import ImageReading
 
@@ -22,14 +22,14 @@ def ramp(height: int = 6, width: int = 8) -> np.ndarray:
 
 def test_rgb_is_read_as_it_is(tmp_path: Path) -> None:
     Image.fromarray(ramp()).save(tmp_path / "a.png")
-    picture = read_picture(str(tmp_path / "a.png"))
-    assert picture.dtype == np.uint8
-    assert (picture == ramp()).all()
+    image = read_image(str(tmp_path / "a.png"))
+    assert image.dtype == np.uint8
+    assert (image == ramp()).all()
 
 
-def test_grey_becomes_three_equal_channels(tmp_path: Path) -> None:
+def test_gray_becomes_three_equal_channels(tmp_path: Path) -> None:
     Image.fromarray(ramp()[..., 0]).save(tmp_path / "a.png")
-    assert (read_picture(str(tmp_path / "a.png")) == ramp()[..., :1]).all()
+    assert (read_image(str(tmp_path / "a.png")) == ramp()[..., :1]).all()
 
 
 def test_16_bits_are_scaled_to_8(tmp_path: Path) -> None:
@@ -37,8 +37,8 @@ def test_16_bits_are_scaled_to_8(tmp_path: Path) -> None:
     Image.fromarray(values).save(tmp_path / "a.png")
     Image.fromarray(values).save(tmp_path / "a.tif")
     for name in ("a.png", "a.tif"):
-        assert read_picture(str(tmp_path / name))[0, :, 1].tolist() == [0, 0, 1, 1, 128, 255]
-        assert decode_picture(str(tmp_path / name))[1].words.startswith("16-bit grey")
+        assert read_image(str(tmp_path / name))[0, :, 1].tolist() == [0, 0, 1, 1, 128, 255]
+        assert decode_image(str(tmp_path / name))[1].words.startswith("16-bit gray")
 
 
 @pytest.mark.bad_input(9, "converted to 8-bit RGB by one rule; counted in data.json")
@@ -47,54 +47,54 @@ def test_other_modes_become_rgb(mode: str, tmp_path: Path) -> None:
     original = Image.fromarray(ramp()).convert(mode)
     path = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
     original.save(path)
-    picture = read_picture(str(path))
-    assert picture.shape == (6, 8, 3)
-    assert (picture == np.asarray(original.convert("RGB"))).all()
+    image = read_image(str(path))
+    assert image.shape == (6, 8, 3)
+    assert (image == np.asarray(original.convert("RGB"))).all()
 
 
 def test_transparency_is_dropped_not_blended(tmp_path: Path) -> None:
     rgba = np.dstack([ramp(), np.zeros((6, 8), np.uint8)])
     Image.fromarray(rgba).save(tmp_path / "a.png")
-    assert (read_picture(str(tmp_path / "a.png")) == ramp()).all()
+    assert (read_image(str(tmp_path / "a.png")) == ramp()).all()
 
 
 def test_a_palette_with_transparent_entries_is_read_by_its_colors(tmp_path: Path) -> None:
     image = Image.fromarray(np.array([[0, 1]], np.uint8)).convert("P")
     image.putpalette([10, 20, 30, 40, 50, 60])
     image.save(tmp_path / "a.png", transparency=b"\x00\x80")
-    assert read_picture(str(tmp_path / "a.png")).tolist() == [[[10, 20, 30], [40, 50, 60]]]
+    assert read_image(str(tmp_path / "a.png")).tolist() == [[[10, 20, 30], [40, 50, 60]]]
 
 
-@pytest.mark.bad_input(10, "applied to the picture, and said")
+@pytest.mark.bad_input(10, "applied to the image, and said")
 @pytest.mark.parametrize("ending", ["jpg", "png"])
-def test_exif_orientation_turns_the_picture_upright(ending: str, tmp_path: Path) -> None:
+def test_exif_orientation_turns_the_image_upright(ending: str, tmp_path: Path) -> None:
     turned = np.zeros((40, 60, 3), np.uint8)
     turned[:20] = 200
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned a quarter clockwise
     Image.fromarray(turned).save(tmp_path / f"a.{ending}", exif=exif)
-    picture = read_picture(str(tmp_path / f"a.{ending}"))
-    assert picture.shape == (60, 40, 3)
-    assert picture[:, 25:].min() > 150
-    assert picture[:, :15].max() < 50
+    image = read_image(str(tmp_path / f"a.{ending}"))
+    assert image.shape == (60, 40, 3)
+    assert image[:, 25:].min() > 150
+    assert image[:, :15].max() < 50
 
 
-def test_how_a_picture_is_stored_is_said(tmp_path: Path) -> None:
+def test_how_an_image_is_stored_is_said(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(ramp()).save(tmp_path / "a.jpg", exif=exif)
     Image.fromarray(ramp()).convert("P").save(tmp_path / "a.png")
     Image.fromarray(ramp()).save(tmp_path / "b.png", exif=exif)
-    assert decode_picture(str(tmp_path / "a.jpg"))[1] == Stored("RGB JPEG", (6, 8), turned=True)
-    assert decode_picture(str(tmp_path / "b.png"))[1] == Stored("RGB PNG", (6, 8), turned=True)
-    assert decode_picture(str(tmp_path / "a.png"))[1] == Stored("P PNG", (6, 8))
+    assert decode_image(str(tmp_path / "a.jpg"))[1] == ImageFacts("RGB JPEG", (6, 8), turned=True)
+    assert decode_image(str(tmp_path / "b.png"))[1] == ImageFacts("RGB PNG", (6, 8), turned=True)
+    assert decode_image(str(tmp_path / "a.png"))[1] == ImageFacts("P PNG", (6, 8))
 
 
 def test_16_bit_colors_keep_their_high_byte_and_are_told(tmp_path: Path) -> None:
     deep = np.array([[[0, 255, 256], [514, 65535, 32768]]], np.uint16)
     (tmp_path / "a.png").write_bytes(tiny.png(deep, bits=16))
-    picture, stored = decode_picture(str(tmp_path / "a.png"))
-    assert picture.tolist() == [[[0, 0, 1], [2, 255, 128]]]
+    image, stored = decode_image(str(tmp_path / "a.png"))
+    assert image.tolist() == [[[0, 0, 1], [2, 255, 128]]]
     assert stored.words == "16-bit RGB PNG"
 
 
@@ -116,8 +116,8 @@ def png_with_header(width: int, height: int) -> bytes:
 def test_a_decompression_bomb_is_refused_from_its_header(side: int, tmp_path: Path) -> None:
     path = tmp_path / "bomb.png"
     path.write_bytes(png_with_header(side, side))
-    with pytest.raises(FileError, match="picture is larger than 89 megapixels") as caught:
-        read_picture(str(path))
+    with pytest.raises(FileError, match="image is larger than 89 megapixels") as caught:
+        read_image(str(path))
     assert caught.value.where == (f"{path} ({side * side / 1e6:,.0f} by its header)",)
     assert caught.value.hint == "data.max_megapixels=N raises the limit"
 
@@ -125,13 +125,13 @@ def test_a_decompression_bomb_is_refused_from_its_header(side: int, tmp_path: Pa
 def test_the_size_limit_can_be_lowered_and_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Image.fromarray(ramp()).save(tmp_path / "a.png")
     with pytest.raises(FileError, match="larger"):
-        read_picture(str(tmp_path / "a.png"), max_pixels=47)
-    assert read_picture(str(tmp_path / "a.png"), max_pixels=48).shape == (6, 8, 3)
+        read_image(str(tmp_path / "a.png"), max_pixels=47)
+    assert read_image(str(tmp_path / "a.png"), max_pixels=48).shape == (6, 8, 3)
 
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", MAX_PIXELS)
     (tmp_path / "b.png").write_bytes(png_with_header(30_000, 30_000))
     with pytest.raises(FileError, match="damaged"):  # its size is allowed now, its pixels are missing
-        read_picture(str(tmp_path / "b.png"), max_pixels=900_000_000)
+        read_image(str(tmp_path / "b.png"), max_pixels=900_000_000)
 
 
 def broken_files(folder: Path) -> dict[str, tuple[bytes, str]]:
@@ -149,16 +149,16 @@ def broken_files(folder: Path) -> dict[str, tuple[bytes, str]]:
         "empty.png": (b"", "0 bytes"),
         "page.jpg": (b"\n<!DOCTYPE html><html><body>404</body></html>", "an HTML page"),
         "pointer.png": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a Git LFS pointer"),
-        "text.png": (b"hello, this is no picture", "file is no picture"),
+        "text.png": (b"hello, this is no image", "file is no image"),
     }
 
 
-def test_what_is_no_whole_picture_is_named_with_the_reason(tmp_path: Path) -> None:
+def test_what_is_no_whole_image_is_named_with_the_reason(tmp_path: Path) -> None:
     for name, (data, said) in broken_files(tmp_path).items():
         path = tmp_path / name
         path.write_bytes(data)
         with pytest.raises(FileError) as caught:
-            read_picture(str(path))
+            read_image(str(path))
         assert said in str(caught.value), name
         assert str(path) in str(caught.value)
         assert path.read_bytes() == data
@@ -166,15 +166,15 @@ def test_what_is_no_whole_picture_is_named_with_the_reason(tmp_path: Path) -> No
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="file not found"):
-        read_picture(str(tmp_path / "none.png"))
+        read_image(str(tmp_path / "none.png"))
     with pytest.raises(FileError, match="not a regular file"):
-        read_picture(str(tmp_path))
+        read_image(str(tmp_path))
 
 
 @pytest.mark.parametrize("name", ["straße 1.png", "a[1] (2).png", 'it\'s "quoted".png', "two\nlines.png", "日本.png"])
 def test_any_name_is_read(name: str, tmp_path: Path) -> None:
     Image.fromarray(ramp()).save(tmp_path / name)
-    assert (read_picture(str(tmp_path / name)) == ramp()).all()
+    assert (read_image(str(tmp_path / name)) == ramp()).all()
 
 
 def in_range(values: np.ndarray, low: int, high: int) -> np.ndarray:
@@ -183,12 +183,12 @@ def in_range(values: np.ndarray, low: int, high: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("range_", ["0..4095", "100..900", "auto"])
-@pytest.mark.parametrize("kind", ["grey png", "grey tif", "rgb png", "rgba png", "rgb tif", "big tif", "rgbx tif"])
+@pytest.mark.parametrize("kind", ["gray png", "gray tif", "rgb png", "rgba png", "rgb tif", "big tif", "rgbx tif"])
 def test_a_range_of_16_bits_becomes_8_bits(kind: str, range_: str, tmp_path: Path) -> None:
     values = np.random.default_rng(0).integers(50, 3001, (5, 7, 4 if "rgba" in kind or "rgbx" in kind else 3))
     path = tmp_path / f"a.{kind[-3:]}"
     match kind:
-        case "grey png" | "grey tif":
+        case "gray png" | "gray tif":
             values = values[..., :1]
             Image.fromarray(values[..., 0].astype(np.uint16)).save(path)
         case "rgb png" | "rgba png":
@@ -201,26 +201,26 @@ def test_a_range_of_16_bits_becomes_8_bits(kind: str, range_: str, tmp_path: Pat
     found = (int(values.min()), int(values.max()))
     low, high = found if range_ == "auto" else map(int, range_.split(".."))
 
-    picture, stored = decode_picture(str(path), reading=ImageReading(range=range_))
+    image, stored = decode_image(str(path), reading=ImageReading(range=range_))
 
-    assert (picture == np.broadcast_to(in_range(values, low, high), (5, 7, 3))).all()
+    assert (image == np.broadcast_to(in_range(values, low, high), (5, 7, 3))).all()
     assert stored.values == found
 
 
 def test_16_bits_of_one_value_are_black_in_their_own_range(tmp_path: Path) -> None:
     Image.fromarray(np.full((3, 4), 700, np.uint16)).save(tmp_path / "a.png")
-    assert (read_picture(str(tmp_path / "a.png"), reading=ImageReading(range="auto")) == 0).all()
+    assert (read_image(str(tmp_path / "a.png"), reading=ImageReading(range="auto")) == 0).all()
 
 
 def test_8_bits_do_not_change_with_the_range(tmp_path: Path) -> None:
     Image.fromarray(ramp()).save(tmp_path / "a.png")
-    assert (read_picture(str(tmp_path / "a.png"), reading=ImageReading(range="0..4095")) == ramp()).all()
+    assert (read_image(str(tmp_path / "a.png"), reading=ImageReading(range="0..4095")) == ramp()).all()
 
 
-def test_a_range_does_not_apply_to_16_bit_grey_with_alpha(tmp_path: Path) -> None:
+def test_a_range_does_not_apply_to_16_bit_gray_with_alpha(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(tiny.png(np.zeros((4, 5, 2), np.int64), bits=16))
-    with pytest.raises(FileError, match="is for 16-bit grey and RGB"):
-        read_picture(str(tmp_path / "a.png"), reading=ImageReading(range="0..4095"))
+    with pytest.raises(FileError, match="is for 16-bit gray and RGB"):
+        read_image(str(tmp_path / "a.png"), reading=ImageReading(range="0..4095"))
 
 
 @pytest.mark.parametrize(
@@ -258,8 +258,8 @@ def test_exif_orientation_can_be_left_out(orientation: int, tmp_path: Path) -> N
     exif = Image.Exif()
     exif[0x0112] = orientation
     Image.fromarray(ramp()).save(tmp_path / "a.png", exif=exif)
-    picture, stored = decode_picture(str(tmp_path / "a.png"), reading=ImageReading(exif="ignore"))
-    assert (picture == ramp()).all()
+    image, stored = decode_image(str(tmp_path / "a.png"), reading=ImageReading(exif="ignore"))
+    assert (image == ramp()).all()
     assert not stored.turned
 
 
@@ -276,15 +276,15 @@ def test_exif_orientation_can_be_left_out(orientation: int, tmp_path: Path) -> N
 def test_bands_that_are_dropped_are_told(bands: int, extra: tuple[int, ...] | None, words: str, tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (5, 7, bands), np.uint8)
     (tmp_path / "a.tif").write_bytes(tiny.tiff(pixels, extra=extra))
-    picture, stored = decode_picture(str(tmp_path / "a.tif"))
-    assert (picture == pixels[..., :3]).all()
+    image, stored = decode_image(str(tmp_path / "a.tif"))
+    assert (image == pixels[..., :3]).all()
     assert stored.words == words
 
 
-def test_more_bands_than_can_be_read_are_no_picture(tmp_path: Path) -> None:
+def test_more_bands_than_can_be_read_are_no_image(tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_bytes(tiny.tiff(np.zeros((5, 7, 5), np.uint16), extra=(0, 0)))
-    with pytest.raises(FileError, match="no picture") as caught:
-        read_picture(str(tmp_path / "a.tif"))
+    with pytest.raises(FileError, match="no image") as caught:
+        read_image(str(tmp_path / "a.tif"))
     assert "TIFF of bands or bits that are not read" in caught.value.detail
 
 
@@ -295,8 +295,8 @@ def test_every_format_is_read_by_its_name(name: str, tmp_path: Path) -> None:
         pytest.skip(f"this Pillow has no {form}")
     colors = np.full((16, 16, 3), (200, 100, 50), np.uint8)
     Image.fromarray(colors).save(tmp_path / name)
-    assert Survey().pictures_among({name: name}) == {name: name}
-    assert np.abs(read_picture(str(tmp_path / name)).astype(int) - colors).max() < 8
+    assert Survey().images_among({name: name}) == {name: name}
+    assert np.abs(read_image(str(tmp_path / name)).astype(int) - colors).max() < 8
 
 
 @pytest.mark.parametrize(
@@ -312,7 +312,7 @@ def test_every_format_is_read_by_its_name(name: str, tmp_path: Path) -> None:
 def test_an_image_of_another_format_is_known_by_its_content(data: bytes, said: str, tmp_path: Path) -> None:
     (tmp_path / "renamed.jpg").write_bytes(data + bytes(100))
     with pytest.raises(FileError) as caught:
-        read_picture(str(tmp_path / "renamed.jpg"))
+        read_image(str(tmp_path / "renamed.jpg"))
     assert said in caught.value.detail
 
 
@@ -320,5 +320,5 @@ def test_an_image_of_another_format_is_known_by_its_content(data: bytes, said: s
 def test_a_format_that_is_not_read_is_refused_by_its_name_with_the_cure(name: str, tmp_path: Path) -> None:
     Image.fromarray(ramp()).save(tmp_path / name, format="PNG")  # as in a folder, whatever is inside
     with pytest.raises(FileError, match="format is not read") as caught:
-        read_picture(str(tmp_path / name))
+        read_image(str(tmp_path / name))
     assert "PNG" in caught.value.detail

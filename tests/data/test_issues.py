@@ -3,21 +3,21 @@
 from streetseg.data.issues import Survey
 
 
-def test_what_is_no_picture_is_passed_over_with_the_reason() -> None:
+def test_what_is_no_image_is_passed_over_with_the_reason() -> None:
     survey = Survey()
     names = ["1.png", "2.JPG", ".DS_Store", "._1.png", "Thumbs.db", "notes.txt", "__MACOSX/1.png", ".git/1.png"]
 
-    kept = survey.pictures_among({name: f"/data/{name}" for name in names})
+    kept = survey.images_among({name: f"/data/{name}" for name in names})
 
     assert kept == {"1.png": "/data/1.png", "2.JPG": "/data/2.JPG"}
     assert list(survey.skipped) == [f"/data/{name}" for name in names[2:]]
-    assert survey.skipped["/data/notes.txt"] == "no picture by its name"
-    assert set(survey.skipped.values()) == {"no picture by its name", "left by the system or hidden"}
+    assert survey.skipped["/data/notes.txt"] == "no image by its name"
+    assert set(survey.skipped.values()) == {"no image by its name", "left by the system or hidden"}
 
 
 def test_the_skipped_are_named_in_one_line() -> None:
     survey = Survey()
-    survey.pictures_among({f"{i}.txt": f"/data/{i}.txt" for i in range(7)})
+    survey.images_among({f"{i}.txt": f"/data/{i}.txt" for i in range(7)})
 
     assert survey.skipped_words == "7 files passed over: 0.txt, 1.txt, 2.txt, 3.txt, 4.txt, and 2 more"
 
@@ -25,7 +25,7 @@ def test_the_skipped_are_named_in_one_line() -> None:
 def test_a_file_met_twice_is_named_once() -> None:
     survey = Survey()
     for _ in range(2):
-        survey.pictures_among({"a.txt": "/data/a.txt"})
+        survey.images_among({"a.txt": "/data/a.txt"})
 
     assert survey.skipped_words == "1 file passed over: a.txt"
 
@@ -33,7 +33,7 @@ def test_a_file_met_twice_is_named_once() -> None:
 def test_images_in_formats_that_are_not_read_are_named_with_the_cure() -> None:
     survey = Survey()
 
-    kept = survey.pictures_among({name: f"/data/{name}" for name in ("1.jpg", "2.HEIC", "3.heif", "4.tga")})
+    kept = survey.images_among({name: f"/data/{name}" for name in ("1.jpg", "2.HEIC", "3.heif", "4.tga")})
 
     assert list(kept) == ["1.jpg"]
     assert survey.skipped == {}

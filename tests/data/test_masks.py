@@ -1,4 +1,4 @@
-"""Masks are read exactly: by index or by colour, and what means nothing is an error."""
+"""Masks are read exactly: by index or by color, and what means nothing is an error."""
 
 from pathlib import Path
 
@@ -27,14 +27,14 @@ def expected() -> np.ndarray:
     return np.where(ids() == 11, 255, ids())
 
 
-def test_grey_masks_are_ids(tmp_path: Path) -> None:
+def test_gray_masks_are_ids(tmp_path: Path) -> None:
     Image.fromarray(ids()).save(tmp_path / "a.png")
     mask = read_mask(str(tmp_path / "a.png"), CODE)
     assert mask.dtype == np.uint8
     assert (mask == expected()).all()
 
 
-@pytest.mark.bad_input(1, "read by index, its colours ignored; the mode is told")
+@pytest.mark.bad_input(1, "read by index, its colors ignored; the mode is told")
 def test_palette_masks_are_read_by_index_whatever_their_colors(tmp_path: Path) -> None:
     image = Image.fromarray(ids()).convert("P")
     image.putdata(ids().ravel().tolist())
@@ -67,7 +67,7 @@ def test_unknown_colors_are_listed_with_counts_and_the_nearest_class(tmp_path: P
     rgb[0, :7] = (1, 130, 190)
     rgb[1, :2] = (66, 1, 127)
     Image.fromarray(rgb).save(tmp_path / "a.png")
-    with pytest.raises(FileError, match="colours outside the label space street-11") as caught:
+    with pytest.raises(FileError, match="colors outside the label space street-11") as caught:
         read_mask(str(tmp_path / "a.png"), CODE)
     assert caught.value.detail == ("(1, 130, 190) 7 pixels, nearest bicyclist; (66, 1, 127) 2 pixels, nearest car")
 
@@ -96,7 +96,7 @@ def test_16_bit_masks_are_read_exactly_and_never_wrapped(ending: str, tmp_path: 
 
 
 @pytest.mark.parametrize("bits", [2, 4])
-def test_grey_of_few_bits_is_read_as_stored(bits: int, tmp_path: Path) -> None:
+def test_gray_of_few_bits_is_read_as_stored(bits: int, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(tiny.png(np.array([[0, 1, 2, 3]]), bits=bits))
     assert read_mask(str(tmp_path / "a.png"), CODE).tolist() == [[0, 1, 2, 3]]
 
@@ -132,7 +132,7 @@ def test_ids_where_colors_are_expected_and_the_other_way_round(tmp_path: Path) -
     Image.fromarray(np.zeros((2, 2, 3), np.uint8)).save(tmp_path / "colors.png")
     with pytest.raises(FileError, match="mask holds ids"):
         read_mask(str(tmp_path / "ids.png"), MaskCode(STREET_11, colors=CODE.colors))
-    with pytest.raises(FileError, match="mask holds colours"):
+    with pytest.raises(FileError, match="mask holds colors"):
         read_mask(str(tmp_path / "colors.png"), MaskCode(STREET_11, ids=CODE.ids))
 
 
@@ -171,17 +171,17 @@ def test_one_frame_of_lossless_webp_with_alpha_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4])
-def test_grey_of_few_bits_stands_for_its_grey_where_classes_are_colors(bits: int, tmp_path: Path) -> None:
-    greys = {(255 * v // (2**bits - 1),) * 3: i for i, v in enumerate((1, 0))}
+def test_gray_of_few_bits_stands_for_its_gray_where_classes_are_colors(bits: int, tmp_path: Path) -> None:
+    grays = {(255 * v // (2**bits - 1),) * 3: i for i, v in enumerate((1, 0))}
     (tmp_path / "a.png").write_bytes(tiny.png(np.array([[0, 1, 1]]), bits=bits))
-    assert read_mask(str(tmp_path / "a.png"), MaskCode(STREET_11, colors=greys)).tolist() == [[1, 0, 0]]
+    assert read_mask(str(tmp_path / "a.png"), MaskCode(STREET_11, colors=grays)).tolist() == [[1, 0, 0]]
 
 
 @pytest.mark.bad_input(
-    43, "greys that an optimizer stored in few bits or with a palette are the ids where only they are"
+    43, "grays that an optimizer stored in few bits or with a palette are the ids where only they are"
 )
 @pytest.mark.parametrize(("values", "bits"), [((0, 255), 1), ((0, 85, 255), 2), ((0, 17, 255), 4), ((0, 40, 200), 8)])
-def test_greys_that_were_stored_anew_are_the_ids(values: tuple[int, ...], bits: int, tmp_path: Path) -> None:
+def test_grays_that_were_stored_anew_are_the_ids(values: tuple[int, ...], bits: int, tmp_path: Path) -> None:
     code = MaskCode(STREET_11, ids={value: i for i, value in enumerate(values)})
     if bits == 8:
         image = Image.fromarray(np.array([range(len(values))], np.uint8))
@@ -193,7 +193,7 @@ def test_greys_that_were_stored_anew_are_the_ids(values: tuple[int, ...], bits: 
 
 
 def test_the_known_layouts_give_no_value_two_meanings() -> None:
-    """A class is never ignored, by id or by colour, in the codes of CamVid and Cityscapes."""
+    """A class is never ignored, by id or by color, in the codes of CamVid and Cityscapes."""
     for code in (SEGNET, ORIGINAL_COLORS, ORIGINAL_IDS, *_CODES.values()):
         every = range(code.space.num_classes)
         assert not code.ids or [code.ids[i] for i in every] == list(every)

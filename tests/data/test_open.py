@@ -22,7 +22,7 @@ MAKERS = [
 
 
 @pytest.mark.parametrize(("kind", "make"), MAKERS)
-def test_a_bare_folder_is_recognised_and_said(
+def test_a_bare_folder_is_recognized_and_said(
     kind: str, make: Callable[[Path], Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = tmp_path / "my [data] straße"
@@ -75,9 +75,9 @@ def test_no_path_and_a_path_too_long_are_refused() -> None:
         open_source(Data(source="x" * 5000))
 
 
-def test_an_unrecognised_folder_names_the_one_below_that_is(tmp_path: Path) -> None:
+def test_an_unrecognized_folder_names_the_one_below_that_is(tmp_path: Path) -> None:
     tiny.camvid_segnet(tmp_path / "CamVid")
-    with pytest.raises(DataError, match="layout of this folder is not recognised") as caught:
+    with pytest.raises(DataError, match="layout of this folder is not recognized") as caught:
         open_source(Data(source=str(tmp_path)))
     assert caught.value.hint == f"did you mean {tmp_path / 'CamVid'}?"
 
@@ -97,9 +97,9 @@ def test_a_folder_of_two_layouts_must_be_told_apart(tmp_path: Path) -> None:
         open_source(Data(source=str(tmp_path)))
 
 
-def test_a_space_that_no_bridge_reaches_is_refused(tmp_path: Path) -> None:
+def test_a_space_that_no_label_mapping_reaches_is_refused(tmp_path: Path) -> None:
     spec = f"camvid:{tiny.camvid_segnet(tmp_path)}"
-    with pytest.raises(RequestError, match="no bridge"):
+    with pytest.raises(RequestError, match="no label mapping"):
         open_source(Data(source=spec, space="cityscapes-19"))
     with pytest.raises(RequestError, match="unknown label space"):
         open_source(Data(source=spec, space="street-12"))
@@ -108,6 +108,6 @@ def test_a_space_that_no_bridge_reaches_is_refused(tmp_path: Path) -> None:
 def test_the_size_limit_of_the_recipe_reaches_the_reader(tmp_path: Path) -> None:
     spec = f"camvid:{tiny.camvid_segnet(tmp_path, size=(48, 64))}"
     source = open_source(Data(source=spec, max_megapixels=0.003))
-    with pytest.raises(DataError, match=r"picture is larger than 0\.003 megapixels") as caught:
+    with pytest.raises(DataError, match=r"image is larger than 0\.003 megapixels") as caught:
         check_source(source, ["train"])
     assert "data.max_megapixels=N raises the limit" in str(caught.value.hint)

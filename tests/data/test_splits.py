@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from streetseg.data.files import FileError
-from streetseg.data.issues import Fault, Survey
+from streetseg.data.issues import Failure, Survey
 from streetseg.data.source import Sample
 from streetseg.data.splits import SplitList, listed_splits
 from streetseg.errors import DataError
@@ -79,7 +79,7 @@ def test_a_name_without_folders_does_not_stand_for_a_line_with_some(tmp_path: Pa
 def test_lines_are_counted_in_a_note(tmp_path: Path) -> None:
     file = tmp_path / "list.txt"
     file.write_text("0016E5_*\n0016E5_07959\nlonely\n")
-    survey = Survey(faults=[Fault("lonely", FileError("/data/lonely.png", "picture without mask"))])
+    survey = Survey(failures=[Failure("lonely", FileError("/data/lonely.png", "image without mask"))])
     listed_splits(SAMPLES, {"train": SplitList.read(file)}, survey)
     assert survey.notes == [f"{file}: 3 lines, 3 samples, 1 named twice, 1 without image or mask"]
 
@@ -100,12 +100,12 @@ def test_brackets_in_a_name_are_no_glob(tmp_path: Path) -> None:
     assert listed_splits(odd, {"x": SplitList.read(tmp_path / "list.txt")}, Survey())["x"] == (odd[0],)
 
 
-def test_a_line_that_names_a_picture_without_mask_is_told_so(tmp_path: Path) -> None:
+def test_a_line_that_names_an_image_without_mask_is_told_so(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("lonely\n")
-    survey = Survey(faults=[Fault("lonely", FileError("/data/lonely.png", "picture without mask"))])
+    survey = Survey(failures=[Failure("lonely", FileError("/data/lonely.png", "image without mask"))])
     listed_splits(SAMPLES, {"train": SplitList.read(tmp_path / "list.txt")}, survey)
-    [fault] = survey.faults_of(["train"])
-    assert fault.error.line == "/data/lonely.png: picture without mask"
+    [failure] = survey.failures_of(["train"])
+    assert failure.error.line == "/data/lonely.png: image without mask"
 
 
 def test_a_missing_or_unreadable_list_is_named(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ Array = NDArray[np.uint8]
 class Drawn:
     """A source of arrays, which also counts what is asked of it."""
 
-    pictures: list[Array]
+    images: list[Array]
     labels: list[Array]
     spec: str = "drawn"
     space: LabelSpace = STREET_11
@@ -43,12 +43,12 @@ class Drawn:
 
     @property
     def splits(self) -> Mapping[str, tuple[Sample, ...]]:
-        names = [f"train/{i:03d}" for i in range(len(self.pictures))]
+        names = [f"train/{i:03d}" for i in range(len(self.images))]
         return {"train": tuple(Sample(name, f"{name}.png", f"{name}_mask.png") for name in names), "val": ()}
 
-    def read_picture(self, sample: Sample) -> Array:
+    def read_image(self, sample: Sample) -> Array:
         self.reads.append(sample.name)
-        return self.pictures[int(sample.name[-3:])]
+        return self.images[int(sample.name[-3:])]
 
     def read_label(self, sample: Sample) -> Array:
         return self.labels[int(sample.name[-3:])]
@@ -59,7 +59,7 @@ class Drawn:
 
 def drawn(*sizes: tuple[int, int]) -> Drawn:
     pairs = [street(i, size) for i, size in enumerate(sizes)]
-    return Drawn([picture for picture, _ in pairs], [label for _, label in pairs])
+    return Drawn([image for image, _ in pairs], [label for _, label in pairs])
 
 
 def opened(source: Source, cache: Path, split: str = "train", size: tuple[int, int] | None = None) -> Store:
@@ -79,7 +79,7 @@ def of_the_store(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 @given(sizes=st.lists(st.tuples(st.integers(12, 40), st.integers(12, 40)), min_size=1, max_size=9))
 @settings(max_examples=15, deadline=None, derandomize=True)
-def test_round_trip_of_pictures_of_any_size(
+def test_round_trip_of_images_of_any_size(
     sizes: list[tuple[int, int]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     source = drawn(*sizes)
@@ -89,11 +89,11 @@ def test_round_trip_of_pictures_of_any_size(
     assert store.samples == source.splits["train"]
     assert store.space == STREET_11
     for i in reversed(range(len(sizes))):
-        picture, label = store[i]
-        assert np.array_equal(picture, source.pictures[i])
+        image, label = store[i]
+        assert np.array_equal(image, source.images[i])
         assert np.array_equal(label, source.labels[i])
         with pytest.raises(ValueError, match="read-only"):
-            picture[0] = 0
+            image[0] = 0
 
 
 def test_files_are_decoded_once(tmp_path: Path) -> None:
@@ -102,25 +102,25 @@ def test_files_are_decoded_once(tmp_path: Path) -> None:
     again = opened(source, tmp_path)
     assert sorted(source.reads) == ["train/000", "train/001"]
     assert again.fingerprint == first.fingerprint
-    assert np.array_equal(again[1][0], source.pictures[1])
+    assert np.array_equal(again[1][0], source.images[1])
 
 
 def test_arrays_cannot_be_written(tmp_path: Path) -> None:
-    picture, label = opened(drawn((20, 30)), tmp_path)[0]
+    image, label = opened(drawn((20, 30)), tmp_path)[0]
     with pytest.raises(ValueError, match="read-only"):
-        picture[0] = 0
+        image[0] = 0
     with pytest.raises(ValueError, match="read-only"):
         label[0] = 0
 
 
 @pytest.mark.bad_input(3, "nearest only: what comes out is an id that went in, or ignore")
-def test_pictures_and_labels_are_resized(tmp_path: Path) -> None:
+def test_images_and_labels_are_resized(tmp_path: Path) -> None:
     source = drawn((60, 90), (40, 40))
     store = opened(source, tmp_path, size=(30, 50))
     for i, (height, width) in enumerate([(32, 47), (39, 39)]):  # as many pixels as 30x50, in the image's own shape
         image, label = store[i]
         assert image.shape == (height, width, 3)
-        smooth = Image.fromarray(source.pictures[i]).resize((width, height), Image.Resampling.BILINEAR)
+        smooth = Image.fromarray(source.images[i]).resize((width, height), Image.Resampling.BILINEAR)
         assert np.array_equal(image, np.asarray(smooth))
         assert label.shape == (height, width)
         assert set(np.unique(label)) <= set(np.unique(source.labels[i]))
@@ -130,8 +130,8 @@ def test_pictures_and_labels_are_resized(tmp_path: Path) -> None:
 
 def test_labels_keep_their_own_resolution_unless_asked(tmp_path: Path) -> None:
     source = drawn((60, 90))
-    picture, label = Store.open(source, "train", size=(30, 50), resize_labels=False, cache=tmp_path)[0]
-    assert picture.shape == (32, 47, 3)
+    image, label = Store.open(source, "train", size=(30, 50), resize_labels=False, cache=tmp_path)[0]
+    assert image.shape == (32, 47, 3)
     assert np.array_equal(label, source.labels[0])
 
 
@@ -158,7 +158,7 @@ def test_memory_stays_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     for i in range(40):
         store[i % 20][0][500 * (i // 20) :, 100:150].sum()
         assert mapped() - before < 12 * 2**20
-    assert [int(picture[0, 0, 0]) for picture in kept] == list(range(20))  # views outlive the unmapping
+    assert [int(image[0, 0, 0]) for image in kept] == list(range(20))  # views outlive the unmapping
 
 
 # When it is built again
@@ -175,7 +175,7 @@ def test_changed_file_is_decoded_again_and_named(tmp_path: Path, caplog: pytest.
     assert not of_the_store(caplog)
 
     sample = before.samples[2]
-    save(Path(sample.picture), np.zeros((48, 64, 3), np.uint8))
+    save(Path(sample.image), np.zeros((48, 64, 3), np.uint8))
     after = opened(camvid(folder), cache)
     assert f"the store of train is built again: {sample.name} changed on disk" in of_the_store(caplog)
     assert after.fingerprint != before.fingerprint
@@ -204,16 +204,16 @@ def test_other_lists_of_the_same_split_do_not_push_each_other_out(
 def test_damaged_store_is_built_again(damage: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     source = drawn((20, 30), (20, 30))
     opened(source, tmp_path)
-    [pictures] = (tmp_path / "store").rglob("pictures.u8")
-    index = pictures.with_name("index.json")
+    [images] = (tmp_path / "store").rglob("images.u8")
+    index = images.with_name("index.json")
     if damage == "cut":
-        os.truncate(pictures, 100)
+        os.truncate(images, 100)
     elif damage == "no index":
         index.unlink()
     else:
         index.write_bytes(index.read_bytes()[:50])
     caplog.set_level(logging.INFO, "streetseg")
-    assert np.array_equal(opened(source, tmp_path)[1][0], source.pictures[1])
+    assert np.array_equal(opened(source, tmp_path)[1][0], source.images[1])
     assert any("damaged" in message for message in caplog.messages)
 
 
@@ -227,11 +227,11 @@ def test_fingerprint_knows_what_matters(change: str, tmp_path: Path) -> None:
     elif change == "space":
         source.space = LabelSpace("street-11", STREET_11.names[::-1], STREET_11.colors)
     elif change == "order":
-        source.pictures.reverse()
+        source.images.reverse()
     elif change == "fewer":
-        source.pictures.pop()
+        source.images.pop()
     else:
-        (source.pictures if change == "pixel" else source.labels)[1].flat[7] ^= 1
+        (source.images if change == "pixel" else source.labels)[1].flat[7] ^= 1
     source.version = "2"
     assert opened(source, tmp_path, size=size).fingerprint != before
 
@@ -263,16 +263,16 @@ def test_two_processes_build_it_once(tmp_path: Path) -> None:
     assert [process.returncode for process in running] == [0, 0]
     assert said[0][-1] == said[1][-1]
     assert said[0][-1].endswith("False")  # the store does without torch
-    assert sum("decoding 12 pictures" in line for lines in said for line in lines) == 1
+    assert sum("decoding 12 images" in line for lines in said for line in lines) == 1
 
 
 def test_what_a_killed_builder_left_is_taken_away(tmp_path: Path) -> None:
     source = drawn((20, 30))
     opened(source, tmp_path)
-    [shelf] = (tmp_path / "store").iterdir()
-    left_behind = shelf / ".0123456789abcdef.x1y2.tmp"
+    [cache_folder] = (tmp_path / "store").iterdir()
+    left_behind = cache_folder / ".0123456789abcdef.x1y2.tmp"
     left_behind.mkdir()
-    (left_behind / "pictures.u8").write_bytes(b"half")
+    (left_behind / "images.u8").write_bytes(b"half")
     source.version = "2"
     opened(source, tmp_path)
     assert not left_behind.exists()
@@ -281,10 +281,10 @@ def test_what_a_killed_builder_left_is_taken_away(tmp_path: Path) -> None:
 # What cannot be stored
 
 
-def test_unreadable_picture_is_named_and_leaves_nothing(tmp_path: Path) -> None:
+def test_unreadable_image_is_named_and_leaves_nothing(tmp_path: Path) -> None:
     folder = camvid_segnet(tmp_path / "camvid")
     source = camvid(folder)
-    broken = Path(source.splits["train"][3].picture)
+    broken = Path(source.splits["train"][3].image)
     broken.write_bytes(broken.read_bytes()[:200])
     with pytest.raises(DataError) as caught:
         opened(source, tmp_path / "cache")
@@ -292,7 +292,7 @@ def test_unreadable_picture_is_named_and_leaves_nothing(tmp_path: Path) -> None:
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.name.endswith(".u8")]
 
 
-def test_picture_and_label_of_different_size(tmp_path: Path) -> None:
+def test_image_and_label_of_different_size(tmp_path: Path) -> None:
     source = drawn((20, 30))
     source.labels[0] = source.labels[0][:-1]
     with pytest.raises(DataError, match="found 20x30 and 19x30") as caught:
@@ -302,7 +302,7 @@ def test_picture_and_label_of_different_size(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("split", ["val", "test"])
 def test_empty_or_unknown_split(split: str, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=f"'{split}' has no pictures .found train with 1, val with 0"):
+    with pytest.raises(DataError, match=f"'{split}' has no images .found train with 1, val with 0"):
         opened(drawn((20, 30)), tmp_path, split)
 
 

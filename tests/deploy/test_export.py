@@ -15,7 +15,7 @@ from onnx import numpy_helper
 import streetseg.deploy.export as export_module
 import tiny
 from exported import SCENES, exported, saved
-from networks import tiny_segmenter
+from networks import tiny_network
 from streetseg.data.sources.camvid import open_camvid
 from streetseg.deploy.checks import BudgetError, DisagreementError
 from streetseg.deploy.export import export
@@ -24,7 +24,7 @@ from streetseg.inference.engines.engine import Engine
 from streetseg.inference.engines.open import open_engine
 from streetseg.labels.tables import STREET_11
 from streetseg.models.encoder import Encoder
-from streetseg.models.network import Segmenter
+from streetseg.models.network import SegmentationNetwork
 from streetseg.recipe.decoders import DecoderName
 
 Command = Callable[..., Any]
@@ -38,7 +38,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
-    return saved(tmp_path / "bundle", tiny_segmenter(size=(48, 64)))
+    return saved(tmp_path / "bundle", tiny_network(size=(48, 64)))
 
 
 def noise(batch: int, height: int, width: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -51,12 +51,12 @@ def noise(batch: int, height: int, width: int) -> np.ndarray[Any, np.dtype[np.ui
 def test_every_engine_computes_the_network_at_any_size(
     files: Path, file: str, name: str, size: tuple[int, int], batch: int
 ) -> None:
-    pictures = noise(batch, *size)
+    images = noise(batch, *size)
     with torch.inference_mode():
-        expected = tiny_segmenter().eval()(torch.from_numpy(pictures)).numpy()
+        expected = tiny_network().eval()(torch.from_numpy(images)).numpy()
     engine = open_engine(files / file, name)
 
-    logits, labels = engine.logits(pictures), engine.labels(pictures)
+    logits, labels = engine.logits(images), engine.labels(images)
 
     assert (logits.dtype, labels.dtype) == (np.float32, np.uint8)
     np.testing.assert_allclose(logits, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
@@ -67,9 +67,9 @@ def test_every_engine_computes_the_network_at_any_size(
 @pytest.mark.parametrize("decoder", ["classic", "fast"])
 def test_other_encoders_and_decoders(tmp_path: Path, encoder: str, decoder: DecoderName) -> None:
     torch.manual_seed(0)
-    segmenter = Segmenter(Encoder(encoder), STREET_11, decoder=decoder)
+    network = SegmentationNetwork(Encoder(encoder), STREET_11, decoder=decoder)
 
-    done = export(saved(tmp_path / "bundle", segmenter), tmp_path / "a.onnx", "onnx", SCENES)
+    done = export(saved(tmp_path / "bundle", network), tmp_path / "a.onnx", "onnx", SCENES)
 
     assert done.parity.difference < 1e-3
     assert {(1, 1), (101, 333), (48, 64)} <= set(done.parity.sizes)
@@ -84,12 +84,14 @@ def test_batch_norm_is_folded_into_the_convolutions(files: Path) -> None:
 
 @pytest.mark.parametrize(("file", "name"), ENGINES)
 def test_a_lone_file_says_all_there_is_to_know(files: Path, file: str, name: str) -> None:
-    told = json.loads((files / "model" / "model.json").read_text())
+    reported = json.loads((files / "model" / "model.json").read_text())
 
     engine: Any = open_engine(files / file, name)
 
     about = engine.about.description
-    assert {key: about[key] for key in told if key != "format"} == {key: told[key] for key in told if key != "format"}
+    assert {key: about[key] for key in reported if key != "format"} == {
+        key: reported[key] for key in reported if key != "format"
+    }
     assert about["precision"] == "fp32"
     assert about["streetseg"]
     assert (engine.space, engine.size, engine.encoder) == (STREET_11, (48, 64), "test_efficientnet")
@@ -102,8 +104,8 @@ def test_a_damaged_graph_is_not_exported(
 ) -> None:
     write_graph = export_module.write_graph
 
-    def damaged(path: Path, segmenter: Segmenter) -> None:
-        write_graph(path, segmenter)
+    def damaged(path: Path, network: SegmentationNetwork) -> None:
+        write_graph(path, network)
         model = onnx.load(str(path))
         weights = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
         weights.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weights) * 1.01, weights.name))
@@ -123,8 +125,8 @@ def test_a_damaged_graph_is_not_exported(
 def test_labels_that_are_not_those_of_the_logits(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_graph = export_module.write_graph
 
-    def damaged(path: Path, segmenter: Segmenter) -> None:
-        write_graph(path, segmenter)
+    def damaged(path: Path, network: SegmentationNetwork) -> None:
+        write_graph(path, network)
         model = onnx.load(str(path))
         for node in model.graph.node:
             if node.op_type == "ArgMax":
@@ -141,47 +143,47 @@ def test_labels_that_are_not_those_of_the_logits(bundle: Path, tmp_path: Path, m
 def test_int8_is_calibrated_scored_and_runs_in_both_engines(tmp_path: Path, streetseg: Command, form: str) -> None:
     camvid = tiny.camvid_segnet(tmp_path / "camvid")
     before = contents(camvid)
-    bundle = saved(tmp_path / "bundle", tiny_segmenter(size=(48, 64)))
+    bundle = saved(tmp_path / "bundle", tiny_network(size=(48, 64)))
 
     ended = streetseg(
         "export", bundle, "--format", form, "--int8", "--data", f"camvid:{camvid}", "--budget", "100", "--json"
     )
 
     assert ended.code == 0, ended.err
-    told = json.loads(ended.out)
-    assert told["precision"] == "int8"
-    assert told["cost"]["images"] == 3
+    reported = json.loads(ended.out)
+    assert reported["precision"] == "int8"
+    assert reported["cost"]["images"] == 3
     assert contents(camvid) == before
     file = tmp_path / ("bundle_int8.onnx" if form == "onnx" else "bundle_int8.xml")
-    pictures = open_camvid(camvid)
-    picture = pictures.read_picture(pictures.splits["val"][0]).transpose(2, 0, 1)[None]
-    expected = open_engine(bundle, "torch", device="cpu").labels(torch.from_numpy(picture.copy()))
+    images = open_camvid(camvid)
+    image = images.read_image(images.splits["val"][0]).transpose(2, 0, 1)[None]
+    expected = open_engine(bundle, "torch", device="cpu").labels(torch.from_numpy(image.copy()))
     for name in ("onnxruntime", "openvino") if form == "onnx" else ("openvino",):
         engine: Any = open_engine(file, name)
         assert engine.precision == "int8"
         assert engine.about.description["calibration"]["images"] == 6
-        assert (engine.labels(picture) == expected).mean() > 0.7
+        assert (engine.labels(image) == expected).mean() > 0.7
 
 
 def test_int8_takes_data_of_another_label_space(tmp_path: Path, streetseg: Command) -> None:
-    bundle = saved(tmp_path / "bundle", tiny_segmenter(size=(48, 64)))
+    bundle = saved(tmp_path / "bundle", tiny_network(size=(48, 64)))
     data = f"cityscapes:{tiny.cityscapes_folder(tmp_path / 'cityscapes')}"
     words = ["export", bundle, "--format", "onnx", "--int8", "--data", data, "--budget", "100"]
 
     refused = streetseg(*words)
-    assert (refused.code, "--space street-11 bridges the data" in refused.err) == (2, True)
+    assert (refused.code, "--space street-11 maps the data" in refused.err) == (2, True)
     assert streetseg(*words, "--space", "street-11").code == 0
 
 
 def test_int8_weights_are_integers_but_for_the_first_the_last_and_depthwise_layers(tmp_path: Path) -> None:
     source = open_camvid(tiny.camvid_segnet(tmp_path / "camvid"))
-    bundle = saved(tmp_path / "bundle", tiny_segmenter(size=(48, 64)))
+    bundle = saved(tmp_path / "bundle", tiny_network(size=(48, 64)))
     export(bundle, tmp_path / "a.onnx", "onnx", source, int8=True, budget=100)
 
     graph = onnx.load(str(tmp_path / "a.onnx")).graph
-    quantised = {output for node in graph.node if node.op_type == "DequantizeLinear" for output in node.output}
+    quantized = {output for node in graph.node if node.op_type == "DequantizeLinear" for output in node.output}
     convolutions = [node for node in graph.node if node.op_type == "Conv"]
-    kinds = [node.input[1] in quantised for node in convolutions]
+    kinds = [node.input[1] in quantized for node in convolutions]
 
     mixes = [all(a.i == 1 for a in node.attribute if a.name == "group") for node in convolutions]
     assert any(mixes) and not all(mixes)
@@ -194,9 +196,9 @@ def test_int8_weights_are_integers_but_for_the_first_the_last_and_depthwise_laye
 
 def test_int8_that_costs_more_than_the_budget_is_not_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = open_camvid(tiny.camvid_segnet(tmp_path / "camvid"))
-    bundle = saved(tmp_path / "bundle", tiny_segmenter(size=(48, 64)))
+    bundle = saved(tmp_path / "bundle", tiny_network(size=(48, 64)))
 
-    def blind(network: Engine, exported: Engine, pictures: object, split: str) -> Any:
+    def blind(network: Engine, exported: Engine, images: object, split: str) -> Any:
         return export_module.Cost(images=3, before=0.7262, after=0.7161)
 
     monkeypatch.setattr(export_module, "mean_iou_cost", blind)
@@ -240,7 +242,7 @@ def test_a_graph_never_stands_beside_the_weights_of_another(
     """OpenVINO would read the old .xml with the new .bin, which is as large, and say what the old one says."""
     for name in ("model.xml", "model.bin"):
         shutil.copyfile(files / name, tmp_path / name)
-    bundle = saved(tmp_path / "other", tiny_segmenter(size=(48, 64), seed=1))
+    bundle = saved(tmp_path / "other", tiny_network(size=(48, 64), seed=1))
     replace = Path.replace
 
     def fails(path: Path, target: Path) -> Path:

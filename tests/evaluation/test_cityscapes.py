@@ -16,12 +16,12 @@ from PIL import Image
 import tiny
 from exported import saved
 from streetseg.errors import RequestError
-from streetseg.labels.mappings import bridge, cityscapes_ids
+from streetseg.labels.mappings import cityscapes_ids, label_mapping
 from streetseg.labels.tables import CITYSCAPES_19, CITYSCAPES_34, STREET_11
 from streetseg.metrics.confusion import confusion
 from streetseg.metrics.scores import scores
 from streetseg.models.encoder import Encoder
-from streetseg.models.network import Segmenter
+from streetseg.models.network import SegmentationNetwork
 
 Command = Callable[..., Any]
 
@@ -35,9 +35,9 @@ def plain_official_script(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(official.args, "quiet", True)
 
 
-def official_scores(predictions: list[Path], truths: list[Path]) -> dict[str, Any]:
+def official_scores(predictions: list[Path], ground_truths: list[Path]) -> dict[str, Any]:
     result: dict[str, Any] = official.evaluateImgLists(
-        [str(p) for p in predictions], [str(t) for t in truths], official.args
+        [str(p) for p in predictions], [str(t) for t in ground_truths], official.args
     )
     return result
 
@@ -51,9 +51,9 @@ def predicted(streetseg: Command, model: Path, data: Path, folder: Path) -> Path
     images, out, alone = data / "leftImg8bit" / "val", folder / "predicted", folder / "results"
     done = streetseg("predict", model, images, "--out", out, "--ids", "cityscapes", "--json")
     assert done.code == 0, done.err
-    told = json.loads(done.out)
-    assert told["ids"] == "cityscapes"
-    assert [CITYSCAPES_34.names[value] for value in told["class_ids"]] == told["classes"]
+    reported = json.loads(done.out)
+    assert reported["ids"] == "cityscapes"
+    assert [CITYSCAPES_34.names[value] for value in reported["class_ids"]] == reported["classes"]
     alone.mkdir()
     for path in out.glob("*_ids.png"):
         shutil.copy(path, alone)
@@ -62,24 +62,24 @@ def predicted(streetseg: Command, model: Path, data: Path, folder: Path) -> Path
 
 @pytest.mark.parametrize("seed", range(4))
 def test_random_label_ids_score_the_same_to_the_last_bit(tmp_path: Path, seed: int) -> None:
-    """Ignored ids in the truth, some classes absent from the truth, some from the prediction, bicycles from both."""
+    """Ignored ids, some classes absent from the ground truth, some from the prediction, bicycles from both."""
     rng = np.random.default_rng(seed)
-    in_truth = np.setdiff1d(np.arange(33), rng.choice(33, 8, replace=False))
+    in_ground_truth = np.setdiff1d(np.arange(33), rng.choice(33, 8, replace=False))
     in_prediction = np.setdiff1d(np.arange(18), rng.choice(18, 5, replace=False)).astype(np.uint8)
-    to_19 = bridge(CITYSCAPES_34, CITYSCAPES_19)
+    to_19 = label_mapping(CITYSCAPES_34, CITYSCAPES_19)
     total = np.zeros((19, 19), np.int64)
-    predictions, truths = [], []
+    predictions, ground_truths = [], []
     for i in range(3):
-        truth = rng.choice(in_truth, (40, 60)).astype(np.uint8)
+        ground_truth = rng.choice(in_ground_truth, (40, 60)).astype(np.uint8)
         classes = rng.choice(in_prediction, (40, 60))
-        known = np.isin(to_19[truth], in_prediction) & (rng.random((40, 60)) < 0.6)
-        classes = np.where(known, to_19[truth], classes).astype(np.uint8)
-        truths.append(tmp_path / f"frankfurt_000000_{i:06d}_gtFine_labelIds.png")
+        known = np.isin(to_19[ground_truth], in_prediction) & (rng.random((40, 60)) < 0.6)
+        classes = np.where(known, to_19[ground_truth], classes).astype(np.uint8)
+        ground_truths.append(tmp_path / f"frankfurt_000000_{i:06d}_gtFine_labelIds.png")
         predictions.append(tmp_path / f"frankfurt_000000_{i:06d}_ids.png")
-        Image.fromarray(truth).save(truths[-1])
+        Image.fromarray(ground_truth).save(ground_truths[-1])
         Image.fromarray(cityscapes_ids(CITYSCAPES_19)[classes]).save(predictions[-1])
-        total += confusion(to_19[truth], classes, 19)
-    ours, theirs = scores(total), official_scores(predictions, truths)
+        total += confusion(to_19[ground_truth], classes, 19)
+    ours, theirs = scores(total), official_scores(predictions, ground_truths)
     for name, iou in zip(CITYSCAPES_19.names, ours.iou, strict=True):
         assert same(float(iou), theirs["classScores"][name]), name
     assert ours.mean["iou"] == theirs["averageScoreClasses"]
@@ -92,10 +92,10 @@ def test_the_evaluate_command_scores_a_network_as_the_official_script_scores_its
 ) -> None:
     data = tiny.cityscapes_folder(tmp_path / "cityscapes", n_val=3, size=(50, 70))
     torch.manual_seed(0)
-    segmenter = Segmenter(
+    network = SegmentationNetwork(
         Encoder("test_efficientnet"), CITYSCAPES_19, decoder="classic", channels=(32, 16, 16, 8, 8), size=(25, 35)
     )
-    saved(tmp_path / "bundle", segmenter)
+    saved(tmp_path / "bundle", network)
 
     ended = streetseg("evaluate", tmp_path / "bundle", f"cityscapes:{data}", "--space", "cityscapes-19", "--json")
     assert ended.code == 0, ended.err
@@ -104,9 +104,9 @@ def test_the_evaluate_command_scores_a_network_as_the_official_script_scores_its
     assert ours["protocol"]["network_resolution"] == "25x35"
 
     results = predicted(streetseg, tmp_path / "bundle", data, tmp_path)
-    truths = sorted((data / "gtFine" / "val").rglob("*_labelIds.png"))
+    ground_truths = sorted((data / "gtFine" / "val").rglob("*_labelIds.png"))
     predictions = sorted(results.iterdir())
-    theirs = official_scores(predictions, truths)
+    theirs = official_scores(predictions, ground_truths)
     for name, values in ours["per_class"].items():
         assert same(float("nan") if values["iou"] is None else values["iou"], theirs["classScores"][name]), name
     assert ours["mean"]["iou"] == theirs["averageScoreClasses"]
@@ -116,16 +116,18 @@ def test_the_official_script_finds_predicted_ids_by_their_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, streetseg: Command
 ) -> None:
     data = tiny.cityscapes_folder(tmp_path / "cityscapes", n_val=2)
-    segmenter = Segmenter(Encoder("test_efficientnet"), CITYSCAPES_34, decoder="classic", channels=(32, 16, 16, 8, 8))
-    saved(tmp_path / "bundle", segmenter)
+    network = SegmentationNetwork(
+        Encoder("test_efficientnet"), CITYSCAPES_34, decoder="classic", channels=(32, 16, 16, 8, 8)
+    )
+    saved(tmp_path / "bundle", network)
     results = predicted(streetseg, tmp_path / "bundle", data, tmp_path)
     monkeypatch.setenv("CITYSCAPES_RESULTS", str(results))
     monkeypatch.setattr(official.args, "predictionPath", None)
     monkeypatch.setattr(official.args, "predictionWalk", None)
-    for truth in sorted((data / "gtFine" / "val").rglob("*_labelIds.png")):
-        found = Path(official.getPrediction(official.args, str(truth)))
+    for ground_truth in sorted((data / "gtFine" / "val").rglob("*_labelIds.png")):
+        found = Path(official.getPrediction(official.args, str(ground_truth)))
         assert found.parent == results
-        assert Image.open(found).size == Image.open(truth).size
+        assert Image.open(found).size == Image.open(ground_truth).size
 
 
 def test_other_label_spaces_have_no_cityscapes_ids() -> None:

@@ -1,4 +1,4 @@
-"""Evaluation: every picture once, at the label's resolution, with counts that depend on nothing else."""
+"""Evaluation: every image once, at the label's resolution, with counts that depend on nothing else."""
 
 import tracemalloc
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ from streetseg.metrics.batch_confusion import scattered_confusion
 from streetseg.metrics.boundary import boundary_counts
 from streetseg.metrics.confusion import confusion
 from streetseg.models.encoder import Encoder
-from streetseg.models.network import Segmenter
+from streetseg.models.network import SegmentationNetwork
 
 Array = NDArray[np.uint8]
 
 
 @dataclass
 class Memory:
-    """Pictures and labels at hand."""
+    """Images and labels at hand."""
 
     space: LabelSpace
     samples: list[Sample]
@@ -47,14 +47,16 @@ def memory(pairs: list[tuple[Array, Array]], space: LabelSpace = STREET_11) -> M
 @pytest.fixture(scope="module")
 def predictor() -> Predictor:
     torch.manual_seed(0)
-    segmenter = Segmenter(Encoder("test_efficientnet"), STREET_11, decoder="classic", channels=(32, 16, 16, 8, 8))
-    return Predictor(TorchEngine(segmenter, torch.device("cpu")))
+    network = SegmentationNetwork(
+        Encoder("test_efficientnet"), STREET_11, decoder="classic", channels=(32, 16, 16, 8, 8)
+    )
+    return Predictor(TorchEngine(network, torch.device("cpu")))
 
 
-def naive_labels(predictor: Predictor, picture: Array, label: Array) -> Array:
+def naive_labels(predictor: Predictor, image: Array, label: Array) -> Array:
     """The road written out: network, logits to the label's size, argmax."""
     with torch.inference_mode():
-        logits = predictor.engine.logits(torch.from_numpy(picture).permute(2, 0, 1).unsqueeze(0))
+        logits = predictor.engine.logits(torch.from_numpy(image).permute(2, 0, 1).unsqueeze(0))
         logits = F.interpolate(logits, label.shape, mode="bilinear", align_corners=False)
         return logits.argmax(1)[0].numpy().astype(np.uint8)
 
@@ -64,8 +66,8 @@ def test_counts_are_those_of_the_labels_at_the_labels_resolution(predictor: Pred
         (tiny.street(i, (48, 64))[0], tiny.street(i, size)[1]) for i, size in enumerate([(48, 64), (96, 128), (31, 50)])
     ]
     result = evaluate(predictor, memory(pairs))
-    for i, (picture, label) in enumerate(pairs):
-        ids = naive_labels(predictor, picture, label)
+    for i, (image, label) in enumerate(pairs):
+        ids = naive_labels(predictor, image, label)
         assert np.array_equal(result.counts.counts[i], confusion(label, ids, 11))
         assert np.array_equal(result.boundary[i], boundary_counts(label, ids, 11))
         assert result.counts.ignored[i] == (label == 255).sum()
@@ -79,16 +81,16 @@ def test_counts_are_those_of_the_labels_at_the_labels_resolution(predictor: Pred
 
 @pytest.mark.parametrize("batch", [1, 3, 16])
 def test_a_network_fed_in_batches_gives_the_counts_of_the_evaluation(predictor: Predictor, batch: int) -> None:
-    """Evaluation shows the network one picture at a time; batches of any size must not be able to tell otherwise."""
+    """Evaluation shows the network one image at a time; batches of any size must not be able to tell otherwise."""
     pairs = [tiny.street(i) for i in range(21)]
     result = evaluate(predictor, memory(pairs))
-    pictures = torch.from_numpy(np.stack([picture for picture, _ in pairs])).permute(0, 3, 1, 2)
-    ids = torch.cat([predictor.logits(part).argmax(1) for part in pictures.split(batch)]).numpy().astype(np.uint8)
+    images = torch.from_numpy(np.stack([image for image, _ in pairs])).permute(0, 3, 1, 2)
+    ids = torch.cat([predictor.logits(part).argmax(1) for part in images.split(batch)]).numpy().astype(np.uint8)
     for i, (_, label) in enumerate(pairs):
         assert np.array_equal(result.counts.counts[i], confusion(label, ids[i], 11))
 
 
-def test_each_picture_is_seen_once_and_progress_is_told(predictor: Predictor) -> None:
+def test_each_image_is_seen_once_and_progress_is_told(predictor: Predictor) -> None:
     seen: list[int] = []
 
     class Watched(Memory):
@@ -96,14 +98,14 @@ def test_each_picture_is_seen_once_and_progress_is_told(predictor: Predictor) ->
             seen.append(i)
             return self.pairs[i]
 
-    told: list[tuple[int, int]] = []
+    reported: list[tuple[int, int]] = []
     store = memory([tiny.street(i) for i in range(5)])
-    evaluate(predictor, Watched(store.space, store.samples, store.pairs), progress=lambda *done: told.append(done))
+    evaluate(predictor, Watched(store.space, store.samples, store.pairs), progress=lambda *done: reported.append(done))
     assert seen == [0, 1, 2, 3, 4]
-    assert told == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
+    assert reported == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
 
 
-def test_the_loss_is_the_mean_over_pictures(predictor: Predictor) -> None:
+def test_the_loss_is_the_mean_over_images(predictor: Predictor) -> None:
     pairs = [tiny.street(i) for i in range(3)]
 
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -120,9 +122,9 @@ def test_the_loss_is_the_mean_over_pictures(predictor: Predictor) -> None:
 def test_memory_grows_by_counts_and_by_no_pixels(predictor: Predictor) -> None:
     pair = tiny.street(0, (96, 128))
 
-    def peak(pictures: int) -> int:
+    def peak(images: int) -> int:
         tracemalloc.start()
-        evaluate(predictor, memory([pair] * pictures), loss=lambda logits, labels: logits.sum())
+        evaluate(predictor, memory([pair] * images), loss=lambda logits, labels: logits.sum())
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return most
@@ -134,23 +136,23 @@ def test_memory_grows_by_counts_and_by_no_pixels(predictor: Predictor) -> None:
 
 @pytest.mark.parametrize("details", [True, False])
 def test_ids_outside_the_space_are_named(predictor: Predictor, details: bool) -> None:
-    picture, label = tiny.street(0)
+    image, label = tiny.street(0)
     label[0, 0] = 200
-    with pytest.raises(DataError, match=r"truth holds ids outside the label space \(found 200 on 1 pixels"):
-        evaluate(predictor, memory([(picture, label)]), details=details)
+    with pytest.raises(DataError, match=r"ground truth holds ids outside the label space \(found 200 on 1 pixels"):
+        evaluate(predictor, memory([(image, label)]), details=details)
 
 
 def test_a_device_that_counts_in_silence_is_asked_what_it_left_out(
     predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on a GPU."""
-    counted = lambda truth, ids, classes, _: scattered_confusion(truth, ids, classes)  # noqa: E731
+    counted = lambda ground_truth, ids, classes, _: scattered_confusion(ground_truth, ids, classes)  # noqa: E731
     monkeypatch.setattr("streetseg.inference.backend_torch.batch_confusion", counted)
-    picture, label = tiny.street(0)
-    assert evaluate(predictor, memory([(picture, label)])).counts.ignored.tolist() == [(label == 255).sum()]
+    image, label = tiny.street(0)
+    assert evaluate(predictor, memory([(image, label)])).counts.ignored.tolist() == [(label == 255).sum()]
     label[0, 0] = 200
-    with pytest.raises(DataError, match=r"truth holds ids outside the label space \(found 200 on 1 pixels"):
-        evaluate(predictor, memory([(picture, label)]))
+    with pytest.raises(DataError, match=r"ground truth holds ids outside the label space \(found 200 on 1 pixels"):
+        evaluate(predictor, memory([(image, label)]))
 
 
 def test_details_are_left_out_when_not_asked_for(predictor: Predictor) -> None:
@@ -161,9 +163,9 @@ def test_details_are_left_out_when_not_asked_for(predictor: Predictor) -> None:
     assert full.boundary.any()
 
 
-def test_a_picture_without_a_labelled_pixel_counts_nowhere(predictor: Predictor) -> None:
-    picture, label = tiny.street(0)
-    result = evaluate(predictor, memory([(picture, np.full_like(label, 255))]))
+def test_an_image_without_a_labeled_pixel_counts_nowhere(predictor: Predictor) -> None:
+    image, label = tiny.street(0)
+    result = evaluate(predictor, memory([(image, np.full_like(label, 255))]))
     assert result.counts.total.sum() == 0
     assert result.counts.ignored.tolist() == [label.size]
 
@@ -171,5 +173,5 @@ def test_a_picture_without_a_labelled_pixel_counts_nowhere(predictor: Predictor)
 def test_other_classes_and_nothing_at_all_are_refused(predictor: Predictor) -> None:
     with pytest.raises(RequestError, match="classes of model and data differ"):
         evaluate(predictor, memory([tiny.street(0)], space=CITYSCAPES_19))
-    with pytest.raises(DataError, match="no picture"):
+    with pytest.raises(DataError, match="no image"):
         evaluate(predictor, memory([]))

@@ -22,18 +22,18 @@ from streetseg.metrics.counts import Counts
 from streetseg.metrics.scores import METRICS, OVERALL, scores
 from streetseg.models.bundle import save_bundle
 from streetseg.models.encoder import Encoder
-from streetseg.models.network import Segmenter
+from streetseg.models.network import SegmentationNetwork
 
 Command = Callable[..., Any]
 
 
 def bundle(folder: Path, space: LabelSpace = STREET_11, size: tuple[int, int] | None = (48, 64)) -> Path:
     torch.manual_seed(0)
-    segmenter = Segmenter(
+    network = SegmentationNetwork(
         Encoder("test_efficientnet"), space, decoder="classic", channels=(32, 16, 16, 8, 8), size=size
     )
     initial = {"kind": "random", "source": "", "text": "random weights"}
-    save_bundle(folder, segmenter, initial_weights=initial, protocol={}, scores={})
+    save_bundle(folder, network, initial_weights=initial, protocol={}, scores={})
     return folder
 
 
@@ -57,8 +57,8 @@ def test_intervals_are_computed_once(
 
     assert ended.code == 0, ended.err
     assert computed.call_count == 1
-    told, written = json.loads(ended.out), json.loads((tmp_path / "evaluation" / "scores.json").read_text())
-    assert {name: told[name] for name in written} == written
+    reported, written = json.loads(ended.out), json.loads((tmp_path / "evaluation" / "scores.json").read_text())
+    assert {name: reported[name] for name in written} == written
 
 
 @pytest.mark.parametrize("field", ["data.size=24x32", "augment.flip=0", "optim.lr=1"])
@@ -144,7 +144,7 @@ def test_another_split(model: Path, data: str, streetseg: Command) -> None:
     assert (result["protocol"]["split"], result["protocol"]["images"]) == ("train", 6)
 
 
-def test_pictures_of_another_shape_than_in_training_are_not_squeezed(tmp_path: Path, streetseg: Command) -> None:
+def test_images_of_another_shape_than_in_training_are_not_squeezed(tmp_path: Path, streetseg: Command) -> None:
     data = tiny.camvid_segnet(tmp_path / "wide", size=(48, 192))
     model = bundle(tmp_path / "bundle", size=(48, 48))
     result = json.loads(streetseg("evaluate", model, f"camvid:{data}", "--json").out)
@@ -152,9 +152,9 @@ def test_pictures_of_another_shape_than_in_training_are_not_squeezed(tmp_path: P
     assert result["protocol"]["resolution"] == "48x192"
 
 
-@pytest.mark.bad_input(35, "refused; the hint names the `--space` that bridges the data, and it does")
+@pytest.mark.bad_input(35, "refused; the hint names the `--space` that maps the data, and it does")
 @pytest.mark.parametrize("kind", ["labelIds", "labelTrainIds"])
-def test_classes_that_differ_are_refused_and_a_bridge_is_offered(
+def test_classes_that_differ_are_refused_and_a_label_mapping_is_offered(
     tmp_path: Path, model: Path, streetseg: Command, kind: str
 ) -> None:
     data = f"cityscapes:{tiny.cityscapes_folder(tmp_path / 'cityscapes', kind=kind)}"
@@ -163,7 +163,7 @@ def test_classes_that_differ_are_refused_and_a_bridge_is_offered(
     assert "error: the classes of model and data differ" in refused.err
     assert "where: model: street-11, 11 classes (sky, building" in refused.err
     assert "       data: cityscapes-19, 19 classes (road, sidewalk" in refused.err
-    assert "hint:  --space street-11 bridges the data" in refused.err
+    assert "hint:  --space street-11 maps the data" in refused.err
     assert not (tmp_path / "out").exists()
 
     result = json.loads(streetseg("evaluate", model, data, "--space", "street-11", "--json").out)
@@ -171,7 +171,7 @@ def test_classes_that_differ_are_refused_and_a_bridge_is_offered(
     assert list(result["per_class"]) == list(STREET_11.names)
 
 
-@pytest.mark.bad_input(35, "refused where no bridge leads to the model's classes, and no `--space` is offered")
+@pytest.mark.bad_input(35, "refused where no label mapping leads to the model's classes, and no `--space` is offered")
 @pytest.mark.parametrize(
     "space",
     [
@@ -182,7 +182,7 @@ def test_classes_that_differ_are_refused_and_a_bridge_is_offered(
     ],
     ids=["other names", "other order", "one fewer", "a borrowed name"],
 )
-def test_classes_that_no_bridge_leads_to(space: LabelSpace, tmp_path: Path, streetseg: Command) -> None:
+def test_classes_that_no_label_mapping_leads_to(space: LabelSpace, tmp_path: Path, streetseg: Command) -> None:
     model = bundle(tmp_path / "bundle", space)
     for data in (
         f"camvid:{tiny.camvid_segnet(tmp_path / 'camvid')}",
@@ -191,7 +191,7 @@ def test_classes_that_no_bridge_leads_to(space: LabelSpace, tmp_path: Path, stre
         refused = streetseg("evaluate", model, data)
         assert refused.code == 2
         assert "error: the classes of model and data differ" in refused.err
-        assert "no bridge leads from" in refused.err
+        assert "no label mapping from" in refused.err
         assert ("another order" in refused.err) == (
             sorted(space.names) == sorted(STREET_11.names) and "camvid:" in data
         )
@@ -217,7 +217,7 @@ def test_a_folder_with_something_in_it_is_left_alone(
 
 
 @pytest.mark.bad_input(40, "cells that begin a formula get an apostrophe; numbers stay numbers")
-def test_cells_that_a_spreadsheet_would_run_are_neutralised() -> None:
+def test_cells_that_a_spreadsheet_would_run_are_neutralized() -> None:
     rows = [{"image": name, "iou": -0.5} for name in ("=1+1", "+x", "-x", "@x", "\tx", "plain", 'a,"b"')]
     cells = [row["image"] for row in csv.DictReader(table([*rows, {"image": "n", "iou": float("nan")}]).splitlines())]
     assert cells == ["'=1+1", "'+x", "'-x", "'@x", r"\tx", "plain", 'a,"b"', "n"]

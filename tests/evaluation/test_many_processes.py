@@ -1,4 +1,4 @@
-"""Scoring shared by several processes: each picture once, and the very numbers of one process."""
+"""Scoring shared by several processes: each image once, and the very numbers of one process."""
 
 from pathlib import Path
 
@@ -7,15 +7,15 @@ import pytest
 
 import tiny
 from forked import command
-from networks import tiny_segmenter
+from networks import tiny_network
 from processes import start
 from streetseg.models.bundle import save_bundle
 
 
 @pytest.mark.bad_input(33, "each image scored once: 21 on 2 ranks give counts and scores equal to the last bit to 1's")
-def test_21_pictures_on_two_processes_score_as_on_one(tmp_path: Path) -> None:
+def test_21_images_on_two_processes_score_as_on_one(tmp_path: Path) -> None:
     initial = {"kind": "random", "source": "", "text": "random weights"}
-    save_bundle(tmp_path / "bundle", tiny_segmenter(), initial_weights=initial, protocol={}, scores={})
+    save_bundle(tmp_path / "bundle", tiny_network(), initial_weights=initial, protocol={}, scores={})
     data = f"camvid:{tiny.camvid_segnet(tmp_path / 'camvid', n_train=2, n_val=21)}"
     words = ("evaluate", tmp_path / "bundle", data, "--out")
 
@@ -30,5 +30,5 @@ def test_21_pictures_on_two_processes_score_as_on_one(tmp_path: Path) -> None:
         pixels = counts["counts"].sum(axis=(1, 2)) + counts["ignored"]
     assert pixels.tolist() == [48 * 64] * 21
     assert shared.out.read_text().replace("shared", "alone") == alone.out.read_text()
-    told = shared.err.read_text().splitlines()
-    assert len(told) == len(set(told))  # one process speaks
+    reported = shared.err.read_text().splitlines()
+    assert len(reported) == len(set(reported))  # one process speaks

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from streetseg.inference import backend_numpy, backend_torch
-from streetseg.inference.backend_torch import likeliest
+from streetseg.inference.backend_torch import argmax
 from streetseg.inference.logits import predict_logits
 
 SIZES = [(1, 1), (1, 40), (37, 1), (50, 31), (96, 128)]
@@ -34,26 +34,22 @@ def test_labels_and_confidence_are_found_alike_and_the_first_of_equals_wins() ->
     logits = np.random.default_rng(0).integers(-3, 4, (2, 5, 30, 40)).astype(np.float32)
     tensor = torch.from_numpy(logits)
 
-    assert np.array_equal(backend_numpy.likeliest(logits), logits.argmax(1))
-    assert (
-        backend_numpy.likeliest(logits).dtype
-        == backend_torch.in_memory(backend_torch.likeliest(tensor)).dtype
-        == np.uint8
-    )
+    assert np.array_equal(backend_numpy.argmax(logits), logits.argmax(1))
+    assert backend_numpy.argmax(logits).dtype == backend_torch.in_memory(backend_torch.argmax(tensor)).dtype == np.uint8
     np.testing.assert_allclose(backend_numpy.confidence(logits), tensor.softmax(1).amax(1).numpy(), rtol=1e-5)
     np.testing.assert_allclose(backend_torch.confidence(tensor), tensor.softmax(1).amax(1).numpy(), rtol=1e-5)
 
 
 @pytest.mark.parametrize(
-    "looked", [{}, {"tta": True}, {"tile": 128}, {"size": (60, 90)}, {"size": (200, 260), "tile": 128}]
+    "stats", [{}, {"tta": True}, {"tile": 128}, {"size": (60, 90)}, {"size": (200, 260), "tile": 128}]
 )
-def test_every_way_of_looking_is_the_same(looked: dict[str, object]) -> None:
+def test_every_way_of_looking_is_the_same(stats: dict[str, object]) -> None:
     torch.manual_seed(0)
     network = torch.nn.Conv2d(3, 4, 5, padding=2).requires_grad_(False)
-    pictures = np.random.default_rng(0).integers(0, 256, (2, 3, 150, 210), dtype=np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (2, 3, 150, 210), dtype=np.uint8)
 
-    on_numpy = predict_logits(lambda seen: network(torch.from_numpy(seen.copy()).float()).numpy(), pictures, **looked)
-    on_torch = predict_logits(lambda seen: network(seen.float()), torch.from_numpy(pictures), **looked)
+    on_numpy = predict_logits(lambda seen: network(torch.from_numpy(seen.copy()).float()).numpy(), images, **stats)
+    on_torch = predict_logits(lambda seen: network(seen.float()), torch.from_numpy(images), **stats)
 
     assert on_numpy.dtype == np.float32
     np.testing.assert_allclose(on_numpy, on_torch.numpy(), atol=1e-5 * np.abs(on_numpy).max())
@@ -64,6 +60,6 @@ def test_every_way_of_looking_is_the_same(looked: dict[str, object]) -> None:
 def test_equals_argmax_also_where_logits_are_equal(layout: torch.memory_format, dtype: torch.dtype) -> None:
     few_values = torch.randint(0, 3, (2, 11, 37, 53), generator=torch.Generator().manual_seed(0))
     logits = few_values.to(dtype).contiguous(memory_format=layout)
-    ids = likeliest(logits)
+    ids = argmax(logits)
     assert ids.dtype == torch.uint8
     assert (ids.numpy() == few_values.numpy().argmax(1)).all()

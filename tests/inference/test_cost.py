@@ -6,16 +6,16 @@ from streetseg.inference.cost import count_macs, measure_cost, peak_memory
 from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.labels.tables import STREET_11
 from streetseg.models.encoder import Encoder
-from streetseg.models.network import Segmenter
+from streetseg.models.network import SegmentationNetwork
 
 CPU = torch.device("cpu")
 
 
-def segmenter() -> Segmenter:
-    return Segmenter(Encoder("test_efficientnet"), STREET_11, decoder="classic", channels=(32, 16, 16, 8, 8))
+def network() -> SegmentationNetwork:
+    return SegmentationNetwork(Encoder("test_efficientnet"), STREET_11, decoder="classic", channels=(32, 16, 16, 8, 8))
 
 
-def macs_by_hooks(network: Segmenter, size: tuple[int, int]) -> int:
+def macs_by_hooks(network: SegmentationNetwork, size: tuple[int, int]) -> int:
     """Multiply-accumulates of every convolution, from the shapes that went through it."""
     total = 0
 
@@ -31,25 +31,25 @@ def macs_by_hooks(network: Segmenter, size: tuple[int, int]) -> int:
 
 
 def test_macs_are_those_of_the_convolutions() -> None:
-    network = segmenter().eval()
-    pictures = torch.zeros(1, 3, 96, 64, dtype=torch.uint8)
-    assert count_macs(TorchEngine(network, CPU), pictures) == macs_by_hooks(network, (96, 64))
+    tested = network().eval()
+    images = torch.zeros(1, 3, 96, 64, dtype=torch.uint8)
+    assert count_macs(TorchEngine(tested, CPU), images) == macs_by_hooks(tested, (96, 64))
 
 
-def test_memory_holds_the_weights_and_grows_with_the_picture() -> None:
-    engine = TorchEngine(segmenter(), CPU)
-    weights = 4 * sum(parameter.numel() for parameter in engine.segmenter.parameters())
+def test_memory_holds_the_weights_and_grows_with_the_image() -> None:
+    engine = TorchEngine(network(), CPU)
+    weights = 4 * sum(parameter.numel() for parameter in engine.network.parameters())
     small, large = (peak_memory(engine, torch.zeros(1, 3, s, s, dtype=torch.uint8)) for s in (64, 256))
     assert weights < small < large
     assert 8 < (large - weights) / (small - weights) < 20  # sixteen times the pixels
 
 
 def test_the_measurement_says_what_was_measured() -> None:
-    cost = measure_cost(segmenter(), (33, 47), CPU, batch=2)
+    cost = measure_cost(network(), (33, 47), CPU, batch=2)
     assert cost["size"] == [33, 47]
     assert (cost["batch"], cost["device"], cost["precision"]) == (2, "cpu", "fp32")
     assert cost["threads"] == torch.get_num_threads()
-    assert cost["parameters"] == sum(parameter.numel() for parameter in segmenter().parameters())
+    assert cost["parameters"] == sum(parameter.numel() for parameter in network().parameters())
     assert 0 < cost["latency_ms"]["p50"] <= cost["latency_ms"]["p95"]
     assert cost["runs"] >= 10
     assert cost["images_per_second"] > 0

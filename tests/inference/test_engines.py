@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 import tiny
 from exported import exported
-from networks import tiny_segmenter
+from networks import tiny_network
 from streetseg.errors import ModelError, RequestError
 from streetseg.inference.engines import open as opening
 from streetseg.inference.engines.fastest import Fastest, fastest
@@ -44,30 +44,28 @@ def streets(count: int, size: tuple[int, int] = (48, 64)) -> list[np.ndarray[Any
     return [tiny.street(index, size)[0] for index in range(count)]
 
 
-@pytest.mark.parametrize("looked", [{}, {"tta": True}, {"tile": 128}])
+@pytest.mark.parametrize("stats", [{}, {"tta": True}, {"tile": 128}])
 @pytest.mark.parametrize(("file", "name"), ENGINES)
-def test_predictions_are_those_of_torch(model: Path, file: str, name: str, looked: dict[str, Any]) -> None:
-    reference = Predictor.load(model.with_suffix(""), "cpu", **looked)
-    predictor = Predictor.load(model.with_name(file), engine=name, **looked)
-    for picture in (*streets(1), *streets(1, (150, 211))):
-        assert (predictor.predict(picture) == reference.predict(picture)).mean() > 0.995
+def test_predictions_are_those_of_torch(model: Path, file: str, name: str, stats: dict[str, Any]) -> None:
+    reference = Predictor.load(model.with_suffix(""), "cpu", **stats)
+    predictor = Predictor.load(model.with_name(file), engine=name, **stats)
+    for image in (*streets(1), *streets(1, (150, 211))):
+        assert (predictor.predict(image) == reference.predict(image)).mean() > 0.995
 
 
 @pytest.mark.parametrize("name", ["onnxruntime", "openvino", "auto"])
 @pytest.mark.parametrize("count", [1, 5, MANY])
 def test_a_stream_keeps_the_order(model: Path, name: str, count: int) -> None:
-    predictor = Predictor.load(model, engine=name, pictures=count)
-    pictures = streets(count)
+    predictor = Predictor.load(model, engine=name, images=count)
+    images = streets(count)
 
     assert all(
-        np.array_equal(ids, predictor.predict(picture))
-        for ids, picture in zip(predictor.stream(pictures), pictures, strict=True)
+        np.array_equal(ids, predictor.predict(image))
+        for ids, image in zip(predictor.stream(images), images, strict=True)
     )
 
 
-def test_auto_measures_on_the_first_pictures_and_says_what_it_took(
-    model: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_auto_measures_on_the_first_images_and_says_what_it_took(model: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="streetseg")
     engine = open_engine(model)
     assert isinstance(engine, Fastest)
@@ -79,10 +77,10 @@ def test_auto_measures_on_the_first_pictures_and_says_what_it_took(
     assert "openvino" in line
 
 
-def test_auto_takes_the_one_that_starts_soonest_for_few_pictures(model: Path) -> None:
-    assert open_engine(model, pictures=1).name == "onnxruntime"
-    assert open_engine(model.with_suffix(".xml"), pictures=1).name == "openvino"
-    assert open_engine(model.with_suffix(""), pictures=1).name == "torch"
+def test_auto_takes_the_one_that_starts_soonest_for_few_images(model: Path) -> None:
+    assert open_engine(model, images=1).name == "onnxruntime"
+    assert open_engine(model.with_suffix(".xml"), images=1).name == "openvino"
+    assert open_engine(model.with_suffix(""), images=1).name == "torch"
 
 
 class Fake:
@@ -99,10 +97,10 @@ class Fake:
         self.threads: set[threading.Thread] = set()
         self.lock, self.meeting = threading.Lock(), threading.Barrier(1)
 
-    def take(self, pictures: Any) -> Any:
-        return pictures
+    def take(self, images: Any) -> Any:
+        return images
 
-    def labels(self, pictures: Any) -> Any:
+    def labels(self, images: Any) -> Any:
         with self.lock:
             self.calls.append(self.name)
             self.threads.add(threading.current_thread())
@@ -148,12 +146,12 @@ def test_one_at_a_time_means_in_the_thread_that_asks_while_another_reads() -> No
     engine: Any = Fake("a", 1, 0)
     readers = []
 
-    def pictures() -> Iterator[NDArray[np.uint8]]:
+    def images() -> Iterator[NDArray[np.uint8]]:
         for _ in range(5):
             readers.append(threading.current_thread())
             yield np.zeros((4, 4, 3), np.uint8)
 
-    assert len(list(Predictor(engine).stream(pictures()))) == 5
+    assert len(list(Predictor(engine).stream(images()))) == 5
     assert engine.threads == {threading.current_thread()}
     assert threading.current_thread() not in readers[1:]
 
@@ -165,8 +163,8 @@ def test_files_that_are_no_exported_model(
 ) -> None:
     stranger = onnx.load(str(model))
     del stranger.metadata_props[:]
-    picture = tmp_path / "a.png"
-    tiny.save(picture, streets(1)[0])
+    image = tmp_path / "a.png"
+    tiny.save(image, streets(1)[0])
     for content, said in (
         (pickle.dumps({"a": 1}), "read"),
         (b"", "read"),
@@ -174,7 +172,7 @@ def test_files_that_are_no_exported_model(
         (stranger.SerializeToString(), "was not exported by streetseg"),
     ):
         (tmp_path / file).write_bytes(content)
-        ended = streetseg("predict", tmp_path / file, picture, "--out", tmp_path / "out", "--engine", name)
+        ended = streetseg("predict", tmp_path / file, image, "--out", tmp_path / "out", "--engine", name)
         assert ended.code == 2, ended.err
         assert said in ended.err
         assert "Traceback" not in ended.err
@@ -185,8 +183,8 @@ def test_files_that_are_no_exported_model(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"version": 3}, "this program reads version 2"),
-        ({"classes": ["one"]}, "colours"),
+        ({"version": 4}, "this program reads version 3"),
+        ({"classes": ["one"]}, "colors"),
         ({"precision": "fp4"}, "not complete or not sound (precision"),
         ({"format": "other"}, 'not of the format "streetseg-exported"'),
     ],
@@ -239,15 +237,15 @@ def test_bf16_where_the_processor_has_it_else_refused(model: Path) -> None:
             open_engine(model, "openvino", precision="bf16")
 
 
-@pytest.mark.parametrize("pictures", [1, None, MANY])
+@pytest.mark.parametrize("images", [1, None, MANY])
 def test_auto_leaves_out_what_lacks_the_precision_and_says_so(
-    model: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, pictures: int | None
+    model: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, images: int | None
 ) -> None:
     caplog.set_level(logging.INFO, logger="streetseg")
     has_bf16 = staticmethod(lambda precision: None)  # as on a processor that computes in it
     monkeypatch.setattr(OpenVinoEngine, "lacks", has_bf16)
 
-    engine = open_engine(model, precision="bf16", pictures=pictures)
+    engine = open_engine(model, precision="bf16", images=images)
 
     assert (engine.name, engine.precision) == ("openvino", "bf16")
     assert caplog.messages == [
@@ -288,13 +286,13 @@ def test_nothing_heavy_but_the_engine_is_imported(model: Path, tmp_path: Path, n
 
 
 def test_bench_measures_every_engine(model: Path, streetseg: Command) -> None:
-    told = json.loads(
+    reported = json.loads(
         streetseg("bench", model, model.with_suffix(".xml"), "--size", "40x72", "--batch", "2", "--json").out
     )
 
-    assert [cost["engine"] for cost in told["models"]] == ["onnxruntime", "openvino", "openvino"]
-    assert all(cost["size"] == [40, 72] and cost["batch"] == 2 for cost in told["models"])
-    assert all(0 < cost["latency_ms"]["p50"] <= cost["latency_ms"]["p95"] for cost in told["models"])
+    assert [cost["engine"] for cost in reported["models"]] == ["onnxruntime", "openvino", "openvino"]
+    assert all(cost["size"] == [40, 72] and cost["batch"] == 2 for cost in reported["models"])
+    assert all(0 < cost["latency_ms"]["p50"] <= cost["latency_ms"]["p95"] for cost in reported["models"])
     said = streetseg("bench", model, "--engine", "openvino").out
     assert "1 of 48x64, fp32" in said
     assert streetseg("bench", model, "--engine", "torch").code == 2
@@ -321,10 +319,10 @@ def test_evaluate_scores_an_exported_model_by_the_same_protocol(
 
 def test_the_network_of_these_tests_sees_more_than_one_class() -> None:
     """Else agreement of labels would prove little."""
-    network = tiny_segmenter(size=(48, 64)).eval()
-    pictures = torch.from_numpy(np.stack(streets(2)).transpose(0, 3, 1, 2).copy())
+    network = tiny_network(size=(48, 64)).eval()
+    images = torch.from_numpy(np.stack(streets(2)).transpose(0, 3, 1, 2).copy())
     with torch.inference_mode():
-        assert len(network(pictures).argmax(1).unique()) > 2
+        assert len(network(images).argmax(1).unique()) > 2
 
 
 def test_a_signal_is_survived_after_openvino_was_let_go_in_another_thread(model: Path) -> None:

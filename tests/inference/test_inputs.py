@@ -1,4 +1,4 @@
-"""Which pictures a person means."""
+"""Which images a person means."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import corpus
 import tiny
 from streetseg.data.files import FileError
 from streetseg.errors import RequestError
-from streetseg.inference.inputs import find_pictures, require_image
+from streetseg.inference.inputs import find_images, require_image
 from streetseg.recipe.reading import AS_USUAL, ImageReading
 
 
@@ -24,56 +24,56 @@ def street(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def names(pictures: list[Path], root: Path) -> list[str]:
-    return [path.relative_to(root).as_posix() for path in pictures]
+def names(images: list[Path], root: Path) -> list[str]:
+    return [path.relative_to(root).as_posix() for path in images]
 
 
-def test_a_folder_means_every_picture_below_it_and_nothing_else(street: Path) -> None:
-    assert sorted(names(find_pictures([str(street)]), street)) == ["a.PNG", "b.jpg", "odd [1].png", "sub/c.jpeg"]
+def test_a_folder_means_every_image_below_it_and_nothing_else(street: Path) -> None:
+    assert sorted(names(find_images([str(street)]), street)) == ["a.PNG", "b.jpg", "odd [1].png", "sub/c.jpeg"]
 
 
 def test_patterns(street: Path) -> None:
-    assert names(find_pictures([f"{street}/*.jpg"]), street) == ["b.jpg"]
-    assert names(find_pictures([f"{street}/**/*.jp*g"]), street) == ["b.jpg", "sub/c.jpeg"]
+    assert names(find_images([f"{street}/*.jpg"]), street) == ["b.jpg"]
+    assert names(find_images([f"{street}/**/*.jp*g"]), street) == ["b.jpg", "sub/c.jpeg"]
 
 
 def test_a_file_whose_name_looks_like_a_pattern(street: Path) -> None:
-    assert names(find_pictures([str(street / "odd [1].png")]), street) == ["odd [1].png"]
+    assert names(find_images([str(street / "odd [1].png")]), street) == ["odd [1].png"]
 
 
-def test_a_picture_named_twice_is_meant_once(street: Path) -> None:
+def test_an_image_named_twice_is_meant_once(street: Path) -> None:
     twice = [str(street / "b.jpg"), f"{street}/*.jpg", str(street / "sub" / ".." / "b.jpg")]
-    assert names(find_pictures(twice), street) == ["b.jpg"]
+    assert names(find_images(twice), street) == ["b.jpg"]
 
 
 def test_everything_missing_is_listed(street: Path) -> None:
-    with pytest.raises(RequestError, match="no picture found") as error:
-        find_pictures([str(street / "x.png"), str(street / "b.jpg"), f"{street}/*.webp"])
+    with pytest.raises(RequestError, match="no image found") as error:
+        find_images([str(street / "x.png"), str(street / "b.jpg"), f"{street}/*.webp"])
     assert error.value.where == (str(street / "x.png"), f"{street}/*.webp")
 
 
-def test_a_folder_without_pictures_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match="no picture found"):
-        find_pictures([str(tmp_path)])
+def test_a_folder_without_images_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="no image found"):
+        find_images([str(tmp_path)])
 
 
-def test_two_pictures_of_one_stem_are_an_error(street: Path) -> None:
+def test_two_images_of_one_stem_are_an_error(street: Path) -> None:
     (street / "sub" / "b.png").write_bytes(b"")
     with pytest.raises(RequestError) as error:
-        find_pictures([str(street)])
+        find_images([str(street)])
     assert set(error.value.where) == {str(street / "b.jpg"), str(street / "sub" / "b.png")}
 
 
 def test_images_in_formats_that_are_not_read_are_named(street: Path, caplog: pytest.LogCaptureFixture) -> None:
     (street / "sub" / "d.heic").write_bytes(b"")
-    assert len(find_pictures([str(street)])) == 4
+    assert len(find_images([str(street)])) == 4
     assert "1 file in a format that is not read: d.heic (HEIC: convert" in caplog.text
 
     for text in (str(street / "sub" / "only"), f"{street}/sub/*.heic"):
         (street / "sub" / "only").mkdir(exist_ok=True)
         (street / "sub" / "only" / "d.heic").write_bytes(b"")
-        with pytest.raises(RequestError, match="no picture found") as error:
-            find_pictures([text])
+        with pytest.raises(RequestError, match="no image found") as error:
+            find_images([text])
         assert "d.heic: format is not read (HEIC: convert" in error.value.where[1]
 
 
@@ -83,10 +83,10 @@ IMAGE = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)
 @pytest.mark.bad_input(56, "a path, a PIL image and uint8 (H, W, 3) are read alike")
 def test_arrays_paths_and_pil_images_are_images(tmp_path: Path) -> None:
     Image.fromarray(IMAGE).save(tmp_path / "a.png")
-    grey = Image.fromarray(IMAGE[..., 0])
+    gray = Image.fromarray(IMAGE[..., 0])
     for image in (IMAGE, tmp_path / "a.png", str(tmp_path / "a.png"), Image.open(tmp_path / "a.png")):
         assert (require_image(image, AS_USUAL) == IMAGE).all()
-    assert (require_image(grey, AS_USUAL) == IMAGE[..., :1]).all()
+    assert (require_image(gray, AS_USUAL) == IMAGE[..., :1]).all()
 
 
 @pytest.mark.bad_input(56, "anything else is an error that names dtype and shape, with the cure")

@@ -32,7 +32,7 @@ def mixed_folder(folder: Path) -> Path:
     file.write_text(
         "space: street-11\nsplits:\n"
         + "".join(
-            f"  {split}: {{pictures: {split}/images/*.png, masks: {split}/masks/*.png}}\n" for split in ("train", "val")
+            f"  {split}: {{images: {split}/images/*.png, masks: {split}/masks/*.png}}\n" for split in ("train", "val")
         )
     )
     return file
@@ -102,7 +102,7 @@ def test_the_order_of_the_files_changes_nothing(trained: SimpleNamespace, street
             (data / "val" / kind).mkdir(parents=True, exist_ok=True)
             (data / "val" / kind / name).write_bytes(path.read_bytes())
     (data / "data.yaml").write_text(
-        "space: street-11\nsplits:\n  val: {pictures: val/images/*.png, masks: val/masks/*.png}\n"
+        "space: street-11\nsplits:\n  val: {images: val/images/*.png, masks: val/masks/*.png}\n"
     )
     done = streetseg("evaluate", trained.run, f"folder:{data / 'data.yaml'}", "--json")
     assert done.code == 0, done.err
@@ -134,9 +134,9 @@ def test_averaged_views_are_those_of_the_images_at_three_scales_each_way(trained
         total += confusion(np.asarray(Image.open(path.parents[1] / "masks" / path.name)), ids, 11)
     done = streetseg("evaluate", trained.run, f"folder:{trained.data}", "--tta", "--json")
     assert done.code == 0, done.err
-    told = json.loads(done.out)
-    assert told["mean"]["iou"] == pytest.approx(scores(total).mean["iou"], abs=1e-6)
-    assert told["protocol"]["test_time"] == "mean logits of scales 0.75, 1, 1.25, each also mirrored"
+    reported = json.loads(done.out)
+    assert reported["mean"]["iou"] == pytest.approx(scores(total).mean["iou"], abs=1e-6)
+    assert reported["protocol"]["test_time"] == "mean logits of scales 0.75, 1, 1.25, each also mirrored"
 
 
 @pytest.mark.parametrize("views", [["--tta"], ["--tile", "128"], ["--tta", "--tile", "128"]])
@@ -148,7 +148,7 @@ def test_views_and_tiles_are_scored_as_they_are_predicted(
         tiny.save(tmp_path / "val" / "images" / f"{i}.png", image)
         tiny.save(tmp_path / "val" / "masks" / f"{i}.png", labels)
     data = tmp_path / "data.yaml"
-    data.write_text("space: street-11\nsplits:\n  val: {pictures: val/images/*.png, masks: val/masks/*.png}\n")
+    data.write_text("space: street-11\nsplits:\n  val: {images: val/images/*.png, masks: val/masks/*.png}\n")
     large = tmp_path / "large"
     large.mkdir()
     for name in ("weights.safetensors", "model.json"):
@@ -159,9 +159,9 @@ def test_views_and_tiles_are_scored_as_they_are_predicted(
     assert evaluated.code == 0, evaluated.err
     predicted = streetseg("predict", large, tmp_path / "val" / "images", *views, "--out", tmp_path / "out")
     assert predicted.code == 0, predicted.err
-    told = json.loads(evaluated.out)
-    assert told["mean"]["iou"] == mean_iou_of_masks(data, tmp_path / "out")
-    assert told["protocol"]["tile"] == (128 if "--tile" in views else None)
+    reported = json.loads(evaluated.out)
+    assert reported["mean"]["iou"] == mean_iou_of_masks(data, tmp_path / "out")
+    assert reported["protocol"]["tile"] == (128 if "--tile" in views else None)
 
 
 def test_tiles_are_windows_that_overlap_by_a_quarter_each_side(
@@ -176,7 +176,7 @@ def test_tiles_are_windows_that_overlap_by_a_quarter_each_side(
     tiny.save(tmp_path / "val" / "images" / "0.png", image)
     tiny.save(tmp_path / "val" / "masks" / "0.png", labels)
     data = tmp_path / "data.yaml"
-    data.write_text("space: street-11\nsplits:\n  val: {pictures: val/images/*.png, masks: val/masks/*.png}\n")
+    data.write_text("space: street-11\nsplits:\n  val: {images: val/images/*.png, masks: val/masks/*.png}\n")
     model = tmp_path / "model"
     model.mkdir()
     (model / "weights.safetensors").write_bytes((trained.run / "best" / "weights.safetensors").read_bytes())

@@ -16,7 +16,7 @@ from streetseg.inference.predictor import Predictor
 from streetseg.labels.tables import STREET_11
 from streetseg.models.bundle import save_bundle
 from streetseg.models.encoder import Encoder
-from streetseg.models.network import Segmenter
+from streetseg.models.network import SegmentationNetwork
 
 Command = Callable[..., Any]
 
@@ -24,18 +24,18 @@ Command = Callable[..., Any]
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
-    segmenter = Segmenter(
+    network = SegmentationNetwork(
         Encoder("test_efficientnet"), STREET_11, decoder="classic", channels=(32, 16, 16, 8, 8), size=(48, 64)
     )
     folder = tmp_path_factory.mktemp("model") / "bundle"
     initial = {"kind": "random", "source": "", "text": "random weights"}
-    save_bundle(folder, segmenter, initial_weights=initial, protocol={}, scores={})
+    save_bundle(folder, network, initial_weights=initial, protocol={}, scores={})
     return folder
 
 
 @pytest.fixture
 def street(tmp_path: Path) -> Path:
-    """Pictures of several sizes and formats, with names that need care."""
+    """Images of several sizes and formats, with names that need care."""
     folder = tmp_path / "street"
     for index, (name, size) in enumerate(
         {"a.png": (48, 64), "ü b [1].jpg": (101, 33), "sub/c.png": (1, 1), "d.png": (30, 300)}.items()
@@ -48,7 +48,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_labels_colours_and_overlays_of_the_pictures_own_size(
+def test_labels_colors_and_overlays_of_the_images_own_size(
     tmp_path: Path, street: Path, model: Path, streetseg: Command
 ) -> None:
     before, out = contents(street), tmp_path / "out"
@@ -57,24 +57,24 @@ def test_labels_colours_and_overlays_of_the_pictures_own_size(
     assert contents(street) == before
     predictor = Predictor.load(model, "cpu")
     for path in street.rglob("*.*"):
-        picture = np.array(Image.open(path).convert("RGB"))
+        image = np.array(Image.open(path).convert("RGB"))
         ids, color, mixed = (Image.open(out / f"{path.stem}_{kind}.png") for kind in ("ids", "color", "overlay"))
         assert (ids.mode, color.mode, mixed.mode) == ("L", "RGB", "RGB")
-        assert np.array_equal(np.array(ids), predictor.predict(picture))
+        assert np.array_equal(np.array(ids), predictor.predict(image))
         colors = np.array(STREET_11.colors)[np.array(ids)]
         assert np.array_equal(np.array(color), colors)
-        assert np.abs(np.array(mixed) - (colors + picture) / 2).max() <= 0.5
+        assert np.abs(np.array(mixed) - (colors + image) / 2).max() <= 0.5
     assert len(list(out.iterdir())) == 3 * 4
 
 
 def test_without_overlay_and_with_json(tmp_path: Path, street: Path, model: Path, streetseg: Command) -> None:
     out = tmp_path / "out"
-    told = json.loads(streetseg("predict", model, street / "a.png", "--out", out, "--json").out)
-    assert told["classes"] == list(STREET_11.names)
-    assert (told["ids"], told["class_ids"]) == ("own", list(range(11)))
-    assert [one["size"] for one in told["pictures"]] == [[48, 64]]
+    reported = json.loads(streetseg("predict", model, street / "a.png", "--out", out, "--json").out)
+    assert reported["classes"] == list(STREET_11.names)
+    assert (reported["ids"], reported["class_ids"]) == ("own", list(range(11)))
+    assert [one["size"] for one in reported["images"]] == [[48, 64]]
     assert {path.name for path in out.iterdir()} == {"a_ids.png", "a_color.png"}
-    assert Path(told["pictures"][0]["ids"]) == out / "a_ids.png"
+    assert Path(reported["images"][0]["ids"]) == out / "a_ids.png"
 
 
 @pytest.mark.parametrize("flags", [["--tta"], ["--tile", "128"], ["--tta", "--tile", "128"]])
@@ -86,8 +86,8 @@ def test_every_way_of_looking(tmp_path: Path, street: Path, model: Path, streets
 def test_exif_rotation_is_applied(tmp_path: Path, model: Path, streetseg: Command) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was turned: rotate clockwise to view
-    picture = Image.fromarray(tiny.street(0, (40, 90))[0])
-    picture.save(tmp_path / "turned.jpg", exif=exif)
+    image = Image.fromarray(tiny.street(0, (40, 90))[0])
+    image.save(tmp_path / "turned.jpg", exif=exif)
     assert streetseg("predict", model, tmp_path / "turned.jpg", "--out", tmp_path / "out").code == 0
     assert Image.open(tmp_path / "out" / "turned_ids.png").size == (40, 90)
 
@@ -158,14 +158,14 @@ def test_the_limit_of_pixels_can_be_raised_and_lowered(
     flags = ("predict", model, street, "--out", tmp_path / "out")
     lowered = streetseg(*flags, "--max-megapixels", "0.005")
     raised = streetseg(*flags, "--max-megapixels", "100")
-    wrong = streetseg(*flags, "--max-megapixels", "0")
+    incorrect = streetseg(*flags, "--max-megapixels", "0")
 
     assert lowered.code == 2
-    assert "d.png: picture is larger than 0.005 megapixels" in " ".join(lowered.err.split())
+    assert "d.png: image is larger than 0.005 megapixels" in " ".join(lowered.err.split())
     assert "--max-megapixels N raises the limit" in lowered.err
     assert "data.max_megapixels" not in lowered.err
     assert raised.code == 0
-    assert wrong.code == 2
+    assert incorrect.code == 2
 
 
 @pytest.mark.bad_input(61, "the usual limit is that of training")
@@ -205,7 +205,7 @@ def test_two_inputs_of_one_stem_are_refused_before_anything_is_written(
     assert not (tmp_path / "out").exists()
 
 
-def test_pictures_that_cannot_be_read_are_all_named_and_the_others_labelled(
+def test_images_that_cannot_be_read_are_all_named_and_the_others_labeled(
     tmp_path: Path, street: Path, model: Path, streetseg: Command
 ) -> None:
     whole = (street / "d.png").read_bytes()
@@ -214,12 +214,12 @@ def test_pictures_that_cannot_be_read_are_all_named_and_the_others_labelled(
     (street / "page.jpg").write_text("<!DOCTYPE html><html></html>")
     ended = streetseg("predict", model, street, "--out", tmp_path / "out")
     assert ended.code == 2
-    assert "3 of 7 pictures cannot be read; the others are labelled" in ended.err
+    assert "3 of 7 images cannot be read; the others are labeled" in ended.err
     assert all(name in ended.err for name in ("torn.png", "empty.jpg", "page.jpg"))
     assert len(list((tmp_path / "out").glob("*_ids.png"))) == 4
 
 
-def test_a_picture_that_is_not_there_writes_nothing(tmp_path: Path, model: Path, streetseg: Command) -> None:
+def test_an_image_that_is_not_there_writes_nothing(tmp_path: Path, model: Path, streetseg: Command) -> None:
     ended = streetseg("predict", model, tmp_path / "none.png", "--out", tmp_path / "out")
     assert ended.code == 2
     assert "none.png" in ended.err
@@ -233,9 +233,9 @@ def test_a_tile_that_does_not_fit_writes_nothing(tmp_path: Path, street: Path, m
 
 
 def test_bench_measures_each_model(model: Path, streetseg: Command) -> None:
-    told = json.loads(streetseg("bench", model, model, "--size", "40x72", "--batch", "2", "--json").out)
-    assert [cost["size"] for cost in told["models"]] == [[40, 72]] * 2
-    assert all(cost["batch"] == 2 and cost["engine"] == "torch" for cost in told["models"])
+    reported = json.loads(streetseg("bench", model, model, "--size", "40x72", "--batch", "2", "--json").out)
+    assert [cost["size"] for cost in reported["models"]] == [[40, 72]] * 2
+    assert all(cost["batch"] == 2 and cost["engine"] == "torch" for cost in reported["models"])
     said = streetseg("bench", model).out
     assert "1 of 48x64, fp32" in said
     assert "ms (p50)" in said

@@ -1,15 +1,15 @@
-"""Every bridge, against the tables it was drawn from."""
+"""Every label mapping, against the tables it was drawn from."""
 
 import numpy as np
 import pytest
 from cityscapesscripts.helpers.labels import labels as published
 
 from streetseg.errors import RequestError
-from streetseg.labels.mappings import bridge
+from streetseg.labels.mappings import label_mapping
 from streetseg.labels.space import LabelSpace
 from streetseg.labels.tables import CAMVID_32, CITYSCAPES_8, CITYSCAPES_19, CITYSCAPES_34, STREET_11
 
-BRIDGES = [
+MAPPINGS = [
     (CITYSCAPES_34, CITYSCAPES_19),
     (CITYSCAPES_34, CITYSCAPES_8),
     (CITYSCAPES_34, STREET_11),
@@ -18,9 +18,9 @@ BRIDGES = [
 ]
 
 
-@pytest.mark.parametrize(("source", "target"), BRIDGES, ids=lambda space: space.name)
+@pytest.mark.parametrize(("source", "target"), MAPPINGS, ids=lambda space: space.name)
 def test_ids_without_meaning_become_ignored_and_no_class_is_unreachable(source: LabelSpace, target: LabelSpace) -> None:
-    table = bridge(source, target)
+    table = label_mapping(source, target)
     assert table.shape == (256,)
     assert table.dtype == np.uint8
     assert (table[source.num_classes :] == 255).all()
@@ -28,19 +28,19 @@ def test_ids_without_meaning_become_ignored_and_no_class_is_unreachable(source: 
 
 
 def test_34_to_19_is_the_train_id_column() -> None:
-    table = bridge(CITYSCAPES_34, CITYSCAPES_19)
+    table = label_mapping(CITYSCAPES_34, CITYSCAPES_19)
     assert {label.id: label.trainId for label in published if label.id >= 0} == dict(enumerate(table[:34].tolist()))
 
 
 def test_34_to_8_is_the_category_column() -> None:
-    table = bridge(CITYSCAPES_34, CITYSCAPES_8)
+    table = label_mapping(CITYSCAPES_34, CITYSCAPES_8)
     assert {label.id: label.categoryId for label in published if label.id >= 0} == dict(enumerate(table[:34].tolist()))
 
 
 def test_both_ways_from_34_to_street_11_agree_where_both_lead_there() -> None:
-    direct = bridge(CITYSCAPES_34, STREET_11)[:34]
-    train_ids = bridge(CITYSCAPES_34, CITYSCAPES_19)[:34]
-    through_19 = bridge(CITYSCAPES_19, STREET_11)[train_ids]
+    direct = label_mapping(CITYSCAPES_34, STREET_11)[:34]
+    train_ids = label_mapping(CITYSCAPES_34, CITYSCAPES_19)[:34]
+    through_19 = label_mapping(CITYSCAPES_19, STREET_11)[train_ids]
     scored = train_ids != 255
     assert (direct[scored] == through_19[scored]).all()
     assert (direct[:7] == 255).all()  # void
@@ -51,7 +51,7 @@ def test_things_of_one_name_stay_what_they_are() -> None:
         (CITYSCAPES_34, {"sidewalk": "pavement", "vegetation": "tree", "person": "pedestrian", "rider": "bicyclist"}),
         (CAMVID_32, {"Sidewalk": "pavement", "Column_Pole": "pole", "SignSymbol": "sign symbol"}),
     ):
-        table = bridge(source, STREET_11)
+        table = label_mapping(source, STREET_11)
         for i, name in enumerate(source.names):
             expected = renamed.get(name, name.lower())
             if expected in STREET_11.names:
@@ -59,29 +59,31 @@ def test_things_of_one_name_stay_what_they_are() -> None:
 
 
 def test_camvid_void_alone_is_ignored() -> None:
-    table = bridge(CAMVID_32, STREET_11)
+    table = label_mapping(CAMVID_32, STREET_11)
     assert [CAMVID_32.names[i] for i in range(32) if table[i] == 255] == ["Void"]
 
 
-def test_a_space_bridged_to_itself_keeps_every_id() -> None:
-    table = bridge(STREET_11, STREET_11)
+def test_a_space_mapped_to_itself_keeps_every_id() -> None:
+    table = label_mapping(STREET_11, STREET_11)
     assert table[:11].tolist() == list(range(11))
     assert (table[11:] == 255).all()
 
 
-def test_where_no_bridge_leads_the_known_ones_are_named() -> None:
-    with pytest.raises(RequestError, match="no bridge from label space 'camvid-32' to 'cityscapes-19'") as caught:
-        bridge(CAMVID_32, CITYSCAPES_19)
+def test_where_no_label_mapping_leads_the_known_ones_are_named() -> None:
+    with pytest.raises(
+        RequestError, match="no label mapping from label space 'camvid-32' to 'cityscapes-19'"
+    ) as caught:
+        label_mapping(CAMVID_32, CITYSCAPES_19)
     assert caught.value.hint == "camvid-32 can become street-11"
 
 
 def test_spaces_of_one_name_but_other_classes_are_not_the_same() -> None:
     mine = LabelSpace("street-11", ("road", "rest"), ((1, 1, 1), (2, 2, 2)))
     with pytest.raises(RequestError):
-        bridge(mine, STREET_11)
+        label_mapping(mine, STREET_11)
 
 
-# The grouping by colour, as MathWorks publishes it for SegNet's training (camvidPixelLabelIDs).
+# The grouping by color, as MathWorks publishes it for SegNet's training (camvidPixelLabelIDs).
 GROUPS = {
     "sky": [(128, 128, 128)],
     "building": [(0, 128, 64), (128, 0, 0), (64, 192, 0), (64, 0, 64), (192, 0, 128)],
@@ -98,6 +100,6 @@ GROUPS = {
 
 
 def test_32_to_11_is_the_published_grouping() -> None:
-    table = bridge(CAMVID_32, STREET_11)
+    table = label_mapping(CAMVID_32, STREET_11)
     for i, name in enumerate(STREET_11.names):
         assert {color for color, id in zip(CAMVID_32.colors, table[:32], strict=True) if id == i} == set(GROUPS[name])

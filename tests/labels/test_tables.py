@@ -73,7 +73,7 @@ def test_street_11_has_the_order_of_segnets_masks() -> None:
     assert STREET_11.names == (
         "sky", "building", "pole", "road", "pavement", "tree", "sign symbol", "fence", "car", "pedestrian", "bicyclist",
     )  # fmt: skip
-    # SegNet kept CamVid's colours but for the pavement.
+    # SegNet kept CamVid's colors but for the pavement.
     camvid = {"pole": "Column_Pole", "sign symbol": "SignSymbol"}
     for name, color in zip(STREET_11.names, STREET_11.colors, strict=True):
         if name != "pavement":

@@ -27,33 +27,33 @@ def blobs(seed: int, size: tuple[int, int], classes: int) -> Ids:
 
 @pytest.mark.parametrize(("size", "width"), [((40, 61), 1), ((90, 120), 3), ((200, 110), 5)])
 def test_equals_the_definition(size: tuple[int, int], width: int) -> None:
-    truth, prediction = blobs(0, size, 4), np.roll(blobs(0, size, 4), (3, -2), axis=(0, 1))
+    ground_truth, prediction = blobs(0, size, 4), np.roll(blobs(0, size, 4), (3, -2), axis=(0, 1))
     assert width == max(1, round(0.02 * np.hypot(*size)))
     expected = np.zeros((3, 4), np.int64)
     for c in range(4):
-        t, p = band_of(truth == c, width), band_of(prediction == c, width)
+        t, p = band_of(ground_truth == c, width), band_of(prediction == c, width)
         expected[:, c] = (t & p).sum(), t.sum(), p.sum()
-    assert np.array_equal(boundary_counts(truth, prediction, 4), expected)
+    assert np.array_equal(boundary_counts(ground_truth, prediction, 4), expected)
 
 
 def test_equal_maps_score_1_and_a_shift_costs_thin_things_most() -> None:
-    truth = np.zeros((100, 100), np.uint8)
-    truth[:, 20:23] = 1
-    truth[30:70, 50:90] = 2
-    same = class_scores(*boundary_counts(truth, truth, 3))["iou"]
+    ground_truth = np.zeros((100, 100), np.uint8)
+    ground_truth[:, 20:23] = 1
+    ground_truth[30:70, 50:90] = 2
+    same = class_scores(*boundary_counts(ground_truth, ground_truth, 3))["iou"]
     assert same.tolist() == [1.0, 1.0, 1.0]
-    shifted = class_scores(*boundary_counts(truth, np.roll(truth, 1, axis=1), 3))["iou"]
+    shifted = class_scores(*boundary_counts(ground_truth, np.roll(ground_truth, 1, axis=1), 3))["iou"]
     assert shifted[1] < shifted[2] < 1.0
 
 
 def test_ignored_pixels_are_in_no_band_whatever_is_predicted_there() -> None:
-    truth = blobs(1, (60, 60), 3)
-    truth[20:40, 10:50] = 255
+    ground_truth = blobs(1, (60, 60), 3)
+    ground_truth[20:40, 10:50] = 255
     prediction = blobs(1, (60, 60), 3)
     other = prediction.copy()
     other[20:40, 10:50] = 2
-    counted = boundary_counts(truth, prediction, 3)
-    assert np.array_equal(counted, boundary_counts(truth, other, 3))
+    counted = boundary_counts(ground_truth, prediction, 3)
+    assert np.array_equal(counted, boundary_counts(ground_truth, other, 3))
     assert np.array_equal(counted[0], counted[1])
     assert np.array_equal(counted[1], counted[2])
 

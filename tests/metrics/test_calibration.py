@@ -20,8 +20,8 @@ def test_equals_torchmetrics() -> None:
 
 def test_a_network_that_is_as_sure_as_it_is_right_has_no_error() -> None:
     confidence = np.full(100, 0.75, np.float32)
-    right = np.arange(100) < 75
-    assert expected_calibration_error(calibration_bins(confidence, right)) == 0.0
+    correct = np.arange(100) < 75
+    assert expected_calibration_error(calibration_bins(confidence, correct)) == 0.0
 
 
 def test_certainty_that_is_always_wrong_is_the_largest_error() -> None:
@@ -30,9 +30,9 @@ def test_certainty_that_is_always_wrong_is_the_largest_error() -> None:
 
 def test_bins_add_over_images() -> None:
     rng = np.random.default_rng(0)
-    confidence, right = rng.random(1000, dtype=np.float32), rng.random(1000) < 0.5
-    halves = calibration_bins(confidence[:300], right[:300]) + calibration_bins(confidence[300:], right[300:])
-    assert halves == pytest.approx(calibration_bins(confidence, right))
+    confidence, correct = rng.random(1000, dtype=np.float32), rng.random(1000) < 0.5
+    halves = calibration_bins(confidence[:300], correct[:300]) + calibration_bins(confidence[300:], correct[300:])
+    assert halves == pytest.approx(calibration_bins(confidence, correct))
     assert halves[0].sum() == 1000
 
 

@@ -128,12 +128,12 @@ def test_an_absent_class_is_no_comparison() -> None:
     assert [d.family for d in found[:4]] == [4] * 4
 
 
-@pytest.mark.parametrize(("pictures", "has_interval"), [(4, False), (5, True)])
-def test_a_class_in_fewer_than_five_pictures_has_no_interval(pictures: int, has_interval: bool) -> None:
+@pytest.mark.parametrize(("images", "has_interval"), [(4, False), (5, True)])
+def test_a_class_in_fewer_than_five_images_has_no_interval(images: int, has_interval: bool) -> None:
     """Every resample that holds it at all would show about the same IoU: a narrow interval out of nothing."""
     a, b = counts(0.75, seed=1), counts(0.65, seed=2)
     for split in (a, b):
-        split.counts[pictures:, 3] = 0
+        split.counts[images:, 3] = 0
     found = compare_classes([a], [b])[3]
     assert math.isfinite(found.value)
     assert math.isfinite(found.low) == math.isfinite(found.p_value) == has_interval
@@ -163,7 +163,7 @@ def test_only_the_same_images_with_the_same_truth_can_be_compared() -> None:
     with pytest.raises(RequestError, match="same images") as other_images:
         compare([a], [replace(a, names=("image x", *a.names[1:]))])
     assert set(other_images.value.where) == {"image x", "image 0"}
-    with pytest.raises(RequestError, match="same truth"):
+    with pytest.raises(RequestError, match="same ground truth"):
         compare([a], [replace(a, counts=a.counts[::-1].copy())])
-    with pytest.raises(RequestError, match="same truth"):
+    with pytest.raises(RequestError, match="same ground truth"):
         compare([a, replace(a, counts=a.counts[::-1].copy())], [a])

@@ -17,23 +17,23 @@ from streetseg.metrics.scores import METRICS, per_image, scores
 Ids = NDArray[np.uint8]
 
 
-def pixels(classes: int, seed: int, share_right: float = 0.6) -> tuple[Ids, Ids]:
-    """Truth with ignored pixels and prediction, flat."""
+def pixels(classes: int, seed: int, share_correct: float = 0.6) -> tuple[Ids, Ids]:
+    """Ground truth with ignored pixels and prediction, flat."""
     rng = np.random.default_rng(seed)
-    truth, prediction = rng.integers(0, classes, (2, 5000), dtype=np.uint8)
-    prediction = np.where(rng.random(5000) < share_right, truth, prediction)
-    truth[rng.random(5000) < 0.1] = 255
-    return truth, prediction
+    ground_truth, prediction = rng.integers(0, classes, (2, 5000), dtype=np.uint8)
+    prediction = np.where(rng.random(5000) < share_correct, ground_truth, prediction)
+    ground_truth[rng.random(5000) < 0.1] = 255
+    return ground_truth, prediction
 
 
 @pytest.mark.parametrize("classes", [2, 11, 19, 34])
 def test_equals_scikit_learn(classes: int) -> None:
-    truth, prediction = pixels(classes, seed=classes)
-    result = scores(confusion(truth, prediction, classes))
-    counted = truth != 255
-    t, p, labels = truth[counted], prediction[counted], range(classes)
+    ground_truth, prediction = pixels(classes, seed=classes)
+    result = scores(confusion(ground_truth, prediction, classes))
+    counted = ground_truth != 255
+    t, p, labels = ground_truth[counted], prediction[counted], range(classes)
     assert result.f1 == pytest.approx(sklearn.f1_score(t, p, labels=labels, average=None), rel=1e-12)
-    assert result.sensitivity == pytest.approx(sklearn.recall_score(t, p, labels=labels, average=None), rel=1e-12)
+    assert result.recall == pytest.approx(sklearn.recall_score(t, p, labels=labels, average=None), rel=1e-12)
     assert result.precision == pytest.approx(sklearn.precision_score(t, p, labels=labels, average=None), rel=1e-12)
     assert result.iou == pytest.approx(sklearn.jaccard_score(t, p, labels=labels, average=None), rel=1e-12)
     assert result.mean["sensitivity"] == pytest.approx(sklearn.balanced_accuracy_score(t, p), rel=1e-12)
@@ -47,9 +47,9 @@ def test_equals_scikit_learn(classes: int) -> None:
 
 @pytest.mark.parametrize("classes", [2, 11, 19])
 def test_equals_torchmetrics(classes: int) -> None:
-    truth, prediction = pixels(classes, seed=classes)
-    result = scores(confusion(truth, prediction, classes))
-    target, preds = torch.from_numpy(truth).long(), torch.from_numpy(prediction).long()
+    ground_truth, prediction = pixels(classes, seed=classes)
+    result = scores(confusion(ground_truth, prediction, classes))
+    target, preds = torch.from_numpy(ground_truth).long(), torch.from_numpy(prediction).long()
     each = MulticlassJaccardIndex(classes, average=None, ignore_index=255)(preds, target)
     mean = MulticlassJaccardIndex(classes, average="macro", ignore_index=255)(preds, target)
     assert result.iou == pytest.approx(each.numpy(), rel=1e-6)  # torchmetrics computes in float32
@@ -98,7 +98,7 @@ def test_a_class_only_predicted_has_iou_0_and_counts() -> None:
     assert result.iou.tolist() == [0.8, 1.0, 0.0]
     assert result.counted["iou"] == 3
     assert result.mean["iou"] == pytest.approx(0.6)
-    assert np.isnan(result.sensitivity[2])
+    assert np.isnan(result.recall[2])
     assert result.counted["sensitivity"] == 2
 
 

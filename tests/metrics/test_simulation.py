@@ -24,7 +24,7 @@ def bound(share: float, trials: int, errors: float = 3) -> float:
 @pytest.mark.parametrize(
     "world",
     [STREET, World(12, 6, rarest=0.3), World(30, 6, rarest=0.3, networks=6), FILMED],
-    ids=["50 pictures", "12 pictures", "3 seeds each", "12 videos"],
+    ids=["50 images", "12 images", "3 seeds each", "12 videos"],
 )
 def test_equal_networks_are_told_apart_as_rarely_as_promised(world: World) -> None:
     found = simulated(world)

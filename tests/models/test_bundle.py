@@ -11,25 +11,25 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from networks import some_pictures, tiny_segmenter
+from networks import some_images, tiny_network
 from streetseg.atomic import sha256
 from streetseg.errors import ModelError
 from streetseg.models.bundle import load_bundle, save_bundle
 from streetseg.models.description import read_model_json
-from streetseg.models.network import Segmenter
+from streetseg.models.network import SegmentationNetwork
 
 GONE = object()
 INITIAL = {"kind": "random", "source": "", "text": "random weights"}
 
 
-def save(folder: Path, segmenter: Segmenter, **scores: Any) -> Path:
-    save_bundle(folder, segmenter, initial_weights=INITIAL, protocol={"dataset": "scenes"}, scores=scores)
+def save(folder: Path, network: SegmentationNetwork, **scores: Any) -> Path:
+    save_bundle(folder, network, initial_weights=INITIAL, protocol={"dataset": "scenes"}, scores=scores)
     return folder
 
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
-    return save(tmp_path / "bundle", tiny_segmenter())
+    return save(tmp_path / "bundle", tiny_network())
 
 
 def edit(bundle: Path, **changes: Any) -> None:
@@ -41,33 +41,33 @@ def edit(bundle: Path, **changes: Any) -> None:
 
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
 def test_a_network_comes_back_bit_for_bit(memory_format: torch.memory_format, tmp_path: Path) -> None:
-    segmenter = tiny_segmenter(size=(48, 64)).to(memory_format=memory_format)
+    network = tiny_network(size=(48, 64)).to(memory_format=memory_format)
 
-    loaded, description = load_bundle(save(tmp_path / "bundle", segmenter, mean_iou=0.5))
+    loaded, description = load_bundle(save(tmp_path / "bundle", network, mean_iou=0.5))
 
-    own = segmenter.state_dict()
+    own = network.state_dict()
     assert own.keys() == loaded.state_dict().keys()
     assert all(torch.equal(tensor, own[name]) for name, tensor in loaded.state_dict().items())
     assert not loaded.training
-    assert (loaded.space, loaded.size, loaded.channels) == (segmenter.space, (48, 64), segmenter.channels)
+    assert (loaded.space, loaded.size, loaded.channels) == (network.space, (48, 64), network.channels)
     assert description["scores"] == {"mean_iou": 0.5}
-    pictures = some_pictures(1, 50, 70)
+    images = some_images(1, 50, 70)
     with torch.no_grad():
-        torch.testing.assert_close(loaded(pictures), segmenter.eval()(pictures), rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(loaded(images), network.eval()(images), rtol=1e-5, atol=1e-5)
 
 
 def test_a_folder_whose_name_is_no_utf8(tmp_path: Path) -> None:
-    segmenter = tiny_segmenter()
+    network = tiny_network()
 
-    loaded, _ = load_bundle(save(tmp_path / os.fsdecode(b"stra\xdfe"), segmenter))
+    loaded, _ = load_bundle(save(tmp_path / os.fsdecode(b"stra\xdfe"), network))
 
-    assert all(torch.equal(tensor, segmenter.state_dict()[name]) for name, tensor in loaded.state_dict().items())
+    assert all(torch.equal(tensor, network.state_dict()[name]) for name, tensor in loaded.state_dict().items())
 
 
 def test_what_model_json_says(bundle: Path) -> None:
     description = read_model_json(bundle)
 
-    assert (description["format"], description["version"]) == ("streetseg-bundle", 2)
+    assert (description["format"], description["version"]) == ("streetseg-bundle", 3)
     assert (description["encoder"], description["decoder"]) == ("test_efficientnet", "classic")
     assert description["classes"][0] == "sky"
     assert len(description["colors"]) == 11
@@ -78,20 +78,20 @@ def test_what_model_json_says(bundle: Path) -> None:
 
 
 def test_scores_that_are_not_a_number_are_null(tmp_path: Path) -> None:
-    bundle = save(tmp_path / "bundle", tiny_segmenter(), mean_iou=float("nan"))
+    bundle = save(tmp_path / "bundle", tiny_network(), mean_iou=float("nan"))
 
     assert read_model_json(bundle)["scores"] == {"mean_iou": None}
 
 
 def test_a_run_folder_stands_for_its_best_bundle(tmp_path: Path) -> None:
-    save(tmp_path / "run" / "best", tiny_segmenter())
+    save(tmp_path / "run" / "best", tiny_network())
 
     assert load_bundle(tmp_path / "run")[0].encoder_name == "test_efficientnet"
 
 
 def test_saving_again_replaces_the_bundle_whole(bundle: Path) -> None:
     (bundle / "stray.txt").write_text("left by somebody")
-    other = tiny_segmenter(seed=1)
+    other = tiny_network(seed=1)
 
     save(bundle, other)
 
@@ -136,9 +136,9 @@ def test_no_model_json(bundle: Path) -> None:
 
 
 def test_a_newer_version(bundle: Path) -> None:
-    edit(bundle, version=3)
+    edit(bundle, version=4)
 
-    with pytest.raises(ModelError, match="bundle version 3, this program reads version 2") as refused:
+    with pytest.raises(ModelError, match="bundle version 4, this program reads version 3") as refused:
         load_bundle(bundle)
     assert refused.value.hint == "update streetseg"
 
@@ -150,11 +150,11 @@ NO_MODEL_JSON = {
     "another format": '{"format": "onnx"}',
     "zero byte": "\x00",
     "NaN": "NaN",
-    "NaN inside": '{"format": "streetseg-bundle", "version": 2, "scores": {"iou": NaN}}',
+    "NaN inside": '{"format": "streetseg-bundle", "version": 3, "scores": {"iou": NaN}}',
     "nested without end": '{"format": ' + "[" * 100_000,
     "nested deep": '{"format": ' + "[" * 100_000 + "]" * 100_000 + "}",
     "a number of a million digits": '{"format": "streetseg-bundle", "version": ' + "1" * 1_000_000 + "}",
-    "half a character": '{"format": "streetseg-bundle", "version": 2, "space": "\\ud800"}',
+    "half a character": '{"format": "streetseg-bundle", "version": 3, "space": "\\ud800"}',
     "YAML": "format: streetseg-bundle",
 }
 
@@ -188,7 +188,7 @@ def test_a_model_json_of_a_hundred_megabytes_is_not_even_read(bundle: Path) -> N
 def test_a_version_that_is_none(bundle: Path, version: object) -> None:
     edit(bundle, version=version)
 
-    with pytest.raises(ModelError, match="this program reads version 2") as refused:
+    with pytest.raises(ModelError, match="this program reads version 3") as refused:
         load_bundle(bundle)
     assert refused.value.hint is None
 
@@ -333,3 +333,11 @@ def test_a_file_is_no_bundle(tmp_path: Path) -> None:
         load_bundle(tmp_path / "model.pt")
     with pytest.raises(ModelError, match="no such model folder"):
         load_bundle(tmp_path / "nowhere")
+
+
+def test_an_older_version(bundle: Path) -> None:
+    edit(bundle, version=2)
+
+    with pytest.raises(ModelError, match="bundle version 2, this program reads version 3") as refused:
+        load_bundle(bundle)
+    assert refused.value.hint == "train again, or use the streetseg that wrote it"

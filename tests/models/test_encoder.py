@@ -44,7 +44,7 @@ def test_a_pyramid_of_five_maps(name: str, channels: tuple[int, ...]) -> None:
     ]
 
 
-def test_an_unknown_name_is_refused_with_its_neighbours() -> None:
+def test_an_unknown_name_is_refused_with_its_neighbors() -> None:
     with pytest.raises(ModelError, match="unknown encoder mobilenet_v2_100") as refused:
         Encoder("mobilenet_v2_100")
     assert "mobilenetv2_100" in str(refused.value.hint)

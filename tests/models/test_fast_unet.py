@@ -1,4 +1,4 @@
-"""The fast decoder: a skip at every scale down to its last step, logits there while it learns and at the picture's size
+"""The fast decoder: a skip at every scale down to its last step, logits there while it learns and at the image's size
 afterwards."""
 
 import pytest
@@ -6,77 +6,77 @@ import torch
 from timm.utils.model import reparameterize_model
 from torch import nn
 
-from networks import some_pictures
+from networks import some_images
 from streetseg.errors import RequestError
 from streetseg.labels.tables import STREET_11
 from streetseg.models.encoder import STRIDES, Encoder
-from streetseg.models.network import Segmenter
+from streetseg.models.network import SegmentationNetwork
 
 STRIDE = {(16, 12, 8): 4, (16, 12, 8, 8): 2}  # of the logits, by the decoder's channels
 
 
-@pytest.fixture(scope="module", params=STRIDE, ids=lambda channels: f"{len(channels)} steps")
-def segmenter(request: pytest.FixtureRequest) -> Segmenter:
+@pytest.fixture(scope="module", params=STRIDE, ids=lambda channels: f"{len(channels)} blocks")
+def network(request: pytest.FixtureRequest) -> SegmentationNetwork:
     torch.manual_seed(0)
-    return Segmenter(Encoder("test_efficientnet"), STREET_11, decoder="fast", channels=request.param)
+    return SegmentationNetwork(Encoder("test_efficientnet"), STREET_11, decoder="fast", channels=request.param)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (33, 64), (101, 333)])
-def test_logits_at_the_picture_s_own_size(segmenter: Segmenter, size: tuple[int, int]) -> None:
+def test_logits_at_the_image_s_own_size(network: SegmentationNetwork, size: tuple[int, int]) -> None:
     with torch.no_grad():
-        logits = segmenter.eval()(some_pictures(1, *size))
+        logits = network.eval()(some_images(1, *size))
 
     assert (logits.dtype, logits.shape) == (torch.float32, (1, STREET_11.num_classes, *size))
 
 
-def test_logits_at_the_decoder_s_stride_in_training_where_nothing_is_padded(segmenter: Segmenter) -> None:
-    stride = STRIDE[segmenter.channels]
-    segmenter.train()
+def test_logits_at_the_decoder_s_stride_in_training_where_nothing_is_padded(network: SegmentationNetwork) -> None:
+    stride = STRIDE[network.channels]
+    network.train()
 
-    assert segmenter(some_pictures(2, 64, 96)).shape[-2:] == (64 // stride, 96 // stride)
-    assert segmenter(some_pictures(2, 64, 90)).shape[-2:] == (64, 90)
+    assert network(some_images(2, 64, 96)).shape[-2:] == (64 // stride, 96 // stride)
+    assert network(some_images(2, 64, 90)).shape[-2:] == (64, 90)
 
 
-def test_both_are_the_same_logits(segmenter: Segmenter) -> None:
+def test_both_are_the_same_logits(network: SegmentationNetwork) -> None:
     """With batch norm as in evaluation, so that only the size of what comes out depends on the mode."""
-    pictures = some_pictures(1, 64, 96)
+    images = some_images(1, 64, 96)
     with torch.no_grad():
-        segmenter.eval()
-        whole = segmenter(pictures)
-        segmenter.training = True
-        coarse = segmenter(pictures)
+        network.eval()
+        whole = network(images)
+        network.training = True
+        coarse = network(images)
 
-    torch.testing.assert_close(nn.functional.interpolate(coarse, pictures.shape[-2:], mode="bilinear"), whole)
+    torch.testing.assert_close(nn.functional.interpolate(coarse, images.shape[-2:], mode="bilinear"), whole)
 
 
 @pytest.mark.parametrize("level", range(len(STRIDES)))
-def test_every_scale_down_to_the_last_step_counts(segmenter: Segmenter, level: int) -> None:
-    pyramid = [torch.zeros(1, c, 64 // s, 64 // s) for c, s in zip(segmenter.encoder.channels, STRIDES, strict=True)]
-    decoder = segmenter.eval().decoder
+def test_every_scale_down_to_the_last_step_counts(network: SegmentationNetwork, level: int) -> None:
+    pyramid = [torch.zeros(1, c, 64 // s, 64 // s) for c, s in zip(network.encoder.channels, STRIDES, strict=True)]
+    decoder = network.eval().decoder
     with torch.no_grad():
         before = decoder(pyramid)
         pyramid[level] = torch.ones_like(pyramid[level])
         after = decoder(pyramid)
 
-    stride = STRIDE[segmenter.channels]
+    stride = STRIDE[network.channels]
     assert before.shape == (1, 8, 64 // stride, 64 // stride)
     counts = bool((after - before).abs().max() > 1e-4)
     assert counts == (STRIDES[level] >= stride)
 
 
 @pytest.mark.parametrize("channels", [(16, 12, 8, 8, 8), (16, 12), ()])
-def test_other_step_counts_are_refused(channels: tuple[int, ...]) -> None:
-    with pytest.raises(RequestError, match=f"has 3 or 4 steps, {len(channels)} channel counts were given"):
-        Segmenter(Encoder("test_efficientnet"), STREET_11, decoder="fast", channels=channels)
+def test_other_block_counts_are_refused(channels: tuple[int, ...]) -> None:
+    with pytest.raises(RequestError, match=f"has 3 or 4 blocks, {len(channels)} channel counts were given"):
+        SegmentationNetwork(Encoder("test_efficientnet"), STREET_11, decoder="fast", channels=channels)
 
 
-def test_folded_for_inference_it_is_the_same_function(segmenter: Segmenter) -> None:
-    pictures = some_pictures(2, 64, 96)
+def test_folded_for_inference_it_is_the_same_function(network: SegmentationNetwork) -> None:
+    images = some_images(2, 64, 96)
     with torch.no_grad():
-        segmenter.train()(pictures)  # statistics of its own
-        expected = segmenter.eval()(pictures)
-        folded = reparameterize_model(segmenter)
+        network.train()(images)  # statistics of its own
+        expected = network.eval()(images)
+        folded = reparameterize_model(network)
 
-    norms = [sum(isinstance(m, nn.BatchNorm2d) for m in network.decoder.modules()) for network in (segmenter, folded)]
-    assert norms[1] == norms[0] - len(segmenter.channels)
-    torch.testing.assert_close(folded(pictures), expected, rtol=1e-4, atol=1e-5)
+    norms = [sum(isinstance(m, nn.BatchNorm2d) for m in network.decoder.modules()) for network in (network, folded)]
+    assert norms[1] == norms[0] - len(network.channels)
+    torch.testing.assert_close(folded(images), expected, rtol=1e-4, atol=1e-5)

@@ -9,21 +9,21 @@ import timm
 import torch
 from safetensors.torch import load_file, save_file
 
-from networks import CHANNELS, some_pictures, tiny_segmenter
+from networks import CHANNELS, some_images, tiny_network
 from streetseg.errors import ModelError
 from streetseg.labels.space import LabelSpace
 from streetseg.labels.tables import CITYSCAPES_19, STREET_11
 from streetseg.models.bundle import save_bundle
 from streetseg.models.encoder import Encoder
-from streetseg.models.initial_weights import InitialWeights, build_segmenter
-from streetseg.models.network import Segmenter
+from streetseg.models.initial_weights import InitialWeights, build_network
+from streetseg.models.network import SegmentationNetwork
 from streetseg.recipe.decoders import DecoderName
 
 
 def build(
     weights: str | Path, encoder: str = "test_resnet", space: LabelSpace = STREET_11
-) -> tuple[Segmenter, InitialWeights]:
-    return build_segmenter(encoder, space, decoder="classic", channels=CHANNELS, size=None, weights=str(weights))
+) -> tuple[SegmentationNetwork, InitialWeights]:
+    return build_network(encoder, space, decoder="classic", channels=CHANNELS, size=None, weights=str(weights))
 
 
 @pytest.fixture
@@ -40,11 +40,11 @@ def test_a_file_in_timm_s_naming(published: torch.nn.Module, with_classifier: bo
         tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith("fc.")}
     save_file(tensors, tmp_path / "weights.safetensors")
 
-    segmenter, initial = build(tmp_path / "weights.safetensors")
+    network, initial = build(tmp_path / "weights.safetensors")
 
-    pictures = torch.rand(2, 3, 64, 64)
+    images = torch.rand(2, 3, 64, 64)
     with torch.no_grad():
-        assert torch.equal(segmenter.eval().encoder(pictures)[-1], published.eval().forward_features(pictures))
+        assert torch.equal(network.eval().encoder(images)[-1], published.eval().forward_features(images))
     assert (initial.kind, initial.pretrained) == ("file", True)
     assert initial.source == "weights.safetensors"  # model.json is handed around
     assert initial.text.startswith("encoder from weights.safetensors (SHA-256 ")
@@ -58,18 +58,18 @@ def test_a_pyramid_whose_names_timm_changes(tmp_path: Path) -> None:
     assert not names >= Encoder("test_byobnet").body.state_dict().keys()
     save_file(whole.state_dict(), tmp_path / "weights.safetensors")
 
-    segmenter, _ = build(tmp_path / "weights.safetensors", "test_byobnet")
+    network, _ = build(tmp_path / "weights.safetensors", "test_byobnet")
 
-    own = segmenter.encoder.body.state_dict()
+    own = network.encoder.body.state_dict()
     assert torch.equal(own["stages_0.0.attn.fc1.weight"], whole.state_dict()["stages.0.0.attn.fc1.weight"])
 
 
 def test_half_precision_files_load(published: torch.nn.Module, tmp_path: Path) -> None:
     save_file({name: tensor.half() for name, tensor in published.state_dict().items()}, tmp_path / "w.safetensors")
 
-    segmenter, _ = build(tmp_path / "w.safetensors")
+    network, _ = build(tmp_path / "w.safetensors")
 
-    assert segmenter.encoder.get_parameter("body.conv1.0.weight").dtype == torch.float32
+    assert network.encoder.get_parameter("body.conv1.0.weight").dtype == torch.float32
 
 
 def test_missing_tensors_are_counted_and_named(published: torch.nn.Module, tmp_path: Path) -> None:
@@ -153,11 +153,11 @@ def test_auto_without_a_hub_stops_with_a_hint() -> None:
 
 
 def test_auto_or_random_says_why_it_is_random() -> None:
-    segmenter, initial = build("auto-or-random")
+    network, initial = build("auto-or-random")
 
     assert initial.kind == "random"
     assert initial.text.startswith("random weights, because the pretrained weights of test_resnet are not on this")
-    assert segmenter.encoder_name == "test_resnet"
+    assert network.encoder_name == "test_resnet"
 
 
 def test_auto_or_random_still_refuses_what_is_wrong() -> None:
@@ -167,7 +167,7 @@ def test_auto_or_random_still_refuses_what_is_wrong() -> None:
 
 def test_transfer_keeps_classes_by_name(tmp_path: Path) -> None:
     """A run on Cityscapes' 19 classes begins from one on street-11: everything but the foreign rows of the head."""
-    before = tiny_segmenter("test_resnet", STREET_11, seed=1)
+    before = tiny_network("test_resnet", STREET_11, seed=1)
     initial = {"kind": "random", "source": "", "text": "random weights"}
     save_bundle(tmp_path / "run" / "best", before, initial_weights=initial, protocol={"dataset": "scenes"}, scores={})
 
@@ -182,9 +182,9 @@ def test_transfer_keeps_classes_by_name(tmp_path: Path) -> None:
     foreign = after.head.weight[CITYSCAPES_19.names.index("train")]
     assert not any(torch.equal(foreign, row) for row in before.head.weight)
 
-    pictures = some_pictures(1, 40, 70)
+    images = some_images(1, 40, 70)
     with torch.no_grad():
-        there_logits, here_logits = before.eval()(pictures), after.eval()(pictures)
+        there_logits, here_logits = before.eval()(images), after.eval()(images)
     for here, there in rows:
         assert torch.equal(here_logits[:, here], there_logits[:, there])
     assert said.kind == "bundle"
@@ -197,7 +197,7 @@ def test_transfer_keeps_classes_by_name(tmp_path: Path) -> None:
 
 
 def test_transfer_within_a_space_starts_exactly_where_the_run_ended(tmp_path: Path) -> None:
-    before = tiny_segmenter("test_resnet", seed=1)
+    before = tiny_network("test_resnet", seed=1)
     initial = {"kind": "random", "source": "", "text": "random weights"}
     save_bundle(tmp_path / "bundle", before, initial_weights=initial, protocol={}, scores={})
 
@@ -208,7 +208,7 @@ def test_transfer_within_a_space_starts_exactly_where_the_run_ended(tmp_path: Pa
 
 def test_transfer_from_another_encoder_is_refused(tmp_path: Path) -> None:
     initial = {"kind": "random", "source": "", "text": "random weights"}
-    save_bundle(tmp_path / "bundle", tiny_segmenter("test_resnet"), initial_weights=initial, protocol={}, scores={})
+    save_bundle(tmp_path / "bundle", tiny_network("test_resnet"), initial_weights=initial, protocol={}, scores={})
 
     with pytest.raises(ModelError, match=r"network is test_resnet .* asks for test_efficientnet") as refused:
         build(tmp_path / "bundle", "test_efficientnet")
@@ -226,10 +226,10 @@ def test_transfer_from_another_decoder_is_refused(
     decoder: DecoderName, channels: tuple[int, ...] | None, said: str, tmp_path: Path
 ) -> None:
     initial = {"kind": "random", "source": "", "text": "random weights"}
-    save_bundle(tmp_path / "bundle", tiny_segmenter("test_resnet"), initial_weights=initial, protocol={}, scores={})
+    save_bundle(tmp_path / "bundle", tiny_network("test_resnet"), initial_weights=initial, protocol={}, scores={})
 
     with pytest.raises(ModelError, match=rf"asks for test_resnet with the {decoder} decoder") as refused:
-        build_segmenter(
+        build_network(
             "test_resnet", STREET_11, decoder=decoder, channels=channels, size=None, weights=str(tmp_path / "bundle")
         )
     assert said in str(refused.value.hint)
@@ -245,13 +245,13 @@ def test_transfer_from_another_decoder_is_refused(
 def test_real_weights(file: str, encoder: str, shared: Path) -> None:
     path = shared / "weights" / file
 
-    segmenter, initial = build(path, encoder)
+    network, initial = build(path, encoder)
 
     stored = load_file(path)
-    own = segmenter.encoder.body.state_dict()
+    own = network.encoder.body.state_dict()
     assert own.keys() <= set(stored) | {name for name in own if name.endswith("num_batches_tracked")}
     assert all(torch.equal(own[name].float(), stored[name].float()) for name in own if name in stored)
     assert file in initial.text
     with torch.no_grad():
-        deepest = segmenter.eval().encoder((some_pictures(1, 64, 64) - segmenter.mean) / segmenter.std)[-1]
+        deepest = network.eval().encoder((some_images(1, 64, 64) - network.mean) / network.std)[-1]
     assert 0.01 < deepest.std() < 10  # trained batch norms keep activations in order

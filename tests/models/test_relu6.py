@@ -24,17 +24,17 @@ def test_values_and_gradients_are_torch_s_own_to_the_last_bit(dtype: torch.dtype
     theirs = network()
     ours = copy.deepcopy(theirs)
     relu6_without_copy(ours)
-    pictures = torch.randn(2, 3, 12, 16)
+    images = torch.randn(2, 3, 12, 16)
 
     found = []
     for net in (ours, theirs):
         with torch.autocast("cpu", dtype, enabled=dtype is torch.bfloat16):
-            out = net(pictures)
+            out = net(images)
         out.float().square().sum().backward()
         found.append([out.detach(), *(parameter.grad for parameter in net.parameters())])
 
     assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
-    assert (theirs[:3](pictures) == 6).float().mean() > 0.1
+    assert (theirs[:3](images) == 6).float().mean() > 0.1
 
 
 def test_at_0_and_6_the_gradient_is_0_as_torch_s_is() -> None:

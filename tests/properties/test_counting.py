@@ -23,8 +23,8 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=
 
 
 @st.composite
-def labelled(draw: st.DrawFn, classes: st.SearchStrategy[int]) -> tuple[Ids, Ids, int]:
-    """Truth with ids 0..C-1 and 255, a prediction of the same shape with ids 0..C-1, and C."""
+def labeled(draw: st.DrawFn, classes: st.SearchStrategy[int]) -> tuple[Ids, Ids, int]:
+    """Ground truth with ids 0..C-1 and 255, a prediction of the same shape with ids 0..C-1, and C."""
     count, shape = draw(classes), draw(SHAPES)
     ids = st.integers(0, count - 1)
     return (
@@ -34,40 +34,40 @@ def labelled(draw: st.DrawFn, classes: st.SearchStrategy[int]) -> tuple[Ids, Ids
     )
 
 
-def by_a_loop(truth: Ids, prediction: Ids, classes: int) -> NDArray[np.int64]:
+def by_a_loop(ground_truth: Ids, prediction: Ids, classes: int) -> NDArray[np.int64]:
     matrix = np.zeros((classes, classes), np.int64)
-    for true, predicted in zip(truth.ravel().tolist(), prediction.ravel().tolist(), strict=True):
+    for true, predicted in zip(ground_truth.ravel().tolist(), prediction.ravel().tolist(), strict=True):
         if true != 255:
             matrix[true, predicted] += 1
     return matrix
 
 
-@given(labelled(st.integers(1, 255)))
+@given(labeled(st.integers(1, 255)))
 def test_every_pixel_is_counted_once(case: tuple[Ids, Ids, int]) -> None:
-    truth, prediction, classes = case
-    matrix = confusion(truth, prediction, classes)
+    ground_truth, prediction, classes = case
+    matrix = confusion(ground_truth, prediction, classes)
 
-    assert np.array_equal(matrix, by_a_loop(truth, prediction, classes))
-    assert matrix.sum() == (truth != 255).sum()
+    assert np.array_equal(matrix, by_a_loop(ground_truth, prediction, classes))
+    assert matrix.sum() == (ground_truth != 255).sum()
 
 
-@given(labelled(st.just(255)))
+@given(labeled(st.just(255)))
 def test_with_255_classes_every_byte_is_an_id_or_ignored(case: tuple[Ids, Ids, int]) -> None:
-    truth, prediction, classes = case
+    ground_truth, prediction, classes = case
 
-    assert np.array_equal(confusion(truth, prediction, classes), by_a_loop(truth, prediction, classes))
+    assert np.array_equal(confusion(ground_truth, prediction, classes), by_a_loop(ground_truth, prediction, classes))
 
 
-@given(labelled(st.integers(1, 255)), st.randoms(use_true_random=False))
+@given(labeled(st.integers(1, 255)), st.randoms(use_true_random=False))
 def test_neither_order_nor_grouping_of_pixels_matters(case: tuple[Ids, Ids, int], random: object) -> None:
-    truth, prediction, classes = (part.ravel() if isinstance(part, np.ndarray) else part for part in case)
-    order = list(range(truth.size))
+    ground_truth, prediction, classes = (part.ravel() if isinstance(part, np.ndarray) else part for part in case)
+    order = list(range(ground_truth.size))
     random.shuffle(order)  # type: ignore[attr-defined]
     cut = len(order) // 3
-    whole = confusion(truth, prediction, classes)
+    whole = confusion(ground_truth, prediction, classes)
 
-    assert np.array_equal(confusion(truth[order], prediction[order], classes), whole)
-    parts = [confusion(truth[part], prediction[part], classes) for part in (order[:cut], order[cut:])]
+    assert np.array_equal(confusion(ground_truth[order], prediction[order], classes), whole)
+    parts = [confusion(ground_truth[part], prediction[part], classes) for part in (order[:cut], order[cut:])]
     assert np.array_equal(parts[0] + parts[1], whole)
 
 
@@ -91,9 +91,9 @@ def test_sums_beyond_32_bits_are_exact(counts: Counts) -> None:
 
     assert counts.total.dtype == np.int64
     assert counts.total.tolist() == exact
-    right, truth, predicted = margins(counts.total)
-    assert right.tolist() == [row[i] for i, row in enumerate(exact)]
-    assert truth.tolist() == [sum(row) for row in exact]
+    correct, ground_truth, predicted = margins(counts.total)
+    assert correct.tolist() == [row[i] for i, row in enumerate(exact)]
+    assert ground_truth.tolist() == [sum(row) for row in exact]
     assert predicted.tolist() == [sum(column) for column in zip(*exact, strict=True)]
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from streetseg.data.masks import MaskCode, read_mask
 from streetseg.inference.output import color_map, result_paths, write_results
-from streetseg.labels.mappings import bridge, bridges_from
+from streetseg.labels.mappings import label_mapping, mappings_from
 from streetseg.labels.space import LabelSpace, fresh_colors
 from streetseg.labels.tables import CAMVID_32, CITYSCAPES_8, CITYSCAPES_19, CITYSCAPES_34, STREET_11, space
 
@@ -26,7 +26,7 @@ COLOR = st.tuples(*[st.integers(0, 255)] * 3)
 
 @st.composite
 def any_space(draw: st.DrawFn) -> LabelSpace:
-    """1 to 255 classes; the colours of the first ones drawn, all different, none black."""
+    """1 to 255 classes; the colors of the first ones drawn, all different, none black."""
     count = draw(st.integers(1, 255))
     drawn = draw(st.lists(COLOR.filter(any), max_size=min(count, 20), unique=True))
     fresh = fresh_colors([*drawn, (0, 0, 0)])
@@ -41,7 +41,7 @@ def masks_of(classes: LabelSpace, *, ignored: bool = True) -> st.SearchStrategy[
 
 @given(st.data(), any_space())
 @settings(max_examples=40)
-def test_ids_painted_and_read_by_colour_come_back(tmp_path_factory, data: st.DataObject, classes: LabelSpace) -> None:
+def test_ids_painted_and_read_by_color_come_back(tmp_path_factory, data: st.DataObject, classes: LabelSpace) -> None:
     ids = data.draw(masks_of(classes))
     path = tmp_path_factory.mktemp("painted") / "mask.png"
     Image.fromarray(color_map(ids, classes)).save(path)
@@ -66,7 +66,7 @@ def test_a_written_prediction_is_read_as_a_mask(tmp_path_factory, data: st.DataO
 
 
 @given(
-    st.data(), any_space(), st.sampled_from(["grey", "palette", "16 bits", "alpha"]), st.sampled_from(["PNG", "TIFF"])
+    st.data(), any_space(), st.sampled_from(["gray", "palette", "16 bits", "alpha"]), st.sampled_from(["PNG", "TIFF"])
 )
 @settings(max_examples=60)
 def test_ids_are_read_however_they_are_stored(
@@ -75,14 +75,14 @@ def test_ids_are_read_however_they_are_stored(
     ids = data.draw(masks_of(classes))
     expected = ids
     match how:
-        case "grey":
+        case "gray":
             image = Image.fromarray(ids)
         case "palette":
             image = Image.frombytes("P", (ids.shape[1], ids.shape[0]), ids.tobytes())
             palette = np.frombuffer(data.draw(st.binary(min_size=768, max_size=768)), np.uint8).reshape(256, 3)
             shown = {tuple(color) for color in palette[ids].reshape(-1, 3).tolist()}
             assume(not shown & set(classes.colors))  # a palette that means other classes is refused
-            assume(any(len(set(color)) > 1 for color in shown))  # and so is one of greys that are other ids
+            assume(any(len(set(color)) > 1 for color in shown))  # and so is one of grays that are other ids
             image.putpalette(palette.tobytes())
         case "16 bits":
             image = Image.fromarray(ids.astype(np.uint16))
@@ -100,24 +100,26 @@ def test_ids_are_read_however_they_are_stored(
 
 @pytest.mark.parametrize(
     ("source", "target"),
-    [(source, space(end)) for source in SPACES for end in bridges_from(source)],
+    [(source, space(end)) for source in SPACES for end in mappings_from(source)],
     ids=lambda s: s.name,
 )
 @given(data=st.data())
 @settings(max_examples=20)
-def test_a_bridge_translates_each_pixel_by_itself(source: LabelSpace, target: LabelSpace, data: st.DataObject) -> None:
+def test_a_label_mapping_translates_each_pixel_by_itself(
+    source: LabelSpace, target: LabelSpace, data: st.DataObject
+) -> None:
     ids = data.draw(arrays(np.uint8, SHAPES))
-    table = bridge(source, target)
+    table = label_mapping(source, target)
     translated = table[ids]
 
     assert [int(table[value]) for value in ids.ravel().tolist()] == translated.ravel().tolist()
     assert set(translated.ravel().tolist()) <= {*range(target.num_classes), 255}
     assert (translated[ids >= source.num_classes] == 255).all()
-    assert np.array_equal(bridge(target, target)[translated], translated)
+    assert np.array_equal(label_mapping(target, target)[translated], translated)
 
 
 @given(any_space().flatmap(lambda classes: st.tuples(st.just(classes), masks_of(classes))))
-def test_a_space_bridged_to_itself_keeps_every_id(case: tuple[LabelSpace, Ids]) -> None:
+def test_a_space_mapped_to_itself_keeps_every_id(case: tuple[LabelSpace, Ids]) -> None:
     classes, ids = case
 
-    assert np.array_equal(bridge(classes, classes)[ids], ids)
+    assert np.array_equal(label_mapping(classes, classes)[ids], ids)

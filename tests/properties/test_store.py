@@ -22,9 +22,7 @@ STEMS = st.text(st.sampled_from("aZ0 _-.,'()&é街\n"), min_size=1, max_size=12)
 
 @given(st.dictionaries(STEMS, st.tuples(ENDINGS, MODES, SIDES, SIDES), min_size=1, max_size=6), st.integers(0, 2**32))
 @settings(max_examples=40)
-def test_pictures_and_masks_of_any_kind(
-    tmp_path_factory, files: dict[str, tuple[str, str, int, int]], seed: int
-) -> None:
+def test_images_and_masks_of_any_kind(tmp_path_factory, files: dict[str, tuple[str, str, int, int]], seed: int) -> None:
     folder: Path = tmp_path_factory.mktemp("data")
     (folder / "images").mkdir()
     (folder / "masks").mkdir()
@@ -34,7 +32,7 @@ def test_pictures_and_masks_of_any_kind(
         pixels.convert("RGB" if ending in ("jpg", "webp", "ppm") else mode).save(folder / "images" / f"{stem}.{ending}")
         ids = rng.choice(np.array([0, 1, 2, 255], np.uint8), (height, width))
         Image.fromarray(ids).save(folder / "masks" / f"{stem}.png")
-    described = {"pictures": "images", "masks": "masks", "classes": ["a", "b", "c"], "splits": {"val": 1.0}}
+    described = {"images": "images", "masks": "masks", "classes": ["a", "b", "c"], "splits": {"val": 1.0}}
     (folder / "data.yaml").write_text(json.dumps(described))  # JSON is YAML
 
     source = open_source(Data(source=f"folder:{folder / 'data.yaml'}"))
@@ -42,8 +40,8 @@ def test_pictures_and_masks_of_any_kind(
 
     assert sorted(sample.name for sample in store.samples) == sorted(files)
     for i, sample in enumerate(store.samples):
-        picture, label = store[i]
-        with Image.open(sample.picture) as decoded:
-            assert np.array_equal(picture, np.asarray(decoded.convert("RGB")))
+        image, label = store[i]
+        with Image.open(sample.image) as decoded:
+            assert np.array_equal(image, np.asarray(decoded.convert("RGB")))
         with Image.open(sample.label) as decoded:
             assert np.array_equal(label, np.asarray(decoded))

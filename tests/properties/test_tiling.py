@@ -1,4 +1,4 @@
-"""A picture seen in windows is the picture seen whole."""
+"""An image seen in windows is the image seen whole."""
 
 import torch
 from hypothesis import given, settings
@@ -37,10 +37,10 @@ def test_tiles_equal_the_whole_for_a_network_that_looks_near(
 ) -> None:
     """Whole numbers all the way, so that equal means equal to the last bit."""
     generator = torch.Generator().manual_seed(seed)
-    picture = torch.randint(0, 256, (1, 3, height, width), dtype=torch.uint8, generator=generator)
+    image = torch.randint(0, 256, (1, 3, height, width), dtype=torch.uint8, generator=generator)
 
     def network(seen: Tensor) -> Tensor:
-        """The sum of the pixels `reach` away, up, down, left and right, in each colour."""
+        """The sum of the pixels `reach` away, up, down, left and right, in each color."""
         far = F.pad(seen.double(), (reach, reach, reach, reach))
         rows, columns = seen.shape[-2:]
         return sum(
@@ -48,15 +48,15 @@ def test_tiles_equal_the_whole_for_a_network_that_looks_near(
             for y, x in ((0, reach), (2 * reach, reach), (reach, 0), (reach, 2 * reach))
         )  # type: ignore[return-value]
 
-    assert torch.equal(predict_logits(network, picture, tile=tile), predict_logits(network, picture))
+    assert torch.equal(predict_logits(network, image, tile=tile), predict_logits(network, image))
 
 
 @given(st.integers(1, 300), st.integers(1, 300), st.sampled_from([None, 128]), st.booleans())
 @settings(max_examples=25)
 def test_the_weights_of_all_windows_and_views_sum_to_one(height: int, width: int, tile: int | None, tta: bool) -> None:
     """A network that answers 1 everywhere is merged to 1 everywhere."""
-    picture = torch.zeros(1, 3, height, width, dtype=torch.uint8)
-    merged = predict_logits(lambda seen: torch.ones(1, 2, *seen.shape[-2:]), picture, tile=tile, tta=tta)
+    image = torch.zeros(1, 3, height, width, dtype=torch.uint8)
+    merged = predict_logits(lambda seen: torch.ones(1, 2, *seen.shape[-2:]), image, tile=tile, tta=tta)
 
     assert merged.shape == (1, 2, height, width)
     torch.testing.assert_close(merged, torch.ones_like(merged), rtol=0, atol=1e-6)

@@ -248,7 +248,7 @@ def test_fields_that_change_no_result_are_marked_where_they_are_defined() -> Non
         "data.source",
         "data.splits",
         "data.exclude",
-        "data.unlabelled",
+        "data.unlabeled",
         "data.max_megapixels",
         "train.compile",
         "train.device",

@@ -1,4 +1,4 @@
-"""Charts are well-formed pictures of the numbers, whatever the names and however odd the numbers."""
+"""Charts are well-formed images of the numbers, whatever the names and however odd the numbers."""
 
 import math
 from xml.etree import ElementTree
@@ -118,9 +118,9 @@ def test_cost_is_drawn_from_zero() -> None:
 
 @pytest.mark.parametrize("draw", [pipeline_wide, pipeline_narrow])
 def test_the_pipeline_says_every_step(draw: type) -> None:
-    lanes = [Lane("Training", (Step("Pictures", "367 of them"), Step("Network", f"encoder {EVIL}")))]
+    lanes = [Lane("Training", (Step("Images", "367 of them"), Step("Network", f"encoder {EVIL}")))]
     found = " ".join(texts(draw(lanes)))
-    assert "Pictures" in found
+    assert "Images" in found
     assert "367 of them" in found
 
 
@@ -135,7 +135,7 @@ def test_names_stay_text_in_every_chart() -> None:
 
 
 def test_a_chart_of_its_own_carries_its_style() -> None:
-    picture = standalone(intervals_chart("IoU", "spoken", [Row("road", (Point(0, 80, 70, 90),))]))
-    root = ElementTree.fromstring(picture)
+    image = standalone(intervals_chart("IoU", "spoken", [Row("road", (Point(0, 80, 70, 90),))]))
+    root = ElementTree.fromstring(image)
     assert root.attrib["aria-label"] == "spoken"
     assert "prefers-color-scheme: dark" in (root.find(f"{SVG}style").text or "")  # type: ignore[union-attr]

@@ -65,12 +65,12 @@ def test_small_print_is_not_too_small_on_a_phone(browser: Browser, page: Path) -
 def test_evil_names_do_nothing(browser: Browser, tmp_path: Path) -> None:
     evil = EVIL.replace("/", "")
     for k in range(4):
-        picture, label = tiny.street(k)
-        tiny.save(tmp_path / "images" / f"{evil}{k}.png", picture)
+        image, label = tiny.street(k)
+        tiny.save(tmp_path / "images" / f"{evil}{k}.png", image)
         tiny.save(tmp_path / "masks" / f"{evil}{k}.png", (label % 3).astype(np.uint8) if k else label[:9])
     (tmp_path / "images" / f"{evil}.txt").write_text("x")
     (tmp_path / "data.yaml").write_text(
-        "pictures: images/*.png\nmasks: masks/*.png\nsplits: {train: 0.5, val: 0.5}\n"
+        "images: images/*.png\nmasks: masks/*.png\nsplits: {train: 0.5, val: 0.5}\n"
         f"classes: ['{EVIL}', '<script>alert(2)</script>', '</style><svg onload=alert(3)>']\n"
     )
     path = written(f"folder:{tmp_path / 'data.yaml'}", tmp_path / "page.html")
@@ -91,5 +91,5 @@ def test_the_real_camvid_fits_on_a_phone(browser: Browser, shared: Path, tmp_pat
         assert view.evaluate("document.documentElement.scrollWidth") <= PHONE
         assert view.locator("#examples article").count() == 11
         assert view.locator("#examples img").count() == 44
-        assert "26 of 101 pictures of val" in view.locator(".lede").inner_text()
+        assert "26 of 101 images of val" in view.locator(".lede").inner_text()
         assert troubles == []

@@ -1,4 +1,4 @@
-"""Which pictures are shown, what is drawn of them, and what is said when they cannot be."""
+"""Which images are shown, what is drawn of them, and what is said when they cannot be."""
 
 import base64
 import io
@@ -33,7 +33,7 @@ def test_disputed_worst_and_best_are_chosen_by_figures() -> None:
     assert chosen == [(5, "most disputed"), (1, "worst"), (4, "best")]
 
 
-def test_a_picture_is_shown_once_and_one_without_truth_never() -> None:
+def test_an_image_is_shown_once_and_one_without_truth_never() -> None:
     a = np.array([0.1, np.nan, 0.9])
     chosen = [choice.index for choice in choose([a, a + 0.05])]
     assert sorted(chosen) == [0, 2]
@@ -64,45 +64,45 @@ def test_only_large_areas_are_named() -> None:
 
 
 def test_layers_of_two_encoders() -> None:
-    truth = np.zeros((40, 60), np.uint8)
-    truth[:, 30:] = 1
-    truth[:4] = 255
-    a, b = truth.copy(), np.zeros_like(truth)
+    ground_truth = np.zeros((40, 60), np.uint8)
+    ground_truth[:, 30:] = 1
+    ground_truth[:4] = 255
+    a, b = ground_truth.copy(), np.zeros_like(ground_truth)
     a[:4] = 0
-    picture = np.full((80, 120, 3), 90, np.uint8)
-    shown = layers("val/1", picture, truth, [a, b], TOY, ["A", "B"])
+    image = np.full((80, 120, 3), 90, np.uint8)
+    shown = layers("val/1", image, ground_truth, [a, b], TOY, ["A", "B"])
     assert [layer.title for layer in shown] == [
-        "Picture", "Truth", "A predicts", "B predicts", "A right or wrong", "B right or wrong", "A right, B wrong",
+        "Image", "Ground truth", "A predicts", "B predicts", "A right or wrong", "B right or wrong", "A right, B wrong",
     ]  # fmt: skip
     assert {(layer.width, layer.height) for layer in shown} == {(60, 40)}
-    assert shown[4].alt == "val/1, where A is right or wrong: right on 100.0 % of the labelled pixels"
-    assert shown[5].alt.endswith("right on 50.0 % of the labelled pixels")
+    assert shown[4].alt == "val/1, where A is right or wrong: right on 100.0 % of the labeled pixels"
+    assert shown[5].alt.endswith("right on 50.0 % of the labeled pixels")
     assert shown[6].alt == "val/1, disputed pixels: only A right on 50.0 %, only B right on 0.0 %"
     assert "road 45 %, tree 45 %" in shown[1].alt
     labels = decoded(shown[1].uri)
     assert [tuple(labels[y, x]) for y, x in ((20, 10), (20, 50), (0, 0))] == [(128, 64, 128), (128, 128, 0), (0, 0, 0)]
 
 
-def test_a_large_picture_is_shown_smaller_and_its_labels_stay_labels() -> None:
-    truth = (np.arange(1500) // 7 % 2).astype(np.uint8)[None].repeat(700, axis=0)
-    shown = layers("x", np.zeros((700, 1500, 3), np.uint8), truth, [truth], TOY, ["A"])
+def test_a_large_image_is_shown_smaller_and_its_labels_stay_labels() -> None:
+    ground_truth = (np.arange(1500) // 7 % 2).astype(np.uint8)[None].repeat(700, axis=0)
+    shown = layers("x", np.zeros((700, 1500, 3), np.uint8), ground_truth, [ground_truth], TOY, ["A"])
     assert max(shown[1].width, shown[1].height) == WIDEST
     assert {tuple(color) for color in decoded(shown[1].uri).reshape(-1, 3)} == set(TOY.colors)
 
 
 def test_a_prediction_of_another_size_is_shown_in_the_shape_of_the_truth() -> None:
-    truth = np.zeros((20, 30), np.uint8)
-    shown = layers("x", np.zeros((40, 60, 3), np.uint8), truth, [np.zeros((40, 60), np.uint8)], TOY, ["A"])
+    ground_truth = np.zeros((20, 30), np.uint8)
+    shown = layers("x", np.zeros((40, 60, 3), np.uint8), ground_truth, [np.zeros((40, 60), np.uint8)], TOY, ["A"])
     assert {(layer.width, layer.height) for layer in shown} == {(30, 20)}
 
 
-def test_the_key_tells_patterns_apart_without_colour() -> None:
-    grey = [decoded(key.uri).mean(axis=2) for key in map_keys(["A", "B"])]
-    for one in range(len(grey)):
+def test_the_key_tells_patterns_apart_without_color() -> None:
+    gray = [decoded(key.uri).mean(axis=2) for key in map_keys(["A", "B"])]
+    for one in range(len(gray)):
         for two in range(one):
             assert (
-                not np.array_equal(grey[one] > grey[one].mean(), grey[two] > grey[two].mean())
-                or abs(grey[one].mean() - grey[two].mean()) > 20
+                not np.array_equal(gray[one] > gray[one].mean(), gray[two] > gray[two].mean())
+                or abs(gray[one].mean() - gray[two].mean()) > 20
             )
 
 
@@ -141,7 +141,7 @@ def test_without_the_data_the_gallery_says_so(moved: tuple[Path, Path]) -> None:
     shutil.rmtree(data)
     gallery = collect(compare_runs([run]), ["A"])
     assert gallery.exhibits == ()
-    assert gallery.note.startswith("No pictures: they could not be read and predicted again (folder not found")
+    assert gallery.note.startswith("No images: they could not be read and predicted again (folder not found")
 
 
 def test_a_label_that_was_changed_is_not_shown_as_if_it_had_been_scored(moved: tuple[Path, Path]) -> None:
@@ -159,10 +159,10 @@ def test_a_damaged_network_is_said_to_be_damaged(moved: tuple[Path, Path]) -> No
     run, _ = moved
     weights = run / "best" / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-10])
-    assert "No pictures" in collect(compare_runs([run]), ["A"]).note
+    assert "No images" in collect(compare_runs([run]), ["A"]).note
 
 
-def test_a_run_of_unknown_pictures_has_no_gallery(write_run: Callable[..., Path], moved: tuple[Path, Path]) -> None:
+def test_a_run_of_unknown_images_has_no_gallery(write_run: Callable[..., Path], moved: tuple[Path, Path]) -> None:
     run, _ = moved
     model = json.loads((run / "best" / "model.json").read_text())
     names = [f"val/unknown{i}" for i in range(24)]

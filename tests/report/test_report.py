@@ -157,7 +157,7 @@ def test_each_chart_is_drawn_once(two: list[Path], tmp_path: Path, monkeypatch: 
     assert drawn.call_count == 2  # encoders
 
 
-def test_names_of_classes_pictures_and_weights_stay_text(write_run: WriteRun, tmp_path: Path) -> None:
+def test_names_of_classes_images_and_weights_stay_text(write_run: WriteRun, tmp_path: Path) -> None:
     run = write_run(
         "a",
         classes=(EVIL, "tree", "car"),
@@ -186,14 +186,14 @@ def test_every_chart_is_a_file_too(two: list[Path], tmp_path: Path) -> None:
         assert ElementTree.parse(plot).getroot().attrib["aria-label"]
 
 
-def test_every_picture_has_words_for_who_cannot_see_it(two: list[Path], tmp_path: Path) -> None:
+def test_every_image_has_words_for_who_cannot_see_it(two: list[Path], tmp_path: Path) -> None:
     page = report(two, tmp_path / "out")
     assert all("alt" in image for image in page.all("img"))
     assert all(svg.get("aria-label") or svg.get("aria-hidden") for svg in page.all("svg"))
 
 
-def test_gone_pictures_are_said_to_be_gone(two: list[Path], tmp_path: Path) -> None:
-    assert "No pictures: they could not be read and predicted again (folder not found" in report(two, tmp_path).text
+def test_gone_images_are_said_to_be_gone(two: list[Path], tmp_path: Path) -> None:
+    assert "No images: they could not be read and predicted again (folder not found" in report(two, tmp_path).text
 
 
 def test_the_report_of_one_run_goes_into_its_folder(write_run: WriteRun) -> None:

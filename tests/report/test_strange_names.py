@@ -46,10 +46,10 @@ def strange_data(folder: Path) -> Path:
     """A data set whose folder, classes and files are named so; the YAML file that describes it."""
     for split, first in (("train", 0), ("val", 100)):
         for i, name in enumerate(FILES):
-            picture, label = tiny.street(first + i, (32, 32))
-            tiny.save(folder / "images" / split / f"{name}.png", picture)
+            image, label = tiny.street(first + i, (32, 32))
+            tiny.save(folder / "images" / split / f"{name}.png", image)
             tiny.save(folder / "masks" / split / f"{name}.png", np.where(label == 255, 255, label % len(CLASSES)))
-    lines = [f"  {split}: {{pictures: images/{split}/*.png, masks: masks/{split}/*.png}}" for split in ("train", "val")]
+    lines = [f"  {split}: {{images: images/{split}/*.png, masks: masks/{split}/*.png}}" for split in ("train", "val")]
     classes = [f"  - {json.dumps(name)}" for name in CLASSES]
     path = folder / "data.yaml"
     path.write_text("\n".join(["splits:", *lines, "classes:", *classes, f"name: {json.dumps(EVIL)}", ""]))
@@ -101,7 +101,7 @@ def test_the_report_shows_names_as_text(study: Done, browser: Browser) -> None:
             classes = page.locator("#classes").inner_text()
             for name in (EVIL, SCRIPT, FORMULA):
                 assert name in classes
-            assert EVIL in page.locator("#pictures").inner_text()
+            assert EVIL in page.locator("#images").inner_text()
             assert troubles == []
         text = report.read_text()
         assert EVIL not in text
@@ -110,9 +110,9 @@ def test_the_report_shows_names_as_text(study: Done, browser: Browser) -> None:
 
 @pytest.mark.bad_input(38, "the policy would stop a script or a request that slipped through")
 def test_the_policy_of_the_report_stops_what_is_planted(
-    study: Done, browser: Browser, tmp_path: Path, asked_for: tuple[str, list[str]]
+    study: Done, browser: Browser, tmp_path: Path, requested_names: tuple[str, list[str]]
 ) -> None:
-    address, asked = asked_for
+    address, requested = requested_names
     harm = f'<img src="{address}/x.png" onerror="document.title = 1"><script>document.title = 1</script>'
     page_text = (study.out / "report.html").read_text()
     planted, unguarded = tmp_path / "planted.html", tmp_path / "unguarded.html"
@@ -122,21 +122,21 @@ def test_the_policy_of_the_report_stops_what_is_planted(
     with opened(browser, planted) as (page, troubles):
         assert page.title() != "1"
         assert len([trouble for trouble in troubles if "Content Security Policy" in trouble]) >= 2
-    assert asked == []
+    assert requested == []
 
     with opened(browser, unguarded) as (page, _):  # without the policy the harm is done, so the test can fail
         assert page.title() == "1"
-    assert asked == ["/x.png"]
+    assert requested == ["/x.png"]
 
 
 @pytest.fixture
-def asked_for() -> Iterator[tuple[str, list[str]]]:
+def requested_names() -> Iterator[tuple[str, list[str]]]:
     """A server's address, and what it has been asked for."""
-    asked: list[str] = []
+    requested: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:  # the name http.server calls
-            asked.append(self.path)
+            requested.append(self.path)
             self.send_error(404)
 
         def log_message(self, *_: object) -> None:
@@ -145,7 +145,7 @@ def asked_for() -> Iterator[tuple[str, list[str]]]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}", asked
+        yield f"http://127.0.0.1:{server.server_port}", requested
         server.shutdown()
         thread.join()
 
@@ -199,13 +199,13 @@ def test_the_tables_hold_text_and_numbers(study: Done) -> None:
 @pytest.mark.bad_input(40, "names on the terminal: escapes, line breaks and turned text are written out")
 def test_the_terminal_gets_visible_characters_only(study: Done, tmp_path: Path) -> None:
     run = str(study.out / "runs" / "test_resnet_seed0")
-    picture = str(study.data.parent / "images" / "val" / f"{ESCAPES}.png")
+    image = str(study.data.parent / "images" / "val" / f"{ESCAPES}.png")
     for said in (
         study.said,
         on_a_terminal("check", f"folder:{study.data}"),
         on_a_terminal("evaluate", run, f"folder:{study.data}", "--out", str(tmp_path / ESCAPES)),
-        on_a_terminal("predict", run, picture, "--out", str(tmp_path / FAKED)),
-        on_a_terminal("predict", run, picture, "--out", str(tmp_path / FAKED), "--json"),
+        on_a_terminal("predict", run, image, "--out", str(tmp_path / FAKED)),
+        on_a_terminal("predict", run, image, "--out", str(tmp_path / FAKED), "--json"),
     ):
         assert said
         assert [one_line(line) for line in said.split("\n")] == said.split("\n")
@@ -217,8 +217,8 @@ def test_the_terminal_gets_visible_characters_only(study: Done, tmp_path: Path) 
 def test_errors_hold_visible_characters_only(name: str, tmp_path: Path, streetseg) -> None:
     tiny.save(tmp_path / "images" / f"{name}.png", tiny.street(0, (32, 32))[0])
     (tmp_path / "masks").mkdir()
-    (tmp_path / "masks" / f"{name}.png").write_bytes(b"no picture")
-    (tmp_path / "data.yaml").write_text(f"pictures: images\nmasks: masks\nclasses: [{json.dumps(name)}, b]\n")
+    (tmp_path / "masks" / f"{name}.png").write_bytes(b"no image")
+    (tmp_path / "data.yaml").write_text(f"images: images\nmasks: masks\nclasses: [{json.dumps(name)}, b]\n")
 
     for words in (
         ("check", f"folder:{tmp_path / 'data.yaml'}"),

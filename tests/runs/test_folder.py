@@ -18,8 +18,8 @@ from tiny import camvid_segnet, street
 
 
 def test_new_and_empty_folders_may_be_used(tmp_path: Path) -> None:
-    RunFolder(tmp_path / "new").refuse(resume=False)
-    RunFolder(tmp_path).refuse(resume=False)
+    RunFolder(tmp_path / "new").require_usable(resume=False)
+    RunFolder(tmp_path).require_usable(resume=False)
 
     assert list(tmp_path.iterdir()) == []
 
@@ -28,10 +28,10 @@ def test_a_folder_with_something_in_it_may_only_be_taken_up(tmp_path: Path) -> N
     (tmp_path / "results.csv").touch()
 
     with pytest.raises(RequestError, match="the run folder is not empty") as refused:
-        RunFolder(tmp_path).refuse(resume=False)
+        RunFolder(tmp_path).require_usable(resume=False)
     assert refused.value.where == (str(tmp_path),)
     assert "--resume" in str(refused.value.hint)
-    RunFolder(tmp_path).refuse(resume=True)
+    RunFolder(tmp_path).require_usable(resume=True)
 
 
 def test_a_file_may_not(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_a_file_may_not(tmp_path: Path) -> None:
 
     for resume in (False, True):
         with pytest.raises(RequestError, match="the run folder is a file"):
-            RunFolder(tmp_path / "run").refuse(resume=resume)
+            RunFolder(tmp_path / "run").require_usable(resume=resume)
     with pytest.raises(RequestError, match="cannot be written"), RunFolder(tmp_path / "run").in_use():
         pass
 
@@ -48,7 +48,7 @@ def test_a_folder_in_a_file_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(RequestError, match=r"cannot be written .* is a file"):
-        RunFolder(tmp_path / "file" / "run").refuse(resume=False)
+        RunFolder(tmp_path / "file" / "run").require_usable(resume=False)
     with pytest.raises(RequestError, match=r"cannot be written \(Not a directory\)"):
         RunFolder(tmp_path / "file" / "run").in_use().__enter__()
 
@@ -59,10 +59,10 @@ def test_a_folder_is_one_run_s_at_a_time(tmp_path: Path) -> None:
     with run.in_use():
         for resume in (False, True):
             with pytest.raises(RequestError, match=f"the run folder is in use by process {os.getpid()} on "):
-                other.refuse(resume=resume)
+                other.require_usable(resume=resume)
         with pytest.raises(RequestError, match="in use"), other.in_use():
             pass
-    other.refuse(resume=False)  # the lock that stays behind is nothing
+    other.require_usable(resume=False)  # the lock that stays behind is nothing
 
 
 def test_what_a_killed_run_left_half_written_is_removed(tmp_path: Path) -> None:
@@ -116,10 +116,10 @@ def test_data_json_says_what_the_check_counted(tmp_path: Path) -> None:
 
 
 def events(path: Path) -> list[dict[str, Any]]:
-    def refuse(constant: str) -> None:
+    def reject(constant: str) -> None:
         raise AssertionError(f"{constant} is no JSON")
 
-    return [json.loads(line, parse_constant=refuse) for line in path.read_text().splitlines()]
+    return [json.loads(line, parse_constant=reject) for line in path.read_text().splitlines()]
 
 
 def test_one_line_an_event_in_order(tmp_path: Path) -> None:

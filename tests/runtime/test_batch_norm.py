@@ -21,20 +21,20 @@ def network() -> nn.Sequential:
 
 
 def batch() -> Tensor:
-    """Four pictures that differ, far from zero, where E[x²] - E[x]² would cancel."""
+    """Four images that differ, far from zero, where E[x²] - E[x]² would cancel."""
     return torch.randn(4, 3, 5, 6, generator=torch.Generator().manual_seed(1)) + 1000 * torch.arange(4).view(4, 1, 1, 1)
 
 
 def trained(net: nn.Sequential, share: list[int]) -> dict[str, Tensor]:
-    """Outputs, gradients and running statistics after one pass whose loss is a sum over pictures."""
-    pictures = batch()[share].requires_grad_()
-    out = net.train()(pictures)
+    """Outputs, gradients and running statistics after one pass whose loss is a sum over images."""
+    images = batch()[share].requires_grad_()
+    out = net.train()(images)
     out.pow(3).sum().backward()
     gradients = {
         f"gradient of {name}": weight.grad for name, weight in net.named_parameters() if weight.grad is not None
     }
-    assert pictures.grad is not None
-    return {"out": out.detach(), "gradient": pictures.grad, **gradients, **net.state_dict()}
+    assert images.grad is not None
+    return {"out": out.detach(), "gradient": images.grad, **gradients, **net.state_dict()}
 
 
 @pytest.fixture(scope="module")

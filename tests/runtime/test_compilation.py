@@ -12,10 +12,10 @@ from streetseg.runtime.compilation import WORTH_STEPS, Compilation, choose_compi
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
 
-@pytest.mark.parametrize("asked", ["on", "off"])
+@pytest.mark.parametrize("requested", ["on", "off"])
 @pytest.mark.parametrize("device", [CPU, GPU])
-def test_what_was_asked_for(asked: str, device: torch.device) -> None:
-    assert choose_compilation(asked, device, 1) == Compilation(asked == "on", "asked for")
+def test_what_was_asked_for(requested: str, device: torch.device) -> None:
+    assert choose_compilation(requested, device, 1) == Compilation(requested == "on", "asked for")
 
 
 @pytest.mark.parametrize(

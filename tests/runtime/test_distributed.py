@@ -27,20 +27,20 @@ def rank_s_work(folder: Path) -> None:
         rows = np.zeros((3, 2))
         rows[ranks.rank :: ranks.world] = [[0.1, 1e-300]] * len(rows[ranks.rank :: ranks.world])
         found["rows"] = ranks.sum(rows).tolist()
-        found["largest"] = ranks.largest(10 - ranks.rank)
+        found["largest"] = ranks.all_reduce_max(10 - ranks.rank)
         found["gather"] = ranks.gather({"rank": ranks.rank, "text": "ä" * (1 + 5 * ranks.rank), "nothing": None})
-        found["main"] = ranks.of_main([ranks.rank, "from rank 0" if ranks.is_main else "overheard"])
+        found["main"] = ranks.broadcast([ranks.rank, "from rank 0" if ranks.is_main else "overheard"])
 
         torch.manual_seed(ranks.rank)
         network = torch.nn.Sequential(torch.nn.Conv2d(3, 2, 3), torch.nn.BatchNorm2d(2))
         network.to(memory_format=torch.channels_last)
         network.train()(torch.randn(2, 3, 4, 4))
-        ranks.take_from_main(network)
+        ranks.broadcast_network(network)
         found["network"] = [tensor.flatten().tolist() for tensor in network.state_dict().values()]
 
         weight = torch.tensor(3.0, requires_grad=True)
         share = weight * (ranks.rank + 1)  # the loss of all is (3 w)^2, its gradient 18 w
-        ranks.total(share).square().backward()
+        ranks.all_reduce_sum(share).square().backward()
         found["gradient"] = float(weight.grad or 0) / ranks.world  # what DistributedDataParallel makes of it, averaged
 
         seen = folder / "cache"
@@ -48,7 +48,7 @@ def rank_s_work(folder: Path) -> None:
             found["found in the cache"] = seen.exists()
             seen.touch()
         try:
-            ranks.refuse_different({"recipe": "the same", "size": (2, 3), "data": f"of rank {ranks.rank}"})
+            ranks.require_equal({"recipe": "the same", "size": (2, 3), "data": f"of rank {ranks.rank}"})
         except RequestError as error:
             found["refused"] = [error.problem, *error.where]
     (folder / f"found-{ranks.rank}.json").write_text(json.dumps(found))

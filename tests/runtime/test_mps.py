@@ -9,9 +9,9 @@ import torch
 from streetseg.cli.doctor import accelerators
 from streetseg.runtime.device import best_kind, finish_work, rng_state, set_rng_state, summing_device
 from streetseg.runtime.distributed import ALONE, Ranks
-from streetseg.runtime.memory import asked_bytes, available_bytes, is_out_of_memory
+from streetseg.runtime.memory import available_bytes, is_out_of_memory, requested_bytes
 from streetseg.runtime.precision import choose_precision
-from streetseg.training.train_state import Learner
+from streetseg.training.train_state import TrainState
 
 MPS = torch.device("mps")
 
@@ -81,7 +81,7 @@ def test_its_allocation_that_fails_is_known() -> None:
         "Tried to allocate 256.00 MB on private pool."
     )
     assert is_out_of_memory(error)
-    assert asked_bytes(error) == 256 * 2**20
+    assert requested_bytes(error) == 256 * 2**20
 
 
 @pytest.mark.parametrize(("held", "steps"), [(0.0, 1), (1.0, 0)])
@@ -89,6 +89,6 @@ def test_no_weight_moves_after_a_number_that_is_not_finite(held: float, steps: i
     """Torch's fused AdamW does not look at `found_inf` on MPS."""
     taken: list[bool] = []
     optimizer = SimpleNamespace(step=lambda: taken.append(True))
-    learner = SimpleNamespace(device=MPS, _held=torch.tensor(held), optimizer=optimizer)
-    Learner.move_weights(cast(Learner, learner))
+    train_state = SimpleNamespace(device=MPS, _held=torch.tensor(held), optimizer=optimizer)
+    TrainState.move_weights(cast(TrainState, train_state))
     assert len(taken) == steps

@@ -9,7 +9,7 @@ from streetseg.scenes.camera import NEAR, Camera, clip_near
 from streetseg.scenes.canvas import CAR, IGNORE, ROAD, SKY, Canvas, mark
 from streetseg.scenes.light import draw_light
 from streetseg.scenes.painter import Painter, hull
-from streetseg.scenes.rng import Dice
+from streetseg.scenes.rng import Rng
 from streetseg.scenes.street import Shade, draw_street
 from streetseg.scenes.texture import Material
 
@@ -20,7 +20,7 @@ LEVEL = Camera(320, 240, 260.0, (0.0, 1.5, 0.0))
 
 
 def a_painter(camera: Camera = LEVEL) -> Painter:
-    return Painter(Canvas(120, 160), camera, draw_light(Dice(0)), draw_street(Dice(0)))
+    return Painter(Canvas(120, 160), camera, draw_light(Rng(0)), draw_street(Rng(0)))
 
 
 def test_axes_are_a_right_angled_frame() -> None:
@@ -56,7 +56,7 @@ def test_clipping_keeps_what_is_ahead() -> None:
     assert clip_near([[0.0, 0.0, -1.0], [1.0, 0.0, -2.0], [0.0, 1.0, -1.0]]) == []
 
 
-def test_a_stroke_paints_colour_and_class_together() -> None:
+def test_a_stroke_paints_color_and_class_together() -> None:
     canvas = Canvas(20, 30)
     canvas.polygon([10, 10, 40, 10, 40, 30, 10, 30], (200, 10, 10, mark(CAR, Material.PAINT)))
     canvas.ellipse(20, 20, 4, 4, (10, 200, 10, mark(IGNORE, Material.METAL)))
@@ -103,7 +103,7 @@ def test_hull_of_a_square_with_points_inside() -> None:
 
 
 def test_houses_on_the_sunny_side_shade_the_other() -> None:
-    light, street = draw_light(Dice(0)), draw_street(Dice(1))
+    light, street = draw_light(Rng(0)), draw_street(Rng(1))
     height = 10.0
     from_right = (math.sqrt(0.5), math.sqrt(0.5), 0.0)
     sunny = type(light)(**{**vars(light), "to_sun": from_right, "sun": (1.0, 1.0, 1.0)})
@@ -116,7 +116,7 @@ def test_houses_on_the_sunny_side_shade_the_other() -> None:
 
 
 def test_streams_of_dice_do_not_disturb_each_other() -> None:
-    one, other = Dice(4, 2), Dice(4, 2)
+    one, other = Rng(4, 2), Rng(4, 2)
     first, second = one.child(), one.child()
     one.uniform()
     again = other.child()
@@ -125,12 +125,12 @@ def test_streams_of_dice_do_not_disturb_each_other() -> None:
 
 
 def test_dice_keep_their_promises() -> None:
-    dice = Dice(8)
-    drawn = [dice.integer(2, 4) for _ in range(300)]
+    rng = Rng(8)
+    drawn = [rng.integer(2, 4) for _ in range(300)]
     assert set(drawn) == {2, 3, 4}
-    picked = [dice.pick("ab", (9, 1)) for _ in range(500)]
+    picked = [rng.pick("ab", (9, 1)) for _ in range(500)]
     assert 0.03 < picked.count("b") / 500 < 0.2
-    bells = [dice.bell(5.0, 2.0) for _ in range(1000)]
+    bells = [rng.bell(5.0, 2.0) for _ in range(1000)]
     assert np.mean(bells) == pytest.approx(5.0, abs=0.3)
     assert np.std(bells) == pytest.approx(2.0, abs=0.2)
     assert max(abs(b - 5.0) for b in bells) <= 6.0

@@ -8,13 +8,13 @@ from PIL import Image
 
 from streetseg.data.sources.cityscapes import open_cityscapes
 from streetseg.data.sources.scenes import ScenesSource
-from streetseg.labels.mappings import bridge
+from streetseg.labels.mappings import label_mapping
 from streetseg.labels.tables import CITYSCAPES_34, STREET_11
 from streetseg.scenes.export import cityscapes_ids
 
 
 def test_written_ids_lead_back_to_the_same_classes() -> None:
-    back = bridge(CITYSCAPES_34, STREET_11)[cityscapes_ids()]
+    back = label_mapping(CITYSCAPES_34, STREET_11)[cityscapes_ids()]
     assert back[: STREET_11.num_classes].tolist() == list(range(STREET_11.num_classes))
     assert (back[STREET_11.num_classes :] == STREET_11.ignore_index).all()
 
@@ -28,10 +28,10 @@ def test_command_writes_a_cityscapes_tree(tmp_path: Path, streetseg) -> None:
     written = open_cityscapes(out)
     assert {name: len(samples) for name, samples in written.splits.items()} == {"train": 5, "val": 1}
     drawn = ScenesSource(5, 1, (48, 64), seed=5)
-    table = bridge(CITYSCAPES_34, STREET_11)
+    table = label_mapping(CITYSCAPES_34, STREET_11)
     for split in ("train", "val"):
         for ours, theirs in zip(drawn.splits[split], written.splits[split], strict=True):
-            assert np.array_equal(drawn.read_picture(ours), written.read_picture(theirs))
+            assert np.array_equal(drawn.read_image(ours), written.read_image(theirs))
             assert np.array_equal(drawn.read_label(ours), table[written.read_label(theirs)])
 
 

@@ -1,4 +1,4 @@
-"""A scene: the same everywhere, all classes, and no colour that gives a class away."""
+"""A scene: the same everywhere, all classes, and no color that gives a class away."""
 
 import hashlib
 import os
@@ -29,11 +29,11 @@ def shares(count: int) -> NDArray[np.float64]:
     return np.stack([np.bincount(scene(i)[1].reshape(-1), minlength=256)[:11] / scene(i)[1].size for i in range(count)])
 
 
-def test_picture_and_label_have_the_asked_size_and_only_known_ids() -> None:
+def test_image_and_label_have_the_asked_size_and_only_known_ids() -> None:
     for size in (SMALL, (33, 47), (64, 40)):
-        picture, label = render(3, 5, size)
-        assert picture.shape == (*size, 3)
-        assert picture.dtype == np.uint8
+        image, label = render(3, 5, size)
+        assert image.shape == (*size, 3)
+        assert image.dtype == np.uint8
         assert label.shape == size
         assert label.dtype == np.uint8
         assert set(np.unique(label)) <= {*range(STREET_11.num_classes), STREET_11.ignore_index}
@@ -64,8 +64,8 @@ def test_another_processor_draws_the_same_bytes() -> None:
     printed = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code], env=plain, capture_output=True, text=True, check=True
     ).stdout.strip()
-    picture, label = scene(1)
-    assert printed == hashlib.sha256(picture.tobytes() + label.tobytes()).hexdigest()
+    image, label = scene(1)
+    assert printed == hashlib.sha256(image.tobytes() + label.tobytes()).hexdigest()
 
 
 def test_the_same_street_at_another_size() -> None:
@@ -76,7 +76,7 @@ def test_the_same_street_at_another_size() -> None:
 
 
 def test_every_class_is_common() -> None:
-    """Each class is in most scenes, none fills the pictures, hardly a pixel is without a class."""
+    """Each class is in most scenes, none fills the images, hardly a pixel is without a class."""
     found = shares(20)
     present = (found > 0).mean(axis=0)
     names = np.array(STREET_11.names)
@@ -107,9 +107,9 @@ def test_color_alone_does_not_tell_the_classes(balanced: bool) -> None:
     assert iou.mean() < 0.2, dict(zip(STREET_11.names, iou.round(2), strict=True))
 
 
-def test_version_is_raised_with_the_pictures() -> None:
+def test_version_is_raised_with_the_images() -> None:
     """If this fails you changed what a scene looks like: raise SCENES_VERSION, then renew these figures."""
-    picture, label = scene(2)
+    image, label = scene(2)
     counts = np.bincount(label.reshape(-1), minlength=256)[:11]
-    assert picture.mean(axis=(0, 1)) == pytest.approx([111.8, 108.0, 102.9], abs=0.5)
+    assert image.mean(axis=(0, 1)) == pytest.approx([111.8, 108.0, 102.9], abs=0.5)
     assert counts == pytest.approx([3650, 4285, 86, 6396, 21, 184, 65, 29, 3373, 30, 313], abs=25)

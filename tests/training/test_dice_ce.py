@@ -25,9 +25,9 @@ def by_autograd(logits: Tensor, labels: Tensor, weights: Tensor | None) -> tuple
     enlarged = F.interpolate(logits, labels.shape[-2:], mode="nearest")
     counted = (labels != IGNORE).unsqueeze(1)
     p = enlarged.softmax(1) * counted
-    truth = F.one_hot(labels.clamp(max=CLASSES - 1).long(), CLASSES).permute(0, 3, 1, 2)
+    ground_truth = F.one_hot(labels.clamp(max=CLASSES - 1).long(), CLASSES).permute(0, 3, 1, 2)
     cross_entropy = F.cross_entropy(enlarged, labels.long(), weights, ignore_index=IGNORE, reduction="sum")
-    return cross_entropy, (p * truth).sum((0, 2, 3)), p.sum((0, 2, 3))
+    return cross_entropy, (p * ground_truth).sum((0, 2, 3)), p.sum((0, 2, 3))
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -40,10 +40,10 @@ def test_values_and_gradients(cell: int, weighted: bool) -> None:
     ours = softmax_sums(logits, labels, weights, IGNORE)
     expected = by_autograd(logits, labels, None if weights is None else weights.double())
 
-    assert ours.truth.tolist() == [int((labels == c).sum()) for c in range(CLASSES)]
-    for found, wanted, direction in zip(ours[:3], expected, directions, strict=True):
-        torch.testing.assert_close(found.double(), wanted, rtol=1e-5, atol=1e-5)
-        gradients = [torch.autograd.grad((s * direction).sum(), logits, retain_graph=True)[0] for s in (found, wanted)]
+    assert ours.ground_truth.tolist() == [int((labels == c).sum()) for c in range(CLASSES)]
+    for found, needed, direction in zip(ours[:3], expected, directions, strict=True):
+        torch.testing.assert_close(found.double(), needed, rtol=1e-5, atol=1e-5)
+        gradients = [torch.autograd.grad((s * direction).sum(), logits, retain_graph=True)[0] for s in (found, needed)]
         torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-5)
 
 

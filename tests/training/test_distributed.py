@@ -11,7 +11,7 @@ import torch
 from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
 from forked import command, hook
-from networks import CHANNELS, some_pictures, tiny_segmenter
+from networks import CHANNELS, some_images, tiny_network
 from processes import fork_ranks, launched_rank, start, wait_until
 from same_run import assert_same_run
 from streetseg.errors import DataError, StreetsegError
@@ -32,7 +32,7 @@ LOSSES = {
     "dice": Loss(),
     "weighted, smoothed": Loss(region="none", class_weights="balanced", label_smoothing=0.1),
 }
-SHARES = {  # of a batch of five: the pictures of each rank, and those whose labels are wholly ignored
+SHARES = {  # of a batch of five: the images of each rank, and those whose labels are wholly ignored
     "unequal": ([0, 1, 2], [3, 4], []),
     "nothing counts on one rank": ([0, 1, 2], [3, 4], [3, 4]),
     "nothing counts at all": ([0, 1, 2], [3, 4], [0, 1, 2, 3, 4]),
@@ -41,15 +41,15 @@ SHARES = {  # of a batch of five: the pictures of each rank, and those whose lab
 
 def loss_and_gradients(settings: Loss, share: list[int], ignored: list[int], ranks: Ranks) -> list[torch.Tensor]:
     """Of a share of the batch. Batch norm is frozen: over half a batch its statistics would be others."""
-    segmenter = tiny_segmenter().eval()
-    network = ranks.averaging_gradients(segmenter)
+    network = tiny_network().eval()
+    parallel = ranks.averaging_gradients(network)
     labels = torch.stack([torch.from_numpy(street(i, (32, 64))[1]) for i in range(5)])
-    labels[0, :20] = 255  # so that no two pictures count alike
+    labels[0, :20] = 255  # so that no two images count alike
     labels[ignored] = 255
     objective = Objective(settings, range(1, 12), 255)
-    loss, _ = objective(network(some_pictures(5, 32, 64)[share]), labels[share], ranks)
+    loss, _ = objective(parallel(some_images(5, 32, 64)[share]), labels[share], ranks)
     loss.backward()
-    return [loss.detach(), *(weight.grad for weight in segmenter.parameters() if weight.grad is not None)]
+    return [loss.detach(), *(weight.grad for weight in network.parameters() if weight.grad is not None)]
 
 
 @pytest.mark.parametrize("shares", SHARES)
@@ -155,7 +155,7 @@ def test_the_first_error_is_told_not_its_consequence(camvid: Path, of_two: Path,
     words = ("train", f"camvid:{camvid}", "--recipe", of_two / "recipe.yaml", "--out", tmp_path / "run")
 
     def broken() -> None:
-        raise DataError("the picture is broken", where="here.png")
+        raise DataError("the image is broken", where="here.png")
 
     def work() -> None:
         if os.environ["RANK"] == "1":
@@ -166,9 +166,9 @@ def test_the_first_error_is_told_not_its_consequence(camvid: Path, of_two: Path,
 
     assert codes == [1, 2]
     failures = [(rank, ProcessFailure(rank, 0, codes[rank], str(tmp_path / f"{rank}.json"))) for rank in range(2)]
-    told = first_error(failures, 2)
-    assert isinstance(told, StreetsegError)
-    assert (told.problem, told.where, told.exit_code) == ("the picture is broken", ("here.png",), 2)
+    reported = first_error(failures, 2)
+    assert isinstance(reported, StreetsegError)
+    assert (reported.problem, reported.where, reported.exit_code) == ("the image is broken", ("here.png",), 2)
     assert "error: process 0 has lost the others" in (tmp_path / "0.err").read_text()
     assert "Traceback" not in (tmp_path / "0.err").read_text() + (tmp_path / "1.err").read_text()
     assert "lost the others" in str(first_error(failures[:1], 2))
@@ -229,6 +229,6 @@ def test_a_wrong_request_is_one_error_and_writes_nothing(camvid: Path, tmp_path:
     assert job.err.read_text().splitlines() == [
         "error: a batch of 3 is too small to be shared by 2 processes",
         "where: train.batch",
-        "hint:  batch norm needs 2 pictures or more in each: train.batch=4",
+        "hint:  batch norm needs 2 images or more in each: train.batch=4",
     ]
     assert not (tmp_path / "run").exists()

@@ -35,8 +35,8 @@ def uninterrupted(camvid: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return out
 
 
-def pictures(text: str, camvid: Path, split: str = "train") -> list[str]:
-    """The pictures of the data set that a message names."""
+def images(text: str, camvid: Path, split: str = "train") -> list[str]:
+    """The images of the data set that a message names."""
     return re.findall(rf"{re.escape(str(camvid))}/{split}/\w+\.png", text)
 
 
@@ -61,7 +61,7 @@ def test_ignored_batches_cost_nothing_and_are_counted(camvid, tmp_path, streetse
     assert [epoch["ignored_only_batches"] for epoch in epochs] == free
     assert all(epoch["ignored_only_crops"] >= 3 for epoch in epochs)
     assert all(epoch["ignored_pixels"] > 3 * 32 * 64 for epoch in epochs)
-    assert all(epoch["ignored_only_val_pictures"] == 1 for epoch in epochs)
+    assert all(epoch["ignored_only_val_images"] == 1 for epoch in epochs)
     assert all(math.isfinite(epoch["val_loss"]) for epoch in epochs)
 
 
@@ -85,7 +85,7 @@ def test_a_run_that_diverges(camvid, uninterrupted, tmp_path, streetseg) -> None
         r"loss terms: cross_entropy \S+, dice \S+\)\nwhere: ",
         problem,
     )
-    assert len(set(pictures(problem, camvid))) == 2
+    assert len(set(images(problem, camvid))) == 2
     assert "--resume --force and a lower optim.lr" in problem
     assert newest_state(run)["name"] == "epoch-001"
     assert streetseg(*train(camvid, run, "--resume", "--force")).code == 0
@@ -136,7 +136,7 @@ def limited(kind: int, amount: int, words: Words) -> Callable[[], None]:
     25, "bytes needed and free; the checkpoint before is kept, and the run goes on from it bit for bit"
 )
 def test_a_full_disk(camvid, uninterrupted, tmp_path, capfd, streetseg) -> None:
-    """A limit on the size of files stands in for it: networks fit, checkpoints with the optimiser's state do not."""
+    """A limit on the size of files stands in for it: networks fit, checkpoints with the optimizer's state do not."""
     run = tmp_path / "run"
     assert fork(command(*train(camvid, run)), at=STEP, call=5, do=kill) == -9
     capfd.readouterr()
@@ -199,8 +199,8 @@ def test_out_of_memory(camvid, tmp_path, streetseg) -> None:
         re.M,
     )
     assert said, err
-    asked, available = (int(number.replace(",", "")) for number in said.groups())
-    assert asked > 1_000_000
+    requested, available = (int(number.replace(",", "")) for number in said.groups())
+    assert requested > 1_000_000
     assert available < 150_000_000
     assert "--resume --force and train.batch=2 or augment.crop=704x704" in err
     assert newest_state(run)["name"] == "epoch-001"
@@ -237,16 +237,16 @@ def test_a_store_that_is_cut_while_it_is_read(camvid, uninterrupted, tmp_path, c
     monkeypatch.setenv("STREETSEG_CACHE", str(cache))
 
     def cut() -> None:
-        [pixels] = cache.glob("store/*train*/*/pictures.u8")
+        [pixels] = cache.glob("store/*train*/*/images.u8")
         os.truncate(pixels, 100)
 
     code = fork(command(*train(camvid, run)), at=STEP, call=4, do=cut)
 
     err = capfd.readouterr().err
     assert code == 1
-    assert "error: a picture cannot be read from the store: a file of the store was cut while it was in use" in err
-    [picture] = pictures(err, camvid)
-    assert picture.replace("/train/", "/trainannot/") in err
+    assert "error: an image cannot be read from the store: a file of the store was cut while it was in use" in err
+    [image] = images(err, camvid)
+    assert image.replace("/train/", "/trainannot/") in err
     assert streetseg(*train(camvid, run, "--resume")).code == 0
     assert_same_run(run, uninterrupted)
 
@@ -255,8 +255,8 @@ def test_a_store_that_is_cut_while_it_is_read(camvid, uninterrupted, tmp_path, c
 def test_a_reader_that_hangs(camvid, uninterrupted, tmp_path, capfd, streetseg, monkeypatch) -> None:
     from streetseg.data import batches
 
-    assert batches._PATIENCE < 60
-    monkeypatch.setattr(batches, "_PATIENCE", 0.5)
+    assert batches._TIMEOUT < 60
+    monkeypatch.setattr(batches, "_TIMEOUT", 0.5)
     run = tmp_path / "run"
 
     code = fork(
@@ -266,7 +266,7 @@ def test_a_reader_that_hangs(camvid, uninterrupted, tmp_path, capfd, streetseg, 
     err = capfd.readouterr().err
     assert code == 1
     assert "error: no batch was read for 0 s" in err
-    assert len(set(pictures(err, camvid))) == 2
+    assert len(set(images(err, camvid))) == 2
     monkeypatch.undo()
     assert streetseg(*train(camvid, run, "--resume")).code == 0
     assert_same_run(run, uninterrupted)
@@ -276,7 +276,7 @@ def test_a_reader_that_hangs(camvid, uninterrupted, tmp_path, capfd, streetseg, 
 
 
 @pytest.mark.bad_input(
-    23, "a batch of one, or a training split of one picture: refused, as batch norm cannot train on it"
+    23, "a batch of one, or a training split of one image: refused, as batch norm cannot train on it"
 )
 @pytest.mark.parametrize(
     ("n_train", "batch", "said"), [(6, 1, "train.batch: found 1, expected at least 2"), (1, 2, "")]
@@ -299,8 +299,8 @@ def test_odd_crops_train(crop, camvid, tmp_path, streetseg) -> None:
     assert done.code == 0, done.err
 
 
-@pytest.mark.bad_input(23, "pictures of any size are labelled at their own size, one at a time or several")
-def test_pictures_of_any_size_are_predicted(uninterrupted, tmp_path, streetseg) -> None:
+@pytest.mark.bad_input(23, "images of any size are labeled at their own size, one at a time or several")
+def test_images_of_any_size_are_predicted(uninterrupted, tmp_path, streetseg) -> None:
     sizes = [(1, 1), (1, 7), (31, 33), (32, 32), (64, 3), (101, 333)]
     for height, width in sizes:
         tiny.save(tmp_path / "in" / f"{height}x{width}.png", tiny.street(5, (height, width))[0])

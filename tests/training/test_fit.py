@@ -22,21 +22,21 @@ from streetseg.data.store import Store
 from streetseg.errors import TrainingError
 from streetseg.models.encoder import Encoder
 from streetseg.models.initial_weights import InitialWeights
-from streetseg.models.network import Segmenter
+from streetseg.models.network import SegmentationNetwork
 from streetseg.recipe.schema import Augment, Data, Model, Optim, Recipe, Train
 from streetseg.runs.folder import Journal, RunFolder
 from streetseg.runtime.precision import Precision
 from streetseg.training.best import Best
 from streetseg.training.fit import fit, step
 from streetseg.training.history import History
-from streetseg.training.meters import StepNumbers, Tally
+from streetseg.training.meters import Meters, StepNumbers
 from streetseg.training.objective import Objective
 from streetseg.training.optim import ExponentialAverage, length_of, make_optimizer
 from streetseg.training.progress import Progress
-from streetseg.training.recorder import Keeper
+from streetseg.training.recorder import RunRecorder
 from streetseg.training.resume import origin_of
 from streetseg.training.train import train
-from streetseg.training.train_state import Learner
+from streetseg.training.train_state import TrainState
 from tiny import camvid_segnet
 
 CPU = torch.device("cpu")
@@ -54,7 +54,7 @@ def recipe(data: Path, **sections: Any) -> Recipe:
 
 
 class Bench:
-    """A learner and everything `fit` asks for, on six tiny pictures."""
+    """A learner and everything `fit` asks for, on six tiny images."""
 
     def __init__(self, folder: Path, recipe: Recipe) -> None:
         source = open_source(recipe.data)
@@ -63,14 +63,14 @@ class Bench:
         )
         self.recipe, self.store, self.val = recipe, open_split("train", True), open_split("val", False)
         torch.manual_seed(0)
-        segmenter = Segmenter(
+        network = SegmentationNetwork(
             Encoder(recipe.model.encoder), source.space, decoder=recipe.model.decoder, channels=recipe.model.channels
         )
         objective = Objective(recipe.loss, self.store.class_pixels[: source.space.num_classes], 255)
-        average = ExponentialAverage(segmenter, recipe.optim.ema) if recipe.optim.ema else None
-        optimizer = make_optimizer(segmenter, recipe.optim, pretrained=False)
+        average = ExponentialAverage(network, recipe.optim.ema) if recipe.optim.ema else None
+        optimizer = make_optimizer(network, recipe.optim, pretrained=False)
         precision = Precision("fp32", "asked for")
-        self.learner = Learner(recipe, segmenter, average, optimizer, objective, CPU, precision)
+        self.train_state = TrainState(recipe, network, average, optimizer, objective, CPU, precision)
         self.history, self.journal = History(), Journal(folder / "journal.jsonl")
         self.folder = RunFolder(folder)
 
@@ -80,15 +80,15 @@ class Bench:
         crop = training_crop((height, width), settings)
         return TrainBatches(self.store, self.recipe.train.batch, 0, epoch, CPU, settings, crop)
 
-    def keeper(self) -> Keeper:
+    def recorder(self) -> RunRecorder:
         best = Best(self.folder.best, InitialWeights("random", "", "random weights"), {})
         origin = origin_of(self.recipe, (self.store, self.val))
         progress = Progress("test", 0, quiet=True)
         length = length_of(self.recipe.train, len(self.batches(1)))
-        return Keeper(self.folder, self.learner, length, best, origin, self.history, self.journal, progress)
+        return RunRecorder(self.folder, self.train_state, length, best, origin, self.history, self.journal, progress)
 
     def fit(self) -> None:
-        fit(self.learner, self.batches, self.val, self.keeper())
+        fit(self.train_state, self.batches, self.val, self.recorder())
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         return [
@@ -104,7 +104,7 @@ def camvid(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # Learning
 
 
-def test_a_tiny_data_set_is_learnt(camvid: Path, tmp_path: Path) -> None:
+def test_a_tiny_data_set_is_learned(camvid: Path, tmp_path: Path) -> None:
     bench = Bench(
         tmp_path,
         recipe(
@@ -135,7 +135,7 @@ def test_what_is_written_of_steps_and_epochs(camvid: Path, tmp_path: Path) -> No
     for event in steps:
         assert event["loss"] == pytest.approx(event["cross_entropy"] + event["dice"])
         assert event["gradient_norm"] > 0
-    assert bench.learner.steps_done == 4
+    assert bench.train_state.steps_done == 4
     rows = bench.history.rows
     assert [row.epoch for row in rows] == [1, 2]
     assert rows[1].train_loss == pytest.approx((steps[2]["loss"] + steps[3]["loss"]) / 2)
@@ -151,8 +151,8 @@ def test_without_an_average_the_raw_weights_are_scored(camvid: Path, tmp_path: P
 
     bench.fit()
 
-    assert bench.learner.average is None
-    assert bench.learner.scored is bench.learner.segmenter
+    assert bench.train_state.average is None
+    assert bench.train_state.scored is bench.train_state.network
     assert bench.history.rows[0].val_loss > 0
 
 
@@ -162,7 +162,7 @@ def test_the_gradient_is_clipped(camvid: Path, tmp_path: Path) -> None:
     bench.fit()
 
     norm = torch.linalg.vector_norm(
-        torch.stack([p.grad.norm() for p in bench.learner.segmenter.parameters() if p.grad is not None])
+        torch.stack([p.grad.norm() for p in bench.train_state.network.parameters() if p.grad is not None])
     )
     assert float(norm) == pytest.approx(1e-3, rel=1e-3)
     assert all(event["gradient_norm"] > 1e-3 for event in bench.events("step"))  # before clipping
@@ -171,7 +171,7 @@ def test_the_gradient_is_clipped(camvid: Path, tmp_path: Path) -> None:
 # Nonsense
 
 
-@pytest.mark.bad_input(22, "a loss that is not finite: nothing is updated; step, lr, terms and pictures are named")
+@pytest.mark.bad_input(22, "a loss that is not finite: nothing is updated; step, lr, terms and images are named")
 def test_a_loss_that_is_not_finite_names_step_rate_terms_and_files(camvid: Path, tmp_path: Path) -> None:
     bench = Bench(tmp_path, recipe(camvid, optim=Optim(lr=1e30, warmup=0.0)))
 
@@ -182,7 +182,7 @@ def test_a_loss_that_is_not_finite_names_step_rate_terms_and_files(camvid: Path,
     assert "cross_entropy" in stopped.value.problem
     assert "dice" in stopped.value.problem
     indices = bench.batches(1).steps()[1]
-    assert stopped.value.where == tuple(bench.store.samples[index].picture for index in indices)
+    assert stopped.value.where == tuple(bench.store.samples[index].image for index in indices)
     assert all(Path(place).is_file() for place in stopped.value.where)
     assert stopped.value.exit_code == 1
     assert bench.history.rows == []
@@ -192,7 +192,7 @@ def test_a_loss_that_is_not_finite_names_step_rate_terms_and_files(camvid: Path,
 @pytest.mark.bad_input(22, "a gradient that is not finite moves no weight")
 def test_a_gradient_that_is_not_finite_moves_no_weight(camvid: Path, tmp_path: Path) -> None:
     bench = Bench(tmp_path, recipe(camvid))
-    network = bench.learner.segmenter
+    network = bench.train_state.network
     network.head.weight.register_hook(lambda gradient: gradient * float("inf"))
     before = {name: parameter.clone() for name, parameter in network.named_parameters()}
 
@@ -205,50 +205,50 @@ def test_a_gradient_that_is_not_finite_moves_no_weight(camvid: Path, tmp_path: P
 @pytest.mark.bad_input(22, "where steps are read late, as on a GPU, the steps after it move no weight either")
 def test_steps_after_one_that_was_not_finite_move_nothing(camvid: Path, tmp_path: Path) -> None:
     bench = Bench(tmp_path, recipe(camvid, train=Train(epochs=1, batch=2, precision="fp32")))
-    learner = bench.learner
+    train_state = bench.train_state
     first, second, third = bench.batches(1)
-    step(learner, first)
-    hook = learner.segmenter.head.weight.register_hook(lambda gradient: gradient * float("nan"))
-    kept = {name: parameter.clone() for name, parameter in learner.segmenter.named_parameters()}
-    steps_taken = [float(state["step"]) for state in learner.optimizer.state.values()]
+    step(train_state, first)
+    hook = train_state.network.head.weight.register_hook(lambda gradient: gradient * float("nan"))
+    kept = {name: parameter.clone() for name, parameter in train_state.network.named_parameters()}
+    steps_taken = [float(state["step"]) for state in train_state.optimizer.state.values()]
 
-    _, numbers = step(learner, second)
+    _, numbers = step(train_state, second)
     hook.remove()
-    _, after = step(learner, third)
+    _, after = step(train_state, third)
 
     assert not numbers["gradient_norm"].isfinite()
     assert after["gradient_norm"].isfinite()
-    assert all(torch.equal(parameter, kept[name]) for name, parameter in learner.segmenter.named_parameters())
-    assert [float(state["step"]) for state in learner.optimizer.state.values()] == steps_taken
+    assert all(torch.equal(parameter, kept[name]) for name, parameter in train_state.network.named_parameters())
+    assert [float(state["step"]) for state in train_state.optimizer.state.values()] == steps_taken
 
 
 @pytest.mark.bad_input(22, "nothing is saved while a step is unread that was not finite")
 def test_what_was_not_read_is_read_before_it_is_saved(camvid: Path, tmp_path: Path) -> None:
     bench = Bench(tmp_path, recipe(camvid))
-    keeper = bench.keeper()
+    recorder = bench.recorder()
     numbers = {"loss": torch.tensor(1.0), "dice": torch.tensor(1.0), "gradient_norm": torch.tensor(float("inf"))}
-    keeper.unread.append(StepNumbers.send(1, 1, 0.5, ["a.png", "b.png"], numbers))
+    recorder.unread.append(StepNumbers.send(1, 1, 0.5, ["a.png", "b.png"], numbers))
 
     with pytest.raises(
         TrainingError, match=r"the gradient is not a finite number at step 1 \(lr 0.5, .*: dice 1\)"
     ) as e:
-        keeper.save()
+        recorder.save()
 
     assert e.value.where == ("a.png", "b.png")
     assert not bench.folder.checkpoints.exists()
 
 
-def test_steps_that_are_read_late_are_journalled_in_order(camvid: Path, tmp_path: Path) -> None:
+def test_steps_that_are_read_late_are_journaled_in_order(camvid: Path, tmp_path: Path) -> None:
     bench = Bench(tmp_path, recipe(camvid))
-    keeper = bench.keeper()
-    bench.history.tally = Tally(11, CPU)
-    bench.history.tally.seconds = 1.0
+    recorder = bench.recorder()
+    bench.history.meters = Meters(11, CPU)
+    bench.history.meters.seconds = 1.0
     for number in range(1, 5):
         values = {"loss": torch.tensor(float(number)), "gradient_norm": torch.tensor(0.0)}
-        keeper.unread.append(StepNumbers.send(1, number, 0.5, [], values))
-        keeper.read_steps(but=1)
-        assert len(keeper.unread) == 1
-    keeper.read_steps()
+        recorder.unread.append(StepNumbers.send(1, number, 0.5, [], values))
+        recorder.read_steps(but=1)
+        assert len(recorder.unread) == 1
+    recorder.read_steps()
 
     assert [(event["step"], event["loss"]) for event in bench.events("step")] == [(i, i) for i in range(1, 5)]
 
@@ -265,7 +265,7 @@ def test_a_batch_without_a_pixel_that_counts_is_a_step_of_loss_0(camvid: Path, t
 
     assert [event["loss"] for event in bench.events("step")] == [0.0, 0.0]
     assert bench.history.rows[0].train_loss == 0.0
-    assert all(parameter.isfinite().all() for parameter in bench.learner.segmenter.parameters())
+    assert all(parameter.isfinite().all() for parameter in bench.train_state.network.parameters())
 
 
 def test_an_error_in_a_step_ends_the_reader_of_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,14 +273,14 @@ def test_an_error_in_a_step_ends_the_reader_of_batches(tmp_path: Path, monkeypat
     data = camvid_segnet(tmp_path / "camvid", n_train=16, n_val=2, size=(32, 64))
     bench = Bench(tmp_path, recipe(data, train=Train(epochs=1, batch=2, precision="fp32")))
 
-    def logits(pictures: torch.Tensor) -> torch.Tensor:
+    def logits(images: torch.Tensor) -> torch.Tensor:
         assert reading()
         raise torch.OutOfMemoryError
 
     def reading() -> bool:
         return any(thread.name == "streetseg-reader" for thread in threading.enumerate())
 
-    monkeypatch.setattr(bench.learner, "logits", logits)
+    monkeypatch.setattr(bench.train_state, "logits", logits)
     with pytest.raises(torch.OutOfMemoryError):
         bench.fit()
 
@@ -357,9 +357,9 @@ def test_a_profiled_run_says_where_its_time_went(
     train(recipe(camvid, train=Train(epochs=1, batch=3, precision="fp32", device="cpu")), tmp_path, profile=True)
 
     [profile] = [event for event in map(json.loads, (tmp_path / "journal.jsonl").open()) if event["event"] == "profile"]
-    assert profile["pictures"] == 6
+    assert profile["images"] == 6
     assert {
-        "data", "augment", "forward", "loss", "backward", "optimiser", "average", "scoring", "journal", "validation",
+        "data", "augment", "forward", "loss", "backward", "optimizer", "average", "scoring", "journal", "validation",
         "checkpoint", "evaluation", "other",
     } == set(profile["parts"])  # fmt: skip
     assert sum(part["share"] for part in profile["parts"].values()) == pytest.approx(1)
@@ -382,16 +382,16 @@ def test_a_compiled_network_takes_full_batches_only_and_learns_the_same(
             super().__init__()
             self.network = network
 
-        def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-            shapes.append(len(pictures))
-            return self.network(pictures)
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            shapes.append(len(images))
+            return self.network(images)
 
     monkeypatch.setattr(torch, "compile", Noting)
     usual = {"epochs": 1, "batch": 4, "precision": "fp32", "device": "cpu"}
     train(recipe(camvid, train=Train(**usual, compile="on")), tmp_path / "on")
     train(recipe(camvid, train=Train(**usual)), tmp_path / "auto", quiet=True)
 
-    assert shapes == [4]  # of six pictures
+    assert shapes == [4]  # of six images
     assert "the network is compiled: asked for" in capsys.readouterr().err
     weights = [(tmp_path / name / "best" / "weights.safetensors").read_bytes() for name in ("on", "auto")]
     assert weights[0] == weights[1]

@@ -15,7 +15,7 @@ from streetseg.recipe.schema import Augment, Data, Model, Recipe, Train
 from streetseg.training.train import train
 from tiny import camvid_segnet
 
-STEPS = 3  # an epoch: 6 pictures, 2 at a time
+STEPS = 3  # an epoch: 6 images, 2 at a time
 
 
 @pytest.fixture(scope="module")
@@ -74,40 +74,40 @@ MOMENTS = {
 def test_killed_in_the_middle_of_an_epoch(
     moment: str, save_steps: int | None, camvid: Path, uninterrupted: Path, tmp_path: Path
 ) -> None:
-    wanted, run = recipe(camvid, save_steps=save_steps), tmp_path / "run"
+    config, run = recipe(camvid, save_steps=save_steps), tmp_path / "run"
     at, call = MOMENTS[moment]
-    assert fork(lambda: train(wanted, run, quiet=True), at=at, call=call, do=kill) == -9
+    assert fork(lambda: train(config, run, quiet=True), at=at, call=call, do=kill) == -9
 
-    train(wanted, run, resume=True, quiet=True)
+    train(config, run, resume=True, quiet=True)
 
     assert_same_run(run, uninterrupted)
 
 
 def test_a_fast_decoder_and_a_coarser_start_make_no_difference(camvid: Path, tmp_path: Path) -> None:
-    wanted = recipe(camvid, epochs=2, save_steps=1).model_copy(
+    config = recipe(camvid, epochs=2, save_steps=1).model_copy(
         update={
             "model": Model(encoder="test_efficientnet", decoder="fast", channels=CHANNELS[:4], weights="none"),
             "augment": Augment(early_crop=(32, 32), early=0.5, early_scale=0.5),
         }
     )
-    train(wanted, tmp_path / "whole", quiet=True)
+    train(config, tmp_path / "whole", quiet=True)
     at, call = MOMENTS["in the middle of the first epoch"]
-    assert fork(lambda: train(wanted, tmp_path / "run", quiet=True), at=at, call=call, do=kill) == -9
+    assert fork(lambda: train(config, tmp_path / "run", quiet=True), at=at, call=call, do=kill) == -9
 
-    train(wanted, tmp_path / "run", resume=True, quiet=True)
+    train(config, tmp_path / "run", resume=True, quiet=True)
 
     assert_same_run(tmp_path / "run", tmp_path / "whole")
 
 
 def test_a_run_of_so_many_steps_ends_in_the_middle_of_an_epoch(camvid: Path, tmp_path: Path) -> None:
-    wanted = recipe(camvid, steps=2 * STEPS + 2, save_steps=1)
-    train(wanted, tmp_path / "whole", quiet=True)
+    config = recipe(camvid, steps=2 * STEPS + 2, save_steps=1)
+    train(config, tmp_path / "whole", quiet=True)
     assert [event["epoch"] for event in events(tmp_path / "whole", "step")] == [1, 1, 1, 2, 2, 2, 3, 3]
     assert [event["epoch"] for event in events(tmp_path / "whole", "epoch")] == [1, 2, 3]
     step = "streetseg.training.fit:step"
-    assert fork(lambda: train(wanted, tmp_path / "run", quiet=True), at=step, call=2 * STEPS + 2, do=kill) == -9
+    assert fork(lambda: train(config, tmp_path / "run", quiet=True), at=step, call=2 * STEPS + 2, do=kill) == -9
 
-    train(wanted, tmp_path / "run", resume=True, quiet=True)
+    train(config, tmp_path / "run", resume=True, quiet=True)
 
     assert_same_run(tmp_path / "run", tmp_path / "whole")
 
@@ -115,11 +115,11 @@ def test_a_run_of_so_many_steps_ends_in_the_middle_of_an_epoch(camvid: Path, tmp
 @pytest.mark.bad_input(24, "the same at every moment of a run: checkpoint, validation, best network, final evaluation")
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_killed_at_any_moment(moment: str, camvid: Path, uninterrupted: Path, tmp_path: Path) -> None:
-    wanted, run = recipe(camvid), tmp_path / "run"
+    config, run = recipe(camvid), tmp_path / "run"
     at, call = MOMENTS[moment]
-    assert fork(lambda: train(wanted, run, quiet=True), at=at, call=call, do=kill) == -9
+    assert fork(lambda: train(config, run, quiet=True), at=at, call=call, do=kill) == -9
 
-    train(wanted, run, resume=True, quiet=True)
+    train(config, run, resume=True, quiet=True)
 
     assert_same_run(run, uninterrupted)
     assert not list(run.rglob("*.tmp"))
@@ -128,9 +128,9 @@ def test_killed_at_any_moment(moment: str, camvid: Path, uninterrupted: Path, tm
 @pytest.mark.bad_input(24, "also when the resumed run is killed again")
 def test_killed_again_and_again(camvid: Path, uninterrupted: Path, tmp_path: Path) -> None:
     """Each session gets one step further."""
-    wanted, run = recipe(camvid, save_steps=1), tmp_path / "run"
+    config, run = recipe(camvid, save_steps=1), tmp_path / "run"
     sessions = 0
-    while fork(lambda: train(wanted, run, resume=True, quiet=True), at="streetseg.training.fit:step", call=2, do=kill):
+    while fork(lambda: train(config, run, resume=True, quiet=True), at="streetseg.training.fit:step", call=2, do=kill):
         sessions += 1
         assert sessions < 20
 

@@ -115,16 +115,16 @@ def test_dice_of_a_naive_loop() -> None:
 
     losses = []
     for c in range(CLASSES):
-        overlap = predicted = truth = 0.0
+        overlap = predicted = ground_truth = 0.0
         for b, y, x in product(range(2), range(6), range(7)):
             if labels[b, y, x] == IGNORE:
                 continue
             predicted += soft[b][c][y][x]
             if labels[b, y, x] == c:
-                truth += 1
+                ground_truth += 1
                 overlap += soft[b][c][y][x]
-        if truth:
-            losses.append(1 - 2 * overlap / (truth + predicted))
+        if ground_truth:
+            losses.append(1 - 2 * overlap / (ground_truth + predicted))
 
     assert len(losses) == 3
     _, terms = objective(region="dice", region_weight=0.5)(logits, labels)
@@ -142,18 +142,18 @@ def test_dice_of_a_large_class_is_right() -> None:
 
 
 def test_jaccard_steps_are_the_growth_of_the_jaccard_loss() -> None:
-    truth = [1, 0, 1, 1, 0]
+    ground_truth = [1, 0, 1, 1, 0]
 
-    def jaccard_loss(wrong: int) -> float:
-        """When the first `wrong` pixels are predicted wrongly and the others rightly."""
-        predicted = [1 - t for t in truth[:wrong]] + truth[wrong:]
-        both = sum(t and p for t, p in zip(truth, predicted, strict=True))
-        either = sum(t or p for t, p in zip(truth, predicted, strict=True))
+    def jaccard_loss(incorrect: int) -> float:
+        """When the first `incorrect` pixels are predicted wrongly and the others rightly."""
+        predicted = [1 - t for t in ground_truth[:incorrect]] + ground_truth[incorrect:]
+        both = sum(t and p for t, p in zip(ground_truth, predicted, strict=True))
+        either = sum(t or p for t, p in zip(ground_truth, predicted, strict=True))
         return 1 - both / either
 
-    steps = jaccard_steps(torch.tensor(truth, dtype=torch.float64)).tolist()
+    steps = jaccard_steps(torch.tensor(ground_truth, dtype=torch.float64)).tolist()
 
-    assert steps == pytest.approx([jaccard_loss(k + 1) - jaccard_loss(k) for k in range(len(truth))])
+    assert steps == pytest.approx([jaccard_loss(k + 1) - jaccard_loss(k) for k in range(len(ground_truth))])
 
 
 def test_lovasz_of_hard_predictions_is_the_jaccard_loss() -> None:
@@ -193,7 +193,7 @@ def test_ohem_of_everything_is_no_ohem(class_weights: str) -> None:
 
 @pytest.mark.parametrize("settings", EVERY_KIND, ids=names)
 def test_more_ignored_pixels_change_nothing(settings: Loss) -> None:
-    """A third picture and a wider frame, all ignored, whatever the logits there."""
+    """A third image and a wider frame, all ignored, whatever the logits there."""
     logits, labels = batch()
     wide_logits = torch.randn(3, CLASSES, 9, 11, generator=torch.Generator().manual_seed(1)) * 20
     wide_labels = torch.full((3, 9, 11), IGNORE, dtype=torch.uint8)
@@ -224,7 +224,7 @@ def test_a_batch_without_a_pixel_that_counts_costs_nothing(settings: Loss) -> No
 class Alike(Ranks):
     """Ranks whose shares are all the same."""
 
-    def total(self, values: Tensor) -> Tensor:
+    def all_reduce_sum(self, values: Tensor) -> Tensor:
         return self.world * values
 
 

@@ -8,49 +8,49 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from networks import some_pictures, tiny_segmenter
+from networks import some_images, tiny_network
 from streetseg.recipe.schema import Optim, Train
 from streetseg.training.optim import ExponentialAverage, length_of, lr_factor, make_optimizer, set_lr
 
-SETTINGS = Optim(lr=1e-2, encoder_lr=0.1, weight_decay=0.05)
+SETTINGS = Optim(lr=1e-2, encoder_lr_scale=0.1, weight_decay=0.05)
 SCHEDULES = ("poly", "one-cycle")
 
 
 def test_every_parameter_exactly_once() -> None:
-    segmenter = tiny_segmenter()
+    network = tiny_network()
 
-    optimizer = make_optimizer(segmenter, SETTINGS, pretrained=True)
+    optimizer = make_optimizer(network, SETTINGS, pretrained=True)
 
     held = [id(parameter) for group in optimizer.param_groups for parameter in group["params"]]
     assert len(held) == len(set(held))
-    assert set(held) == {id(parameter) for parameter in segmenter.parameters()}
+    assert set(held) == {id(parameter) for parameter in network.parameters()}
 
 
-@pytest.mark.parametrize(("pretrained", "encoder_lr"), [(True, 1e-3), (False, 1e-2)])
-def test_a_pretrained_encoder_moves_by_its_factor(pretrained: bool, encoder_lr: float) -> None:
-    segmenter = tiny_segmenter()
+@pytest.mark.parametrize(("pretrained", "lr_of_encoder"), [(True, 1e-3), (False, 1e-2)])
+def test_a_pretrained_encoder_moves_by_its_factor(pretrained: bool, lr_of_encoder: float) -> None:
+    network = tiny_network()
 
-    optimizer = make_optimizer(segmenter, SETTINGS, pretrained=pretrained)
+    optimizer = make_optimizer(network, SETTINGS, pretrained=pretrained)
 
-    encoder = {id(parameter) for parameter in segmenter.encoder.parameters()}
+    encoder = {id(parameter) for parameter in network.encoder.parameters()}
     for group in optimizer.param_groups:
         for parameter in group["params"]:
-            assert group["lr"] == pytest.approx(encoder_lr if id(parameter) in encoder else 1e-2)
+            assert group["lr"] == pytest.approx(lr_of_encoder if id(parameter) in encoder else 1e-2)
 
 
 def test_biases_and_norms_do_not_decay() -> None:
-    segmenter = tiny_segmenter()
+    network = tiny_network()
 
-    optimizer = make_optimizer(segmenter, SETTINGS, pretrained=True)
+    optimizer = make_optimizer(network, SETTINGS, pretrained=True)
 
     decay = {id(parameter): group["weight_decay"] for group in optimizer.param_groups for parameter in group["params"]}
-    for name, parameter in segmenter.named_parameters():
+    for name, parameter in network.named_parameters():
         vector = name.endswith("bias") or "bn" in name or ".conv1.1." in name or ".conv2.1." in name
         assert decay[id(parameter)] == (0.0 if vector else 0.05), name
 
 
 def test_the_schedule_scales_each_group_s_own_peak() -> None:
-    optimizer = make_optimizer(tiny_segmenter(), SETTINGS, pretrained=True)
+    optimizer = make_optimizer(tiny_network(), SETTINGS, pretrained=True)
 
     set_lr(optimizer, 0.5)
     set_lr(optimizer, 0.25)
@@ -59,14 +59,14 @@ def test_the_schedule_scales_each_group_s_own_peak() -> None:
 
 
 def test_an_encoder_factor_of_0_keeps_the_encoder_as_it_was() -> None:
-    segmenter = tiny_segmenter()
-    before = {name: parameter.clone() for name, parameter in segmenter.named_parameters()}
-    optimizer = make_optimizer(segmenter, Optim(encoder_lr=0.0, weight_decay=0.5), pretrained=True)
+    network = tiny_network()
+    before = {name: parameter.clone() for name, parameter in network.named_parameters()}
+    optimizer = make_optimizer(network, Optim(encoder_lr_scale=0.0, weight_decay=0.5), pretrained=True)
 
-    segmenter(some_pictures(2, 32, 32)).square().mean().backward()
+    network(some_images(2, 32, 32)).square().mean().backward()
     optimizer.step()
 
-    for name, parameter in segmenter.named_parameters():
+    for name, parameter in network.named_parameters():
         assert torch.equal(parameter, before[name]) == name.startswith("encoder."), name
 
 
@@ -118,7 +118,7 @@ def test_a_run_of_one_step() -> None:
 
 def test_the_average_follows_its_formula() -> None:
     """average <- d average + (1 - d) weights, d = min(decay, (1 + n) / (10 + n)), statistics of batch norms too."""
-    network = tiny_segmenter()
+    network = tiny_network()
     average = ExponentialAverage(network, decay=0.3)
     expected = {name: tensor.double() for name, tensor in network.state_dict().items() if tensor.is_floating_point()}
 
@@ -137,7 +137,7 @@ def test_the_average_follows_its_formula() -> None:
 
 
 def test_a_network_that_stands_still_is_its_own_average() -> None:
-    network = tiny_segmenter()
+    network = tiny_network()
     average = ExponentialAverage(network, decay=0.9)
 
     for _ in range(3):
@@ -148,7 +148,7 @@ def test_a_network_that_stands_still_is_its_own_average() -> None:
 
 
 def test_the_average_is_ready_to_be_scored_and_apart_from_the_network() -> None:
-    network = tiny_segmenter()
+    network = tiny_network()
     average = ExponentialAverage(network, decay=0.9)
 
     assert network.training
@@ -162,7 +162,7 @@ def test_the_average_is_ready_to_be_scored_and_apart_from_the_network() -> None:
 
 
 def test_an_average_taken_up_again_goes_on_bit_for_bit() -> None:
-    network = tiny_segmenter()
+    network = tiny_network()
     whole, first = ExponentialAverage(network, decay=0.9), ExponentialAverage(network, decay=0.9)
     states = []
     for n in range(6):
@@ -189,7 +189,7 @@ def test_an_average_taken_up_again_goes_on_bit_for_bit() -> None:
 @torch.no_grad()
 def move(network: torch.nn.Module, *, seed: int) -> None:
     """Change weights and batch-norm statistics a little."""
-    network(some_pictures(2, 32, 32, seed=seed))
+    network(some_images(2, 32, 32, seed=seed))
     generator = torch.Generator().manual_seed(seed)
     for parameter in network.parameters():
         parameter += 0.1 * torch.randn(parameter.shape, generator=generator)
@@ -201,14 +201,14 @@ def floats(network: torch.nn.Module) -> dict[str, Tensor]:
 
 @pytest.mark.parametrize("decay", [0.5, 0.99])
 def test_early_on_the_random_start_is_forgotten_fast(decay: float) -> None:
-    network = tiny_segmenter()
+    network = tiny_network()
     average = ExponentialAverage(network, decay)
     with torch.no_grad():
         network.head.weight.fill_(1.0)
 
     average.update()
 
-    before = tiny_segmenter().head.weight
+    before = tiny_network().head.weight
     torch.testing.assert_close(average.network.head.weight, (0.1 * before + 0.9).detach())
 
 
@@ -230,6 +230,6 @@ def test_epochs_and_their_steps(train: Train, steps: int, epochs: list[int]) -> 
 
 
 def test_an_epoch_without_a_step_is_begun_all_the_same() -> None:
-    """So that who reads its batches is told that there are too few pictures."""
+    """So that who reads its batches is told that there are too few images."""
     assert length_of(Train(epochs=3), of_epoch=0).epochs == 3
     assert length_of(Train(steps=3), of_epoch=0).epochs == 3

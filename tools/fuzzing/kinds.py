@@ -31,7 +31,7 @@ from fuzzing.mutate import (
     zip_members,
 )
 
-from streetseg.data.images import read_picture
+from streetseg.data.images import read_image
 from streetseg.data.issues import Survey
 from streetseg.data.masks import MaskCode, read_mask
 from streetseg.data.source import Sample
@@ -89,8 +89,8 @@ def _write(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
 
-def picture(folder: Path) -> None:
-    pixels = read_picture(str(folder / "input"))
+def image(folder: Path) -> None:
+    pixels = read_image(str(folder / "input"))
     assert pixels.dtype == np.uint8
     assert pixels.ndim == 3
     assert pixels.shape[2] == 3
@@ -104,7 +104,7 @@ def mask(folder: Path) -> None:
 
 
 def folder_yaml(folder: Path) -> None:
-    described = read_folder_file(folder / "input")
+    described = read_folder_file(folder / "input", print)
     code = mask_code(described, "input")
     assert set(code.ids.values()) <= {*range(code.space.num_classes), 255}
 
@@ -173,7 +173,7 @@ def cityscapes(folder: Path) -> None:
     for samples in source.splits.values():
         for sample in samples:
             source.stamp(sample)
-            source.read_picture(sample)
+            source.read_image(sample)
             source.read_label(sample)
 
 
@@ -185,14 +185,14 @@ def npy_in_zip(data: bytes, rng: Random) -> bytes:
     return zip_members(data, rng, npy_member)
 
 
-PICTURES = (*ANY, tokens(IMAGE_TOKENS))
+IMAGES = (*ANY, tokens(IMAGE_TOKENS))
 YAML = (*ANY, lines, lines, *[tokens(YAML_TOKENS)] * 6, *[yaml_values] * 8)
 
 KINDS = {
-    "png": Kind(0.15, valid.png, (*PICTURES, *[png_chunks] * 12), as_file("input"), (picture, mask)),
-    "jpeg": Kind(0.09, valid.jpeg, (*PICTURES, *[jpeg_segments] * 8), as_file("input"), (picture, mask)),
-    "tiff": Kind(0.12, valid.tiff, (*PICTURES, *[tiff_fields] * 10), as_file("input"), (picture, mask)),
-    "bmp, gif, webp, ppm": Kind(0.09, valid.others, PICTURES, as_file("input"), (picture, mask)),
+    "png": Kind(0.15, valid.png, (*IMAGES, *[png_chunks] * 12), as_file("input"), (image, mask)),
+    "jpeg": Kind(0.09, valid.jpeg, (*IMAGES, *[jpeg_segments] * 8), as_file("input"), (image, mask)),
+    "tiff": Kind(0.12, valid.tiff, (*IMAGES, *[tiff_fields] * 10), as_file("input"), (image, mask)),
+    "bmp, gif, webp, ppm": Kind(0.09, valid.others, IMAGES, as_file("input"), (image, mask)),
     "folder YAML": Kind(
         0.12,
         valid.folder_yaml,

@@ -134,7 +134,7 @@ def png_chunks(data: bytes, rng: Random) -> bytes:
                 rng.choice((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"eXIf", b"iCCP", b"zTXt", b"fdAT", b"acTL", b"sBIT")),
                 content,
             )
-        case 4:  # width, height, bits, colour type, compression, filter, interlace
+        case 4:  # width, height, bits, color type, compression, filter, interlace
             header = list(struct.unpack(">IIBBBBB", chunks[0][1])) if len(chunks[0][1]) == 13 else [1, 1, 8, 2, 0, 0, 0]
             field = rng.randrange(7)
             header[field] = (

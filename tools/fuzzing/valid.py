@@ -14,7 +14,7 @@ from streetseg.atomic import without_nan
 from streetseg.labels.tables import STREET_11
 from streetseg.metrics.counts import Counts
 from streetseg.models.encoder import Encoder
-from streetseg.models.network import Segmenter
+from streetseg.models.network import SegmentationNetwork
 from streetseg.recipe.resolved import recipe_yaml
 from streetseg.recipe.schema import Recipe
 
@@ -26,9 +26,9 @@ SAMPLES = tuple(
 
 SPLITS_YAML = """\
 splits:
-  train: {pictures: images/train/*.jpg, masks: masks/train/*_mask.png}
+  train: {images: images/train/*.jpg, masks: masks/train/*_mask.png}
   val:
-    pictures:
+    images:
     - images/val
     masks: [masks/val]
 classes:
@@ -38,7 +38,7 @@ classes:
 ignore: 255
 """
 SPACE_YAML = """\
-pictures: images
+images: images
 masks: masks
 space: cityscapes-19
 splits: {train: lists/train.txt, val: [a, 'b*', "c\\u00e9"]}
@@ -56,7 +56,7 @@ data:
 
 
 def pixels(height: int = 12, width: int = 17) -> Image.Image:
-    """A picture of bands and noise."""
+    """An image of bands and noise."""
     rng = np.random.default_rng(0)
     bands = np.arange(height * width * 3).reshape(height, width, 3) % 200
     return Image.fromarray((bands + rng.integers(0, 56, bands.shape)).astype(np.uint8))
@@ -86,72 +86,72 @@ def exif(orientation: int) -> Image.Exif:
 
 
 def png() -> list[bytes]:
-    picture, mask = pixels(), ids()
+    image, mask = pixels(), ids()
     about = PngImagePlugin.PngInfo()
     about.add_text("Comment", "somewhere", zip=True)
     about.add_itxt("Title", "Straße", "de", "Titel", zip=True)
     modes = [
-        picture,
+        image,
         mask,
-        picture.convert("P"),
-        picture.convert("RGBA"),
-        picture.convert("LA"),
-        picture.convert("1"),
-        wide(picture),
+        image.convert("P"),
+        image.convert("RGBA"),
+        image.convert("LA"),
+        image.convert("1"),
+        wide(image),
     ]
     return [
         *(encoded(image, "PNG") for image in modes),
         encoded(mask.convert("P"), "PNG", bits=4, transparency=3),
-        encoded(picture, "PNG", pnginfo=about, exif=exif(6), icc_profile=b"profile" * 30, gamma=0.45),
-        encoded(picture, "PNG", save_all=True, append_images=[picture.rotate(90)], duration=100),
+        encoded(image, "PNG", pnginfo=about, exif=exif(6), icc_profile=b"profile" * 30, gamma=0.45),
+        encoded(image, "PNG", save_all=True, append_images=[image.rotate(90)], duration=100),
     ]
 
 
 def jpeg() -> list[bytes]:
-    picture = pixels(24, 33)
+    image = pixels(24, 33)
     return [
-        encoded(picture, "JPEG"),
-        encoded(picture, "JPEG", progressive=True, exif=exif(8), comment=b"a street", icc_profile=b"profile" * 30),
-        encoded(picture.convert("L"), "JPEG", optimize=True),
-        encoded(picture.convert("CMYK"), "JPEG", quality=95, subsampling=0, restart_marker_blocks=1),
-        encoded(picture, "MPO", save_all=True, append_images=[picture]),  # MPO, several pictures in one
+        encoded(image, "JPEG"),
+        encoded(image, "JPEG", progressive=True, exif=exif(8), comment=b"a street", icc_profile=b"profile" * 30),
+        encoded(image.convert("L"), "JPEG", optimize=True),
+        encoded(image.convert("CMYK"), "JPEG", quality=95, subsampling=0, restart_marker_blocks=1),
+        encoded(image, "MPO", save_all=True, append_images=[image]),  # MPO, several images in one
     ]
 
 
 def tiff() -> list[bytes]:
-    picture, mask = pixels(), ids()
+    image, mask = pixels(), ids()
     return [
         *(
-            encoded(picture, "TIFF", compression=how)
+            encoded(image, "TIFF", compression=how)
             for how in (None, "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg")
         ),
         *(
             encoded(image, "TIFF")
-            for image in (mask, picture.convert("P"), picture.convert("RGBA"), wide(picture), picture.convert("F"))
+            for image in (mask, image.convert("P"), image.convert("RGBA"), wide(image), image.convert("F"))
         ),
         encoded(Image.fromarray(np.array([[-1, 7], [3, 70000]], np.int32)), "TIFF"),
-        encoded(picture.convert("1"), "TIFF", compression="group4"),
-        encoded(picture, "TIFF", save_all=True, append_images=[mask], exif=exif(3), big_tiff=True),
+        encoded(image.convert("1"), "TIFF", compression="group4"),
+        encoded(image, "TIFF", save_all=True, append_images=[mask], exif=exif(3), big_tiff=True),
     ]
 
 
 def others() -> list[bytes]:
     """BMP, GIF, WEBP, PPM."""
-    picture, mask = pixels(), ids()
+    image, mask = pixels(), ids()
     return [
-        *(encoded(image, "BMP") for image in (picture, mask, picture.convert("P"), picture.convert("1"))),
-        encoded(picture.convert("P"), "GIF", transparency=3),
+        *(encoded(image, "BMP") for image in (image, mask, image.convert("P"), image.convert("1"))),
+        encoded(image.convert("P"), "GIF", transparency=3),
         encoded(
-            picture.convert("P"),
+            image.convert("P"),
             "GIF",
             save_all=True,
-            append_images=[picture.rotate(5).convert("P")],
+            append_images=[image.rotate(5).convert("P")],
             loop=0,
             duration=20,
         ),
-        encoded(picture, "WEBP"),
-        encoded(picture.convert("RGBA"), "WEBP", lossless=True, exif=exif(6)),
-        *(encoded(image, "PPM") for image in (picture, mask, picture.convert("1"), wide(picture))),
+        encoded(image, "WEBP"),
+        encoded(image.convert("RGBA"), "WEBP", lossless=True, exif=exif(6)),
+        *(encoded(image, "PPM") for image in (image, mask, image.convert("1"), wide(image))),
         b"P3\n# plain\n2 2\n255\n1 2 3 4 5 6 7 8 9 10 11 12\n",
     ]
 
@@ -162,7 +162,7 @@ def folder_yaml() -> list[bytes]:
         for i, (name, color) in enumerate(zip(STREET_11.names, STREET_11.colors, strict=True))
     ]
     described = {
-        "pictures": ["images/**/*.jpg"],
+        "images": ["images/**/*.jpg"],
         "masks": "masks",
         "classes": classes,
         "ignore": [255, -1],
@@ -210,19 +210,19 @@ def counts_npz() -> list[bytes]:
     return [written(3, 4), written(1, 2), written(2, 3, stored=True)]
 
 
-def segmenter() -> Segmenter:
+def network() -> SegmentationNetwork:
     torch.manual_seed(0)
-    return Segmenter(Encoder(ENCODER), STREET_11, decoder="classic", channels=CHANNELS, size=(48, 64))
+    return SegmentationNetwork(Encoder(ENCODER), STREET_11, decoder="classic", channels=CHANNELS, size=(48, 64))
 
 
 def weights() -> list[bytes]:
     """The tensors of a bundle."""
-    return [save({name: tensor.contiguous() for name, tensor in segmenter().state_dict().items()})]
+    return [save({name: tensor.contiguous() for name, tensor in network().state_dict().items()})]
 
 
 def model_json() -> list[bytes]:
     """What stands beside `weights`; the readers put the SHA-256 in."""
-    network = segmenter()
+    tiny = network()
     description = {
         **{
             "format": "streetseg-bundle",
@@ -238,7 +238,7 @@ def model_json() -> list[bytes]:
             "classes": STREET_11.names,
             "colors": STREET_11.colors,
         },
-        **{"ignore_index": 255, "normalisation": {"input": "RGB 0..255", "mean": network.mean.flatten().tolist()}},
+        **{"ignore_index": 255, "normalization": {"input": "RGB 0..255", "mean": tiny.mean.flatten().tolist()}},
         **{"initial_weights": {"kind": "random", "source": "", "text": "random weights"}},
         **{"protocol": {"dataset": "scenes", "tile": None}, "scores": {"mean": {"iou": 0.5}, "ece": float("nan")}},
         "sha256": "0" * 64,

@@ -17,7 +17,7 @@ def bench(
         str | None,
         typer.Option(metavar="HxW", help="height and width of the images (what the model was trained for)"),
     ] = None,
-    batch: Annotated[int, typer.Option(metavar="N", min=1, help="pictures at a time")] = 1,
+    batch: Annotated[int, typer.Option(metavar="N", min=1, help="images at a time")] = 1,
     engine: Annotated[
         str | None, typer.Option(metavar="NAME", help="torch, onnxruntime or openvino (all that run the model)")
     ] = None,
@@ -26,11 +26,11 @@ def bench(
     json: JsonFlag = False,
 ) -> None:
     """Measure latency, throughput and memory."""
-    asked = parse_size(size) if size else None
+    requested = parse_size(size) if size else None
 
     from streetseg.inference.bench import measure_models
 
-    measured = measure_models(models, asked, engine=engine, device=device, precision=precision, batch=batch)
+    measured = measure_models(models, requested, engine=engine, device=device, precision=precision, batch=batch)
     if json:
         print_json({"models": measured})
         return
@@ -47,4 +47,4 @@ def bench(
             say(f"    memory      {cost['peak_memory_mb']:.0f} MiB")
         if "macs" in cost:
             parameters, macs = cost["parameters"] / 1e6, cost["macs"] / 1e9
-            say(f"    network     {parameters:.2f} M parameters, {macs:.2f} G MACs a picture")
+            say(f"    network     {parameters:.2f} M parameters, {macs:.2f} G MACs an image")

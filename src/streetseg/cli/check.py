@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streetseg.cli.common import asked_recipe
+from streetseg.cli.common import requested_recipe
 from streetseg.cli.options import DataArgument, JsonFlag, Overrides, RecipeFlag
 from streetseg.cli.output import counted_bar, print_json, say
 from streetseg.errors import first
@@ -24,34 +24,34 @@ def check(
     overrides: Overrides = None,
     recipe: RecipeFlag = None,
     report: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE.html", help="write what was found as a page with pictures")
+        Path | None, typer.Option("--report", metavar="FILE.html", help="write what was found as a page with images")
     ] = None,
     json: JsonFlag = False,
 ) -> None:
     """Look through a dataset for everything that is wrong with it."""
     from streetseg import api
-    from streetseg.data.check.check import everything_wrong
+    from streetseg.data.check.check import all_problems
     from streetseg.recipe.load import require_meaning
 
-    wanted = asked_recipe(data, recipe, overrides)
+    config = requested_recipe(data, recipe, overrides)
     require_meaning(overrides or [], "check", api.CHECK_FIELDS)
     with counted_bar("images", hidden=json) as progress:
-        findings = api.check(data, report=report, recipe=wanted, progress=progress).findings
-    wrong = everything_wrong(findings) if findings.errors else None
+        findings = api.check(data, report=report, recipe=config, progress=progress).findings
+    incorrect = all_problems(findings) if findings.errors else None
     if json:
         facts = findings.as_json() | {
-            "class_weights": findings.class_weights(wanted.data.train_split),
+            "class_weights": findings.class_weights(config.data.train_split),
             "report": report,
         }
-        if wrong is not None:
-            facts |= {"error": wrong.problem, "where": wrong.where, "hint": wrong.hint}
+        if incorrect is not None:
+            facts |= {"error": incorrect.problem, "where": incorrect.where, "hint": incorrect.hint}
         print_json(facts)
-        raise typer.Exit(0 if wrong is None else wrong.exit_code)
-    say(*summary(findings, wanted.data.train_split))
+        raise typer.Exit(0 if incorrect is None else incorrect.exit_code)
+    say(*summary(findings, config.data.train_split))
     if report is not None:
-        say("", f"page with pictures: {report}")
-    if wrong is not None:
-        raise wrong
+        say("", f"page with images: {report}")
+    if incorrect is not None:
+        raise incorrect
 
 
 def summary(findings: "Findings", trained_on: str) -> "Iterator[str]":
@@ -74,9 +74,9 @@ def summary(findings: "Findings", trained_on: str) -> "Iterator[str]":
 def _splits(findings: "Findings") -> "Iterator[str]":
     for name, found in findings.splits.items():
         sizes = {f"{height}x{width}": count for (height, width), count in found.sizes.items()}
-        yield f"{name}: {found.images} pictures"
+        yield f"{name}: {found.images} images"
         yield f"    sizes     {_counted(sizes)}"
-        yield f"    pictures  {_counted(found.pictures_stored)}"
+        yield f"    images  {_counted(found.images_stored)}"
         yield f"    masks     {_counted(found.masks_stored)}"
 
 

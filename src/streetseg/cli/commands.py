@@ -1,4 +1,4 @@
-"""The verbs of the command line, each imported only when it is called."""
+"""The commands of the command line, each imported only when it is called."""
 
 import os
 from importlib import import_module
@@ -10,14 +10,14 @@ from typer.core import TyperGroup
 from streetseg.errors import RequestError, did_you_mean
 from streetseg.runtime.worker import is_one_of_many
 
-# One line a verb, and the module cli/<verb>.py holds a function of the same name, or an `app` where it has verbs of
-# its own. The line is the first of that function's docstring; a test compares them.
-VERBS = {
+# One line a command, and the module cli/<command>.py holds a function of the same name, or an `app` where it has
+# commands of its own. The line is the first of that function's docstring; a test compares them.
+COMMANDS = {
     "study": "Train, evaluate and compare encoders; one report.",
     "train": "Train one network.",
     "evaluate": "Score a network: all metrics, per class and per image, error maps.",
     "compare": "Report on finished runs, without training.",
-    "predict": "Label pictures and folders of pictures.",
+    "predict": "Label images and folders of images.",
     "export": "Write a network as one file that runs without torch, checked against it.",
     "bench": "Measure latency, throughput and memory.",
     "check": "Look through a dataset for everything that is wrong with it.",
@@ -26,11 +26,11 @@ VERBS = {
     "recipe": "Show, list or check recipes.",
 }
 
-SHARED = ("train", "evaluate")  # the verbs that several processes do together
+SHARED = ("train", "evaluate")  # the commands that several processes do together
 
 
 class Group(TyperGroup):
-    """A group of verbs that offers the nearest one for an unknown one."""
+    """A group of commands that offers the nearest one for an unknown one."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         if args[0] in self.commands:
@@ -42,8 +42,8 @@ class Group(TyperGroup):
         )
 
 
-class Verbs(Group):
-    """The verbs of `streetseg`, listed by stubs; only the one that is called is imported."""
+class Commands(Group):
+    """The commands of `streetseg`, listed by stubs; only the one that is called is imported."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, _, rest = super().resolve_command(ctx, args)
@@ -53,11 +53,11 @@ class Verbs(Group):
                 where=f"WORLD_SIZE={os.environ['WORLD_SIZE']}",
                 hint="start it without torchrun; train, evaluate and study take --devices N",
             )
-        return name, load_verb(args[0]), rest
+        return name, load_command(args[0]), rest
 
 
-def load_verb(name: str) -> Any:
-    """The command of a verb, its module imported."""
+def load_command(name: str) -> Any:
+    """The command of a command, its module imported."""
     module = import_module(f"streetseg.cli.{name}")
     app = getattr(module, "app", None)
     if app is None:

@@ -26,7 +26,7 @@ DevicesFlag = Annotated[
 ]
 
 
-def asked_recipe(
+def requested_recipe(
     data: str, recipe: str | None, overrides: Sequence[str] | None, flags: Mapping[str, object] | None = None
 ) -> "Recipe":
     """The recipe of a command that reads DATA. Raises RequestError, DataError."""

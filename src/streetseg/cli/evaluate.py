@@ -37,14 +37,14 @@ def evaluate(
     from streetseg.recipe.load import load_recipe, require_meaning
 
     flags = {"data.source": data, "data.val_split": split, "data.space": space}
-    wanted = load_recipe(None, overrides or [], flags=flags)
+    config = load_recipe(None, overrides or [], flags=flags)
     require_meaning(overrides or [], "evaluate", api.EVALUATE_FIELDS)
     if is_exported(model):
-        refuse_many(model, devices)
+        require_one_model(model, devices)
     elif done_by_many(devices):
         return
-    with counted_bar("pictures", hidden=json or not is_main()) as progress:
-        scores = api.evaluate(model, data, engine=engine, tta=tta, tile=tile, out=out, recipe=wanted, progress=progress)
+    with counted_bar("images", hidden=json or not is_main()) as progress:
+        scores = api.evaluate(model, data, engine=engine, tta=tta, tile=tile, out=out, recipe=config, progress=progress)
     if not is_main():
         return
     if json:
@@ -54,7 +54,7 @@ def evaluate(
         say(f"tables, counts and error maps: {out}" if out else "--out DIR keeps tables, counts and error maps")
 
 
-def refuse_many(model: Path, devices: int | None) -> None:
+def require_one_model(model: Path, devices: int | None) -> None:
     """Raises RequestError if several processes are to share the work of an exported model."""
     if is_one_of_many() or devices not in (None, 1):
         raise RequestError(

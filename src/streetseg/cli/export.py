@@ -14,7 +14,7 @@ def export(
     format: Annotated[str, typer.Option("--format", metavar="NAME", help="onnx or openvino")],
     int8: Annotated[bool, typer.Option("--int8", help="8-bit integers, calibrated and scored on --data")] = False,
     data: Annotated[
-        str | None, typer.Option(metavar="DATA", help="real pictures for the checks (the built-in scenes)")
+        str | None, typer.Option(metavar="DATA", help="real images for the checks (the built-in scenes)")
     ] = None,
     split: Annotated[str, typer.Option(metavar="S", help="split of --data to check and score on")] = "val",
     space: SpaceFlag = None,
@@ -49,7 +49,7 @@ def export(
         return
     parity, sizes = done.parity, ", ".join(f"{height}x{width}" for height, width in done.parity.sizes)
     say(f"{target}: {done.precision}, {done.bytes / 2**20:.1f} MiB")
-    say(f"    checked     {parity.pictures} pictures of {sizes}")
+    say(f"    checked     {parity.images} images of {sizes}")
     say(f"    labels      {100 * parity.agreement:.3f} % are the network's")
     if done.cost:
         say(f"    mean IoU    {100 * done.cost.before:.2f} before, {100 * done.cost.after:.2f} after")

@@ -1,4 +1,4 @@
-"""The `streetseg` command: finds the verb, and turns every failure into three lines and an exit code."""
+"""The `streetseg` command: finds the command, and turns every failure into three lines and an exit code."""
 
 import signal
 import sys
@@ -9,19 +9,19 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from streetseg.cli.commands import VERBS, Verbs
+from streetseg.cli.commands import COMMANDS, Commands
 from streetseg.cli.output import forget, hear_log, prepare_console, print_error, say, tell
 from streetseg.data.cache import serve_homeless
 from streetseg.errors import RequestError, StreetsegError, did_you_mean
 from streetseg.runtime.worker import is_launched, is_main, leave_report
 
-DONE, FAILED, WRONG_REQUEST, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+DONE, FAILED, INCORRECT_REQUEST, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
 # Packages that are not in the base install, and the extra that brings each.
 EXTRAS = {"torch": "train", "torchvision": "train", "timm": "train", "onnx": "export", "openvino": "openvino"}
 
 app = typer.Typer(
-    cls=Verbs,
+    cls=Commands,
     no_args_is_help=False,
     invoke_without_command=True,
     rich_markup_mode=None,
@@ -36,7 +36,7 @@ def streetseg(
     version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")] = False,
 ) -> None:
-    """Street pictures in, compared and trusted segmentation networks out."""
+    """Street images in, compared and trusted segmentation networks out."""
     if version:
         import streetseg as package
 
@@ -46,13 +46,13 @@ def streetseg(
         say(*ctx.get_help().split("\n"))
 
 
-for _name, _help in VERBS.items():
+for _name, _help in COMMANDS.items():
     app.command(_name, help=_help)(lambda: None)
 
 
 def main() -> NoReturn:
     """Run the command of `sys.argv` and exit with its code."""
-    args = [arg for arg in sys.argv[1:] if arg != "--debug"]  # so that it works after the verb, too
+    args = [arg for arg in sys.argv[1:] if arg != "--debug"]  # so that it works after the command, too
     signal.signal(signal.SIGTERM, _terminate)
     prepare_console()
     serve_homeless()
@@ -83,7 +83,7 @@ def explain(failure: Exception, args: list[str]) -> StreetsegError:
     if isinstance(failure, StreetsegError):
         return failure
     if isinstance(failure, TyperException):
-        return _wrong_usage(failure, args)
+        return _usage_error(failure, args)
     if isinstance(failure, ModuleNotFoundError) and failure.name in EXTRAS:
         return RequestError(
             f"this command needs {failure.name}, which is not installed",
@@ -96,10 +96,10 @@ def explain(failure: Exception, args: list[str]) -> StreetsegError:
     )
 
 
-def _wrong_usage(failure: TyperException, args: list[str]) -> RequestError:
-    """A usage error of the command line in our words, with a did-you-mean for verbs and flags."""
+def _usage_error(failure: TyperException, args: list[str]) -> RequestError:
+    """A usage error of the command line in our words, with a did-you-mean for commands and flags."""
     ctx = getattr(failure, "ctx", None)
-    command = ctx.command_path if ctx else " ".join(["streetseg", *(arg for arg in args[:1] if arg in VERBS)])
+    command = ctx.command_path if ctx else " ".join(["streetseg", *(arg for arg in args[:1] if arg in COMMANDS)])
     unknown = getattr(failure, "option_name", None)
     if unknown and ctx and "No such option" in failure.message:
         flags = [flag for param in ctx.command.params for flag in param.opts if flag.startswith("--")]

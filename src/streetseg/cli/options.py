@@ -41,7 +41,7 @@ TileFlag = Annotated[
     int | None,
     typer.Option("--tile", metavar="N", help="side of the windows, for images too large for the memory"),
 ]
-SpaceFlag = Annotated[str | None, typer.Option("--space", metavar="NAME", help="label space to bridge the data to")]
+SpaceFlag = Annotated[str | None, typer.Option("--space", metavar="NAME", help="label space to map the data to")]
 OutFlag = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="folder to write to")]
 
 

@@ -13,9 +13,9 @@ from streetseg.errors import RequestError
 
 def predict(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle or run folder, .onnx or .xml")],
-    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="pictures, folders, quoted patterns")],
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="images, folders, quoted patterns")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="folder the results are written to")],
-    overlay: Annotated[bool, typer.Option("--overlay", help="also the picture under its colours")] = False,
+    overlay: Annotated[bool, typer.Option("--overlay", help="also the image under its colors")] = False,
     ids: Annotated[
         str,
         typer.Option(metavar="own|cityscapes", help="what _ids.png holds: the model's ids, or Cityscapes label ids"),
@@ -28,8 +28,8 @@ def predict(
     device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps")] = "auto",
     json: JsonFlag = False,
 ) -> None:
-    """Label pictures and folders of pictures."""
-    from streetseg.inference.inputs import find_pictures
+    """Label images and folders of images."""
+    from streetseg.inference.inputs import find_images
     from streetseg.inference.predict_files import predict_to_folder, require_free
     from streetseg.inference.predictor import Predictor
     from streetseg.labels.mappings import cityscapes_ids
@@ -38,12 +38,12 @@ def predict(
         raise RequestError(f"unknown ids {ids}", where="--ids", hint="own or cityscapes")
     if max_megapixels <= 0:
         raise RequestError(f"a limit of {max_megapixels:g} megapixels", where="--max-megapixels", hint="89, or more")
-    files = find_pictures(inputs)
+    files = find_images(inputs)
     require_free(files, out, overlay=overlay)
-    predictor = Predictor.load(model, device, precision, engine=engine, tta=tta, tile=tile, pictures=len(files))
+    predictor = Predictor.load(model, device, precision, engine=engine, tta=tta, tile=tile, images=len(files))
     values = cityscapes_ids(predictor.space) if ids == "cityscapes" else None
     start = time.perf_counter()
-    with counted_bar("pictures", hidden=json) as progress:
+    with counted_bar("images", hidden=json) as progress:
         done = predict_to_folder(
             predictor, files, out, overlay=overlay, values=values, max_megapixels=max_megapixels, on_image=progress
         )
@@ -56,9 +56,9 @@ def predict(
                 "class_ids": list(range(predictor.space.num_classes)) if values is None else values.tolist(),
                 "engine": predictor.engine.name,
                 "precision": predictor.engine.precision,
-                "pictures": done,
+                "images": done,
                 "seconds": time.perf_counter() - start,
             }
         )
     else:
-        say(f"{len(done)} pictures labelled in {time.perf_counter() - start:.1f} s: {out}")
+        say(f"{len(done)} images labeled in {time.perf_counter() - start:.1f} s: {out}")

@@ -13,9 +13,9 @@ from streetseg.cli.output import print_json, progress_bar, say
 def scenes(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="folder to write to, new or empty")],
     count: Annotated[
-        int, typer.Option(metavar="N", min=1, help="pictures in all; a fifth of them in the split val")
+        int, typer.Option(metavar="N", min=1, help="images in all; a fifth of them in the split val")
     ] = 250,
-    size: Annotated[str, typer.Option(metavar="HxW", help="height and width of the pictures")] = "256x512",
+    size: Annotated[str, typer.Option(metavar="HxW", help="height and width of the images")] = "256x512",
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="another seed gives other streets")] = 0,
     json: JsonFlag = False,
 ) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from streetseg.cli.common import DevicesFlag, asked_recipe, resumable
+from streetseg.cli.common import DevicesFlag, requested_recipe, resumable
 from streetseg.cli.options import (
     DataArgument,
     EpochsFlag,
@@ -46,19 +46,19 @@ def study(
     json: JsonFlag = False,
 ) -> None:
     """Train, evaluate and compare encoders; one report."""
-    from streetseg.request import refuse_force_alone
+    from streetseg.request import require_resume_with_force
 
-    refuse_force_alone(force=force, resume=resume)
+    require_resume_with_force(force=force, resume=resume)
     names = split_names(encoders)
     if any(word.startswith("model.encoder=") for word in overrides or []):
         raise RequestError("a study names its encoders itself", where="model.encoder", hint="--encoders A,B")
-    wanted = asked_recipe(data, recipe, overrides, {"train.epochs": epochs})
-    starts = weights_by_encoder(weights, names, default=wanted.model.weights)
+    config = requested_recipe(data, recipe, overrides, {"train.epochs": epochs})
+    starts = weights_by_encoder(weights, names, default=config.model.weights)
 
     from streetseg import api
     from streetseg.request import dated_folder
 
-    folder = out or dated_folder("study", wanted.data.source.partition(":")[0], resume=resume)
+    folder = out or dated_folder("study", config.data.source.partition(":")[0], resume=resume)
     with resumable(folder):
         result = api.study(
             data,
@@ -69,7 +69,7 @@ def study(
             devices=devices or 1,
             resume=resume,
             force=force,
-            recipe=wanted,
+            recipe=config,
             profile=profile,
             quiet=quiet or json,
         )

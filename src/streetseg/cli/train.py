@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from streetseg.cli.common import DevicesFlag, asked_recipe, done_by_many, resumable
+from streetseg.cli.common import DevicesFlag, done_by_many, requested_recipe, resumable
 from streetseg.cli.options import (
     DataArgument,
     EpochsFlag,
@@ -44,26 +44,26 @@ def train(
     json: JsonFlag = False,
 ) -> None:
     """Train one network."""
-    from streetseg.request import refuse_force_alone
+    from streetseg.request import require_resume_with_force
 
-    refuse_force_alone(force=force, resume=resume)
+    require_resume_with_force(force=force, resume=resume)
     flags = {
         "model.encoder": encoder,
         "model.weights": weights,
         "train.epochs": epochs,
         "train.seed": seed,
     }
-    wanted = asked_recipe(data, recipe, overrides, flags)
+    config = requested_recipe(data, recipe, overrides, flags)
 
     from streetseg import api
     from streetseg.request import dated_folder
 
-    folder = out or dated_folder("runs", f"{wanted.model.encoder}_seed{wanted.train.seed}", resume=resume)
+    folder = out or dated_folder("runs", f"{config.model.encoder}_seed{config.train.seed}", resume=resume)
     with resumable(folder):
         if done_by_many(devices, [] if out else ["--out", str(folder)]):
             return
         run = api.train(
-            data, out=folder, recipe=wanted, resume=resume, force=force, quiet=quiet or json, profile=profile
+            data, out=folder, recipe=config, resume=resume, force=force, quiet=quiet or json, profile=profile
         )
         if not is_main():
             return

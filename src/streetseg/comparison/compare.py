@@ -12,7 +12,7 @@ from streetseg.errors import RequestError
 from streetseg.metrics.difference import Difference
 from streetseg.runs.finished import FinishedRun, read_run
 
-# What of the protocol must be equal; how a network looks at a picture (resolution, precision) is its own affair.
+# What of the protocol must be equal; how a network looks at an image (resolution, precision) is its own affair.
 RULES = ("split", "images", "label_space", "resolution", "ignore", "absent", "test_time", "rules")
 
 
@@ -41,7 +41,7 @@ class Comparison:
         """What study.json holds: run folders relative to `base`, scores 0..1."""
         return {
             "format": "streetseg-study",
-            "version": 1,
+            "version": 2,
             "metric": "mean_iou",
             "protocol": dict(self.groups[0].first.protocol),
             "verdict": self.verdict,
@@ -119,7 +119,7 @@ def compare_runs(runs: Sequence[Path]) -> Comparison:
         raise RequestError("nothing to compare: no run folder given")
     read = [read_run(folder) for folder in runs]
     for run in read[1:]:
-        _refuse_other_data(read[0], run)
+        _require_same_data(read[0], run)
     groups = sorted(group_runs(read), key=lambda group: -group.mean_iou)
     pairs = tuple(pair_groups(groups))
     return Comparison(
@@ -130,11 +130,11 @@ def compare_runs(runs: Sequence[Path]) -> Comparison:
     )
 
 
-def _refuse_other_data(first: FinishedRun, other: FinishedRun) -> None:
-    """Only what was trained on as many pictures and scored on the same ones by the same rules can be compared.
+def _require_same_data(first: FinishedRun, other: FinishedRun) -> None:
+    """Only what was trained on as many images and scored on the same ones by the same rules can be compared.
 
-    Fingerprints are no ground for a refusal, because they also change with the size at which pictures are read; the
-    pictures' names and every pixel of their truth are compared instead, where the groups are
+    Fingerprints are no ground for a refusal, because they also change with the size at which images are read; the
+    images' names and every pixel of their ground truth are compared instead, where the groups are
     (metrics.difference.compare).
     """
     one, two = _terms(first), _terms(other)
@@ -153,7 +153,7 @@ def _terms(run: FinishedRun) -> dict[str, object]:
     own = {
         "label space": run.data["space"],
         "classes": ", ".join(run.classes),
-        "training pictures": splits[run.recipe.data.train_split]["images"],
-        "validation pictures": splits[run.recipe.data.val_split]["images"],
+        "training images": splits[run.recipe.data.train_split]["images"],
+        "validation images": splits[run.recipe.data.val_split]["images"],
     }
     return own | {f"protocol {term}": run.protocol.get(term) for term in RULES}

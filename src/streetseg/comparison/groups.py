@@ -12,7 +12,7 @@ import numpy as np
 from streetseg.errors import RequestError
 from streetseg.metrics.bootstrap import Intervals, interval
 from streetseg.metrics.counts import Counts
-from streetseg.metrics.difference import Difference, compare, compare_classes, holm, refuse_other_truth
+from streetseg.metrics.difference import Difference, compare, compare_classes, holm, require_same_ground_truth
 from streetseg.metrics.scores import Scores, mean_scores, scores
 from streetseg.recipe.decoders import DECODERS
 from streetseg.recipe.load import without_effect
@@ -76,7 +76,7 @@ class Group:
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """Two groups on the same pictures.
+    """Two groups on the same images.
 
     Args:
         a, b: the better-ranked group and the other.
@@ -96,7 +96,7 @@ def group_runs(runs: Sequence[FinishedRun]) -> list[Group]:
     """Runs by everything that decides their result except the seed, in order of appearance.
 
     Raises:
-        RequestError: the same recipe and seed twice, or seeds scored on different pictures.
+        RequestError: the same recipe and seed twice, or seeds scored on different images.
     """
     by_key: dict[str, list[FinishedRun]] = {}
     for run in runs:
@@ -117,7 +117,7 @@ def group_runs(runs: Sequence[FinishedRun]) -> list[Group]:
 def _group(label: str, runs: tuple[FinishedRun, ...]) -> Group:
     first = runs[0].counts
     for run in runs[1:]:
-        refuse_other_truth(first, run.counts)
+        require_same_ground_truth(first, run.counts)
     counts = Counts(
         names=first.names,
         sequences=first.sequences,

@@ -20,7 +20,7 @@ def single_sentence(group: Group) -> str:
     seeds = f", the mean of {len(group.runs)} seeds," if len(group.runs) > 1 else ""
     return (
         f"{group.label} reaches {100 * group.mean_iou:.1f} mIoU {bracket(low, high)}{seeds} "
-        f"on the {protocol['images']} pictures of {dataset_name(protocol['dataset'])} {protocol['split']}."
+        f"on the {protocol['images']} images of {dataset_name(protocol['dataset'])} {protocol['split']}."
     )
 
 
@@ -139,7 +139,7 @@ def _unequal_starts(groups: Sequence[Group]) -> str | None:
 
 
 def shared_videos(run: FinishedRun) -> str | None:
-    """A warning where pictures of the validation split come from videos that also gave training pictures."""
+    """A warning where images of the validation split come from videos that also gave training images."""
     trained_on = set(run.data["splits"][run.recipe.data.train_split].get("sequences", ()))
     seen = [video for video in run.counts.sequences if video in trained_on]
     if not seen:
@@ -147,14 +147,14 @@ def shared_videos(run: FinishedRun) -> str | None:
     total = len(run.counts.sequences)
     count = f"All {total}" if len(seen) == total else f"{len(seen)} of {total}"
     return (
-        f"{count} validation pictures come from videos that training pictures were cut from, too "
+        f"{count} validation images come from videos that training images were cut from, too "
         f"({listed(sorted({video for video in seen if video}))}). Frames of one video look alike, so this score "
         "flatters: expect less on other streets."
     )
 
 
 def _rare_classes(group: Group) -> str | None:
-    """Classes that count in the mean although hardly any picture holds them."""
+    """Classes that count in the mean although hardly any image holds them."""
     intervals, scored = group.intervals.per_class["iou"][:, 0], group.scores.iou
     if math.isnan(group.intervals.overall["mean_iou"][0]):
         return None
@@ -166,8 +166,8 @@ def _rare_classes(group: Group) -> str | None:
     if not rare:
         return None
     return (
-        f"Hardly any picture holds {listed(rare)}: too few for an interval. Yet each class counts alike in the mean, "
-        "so more pictures may change the mean by more than its own interval says."
+        f"Hardly any image holds {listed(rare)}: too few for an interval. Yet each class counts alike in the mean, "
+        "so more images may change the mean by more than its own interval says."
     )
 
 
@@ -179,7 +179,7 @@ def _few_seeds(groups: Sequence[Group]) -> str | None:
     everyone = "Each encoder was" if len(groups) > 1 else "The network was"
     who = everyone if len(single) == len(groups) else some
     return (
-        f"{who} trained once. The intervals say how far the score depends on the pictures, not how far it depends on "
+        f"{who} trained once. The intervals say how far the score depends on the images, not how far it depends on "
         "the luck of one training; several seeds would show that."
     )
 
@@ -194,7 +194,7 @@ def _several_seeds(groups: Sequence[Group]) -> str | None:
         for group in several
     ]
     return (
-        "With several seeds a score is the mean over them. Its interval covers the choice of pictures, not the luck of "
+        "With several seeds a score is the mean over them. Its interval covers the choice of images, not the luck of "
         f"training; that is the standard deviation over seeds, in mIoU: {listed(each)}."
     )
 
@@ -244,8 +244,8 @@ def _other_fingerprint(groups: Sequence[Group]) -> str | None:
     if len(prints) == 1:
         return None
     return (
-        "The fingerprints of the data differ between runs: pictures were changed or read at another size. "
-        "Names of the validation pictures and every pixel of their truth are the same."
+        "The fingerprints of the data differ between runs: images were changed or read at another size. "
+        "Names of the validation images and every pixel of their ground truth are the same."
     )
 
 

@@ -1,6 +1,6 @@
 """Training batches: which samples, in which order, read ahead of the step and augmented on the device.
 
-A split that fits lies whole in the device's memory (`Resident`), and nothing is copied to it during training.
+A split that fits lies whole in the device's memory (`DeviceCache`), and nothing is copied to it during training.
 """
 
 import threading
@@ -20,19 +20,19 @@ from streetseg.data.augment.rng import draw, shuffled
 from streetseg.data.store import Store, default_cache
 from streetseg.errors import DataError, TrainingError
 from streetseg.labels.space import IGNORE_INDEX
-from streetseg.profiler import Phases
+from streetseg.profiler import Profiler
 from streetseg.recipe.schema import Augment, Size
 
 _AHEAD = 2  # batches read while the step runs
-_PATIENCE = 50.0  # seconds until a reader that delivers nothing is given up
+_TIMEOUT = 50.0  # seconds until a reader that delivers nothing is given up
 _FAREWELL = 5.0  # seconds for the batch in hand; a disk that hangs holds nobody longer
-FEWEST = 2  # batch norm cannot train on one picture
+FEWEST = 2  # batch norm cannot train on one image
 
 
 class Raw(NamedTuple):
-    """Pictures uint8 (B, 3, H, W) in channels_last, labels uint8 (B, H, W), and each one's own size, int64 (B, 2)."""
+    """Images uint8 (B, 3, H, W) in channels_last, labels uint8 (B, H, W), and each one's own size, int64 (B, 2)."""
 
-    pictures: Tensor
+    images: Tensor
     labels: Tensor
     sizes: NDArray[np.int64]
 
@@ -41,7 +41,7 @@ class Reader:
     """Copies batches out of the store, once, in a thread of its own, a few ahead of who asks.
 
     Args:
-        store: a split whose labels have their pictures' size.
+        store: a split whose labels have their images' size.
         steps: the samples of each batch.
         pin: into page-locked memory, from where a GPU fetches them by itself.
     """
@@ -68,14 +68,14 @@ class Reader:
 
         Raises:
             TrainingError: a sample cannot be read, or nothing comes for too long.
-            DataError: a label has another size than its picture.
+            DataError: a label has another size than its image.
         """
         try:
-            raw = self._ready.get(timeout=_PATIENCE)
+            raw = self._ready.get(timeout=_TIMEOUT)
         except Empty as error:
             raise TrainingError(
-                f"no batch was read for {_PATIENCE:.0f} s",
-                where=[self._store.samples[i].picture for i in indices],
+                f"no batch was read for {_TIMEOUT:.0f} s",
+                where=[self._store.samples[i].image for i in indices],
                 hint=f"does the disk of {default_cache()} still answer? STREETSEG_CACHE=DIR names another place",
             ) from error
         if isinstance(raw, BaseException):
@@ -100,7 +100,7 @@ class Reader:
 
 
 def _read(store: Store, indices: tuple[int, ...], *, pin: bool) -> Raw:
-    """One batch as it lies in the store; smaller pictures are padded at the bottom and right to the largest.
+    """One batch as it lies in the store; smaller images are padded at the bottom and right to the largest.
 
     By numpy alone: a torch operation on several threads would give this thread a pool of its own, and where there are
     more pool threads than cores, OpenMP lets all of them sleep between operations: a tenth of a training step.
@@ -108,85 +108,83 @@ def _read(store: Store, indices: tuple[int, ...], *, pin: bool) -> Raw:
     pairs = [read_pair(store, i) for i in indices]
     sizes = np.array([label.shape for _, label in pairs], dtype=np.int64)
     height, width = sizes.max(axis=0).tolist()
-    pictures = torch.empty((len(pairs), height, width, 3), dtype=torch.uint8, pin_memory=pin)
+    images = torch.empty((len(pairs), height, width, 3), dtype=torch.uint8, pin_memory=pin)
     labels = torch.empty((len(pairs), height, width), dtype=torch.uint8, pin_memory=pin)
     labels.numpy().fill(IGNORE_INDEX)
-    for i, (picture, label) in enumerate(pairs):
+    for i, (image, label) in enumerate(pairs):
         below, beside = height - label.shape[0], width - label.shape[1]
-        # Padded with the edge pixels, so that bilinear reading at the edge meets no foreign colour.
-        pictures.numpy()[i] = (
-            np.pad(picture, ((0, below), (0, beside), (0, 0)), mode="edge") if below or beside else picture
-        )
+        # Padded with the edge pixels, so that bilinear reading at the edge meets no foreign color.
+        images.numpy()[i] = np.pad(image, ((0, below), (0, beside), (0, 0)), mode="edge") if below or beside else image
         labels.numpy()[i, : label.shape[0], : label.shape[1]] = label
-    return Raw(pictures.permute(0, 3, 1, 2), labels, sizes)
+    return Raw(images.permute(0, 3, 1, 2), labels, sizes)
 
 
 def read_pair(store: Store, i: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """A picture (H, W, 3) and its label (H, W) as the store has them. Raises as `Reader.next` does."""
+    """An image (H, W, 3) and its label (H, W) as the store has them. Raises as `Reader.next` does."""
     sample = store.samples[i]
     try:
-        picture, label = store[i]
+        image, label = store[i]
     except (OSError, DataError) as error:
         raise TrainingError(
-            f"a picture cannot be read from the store: {str(error).splitlines()[0]}",
-            where=(sample.picture, sample.label),
+            f"an image cannot be read from the store: {str(error).splitlines()[0]}",
+            where=(sample.image, sample.label),
             hint="what was saved is kept; the same command with --resume goes on and builds a damaged store again",
         ) from error
-    if picture.shape[:2] != label.shape:
+    if image.shape[:2] != label.shape:
         raise DataError(
-            f"picture and label differ in size in the store (found {picture.shape[:2]} and {label.shape})",
+            f"image and label differ in size in the store (found {image.shape[:2]} and {label.shape})",
             where=sample.name,
             hint="open the store of a training split with resize_labels=True",
         )
-    return picture, label
+    return image, label
 
 
-def resident_bytes(store: Store) -> int | None:
-    """What `Resident` would take of the device's memory; None if the pictures differ in size, and so fit no batch."""
+def device_cache_bytes(store: Store) -> int | None:
+    """What `DeviceCache` would take of the device's memory; None if the images differ in size, and so fit no batch."""
     sizes = np.unique(store.sizes, axis=0)
     return len(store) * 4 * int(sizes[0].prod()) if len(sizes) == 1 else None
 
 
-class Resident:
-    """All pictures and labels of a store on a device.
+class DeviceCache:
+    """All images and labels of a store on a device.
 
     Args:
-        store: a split of pictures of one size, whose labels have that size.
-        device: takes `resident_bytes`.
+        store: a split of images of one size, whose labels have that size.
+        device: takes `device_cache_bytes`.
 
     Raises:
         TrainingError: a sample cannot be read.
-        DataError: a label has another size than its picture.
+        DataError: a label has another size than its image.
     """
 
     def __init__(self, store: Store, device: torch.device) -> None:
         self._size = store.sizes[:1]
         height, width = self._size[0].tolist()
-        self._pictures = torch.empty((len(store), height, width, 3), dtype=torch.uint8, device=device)
+        self._images = torch.empty((len(store), height, width, 3), dtype=torch.uint8, device=device)
         self._labels = torch.empty((len(store), height, width), dtype=torch.uint8, device=device)
         for i in range(len(store)):
-            picture, label = read_pair(store, i)
-            self._pictures[i] = torch.from_numpy(picture.copy())  # torch takes no view that is read-only
+            image, label = read_pair(store, i)
+            self._images[i] = torch.from_numpy(image.copy())  # torch takes no view that is read-only
             self._labels[i] = torch.from_numpy(label.copy())
 
     def batch(self, indices: Sequence[int]) -> Raw:
         """These samples, as the reader would have read them."""
         chosen = torch.tensor(indices).to(self._labels.device, non_blocking=True)
-        pictures = self._pictures.index_select(0, chosen).permute(0, 3, 1, 2)
-        return Raw(pictures, self._labels.index_select(0, chosen), self._size.repeat(len(indices), axis=0))
+        images = self._images.index_select(0, chosen).permute(0, 3, 1, 2)
+        return Raw(images, self._labels.index_select(0, chosen), self._size.repeat(len(indices), axis=0))
 
 
 class Batch(NamedTuple):
-    """Pictures uint8 (B, 3, h, w) and labels uint8 (B, h, w) on the device, and which samples of the store they are."""
+    """Images uint8 (B, 3, h, w) and labels uint8 (B, h, w) on the device, and which samples of the store they are."""
 
-    pictures: Tensor
+    images: Tensor
     labels: Tensor
     indices: tuple[int, ...]
 
 
-def steps_of_epoch(pictures: int, batch: int, world: int) -> int:
-    """How many steps an epoch over so many pictures has, of `batch` pictures on all `world` ranks together."""
-    full, left = divmod(pictures, batch)
+def steps_of_epoch(images: int, batch: int, world: int) -> int:
+    """How many steps an epoch over so many images has, of `batch` images on all `world` ranks together."""
+    full, left = divmod(images, batch)
     return full + (left // world >= FEWEST)
 
 
@@ -194,15 +192,15 @@ def steps_of_epoch(pictures: int, batch: int, world: int) -> int:
 class TrainBatches:
     """The training batches of one epoch, each time the same: everything random derives from (seed, epoch, index).
 
-    The order is shuffled anew each epoch and cut into steps of `batch` pictures; each of `world` ranks takes every
-    world-th picture of a step. So a step holds the same pictures, changed in the same way, however many ranks share it,
+    The order is shuffled anew each epoch and cut into steps of `batch` images; each of `world` ranks takes every
+    world-th image of a step. So a step holds the same images, changed in the same way, however many ranks share it,
     and all ranks make the same number of steps. The last step is smaller where the count does not divide, and left out
-    only where a rank would get fewer than two pictures, because batch norm cannot train on one. With one rank every
-    picture is met once an epoch, but for one where exactly one is left over.
+    only where a rank would get fewer than two images, because batch norm cannot train on one. With one rank every
+    image is met once an epoch, but for one where exactly one is left over.
 
     Args:
-        store: a split whose labels have their pictures' size.
-        batch: pictures a step on all ranks together, at least two for each of them.
+        store: a split whose labels have their images' size.
+        batch: images a step on all ranks together, at least two for each of them.
         seed: of the run.
         epoch: counted by the caller.
         device: where batches go and are augmented.
@@ -212,8 +210,8 @@ class TrainBatches:
         end_step: the step before which the epoch ends early; none: it goes on to its last.
         rank: this process, 0..world-1.
         world: processes that train together.
-        resident: the store's pictures where they lie on the device already; none: they are read ahead.
-        phases: is told how long "data" is waited for, and what "augment" takes.
+        device_cache: the store's images where they lie on the device already; none: they are read ahead.
+        profiler: is told how long "data" is waited for, and what "augment" takes.
     """
 
     store: Store
@@ -227,8 +225,8 @@ class TrainBatches:
     end_step: int | None = None
     rank: int = 0
     world: int = 1
-    resident: Resident | None = None
-    phases: Phases = field(default_factory=Phases)
+    device_cache: DeviceCache | None = None
+    profiler: Profiler = field(default_factory=Profiler)
 
     def __len__(self) -> int:
         """Steps of the whole epoch, whatever `start_step` and `end_step`."""
@@ -244,13 +242,13 @@ class TrainBatches:
         """Yields what is left of the epoch.
 
         Raises:
-            DataError: there are too few pictures for a single step, or labels have another size than their pictures.
+            DataError: there are too few images for a single step, or labels have another size than their images.
             TrainingError: a sample cannot be read, or the reader has stopped delivering.
         """
         steps = self.steps()
         if not steps:
             raise DataError(
-                f"split {self.store.split!r} has too few pictures to train on (found {len(self.store)}, "
+                f"split {self.store.split!r} has too few images to train on (found {len(self.store)}, "
                 f"expected at least {FEWEST * self.world})"
             )
         steps = steps[self.start_step : self.end_step]
@@ -258,19 +256,19 @@ class TrainBatches:
         place = torch.device("cpu") if self.device.type == "mps" else self.device
         with closing(self._raw(steps, place)) as batches:
             for indices in steps:
-                with self.phases("data"):
+                with self.profiler("data"):
                     raw = next(batches)
-                with self.phases("augment"):
+                with self.profiler("augment"):
                     numbers = draw(self.seed, self.epoch, indices)
-                    pictures, labels = augment(raw.pictures, raw.labels, self.settings, self.crop, numbers, raw.sizes)
-                yield Batch(pictures.to(self.device), labels.to(self.device), indices)
+                    images, labels = augment(raw.images, raw.labels, self.settings, self.crop, numbers, raw.sizes)
+                yield Batch(images.to(self.device), labels.to(self.device), indices)
 
     def _raw(self, steps: list[tuple[int, ...]], place: torch.device) -> Generator[Raw, None, None]:
         """The samples of each step as they lie in the store, on the device `place`."""
-        if self.resident is not None:
-            yield from map(self.resident.batch, steps)
+        if self.device_cache is not None:
+            yield from map(self.device_cache.batch, steps)
             return
         with Reader(self.store, steps, pin=place.type == "cuda") as reader:
             for indices in steps:
-                pictures, labels, sizes = reader.next(indices)
-                yield Raw(pictures.to(place, non_blocking=True), labels.to(place, non_blocking=True), sizes)
+                images, labels, sizes = reader.next(indices)
+                yield Raw(images.to(place, non_blocking=True), labels.to(place, non_blocking=True), sizes)

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from streetseg.errors import DataError, first
 
-_LARGEST_RATIO = 200  # of a member's size to its stored size; pictures are compressed already and have about 1
-_NEVER_A_BOMB = 10 * 2**20  # bytes that a member may unpack to at any ratio, such as a bitmap of one colour
+_LARGEST_RATIO = 200  # of a member's size to its stored size; images are compressed already and have about 1
+_NEVER_A_BOMB = 10 * 2**20  # bytes that a member may unpack to at any ratio, such as a bitmap of one color
 _LISTED = 10  # unsound members named in one error
 _ENCRYPTED = 0x1  # bit of a member's flags (PKWARE APPNOTE, 4.4.4)
 _ZSTANDARD = 93  # read by Python 3.14 and later
@@ -41,7 +41,7 @@ _KINDS = (
 )
 _MEMBER = ".zip!"  # what tells a member of an archive from a plain path
 _JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
-_MAX_BYTES = 2**30  # of one picture or mask as it is stored
+_MAX_BYTES = 2**30  # of one image or mask as it is stored
 
 
 def open_archive(path: Path) -> zipfile.ZipFile:
@@ -181,7 +181,7 @@ def read_bytes(place: str) -> bytes:
 
 def _require_small(size: int, place: str) -> None:
     if size > _MAX_BYTES:
-        raise FileError(place, "file is larger than 1 GiB, which no picture is", f"{size:,} bytes")
+        raise FileError(place, "file is larger than 1 GiB, which no image is", f"{size:,} bytes")
 
 
 def stamp(place: str) -> str:

@@ -1,4 +1,4 @@
-"""Reading one picture: bytes in, uint8 RGB out, by one rule for every way pictures are stored."""
+"""Reading one image: bytes in, uint8 RGB out, by one rule for every way images are stored."""
 
 import io
 import re
@@ -19,7 +19,7 @@ from streetseg.recipe.reading import AS_USUAL, FULL, ImageReading
 
 MAX_PIXELS = 89_000_000  # about where Pillow begins to suspect a decompression bomb: a quarter of a GiB as RGB
 
-WIDE_GREY = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})  # Pillow's modes of one channel above 8 bits
+WIDE_GRAY = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})  # Pillow's modes of one channel above 8 bits
 
 _ORIENTATION = 0x0112  # EXIF tag
 _SAMPLES, _EXTRA_SAMPLES = 277, 338  # TIFF tags: channels of a pixel, and what those beyond the colors are
@@ -29,11 +29,11 @@ Values = tuple[int, int]  # lowest and highest
 
 
 @dataclass(frozen=True)
-class Stored:
-    """How a picture or mask lies on disk.
+class ImageFacts:
+    """How an image or mask lies on disk.
 
     Args:
-        words: mode and format, such as "RGB PNG" or "16-bit grey TIFF", and the bands that are dropped.
+        words: mode and format, such as "RGB PNG" or "16-bit gray TIFF", and the bands that are dropped.
         size: height and width, before any rotation.
         turned: whether its EXIF orientation turns or mirrors it.
         values: of a 16-bit image that was decoded, the lowest and highest; those of colors are known to a multiple
@@ -46,10 +46,10 @@ class Stored:
     values: Values | None = None
 
     @classmethod
-    def of(cls, image: Image.Image) -> "Stored":
+    def of(cls, image: Image.Image) -> "ImageFacts":
         """Of an image whose pixels are not loaded yet."""
-        mode = "16-bit grey" if image.mode in WIDE_GREY else image.mode
-        if ";16" in raw_mode(image) and image.mode not in WIDE_GREY:
+        mode = "16-bit gray" if image.mode in WIDE_GRAY else image.mode
+        if ";16" in raw_mode(image) and image.mode not in WIDE_GRAY:
             mode = f"16-bit {raw_mode(image).partition(';')[0]}"
         turned = image.getexif().get(_ORIENTATION, 1) not in (0, 1)
         return cls(f"{mode} {image.format}{_dropped_bands(image)}", (image.height, image.width), turned)
@@ -67,33 +67,33 @@ class TooLargeError(FileError):
     """An image above the limit of pixels, which the person may raise."""
 
 
-def read_picture(place: str, *, max_pixels: int = MAX_PIXELS, reading: ImageReading = AS_USUAL) -> NDArray[np.uint8]:
-    """The picture as uint8 RGB (H, W, 3), turned upright as its EXIF orientation says.
+def read_image(place: str, *, max_pixels: int = MAX_PIXELS, reading: ImageReading = AS_USUAL) -> NDArray[np.uint8]:
+    """The image as uint8 RGB (H, W, 3), turned upright as its EXIF orientation says.
 
-    Grey becomes three equal channels, 16-bit grey becomes 8 bits by scaling 0..65535 to 0..255, 16-bit colours keep
-    their high byte, palettes are looked up, transparency is dropped, CMYK and YCbCr are converted without a colour
+    Gray becomes three equal channels, 16-bit gray becomes 8 bits by scaling 0..65535 to 0..255, 16-bit colors keep
+    their high byte, palettes are looked up, transparency is dropped, CMYK and YCbCr are converted without a color
     profile.
 
     Args:
         place: a path or archive member.
-        max_pixels: larger pictures are refused from their header, before anything is decoded.
+        max_pixels: larger images are refused from their header, before anything is decoded.
         reading: another rule for EXIF orientation and 16-bit values.
 
     Raises:
-        FileError: if the file is missing, empty, damaged, no picture, or too large.
+        FileError: if the file is missing, empty, damaged, no image, or too large.
     """
-    return decode_picture(place, max_pixels=max_pixels, reading=reading)[0]
+    return decode_image(place, max_pixels=max_pixels, reading=reading)[0]
 
 
-def decode_picture(
+def decode_image(
     place: str, *, max_pixels: int = MAX_PIXELS, reading: ImageReading = AS_USUAL
-) -> tuple[NDArray[np.uint8], Stored]:
-    """The picture as `read_picture` returns it, and how it is stored. Raises FileError."""
+) -> tuple[NDArray[np.uint8], ImageFacts]:
+    """The image as `read_image` returns it, and how it is stored. Raises FileError."""
     with opened(place, max_pixels) as image:
         return to_rgb(image, place, reading)
 
 
-def to_rgb(image: Image.Image, place: str, reading: ImageReading) -> tuple[NDArray[np.uint8], Stored]:
+def to_rgb(image: Image.Image, place: str, reading: ImageReading) -> tuple[NDArray[np.uint8], ImageFacts]:
     """An image of Pillow's, loaded or not, as uint8 RGB (H, W, 3), and how it is stored.
 
     `turned` is whether its EXIF orientation was applied.
@@ -102,14 +102,14 @@ def to_rgb(image: Image.Image, place: str, reading: ImageReading) -> tuple[NDArr
         FileError: its pixels are floating-point or wider than 16 bits, or `reading` does not apply to them.
     """
     raw, file = raw_mode(image), getattr(image, "fp", None)  # both are gone once Pillow has loaded the pixels
-    stored = Stored.of(image)
-    if image.mode in WIDE_GREY:
+    stored = ImageFacts.of(image)
+    if image.mode in WIDE_GRAY:
         _turn(image, reading)
         values = np.asarray(image)
         stored = replace(stored, values=_found(values))
         rgb = np.repeat(_eight_bits(values, reading.limits or _found(values), place)[..., None], 3, axis=2)
     elif image.mode == "F":
-        raise FileError(place, "picture has floating-point pixels", "expected 8 or 16 bits a channel")
+        raise FileError(place, "image has floating-point pixels", "expected 8 or 16 bits a channel")
     elif ";16" in raw and reading.range != "full":
         _turn(image, reading)
         low_bytes = _low_bytes(file, raw, reading, place)
@@ -175,7 +175,7 @@ def opened(place: str, max_pixels: int) -> Iterator[Image.Image]:
         pixels = re.search(r"\d+", str(failure))
         raise _too_large(place, int(pixels[0]) if pixels else 2 * MAX_PIXELS, max_pixels) from None
     except UnidentifiedImageError:
-        raise FileError(place, "file is no picture", nature(data)) from None
+        raise FileError(place, "file is no image", nature(data)) from None
     # What a decoder meets in a damaged file, it says with an exception of its own choice.
     except Exception as failure:
         raise FileError(place, "file is damaged", str(failure) or type(failure).__name__) from failure
@@ -203,7 +203,7 @@ def _low_bytes(file: IO[bytes] | None, raw: str, reading: ImageReading, place: s
     """
     if not raw.startswith(("RGB;", "RGBA;", "RGBX;")):
         raise FileError(
-            place, f"data.range={reading.range} is for 16-bit grey and RGB", f"found {raw}", hint="save it as RGB"
+            place, f"data.range={reading.range} is for 16-bit gray and RGB", f"found {raw}", hint="save it as RGB"
         )
     big = raw.endswith("B") or (raw.endswith("N") and sys.byteorder == "big")
     other = raw[:-1] + ("L" if big else "B")
@@ -219,9 +219,9 @@ def _low_bytes(file: IO[bytes] | None, raw: str, reading: ImageReading, place: s
 
 
 def _eight_bits(values: NDArray[np.integer], limits: Values, place: str) -> NDArray[np.uint8]:
-    """`limits` scaled to 0..255 and rounded; through a table, so that no wider copy of the picture is made."""
+    """`limits` scaled to 0..255 and rounded; through a table, so that no wider copy of the image is made."""
     if values.min() < 0 or values.max() > 65535:
-        raise FileError(place, "picture has more than 16 bits", f"values {values.min()} to {values.max()}")
+        raise FileError(place, "image has more than 16 bits", f"values {values.min()} to {values.max()}")
     low, span = limits[0], max(1, limits[1] - limits[0])
     table = ((np.arange(65536).clip(*limits) - low) * 255 + span // 2) // span
     scaled: NDArray[np.uint8] = table.astype(np.uint8)[values]
@@ -235,7 +235,7 @@ def _found(values: NDArray[np.integer]) -> Values:
 def _too_large(place: str, pixels: int, max_pixels: int) -> TooLargeError:
     return TooLargeError(
         place,
-        f"picture is larger than {max_pixels / 1e6:g} megapixels",
+        f"image is larger than {max_pixels / 1e6:g} megapixels",
         f"{pixels / 1e6:,.0f} by its header",
         hint="data.max_megapixels=N raises the limit",
     )

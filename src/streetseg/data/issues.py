@@ -40,20 +40,20 @@ def one_line(error: DataError) -> str:
 
 
 @dataclass(frozen=True)
-class Fault:
+class Failure:
     """A file that belongs to no sample, such as an image without mask.
 
     Args:
         name: of the sample that it would be part of.
         error: what is wrong with it.
         splits: the splits that would hold that sample.
-        unlabelled: whether it is an image without mask, which can be skipped.
+        unlabeled: whether it is an image without mask, which can be skipped.
     """
 
     name: str
     error: DataError
     splits: frozenset[str] = frozenset()
-    unlabelled: bool = False
+    unlabeled: bool = False
 
 
 @dataclass
@@ -61,21 +61,21 @@ class Survey:
     """Filled while a data set is opened, read by the check.
 
     Args:
-        notes: what was recognised and what was left out, a sentence each.
+        notes: what was recognized and what was left out, a sentence each.
         skipped: place of each file between the data that is passed over -> why.
         unread: place of each image in a format that is not read -> format and cure.
-        faults: files that belong to no sample; they matter only where a split that is used would hold them.
+        failures: files that belong to no sample; they matter only where a split that is used would hold them.
     """
 
     notes: list[str] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
 
-    def faults_of(self, splits: Iterable[str]) -> list[Fault]:
+    def failures_of(self, splits: Iterable[str]) -> list[Failure]:
         """Return the faults that one of the splits would hold."""
-        wanted = frozenset(splits)
-        return [fault for fault in self.faults if fault.splits & wanted]
+        needed = frozenset(splits)
+        return [failure for failure in self.failures if failure.splits & needed]
 
     def note(self, sentence: str) -> None:
         """Keep the sentence, and put it in the log."""
@@ -99,8 +99,8 @@ class Survey:
         """An error for each unread file, for where the data cannot do without it."""
         return [FileError(place, "format is not read", cure) for place, cure in self.unread.items()]
 
-    def pictures_among(self, places: Mapping[str, str]) -> dict[str, str]:
-        """Those that could be pictures or masks, from name -> place; the rest is skipped, or unread for its format."""
+    def images_among(self, places: Mapping[str, str]) -> dict[str, str]:
+        """Those that could be images or masks, from name -> place; the rest is skipped, or unread for its format."""
         kept: dict[str, str] = {}
         for name, place in places.items():
             path = PurePosixPath(name)
@@ -109,7 +109,7 @@ class Survey:
             elif (cure := UNREAD.get(path.suffix.lower())) is not None:
                 self.unread[place] = cure
             elif path.suffix.lower() not in SUFFIXES:
-                self.skipped[place] = "no picture by its name"
+                self.skipped[place] = "no image by its name"
             else:
                 kept[name] = place
         return kept

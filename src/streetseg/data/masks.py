@@ -1,16 +1,16 @@
-"""Reading one mask: ids as stored, or colours decoded through a table. Nothing is guessed, wrapped or clipped.
+"""Reading one mask: ids as stored, or colors decoded through a table. Nothing is guessed, wrapped or clipped.
 
 What a value of a mask of one channel means:
 
-- Classes without colours: the value is the id; of a palette, the index.
-- Classes that are given by colour alone (CamVid's 32 colours, Cityscapes' `color`): the colour that the palette or the
-  grey value stands for.
-- Classes with colours and ids: where nobody wrote the ids down, so that they only follow the order of the classes, the
-  colours decide if every value that is there stands for the colour of a class; otherwise the ids do. A palette that
+- Classes without colors: the value is the id; of a palette, the index.
+- Classes that are given by color alone (CamVid's 32 colors, Cityscapes' `color`): the color that the palette or the
+  gray value stands for.
+- Classes with colors and ids: where nobody wrote the ids down, so that they only follow the order of the classes, the
+  colors decide if every value that is there stands for the color of a class; otherwise the ids do. A palette that
   contradicts its indices is refused where both could be meant.
 
-Tools save colour masks with a palette, without loss, and number the colours as they like; that is why a palette which
-holds the colours of the classes is believed before an order that nobody wrote down.
+Tools save color masks with a palette, without loss, and number the colors as they like; that is why a palette which
+holds the colors of the classes is believed before an order that nobody wrote down.
 """
 
 from collections.abc import Mapping
@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from streetseg.data.files import FileError, read_bytes
-from streetseg.data.images import MAX_PIXELS, WIDE_GREY, Stored, opened, raw_mode
+from streetseg.data.images import MAX_PIXELS, WIDE_GRAY, ImageFacts, opened, raw_mode
 from streetseg.data.unknown import NEAR, ids_in_a_channel, unknown_colors, unknown_ids
 from streetseg.labels.space import IGNORE_INDEX, Color, LabelSpace
 
 _UNKNOWN = -1  # in a lookup table: no class, and not ignored either
-_SPREAD = {"L;4": 17, "L;2": 85}  # grey of few bits, which Pillow spreads over 0 to 255
+_SPREAD = {"L;4": 17, "L;2": 85}  # gray of few bits, which Pillow spreads over 0 to 255
 _SAMPLE_FORMAT, _SIGNED = 339, 2  # TIFF tag, and its value for signed integers
 
 Reading = Literal["", "id", "color", "either"]
@@ -41,10 +41,10 @@ class MaskCode:
     Args:
         space: the classes.
         ids: value on disk -> class id or 255, for masks of one channel; empty if the data set has none such.
-        colors: colour on disk -> class id or 255, for masks of colours; empty if the data set has none such.
-        ids_only: whether masks of colours are refused, and `colors` only tell a palette that contradicts its indices.
+        colors: color on disk -> class id or 255, for masks of colors; empty if the data set has none such.
+        ids_only: whether masks of colors are refused, and `colors` only tell a palette that contradicts its indices.
         ids_written: whether a person or the layout wrote the ids down; otherwise they follow the order of classes that
-            have colours.
+            have colors.
         asks_255: whether 255 counts nowhere only because nobody said what it means.
     """
 
@@ -57,9 +57,9 @@ class MaskCode:
 
     @classmethod
     def of(cls, space: LabelSpace, *, ignored: tuple[int, ...] = ()) -> "MaskCode":
-        """The code in which ids are written as they are and colours are the space's own.
+        """The code in which ids are written as they are and colors are the space's own.
 
-        Where classes share a colour, it means the first of them.
+        Where classes share a color, it means the first of them.
 
         Args:
             space: the classes.
@@ -79,7 +79,7 @@ class MaskFacts:
         transparent: pixels that count nowhere because they are not opaque.
         binary: where nobody said what 255 means, the values that are there: "0/1", "0/255", "1-bit", or "more" for
             any others; empty where nothing is asked, or the mask holds 0 alone.
-        palette: index -> colour, of the indices that are there, where a palette was read by index.
+        palette: index -> color, of the indices that are there, where a palette was read by index.
     """
 
     reading: Reading = ""
@@ -93,7 +93,7 @@ class Mask:
     """A mask that was read: labels uint8 (H, W), how it is stored, and what else it shows."""
 
     labels: NDArray[np.uint8]
-    stored: Stored
+    stored: ImageFacts
     facts: MaskFacts
 
 
@@ -104,26 +104,26 @@ class _Channel:
     Args:
         values: integers (H, W), as stored.
         opaque: bool (H, W), which pixels count; none if all do.
-        shown: the colour that each value which counts stands for; none for an index outside the palette.
-        form: "grey", "1-bit" or "palette".
+        shown: the color that each value which counts stands for; none for an index outside the palette.
+        form: "gray", "1-bit" or "palette".
     """
 
     values: NDArray[np.integer]
     opaque: NDArray[np.bool_] | None
     shown: Mapping[int, Color | None]
-    form: Literal["grey", "1-bit", "palette"]
+    form: Literal["gray", "1-bit", "palette"]
 
 
 def read_mask(place: str, code: MaskCode, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
     """The labels of a mask as uint8 (H, W), ids 0..C-1 of `code.space` or 255.
 
-    One channel (grey, palette or black and white, up to 32 bits, signed and whole floating-point numbers too) is read
+    One channel (gray, palette or black and white, up to 32 bits, signed and whole floating-point numbers too) is read
     by the rule at the top of this file. RGB is decoded through `code.colors`. Transparent pixels, wholly or partly,
     count nowhere. An EXIF orientation is not applied.
 
     Raises:
         FileError: if the file cannot be read, is stored with loss (JPEG, lossy WEBP), has several frames, or holds
-            values or colours that `code` does not know or that contradict each other.
+            values or colors that `code` does not know or that contradict each other.
     """
     return decode_mask(place, code, max_pixels=max_pixels).labels
 
@@ -131,12 +131,12 @@ def read_mask(place: str, code: MaskCode, *, max_pixels: int = MAX_PIXELS) -> ND
 def decode_mask(place: str, code: MaskCode, *, max_pixels: int = MAX_PIXELS) -> Mask:
     """The labels as `read_mask` returns them, how the mask is stored, and what else it shows. Raises FileError."""
     with opened(place, max_pixels) as image:
-        raw, stored = raw_mode(image), Stored.of(image)
+        raw, stored = raw_mode(image), ImageFacts.of(image)
         _require_exact(image, place)
-        if ";16" in raw and image.mode not in WIDE_GREY:
+        if ";16" in raw and image.mode not in WIDE_GRAY:
             raise FileError(place, "mask has several channels of 16 bits", f"{stored.words}, expected one or 8 bits")
-        if image.mode not in ("1", "L", "P", "LA", "PA", "F", "RGB", "RGBA", "RGBX", *WIDE_GREY):
-            raise FileError(place, "mask has neither ids nor RGB colours", f"mode {image.mode}")
+        if image.mode not in ("1", "L", "P", "LA", "PA", "F", "RGB", "RGBA", "RGBX", *WIDE_GRAY):
+            raise FileError(place, "mask has neither ids nor RGB colors", f"mode {image.mode}")
         channel = _one_channel(image, raw, place)
         if channel is not None:
             labels, facts = _by_value(channel, code, place)
@@ -170,14 +170,14 @@ def _is_lossless_webp(data: bytes) -> bool:
 
 
 def _one_channel(image: Image.Image, raw: str, place: str) -> _Channel | None:
-    """The values of a mask, unless it holds colours."""
+    """The values of a mask, unless it holds colors."""
     if image.mode in ("RGB", "RGBA", "RGBX"):
         if image.format != "WEBP":
             return None
         rgb = np.asarray(image)
-        if (rgb[..., :3] != rgb[..., :1]).any():  # WebP has no grey: it stores it as three equal channels
+        if (rgb[..., :3] != rgb[..., :1]).any():  # WebP has no gray: it stores it as three equal channels
             return None
-        return _grey(rgb[..., 0], _opaque(image, rgb))
+        return _gray(rgb[..., 0], _opaque(image, rgb))
     values = np.asarray(image.getchannel(0) if image.mode in ("LA", "PA") else image)
     if image.mode == "1":
         values = values.astype(np.uint8)
@@ -189,24 +189,24 @@ def _one_channel(image: Image.Image, raw: str, place: str) -> _Channel | None:
         values = _whole(values, place)
     if raw in _SPREAD:
         values = values // _SPREAD[raw]
-        return _grey(values, _opaque(image, values), spread=_SPREAD[raw])
+        return _gray(values, _opaque(image, values), spread=_SPREAD[raw])
     if image.mode == "L" and _SIGNED in np.atleast_1d(getattr(image, "tag_v2", {}).get(_SAMPLE_FORMAT, 0)):
         values = values.view(np.int8)
-    return _grey(values, _opaque(image, values))
+    return _gray(values, _opaque(image, values))
 
 
-def _grey(values: NDArray[np.integer], opaque: NDArray[np.bool_] | None, *, spread: int = 1) -> _Channel:
-    return _Channel(values, opaque, {v: (spread * v,) * 3 for v in _present(values, opaque)}, "grey")
+def _gray(values: NDArray[np.integer], opaque: NDArray[np.bool_] | None, *, spread: int = 1) -> _Channel:
+    return _Channel(values, opaque, {v: (spread * v,) * 3 for v in _present(values, opaque)}, "gray")
 
 
 def _indexed(values: NDArray[np.uint8], opaque: NDArray[np.bool_] | None, image: Image.Image) -> _Channel:
-    """A palette; that of a GIF which shows greys alone stands for grey, which GIF stores in no other way."""
+    """A palette; that of a GIF which shows grays alone stands for gray, which GIF stores in no other way."""
     table = np.reshape(image.getpalette("RGB") or [], (-1, 3)).astype(np.uint8)
     shown = {v: _color(table[v]) if v < len(table) else None for v in _present(values, opaque)}
-    if image.format == "GIF" and all(color is not None and _is_grey(color) for color in shown.values()):
-        greys = np.zeros(256, np.uint8)
-        greys[: len(table)] = table[:, 0]
-        return _grey(greys.take(values), opaque)
+    if image.format == "GIF" and all(color is not None and _is_gray(color) for color in shown.values()):
+        grays = np.zeros(256, np.uint8)
+        grays[: len(table)] = table[:, 0]
+        return _gray(grays.take(values), opaque)
     return _Channel(values, opaque, shown, "palette")
 
 
@@ -231,7 +231,7 @@ def _opaque(image: Image.Image, values: NDArray[np.integer]) -> NDArray[np.bool_
         alphas = np.full(256, 255, np.uint8)
         alphas[: len(clear)] = np.frombuffer(clear, np.uint8)
         opaque = alphas.take(values) == 255
-    else:  # the one value, index or colour that is transparent
+    else:  # the one value, index or color that is transparent
         opaque = (values != clear).any(axis=-1) if isinstance(clear, tuple) else values != clear
     return None if opaque.all() else opaque
 
@@ -253,7 +253,7 @@ def _by_value(channel: _Channel, code: MaskCode, place: str) -> tuple[NDArray[np
         if reading != "color":
             raise unknown_ids(place, counting, meant, code.space)
         if channel.form != "palette":
-            raise FileError(place, "mask holds ids, but this data set's masks are colours", "expected RGB")
+            raise FileError(place, "mask holds ids, but this data set's masks are colors", "expected RGB")
         colors = np.zeros((256, 3), np.uint8)
         for value, color in channel.shown.items():
             colors[value] = color or 0
@@ -281,7 +281,7 @@ def _meaning(channel: _Channel, code: MaskCode, place: str) -> tuple[Reading, di
     if not code.ids or _is_nearly_the_classes(channel, code):
         return "color", by_color
     if not code.colors or not by_color:
-        _require_plain_greys(channel, code, place)
+        _require_plain_grays(channel, code, place)
         return "id", by_id
     all_ids = len(by_id) == len(shown)
     all_colors = len(by_color) == len(shown)
@@ -299,22 +299,22 @@ def _meaning(channel: _Channel, code: MaskCode, place: str) -> tuple[Reading, di
 
 
 def _by_id(shown: Mapping[int, Color | None], code: MaskCode) -> dict[int, int]:
-    """Value -> class id or 255, by the values themselves, or by the greys they stand for where only those are ids.
+    """Value -> class id or 255, by the values themselves, or by the grays they stand for where only those are ids.
 
-    Optimizers store the greys 0 and 255 in one bit, and few greys in few bits or with a palette.
+    Optimizers store the grays 0 and 255 in one bit, and few grays in few bits or with a palette.
     """
     by_value = {value: code.ids[value] for value in shown if value in code.ids}
-    greys = {value: color[0] for value, color in shown.items() if color is not None and _is_grey(color)}
-    if len(by_value) == len(shown) or len(greys) < len(shown) or (code.asks_255 and IGNORE_INDEX in greys.values()):
+    grays = {value: color[0] for value, color in shown.items() if color is not None and _is_gray(color)}
+    if len(by_value) == len(shown) or len(grays) < len(shown) or (code.asks_255 and IGNORE_INDEX in grays.values()):
         return by_value
-    by_grey = {value: code.ids[grey] for value, grey in greys.items() if grey in code.ids}
-    return by_grey if len(by_grey) == len(shown) else by_value
+    by_gray = {value: code.ids[gray] for value, gray in grays.items() if gray in code.ids}
+    return by_gray if len(by_gray) == len(shown) else by_value
 
 
 def _is_nearly_the_classes(channel: _Channel, code: MaskCode) -> bool:
-    """Whether a palette holds the colours of the classes, some of them a little off, at other indices than their ids.
+    """Whether a palette holds the colors of the classes, some of them a little off, at other indices than their ids.
 
-    So a quantizer leaves colour masks; where nobody wrote the ids down, the indices must not be taken for them.
+    So a quantizer leaves color masks; where nobody wrote the ids down, the indices must not be taken for them.
     """
     colors = [color for color in channel.shown.values() if color is not None]
     if channel.form != "palette" or code.ids_written or not 2 <= len(colors) == len(channel.shown):
@@ -329,27 +329,27 @@ def _is_nearly_the_classes(channel: _Channel, code: MaskCode) -> bool:
 
 
 def _agree(by_id: int | None, by_color: int, code: MaskCode) -> bool:
-    """Whether both are the same class, or classes that share a colour."""
+    """Whether both are the same class, or classes that share a color."""
     if by_id is None or IGNORE_INDEX in (by_id, by_color):
         return by_id == by_color
     return code.space.colors[by_id] == code.space.colors[by_color]
 
 
-def _require_plain_greys(channel: _Channel, code: MaskCode, place: str) -> None:
-    """Raises FileError for a palette of greys that are other ids than the indices: a grey mask, numbered anew."""
-    greys = {value: color[0] for value, color in channel.shown.items() if color is not None and _is_grey(color)}
-    if channel.form != "palette" or not 2 <= len(greys) == len(channel.shown) == len(set(greys.values())):
+def _require_plain_grays(channel: _Channel, code: MaskCode, place: str) -> None:
+    """Raises FileError for a palette of grays that are other ids than the indices: a gray mask, numbered anew."""
+    grays = {value: color[0] for value, color in channel.shown.items() if color is not None and _is_gray(color)}
+    if channel.form != "palette" or not 2 <= len(grays) == len(channel.shown) == len(set(grays.values())):
         return
-    if all(value == grey for value, grey in greys.items()):
+    if all(value == gray for value, gray in grays.items()):
         return
-    if set(greys.values()) == {0, 255}:  # black and white, as of one bit
-        greys = {value: grey // 255 for value, grey in greys.items()}
-    if all(value in code.ids and grey in code.ids for value, grey in greys.items()):
-        wrong = next((value for value, grey in greys.items() if code.ids[value] != code.ids[grey]), None)
-        if wrong is not None:
-            found = f"index {wrong} stands for grey {channel.shown[wrong]}"
-            hint = "save the masks as grey, without a palette: then the value is the id"
-            raise FileError(place, "mask has a palette of greys that contradicts its indices", found, hint=hint)
+    if set(grays.values()) == {0, 255}:  # black and white, as of one bit
+        grays = {value: gray // 255 for value, gray in grays.items()}
+    if all(value in code.ids and gray in code.ids for value, gray in grays.items()):
+        incorrect = next((value for value, gray in grays.items() if code.ids[value] != code.ids[gray]), None)
+        if incorrect is not None:
+            found = f"index {incorrect} stands for gray {channel.shown[incorrect]}"
+            hint = "save the masks as gray, without a palette: then the value is the id"
+            raise FileError(place, "mask has a palette of grays that contradicts its indices", found, hint=hint)
 
 
 def _contradiction(
@@ -358,11 +358,11 @@ def _contradiction(
     def called(class_id: int) -> str:
         return "ignored" if class_id == IGNORE_INDEX else code.space.names[class_id]
 
-    found = f"index {value} is {called(by_id[value])}, its colour {channel.shown[value]} is {called(by_color[value])}"
+    found = f"index {value} is {called(by_id[value])}, its color {channel.shown[value]} is {called(by_color[value])}"
     hint = (
-        "if the colours count, save the masks as RGB; if the indices do, save them as grey, without a palette"
+        "if the colors count, save the masks as RGB; if the indices do, save them as gray, without a palette"
         if code.ids_written
-        else "if the indices count, give each class its `id:`; if the colours do, save the masks as RGB"
+        else "if the indices count, give each class its `id:`; if the colors do, save the masks as RGB"
     )
     return FileError(place, "mask has a palette that contradicts its indices", found, hint=hint)
 
@@ -396,7 +396,7 @@ def _by_color(
     if not code.colors or code.ids_only:
         cause, hint = ids_in_a_channel(counting, code.ids) or ("", None)
         found = f"{cause}, expected one channel" if cause else "expected one channel"
-        raise FileError(place, "mask holds colours, but this data set's masks are ids", found, hint=hint)
+        raise FileError(place, "mask holds colors, but this data set's masks are ids", found, hint=hint)
     classes = _color_table(tuple(code.colors.items())).take(_packed(rgb))
     if opaque is not None:
         classes[~opaque] = IGNORE_INDEX
@@ -407,7 +407,7 @@ def _by_color(
 
 @lru_cache(maxsize=4)
 def _color_table(colors: tuple[tuple[Color, int], ...]) -> NDArray[np.int16]:
-    """(2^24,) int16: packed colour -> class id, 255 or unknown."""
+    """(2^24,) int16: packed color -> class id, 255 or unknown."""
     table = np.full(1 << 24, _UNKNOWN, np.int16)
     for (red, green, blue), class_id in colors:
         table[red << 16 | green << 8 | blue] = class_id
@@ -427,7 +427,7 @@ def _transparent(opaque: NDArray[np.bool_] | None) -> int:
     return 0 if opaque is None else int(np.count_nonzero(~opaque))
 
 
-def _is_grey(color: Color) -> bool:
+def _is_gray(color: Color) -> bool:
     return color[0] == color[1] == color[2]
 
 

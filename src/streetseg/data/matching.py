@@ -9,11 +9,11 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from streetseg.data.files import FileError, walk
-from streetseg.data.issues import Fault, Survey
+from streetseg.data.issues import Failure, Survey
 from streetseg.errors import DataError
 
 _HINT = "an image and its mask share a name"
-_SKIP = "data.unlabelled=skip leaves images without mask out"
+_SKIP = "data.unlabeled=skip leaves images without mask out"
 _SHOWN = 3  # names that almost pair, in one message
 _WILD = re.compile(r"[*?\[]")
 
@@ -23,7 +23,7 @@ def by_key(places: Iterable[tuple[str, str]], what: str, survey: Survey, split: 
 
     Args:
         places: each file and what it is to be paired by.
-        what: "pictures" or "masks", for the message.
+        what: "images" or "masks", for the message.
         survey: takes the faults.
         split: the split of these files, where their folder says so.
     """
@@ -34,58 +34,58 @@ def by_key(places: Iterable[tuple[str, str]], what: str, survey: Survey, split: 
         if others:
             detail = f"and {' and '.join(others)}"
             error = FileError(first, f"several {what} share one name", detail, hint="keep one of each")
-            survey.faults.append(_fault(key, error, split))
+            survey.failures.append(_failure(key, error, split))
     return {key: group[0] for key, group in grouped.items()}
 
 
 def pair(
-    pictures: Mapping[str, str], masks: Mapping[str, str], survey: Survey, split: str = ""
+    images: Mapping[str, str], masks: Mapping[str, str], survey: Survey, split: str = ""
 ) -> list[tuple[str, str, str]]:
     """(key, image, mask) of every key of both, in the order of the keys; what only one side has is a fault."""
     for here, there, problem in (
-        (pictures, masks, "picture without mask"),
-        (masks, pictures, "mask without picture"),
+        (images, masks, "image without mask"),
+        (masks, images, "mask without image"),
     ):
-        unlabelled = here is pictures
-        hint = f"{_HINT}; {_SKIP}" if unlabelled else _HINT
+        unlabeled = here is images
+        hint = f"{_HINT}; {_SKIP}" if unlabeled else _HINT
         alone = sorted(there.keys() - here.keys())
         in_small_letters = {key.lower(): there[key] for key in alone}
         for key in sorted(here.keys() - there.keys()):
             twin = in_small_letters.get(key.lower())
             detail = f"only capital letters differ from {twin}" if twin else ""
-            survey.faults.append(_fault(key, FileError(here[key], problem, detail, hint=hint), split, unlabelled))
-    return [(key, pictures[key], masks[key]) for key in sorted(pictures.keys() & masks.keys())]
+            survey.failures.append(_failure(key, FileError(here[key], problem, detail, hint=hint), split, unlabeled))
+    return [(key, images[key], masks[key]) for key in sorted(images.keys() & masks.keys())]
 
 
-def pairs_at_all(pictures: Mapping[str, str], masks: Mapping[str, str]) -> bool:
+def pairs_at_all(images: Mapping[str, str], masks: Mapping[str, str]) -> bool:
     """Return whether one key or more of both is the same, but for capital letters."""
-    return bool({key.lower() for key in pictures} & {key.lower() for key in masks})
+    return bool({key.lower() for key in images} & {key.lower() for key in masks})
 
 
-def nothing_pairs(pictures: Mapping[str, str], masks: Mapping[str, str], between: str) -> DataError:
+def nothing_pairs(images: Mapping[str, str], masks: Mapping[str, str], between: str) -> DataError:
     """Return what to say where no key of the images is one of the masks, with the keys that almost pair.
 
     Args:
-        pictures, masks: key -> place, of one file or more.
+        images, masks: key -> place, of one file or more.
         between: the two folders or globs.
     """
     hint = "what the wildcards stand for must be the same for an image and its mask: *_image.png with *_mask.png"
-    depths = [max(key.count("/") for key in keys) for keys in (pictures, masks)]
+    depths = [max(key.count("/") for key in keys) for keys in (images, masks)]
     if depths[0] != depths[1]:
-        deeper, flat = (pictures, masks) if depths[0] > depths[1] else (masks, pictures)
+        deeper, flat = (images, masks) if depths[0] > depths[1] else (masks, images)
         folder, other = (str(Path(min(places.values())).parent) for places in (deeper, flat))
         hint = (
             f"the wildcards stand for folders on one side only ({folder} beside {other}):"
             " write the folder's name into that glob, or */ into both"
         )
-    problem = f"none of {len(pictures)} images pairs with one of {len(masks)} masks"
-    return DataError(problem, where=[between, *_almost(pictures, masks)], hint=hint)
+    problem = f"none of {len(images)} images pairs with one of {len(masks)} masks"
+    return DataError(problem, where=[between, *_almost(images, masks)], hint=hint)
 
 
-def _almost(pictures: Iterable[str], masks: Iterable[str]) -> Iterator[str]:
+def _almost(images: Iterable[str], masks: Iterable[str]) -> Iterator[str]:
     """The first few images' keys beside the mask keys closest to them."""
     by_last = {key.rpartition("/")[2]: key for key in masks}
-    for key in sorted(pictures)[:_SHOWN]:
+    for key in sorted(images)[:_SHOWN]:
         last = key.rpartition("/")[2]
         close = [by_last[last]] if last in by_last else get_close_matches(key, by_last.values(), n=1, cutoff=0.3)
         yield f"an image is called {key!r}" + (f", its mask perhaps {close[0]!r}" if close else "")
@@ -96,12 +96,12 @@ def sample_name(key: str, split: str) -> str:
     return f"{split}/{key}" if split else key
 
 
-def _fault(key: str, error: FileError, split: str, unlabelled: bool = False) -> Fault:
-    return Fault(sample_name(key, split), error, frozenset({split} if split else ()), unlabelled)
+def _failure(key: str, error: FileError, split: str, unlabeled: bool = False) -> Failure:
+    return Failure(sample_name(key, split), error, frozenset({split} if split else ()), unlabeled)
 
 
 def matching(base: Path, pattern: str, survey: Survey) -> list[tuple[str, str]]:
-    """(key, path) of every picture below `base` that the glob names.
+    """(key, path) of every image below `base` that the glob names.
 
     The key is what the wildcards stand for, parts joined by slashes: "left/*_img.jpg" and "masks/*.png" both call
     left/001_img.jpg and masks/001.png "001". `*`, `?` and `[...]` stay within a folder's name, `**/` stands for any
@@ -130,7 +130,7 @@ def _matching(base: Path, pattern: str, survey: Survey) -> Iterator[tuple[str, s
     except re.error as error:
         raise DataError(f"not a valid glob ({error})", where=pattern, hint="* ? [abc] **/ are understood") from error
     if folder.is_dir():
-        for name, place in survey.pictures_among({name: str(folder / name) for name in walk(folder)}).items():
+        for name, place in survey.images_among({name: str(folder / name) for name in walk(folder)}).items():
             if match := regex.fullmatch(name):
                 yield "/".join(group.strip("/") for group in match.groups() if group), place
 

@@ -32,13 +32,13 @@ _USUAL = {CITYSCAPES_34.name: CITYSCAPES_19, CAMVID_32.name: STREET_11}
 def open_source(data: Data) -> Source:
     """The source that `data` asks for, in the label space and splits it asks for.
 
-    Without `data.space`, masks of 34 Cityscapes ids are read as the 19 classes that are scored and CamVid's 32 colours
+    Without `data.space`, masks of 34 Cityscapes ids are read as the 19 classes that are scored and CamVid's 32 colors
     as street-11; other sources keep their own space. Files that belong to no sample, such as an image without mask,
     are no error yet: `source.survey` names them, and `check_source` refuses those of the splits that are used,
     together with the files that cannot be read.
 
     Raises:
-        RequestError: if the kind of source or the label space is unknown, or no bridge leads there.
+        RequestError: if the kind of source or the label space is unknown, or no label mapping leads there.
         DataError: if the folder is missing or its files do not fit the layout.
     """
     source = _open(data.source)
@@ -60,9 +60,9 @@ def _used(source: Source, data: Data) -> Mapping[str, tuple[Sample, ...]]:
         splits = listed_splits(list(every.values()), lists, survey)
     if data.exclude:
         splits = without_excluded(splits, SplitList.read(_path(data.exclude)), survey)
-    if data.unlabelled == "skip":
-        skipped = [fault for fault in survey.faults if fault.unlabelled]
-        survey.faults = [fault for fault in survey.faults if not fault.unlabelled]
+    if data.unlabeled == "skip":
+        skipped = [failure for failure in survey.failures if failure.unlabeled]
+        survey.failures = [failure for failure in survey.failures if not failure.unlabeled]
         if skipped:
             survey.note(f"{source.spec}: {len(skipped)} images without mask are skipped")
     return splits
@@ -92,10 +92,10 @@ def _open(spec: str) -> Source:
 
 
 def _open_bare(path: Path) -> Source:
-    """A folder or YAML file whose layout must speak for itself; what was recognised goes to the log."""
+    """A folder or YAML file whose layout must speak for itself; what was recognized goes to the log."""
     if not _existing(str(path)):
         raise _missing(path, "folder")
-    kinds = _recognised(path)
+    kinds = _recognized(path)
     if len(kinds) == 1:
         log.info("%s is read as %s:%s", path, kinds[0], path)
         return open_folder(_only_yaml(path)) if kinds[0] == "folder" else _OPENERS[kinds[0]](path)
@@ -104,9 +104,9 @@ def _open_bare(path: Path) -> Source:
         raise DataError(f"this folder could be {' or '.join(kinds)}", where=path, hint=f"say which: {forms}")
     if path.is_file():
         raise _no_folder(path)
-    below = [child for child in listing(path) if child.is_dir() and _recognised(child)] if path.is_dir() else []
+    below = [child for child in listing(path) if child.is_dir() and _recognized(child)] if path.is_dir() else []
     raise DataError(
-        "the layout of this folder is not recognised (expected CamVid, Cityscapes, or one YAML file)",
+        "the layout of this folder is not recognized (expected CamVid, Cityscapes, or one YAML file)",
         where=path,
         hint=f"did you mean {below[0]}?" if below else f"describe it in a YAML file; data is {FORMS}",
     )
@@ -120,7 +120,7 @@ def _no_folder(path: Path) -> DataError:
     return DataError("this is a file, expected a folder or a YAML file", where=path, hint=f"data is {FORMS}")
 
 
-def _recognised(path: Path) -> list[str]:
+def _recognized(path: Path) -> list[str]:
     """The kinds of data that `path` may be; a description in YAML counts only where nothing else fits."""
     if path.is_file():
         return ["folder"] if path.suffix.lower() in (".yaml", ".yml") else []
@@ -154,6 +154,6 @@ def _existing(text: str) -> bool:
 def _missing(path: Path, what: str) -> DataError:
     """The hint names what the closest folder above holds under a similar name."""
     parent = next((folder for folder in path.parents if _existing(str(folder))), Path("/"))
-    wanted = path.relative_to(parent).parts[0]
-    near = did_you_mean(wanted, [child.name for child in listing(parent)], before=f"{parent.as_posix().rstrip('/')}/")
-    return DataError(f"{what} not found", where=path, hint=near or f"{parent} has no {wanted}")
+    needed = path.relative_to(parent).parts[0]
+    near = did_you_mean(needed, [child.name for child in listing(parent)], before=f"{parent.as_posix().rstrip('/')}/")
+    return DataError(f"{what} not found", where=path, hint=near or f"{parent} has no {needed}")

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streetseg.data.files import stamp
-from streetseg.data.images import MAX_PIXELS, Stored, decode_picture, read_picture
+from streetseg.data.images import MAX_PIXELS, ImageFacts, decode_image, read_image
 from streetseg.data.issues import Survey
 from streetseg.data.masks import MaskCode, MaskFacts, decode_mask, read_mask
-from streetseg.labels.mappings import bridge
+from streetseg.labels.mappings import label_mapping
 from streetseg.labels.space import LabelSpace
 from streetseg.recipe.reading import AS_USUAL, ImageReading
 
@@ -32,11 +32,11 @@ def short_name(spec: str) -> str:
 
 @dataclass(frozen=True)
 class Sample:
-    """One labelled picture.
+    """One labeled image.
 
     Args:
         name: unique in its source, stable between machines, no suffix, e.g. "val/0016E5_07959".
-        picture: where the picture comes from, as a person would look for it (a path, or "archive.zip!member").
+        image: where the image comes from, as a person would look for it (a path, or "archive.zip!member").
         label: the same for the mask.
         sequence: the video it was cut from, where the source knows it; frames of a sequence are not independent.
         frame: its position in the sequence, in frames.
@@ -44,7 +44,7 @@ class Sample:
     """
 
     name: str
-    picture: str
+    image: str
     label: str
     sequence: str | None = None
     frame: int | None = None
@@ -56,17 +56,17 @@ class Look:
     """A sample read to be checked.
 
     Args:
-        picture: uint8 RGB (H, W, 3), upright.
+        image: uint8 RGB (H, W, 3), upright.
         label: uint8 (h, w), ids 0..C-1 of the source's space or its ignore_index.
-        picture_stored: how the picture lies on disk.
+        image_stored: how the image lies on disk.
         label_stored: how the mask does.
         mask: what else is worth knowing of the mask.
     """
 
-    picture: NDArray[np.uint8]
+    image: NDArray[np.uint8]
     label: NDArray[np.uint8]
-    picture_stored: Stored
-    label_stored: Stored
+    image_stored: ImageFacts
+    label_stored: ImageFacts
     mask: MaskFacts = field(default_factory=MaskFacts)
 
 
@@ -95,7 +95,7 @@ class Source(Protocol):
 
     @property
     def max_pixels(self) -> int:
-        """Larger pictures and masks are refused."""
+        """Larger images and masks are refused."""
         ...
 
     @property
@@ -103,7 +103,7 @@ class Source(Protocol):
         """How the image files become 8-bit RGB."""
         ...
 
-    def read_picture(self, sample: Sample) -> NDArray[np.uint8]:
+    def read_image(self, sample: Sample) -> NDArray[np.uint8]:
         """uint8 RGB (H, W, 3). Raises DataError."""
         ...
 
@@ -122,14 +122,14 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class FileSource:
-    """Pictures and masks on disk, however they were found; a `Source`.
+    """Images and masks on disk, however they were found; a `Source`.
 
     Args:
         spec: what a person typed, absolute.
         code: how the masks say which class a pixel has.
         splits: the paired samples.
         survey: what was met besides them.
-        max_pixels: larger pictures and masks are refused from their header.
+        max_pixels: larger images and masks are refused from their header.
         reading: how the image files become 8-bit RGB.
     """
 
@@ -145,9 +145,9 @@ class FileSource:
         """The label space of the masks."""
         return self.code.space
 
-    def read_picture(self, sample: Sample) -> NDArray[np.uint8]:
+    def read_image(self, sample: Sample) -> NDArray[np.uint8]:
         """uint8 RGB (H, W, 3). Raises DataError."""
-        return read_picture(sample.picture, max_pixels=self.max_pixels, reading=self.reading)
+        return read_image(sample.image, max_pixels=self.max_pixels, reading=self.reading)
 
     def read_label(self, sample: Sample) -> NDArray[np.uint8]:
         """uint8 (H, W), ids 0..C-1 of `space` or 255. Raises DataError."""
@@ -155,14 +155,14 @@ class FileSource:
 
     def look(self, sample: Sample) -> Look:
         """Both, and how they are stored. Raises DataError."""
-        picture, picture_stored = decode_picture(sample.picture, max_pixels=self.max_pixels, reading=self.reading)
+        image, image_stored = decode_image(sample.image, max_pixels=self.max_pixels, reading=self.reading)
         mask = decode_mask(sample.label, self.code, max_pixels=self.max_pixels)
-        return Look(picture, mask.labels, picture_stored, mask.stored, mask.facts)
+        return Look(image, mask.labels, image_stored, mask.stored, mask.facts)
 
     def stamp(self, sample: Sample) -> str:
         """Size and modification time of both files, and what their values mean. Raises DataError."""
         rules = f"{self._code_stamp} {self.reading.exif} {self.reading.range}"
-        return f"{stamp(sample.picture)} {stamp(sample.label)} {rules}"
+        return f"{stamp(sample.image)} {stamp(sample.label)} {rules}"
 
     @cached_property
     def _code_stamp(self) -> str:
@@ -175,7 +175,7 @@ class SourceView:
     """A `Source` that reads from another one, translates its labels and names its own splits.
 
     Raises:
-        RequestError: if no bridge leads to `space`.
+        RequestError: if no label mapping leads to `space`.
     """
 
     def __init__(self, source: Source, *, space: LabelSpace, splits: Mapping[str, tuple[Sample, ...]]) -> None:
@@ -186,11 +186,11 @@ class SourceView:
         self.reading = source.reading
         self.space = space
         self.splits = splits
-        self._translate = bridge(source.space, space)
+        self._translate = label_mapping(source.space, space)
 
-    def read_picture(self, sample: Sample) -> NDArray[np.uint8]:
+    def read_image(self, sample: Sample) -> NDArray[np.uint8]:
         """uint8 RGB (H, W, 3). Raises DataError."""
-        return self.source.read_picture(sample)
+        return self.source.read_image(sample)
 
     def read_label(self, sample: Sample) -> NDArray[np.uint8]:
         """uint8 (H, W), ids 0..C-1 of `space` or 255. Raises DataError."""

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from streetseg.data.files import FileError
 from streetseg.data.formats import SUFFIXES
-from streetseg.data.issues import Fault, Survey
+from streetseg.data.issues import Failure, Survey
 from streetseg.data.source import Sample
 from streetseg.errors import DataError
 from streetseg.text import read_text
@@ -84,10 +84,10 @@ def listed_splits(
     Raises:
         DataError: if a line names no sample, or names several without being a glob.
     """
-    found = _found(samples, survey.faults, lists)
-    survey.faults = [
-        replace(fault, splits=frozenset(split for split, names in found.items() if fault.name in names))
-        for fault in survey.faults
+    found = _found(samples, survey.failures, lists)
+    survey.failures = [
+        replace(failure, splits=frozenset(split for split, names in found.items() if failure.name in names))
+        for failure in survey.failures
     ]
     splits = {split: tuple(sample for sample in samples if sample.name in names) for split, names in found.items()}
     for split, lines in lists.items():
@@ -104,18 +104,18 @@ def without_excluded(
         DataError: if a line names no sample, or names several without being a glob.
     """
     every = {sample.name: sample for samples in splits.values() for sample in samples}
-    names = _found(list(every.values()), survey.faults, {"": excluded})[""]
-    survey.faults = [fault for fault in survey.faults if fault.name not in names]
+    names = _found(list(every.values()), survey.failures, {"": excluded})[""]
+    survey.failures = [failure for failure in survey.failures if failure.name not in names]
     lines = len(excluded.entries)
     survey.note(f"{excluded.name}: {_plural(lines, 'line')}, {_plural(len(names), 'sample')} left out")
     return {split: tuple(s for s in samples if s.name not in names) for split, samples in splits.items()}
 
 
 def _found(
-    samples: Sequence[Sample], faults: Sequence[Fault], lists: Mapping[str, SplitList]
+    samples: Sequence[Sample], failures: Sequence[Failure], lists: Mapping[str, SplitList]
 ) -> dict[str, Counter[str]]:
     """Each list's names of samples and faults -> how many lines name it. Raises DataError."""
-    names = _Names(samples, faults)
+    names = _Names(samples, failures)
     found: dict[str, Counter[str]] = {}
     problems: list[tuple[Entry, str]] = []
     for split, lines in lists.items():
@@ -131,13 +131,15 @@ def _found(
                 problems.append((entry, f" names the mask of {other[0]}"))
             found[split].update(meant)
     if problems:
-        wrong = [f"{entry.where}: {entry.text}{why or names.closest(entry.text)}" for entry, why in problems[:_LISTED]]
+        incorrect = [
+            f"{entry.where}: {entry.text}{why or names.closest(entry.text)}" for entry, why in problems[:_LISTED]
+        ]
         more = len(problems) - _LISTED
         raise DataError(
             "a line names no sample, or several"
             if len(problems) == 1
             else f"{len(problems)} lines name no sample each, or several",
-            where=wrong + ([f"and {more} more lines"] if more > 0 else []),
+            where=incorrect + ([f"and {more} more lines"] if more > 0 else []),
             hint="a line is a sample's stem, an image's path whose folders are those of the image,"
             " or a glob over stems such as 0006R0_*",
         )
@@ -156,9 +158,9 @@ def _counted(lines: SplitList, found: Counter[str], samples: Sequence[Sample]) -
 class _Names:
     """The names of a source's samples and faults, and what a person may mean by them."""
 
-    def __init__(self, samples: Sequence[Sample], faults: Sequence[Fault]) -> None:
-        places = [(sample.name, place) for sample in samples for place in (sample.picture, sample.label)]
-        places += [(fault.name, fault.error.place) for fault in faults if isinstance(fault.error, FileError)]
+    def __init__(self, samples: Sequence[Sample], failures: Sequence[Failure]) -> None:
+        places = [(sample.name, place) for sample in samples for place in (sample.image, sample.label)]
+        places += [(failure.name, failure.error.place) for failure in failures if isinstance(failure.error, FileError)]
         self.names = dict.fromkeys(name for name, _ in places)
         self.by_stem: dict[str, list[str]] = {}
         for name in self.names:

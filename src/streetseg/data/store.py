@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streetseg.arrays import Size
-from streetseg.data.build_store import LABELS, PICTURES, Wanted, stored
+from streetseg.data.build_store import IMAGES, LABELS, StoreRequest, build_store
 from streetseg.data.cache import temporary_cache, user_cache
 from streetseg.data.source import Source
 from streetseg.errors import DataError
@@ -45,20 +45,20 @@ def default_cache() -> Path:
 
 
 class Store:
-    """The pictures and labels of one split, read without decoding. Open one with `Store.open`.
+    """The images and labels of one split, read without decoding. Open one with `Store.open`.
 
-    `store[i]` is (picture uint8 (H, W, 3), label uint8 (h, w)), read-only views of the mapped files: only the pages
+    `store[i]` is (image uint8 (H, W, 3), label uint8 (h, w)), read-only views of the mapped files: only the pages
     that are touched are read, and memory stays flat however large the data set is.
     `fingerprint`, a SHA-256, changes with the split, its samples' names, the classes, and every pixel as read here.
     """
 
-    def __init__(self, wanted: Wanted, cache: Path) -> None:
-        folder, index = stored(wanted, cache)
-        self.split = wanted.split
-        self.space = wanted.source.space
-        self.samples = wanted.samples
+    def __init__(self, request: StoreRequest, cache: Path) -> None:
+        folder, index = build_store(request, cache)
+        self.split = request.split
+        self.space = request.source.space
+        self.samples = request.samples
         self.fingerprint = index["fingerprint"]
-        self._pictures = _Mapped(folder / PICTURES, index["pictures"])
+        self._images = _Mapped(folder / IMAGES, index["images"])
         self._labels = _Mapped(folder / LABELS, index["labels"])
 
     @classmethod
@@ -66,26 +66,26 @@ class Store:
         """Opens the store of a split, building it first where there is none for the files as they are now.
 
         Args:
-            source: where pictures and labels are decoded from, once.
+            source: where images and labels are decoded from, once.
             split: one of `source.splits`.
             size: what a network is trained for; each image is brought to its `input_size`. None keeps its own.
             resize_labels: bring labels to the images' size too (nearest); else they keep their own resolution.
             cache: folder to keep stores in; `default_cache()` is the user's.
 
         Raises:
-            DataError: the split is unknown or empty, a file cannot be read, or a picture and its label differ in size.
+            DataError: the split is unknown or empty, a file cannot be read, or an image and its label differ in size.
             RequestError: the cache cannot be written.
         """
         if not source.splits.get(split):
             found = ", ".join(f"{name} with {len(samples)}" for name, samples in source.splits.items())
-            raise DataError(f"split {split!r} has no pictures (found {found or 'no splits'})", where=source.spec)
-        return cls(Wanted(source, split, size, resize_labels), cache)
+            raise DataError(f"split {split!r} has no images (found {found or 'no splits'})", where=source.spec)
+        return cls(StoreRequest(source, split, size, resize_labels), cache)
 
     def __len__(self) -> int:
         return len(self.samples)
 
     def __getitem__(self, i: int) -> tuple[Array, Array]:
-        return self._pictures[i], self._labels[i]
+        return self._images[i], self._labels[i]
 
     @cached_property
     def class_pixels(self) -> NDArray[np.int64]:
@@ -95,8 +95,8 @@ class Store:
 
     @property
     def sizes(self) -> NDArray[np.int64]:
-        """Height and width of each picture, int64 (N, 2)."""
-        return np.array([place[1:3] for place in self._pictures.places], dtype=np.int64)
+        """Height and width of each image, int64 (N, 2)."""
+        return np.array([place[1:3] for place in self._images.places], dtype=np.int64)
 
 
 class _Mapped:

@@ -9,15 +9,15 @@ from streetseg.data.files import FileError
 from streetseg.errors import first
 from streetseg.labels.space import IGNORE_INDEX, Color, LabelSpace
 
-_LISTED = 5  # unknown ids or colours named in one message
+_LISTED = 5  # unknown ids or colors named in one message
 _MANY = 12  # distinct unknown values that are no accident
-_LOOKED_AT = 300  # of the unknown colours, the most frequent first
+_COMPARED = 300  # of the unknown colors, the most frequent first
 _MOST = 0.8  # share of the unknown values that must fit a cause
 _BETWEEN = 12.0  # distance in RGB of a mixed color to a line between two others; a little of a third may be in it
-NEAR = 16.0  # distance in RGB that storing with loss moves a colour
+NEAR = 16.0  # distance in RGB that storing with loss moves a color
 _FEW = 0.001  # share of a mask's pixels that is a slip of the brush
 
-_NO_TOLERANCE = "a tolerance for colours is not supported yet"
+_NO_TOLERANCE = "a tolerance for colors is not supported yet"
 
 
 def unknown_ids(place: str, values: NDArray[np.integer], meant: Mapping[int, int], space: LabelSpace) -> FileError:
@@ -40,7 +40,7 @@ def unknown_ids(place: str, values: NDArray[np.integer], meant: Mapping[int, int
     lowest, highest = present[known][[0, -1]] if known.any() else (0, 0)
     if len(strangers) >= _MANY and ((strangers > lowest) & (strangers < highest)).mean() >= _MOST:
         words.append("soft edges, as from resizing with interpolation or drawing with antialiasing")
-        hint = "resize masks with nearest neighbour and draw them without antialiasing"
+        hint = "resize masks with nearest neighbor and draw them without antialiasing"
     problem = f"mask holds ids outside the label space {space.name} (0 to {space.num_classes - 1})"
     return FileError(place, problem, "; ".join(words), hint=hint)
 
@@ -48,12 +48,12 @@ def unknown_ids(place: str, values: NDArray[np.integer], meant: Mapping[int, int
 def unknown_colors(
     place: str, colors: NDArray[np.uint8], meant: Mapping[Color, int], space: LabelSpace, ids: Collection[int]
 ) -> FileError:
-    """The error of a mask of colours.
+    """The error of a mask of colors.
 
     Args:
         place: the mask.
-        colors: the colour of each pixel, uint8 (N, 3).
-        meant: colour -> class id or 255.
+        colors: the color of each pixel, uint8 (N, 3).
+        meant: color -> class id or 255.
         space: the classes.
         ids: what masks of one channel may hold.
     """
@@ -66,17 +66,17 @@ def unknown_colors(
         for color, count in zip(strangers[:_LISTED], counts, strict=False)
     ]
     if len(order) > _LISTED:
-        words.append(f"and {len(order) - _LISTED} more colours")
+        words.append(f"and {len(order) - _LISTED} more colors")
     cause, hint = _cause(strangers, counts, present, known, len(colors), meant, ids)
-    problem = f"mask holds colours outside the label space {space.name}"
+    problem = f"mask holds colors outside the label space {space.name}"
     return FileError(place, problem, "; ".join([*words, cause] if cause else words), hint=hint)
 
 
 def ids_in_a_channel(colors: NDArray[np.uint8], ids: Collection[int]) -> tuple[str, str] | None:
-    """The cause and the cure, where the colours are nothing but ids in one channel or in all three.
+    """The cause and the cure, where the colors are nothing but ids in one channel or in all three.
 
     Args:
-        colors: the colour of each pixel, uint8 (N, 3).
+        colors: the color of each pixel, uint8 (N, 3).
         ids: what masks of one channel may hold.
     """
     colors, _ = _distinct(colors)
@@ -105,41 +105,41 @@ def _cause(
     meant: Mapping[Color, int],
     ids: Collection[int],
 ) -> tuple[str, str]:
-    """What the unknown colours come from, as far as they show it, and the cure."""
+    """What the unknown colors come from, as far as they show it, and the cure."""
     if found := ids_in_a_channel(present, ids):
         return found
     if all(_color(color[::-1]) in meant for color in strangers):
         return (
-            "with red and blue exchanged every colour is known: the masks were saved in BGR order",
+            "with red and blue exchanged every color is known: the masks were saved in BGR order",
             "save the masks again with red and blue exchanged (OpenCV writes and reads BGR)",
         )
     if len(strangers) >= _MANY:
         classes = np.array(list(meant), np.float64)
-        distances = np.linalg.norm(strangers[:_LOOKED_AT, None] - classes[None], axis=-1).min(axis=1)
-        if (counts[:_LOOKED_AT] * (distances <= NEAR)).sum() >= 0.9 * counts[:_LOOKED_AT].sum():
+        distances = np.linalg.norm(strangers[:_COMPARED, None] - classes[None], axis=-1).min(axis=1)
+        if (counts[:_COMPARED] * (distances <= NEAR)).sum() >= 0.9 * counts[:_COMPARED].sum():
             return (
-                "colours scattered around those of the classes, as JPEG leaves behind",
+                "colors scattered around those of the classes, as JPEG leaves behind",
                 f"export the masks again without loss; {_NO_TOLERANCE}",
             )
         ends = present[known] if known.sum() > 1 else classes
-        if (_off_the_lines(strangers[:_LOOKED_AT], ends) <= _BETWEEN).mean() >= _MOST:
+        if (_off_the_lines(strangers[:_COMPARED], ends) <= _BETWEEN).mean() >= _MOST:
             return (
                 "soft edges, as from resizing with interpolation or drawing with antialiasing",
-                f"resize masks with nearest neighbour and draw them without antialiasing; {_NO_TOLERANCE}",
+                f"resize masks with nearest neighbor and draw them without antialiasing; {_NO_TOLERANCE}",
             )
     if counts.sum() <= _FEW * total:
         return (
             "a few stray pixels",
-            f"repaint them, or name their colours in `ignore_color:` of a folder:FILE.yaml; {_NO_TOLERANCE}",
+            f"repaint them, or name their colors in `ignore_color:` of a folder:FILE.yaml; {_NO_TOLERANCE}",
         )
     return "", (
-        "`ignore_color:` in a folder:FILE.yaml names colours that count nowhere,"
-        " and `color:` takes several colours of one class"
+        "`ignore_color:` in a folder:FILE.yaml names colors that count nowhere,"
+        " and `color:` takes several colors of one class"
     )
 
 
 def _off_the_lines(colors: NDArray[np.uint8], ends: NDArray[np.number]) -> NDArray[np.float64]:
-    """Distance of each colour to the closest line between two of `ends`, float64 (N,)."""
+    """Distance of each color to the closest line between two of `ends`, float64 (N,)."""
     points = colors.astype(np.float64)[:, None]
     first, second = np.triu_indices(len(ends), 1)
     start = ends.astype(np.float64)[first]
@@ -151,13 +151,13 @@ def _off_the_lines(colors: NDArray[np.uint8], ends: NDArray[np.number]) -> NDArr
 
 
 def _nearest(color: Color, meant: Mapping[Color, int], space: LabelSpace) -> str:
-    """Name of the class whose colour is closest."""
+    """Name of the class whose color is closest."""
     closest = min(meant, key=lambda known: sum((a - b) ** 2 for a, b in zip(color, known, strict=True)))
-    return "the ignored colour" if meant[closest] == IGNORE_INDEX else space.names[meant[closest]]
+    return "the ignored color" if meant[closest] == IGNORE_INDEX else space.names[meant[closest]]
 
 
 def _distinct(colors: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.intp]]:
-    """The colours among uint8 (N, 3), uint8 (M, 3), and the pixels of each. Packed, which sorts 20 times as fast."""
+    """The colors among uint8 (N, 3), uint8 (M, 3), and the pixels of each. Packed, which sorts 20 times as fast."""
     packed, pixels = np.unique(colors @ np.array([1 << 16, 1 << 8, 1]), return_counts=True)
     return np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=-1).astype(np.uint8), pixels
 

@@ -22,10 +22,10 @@ from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.inference.predictor import Predictor
 from streetseg.metrics.scores import scores
 
-SIZES = ((1, 1), (33, 64), (96, 128), (101, 333))  # beside the pictures' own
+SIZES = ((1, 1), (33, 64), (96, 128), (101, 333))  # beside the images' own
 SELF_AGREEMENT = 0.999  # of labels and logits; ties and the order of sums account for the rest
 TOLERANCE = 1e-3  # of the largest logit: float32 sums in another order differ by a hundredth of that
-CHECKED = 4  # pictures at the size the network works at
+CHECKED = 4  # images at the size the network works at
 
 
 class DisagreementError(StreetsegError):
@@ -37,34 +37,34 @@ class Parity:
     """How near an exported file is to the network.
 
     Args:
-        pictures: how many were compared.
-        sizes: of the pictures, each (height, width).
+        images: how many were compared.
+        sizes: of the images, each (height, width).
         difference: the largest difference of two logits, as a share of the largest logit.
         agreement: share of pixels with the same label, 0..1.
     """
 
-    pictures: int
+    images: int
     sizes: tuple[tuple[int, int], ...]
     difference: float
     agreement: float
 
 
-def compare(network: TorchEngine, exported: Engine, pictures: Sequence[NDArray[np.uint8]]) -> Parity:
-    """Runs both on batches of pictures and compares every logit and label.
+def compare(network: TorchEngine, exported: Engine, images: Sequence[NDArray[np.uint8]]) -> Parity:
+    """Runs both on batches of images and compares every logit and label.
 
     The file's labels are to be those of its own logits in any case. How far its logits may be from the network's
-    depends on its precision, for which see `refuse_disagreement`.
+    depends on its precision, for which see `require_parity`.
 
     Args:
-        pictures: uint8 RGB (B, 3, H, W) each, of several sizes.
+        images: uint8 RGB (B, 3, H, W) each, of several sizes.
 
     Raises:
         DisagreementError: an output has another shape or values that are not finite, or labels and logits of the file
             do not belong together.
     """
     difference, same, pixels = 0.0, 0, 0
-    for batch in pictures:
-        size = f"{batch.shape[0]} pictures of {batch.shape[2]}x{batch.shape[3]}"
+    for batch in images:
+        size = f"{batch.shape[0]} images of {batch.shape[2]}x{batch.shape[3]}"
         expected = network.logits(network.take(batch)).cpu().numpy()
         try:
             found, labels = exported.logits(batch), exported.labels(batch)
@@ -75,16 +75,16 @@ def compare(network: TorchEngine, exported: Engine, pictures: Sequence[NDArray[n
             raise _disagreement(f"logits and labels of {size} have wrong shapes ({shapes})")
         if not np.isfinite(found).all():
             raise _disagreement(f"logits of {size} are not finite numbers")
-        if (labels != backend_numpy.likeliest(found)).mean() > 1 - SELF_AGREEMENT:
+        if (labels != backend_numpy.argmax(found)).mean() > 1 - SELF_AGREEMENT:
             raise _disagreement(f"labels of {size} are not those of the largest logits")
         difference = max(difference, float(np.abs(found - expected).max() / np.abs(expected).max()))
-        same += int((labels == backend_numpy.likeliest(expected)).sum())
+        same += int((labels == backend_numpy.argmax(expected)).sum())
         pixels += labels.size
-    sizes = tuple(sorted({(batch.shape[2], batch.shape[3]) for batch in pictures}))
-    return Parity(sum(len(batch) for batch in pictures), sizes, difference, same / pixels)
+    sizes = tuple(sorted({(batch.shape[2], batch.shape[3]) for batch in images}))
+    return Parity(sum(len(batch) for batch in images), sizes, difference, same / pixels)
 
 
-def refuse_disagreement(parity: Parity) -> None:
+def require_parity(parity: Parity) -> None:
     """Raises DisagreementError if a float32 file is not the network within rounding."""
     if parity.difference > TOLERANCE:
         raise _disagreement(
@@ -101,12 +101,12 @@ def _disagreement(problem: str) -> DisagreementError:
 
 
 class BudgetError(StreetsegError):
-    """A quantised model scores too far below the network."""
+    """A quantized model scores too far below the network."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Mean IoU, 0..1, on the same pictures.
+    """Mean IoU, 0..1, on the same images.
 
     Args:
         images: how many.
@@ -134,19 +134,19 @@ def mean_iou_cost(network: Engine, exported: Engine, source: Source, split: str)
     return Cost(len(store), before, after)
 
 
-def refuse_over_budget(cost: Cost, budget: float) -> None:
+def require_budget(cost: Cost, budget: float) -> None:
     """Raises BudgetError if the score falls by more than `budget` points."""
     if not cost.points <= budget:
         raise BudgetError(
             f"int8 costs {cost.points:.2f} points of mean IoU ({100 * cost.before:.2f} before, "
-            f"{100 * cost.after:.2f} after, {cost.images} pictures), the budget is {budget:g}",
+            f"{100 * cost.after:.2f} after, {cost.images} images), the budget is {budget:g}",
             hint="the file was removed; --budget N allows more, without --int8 nothing is lost",
         )
 
 
-def check_pictures(source: Source, split: str, trained: Size | None) -> list[NDArray[np.uint8]]:
-    """Batches uint8 (B, 3, H, W): a few pictures as the network sees them, and parts of them at odd sizes."""
-    seen = [picture for _, picture in as_seen(source, spread(samples_of(source, split), CHECKED), trained)]
+def check_images(source: Source, split: str, trained: Size | None) -> list[NDArray[np.uint8]]:
+    """Batches uint8 (B, 3, H, W): a few images as the network sees them, and parts of them at odd sizes."""
+    seen = [image for _, image in as_seen(source, spread(samples_of(source, split), CHECKED), trained)]
     parts = [resize_images(np.concatenate([seen[0], seen[0][..., ::-1]]), size) for size in SIZES]
     return [*seen, *parts]
 
@@ -154,9 +154,9 @@ def check_pictures(source: Source, split: str, trained: Size | None) -> list[NDA
 def as_seen(
     source: Source, samples: tuple[Sample, ...], trained: Size | None
 ) -> Iterator[tuple[Sample, NDArray[np.uint8]]]:
-    """Each sample and its picture, uint8 (1, 3, H, W), at the size at which the network sees it."""
+    """Each sample and its image, uint8 (1, 3, H, W), at the size at which the network sees it."""
     for sample in samples:
-        image = source.read_picture(sample)
+        image = source.read_image(sample)
         seen = resize_image(image, input_size((image.shape[0], image.shape[1]), trained))
         yield sample, np.ascontiguousarray(seen.transpose(2, 0, 1)[None])
 
@@ -166,11 +166,11 @@ def samples_of(source: Source, split: str) -> tuple[Sample, ...]:
     samples = source.splits.get(split)
     if not samples:
         raise DataError(
-            f"split {split!r} has no pictures (found {', '.join(source.splits) or 'no splits'})", where=source.spec
+            f"split {split!r} has no images (found {', '.join(source.splits) or 'no splits'})", where=source.spec
         )
     return samples
 
 
 def spread(samples: tuple[Sample, ...], count: int) -> tuple[Sample, ...]:
-    """So many of the samples, evenly spaced, as neighbours in a video are alike."""
+    """So many of the samples, evenly spaced, as neighbors in a video are alike."""
     return samples[:: max(1, len(samples) // count)][:count]

@@ -15,11 +15,11 @@ from streetseg.deploy.checks import (
     Cost,
     Parity,
     as_seen,
-    check_pictures,
+    check_images,
     compare,
     mean_iou_cost,
-    refuse_disagreement,
-    refuse_over_budget,
+    require_budget,
+    require_parity,
     samples_of,
     spread,
 )
@@ -74,9 +74,9 @@ def export(
         model: a bundle or run folder.
         out: the file, ending as the format does; replaced if it is there.
         form: "onnx" or "openvino".
-        source: pictures for the checks, and with `int8` for calibration (split "train") and scoring (`split`).
-        split: labelled pictures that neither training nor calibration has seen.
-        int8: quantise.
+        source: images for the checks, and with `int8` for calibration (split "train") and scoring (`split`).
+        split: labeled images that neither training nor calibration has seen.
+        int8: quantize.
         budget: how many points of mean IoU (0..100) int8 may cost on `split`.
         tell: hears what is being done.
 
@@ -85,8 +85,8 @@ def export(
         BudgetError: int8 costs more than the budget; nothing is written.
         ModelError, RequestError, DataError: model or data cannot be read, or do not fit each other.
     """
-    segmenter, description = load_bundle(model)
-    network = TorchEngine(segmenter, CPU)
+    network, description = load_bundle(model)
+    reference = TorchEngine(network, CPU)
     about = description | {
         "format": EXPORTED,
         "streetseg": version("streetseg"),
@@ -95,25 +95,25 @@ def export(
     }
     with TemporaryDirectory(prefix="streetseg-export-") as scratch:
         graph = Path(scratch) / "model.onnx"
-        write_graph(graph, segmenter)
+        write_graph(graph, network)
         if int8:
-            from streetseg.deploy.quantise import CALIBRATION, quantise
+            from streetseg.deploy.quantize import CALIBRATION, quantize
 
             samples = spread(samples_of(source, "train"), CALIBRATION)
-            tell(f"calibrating on {len(samples)} pictures of {source.spec} train")
+            tell(f"calibrating on {len(samples)} images of {source.spec} train")
             plain = graph.rename(graph.with_name("fp32.onnx"))
-            quantise(plain, graph, (picture for _, picture in as_seen(source, samples, segmenter.size)))
+            quantize(plain, graph, (image for _, image in as_seen(source, samples, network.size)))
             about["calibration"] = {"dataset": short_name(source.spec), "split": "train", "images": len(samples)}
         describe(graph, about)
         file, engine = _in_format(graph, form)
-        parity = compare(network, engine, check_pictures(source, split, segmenter.size))
+        parity = compare(reference, engine, check_images(source, split, network.size))
         cost = None
         if int8:
-            tell(f"scoring on {len(source.splits[split])} pictures of {source.spec} {split}, before and after")
-            cost = mean_iou_cost(network, engine, source, split)
-            refuse_over_budget(cost, budget)
+            tell(f"scoring on {len(source.splits[split])} images of {source.spec} {split}, before and after")
+            cost = mean_iou_cost(reference, engine, source, split)
+            require_budget(cost, budget)
         else:
-            refuse_disagreement(parity)
+            require_parity(parity)
         del engine
         files = _publish(FORMATS[form], file, out)
     return Exported(files, sum(path.stat().st_size for path in files), about["precision"], parity, cost)

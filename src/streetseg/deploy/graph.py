@@ -1,4 +1,4 @@
-"""A network as an ONNX graph: uint8 pictures of any number and size in, logits and labels out."""
+"""A network as an ONNX graph: uint8 images of any number and size in, logits and labels out."""
 
 import json
 import warnings
@@ -11,24 +11,24 @@ from timm.utils.model import reparameterize_model
 from torch import Tensor, nn
 
 from streetseg.models.description import INPUT, KEY, LABELS, LOGITS
-from streetseg.models.network import Segmenter
+from streetseg.models.network import SegmentationNetwork
 
 OPSET = 17  # what ONNX Runtime 1.13 and OpenVINO 2022.3, both of 2022, can read already
 _EXAMPLE = (2, 3, 65, 97)  # no multiples of 32, so that padding is part of what is recorded
 
 
 class _LogitsAndLabels(nn.Module):
-    def __init__(self, segmenter: nn.Module) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        self.segmenter = segmenter
+        self.network = network
 
-    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        logits: Tensor = self.segmenter(pictures)
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        logits: Tensor = self.network(images)
         # Over the last axis, as OpenVINO takes twice as long for argmax over any other.
         return logits, logits.permute(0, 2, 3, 1).argmax(3).to(torch.uint8)
 
 
-def write_graph(path: Path, segmenter: Segmenter) -> None:
+def write_graph(path: Path, network: SegmentationNetwork) -> None:
     """Writes the network as it computes in evaluation mode, batch norm folded into the convolutions.
 
     Branches that timm can fold into one convolution are folded. Torch's newer exporter is not taken: it takes forty
@@ -36,14 +36,14 @@ def write_graph(path: Path, segmenter: Segmenter) -> None:
 
     Args:
         path: the .onnx file; replaced.
-        segmenter: is not changed.
+        network: is not changed.
     """
     batch, height, width = "batch", "height", "width"
-    network = _LogitsAndLabels(reparameterize_model(segmenter.cpu().eval())).eval()
+    exported = _LogitsAndLabels(reparameterize_model(network.cpu().eval())).eval()
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # of its being the older exporter, and of the size it has seen
         torch.onnx.export(
-            network,
+            exported,
             (torch.zeros(_EXAMPLE, dtype=torch.uint8),),
             str(path),
             input_names=[INPUT],

@@ -1,56 +1,56 @@
-"""Where a network is wrong, as pictures. Colour is never the only signal: wrong areas are hatched, too.
+"""Where a network is wrong, as images. Color is never the only signal: wrong areas are hatched, too.
 
-The colours are three of the Okabe-Ito palette (2008), which colour-blind readers tell apart.
+The colors are three of the Okabe-Ito palette (2008), which color-blind readers tell apart.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streetseg.inference.output import Ids, Picture
+from streetseg.inference.output import Ids, ImageArray
 from streetseg.labels.space import Color, LabelSpace
 
 Mask = NDArray[np.bool_]  # (H, W)
 
-ONLY_B_WRONG: Color = (213, 94, 0)  # vermilion, strokes like /
-ONLY_A_WRONG: Color = (0, 114, 178)  # blue, strokes like \
-BOTH_WRONG: Color = (240, 228, 66)  # yellow, crossed strokes
+ONLY_B_INCORRECT: Color = (213, 94, 0)  # vermilion, strokes like /
+ONLY_A_INCORRECT: Color = (0, 114, 178)  # blue, strokes like \
+BOTH_INCORRECT: Color = (240, 228, 66)  # yellow, crossed strokes
 IGNORED: Color = (0, 0, 0)
 
-DARKEST, CONTRAST = 35, 0.35  # of the grey picture where all is right: above ignored black, below every colour
+DARKEST, CONTRAST = 35, 0.35  # of the gray image where all is right: above ignored black, below every color
 DISTANCE, WIDTH = 12, 3  # of the strokes, pixels
-STROKE = 0.35  # brightness of a stroke on its colour
+STROKE = 0.35  # brightness of a stroke on its color
 
 
-def right_wrong_map(picture: Picture, truth: Ids, prediction: Ids, space: LabelSpace) -> Picture:
-    """Where a prediction is right, the picture in dim grey; where wrong, hatched vermilion; where ignored, black.
+def error_map(image: ImageArray, ground_truth: Ids, prediction: Ids, space: LabelSpace) -> ImageArray:
+    """Where a prediction is right, the image in dim gray; where wrong, hatched vermilion; where ignored, black.
 
     All arrays have one height and width.
     """
-    wrong = truth != prediction
-    rising, _ = _strokes(truth)
-    return _marked(picture, [(wrong, ONLY_B_WRONG, rising)], truth == space.ignore_index)
+    incorrect = ground_truth != prediction
+    rising, _ = _strokes(ground_truth)
+    return _marked(image, [(incorrect, ONLY_B_INCORRECT, rising)], ground_truth == space.ignore_index)
 
 
-def dispute_map(picture: Picture, truth: Ids, a: Ids, b: Ids, space: LabelSpace) -> Picture:
-    """Who is wrong where, as `right_wrong_map` shows it.
+def dispute_map(image: ImageArray, ground_truth: Ids, a: Ids, b: Ids, space: LabelSpace) -> ImageArray:
+    """Who is wrong where, as `error_map` shows it.
 
     A right and B wrong: vermilion with strokes like /. B right and A wrong: blue with strokes like \\. Both wrong:
-    yellow with crossed strokes. Both right: dim grey.
+    yellow with crossed strokes. Both right: dim gray.
     """
-    a_wrong, b_wrong = truth != a, truth != b
-    rising, falling = _strokes(truth)
+    a_incorrect, b_incorrect = ground_truth != a, ground_truth != b
+    rising, falling = _strokes(ground_truth)
     areas = [
-        (b_wrong & ~a_wrong, ONLY_B_WRONG, rising),
-        (a_wrong & ~b_wrong, ONLY_A_WRONG, falling),
-        (a_wrong & b_wrong, BOTH_WRONG, rising | falling),
+        (b_incorrect & ~a_incorrect, ONLY_B_INCORRECT, rising),
+        (a_incorrect & ~b_incorrect, ONLY_A_INCORRECT, falling),
+        (a_incorrect & b_incorrect, BOTH_INCORRECT, rising | falling),
     ]
-    return _marked(picture, areas, truth == space.ignore_index)
+    return _marked(image, areas, ground_truth == space.ignore_index)
 
 
-def _marked(picture: Picture, areas: list[tuple[Mask, Color, Mask]], ignored: Mask) -> Picture:
-    """A dim grey copy of the picture; each area in its colour under its strokes; ignored pixels black over all."""
-    grey = DARKEST + CONTRAST * (picture @ np.array([0.299, 0.587, 0.114]))  # ITU-R BT.601 luma
-    out = np.repeat(grey[..., None], 3, axis=2)
+def _marked(image: ImageArray, areas: list[tuple[Mask, Color, Mask]], ignored: Mask) -> ImageArray:
+    """A dim gray copy of the image; each area in its color under its strokes; ignored pixels black over all."""
+    gray = DARKEST + CONTRAST * (image @ np.array([0.299, 0.587, 0.114]))  # ITU-R BT.601 luma
+    out = np.repeat(gray[..., None], 3, axis=2)
     for area, color, strokes in areas:
         out[area] = color
         out[area & strokes] *= STROKE

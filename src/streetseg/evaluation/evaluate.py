@@ -16,7 +16,7 @@ from streetseg.data.source import Sample
 from streetseg.errors import DataError, RequestError
 from streetseg.inference.backend import operations
 from streetseg.inference.predictor import Predictor
-from streetseg.labels.mappings import bridges_from
+from streetseg.labels.mappings import mappings_from
 from streetseg.labels.space import LabelSpace
 from streetseg.labels.tables import space
 from streetseg.metrics.boundary import boundary_counts
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from streetseg.runtime.distributed import Ranks
 
 
-class Labelled(Protocol):
+class Labeled(Protocol):
     """What is evaluated on, e.g. a data.store.Store."""
 
     @property
@@ -44,7 +44,7 @@ class Labelled(Protocol):
         ...
 
     def __getitem__(self, i: int, /) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Picture uint8 RGB (H, W, 3), and label uint8 (h, w) at its own resolution."""
+        """Image uint8 RGB (H, W, 3), and label uint8 (h, w) at its own resolution."""
         ...
 
 
@@ -57,7 +57,7 @@ class Evaluation:
         counts: per-image confusion matrices; the scores come from them.
         boundary: int64 (N, 3, C) as metrics.boundary counts them; zeros, whose scores are NaN, when not asked for.
         calibration: float64 (3, BINS) as metrics.calibration sums them; likewise.
-        loss: mean over the pictures, None when none was asked for.
+        loss: mean over the images, None when none was asked for.
         network_sizes: the sizes (H, W) the network saw.
         label_sizes: the resolutions (h, w) the scores were taken at.
         seconds: wall-clock time of the whole walk.
@@ -75,18 +75,18 @@ class Evaluation:
 
 def evaluate(
     predictor: Predictor,
-    store: Labelled,
+    store: Labeled,
     *,
     details: bool = True,
     loss: "Callable[[Tensor, Tensor], Tensor] | None" = None,
     progress: Callable[[int, int], None] | None = None,
     ranks: "Ranks | None" = None,
 ) -> Evaluation:
-    """Scores a network on every picture of a store, each exactly once, at the label's own resolution.
+    """Scores a network on every image of a store, each exactly once, at the label's own resolution.
 
-    The network sees one picture at a time. That is no slower on a CPU, and it is the only way in which the result
+    The network sees one image at a time. That is no slower on a CPU, and it is the only way in which the result
     cannot depend on a batch size: on a GPU, other kernels are taken for other batches, and they round differently.
-    Several ranks take turns; what each has counted of its own pictures goes into the one table that all of them get,
+    Several ranks take turns; what each has counted of its own images goes into the one table that all of them get,
     so that the result cannot depend on their number either.
 
     Args:
@@ -96,19 +96,19 @@ def evaluate(
         details: count boundaries and calibration, too.
         loss: called with logits float32 (1, C, h, w) and labels uint8 (1, h, w), returns a scalar; for networks in
             torch, and without a tile.
-        progress: called with (pictures done, pictures in all) after each of this rank's.
+        progress: called with (images done, images in all) after each of this rank's.
         ranks: the processes that share the work; None: this one alone.
 
     Raises:
         DataError: the store is empty.
         RequestError: the classes of network and store differ.
     """
-    refuse_other_classes(predictor.space, store.space)
+    require_same_classes(predictor.space, store.space)
     if loss is not None and predictor.tile is not None:
         raise ValueError("a loss is taken of whole images, not of tiles")
     samples, classes, ignore = store.samples, store.space.num_classes, store.space.ignore_index
     if not samples:
-        raise DataError("there is no picture to evaluate on")
+        raise DataError("there is no image to evaluate on")
 
     start = time.perf_counter()
     counts = np.zeros((len(samples), classes, classes), dtype=np.int64)
@@ -116,22 +116,24 @@ def evaluate(
     calibration = np.zeros((len(samples), 3, BINS))
     losses = np.zeros(len(samples))
     ignored = np.zeros(len(samples), dtype=np.int64)
-    sizes = np.zeros((len(samples), 4), dtype=np.int64)  # height and width of the picture, then of the label
+    sizes = np.zeros((len(samples), 4), dtype=np.int64)  # height and width of the image, then of the label
     rank, world = (ranks.rank, ranks.world) if ranks else (0, 1)
     for i in range(rank, len(samples), world):
         image, label = store[i]
         ids, confidence = np.empty(label.shape, np.uint8), np.empty(label.shape, np.float32)
         for (rows, columns), logits in predictor.regions(image.transpose(2, 0, 1)[None], own=_shape(label)):
-            kind, found, truth = operations(logits), operations(logits).likeliest(logits), label[rows, columns]
-            counted = kind.confusion(truth[None], found, classes, ignore)[0]
-            if counted.sum() + np.count_nonzero(truth == ignore) != truth.size:
-                confusion(truth, kind.in_memory(found)[0], classes, ignore)  # names the ids that a GPU has left out
+            kind, found, ground_truth = operations(logits), operations(logits).argmax(logits), label[rows, columns]
+            counted = kind.confusion(ground_truth[None], found, classes, ignore)[0]
+            if counted.sum() + np.count_nonzero(ground_truth == ignore) != ground_truth.size:
+                confusion(
+                    ground_truth, kind.in_memory(found)[0], classes, ignore
+                )  # names the ids that a GPU has left out
             counts[i] += counted
             if details:
                 ids[rows, columns] = kind.in_memory(found)[0]
                 confidence[rows, columns] = kind.confidence(logits)[0]
             if loss is not None:
-                losses[i] = float(loss(logits, predictor.engine.take(truth[None])))
+                losses[i] = float(loss(logits, predictor.engine.take(ground_truth[None])))
         ignored[i] = np.count_nonzero(label == ignore)
         if details:
             boundary[i] = boundary_counts(label, ids, classes, ignore)
@@ -141,7 +143,7 @@ def evaluate(
         if progress is not None:
             progress(min(i - rank + world, len(samples)), len(samples))
 
-    # A picture's rows are zero on all ranks but one, so that the sums over ranks are exact, also of floats.
+    # An image's rows are zero on all ranks but one, so that the sums over ranks are exact, also of floats.
     total = ranks.sum if ranks else _own
     sizes = total(sizes)
     return Evaluation(
@@ -170,9 +172,9 @@ def _own(array: NDArray[Any]) -> NDArray[Any]:
     return array
 
 
-def label_ids(predictor: Predictor, picture: NDArray[np.uint8], label: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def label_ids(predictor: Predictor, image: NDArray[np.uint8], label: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The class with the largest logit, uint8 (h, w), of an image (H, W, 3) at the resolution of its labels (h, w)."""
-    ids: NDArray[np.uint8] = predictor.labels(picture.transpose(2, 0, 1)[None], own=_shape(label))[0]
+    ids: NDArray[np.uint8] = predictor.labels(image.transpose(2, 0, 1)[None], own=_shape(label))[0]
     return ids
 
 
@@ -180,28 +182,28 @@ def _shape(array: NDArray[np.uint8]) -> Size:
     return array.shape[0], array.shape[1]
 
 
-def refuse_other_classes(model: LabelSpace, data: LabelSpace, *, masks: LabelSpace | None = None) -> None:
+def require_same_classes(model: LabelSpace, data: LabelSpace, *, masks: LabelSpace | None = None) -> None:
     """Raises RequestError unless model and data have the same classes in the same order.
 
     Args:
         model, data: the label spaces.
-        masks: the space the data's masks are drawn in, where `data` was bridged from it; the hint names the bridge that
+        masks: the space the data's masks are drawn in, where `data` was mapped from it; the hint names the bridge that
             leads from there to the model's classes.
     """
     if model.names == data.names:
         return
     start = masks or data
     reordered = sorted(model.names) == sorted(data.names)
-    if model.name in bridges_from(start) and model.names == space(model.name).names:
-        hint = f"--space {model.name} bridges the data to the model's classes"
+    if model.name in mappings_from(start) and model.names == space(model.name).names:
+        hint = f"--space {model.name} maps the data to the model's classes"
     elif reordered:
         first = f"{{name: {model.names[0]}, id: {data.names.index(model.names[0])}}}"
         hint = (
-            f"no bridge leads from {start.name} to the model's classes; a folder:FILE.yaml lists them in the model's"
+            f"no label mapping from {start.name} to the model's classes; a folder:FILE.yaml lists them in the model's"
             f" order, each with its `id:` in the masks: classes: [{first}, ...]"
         )
     else:
-        hint = f"no bridge leads from {start.name} to the model's classes; score it on data that have them"
+        hint = f"no label mapping from {start.name} to the model's classes; score it on data that have them"
     raise RequestError(
         "the classes of model and data differ" + (": they are the same in another order" if reordered else ""),
         where=(_listed("model", model), _listed("data", data)),

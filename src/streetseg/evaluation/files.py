@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image
 
 from streetseg.atomic import atomic_write_bytes, atomic_write_json, atomic_write_text
-from streetseg.evaluation.error_maps import right_wrong_map
-from streetseg.evaluation.evaluate import Evaluation, Labelled, label_ids
+from streetseg.evaluation.error_maps import error_map
+from streetseg.evaluation.evaluate import Evaluation, Labeled, label_ids
 from streetseg.evaluation.protocol import Protocol
-from streetseg.inference.output import Ids, Picture, color_map
+from streetseg.inference.output import Ids, ImageArray, color_map
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import LabelSpace
 from streetseg.metrics.bootstrap import Intervals
@@ -27,7 +27,7 @@ from streetseg.text import one_line
 # Where a spreadsheet would begin a formula: at the start of a cell, or behind what it takes for the end of a cell where
 # people separate by semicolons (OWASP, "CSV Injection"). The wide forms count as well.
 FORMULA = re.compile(r"(^|[;,|])(?=[\s\"']*[=+\-@＝＋－＠])")
-WORST = 12  # pictures with an error map
+WORST = 12  # images with an error map
 
 
 def scores_json(evaluation: Evaluation, intervals: Intervals, terms: Protocol) -> dict[str, Any]:
@@ -61,13 +61,13 @@ def boundary_iou(evaluation: Evaluation) -> Floats:
 
 
 def per_class_csv(evaluation: Evaluation, intervals: Intervals) -> str:
-    """One row a class: pixels of truth and prediction, the scores, and the interval of each of the six metrics."""
-    _, truth, predicted = margins(evaluation.counts.total)
+    """One row a class: pixels of ground truth and prediction, the scores, the interval of each of the six metrics."""
+    _, ground_truth, predicted = margins(evaluation.counts.total)
     values, boundary = scores(evaluation.counts.total).per_class, boundary_iou(evaluation)
     return table(
         {
             "class": name,
-            "truth_pixels": int(truth[i]),
+            "truth_pixels": int(ground_truth[i]),
             "predicted_pixels": int(predicted[i]),
             **{metric: float(values[metric][i]) for metric in METRICS},
             "boundary_iou": float(boundary[i]),
@@ -82,7 +82,7 @@ def per_class_csv(evaluation: Evaluation, intervals: Intervals) -> str:
 
 
 def per_image_csv(evaluation: Evaluation) -> str:
-    """One row an image: mean IoU and Dice over the classes present in its truth, pixel accuracy, IoU of each class."""
+    """One row an image: mean IoU and Dice over the classes that its ground truth shows, pixel accuracy, IoU a class."""
     counts = evaluation.counts
     of_image, of_class = per_image(counts.counts), class_scores(*margins(counts.counts))["iou"]
     return table(
@@ -90,7 +90,7 @@ def per_image_csv(evaluation: Evaluation) -> str:
             "image": name,
             "sequence": counts.sequences[i] or "",
             **{score: float(values[i]) for score, values in of_image.items()},
-            "labelled_pixels": int(counts.counts[i].sum()),
+            "labeled_pixels": int(counts.counts[i].sum()),
             "ignored_pixels": int(counts.ignored[i]),
             **{f"iou {label}": float(of_class[i, c]) for c, label in enumerate(evaluation.space.names)},
         }
@@ -135,10 +135,10 @@ def write_evaluation(folder: Path, evaluation: Evaluation, intervals: Intervals,
     atomic_write_json(folder / "scores.json", scores)
 
 
-def write_error_maps(folder: Path, evaluation: Evaluation, predictor: Predictor, store: Labelled) -> None:
-    """Writes folder/errors/<rank>_<name>.png for the worst pictures by per-image IoU, the worst first.
+def write_error_maps(folder: Path, evaluation: Evaluation, predictor: Predictor, store: Labeled) -> None:
+    """Writes folder/errors/<rank>_<name>.png for the worst images by per-image IoU, the worst first.
 
-    Each shows the picture and the truth above the prediction and the right/wrong map.
+    Each shows the image and the truth above the prediction and the right/wrong map.
 
     Args:
         evaluation: what `predictor` made of `store`.
@@ -148,17 +148,17 @@ def write_error_maps(folder: Path, evaluation: Evaluation, predictor: Predictor,
     iou = per_image(evaluation.counts.counts)["iou"]
     ranked = [int(i) for i in np.argsort(iou, kind="stable") if np.isfinite(iou[i])]
     for rank, i in enumerate(ranked[:WORST], start=1):
-        picture, label = store[i]
-        ids = label_ids(predictor, picture, label)
+        image, label = store[i]
+        ids = label_ids(predictor, image, label)
         name = re.sub(r"[^\w.-]+", "_", evaluation.counts.names[i])[-100:]
-        shown = panel(picture, label, ids, evaluation.space)
+        shown = panel(image, label, ids, evaluation.space)
         atomic_write_bytes(errors / f"{rank:02}_{name}.png", encode_png(shown))
 
 
-def panel(picture: Picture, truth: Ids, prediction: Ids, space: LabelSpace) -> Picture:
-    """Four pictures of the truth's size, two by two."""
-    height, width = truth.shape
-    sized = np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR))
-    above = np.hstack([sized, color_map(truth, space)])
-    below = np.hstack([color_map(prediction, space), right_wrong_map(sized, truth, prediction, space)])
+def panel(image: ImageArray, ground_truth: Ids, prediction: Ids, space: LabelSpace) -> ImageArray:
+    """Four images of the ground truth's size, two by two."""
+    height, width = ground_truth.shape
+    sized = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+    above = np.hstack([sized, color_map(ground_truth, space)])
+    below = np.hstack([color_map(prediction, space), error_map(sized, ground_truth, prediction, space)])
     return np.vstack([above, below])

@@ -16,7 +16,7 @@ def protocol(evaluation: Evaluation, predictor: Predictor, *, dataset: str, spli
     """The protocol of an evaluation, ready for JSON.
 
     Args:
-        dataset: what the pictures are, as a person names it, e.g. "camvid:/data/CamVid"; its folders are left out.
+        dataset: what the images are, as a person names it, e.g. "camvid:/data/CamVid"; its folders are left out.
         split: which part of it.
     """
     scales = ", ".join(f"{scale:g}" for scale in TTA_SCALES)
@@ -28,8 +28,8 @@ def protocol(evaluation: Evaluation, predictor: Predictor, *, dataset: str, spli
         "classes": evaluation.space.num_classes,
         "resolution": _sizes(evaluation.label_sizes),
         "network_resolution": _sizes(evaluation.network_sizes),
-        "ignore": f"pixels labelled {evaluation.space.ignore_index} are counted nowhere",
-        "absent": "a class in neither truth nor prediction is left out of a mean; one only predicted has IoU 0",
+        "ignore": f"pixels labeled {evaluation.space.ignore_index} are counted nowhere",
+        "absent": "a class in neither ground truth nor prediction is left out of a mean; one only predicted has IoU 0",
         "test_time": f"mean logits of scales {scales}, each also mirrored" if predictor.tta else "one view, no flip",
         "tile": predictor.tile,
         "engine": predictor.engine.name,

@@ -11,7 +11,7 @@ from streetseg.data.check.findings import require_labels
 from streetseg.data.source import Source, SourceView
 from streetseg.data.store import Store, default_cache
 from streetseg.errors import RequestError
-from streetseg.evaluation.evaluate import Evaluation, evaluate, refuse_other_classes
+from streetseg.evaluation.evaluate import Evaluation, evaluate, require_same_classes
 from streetseg.evaluation.files import scores_json, write_error_maps, write_evaluation
 from streetseg.evaluation.protocol import protocol
 from streetseg.inference.predictor import Predictor
@@ -66,13 +66,13 @@ def score(
         DataError: files of the split cannot be used.
     """
     masks = source.source.space if isinstance(source, SourceView) else source.space
-    refuse_other_classes(predictor.space, source.space, masks=masks)
+    require_same_classes(predictor.space, source.space, masks=masks)
     with ranks.one_first() if ranks else nullcontext():
         require_labels(check_source(source, [split]), split, hint="--split NAME chooses another")
         size = None if predictor.tta else predictor.size  # views of other sizes are taken of the images as they are
         store = Store.open(source, split, size=size, resize_labels=False, cache=default_cache())
     if ranks:
-        ranks.refuse_different({"pictures": store.fingerprint})
+        ranks.require_equal({"images": store.fingerprint})
     evaluation = evaluate(predictor, store, progress=on_image, ranks=ranks)
     terms = protocol(evaluation, predictor, dataset=source.spec, split=split)
     intervals = interval(evaluation.counts)

@@ -36,7 +36,7 @@ class Operations(Protocol):
         """An array of the type and first two dimensions of (B, C, H, W), not filled."""
         ...
 
-    def likeliest(self, logits: Array) -> Array:
+    def argmax(self, logits: Array) -> Array:
         """The class with the largest logit of (B, C, H, W), the first of equals: uint8 (B, H, W)."""
         ...
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streetseg.arrays import Size, Taps, bilinear_taps, resize_image
-from streetseg.metrics.confusion import confusion as confusion_of_picture
+from streetseg.metrics.confusion import confusion as confusion_of_image
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -55,7 +55,7 @@ def empty_like(logits: Floats, size: Size) -> Floats:
     return np.empty((*logits.shape[:2], *size), dtype=logits.dtype)
 
 
-def likeliest(logits: Floats) -> Bytes:
+def argmax(logits: Floats) -> Bytes:
     """Class by class: many times faster than argmax over an axis that is not the last."""
     best = logits[:, 0].copy()
     ids = np.zeros(best.shape, dtype=np.uint8)
@@ -71,9 +71,9 @@ def in_memory(array: Bytes) -> Bytes:
 
 
 def confusion(labels: Bytes, found: Bytes, num_classes: int, ignore_index: int) -> NDArray[np.int64]:
-    """Picture by picture."""
+    """Image by image."""
     pairs = zip(labels, found, strict=True)
-    return np.stack([confusion_of_picture(*pair, num_classes, ignore_index) for pair in pairs])
+    return np.stack([confusion_of_image(*pair, num_classes, ignore_index) for pair in pairs])
 
 
 def confidence(logits: Floats) -> Floats:

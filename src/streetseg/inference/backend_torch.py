@@ -13,7 +13,7 @@ from streetseg.inference import backend_numpy
 from streetseg.metrics.batch_confusion import batch_confusion
 
 
-def likeliest(logits: Tensor) -> Tensor:
+def argmax(logits: Tensor) -> Tensor:
     """The class with the largest logit at each pixel, the first of several: (B, C, H, W) -> uint8 (B, H, W)."""
     # On a CPU, torch's argmax across planes takes five to twenty times as long as its max, which finds the same ids.
     return logits.max(dim=1).indices.to(torch.uint8)
@@ -64,8 +64,8 @@ def in_memory(array: Tensor) -> NDArray[np.uint8]:
 
 def confusion(labels: NDArray[np.uint8], found: Tensor, num_classes: int, ignore_index: int) -> NDArray[np.int64]:
     """Counted where the ids are; only the counts are copied."""
-    truth = torch.from_numpy(np.array(labels)).to(found.device)
-    counted: NDArray[np.int64] = batch_confusion(truth, found, num_classes, ignore_index).cpu().numpy()
+    ground_truth = torch.from_numpy(np.array(labels)).to(found.device)
+    counted: NDArray[np.int64] = batch_confusion(ground_truth, found, num_classes, ignore_index).cpu().numpy()
     return counted
 
 

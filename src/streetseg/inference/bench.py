@@ -7,7 +7,7 @@ from typing import Any
 
 from streetseg.arrays import Size
 from streetseg.errors import RequestError
-from streetseg.inference.engines.open import engines_here, open_engine, refuse_unfit
+from streetseg.inference.engines.open import engines_here, open_engine, require_fit
 from streetseg.inference.latency import measure_latency
 from streetseg.inference.predictor import Predictor
 from streetseg.machine import cores, forget_peak_memory, peak_memory, resident_memory, thread_limit
@@ -17,7 +17,7 @@ from streetseg.models.formats import is_exported
 def measure_model(
     path: Path, name: str, size: Size | None, *, device: str = "auto", precision: str = "fp32", batch: int = 1
 ) -> dict[str, Any]:
-    """Measures a model, from pictures in memory to labels in memory.
+    """Measures a model, from images in memory to labels in memory.
 
     Args:
         path: a bundle or run folder, or an exported file.
@@ -25,7 +25,7 @@ def measure_model(
         size: height and width of the images; None for what the model was trained for. The network sees them at the
             size that `input_size` gives, as in `predict`.
         precision: "fp32" or "bf16".
-        batch: pictures at a time.
+        batch: images at a time.
 
     Returns:
         As `cost.measure_cost` for a bundle. For an exported file what `measure_latency` returns, `encoder`, `device`,
@@ -35,15 +35,15 @@ def measure_model(
     Raises:
         ModelError, RequestError: as `open_engine`; or no size was given and the model has none.
     """
-    refuse_unfit(name, path)
+    require_fit(name, path)
     if not is_exported(path):
         from streetseg.inference.cost import measure_cost
         from streetseg.models.bundle import load_bundle
         from streetseg.runtime.device import choose_device
 
-        segmenter, _ = load_bundle(path)
-        cost = measure_cost(segmenter, _size(size, segmenter.size, path), choose_device(device), precision, batch=batch)
-        return {"encoder": segmenter.encoder_name} | cost
+        network, _ = load_bundle(path)
+        cost = measure_cost(network, _size(size, network.size, path), choose_device(device), precision, batch=batch)
+        return {"encoder": network.encoder_name} | cost
     before = resident_memory() if forget_peak_memory() else math.nan
     engine = open_engine(path, name, device=device, precision=precision)
     measured = measure_latency(Predictor(engine), _size(size, engine.size, path), batch=batch)
@@ -67,8 +67,8 @@ def measure_models(
     ]
 
 
-def _size(asked: Size | None, trained: Size | None, path: Path) -> Size:
-    size = asked or trained
+def _size(requested: Size | None, trained: Size | None, path: Path) -> Size:
+    size = requested or trained
     if size is None:
         raise RequestError("the model was trained for no one size", where=path, hint="--size HxW, e.g. 512x1024")
     return size

@@ -13,54 +13,54 @@ from streetseg.arrays import Size
 from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.inference.latency import measure_latency, noise
 from streetseg.inference.predictor import Predictor
-from streetseg.models.network import Segmenter
+from streetseg.models.network import SegmentationNetwork
 
 
 def measure_cost(
-    segmenter: Segmenter, size: Size, device: torch.device, precision: str = "fp32", *, batch: int = 1
+    network: SegmentationNetwork, size: Size, device: torch.device, precision: str = "fp32", *, batch: int = 1
 ) -> dict[str, Any]:
-    """Measures a network, from pictures in memory to labels in memory.
+    """Measures a network, from images in memory to labels in memory.
 
     Args:
-        segmenter: is moved to `device` and put into evaluation mode.
+        network: is moved to `device` and put into evaluation mode.
         size: height and width of the images; the network sees them at the size that `input_size` gives.
         precision: "fp32" or "bf16".
-        batch: pictures at a time.
+        batch: images at a time.
 
     Returns:
         What `measure_latency` returns, and `parameters`; `macs` (multiply-accumulates of convolutions and matrix
-        products for one picture); `device` and `threads`; `peak_memory_mb` (MiB): on CUDA what torch
+        products for one image); `device` and `threads`; `peak_memory_mb` (MiB): on CUDA what torch
         allocated at most, elsewhere weights and living tensors, without the kernels' own workspace.
     """
-    engine = TorchEngine(segmenter, device, precision)
+    engine = TorchEngine(network, device, precision)
     predictor = Predictor(engine)
     measured = measure_latency(predictor, size, batch=batch)
-    pictures = engine.take(noise(batch, predictor.seen_size(size)))
+    images = engine.take(noise(batch, predictor.seen_size(size)))
     return measured | {
-        "parameters": sum(parameter.numel() for parameter in segmenter.parameters()),
-        "macs": count_macs(engine, pictures[:1]),
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "macs": count_macs(engine, images[:1]),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "threads": torch.get_num_threads(),
-        "peak_memory_mb": peak_memory(engine, pictures) / 2**20,
+        "peak_memory_mb": peak_memory(engine, images) / 2**20,
     }
 
 
-def count_macs(engine: TorchEngine, pictures: Tensor) -> int:
-    """Multiply-accumulates of a pass over uint8 pictures (B, 3, H, W)."""
+def count_macs(engine: TorchEngine, images: Tensor) -> int:
+    """Multiply-accumulates of a pass over uint8 images (B, 3, H, W)."""
     with FlopCounterMode(display=False) as counter:
-        engine.logits(pictures)
+        engine.logits(images)
     return int(counter.get_total_flops()) // 2  # torch counts a multiplication and an addition as two
 
 
-def peak_memory(engine: TorchEngine, pictures: Tensor) -> int:
-    """Most bytes held at once during a pass over uint8 pictures (B, 3, H, W), weights included."""
+def peak_memory(engine: TorchEngine, images: Tensor) -> int:
+    """Most bytes held at once during a pass over uint8 images (B, 3, H, W), weights included."""
     if engine.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(engine.device)
-        engine.logits(pictures)
+        engine.logits(images)
         return int(torch.cuda.max_memory_allocated(engine.device))
     with _LivingTensors() as tensors:
-        engine.logits(pictures)
-    weights = sum(tensor.numel() * tensor.element_size() for tensor in engine.segmenter.state_dict().values())
+        engine.logits(images)
+    weights = sum(tensor.numel() * tensor.element_size() for tensor in engine.network.state_dict().values())
     return int(tensors.peak + weights)
 
 

@@ -1,4 +1,4 @@
-"""Which pictures a person means: files, folders, patterns; and what Python hands over."""
+"""Which images a person means: files, folders, patterns; and what Python hands over."""
 
 import glob
 import logging
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from streetseg.data.files import walk
-from streetseg.data.images import WIDE_GREY, TooLargeError, raw_mode, read_picture, to_rgb
+from streetseg.data.images import WIDE_GRAY, TooLargeError, raw_mode, read_image, to_rgb
 from streetseg.data.issues import Survey
 from streetseg.errors import RequestError
 from streetseg.inference.output import is_result
@@ -19,8 +19,8 @@ from streetseg.recipe.reading import ImageReading
 log = logging.getLogger("streetseg")
 
 
-def find_pictures(inputs: Sequence[str]) -> list[Path]:
-    """Every picture named, once, in the order they were named; those of a folder or pattern in the order of names.
+def find_images(inputs: Sequence[str]) -> list[Path]:
+    """Every image named, once, in the order they were named; those of a folder or pattern in the order of names.
 
     The results of earlier predictions and files in formats that are not read are left out, and said.
 
@@ -29,22 +29,22 @@ def find_pictures(inputs: Sequence[str]) -> list[Path]:
             as a pattern.
 
     Raises:
-        RequestError: something named is not there or holds no picture, or two pictures have the same stem and their
+        RequestError: something named is not there or holds no image, or two images have the same stem and their
             results would have the same name.
     """
     missing: list[str] = []
     found: dict[Path, Path] = {}  # by what it is on disk
     survey = Survey()
     for text in inputs:
-        pictures = _meant(text, survey)
-        found |= {path.resolve(): path for path in pictures if path.resolve() not in found}
-        if not pictures:
+        images = _meant(text, survey)
+        found |= {path.resolve(): path for path in images if path.resolve() not in found}
+        if not images:
             missing.append(text)
     if missing:
         raise RequestError(
-            "no picture found",
+            "no image found",
             where=[*missing, *(error.line for error in survey.unread_errors)],
-            hint="name pictures, folders of pictures, or a quoted pattern",
+            hint="name images, folders of images, or a quoted pattern",
         )
     if survey.unread:
         log.warning("%s", survey.unread_words)
@@ -62,7 +62,7 @@ def find_pictures(inputs: Sequence[str]) -> list[Path]:
     twice = [paths for paths in by_stem.values() if len(paths) > 1]
     if twice:
         raise RequestError(
-            f"{len(twice)} names are borne by two pictures or more, whose results would replace each other",
+            f"{len(twice)} names are borne by two images or more, whose results would replace each other",
             where=[path for paths in twice for path in paths],
             hint="predict them into separate folders",
         )
@@ -82,12 +82,12 @@ def require_image(image: object, reading: ImageReading) -> NDArray[np.uint8]:
     """
     if isinstance(image, (str, Path)):
         try:
-            return read_picture(str(image), reading=reading)
+            return read_image(str(image), reading=reading)
         except TooLargeError as error:  # whose hint is a field of the recipe
             hint = "streetseg predict --max-megapixels N raises the limit"
             raise TooLargeError(error.place, error.problem, error.detail, hint=hint) from None
     if isinstance(image, Image.Image):
-        if ";16" in raw_mode(image) and image.mode not in WIDE_GREY and reading.range != "full":
+        if ";16" in raw_mode(image) and image.mode not in WIDE_GRAY and reading.range != "full":
             problem = f"PIL keeps 8 of the 16 bits of this image, which is to be read with data.range={reading.range}"
             raise RequestError(problem, hint="give its path")
         return to_rgb(image.copy(), "PIL image", reading)[0]
@@ -142,13 +142,13 @@ def _meant(text: str, unread: Survey) -> list[Path]:
     path = Path(text)
     if path.is_dir():
         survey = Survey()
-        pictures = survey.pictures_among({name: str(path / name) for name in walk(path)})
+        images = survey.images_among({name: str(path / name) for name in walk(path)})
         if survey.skipped:
             log.info("%s: %s", path, survey.skipped_words)
         unread.unread |= survey.unread
-        return [path / name for name in pictures]
+        return [path / name for name in images]
     if path.exists():
         return [path]
     names = sorted(glob.glob(text, recursive=True))  # noqa: PTH207  # Path.glob takes no absolute pattern
     matches = [Path(name) for name in names if Path(name).is_file()]
-    return [match for match in matches if unread.pictures_among({match.name: str(match)})]
+    return [match for match in matches if unread.images_among({match.name: str(match)})]

@@ -15,14 +15,14 @@ from streetseg.png import encode_png
 KINDS = ("ids", "color", "overlay")
 MAKER = "streetseg"  # PNG text "Software" of every file written here
 COMPRESSION = 3  # of 9: an overlay takes a third of the time that it takes with the usual 6, and 5 % more room
-Picture = NDArray[np.uint8]  # RGB (H, W, 3)
+ImageArray = NDArray[np.uint8]  # RGB (H, W, 3)
 Ids = NDArray[np.uint8]  # (H, W)
 
 
-def result_paths(out: Path, picture: Path, *, with_overlay: bool) -> dict[str, Path]:
+def result_paths(out: Path, image: Path, *, with_overlay: bool) -> dict[str, Path]:
     """Kind of result -> the file it goes to."""
     kinds = KINDS if with_overlay else KINDS[:2]
-    return {kind: out / f"{picture.stem}_{kind}.png" for kind in kinds}
+    return {kind: out / f"{image.stem}_{kind}.png" for kind in kinds}
 
 
 def is_result(path: Path) -> bool:
@@ -30,7 +30,7 @@ def is_result(path: Path) -> bool:
     return path.name.endswith(tuple(f"_{kind}.png" for kind in KINDS)) and _is_ours(path)
 
 
-def refuse_replacing(paths: Iterable[Path]) -> None:
+def require_no_replacement(paths: Iterable[Path]) -> None:
     """Raises RequestError if a file is there that an earlier prediction did not write."""
     foreign = [path for path in paths if path.exists() and not _is_ours(path)]
     if foreign:
@@ -43,16 +43,16 @@ def refuse_replacing(paths: Iterable[Path]) -> None:
 
 def write_results(
     paths: dict[str, Path],
-    picture: Picture,
+    image: ImageArray,
     ids: Ids,
     space: LabelSpace,
     values: NDArray[np.uint8] | None = None,
 ) -> None:
-    """Writes what `result_paths` names: ids as 8-bit grey of the picture's size, colours, picture and colours mixed.
+    """Writes what `result_paths` names: ids as 8-bit gray of the image's size, colors, image and colors mixed.
 
     Args:
         paths: kind of result -> its file.
-        picture: uint8 (H, W, 3).
+        image: uint8 (H, W, 3).
         ids: uint8 (H, W), ids of `space`.
         space: the classes.
         values: what the file of ids holds for each class, uint8 (C,); None for the ids themselves.
@@ -60,15 +60,15 @@ def write_results(
     for kind, path in paths.items():
         match kind:
             case "ids":
-                image = ids if values is None else values[ids]
+                pixels = ids if values is None else values[ids]
             case "color":
-                image = color_map(ids, space)
+                pixels = color_map(ids, space)
             case _:
-                image = overlay(picture, ids, space)
-        atomic_write_bytes(path, _png(image))
+                pixels = overlay(image, ids, space)
+        atomic_write_bytes(path, _png(pixels))
 
 
-def _png(image: Picture | Ids) -> bytes:
+def _png(image: ImageArray | Ids) -> bytes:
     text = PngImagePlugin.PngInfo()
     text.add_text("Software", MAKER)
     return encode_png(image, pnginfo=text, compress_level=COMPRESSION)
@@ -82,13 +82,13 @@ def _is_ours(path: Path) -> bool:
         return False
 
 
-def color_map(ids: Ids, space: LabelSpace) -> Picture:
-    """Each id in its class's colour; ids beyond the classes, ignored ones among them, are black."""
+def color_map(ids: Ids, space: LabelSpace) -> ImageArray:
+    """Each id in its class's color; ids beyond the classes, ignored ones among them, are black."""
     colors = np.zeros((256, 3), dtype=np.uint8)
     colors[: space.num_classes] = space.colors
     return colors[ids]
 
 
-def overlay(picture: Picture, ids: Ids, space: LabelSpace) -> Picture:
-    """The picture, half covered by the colours of its classes."""
-    return ((picture.astype(np.uint16) + color_map(ids, space)) // 2).astype(np.uint8)
+def overlay(image: ImageArray, ids: Ids, space: LabelSpace) -> ImageArray:
+    """The image, half covered by the colors of its classes."""
+    return ((image.astype(np.uint16) + color_map(ids, space)) // 2).astype(np.uint8)

@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 from streetseg.data.files import FileError
 from streetseg.data.images import (
     MAX_PIXELS,
-    Stored,
+    ImageFacts,
     TooLargeError,
-    decode_picture,
+    decode_image,
     joined_range,
     range_cure,
     range_words,
 )
 from streetseg.errors import DataError, RequestError
-from streetseg.inference.output import refuse_replacing, result_paths, write_results
+from streetseg.inference.output import require_no_replacement, result_paths, write_results
 from streetseg.inference.predictor import Predictor
 from streetseg.recipe.reading import ImageReading
 
@@ -37,7 +37,7 @@ OnImage = Callable[[int, int], None]  # called after each image with the number 
 
 
 @dataclass(frozen=True, eq=False)
-class LabelledFile:
+class LabeledFile:
     """An image file and its labels.
 
     Args:
@@ -57,7 +57,7 @@ def predict_files(
     *,
     max_megapixels: float = MAX_MEGAPIXELS,
     on_image: OnImage = lambda done, total: None,
-) -> Iterator[LabelledFile]:
+) -> Iterator[LabeledFile]:
     """Yield each file with its labels, in order; few images are in memory at a time.
 
     Raises:
@@ -71,7 +71,7 @@ def predict_files(
     def readable() -> Iterator[NDArray[np.uint8]]:
         for path in files:
             try:
-                image, stored = decode_picture(str(path), max_pixels=round(max_megapixels * 1e6), reading=reading)
+                image, stored = decode_image(str(path), max_pixels=round(max_megapixels * 1e6), reading=reading)
             except FileError as error:
                 failed.append(error)
                 continue
@@ -80,14 +80,14 @@ def predict_files(
             yield image
 
     for done, labels in enumerate(predictor.stream(readable()), start=1):
-        yield LabelledFile(*waiting.popleft(), labels)
+        yield LabeledFile(*waiting.popleft(), labels)
         on_image(done + len(failed), len(files))
     for sentence in noticed.warnings():
         log.warning("%s", sentence)
     if failed:
         too_large = any(isinstance(error, TooLargeError) for error in failed)
         raise DataError(
-            f"{len(failed)} of {len(files)} pictures cannot be read; the others are labelled",
+            f"{len(failed)} of {len(files)} images cannot be read; the others are labeled",
             where=[error.line for error in failed],
             hint="--max-megapixels N raises the limit" if too_large else None,
         )
@@ -118,7 +118,7 @@ def predict_to_folder(
     results = require_free(files, out, overlay=overlay)
     done: list[dict[str, Any]] = []
 
-    def write(file: LabelledFile) -> None:
+    def write(file: LabeledFile) -> None:
         try:
             out.mkdir(parents=True, exist_ok=True)
             write_results(results[file.path], file.image, file.labels, predictor.space, values)
@@ -145,7 +145,7 @@ def require_free(files: Sequence[Path], out: Path, *, overlay: bool) -> dict[Pat
     targets = {target.resolve() for paths in results.values() for target in paths.values()}
     if replaced := [path for path in files if path.resolve() in targets]:
         raise RequestError("a result would replace an input", where=replaced, hint="--out DIR writes elsewhere")
-    refuse_replacing(targets)
+    require_no_replacement(targets)
     return results
 
 
@@ -161,7 +161,7 @@ class Noticed:
         self._ways: Counter[str] = Counter()
         self._values: list[tuple[int, int]] = []
 
-    def add(self, stored: Stored) -> None:
+    def add(self, stored: ImageFacts) -> None:
         """One image that was read."""
         self._ways[stored.words] += 1
         if stored.values is not None:

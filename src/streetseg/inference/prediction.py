@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from streetseg.inference.backend import operations
-from streetseg.inference.inputs import find_pictures, require_image
+from streetseg.inference.inputs import find_images, require_image
 from streetseg.inference.output import color_map, overlay, write_results
 from streetseg.inference.predict_files import predict_files, predict_to_folder, require_free
 from streetseg.inference.predictor import Predictor
@@ -216,4 +216,4 @@ class Model:
 
 
 def _files(inputs: Sequence[str | Path]) -> list[Path]:
-    return find_pictures([str(text) for text in inputs])
+    return find_images([str(text) for text in inputs])

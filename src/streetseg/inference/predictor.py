@@ -1,4 +1,4 @@
-"""A network ready to predict: the engine that runs it, and how it looks at a picture."""
+"""A network ready to predict: the engine that runs it, and how it looks at an image."""
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,12 +19,12 @@ from streetseg.labels.space import LabelSpace
 
 
 class Predictor:
-    """Pictures in, labels out.
+    """Images in, labels out.
 
     Args:
         engine: the network.
         tta: average over mirrored and rescaled views.
-        tile: side of the windows for pictures too large for the memory.
+        tile: side of the windows for images too large for the memory.
     """
 
     def __init__(self, engine: Engine, *, tta: bool = False, tile: int | None = None) -> None:
@@ -42,10 +42,10 @@ class Predictor:
         engine: str = "auto",
         tta: bool = False,
         tile: int | None = None,
-        pictures: int | None = None,
+        images: int | None = None,
     ) -> "Predictor":
         """A bundle, a run folder or an exported file, as `open_engine`. Raises ModelError, RequestError."""
-        return cls(open_engine(path, engine, device=device, precision=precision, pictures=pictures), tta=tta, tile=tile)
+        return cls(open_engine(path, engine, device=device, precision=precision, images=images), tta=tta, tile=tile)
 
     @property
     def space(self) -> LabelSpace:
@@ -54,7 +54,7 @@ class Predictor:
 
     @property
     def size(self) -> Size | None:
-        """The height and width that the network was trained for; None for the pictures' own."""
+        """The height and width that the network was trained for; None for the images' own."""
         return self.engine.size
 
     def seen_size(self, images: Size, own: Size | None = None) -> Size:
@@ -95,7 +95,7 @@ class Predictor:
         ids = np.empty((len(images), *out), dtype=np.uint8)
         for (rows, columns), logits in self.regions(images, own=own):
             kind = operations(logits)
-            ids[:, rows, columns] = kind.in_memory(kind.likeliest(logits))
+            ids[:, rows, columns] = kind.in_memory(kind.argmax(logits))
         return ids
 
     def predict(self, image: NDArray[np.uint8] | Image.Image | str | Path) -> NDArray[np.uint8]:
@@ -109,28 +109,28 @@ class Predictor:
         ids: NDArray[np.uint8] = self.labels(array.transpose(2, 0, 1)[None])[0]
         return ids
 
-    def stream(self, pictures: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
-        """`predict` for one picture after another, in order, on as many at once as the engine likes.
+    def stream(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
+        """`predict` for one image after another, in order, on as many at once as the engine likes.
 
-        Few pictures are in memory at a time, however many there are.
+        Few images are in memory at a time, however many there are.
         """
-        rest = iter(pictures)
-        for picture in islice(rest, 1):
-            yield self.predict(picture)  # on which `auto` chooses its engine: only then it knows how many that likes
+        rest = iter(images)
+        for image in islice(rest, 1):
+            yield self.predict(image)  # on which `auto` chooses its engine: only then it knows how many that likes
         yield from self._one_at_a_time(rest) if self.engine.workers == 1 else self._many_at_once(rest)
 
-    def _one_at_a_time(self, pictures: Iterator[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
-        """In this thread, while another fetches the next picture. In the other one torch would have threads of its own
+    def _one_at_a_time(self, images: Iterator[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
+        """In this thread, while another fetches the next image. In the other one torch would have threads of its own
         beside those that this one has from loading the network, and be up to half slower."""
         with ThreadPoolExecutor(1) as fetching:
-            ahead = fetching.submit(next, pictures, None)
-            while (picture := ahead.result()) is not None:
-                ahead = fetching.submit(next, pictures, None)
-                yield self.predict(picture)
+            ahead = fetching.submit(next, images, None)
+            while (image := ahead.result()) is not None:
+                ahead = fetching.submit(next, images, None)
+                yield self.predict(image)
 
-    def _many_at_once(self, pictures: Iterator[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
+    def _many_at_once(self, images: Iterator[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
         with ThreadPoolExecutor(self.engine.workers) as pool:
-            running = [pool.submit(self.predict, picture) for picture in islice(pictures, self.engine.workers + 1)]
+            running = [pool.submit(self.predict, image) for image in islice(images, self.engine.workers + 1)]
             while running:
                 yield running.pop(0).result()
-                running.extend(pool.submit(self.predict, picture) for picture in islice(pictures, 1))
+                running.extend(pool.submit(self.predict, image) for image in islice(images, 1))

@@ -63,7 +63,7 @@ _CITYSCAPES_34_TO_STREET_11 = {
 }
 _CITYSCAPES_19_TO_STREET_11 = {name: _CITYSCAPES_34_TO_STREET_11[name] for name in CITYSCAPES_19.names}
 
-_BRIDGES: dict[tuple[str, str], Mapping[str, str]] = {
+_MAPPINGS: dict[tuple[str, str], Mapping[str, str]] = {
     (CITYSCAPES_34.name, CITYSCAPES_19.name): _CITYSCAPES_34_TO_19,
     (CITYSCAPES_34.name, CITYSCAPES_8.name): _CITYSCAPES_34_TO_8,
     (CITYSCAPES_34.name, STREET_11.name): _CITYSCAPES_34_TO_STREET_11,
@@ -72,22 +72,22 @@ _BRIDGES: dict[tuple[str, str], Mapping[str, str]] = {
 }
 
 
-def bridge(source: LabelSpace, target: LabelSpace) -> NDArray[np.uint8]:
+def label_mapping(source: LabelSpace, target: LabelSpace) -> NDArray[np.uint8]:
     """Lookup table (256,) uint8 from ids of `source` to ids of `target`; the rest, ignore included, becomes 255.
 
-    `bridge(a, b)[mask]` translates a whole mask. A space bridged to itself keeps every id.
+    `label_mapping(a, b)[mask]` translates a whole mask. A space mapped to itself keeps every id.
 
     Raises:
-        RequestError: if no bridge leads from `source` to `target`; the hint names those that start there.
+        RequestError: if no label mapping leads from `source` to `target`; the hint names those that start there.
     """
     if source == target:
         names: Mapping[str, str] = {name: name for name in source.names}
-    elif (source.name, target.name) in _BRIDGES:
-        names = _BRIDGES[source.name, target.name]
+    elif (source.name, target.name) in _MAPPINGS:
+        names = _MAPPINGS[source.name, target.name]
     else:
-        reachable = bridges_from(source)
+        reachable = mappings_from(source)
         raise RequestError(
-            f"no bridge from label space {source.name!r} to {target.name!r}",
+            f"no label mapping from label space {source.name!r} to {target.name!r}",
             hint=f"{source.name} can become {', '.join(reachable)}" if reachable else "keep the data's own label space",
         )
     table = np.full(256, IGNORE_INDEX, np.uint8)
@@ -96,9 +96,9 @@ def bridge(source: LabelSpace, target: LabelSpace) -> NDArray[np.uint8]:
     return table
 
 
-def bridges_from(source: LabelSpace) -> list[str]:
+def mappings_from(source: LabelSpace) -> list[str]:
     """The label spaces, by name, that masks of `source` can be translated to."""
-    return [end for start, end in _BRIDGES if start == source.name]
+    return [end for start, end in _MAPPINGS if start == source.name]
 
 
 def cityscapes_ids(space: LabelSpace) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:

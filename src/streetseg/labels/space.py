@@ -13,7 +13,7 @@ _GOLDEN = 0.618034  # steps of this share of the circle never come close to an e
 
 @dataclass(frozen=True)
 class LabelSpace:
-    """Names and colours of the ids 0..C-1 of a mask.
+    """Names and colors of the ids 0..C-1 of a mask.
 
     Args:
         name: how the space is called in recipes, bundles and reports, e.g. "street-11".
@@ -22,7 +22,7 @@ class LabelSpace:
         ignore_index: the id of pixels that are counted nowhere.
 
     Raises:
-        ValueError: if names and colours differ in number, a name repeats, or there are more classes than ids.
+        ValueError: if names and colors differ in number, a name repeats, or there are more classes than ids.
     """
 
     name: str
@@ -32,7 +32,7 @@ class LabelSpace:
 
     def __post_init__(self) -> None:
         if len(self.names) != len(self.colors):
-            raise ValueError(f"{self.name}: {len(self.names)} names but {len(self.colors)} colours")
+            raise ValueError(f"{self.name}: {len(self.names)} names but {len(self.colors)} colors")
         if len(set(self.names)) != len(self.names):
             raise ValueError(f"{self.name}: a class name repeats")
         if not 1 <= len(self.names) <= self.ignore_index:
@@ -45,7 +45,7 @@ class LabelSpace:
 
 
 def fresh_colors(taken: Iterable[Color]) -> Iterator[Color]:
-    """Endless colours that differ from each other and from those taken, always the same ones in the same order."""
+    """Endless colors that differ from each other and from those taken, always the same ones in the same order."""
     used = set(taken)
     for i in count():
         red, green, blue = colorsys.hsv_to_rgb(i * _GOLDEN % 1, 0.85 - i // 7 % 3 * 0.25, 0.95 - i // 21 % 3 * 0.25)

@@ -1,4 +1,4 @@
-"""The label spaces streetseg knows by name, with their published ids and colours."""
+"""The label spaces streetseg knows by name, with their published ids and colors."""
 
 from streetseg.errors import RequestError, did_you_mean
 from streetseg.labels.space import Color, LabelSpace
@@ -8,7 +8,7 @@ def _table(name: str, *classes: tuple[str, Color]) -> LabelSpace:
     return LabelSpace(name, tuple(name for name, _ in classes), tuple(color for _, color in classes))
 
 
-# The 11 classes of the CamVid masks that came with SegNet (Badrinarayanan et al. 2015), with SegNet's colours.
+# The 11 classes of the CamVid masks that came with SegNet (Badrinarayanan et al. 2015), with SegNet's colors.
 # Void, 11 on disk, is no class.
 STREET_11 = _table(
     "street-11",
@@ -25,7 +25,7 @@ STREET_11 = _table(
     ("bicyclist", (0, 128, 192)),
 )
 
-# Cityscapes (Cordts et al. 2016), ids as in cityscapesScripts' label table. The licence plate, -1 there, has no id
+# Cityscapes (Cordts et al. 2016), ids as in cityscapesScripts' label table. The license plate, -1 there, has no id
 # an 8-bit mask can hold and is therefore no class.
 CITYSCAPES_34 = _table(
     "cityscapes-34",
@@ -89,7 +89,7 @@ CITYSCAPES_19 = _table(
     ("bicycle", (119, 11, 32)),
 )
 
-# The 8 Cityscapes categories, in category id order. Cityscapes publishes no colours for them: each has that of its
+# The 8 Cityscapes categories, in category id order. Cityscapes publishes no colors for them: each has that of its
 # most frequent class.
 CITYSCAPES_8 = _table(
     "cityscapes-8",

@@ -6,42 +6,42 @@ from torch import Tensor
 
 from streetseg.metrics.confusion import confusion
 
-LANES = 64  # counters of one cell that neighbouring pixels take in turn, so that they need not wait for each other
+LANES = 64  # counters of one cell that neighboring pixels take in turn, so that they need not wait for each other
 LARGEST = 1 << 22  # counters in all, 32 MiB
 
 
-def batch_confusion(truth: Tensor, prediction: Tensor, num_classes: int, ignore_index: int = 255) -> Tensor:
-    """`metrics.confusion.confusion` of each picture of a batch, int64 (B, C, C), on the device of the ids.
+def batch_confusion(ground_truth: Tensor, prediction: Tensor, num_classes: int, ignore_index: int = 255) -> Tensor:
+    """`metrics.confusion.confusion` of each image of a batch, int64 (B, C, C), on the device of the ids.
 
     Args:
-        truth: uint8 (B, H, W), ids 0..num_classes-1 or `ignore_index`.
+        ground_truth: uint8 (B, H, W), ids 0..num_classes-1 or `ignore_index`.
         prediction: uint8 (B, H, W), ids 0..num_classes-1.
         num_classes: C, at most 255.
         ignore_index: the id of pixels to leave out.
 
     Raises:
         DataError: an id is outside its range, where the ids are in main memory, as on MPS. On CUDA nobody waits to find
-            out, and a pixel whose truth is outside counts nowhere.
+            out, and a pixel whose ground truth is outside counts nowhere.
     """
-    if truth.device.type != "cuda":
-        pairs = zip(truth.cpu().numpy(), prediction.cpu().numpy(), strict=True)
+    if ground_truth.device.type != "cuda":
+        pairs = zip(ground_truth.cpu().numpy(), prediction.cpu().numpy(), strict=True)
         return torch.from_numpy(np.stack([confusion(*pair, num_classes, ignore_index) for pair in pairs]))
-    return scattered_confusion(truth, prediction, num_classes)
+    return scattered_confusion(ground_truth, prediction, num_classes)
 
 
-def scattered_confusion(truth: Tensor, prediction: Tensor, num_classes: int) -> Tensor:
-    """The same for ids on any device, without waiting for it; a pixel whose truth is no class counts nowhere."""
-    batch, pixels = len(truth), truth[0].numel()
+def scattered_confusion(ground_truth: Tensor, prediction: Tensor, num_classes: int) -> Tensor:
+    """The same for ids on any device, without waiting for it; a pixel whose ground truth is no class counts nowhere."""
+    batch, pixels = len(ground_truth), ground_truth[0].numel()
     cells = num_classes * num_classes + 1  # the last takes what counts nowhere
     lanes = max(1, min(LANES, LARGEST // (batch * cells)))
-    rows, columns = truth.reshape(batch, pixels).long(), prediction.reshape(batch, pixels)
+    rows, columns = ground_truth.reshape(batch, pixels).long(), prediction.reshape(batch, pixels)
     index = torch.where(rows < num_classes, rows * num_classes + columns, cells - 1)
-    index += cells * torch.arange(batch, device=truth.device).unsqueeze(1)
+    index += cells * torch.arange(batch, device=ground_truth.device).unsqueeze(1)
     index *= lanes
-    index += torch.arange(pixels, device=truth.device) % lanes
+    index += torch.arange(pixels, device=ground_truth.device) % lanes
 
-    counters = torch.zeros(batch * cells * lanes, dtype=torch.int64, device=truth.device)
-    one = torch.ones((), dtype=torch.int64, device=truth.device)
+    counters = torch.zeros(batch * cells * lanes, dtype=torch.int64, device=ground_truth.device)
+    one = torch.ones((), dtype=torch.int64, device=ground_truth.device)
     counters.scatter_add_(0, index.flatten(), one.expand(index.numel()))
     counted = counters.view(batch, cells, lanes).sum(dim=2)
     return counted[:, :-1].reshape(batch, num_classes, num_classes)

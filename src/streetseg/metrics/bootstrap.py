@@ -1,4 +1,4 @@
-"""How far a score would move had other pictures been taken: percentile bootstrap over images, clips or whole videos.
+"""How far a score would move had other images been taken: percentile bootstrap over images, clips or whole videos.
 
 Efron & Tibshirani, An Introduction to the Bootstrap (1993), chapters 8 and 13. Units are drawn with replacement, their
 counts summed, and the scores computed from the sums, as for the split itself. Networks that differ only in their seed
@@ -107,17 +107,17 @@ def interval(*seeds: Counts, resamples: int = RESAMPLES, seed: int = 0) -> Inter
     )
 
 
-def _all_scores(right: Floats, truth: Floats, predicted: Floats) -> Floats:
+def _all_scores(correct: Floats, ground_truth: Floats, predicted: Floats) -> Floats:
     """(rows, scores of OVERALL and then METRICS by class)."""
-    overall = overall_scores(right, truth, predicted)
-    classes = class_scores(right, truth, predicted)
+    overall = overall_scores(correct, ground_truth, predicted)
+    classes = class_scores(correct, ground_truth, predicted)
     return np.concatenate([*(overall[name][:, None] for name in OVERALL), *(classes[m] for m in METRICS)], axis=1)
 
 
 def seen_enough(counts: Counts, units: Units) -> NDArray[np.bool_]:
-    """bool (C,), whether a class is in the truth of so many units that its scores can have an interval."""
-    _, truth, _ = np.split(_per_unit(counts, units), 3, axis=1)
-    enough: NDArray[np.bool_] = np.count_nonzero(truth, axis=0) >= FEWEST
+    """bool (C,), whether a class is in the ground truth of so many units that its scores can have an interval."""
+    _, ground_truth, _ = np.split(_per_unit(counts, units), 3, axis=1)
+    enough: NDArray[np.bool_] = np.count_nonzero(ground_truth, axis=0) >= FEWEST
     return enough
 
 

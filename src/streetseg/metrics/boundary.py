@@ -1,4 +1,4 @@
-"""Boundary IoU: overlap of truth and prediction near their outlines, where large areas cannot hide a ragged edge.
+"""Boundary IoU: overlap of ground truth and prediction near outlines, where large areas cannot hide a ragged edge.
 
 Cheng, Girshick, Dollár, Berg & Kirillov, Boundary IoU (CVPR 2021): of each mask only the band within a distance d of
 its outline counts, d being 2 % of the image diagonal, at least one pixel; beyond the image's edge nothing belongs to
@@ -12,26 +12,26 @@ BAND = 0.02  # share of the diagonal
 
 
 def boundary_counts(
-    truth: NDArray[np.uint8], prediction: NDArray[np.uint8], num_classes: int, ignore_index: int = 255
+    ground_truth: NDArray[np.uint8], prediction: NDArray[np.uint8], num_classes: int, ignore_index: int = 255
 ) -> NDArray[np.int64]:
     """Pixels of the bands of one image.
 
-    Ignored pixels belong to no band, and where they begin both truth and prediction have an outline.
+    Ignored pixels belong to no band, and where they begin both ground truth and prediction have an outline.
 
     Args:
-        truth: uint8 (H, W), ids 0..num_classes-1 or `ignore_index`.
+        ground_truth: uint8 (H, W), ids 0..num_classes-1 or `ignore_index`.
         prediction: uint8 (H, W), ids 0..num_classes-1.
 
     Returns:
-        int64 (3, C): pixels in both bands of a class, in the truth's, in the prediction's. Sums over images are the
-        margins that scores.class_scores takes; its "iou" is then the boundary IoU.
+        int64 (3, C): pixels in both bands of a class, in the ground truth's, in the prediction's. Sums over images are
+        the margins that scores.class_scores takes; its "iou" is then the boundary IoU.
     """
-    width = max(1, round(BAND * float(np.hypot(*truth.shape))))
-    truth_band = _band(truth, width, ignore_index)
-    prediction_band = _band(np.where(truth == ignore_index, truth, prediction), width, ignore_index)
-    common = truth_band[truth_band == prediction_band]
+    width = max(1, round(BAND * float(np.hypot(*ground_truth.shape))))
+    ground_truth_band = _band(ground_truth, width, ignore_index)
+    prediction_band = _band(np.where(ground_truth == ignore_index, ground_truth, prediction), width, ignore_index)
+    common = ground_truth_band[ground_truth_band == prediction_band]
     return np.stack(
-        [np.bincount(ids.ravel(), minlength=256)[:num_classes] for ids in (common, truth_band, prediction_band)]
+        [np.bincount(ids.ravel(), minlength=256)[:num_classes] for ids in (common, ground_truth_band, prediction_band)]
     )
 
 

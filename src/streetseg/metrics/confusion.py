@@ -10,33 +10,34 @@ CHUNK = 1 << 19  # pixels counted at a time: what numpy makes of them (up to 8 b
 
 
 def confusion(
-    truth: NDArray[np.integer], prediction: NDArray[np.integer], num_classes: int, ignore_index: int = 255
+    ground_truth: NDArray[np.integer], prediction: NDArray[np.integer], num_classes: int, ignore_index: int = 255
 ) -> NDArray[np.int64]:
-    """Counts of (truth, prediction) pairs; a pixel whose truth is `ignore_index` counts nowhere.
+    """Counts of (ground truth, prediction) pairs; a pixel whose ground truth is `ignore_index` counts nowhere.
 
     Args:
-        truth: integer ids of any shape, 0..num_classes-1 or `ignore_index`.
-        prediction: integer ids of the same shape, 0..num_classes-1, also where the truth is ignored.
+        ground_truth: integer ids of any shape, 0..num_classes-1 or `ignore_index`.
+        prediction: integer ids of the same shape, 0..num_classes-1, also where the ground truth is ignored.
         num_classes: C, at most 255.
         ignore_index: the id of pixels to leave out, num_classes..255.
 
     Returns:
-        int64 (C, C), rows are truth. `truth.size` minus its sum is the number of ignored pixels.
+        int64 (C, C), rows are ground truth. `ground_truth.size` minus its sum is the number of ignored pixels.
 
     Raises:
         DataError: an id is outside its range.
         ValueError: shapes differ, or the range of ids makes no sense.
     """
-    if truth.shape != prediction.shape:
-        raise ValueError(f"truth has shape {truth.shape}, prediction {prediction.shape}")
+    if ground_truth.shape != prediction.shape:
+        raise ValueError(f"ground truth has shape {ground_truth.shape}, prediction {prediction.shape}")
     if not 1 <= num_classes <= ignore_index < IDS:
         raise ValueError(f"expected 1 <= num_classes <= ignore_index <= 255, got {num_classes} and {ignore_index}")
-    rows, columns = _bytes(truth, "truth").ravel(), _bytes(prediction, "prediction").ravel()
+    rows, columns = _bytes(ground_truth, "ground truth").ravel(), _bytes(prediction, "prediction").ravel()
 
     if columns.size and columns.max() >= num_classes:
-        _refuse(np.bincount(columns, minlength=IDS), "prediction", num_classes)
+        _require_ids(np.bincount(columns, minlength=IDS), "prediction", num_classes)
 
-    # Every byte has a row, so that bad ids of the truth show up as counts and no pixel has to be masked out beforehand.
+    # Every byte has a row, so that bad ids of the ground truth show up as counts and no pixel must be masked out
+    # before.
     pairs = np.zeros(IDS * num_classes, dtype=np.int64)
     for start in range(0, rows.size, CHUNK):
         pair = np.multiply(rows[start : start + CHUNK], num_classes, dtype=np.uint16)  # 255 * 255 + 254 at most
@@ -44,16 +45,16 @@ def confusion(
         pairs += _histogram(pair, len(pairs))
     table = pairs.reshape(IDS, num_classes)
 
-    of_truth = table.sum(axis=1)
-    of_truth[ignore_index] = 0
-    _refuse(of_truth, "truth", num_classes)
+    of_ground_truth = table.sum(axis=1)
+    of_ground_truth[ignore_index] = 0
+    _require_ids(of_ground_truth, "ground truth", num_classes)
     return table[:num_classes].copy()
 
 
 def _histogram(values: NDArray[np.uint16], length: int) -> NDArray[np.int64]:
     """How often each value occurs, int64 (length,).
 
-    In a street picture most pixels are like the one before, so that runs of equal values are counted, not values.
+    In a street image most pixels are like the one before, so that runs of equal values are counted, not values.
     """
     changes = values[1:] != values[:-1]
     if 3 * np.count_nonzero(changes) > values.size:  # noise: finding the runs would take longer
@@ -72,7 +73,7 @@ def _bytes(ids: NDArray[np.integer], side: str) -> NDArray[np.uint8]:
     return ids.astype(np.uint8, copy=False)
 
 
-def _refuse(found: NDArray[np.int64], side: str, num_classes: int) -> None:
+def _require_ids(found: NDArray[np.int64], side: str, num_classes: int) -> None:
     """Raises DataError when `found`, pixels per id (256,), has any beyond the classes."""
     bad = np.flatnonzero(found[num_classes:]) + num_classes
     if bad.size:

@@ -22,8 +22,8 @@ class Counts:
     Args:
         names: the sample each matrix belongs to.
         sequences: the video each sample was cut from, None where the source does not know it.
-        counts: int64 (N, C, C), pixels by image, truth and prediction.
-        ignored: int64 (N,), pixels whose truth is the ignore index.
+        counts: int64 (N, C, C), pixels by image, ground truth and prediction.
+        ignored: int64 (N,), pixels whose ground truth is the ignore index.
     """
 
     names: tuple[str, ...]

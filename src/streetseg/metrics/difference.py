@@ -80,13 +80,13 @@ def compare(
         seed: of the draws.
 
     Raises:
-        RequestError: images or truth differ, or there is no such metric.
+        RequestError: images or ground truth differ, or there is no such metric.
     """
     if metric not in OVERALL:
         raise RequestError(f"no score is called {metric}", hint=f"one of {', '.join(OVERALL)}")
 
-    def score(right: Floats, truth: Floats, predicted: Floats) -> Floats:
-        return overall_score(metric, right, truth, predicted)[:, None]
+    def score(correct: Floats, ground_truth: Floats, predicted: Floats) -> Floats:
+        return overall_score(metric, correct, ground_truth, predicted)[:, None]
 
     return _differences(a, b, score, family, resamples, seed)[0]
 
@@ -101,11 +101,11 @@ def compare_classes(
         metric: one of scores.METRICS.
 
     Raises:
-        RequestError: images or truth differ.
+        RequestError: images or ground truth differ.
     """
 
-    def score(right: Floats, truth: Floats, predicted: Floats) -> Floats:
-        return class_score(metric, right, truth, predicted)
+    def score(correct: Floats, ground_truth: Floats, predicted: Floats) -> Floats:
+        return class_score(metric, correct, ground_truth, predicted)
 
     found = _differences(a, b, score, a[0].counts.shape[1], resamples, seed)
     enough = seen_enough(a[0], units_of(a[0]))
@@ -135,7 +135,7 @@ def _differences(
 ) -> list[Difference]:
     """One difference for each column of the score (rows, K)."""
     for other in (*a[1:], *b):
-        refuse_other_truth(a[0], other)
+        require_same_ground_truth(a[0], other)
     units = units_of(a[0])
     enough = _enough(resamples, units, family)
     of_a, of_b = resampled([a, b], units, score, enough, seed)
@@ -171,8 +171,8 @@ def _enough(resamples: int, units: Units, family: int) -> int:
     return resamples
 
 
-def refuse_other_truth(a: Counts, b: Counts) -> None:
-    """Refuses counts that were not made on the same images with the same truth. Raises RequestError."""
+def require_same_ground_truth(a: Counts, b: Counts) -> None:
+    """Refuses counts that were not made on the same images with the same ground truth. Raises RequestError."""
     if a.names != b.names:
         only_a, only_b = sorted(set(a.names) - set(b.names)), sorted(set(b.names) - set(a.names))
         raise RequestError(
@@ -182,6 +182,6 @@ def refuse_other_truth(a: Counts, b: Counts) -> None:
         )
     if a.counts.shape != b.counts.shape or not np.array_equal(a.counts.sum(axis=2), b.counts.sum(axis=2)):
         raise RequestError(
-            "the two were not scored against the same truth (pixels per class differ)",
+            "the two were not scored against the same ground truth (pixels per class differ)",
             hint="evaluate both on the same data in the same label space",
         )

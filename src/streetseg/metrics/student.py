@@ -3,7 +3,7 @@
 A percentile interval of n units is too narrow by about the factor sqrt((n - 1) / n) and by what a normal tail is
 lighter than Student's. Hesterberg, What Teachers Should Know About the Bootstrap (2015), section 5.3, leaves out fewer
 of the resampled values for few units; one function does that here for interval and p-value, so that they always agree.
-Where a few units decide a score (a rare class, an odd picture), the spread is known as badly as from fewer units.
+Where a few units decide a score (a rare class, an odd image), the spread is known as badly as from fewer units.
 """
 
 import math

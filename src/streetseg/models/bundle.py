@@ -27,7 +27,7 @@ from streetseg.models.description import (
     space_of,
 )
 from streetseg.models.encoder import Encoder
-from streetseg.models.network import Segmenter
+from streetseg.models.network import SegmentationNetwork
 from streetseg.text import one_line
 
 
@@ -73,7 +73,7 @@ def contiguous(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def save_bundle(
     folder: Path,
-    segmenter: Segmenter,
+    network: SegmentationNetwork,
     *,
     initial_weights: dict[str, str],
     protocol: dict[str, Any],
@@ -87,29 +87,29 @@ def save_bundle(
         protocol: what `scores` were measured on.
         scores: the scores of these very weights, 0..1.
     """
-    space = segmenter.space
+    space = network.space
     with atomic_folder(folder) as new:
         weights = new / "weights.safetensors"
-        atomic_write_bytes(weights, save(contiguous(segmenter.state_dict())))
+        atomic_write_bytes(weights, save(contiguous(network.state_dict())))
         atomic_write_json(
             new / "model.json",
             {
                 "format": FORMAT,
                 "version": VERSION,
-                "encoder": segmenter.encoder_name,
-                "decoder": segmenter.decoder_name,
-                "channels": segmenter.channels,
-                "size": segmenter.size,
+                "encoder": network.encoder_name,
+                "decoder": network.decoder_name,
+                "channels": network.channels,
+                "size": network.size,
                 "size_rule": SIZE_RULE,
-                "images": segmenter.reading.model_dump(),
+                "images": network.reading.model_dump(),
                 "space": space.name,
                 "classes": space.names,
                 "colors": space.colors,
                 "ignore_index": space.ignore_index,
-                "normalisation": {
+                "normalization": {
                     "input": "RGB 0..255",
-                    "mean": segmenter.mean.flatten().tolist(),
-                    "std": segmenter.std.flatten().tolist(),
+                    "mean": network.mean.flatten().tolist(),
+                    "std": network.std.flatten().tolist(),
                 },
                 "initial_weights": _visible(initial_weights),
                 "protocol": _visible(protocol),
@@ -119,7 +119,7 @@ def save_bundle(
         )
 
 
-def load_bundle(path: Path) -> tuple[Segmenter, dict[str, Any]]:
+def load_bundle(path: Path) -> tuple[SegmentationNetwork, dict[str, Any]]:
     """The network in evaluation mode, on the CPU, and its model.json.
 
     Args:
@@ -140,8 +140,8 @@ def load_bundle(path: Path) -> tuple[Segmenter, dict[str, Any]]:
     space, size = space_of(description, folder / "model.json"), size_of(description)
     reading = reading_of(description)
 
-    def network() -> Segmenter:
-        return Segmenter(
+    def make_network() -> SegmentationNetwork:
+        return SegmentationNetwork(
             Encoder(description["encoder"]),
             space,
             decoder=description["decoder"],
@@ -153,15 +153,15 @@ def load_bundle(path: Path) -> tuple[Segmenter, dict[str, Any]]:
     # A network without memory first: what a stranger's model.json asks for need not be what the weights are of.
     stored = read_safetensors(weights)
     with torch.device("meta"):
-        refuse_misfit(stored, network().state_dict(), weights)
-    segmenter = network()
-    segmenter.load_state_dict(stored)
-    return segmenter.eval(), description
+        require_same_tensors(stored, make_network().state_dict(), weights)
+    network = make_network()
+    network.load_state_dict(stored)
+    return network.eval(), description
 
 
-def refuse_misfit(stored: dict[str, Tensor], needed: dict[str, Tensor], path: Path) -> None:
+def require_same_tensors(stored: dict[str, Tensor], needed: dict[str, Tensor], path: Path) -> None:
     """Raises ModelError unless exactly the tensors of the network are stored, each of its shape."""
-    wrong = [
+    incorrect = [
         f"{len(names)} tensors {problem}, first {names[0]}"
         for problem, names in (
             ("are missing", [name for name in needed if name not in stored]),
@@ -169,13 +169,15 @@ def refuse_misfit(stored: dict[str, Tensor], needed: dict[str, Tensor], path: Pa
         )
         if names
     ]
-    wrong += [
+    incorrect += [
         f"{name} has shape {tuple(stored[name].shape)}, the network needs {tuple(tensor.shape)}"
         for name, tensor in needed.items()
         if name in stored and stored[name].shape != tensor.shape
     ]
-    if wrong:
-        raise ModelError(f"the weights do not fit the network of model.json: {'; '.join(first(wrong, 3))}", where=path)
+    if incorrect:
+        raise ModelError(
+            f"the weights do not fit the network of model.json: {'; '.join(first(incorrect, 3))}", where=path
+        )
 
 
 def _visible(about: dict[str, Any]) -> dict[str, Any]:

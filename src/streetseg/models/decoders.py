@@ -31,14 +31,14 @@ def make_decoder(
 
     Args:
         encoder_channels: channels of the maps at strides 2, 4, 8, 16, 32.
-        channels: of the decoder's steps, deep to shallow.
+        channels: of the decoder's blocks, deep to shallow.
 
     Raises:
-        RequestError: it has another number of steps.
+        RequestError: it has another number of blocks.
     """
     if len(channels) not in DECODERS[name].steps:
         raise RequestError(
-            f"the {name} decoder has {DECODERS[name].steps_in_words} steps, {len(channels)} channel counts were given",
+            f"the {name} decoder has {DECODERS[name].steps_in_words} blocks, {len(channels)} channel counts were given",
             where="model.channels",
         )
     match name:

@@ -17,12 +17,12 @@ from streetseg.recipe.plain_yaml import invalid
 from streetseg.recipe.reading import ImageReading
 
 FORMAT = "streetseg-bundle"
-VERSION = 2
+VERSION = 3
 SIZE_RULE = "same-area"  # what `size` means, and the name of the rule of arrays.input_size
 
 EXPORTED = "streetseg-exported"
 KEY = "streetseg"  # of ONNX metadata_props, and of rt_info/framework in OpenVINO's format
-INPUT, LOGITS, LABELS = "pictures", "logits", "labels"  # uint8 (B,3,H,W), float32 (B,C,H,W), uint8 (B,H,W)
+INPUT, LOGITS, LABELS = "images", "logits", "labels"  # uint8 (B,3,H,W), float32 (B,C,H,W), uint8 (B,H,W)
 
 LARGEST = 4 * 2**20  # bytes; ours have a few thousand
 NO_PICKLES = "pickle files (.pt, .pth, .bin) are never opened, they can run code; convert them to .safetensors"
@@ -63,11 +63,11 @@ class Description(_Plain):
 
     @field_validator("channels")
     @classmethod
-    def _one_a_step(cls, channels: list[int], info: ValidationInfo) -> list[int]:
+    def _one_a_block(cls, channels: list[int], info: ValidationInfo) -> list[int]:
         decoder = info.data.get("decoder")
         if decoder is not None and len(channels) not in DECODERS[decoder].steps:
             steps = DECODERS[decoder].steps_in_words
-            raise PydanticCustomError("steps", f"expected {steps} for the {decoder} decoder")
+            raise PydanticCustomError("blocks", f"expected {steps} for the {decoder} decoder")
         return channels
 
 
@@ -131,11 +131,13 @@ def checked(text: str | bytes, kind: type[_Plain], form: str, name: str, file: P
         raise ModelError(f'{name} is not of the format "{form}"', where=file)
     version = description.get("version")
     if type(version) is not int or version != VERSION:
-        newer = type(version) is int and version > VERSION
+        hint = None
+        if type(version) is int and version > 0:
+            hint = "update streetseg" if version > VERSION else "train again, or use the streetseg that wrote it"
         raise ModelError(
             f"bundle version {version!r:.20}, this program reads version {VERSION}",
             where=file,
-            hint="update streetseg" if newer else None,
+            hint=hint,
         )
     try:
         kind.model_validate_json(text)
@@ -158,7 +160,7 @@ def space_of(description: dict[str, Any], file: Path) -> LabelSpace:
 
 
 def size_of(description: dict[str, Any]) -> tuple[int, int] | None:
-    """The height and width a network was trained for, None for the pictures' own."""
+    """The height and width a network was trained for, None for the images' own."""
     size = description["size"]
     return (size[0], size[1]) if size else None
 
@@ -182,7 +184,7 @@ class About:
 
     Args:
         space: the classes.
-        size: height and width the network was trained for, None for the pictures' own.
+        size: height and width the network was trained for, None for the images' own.
         reading: how the image files it was trained on became 8-bit RGB.
         precision: "fp32" or "int8".
         description: everything the file says.
@@ -195,7 +197,7 @@ class About:
     description: dict[str, Any]
 
 
-def refuse_other_outputs(names: set[str], path: Path) -> None:
+def require_outputs(names: set[str], path: Path) -> None:
     """Raises ModelError unless the graph has the outputs of an exported model."""
     if missing := {LOGITS, LABELS} - names:
         raise ModelError(f"the graph has no output {' and '.join(sorted(missing))}", where=path)

@@ -18,7 +18,7 @@ from streetseg.models.relu6 import relu6_without_copy
 
 STRIDES = (2, 4, 8, 16, 32)
 EXAMPLES = "mobilenetv2_100, resnet50, resnext50_32x4d"
-PATIENCE = 5.0  # seconds for the hub to say anything at all
+TIMEOUT = 5.0  # seconds for the hub to say anything at all
 
 
 class Encoder(nn.Module):
@@ -30,7 +30,7 @@ class Encoder(nn.Module):
 
     Attributes:
         channels: channels of the five feature maps, shallow to deep.
-        mean, std: normalisation of RGB 0..1 that the weights expect.
+        mean, std: normalization of RGB 0..1 that the weights expect.
 
     Raises:
         ModelError: if timm has no such model, its pyramid is not at strides 2, 4, 8, 16, 32, or the pretrained weights
@@ -39,7 +39,7 @@ class Encoder(nn.Module):
 
     def __init__(self, name: str, *, pretrained: bool = False) -> None:
         super().__init__()
-        refuse_unknown(name)
+        require_known(name)
         body = random_body(name)
         strides = tuple(body.feature_info.reduction())
         if strides != STRIDES:
@@ -57,13 +57,13 @@ class Encoder(nn.Module):
         self.mean: tuple[float, ...] = tuple(body.pretrained_cfg["mean"])
         self.std: tuple[float, ...] = tuple(body.pretrained_cfg["std"])
 
-    def forward(self, pictures: Tensor) -> list[Tensor]:
-        """Normalised float pictures (B, 3, H, W) -> five maps (B, channels[i], H / STRIDES[i], W / STRIDES[i])."""
-        features: list[Tensor] = self.body(pictures)
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Normalized float images (B, 3, H, W) -> five maps (B, channels[i], H / STRIDES[i], W / STRIDES[i])."""
+        features: list[Tensor] = self.body(images)
         return features
 
 
-def refuse_unknown(name: str) -> None:
+def require_known(name: str) -> None:
     """Raises ModelError with the nearest names if timm has no model `name`."""
     architecture = name.split(".")[0]
     known = timm.list_models()
@@ -100,7 +100,7 @@ def with_pretrained_weights(name: str) -> Any:
     config = timm.get_pretrained_cfg(name)
     cached = cached_file(config)
     if cached is None and config is not None and config.hf_hub_id:
-        refuse_silent_hub(name)
+        require_hub(name)
     try:
         with quiet("huggingface_hub"):
             overlay = {"file": cached} if cached else None
@@ -118,11 +118,11 @@ def cached_file(config: Any) -> str | None:
     return found if isinstance(found, str) and found.endswith(".safetensors") else None
 
 
-def refuse_silent_hub(name: str) -> None:
+def require_hub(name: str) -> None:
     """Raises ModelError unless the hub answers; through its own session, so that proxies, mirrors and its offline
     switch are respected."""
     try:
-        get_session().head(ENDPOINT, timeout=PATIENCE)
+        get_session().head(ENDPOINT, timeout=TIMEOUT)
     except Exception as error:  # whichever HTTP library the hub's client is built on
         raise cannot_be_had(name, error) from error
 

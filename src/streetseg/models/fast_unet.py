@@ -1,11 +1,13 @@
 """A U-Net decoder whose cost is small beside its encoder's, for CPUs; docs/explanation/decoder.md has the trials.
 
 Like every U-Net decoder it climbs back scale by scale and joins the encoder's map of each. What makes it cheap:
-- deep and skip maps are brought to the step's few channels by 1x1 convolutions, the deep one before it is enlarged, and
+- deep and skip maps are brought to the block's few channels by 1x1 convolutions, the deep one before it is enlarged,
+and
   added, where the classic decoder concatenates all their channels at the larger size;
-- one depthwise-separable 3x3 convolution a step (Howard et al. 2017, arXiv:1704.04861) in place of two dense ones;
-- the last step is the one at stride 4, or with a fourth one at stride 2: logits are made there and enlarged, so nothing
-  is convolved at the picture's own size, where the classic decoder spends most of its time.
+- one depthwise-separable 3x3 convolution a block (Howard et al. 2017, arXiv:1704.04861) in place of two dense ones;
+- the last block is the one at stride 4, or with a fourth one at stride 2: logits are made there and enlarged, so
+nothing
+  is convolved at the image's own size, where the classic decoder spends most of its time.
 """
 
 import torch
@@ -26,8 +28,8 @@ class SeparableConv(nn.Sequential):
         )
 
 
-class FastStep(nn.Module):
-    """One step up: narrow both maps, double the deep one, add, convolve."""
+class FastBlock(nn.Module):
+    """One block up: narrow both maps, double the deep one, add, convolve."""
 
     def __init__(self, in_channels: int, skip_channels: int, out_channels: int) -> None:
         super().__init__()
@@ -57,25 +59,25 @@ class FastStep(nn.Module):
 
 
 class FastDecoder(nn.Module):
-    """From the encoder's pyramid to features at a quarter of the picture's size, or with a fourth step at half of it.
+    """From the encoder's pyramid to features at a quarter of the image's size, or with a fourth block at half of it.
 
     Args:
         encoder_channels: channels of the maps at strides 2, 4, 8, 16, 32.
-        channels: output channels of the steps, deep to shallow.
+        channels: output channels of the blocks, deep to shallow.
     """
 
     def __init__(self, encoder_channels: tuple[int, ...], channels: tuple[int, ...]) -> None:
         super().__init__()
         deepest, *skips = reversed(encoder_channels)
         sizes = zip((deepest, *channels[:-1]), skips[: len(channels)], channels, strict=True)
-        self.steps = nn.ModuleList(FastStep(*of_step) for of_step in sizes)
+        self.blocks = nn.ModuleList(FastBlock(*of_block) for of_block in sizes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, pyramid: list[Tensor]) -> Tensor:
-        """Maps at strides 2, 4, 8, 16, 32 -> (B, channels[-1], H / s, W / s), s the stride of the last step."""
+        """Maps at strides 2, 4, 8, 16, 32 -> (B, channels[-1], H / s, W / s), s the stride of the last block."""
         *skips, x = pyramid
-        for step, skip in zip(self.steps, reversed(skips), strict=False):  # the shallowest may be left over
-            x = step(x, skip)
+        for block, skip in zip(self.blocks, reversed(skips), strict=False):  # the shallowest may be left over
+            x = block(x, skip)
         return x

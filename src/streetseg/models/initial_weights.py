@@ -11,7 +11,7 @@ from streetseg.errors import ModelError
 from streetseg.labels.space import LabelSpace
 from streetseg.models.bundle import load_bundle, read_safetensors
 from streetseg.models.encoder import Encoder
-from streetseg.models.network import Segmenter
+from streetseg.models.network import SegmentationNetwork
 from streetseg.recipe.decoders import DecoderName
 from streetseg.recipe.reading import AS_USUAL, ImageReading
 
@@ -34,7 +34,7 @@ class InitialWeights:
 
     @property
     def pretrained(self) -> bool:
-        """Whether the encoder has learnt something before."""
+        """Whether the encoder has learned something before."""
         return self.kind != "random"
 
     def as_dict(self) -> dict[str, str]:
@@ -42,7 +42,7 @@ class InitialWeights:
         return asdict(self)
 
 
-def build_segmenter(
+def build_network(
     encoder_name: str,
     space: LabelSpace,
     *,
@@ -51,7 +51,7 @@ def build_segmenter(
     size: tuple[int, int] | None,
     weights: str,
     reading: ImageReading = AS_USUAL,
-) -> tuple[Segmenter, InitialWeights]:
+) -> tuple[SegmentationNetwork, InitialWeights]:
     """A network ready to train, and what it starts from.
 
     Args:
@@ -63,31 +63,31 @@ def build_segmenter(
         ModelError: unknown encoder, weights that cannot be had or do not fit.
     """
 
-    def segmenter(*, pretrained: bool = False) -> Segmenter:
+    def make_network(*, pretrained: bool = False) -> SegmentationNetwork:
         encoder = Encoder(encoder_name, pretrained=pretrained)
-        return Segmenter(encoder, space, decoder=decoder, channels=channels, size=size, reading=reading)
+        return SegmentationNetwork(encoder, space, decoder=decoder, channels=channels, size=size, reading=reading)
 
     match weights:
         case "none":
-            return segmenter(), InitialWeights("random", "", "random weights")
+            return make_network(), InitialWeights("random", "", "random weights")
         case "auto":
-            return segmenter(pretrained=True), pretrained_by_timm(encoder_name)
+            return make_network(pretrained=True), pretrained_by_timm(encoder_name)
         case "auto-or-random":
             try:
-                return segmenter(pretrained=True), pretrained_by_timm(encoder_name)
+                return make_network(pretrained=True), pretrained_by_timm(encoder_name)
             except ModelError as error:
                 reason = f"random weights, because {error.problem}"
-                return segmenter(), InitialWeights("random", "", reason)
+                return make_network(), InitialWeights("random", "", reason)
         case _ if weights.endswith(".safetensors"):
-            network = segmenter()
-            load_encoder_file(network.encoder, Path(weights))
+            built = make_network()
+            load_encoder_file(built.encoder, Path(weights))
             digest = sha256(Path(weights))[:12]
-            return network, InitialWeights(
+            return built, InitialWeights(
                 "file", Path(weights).name, f"encoder from {Path(weights).name} (SHA-256 {digest}…)"
             )
         case _:
-            network = segmenter()
-            return network, transfer(network, Path(weights))
+            built = make_network()
+            return built, transfer(built, Path(weights))
 
 
 def pretrained_by_timm(encoder_name: str) -> InitialWeights:
@@ -112,30 +112,30 @@ def load_encoder_file(encoder: Encoder, path: Path) -> None:
     copy_tensors(own, {name: stored[flattened(name)] for name in own if flattened(name) in stored}, path)
 
 
-def transfer(segmenter: Segmenter, path: Path) -> InitialWeights:
+def transfer(network: SegmentationNetwork, path: Path) -> InitialWeights:
     """Start from a trained bundle of the same encoder and decoder: both whole, the head by class name.
 
     Raises:
         ModelError: if the bundle has another encoder, decoder or channels.
     """
     trained, description = load_bundle(path)
-    if shape_of(trained) != shape_of(segmenter):
+    if shape_of(trained) != shape_of(network):
         channels = ",".join(map(str, trained.channels))
         raise ModelError(
-            f"the bundle's network is {shape_of(trained)}, the recipe asks for {shape_of(segmenter)}",
+            f"the bundle's network is {shape_of(trained)}, the recipe asks for {shape_of(network)}",
             where=path,
             hint=f"take --encoder {trained.encoder_name} model.decoder={trained.decoder_name} "
             f"model.channels=[{channels}], or another bundle",
         )
-    segmenter.encoder.load_state_dict(trained.encoder.state_dict())
-    segmenter.decoder.load_state_dict(trained.decoder.state_dict())
-    segmenter.mean.copy_(trained.mean)
-    segmenter.std.copy_(trained.std)
-    shared = [name for name in segmenter.space.names if name in trained.space.names]
+    network.encoder.load_state_dict(trained.encoder.state_dict())
+    network.decoder.load_state_dict(trained.decoder.state_dict())
+    network.mean.copy_(trained.mean)
+    network.std.copy_(trained.std)
+    shared = [name for name in network.space.names if name in trained.space.names]
     with torch.no_grad():
         for name in shared:
-            here, there = segmenter.space.names.index(name), trained.space.names.index(name)
-            for own, other in zip(segmenter.head.parameters(), trained.head.parameters(), strict=True):
+            here, there = network.space.names.index(name), trained.space.names.index(name)
+            for own, other in zip(network.head.parameters(), trained.head.parameters(), strict=True):
                 own[here] = other[there]
     data = description.get("protocol", {}).get("dataset", "unknown data")
     before = description["initial_weights"]["text"]
@@ -143,13 +143,13 @@ def transfer(segmenter: Segmenter, path: Path) -> InitialWeights:
         "bundle",
         path.name,
         f"whole network from a run on {data} (SHA-256 {description['sha256'][:12]}…, there from {before}); "
-        f"{len(shared)} of {segmenter.space.num_classes} classes of the head kept by name",
+        f"{len(shared)} of {network.space.num_classes} classes of the head kept by name",
     )
 
 
-def shape_of(segmenter: Segmenter) -> str:
+def shape_of(network: SegmentationNetwork) -> str:
     """What must be the same for the weights of one network to fit another, but for the head."""
-    return f"{segmenter.encoder_name} with the {segmenter.decoder_name} decoder of channels {segmenter.channels}"
+    return f"{network.encoder_name} with the {network.decoder_name} decoder of channels {network.channels}"
 
 
 def flattened(name: str) -> str:

@@ -11,18 +11,18 @@ from streetseg.recipe.decoders import DECODERS, DecoderName
 from streetseg.recipe.reading import AS_USUAL, ImageReading
 
 
-class Segmenter(nn.Module):
-    """Normalise -> encode -> decode -> logits.
+class SegmentationNetwork(nn.Module):
+    """Normalize -> encode -> decode -> logits.
 
     Args:
         encoder: the feature pyramid.
         space: the classes; one logit each.
         decoder: "classic" or "fast".
         channels: decoder channels, deep to shallow; None for the decoder's own.
-        size: (height, width) the network was trained for, or None for the pictures' own.
+        size: (height, width) the network was trained for, or None for the images' own.
         reading: how the image files it was trained on became 8-bit RGB.
 
-    Normalisation is a buffer, so nobody can forget it: the input is the picture as it was read.
+    Normalization is a buffer, so nobody can forget it: the input is the image as it was read.
     """
 
     mean: Tensor
@@ -51,19 +51,19 @@ class Segmenter(nn.Module):
         self.register_buffer("mean", torch.tensor(encoder.mean).view(1, 3, 1, 1) * 255.0)
         self.register_buffer("std", torch.tensor(encoder.std).view(1, 3, 1, 1) * 255.0)
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Tensor:
         """RGB 0..255, uint8 or float, (B, 3, H, W) of any size -> logits (B, C, H, W).
 
         In training mode, where H and W are multiples of 32, the logits stay as the decoder makes them,
         (B, C, H / k, W / k) with k its stride: the objective takes them so, and enlarging them costs as much as the
         decoder.
 
-        Sizes that are no multiple of 32 are extended at the bottom and right with the mean colour, as augmentation
-        fills what lies outside a picture, and the logits cut back. A decoder that ends below the picture's size has
+        Sizes that are no multiple of 32 are extended at the bottom and right with the mean color, as augmentation
+        fills what lies outside an image, and the logits cut back. A decoder that ends below the image's size has
         its logits enlarged, bilinear, corners not aligned.
         """
-        height, width = pictures.shape[-2:]
-        x = (pictures.float() - self.mean) / self.std
+        height, width = images.shape[-2:]
+        x = (images.float() - self.mean) / self.std
         pad_bottom, pad_right = -height % STRIDES[-1], -width % STRIDES[-1]
         if pad_bottom or pad_right:
             x = F.pad(x, (0, pad_right, 0, pad_bottom))

@@ -1,8 +1,8 @@
 """The U-Net decoder.
 
 `ClassicDecoder` is the decoder of Ronneberger et al. 2015 (arXiv:1505.04597) in the form that became the standard with
-pretrained encoders: at each step nearest-neighbour upsampling by two, concatenation with the encoder's map of that
-scale, and two 3x3 convolutions with batch norm and ReLU; the last step, at the picture's own scale, has no skip.
+pretrained encoders: at each block nearest-neighbor upsampling by two, concatenation with the encoder's map of that
+scale, and two 3x3 convolutions with batch norm and ReLU; the last block, at the image's own scale, has no skip.
 """
 
 import torch
@@ -21,8 +21,8 @@ class ConvNormReLU(nn.Sequential):
         )
 
 
-class DecoderStep(nn.Module):
-    """One step up: double the size, join the skip, convolve twice."""
+class DecoderBlock(nn.Module):
+    """One block up: double the size, join the skip, convolve twice."""
 
     def __init__(self, in_channels: int, skip_channels: int, out_channels: int) -> None:
         super().__init__()
@@ -39,11 +39,11 @@ class DecoderStep(nn.Module):
 
 
 class ClassicDecoder(nn.Module):
-    """From the encoder's pyramid back to the picture's size.
+    """From the encoder's pyramid back to the image's size.
 
     Args:
         encoder_channels: channels of the maps at strides 2, 4, 8, 16, 32.
-        channels: output channels of the five steps, deep to shallow.
+        channels: output channels of the five blocks, deep to shallow.
     """
 
     def __init__(self, encoder_channels: tuple[int, ...], channels: tuple[int, ...]) -> None:
@@ -51,7 +51,7 @@ class ClassicDecoder(nn.Module):
         deep_to_shallow = encoder_channels[::-1]
         inputs = (deep_to_shallow[0], *channels[:-1])
         skips = (*deep_to_shallow[1:], 0)
-        self.steps = nn.ModuleList(DecoderStep(*sizes) for sizes in zip(inputs, skips, channels, strict=True))
+        self.blocks = nn.ModuleList(DecoderBlock(*sizes) for sizes in zip(inputs, skips, channels, strict=True))
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_uniform_(module.weight, mode="fan_in", nonlinearity="relu")
@@ -59,6 +59,6 @@ class ClassicDecoder(nn.Module):
     def forward(self, pyramid: list[Tensor]) -> Tensor:
         """Maps at strides 2, 4, 8, 16, 32 -> (B, channels[-1], H, W)."""
         *skips, x = pyramid
-        for step, skip in zip(self.steps, [*reversed(skips), None], strict=True):
-            x = step(x, skip)
+        for block, skip in zip(self.blocks, [*reversed(skips), None], strict=True):
+            x = block(x, skip)
         return x

@@ -3,4 +3,4 @@
 PATHS = {"camvid": "DIR", "cityscapes": "DIR", "folder": "FILE.yaml"}  # kind -> what follows its colon
 
 FORMS = ", ".join(["scenes", *(f"{kind}:{path}" for kind, path in PATHS.items()), "or a DIR"])
-DATA_HELP = f"{FORMS} whose layout is recognised"
+DATA_HELP = f"{FORMS} whose layout is recognized"

@@ -31,7 +31,7 @@ class DecoderFacts:
 
 DECODERS: dict[DecoderName, DecoderFacts] = {
     "fast": DecoderFacts(
-        help="a light U-Net decoder that ends at a quarter of the picture's size", channels=(128, 96, 64), steps=(3, 4)
+        help="a light U-Net decoder that ends at a quarter of the image's size", channels=(128, 96, 64), steps=(3, 4)
     ),
     "classic": DecoderFacts(
         help="the standard one",

@@ -117,8 +117,8 @@ def _leaves(mapping: yaml.MappingNode, name: str, parents: KeyPath) -> Iterator[
 
 def _as_typed(node: yaml.Node) -> Any:
     """What a node says; YAML's truth values as they are written, since `on` and `off` are words of the recipe."""
-    is_truth = isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:bool"
-    return node.value if is_truth else value_of(node)
+    is_true = isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:bool"
+    return node.value if is_true else value_of(node)
 
 
 def _typed(text: str, where: str) -> Any:

@@ -71,21 +71,24 @@ def resolve(
     Raises:
         RequestError: unknown key, value of a wrong kind, unreadable file.
     """
-    asked: list[Layer] = []
+    requested: list[Layer] = []
     shipped = None
     if recipe is not None and str(recipe) in shipped_names() and not Path(recipe).exists():
         shipped = str(recipe)
     elif recipe is not None:
-        asked.append(file_layer(Path(recipe)))
-    asked += [environment_layer(os.environ if environ is None else environ), command_line_layer(overrides, flags or {})]
-    shipped = shipped or _shipped_for(merge(asked))
-    settings = merge([shipped_layer(shipped), *asked] if shipped else asked)
+        requested.append(file_layer(Path(recipe)))
+    requested += [
+        environment_layer(os.environ if environ is None else environ),
+        command_line_layer(overrides, flags or {}),
+    ]
+    shipped = shipped or _shipped_for(merge(requested))
+    settings = merge([shipped_layer(shipped), *requested] if shipped else requested)
     for path, setting in settings.items():
         _must_exist(path, setting)
     try:
         values = Recipe.model_validate(_nested(settings))
     except ValidationError as error:
-        raise _wrong_values(error, settings) from error
+        raise _incorrect_values(error, settings) from error
     return Resolved(values, {path: _origin(tuple(path.split(".")), settings) for path, _ in leaves(values)})
 
 
@@ -152,8 +155,8 @@ def _field(path: str) -> FieldInfo:
     return fields[name]
 
 
-def _shipped_for(asked: Layer) -> str | None:
-    source = asked.get(("data", "source"))
+def _shipped_for(requested: Layer) -> str | None:
+    source = requested.get(("data", "source"))
     kind = str(source.value).partition(":")[0] if source else Recipe().data.source
     return kind if kind in shipped_names() else None
 
@@ -189,7 +192,7 @@ def _origin(path: KeyPath, settings: Layer) -> str:
     return "default"
 
 
-def _wrong_values(error: ValidationError, settings: Layer) -> RequestError:
+def _incorrect_values(error: ValidationError, settings: Layer) -> RequestError:
     problems = []
     for details in error.errors():
         path = tuple(str(part) for part in details["loc"] if isinstance(part, str))

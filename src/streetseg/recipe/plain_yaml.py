@@ -57,7 +57,7 @@ def parse(text: str) -> yaml.Node | None:
     if len(text) > LONGEST:
         raise NotPlain(f"{len(text):,} characters, no description needs that many")
     try:
-        _refuse_special(yaml.scan(text))
+        _require_plain_tokens(yaml.scan(text))
         root: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
     except NotPlain:
         raise
@@ -67,7 +67,7 @@ def parse(text: str) -> yaml.Node | None:
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # the latter two for characters beyond Unicode
         raise NotPlain(f"no valid YAML: {str(error).splitlines()[0]}") from error
     if root is not None:
-        _refuse_double_names(root, ())
+        _require_unique_names(root, ())
     return root
 
 
@@ -91,7 +91,7 @@ def _cure(problem: str) -> str | None:
     return "indent by spaces; YAML takes no tabs" if r"'\t'" in problem else None
 
 
-def _refuse_special(tokens: Iterator[yaml.Token]) -> None:
+def _require_plain_tokens(tokens: Iterator[yaml.Token]) -> None:
     """Raises NotPlain at the first token of its kind; what comes after is not read, however long it is."""
     depth = 0
     for token in tokens:
@@ -114,10 +114,10 @@ def _is_text(value: str) -> bool:
         return False
 
 
-def _refuse_double_names(node: yaml.Node, parents: tuple[str, ...]) -> None:
+def _require_unique_names(node: yaml.Node, parents: tuple[str, ...]) -> None:
     if isinstance(node, yaml.SequenceNode):
         for item in node.value:
-            _refuse_double_names(item, parents)
+            _require_unique_names(item, parents)
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
@@ -127,11 +127,11 @@ def _refuse_double_names(node: yaml.Node, parents: tuple[str, ...]) -> None:
             if key.value in seen:
                 raise NotPlain(f"{'.'.join(path)} is given twice", key.start_mark.line + 1)
             seen.add(key.value)
-            _refuse_double_names(value, path)
+            _require_unique_names(value, path)
 
 
 def invalid(error: ValidationError) -> str:
     """`path.to.key: what is wrong`, for the first few."""
     found = error.errors(include_input=False, include_url=False)
-    faults = [": ".join(filter(None, (".".join(map(str, fault["loc"])), fault["msg"]))) for fault in found]
-    return "; ".join(first(faults, _LISTED))
+    failures = [": ".join(filter(None, (".".join(map(str, failure["loc"])), failure["msg"]))) for failure in found]
+    return "; ".join(first(failures, _LISTED))

@@ -53,11 +53,11 @@ class Section(BaseModel):
 
 
 class Data(Section):
-    """Which pictures."""
+    """Which images."""
 
     source: Annotated[str, NoEffect("the fingerprint of the data is compared")] = Field("scenes", description=DATA_HELP)
     space: str | None = None
-    """label space to bridge to (e.g. street-11); none: the source's own, for Cityscapes its 19 scored classes"""
+    """label space to map to (e.g. street-11); none: the source's own, for Cityscapes its 19 scored classes"""
     size: Size | None = None
     """how large the network sees an image: with as many pixels as this height and width, in its own shape; none:
     at its own size"""
@@ -65,14 +65,14 @@ class Data(Section):
     """split lists: split name -> text file, one sample name or glob a line; replaces the source's own splits"""
     exclude: Annotated[str | None, NoEffect("the fingerprint of the data is compared")] = None
     """text file of samples to leave out, with the same lines as a split list; none: all are used"""
-    unlabelled: Annotated[Literal["refuse", "skip"], NoEffect("the fingerprint of the data is compared")] = "refuse"
+    unlabeled: Annotated[Literal["refuse", "skip"], NoEffect("the fingerprint of the data is compared")] = "refuse"
     """images without mask in a split that is used: refuse names them all, skip leaves them out and says how many"""
     train_split: str = "train"
     """split to train on"""
     val_split: str = "val"
     """split to validate on after each epoch"""
     max_megapixels: Annotated[float, NoEffect("a limit of what is read")] = Field(default=89.0, gt=0)
-    """larger pictures are refused from their header, as files that would fill the memory"""
+    """larger images are refused from their header, as files that would fill the memory"""
     exif: Exif = "apply"
     """apply: turn images upright by their EXIF orientation; ignore: leave them as stored, for masks drawn on those"""
     range: Range = "full"
@@ -100,7 +100,7 @@ class Model(Section):
         default="fast", description="; ".join(f"{name}: {facts.help}" for name, facts in DECODERS.items())
     )
     channels: tuple[int, ...] | None = None
-    """decoder channels, deepest scale first: five for classic, three for fast, or four to end at half the picture's
+    """decoder channels, deepest scale first: five for classic, three for fast, or four to end at half the image's
     size; none: the decoder's own"""
     weights: str = "auto"
     """auto (timm's pretrained), auto-or-random (random where they cannot be had, said in the run), none (random),
@@ -119,10 +119,10 @@ Change = Annotated[float, Field(ge=0)]
 
 
 class Augment(Section):
-    """Random changes of the training pictures; each is drawn anew for each picture and epoch."""
+    """Random changes of the training images; each is drawn anew for each image and epoch."""
 
     crop: Size | None = None
-    """height and width of the training crop; none: the picture's size rounded down to a multiple of 32"""
+    """height and width of the training crop; none: the image's size rounded down to a multiple of 32"""
     early_crop: Size | None = None
     """a smaller and so cheaper crop for the early epochs; none: the same throughout"""
     early: Probability = 0.6
@@ -144,13 +144,13 @@ class Augment(Section):
     saturation: Change = 0.3
     """largest relative change of saturation either way"""
     hue: Annotated[float, Field(ge=0, le=0.5)] = 0.05
-    """largest hue turn either way, as a share of the colour circle"""
+    """largest hue turn either way, as a share of the color circle"""
     blur: Probability = 0.1
     """probability of a Gaussian blur"""
 
 
 class Loss(Section):
-    """What is minimised; pixels of the ignore index count nowhere."""
+    """What is minimized; pixels of the ignore index count nowhere."""
 
     region: Literal["none", "dice", "lovasz"] = "dice"
     """the region term beside cross-entropy"""
@@ -169,7 +169,7 @@ class Optim(Section):
 
     lr: float = Field(default=1e-3, gt=0)
     """peak learning rate of the decoder and of a random encoder"""
-    encoder_lr: float = Field(default=0.5, ge=0)
+    encoder_lr_scale: float = Field(default=0.5, ge=0)
     """factor on lr for a pretrained encoder"""
     weight_decay: float = Field(default=0.01, ge=0)
     """AdamW weight decay; biases and norms have none"""
@@ -193,7 +193,7 @@ class Train(Section):
     patience: int | None = Field(default=None, ge=1)
     """end the run when validation mean IoU has not improved for so many epochs; none: all epochs are done"""
     batch: int = Field(default=8, ge=2)
-    """pictures a step, on all processes together"""
+    """images a step, on all processes together"""
     sync_batch_norm: bool = False
     """with several processes, batch norm over the whole batch, as in one process, not over each one's share; slower"""
     seed: int = Field(default=0, ge=0)

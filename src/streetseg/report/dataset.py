@@ -16,11 +16,11 @@ from streetseg.data.source import Source, short_name
 from streetseg.errors import DataError, RequestError
 from streetseg.report.charts.bars import Bars, bar_sign, bars_chart
 from streetseg.report.charts.svg import chart_css
-from streetseg.report.dataset_images import Shown, class_examples, files_of, picture_of, sample_at
+from streetseg.report.dataset_images import Shown, class_examples, files_of, image_of, sample_at
 from streetseg.report.page import page_asset, page_environment
 
 GENERATOR = "streetseg check"  # names the pages that may be written over
-SHOWN = 12  # findings of one kind with pictures; the others are named
+SHOWN = 12  # findings of one kind with images; the others are named
 _WIDE, _NARROW = 720, 358  # pixels of the chart, on a screen and on a phone
 
 
@@ -31,7 +31,7 @@ class SplitRow:
     name: str
     images: int
     sizes: str
-    pictures_stored: str
+    images_stored: str
     masks_stored: str
     turned: int
     ignored: float
@@ -39,22 +39,22 @@ class SplitRow:
 
 @dataclass(frozen=True)
 class ClassRow:
-    """One class: its share of each split's pixels, in how many pictures of each it is, its weights, and examples."""
+    """One class: its share of each split's pixels, in how many images of each it is, its weights, and examples."""
 
     name: str
     color: str
     shares: tuple[float, ...]
-    pictures: tuple[int, ...]
+    images: tuple[int, ...]
     weights: tuple[float, ...]
     examples: Sequence[Shown]
 
 
 @dataclass(frozen=True)
 class Exhibit:
-    """One finding with the pictures it is about."""
+    """One finding with the images it is about."""
 
     reason: str
-    pictures: Sequence[Shown]
+    images: Sequence[Shown]
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Group:
         return len(self.exhibits) + len(self.lines)
 
 
-def refuse_page(path: Path) -> None:
+def check_page(path: Path) -> None:
     """Raises RequestError if no page can be written there, or it would take the place of a file that is none."""
     hint = "--report FILE.html names a new file, or a page that this command wrote"
     if path.suffix.lower() not in (".html", ".htm"):
@@ -93,14 +93,14 @@ def write_data_report(findings: Findings, source: Source, path: Path, *, trained
 
     Args:
         findings: of `source`.
-        source: pictures are read from once more.
+        source: images are read from once more.
         path: of the page; folders on the way are made.
         trained_on: the split that class weights are counted on.
 
     Raises:
         RequestError: it cannot be written, or would take the place of another file.
     """
-    refuse_page(path)
+    check_page(path)
     page = render_data_report(findings, source, trained_on=trained_on)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -150,8 +150,8 @@ def headline(findings: Findings) -> str:
         return f"{_plural(len(findings.errors), what)} must be mended before this data set can be used."
     care = sum(remark.care for remark in findings.remarks)
     if care:
-        return f"All {images} pictures can be used; {_plural(care, 'warning')} to read first."
-    return f"Nothing is wrong with {images} pictures."
+        return f"All {images} images can be used; {_plural(care, 'warning')} to read first."
+    return f"Nothing is wrong with {images} images."
 
 
 def _split_row(name: str, found: SplitFindings) -> SplitRow:
@@ -160,7 +160,7 @@ def _split_row(name: str, found: SplitFindings) -> SplitRow:
         name,
         found.images,
         _counted({f"{height}x{width}": count for (height, width), count in found.sizes.items()}),
-        _counted(found.pictures_stored),
+        _counted(found.images_stored),
         _counted(found.masks_stored),
         found.turned,
         found.ignored / total if total else 0.0,
@@ -174,7 +174,7 @@ def _class_rows(findings: Findings, source: Source, weights: dict[str, dict[str,
             name,
             f"rgb({color[0]} {color[1]} {color[2]})",
             tuple(float(split.counts[i] / max(1, split.counts.sum() + split.ignored)) for split in found),
-            tuple(sum(bool(looked.counts[i]) for _, looked in split.samples) for split in found),
+            tuple(sum(bool(stats.counts[i]) for _, stats in split.samples) for split in found),
             tuple(of_class[name] for of_class in weights.values()),
             class_examples(findings, source, i),
         )
@@ -194,21 +194,21 @@ def _error_groups(findings: Findings, source: Source) -> Iterator[Group]:
         problems.setdefault(error.problem, []).append(error)
     for problem, errors in problems.items():
         lines = [" and ".join(error.where) for error in errors]
-        pictures = [files_of(error, source) for error in errors[:SHOWN]]
-        yield _group(f"Cannot be used: {problem}", lines, pictures)
+        images = [files_of(error, source) for error in errors[:SHOWN]]
+        yield _group(f"Cannot be used: {problem}", lines, images)
 
 
 def _remark_group(remark: Remark, source: Source) -> Group:
-    """Pictures are shown, one or a pair; other files are only named."""
+    """Images are shown, one or a pair; other files are only named."""
     lines = [f"{' and '.join(entry.places)} ({entry.reason})" for entry in remark.entries]
     samples = [[sample_at(source, place) for place in entry.places] for entry in remark.entries[:SHOWN]]
-    pictures = [[picture_of(sample, source) for sample in pair if sample is not None] for pair in samples]
-    return _group(remark.text, lines, pictures)
+    images = [[image_of(sample, source) for sample in pair if sample is not None] for pair in samples]
+    return _group(remark.text, lines, images)
 
 
-def _group(heading: str, lines: Sequence[str], pictures: Sequence[Sequence[Shown]]) -> Group:
-    """Of every finding its line, of the first ones their pictures, which may be none."""
-    shown = {k: those for k, those in enumerate(pictures) if those}
+def _group(heading: str, lines: Sequence[str], images: Sequence[Sequence[Shown]]) -> Group:
+    """Of every finding its line, of the first ones their images, which may be none."""
+    shown = {k: those for k, those in enumerate(images) if those}
     exhibits = [Exhibit(lines[k], those) for k, those in shown.items()]
     return Group(heading, exhibits, [line for k, line in enumerate(lines) if k not in shown])
 

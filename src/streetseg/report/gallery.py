@@ -1,6 +1,6 @@
-"""Pictures of what the networks see, chosen by figures.
+"""Images of what the networks see, chosen by figures.
 
-Only a few pictures are predicted again, from the best bundles, with the data read once more through the runs' recipe.
+Only a few images are predicted again, from the best bundles, with the data read once more through the runs' recipe.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,20 +14,20 @@ from streetseg.comparison.groups import Group
 from streetseg.data.open import open_source
 from streetseg.data.source import Sample, Source
 from streetseg.errors import DataError, StreetsegError
-from streetseg.inference.output import Ids, Picture
+from streetseg.inference.output import Ids, ImageArray
 from streetseg.labels.space import LabelSpace
 from streetseg.metrics.scores import per_image
 from streetseg.report.gallery_layers import Layer, MapKey, layers, map_keys
 
-EACH = 2  # pictures of each kind
-Predict = Callable[[Picture], Ids]
+EACH = 2  # images of each kind
+Predict = Callable[[ImageArray], Ids]
 
-TRUTH_AND_ONLY, BOTH_BEST = (1, 2), (2, 3)  # places in gallery_layers.layers: what the slider begins with
+GROUND_TRUTH_AND_ONLY, BOTH_BEST = (1, 2), (2, 3)  # places in gallery_layers.layers: what the slider begins with
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A picture of the gallery.
+    """An image of the gallery.
 
     Args:
         index: its place in the split.
@@ -39,11 +39,11 @@ class Choice:
 
 
 def choose(scores: Sequence[NDArray[np.float64]], each: int = EACH) -> list[Choice]:
-    """The most disputed, the worst and the best pictures, none of them twice.
+    """The most disputed, the worst and the best images, none of them twice.
 
     Args:
-        scores: per encoder, one score a picture (N,), NaN where a picture has no truth.
-        each: pictures of each kind; fewer where the split is too small. A single encoder disputes nothing.
+        scores: per encoder, one score an image (N,), NaN where an image has no ground truth.
+        each: images of each kind; fewer where the split is too small. A single encoder disputes nothing.
     """
     table = np.stack(scores)
     usable = np.flatnonzero(np.isfinite(table).all(axis=0))
@@ -61,12 +61,12 @@ def choose(scores: Sequence[NDArray[np.float64]], each: int = EACH) -> list[Choi
 
 @dataclass(frozen=True)
 class Exhibit:
-    """One picture of the split with everything there is to see about it.
+    """One image of the split with everything there is to see about it.
 
     Args:
         name: the sample.
         reason: why it was chosen.
-        scores: per encoder, in rank order, the mean IoU over the classes of this picture, over all seeds.
+        scores: per encoder, in rank order, the mean IoU over the classes of this image, over all seeds.
         layers: what can be seen.
         pair: which two of the layers the slider begins with.
     """
@@ -100,23 +100,23 @@ def collect(comparison: Comparison, letters: Sequence[str], source: Source | Non
     try:
         source = source or open_source(groups[0].first.recipe.data)
         samples = [_sample(source, groups[0], choice) for choice in choices]
-        shown = [(source.read_picture(sample), source.read_label(sample)) for sample in samples]
-        for choice, (_, truth) in zip(choices, shown, strict=True):
-            _refuse_changed(groups[0], choice, truth, source.space)
-        predictions = [[predict(picture) for picture, _ in shown] for predict in map(_predictor, groups)]
+        shown = [(source.read_image(sample), source.read_label(sample)) for sample in samples]
+        for choice, (_, ground_truth) in zip(choices, shown, strict=True):
+            _require_unchanged(groups[0], choice, ground_truth, source.space)
+        predictions = [[predict(image) for image, _ in shown] for predict in map(_predictor, groups)]
     except (StreetsegError, OSError) as error:
-        return Gallery((), (), f"No pictures: they could not be read and predicted again ({_one_line(error)}).")
+        return Gallery((), (), f"No images: they could not be read and predicted again ({_one_line(error)}).")
     except ModuleNotFoundError as error:
-        return Gallery((), (), f"No pictures: predicting them again needs {error.name}, which is not installed.")
+        return Gallery((), (), f"No images: predicting them again needs {error.name}, which is not installed.")
     exhibits = [
         Exhibit(
             name := groups[0].counts.names[choice.index],
             choice.reason,
             tuple(float(iou[choice.index]) for iou in image_scores),
-            layers(name, picture, truth, [ids[k] for ids in predictions], source.space, letters),
-            BOTH_BEST if len(groups) > 1 else TRUTH_AND_ONLY,
+            layers(name, image, ground_truth, [ids[k] for ids in predictions], source.space, letters),
+            BOTH_BEST if len(groups) > 1 else GROUND_TRUTH_AND_ONLY,
         )
-        for k, (choice, (picture, truth)) in enumerate(zip(choices, shown, strict=True))
+        for k, (choice, (image, ground_truth)) in enumerate(zip(choices, shown, strict=True))
     ]
     seeds = "" if all(len(group.runs) == 1 for group in groups) else " of each encoder's lowest seed"
     return Gallery(
@@ -134,9 +134,9 @@ def _sample(source: Source, group: Group, choice: Choice) -> Sample:
     raise DataError(f"{name} is no longer in the data")
 
 
-def _refuse_changed(group: Group, choice: Choice, truth: Ids, space: LabelSpace) -> None:
-    """The truth must be the one that was scored, pixel count by pixel count."""
-    now = np.bincount(truth.ravel(), minlength=256)[: space.num_classes]
+def _require_unchanged(group: Group, choice: Choice, ground_truth: Ids, space: LabelSpace) -> None:
+    """The ground truth must be the one that was scored, pixel count by pixel count."""
+    now = np.bincount(ground_truth.ravel(), minlength=256)[: space.num_classes]
     scored = group.first.counts.counts[choice.index].sum(axis=1)
     if not np.array_equal(now, scored):
         raise DataError(f"the label of {group.counts.names[choice.index]} has changed since it was scored")

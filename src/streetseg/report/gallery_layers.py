@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from streetseg.evaluation.error_maps import dispute_map, right_wrong_map
-from streetseg.inference.output import Ids, Picture
+from streetseg.evaluation.error_maps import dispute_map, error_map
+from streetseg.inference.output import Ids, ImageArray
 from streetseg.labels.space import LabelSpace
 from streetseg.metrics.confusion import confusion
 from streetseg.report.page import jpeg_uri, png_uri
 
-SMALLEST = 0.02  # share of the picture an area must have to be named
+SMALLEST = 0.02  # share of the image an area must have to be named
 RASTER = 96  # longest side of the raster on which a place for the name is sought
-WIDEST = 640  # pixels; larger pictures are shown smaller, so that the file stays small enough to send around
+WIDEST = 640  # pixels; larger images are shown smaller, so that the file stays small enough to send around
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def deepest(area: NDArray[np.bool_]) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Layer:
-    """One picture of an exhibit, inlined.
+    """One image of an exhibit, inlined.
 
     Args:
         title: what it shows.
@@ -87,37 +87,43 @@ class MapKey:
 
 
 def layers(
-    name: str, picture: Picture, truth: Ids, predictions: Sequence[Ids], space: LabelSpace, letters: Sequence[str]
+    name: str,
+    image: ImageArray,
+    ground_truth: Ids,
+    predictions: Sequence[Ids],
+    space: LabelSpace,
+    letters: Sequence[str],
 ) -> tuple[Layer, ...]:
-    """All layers of one picture, at most WIDEST pixels wide, in the truth's shape.
+    """All layers of one image, at most WIDEST pixels wide, in the ground truth's shape.
 
-    Picture, truth, predictions in rank order, right/wrong maps in rank order, the first encoder against each other.
+    Image, ground truth, predictions in rank order, right/wrong maps in rank order, the first encoder against each
+    other.
 
     Args:
         name: the sample.
-        picture: uint8 RGB (H, W, 3).
-        truth: uint8 (h, w), ids of `space` or its ignore index.
-        predictions: per encoder uint8 ids of any size; compared with the truth at the size that is shown.
+        image: uint8 RGB (H, W, 3).
+        ground_truth: uint8 (h, w), ids of `space` or its ignore index.
+        predictions: per encoder uint8 ids of any size; compared with the ground truth at the size that is shown.
         letters: how the encoders are called, one each.
     """
-    height, width = shown_size(truth)
-    picture = np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS))
-    truth = _nearest(truth, width, height)
+    height, width = shown_size(ground_truth)
+    image = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
+    ground_truth = _nearest(ground_truth, width, height)
     seen = dict(zip(letters, (_nearest(ids, width, height) for ids in predictions), strict=True))
     best, *others = letters
     return (
-        Layer("Picture", f"{name}, the picture", jpeg_uri(picture), width, height),
-        _label_layer("Truth", f"{name}, truth", truth, space),
+        Layer("Image", f"{name}, the image", jpeg_uri(image), width, height),
+        _label_layer("Ground truth", f"{name}, ground truth", ground_truth, space),
         *(_label_layer(f"{x} predicts", f"{name}, {x} predicts", seen[x], space) for x in letters),
-        *(_right_wrong_layer(x, name, picture, truth, seen[x], space) for x in letters),
-        *(_dispute_layer(best, x, name, picture, truth, seen[best], seen[x], space) for x in others),
+        *(_error_layer(x, name, image, ground_truth, seen[x], space) for x in letters),
+        *(_dispute_layer(best, x, name, image, ground_truth, seen[best], seen[x], space) for x in others),
     )
 
 
-def shown_size(truth: Ids) -> tuple[int, int]:
-    """Height and width at which a truth of this shape is shown."""
-    scale = min(1.0, WIDEST / max(truth.shape))
-    return max(1, round(truth.shape[0] * scale)), max(1, round(truth.shape[1] * scale))
+def shown_size(ground_truth: Ids) -> tuple[int, int]:
+    """Height and width at which a ground truth of this shape is shown."""
+    scale = min(1.0, WIDEST / max(ground_truth.shape))
+    return max(1, round(ground_truth.shape[0] * scale)), max(1, round(ground_truth.shape[1] * scale))
 
 
 def _nearest(ids: Ids, width: int, height: int) -> Ids:
@@ -132,38 +138,38 @@ def _label_layer(title: str, about: str, ids: Ids, space: LabelSpace) -> Layer:
     return Layer(title, f"{about}: {words}", _label_png(ids, space), width, height, tags(ids, space.names))
 
 
-def _right_wrong_layer(letter: str, name: str, picture: Picture, truth: Ids, ids: Ids, space: LabelSpace) -> Layer:
-    matrix = confusion(truth, ids, space.num_classes, space.ignore_index)
+def _error_layer(letter: str, name: str, image: ImageArray, ground_truth: Ids, ids: Ids, space: LabelSpace) -> Layer:
+    matrix = confusion(ground_truth, ids, space.num_classes, space.ignore_index)
     share = matrix.trace() / max(matrix.sum(), 1)
-    alt = f"{name}, where {letter} is right or wrong: right on {100 * share:.1f} % of the labelled pixels"
-    image = right_wrong_map(picture, truth, ids, space)
-    return Layer(f"{letter} right or wrong", alt, jpeg_uri(image), truth.shape[1], truth.shape[0])
+    alt = f"{name}, where {letter} is right or wrong: right on {100 * share:.1f} % of the labeled pixels"
+    shown = error_map(image, ground_truth, ids, space)
+    return Layer(f"{letter} right or wrong", alt, jpeg_uri(shown), ground_truth.shape[1], ground_truth.shape[0])
 
 
 def _dispute_layer(
-    a: str, b: str, name: str, picture: Picture, truth: Ids, of_a: Ids, of_b: Ids, space: LabelSpace
+    a: str, b: str, name: str, image: ImageArray, ground_truth: Ids, of_a: Ids, of_b: Ids, space: LabelSpace
 ) -> Layer:
-    labelled = truth != space.ignore_index
-    a_only = (labelled & (of_a == truth) & (of_b != truth)).sum() / max(labelled.sum(), 1)
-    b_only = (labelled & (of_b == truth) & (of_a != truth)).sum() / max(labelled.sum(), 1)
+    labeled = ground_truth != space.ignore_index
+    a_only = (labeled & (of_a == ground_truth) & (of_b != ground_truth)).sum() / max(labeled.sum(), 1)
+    b_only = (labeled & (of_b == ground_truth) & (of_a != ground_truth)).sum() / max(labeled.sum(), 1)
     alt = f"{name}, disputed pixels: only {a} right on {100 * a_only:.1f} %, only {b} right on {100 * b_only:.1f} %"
-    image = dispute_map(picture, truth, of_a, of_b, space)
-    return Layer(f"{a} right, {b} wrong", alt, jpeg_uri(image), truth.shape[1], truth.shape[0])
+    shown = dispute_map(image, ground_truth, of_a, of_b, space)
+    return Layer(f"{a} right, {b} wrong", alt, jpeg_uri(shown), ground_truth.shape[1], ground_truth.shape[0])
 
 
 def map_keys(letters: Sequence[str]) -> tuple[MapKey, ...]:
     """The patterns of the maps, drawn by the functions that draw the maps."""
     space = LabelSpace("key", ("right", "wrong"), ((0, 0, 0), (0, 0, 0)))
-    grey = np.full((24, 36, 3), 200, dtype=np.uint8)
-    right, wrong = np.zeros((24, 36), dtype=np.uint8), np.ones((24, 36), dtype=np.uint8)
+    gray = np.full((24, 36, 3), 200, dtype=np.uint8)
+    correct, incorrect = np.zeros((24, 36), dtype=np.uint8), np.ones((24, 36), dtype=np.uint8)
     ignored = np.full((24, 36), space.ignore_index, dtype=np.uint8)
 
-    def key(name: str, image: Picture) -> MapKey:
+    def key(name: str, image: ImageArray) -> MapKey:
         return MapKey(name, png_uri(image))
 
     keys = [
-        key("right: the picture in dim grey", right_wrong_map(grey, right, right, space)),
-        key("wrong", right_wrong_map(grey, right, wrong, space)),
+        key("right: the image in dim gray", error_map(gray, correct, correct, space)),
+        key("wrong", error_map(gray, correct, incorrect, space)),
     ]
     if len(letters) > 1:
         a, others = letters[0], "the other" if len(letters) > 2 else letters[1]
@@ -171,16 +177,16 @@ def map_keys(letters: Sequence[str]) -> tuple[MapKey, ...]:
             keys[0],
             key(
                 f"wrong; where two are compared: {a} right, {others} wrong",
-                dispute_map(grey, right, right, wrong, space),
+                dispute_map(gray, correct, correct, incorrect, space),
             ),
-            key(f"{others} right, {a} wrong", dispute_map(grey, right, wrong, right, space)),
-            key("both wrong", dispute_map(grey, right, wrong, wrong, space)),
+            key(f"{others} right, {a} wrong", dispute_map(gray, correct, incorrect, correct, space)),
+            key("both wrong", dispute_map(gray, correct, incorrect, incorrect, space)),
         ]
-    return (*keys, key("not labelled, not counted", right_wrong_map(grey, ignored, right, space)))
+    return (*keys, key("not labeled, not counted", error_map(gray, ignored, correct, space)))
 
 
 def _label_png(ids: Ids, space: LabelSpace) -> str:
-    """A palette picture: exact colours in few bytes; ids beyond the classes are black."""
+    """A palette image: exact colors in few bytes; ids beyond the classes are black."""
     image = Image.fromarray(ids)
     palette = np.zeros((256, 3), dtype=np.uint8)
     palette[: space.num_classes] = space.colors

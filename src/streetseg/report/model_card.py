@@ -43,14 +43,14 @@ def model_card(group: Group) -> str:
         [
             f"# {plain(run.encoder)} U-Net for {plain(run.data['space'])}",
             "",
-            f"Labels each pixel of a street picture with one of {len(run.classes)} classes. Takes uint8 RGB of any "
-            f"size (normalisation is inside the network); trained at {seen}.",
+            f"Labels each pixel of a street image with one of {len(run.classes)} classes. Takes uint8 RGB of any "
+            f"size (normalization is inside the network); trained at {seen}.",
             "",
             f"- **Encoder:** {plain(run.encoder)}",
             f"- **Initial weights:** {plain(run.start['text'])}",
             f"- **Decoder:** U-Net, {plain(run.recipe.model.decoder)}",
             f"- **Trained on:** {plain(short_name(run.data['spec']))}, "
-            f"{splits[run.recipe.data.train_split]['images']} pictures, "
+            f"{splits[run.recipe.data.train_split]['images']} images, "
             f"{words.duration(run.recipe.train)}, seed {run.seed}",
             f"- **Parameters:** {words.figure(run.cost['parameters'] / 1e6)} million",
             f"- **Mean IoU:** {100 * group.mean_iou:.1f} {bracket(*overall['mean_iou'])}, "
@@ -71,12 +71,12 @@ def model_card(group: Group) -> str:
             "## Limits",
             "",
             *(f"- {limit}" for limit in limits),
-            "- Scores hold for pictures like those it was scored on; other cameras, cities, weather were not tried.",
+            "- Scores hold for images like those it was scored on; other cameras, cities, weather were not tried.",
             "- Not made for decisions on which somebody's safety depends.",
             "",
             "## Use",
             "",
-            "    streetseg predict RUN_FOLDER PICTURES --out OUT --overlay",
+            "    streetseg predict RUN_FOLDER IMAGES --out OUT --overlay",
             "",
         ]
     )

@@ -39,7 +39,7 @@ def _visible(value: object) -> object:
 
 
 def jpeg_uri(image: NDArray[np.uint8]) -> str:
-    """Return an image, uint8 RGB (H, W, 3), as a data: URI, colours at full resolution."""
+    """Return an image, uint8 RGB (H, W, 3), as a data: URI, colors at full resolution."""
     file = io.BytesIO()
     Image.fromarray(image).save(file, format="jpeg", quality=JPEG_QUALITY, subsampling=0)
     return _data_uri("jpeg", file.getvalue())

@@ -57,7 +57,7 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class Entry:
-    """One encoder, everywhere in the report under its letter and colour."""
+    """One encoder, everywhere in the report under its letter and color."""
 
     letter: str
     series: int
@@ -121,7 +121,7 @@ class RunRow:
 
 @dataclass(frozen=True)
 class LegendItem:
-    """A class and its colour as CSS."""
+    """A class and its color as CSS."""
 
     name: str
     color: str
@@ -232,7 +232,7 @@ def _entry(k: int, group: Group, letter: str, charts: Charts) -> Entry:
 
 
 def _classes(group: Group) -> list[ClassRow]:
-    truth = group.counts.total.sum(axis=1)
+    ground_truth = group.counts.total.sum(axis=1)
     values, ranges = group.scores.per_class, group.intervals.per_class
     return [
         ClassRow(
@@ -241,7 +241,7 @@ def _classes(group: Group) -> list[ClassRow]:
                 m: Estimate(float(values[m][c]), words.span(float(ranges[m][c, 0]), float(ranges[m][c, 1])))
                 for m in METRICS
             },
-            float(truth[c] / max(truth.sum(), 1)),
+            float(ground_truth[c] / max(ground_truth.sum(), 1)),
         )
         for c, name in enumerate(group.first.classes)
     ]

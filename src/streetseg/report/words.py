@@ -20,7 +20,7 @@ from streetseg.report.charts.pipeline import Lane, Step
 from streetseg.runs.finished import FinishedRun
 
 MEMORY = "Memory: weights and everything else that is alive at once."
-UNITS = {"image": "pictures", "clip": "clips of consecutive frames", "sequence": "whole videos"}
+UNITS = {"image": "images", "clip": "clips of consecutive frames", "sequence": "whole videos"}
 MISTAKES = 5  # named below a confusion matrix
 ABSOLUTE = re.compile(r"(?<![^=:,])/[^,]*/(?=[^/])")  # the folders in /home/me/x, camvid:/home/me/x and a=/home/me/x
 SMALLEST_MISTAKE = 0.05  # share of a class's pixels
@@ -72,8 +72,8 @@ def interval_rule(intervals: Intervals, several_seeds: bool, encoders: int) -> s
         "adjusted p-value is below 0.05 and the interval leaves out 0."
     )
     seeds = (
-        " With several seeds every score is the mean over the seeds, each scored on the same pictures. The interval "
-        "says what other pictures would have changed; the ± in the last column, the standard deviation over seeds, "
+        " With several seeds every score is the mean over the seeds, each scored on the same images. The interval "
+        "says what other images would have changed; the ± in the last column, the standard deviation over seeds, "
         "what another training would have."
     )
     return (
@@ -86,7 +86,7 @@ def classes_sentence(pair: Pair, a: str, b: str) -> str:
     """On which classes the two differ and on how many they do not; `a` and `b` are their letters."""
     tested = [(name, d) for name, d in zip(pair.a.first.classes, pair.classes, strict=True) if d.p_value == d.p_value]
     if not tested:
-        return f"{a} against {b}: too few pictures to tell single classes apart."
+        return f"{a} against {b}: too few images to tell single classes apart."
     better = {
         letter: [name for name, d in tested if d.verdict == f"{side} is better"]
         for side, letter in (("A", a), ("B", b))
@@ -115,7 +115,7 @@ def cost_protocol(groups: Sequence[Group]) -> str:
         cost = group.first.cost
         size = "×".join(str(side) for side in cost["size"])
         threads = f", {cost['threads']} threads" if cost.get("threads") else ""
-        way = f"{machine(group.first)}, {cost['device']}{threads}, {cost['precision']}, one picture of {size}"
+        way = f"{machine(group.first)}, {cost['device']}{threads}, {cost['precision']}, one image of {size}"
         ways.setdefault(way, []).append(group.label)
     if len(ways) == 1:
         return f"Measured on {next(iter(ways))}. MACs: multiply-accumulates of one forward pass. {MEMORY}"
@@ -198,7 +198,7 @@ def facts(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
         ),
         ("Initial weights", [f"{group.label}: {group.first.start['text']}" for group in groups]),
         ("Seeds", [f"{group.label}: {seeds(group)}" for group in groups]),
-        ("Training", [f"{duration(recipe.train)}, {recipe.train.batch} pictures a step"]),
+        ("Training", [f"{duration(recipe.train)}, {recipe.train.batch} images a step"]),
         ("Precision", [f"{name}{_why(one)}" for name, one in {one.precision: one for one in reversed(runs)}.items()]),
         ("Machine", _unique(machine(one) for one in runs)),
         ("Versions", _unique(_versions(one) for one in runs)),
@@ -232,7 +232,7 @@ def _unique(texts: Iterable[str]) -> list[str]:
 
 
 def pipeline(groups: Sequence[Group]) -> list[Lane]:
-    """The way from pictures to the verdict, with the settings of this study."""
+    """The way from images to the verdict, with the settings of this study."""
     run = groups[0].first
     recipe, splits = run.recipe, run.data["splits"]
     train, validation = splits[recipe.data.train_split]["images"], splits[recipe.data.val_split]["images"]
@@ -245,11 +245,11 @@ def pipeline(groups: Sequence[Group]) -> list[Lane]:
         Lane(
             f"Training, {duration(recipe.train)} each",
             (
-                Step("Pictures", f"{train} of the {recipe.data.train_split} split at {size}, decoded once"),
+                Step("Images", f"{train} of the {recipe.data.train_split} split at {size}, decoded once"),
                 Step(
                     "Augmentation",
                     f"scale {augment.scale[0]:g} to {augment.scale[1]:g}, rotation to {augment.rotate:g}°, flip, crop, "
-                    "colour, blur; new in every epoch",
+                    "color, blur; new in every epoch",
                 ),
                 Step("Encoder", f"{names}: features at five scales"),
                 Step("U-Net decoder", f"{recipe.model.decoder}: climbs back scale by scale, with a skip at each"),
@@ -257,13 +257,14 @@ def pipeline(groups: Sequence[Group]) -> list[Lane]:
             ),
         ),
         Lane(
-            "Scoring, each picture once",
+            "Scoring, each image once",
             (
-                Step("Pictures", f"{validation} of the {recipe.data.val_split} split, not augmented"),
+                Step("Images", f"{validation} of the {recipe.data.val_split} split, not augmented"),
                 Step("Best network", "the epoch with the highest validation mean IoU"),
                 Step("Labels", "logits at the label's own resolution, then the likeliest class"),
                 Step(
-                    "Counts", f"a {len(run.classes)}×{len(run.classes)} matrix of truth and prediction for each picture"
+                    "Counts",
+                    f"a {len(run.classes)}×{len(run.classes)} matrix of ground truth and prediction for each image",
                 ),
                 Step("Scores, intervals", f"from the summed counts; bootstrap over {drawn}, in pairs"),
             ),

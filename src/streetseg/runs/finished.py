@@ -76,7 +76,7 @@ class FinishedRun:
 
     @property
     def colors(self) -> tuple[tuple[int, int, int], ...]:
-        """The class colours in id order, sRGB 0..255."""
+        """The class colors in id order, sRGB 0..255."""
         return tuple((int(r), int(g), int(b)) for r, g, b in self.model["colors"])
 
     @property
@@ -135,7 +135,7 @@ def read_run(folder: Path) -> FinishedRun:
         environment=_json(folder / "environment.json", Environment),
         data=_json(folder / "data.json", Data),
     )
-    _refuse_contradictions(run)
+    _require_consistent(run)
     return run
 
 
@@ -165,13 +165,13 @@ def _speeds(journal: Path, curves: Mapping[str, tuple[float, ...]]) -> dict[str,
     }
 
 
-def _refuse_contradictions(run: FinishedRun) -> None:
+def _require_consistent(run: FinishedRun) -> None:
     """Raises RequestError where one file says what is not so in another: one was cut, or is of another run."""
     train, rows = run.recipe.train, len(run.curves["epoch"])
     splits = (run.recipe.data.train_split, run.recipe.data.val_split)
     alike = {
         "encoder in recipe.yaml and best/model.json": (run.encoder, run.model["encoder"]),
-        "pictures in evaluation/scores.json and counts.npz": (run.protocol["images"], len(run.counts.names)),
+        "images in evaluation/scores.json and counts.npz": (run.protocol["images"], len(run.counts.names)),
         "classes in best/model.json and evaluation/counts.npz": (len(run.classes), run.counts.counts.shape[1]),
     }
     found = [f"{what}: {one} and {two}" for what, (one, two) in alike.items() if one != two]

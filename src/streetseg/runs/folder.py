@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from streetseg.atomic import remove_leftovers, without_nan
 from streetseg.data.check.findings import Findings
 from streetseg.data.store import Store
-from streetseg.runtime.disk import folder_in_use, refuse_folder, room_for
+from streetseg.runtime.disk import check_folder, folder_in_use, room_for
 
 WHAT = "the run folder"
 
@@ -54,9 +54,9 @@ class RunFolder:
     def best(self) -> Path:
         return self.path / "best"
 
-    def refuse(self, *, resume: bool) -> None:
+    def require_usable(self, *, resume: bool) -> None:
         """Raises RequestError, with nothing written yet, if a run cannot or must not write here."""
-        refuse_folder(self.path, WHAT, resume=resume)
+        check_folder(self.path, WHAT, resume=resume)
 
     @contextmanager
     def in_use(self) -> Iterator[None]:

@@ -49,7 +49,7 @@ class Scored(Said):
 
 
 class Latency(Said):
-    """Of one picture, milliseconds."""
+    """Of one image, milliseconds."""
 
     p50: Annotated[float, Field(gt=0)]
     p95: Measured | None = None
@@ -164,9 +164,9 @@ def columns(data: bytes) -> dict[str, tuple[float, ...]]:
 
 
 def _number(cell: str) -> float:
-    """A cell as a float; empty is NaN, and a truth value 0 or 1."""
-    truth = {"": math.nan, "true": 1.0, "false": 0.0}
-    return truth[cell.lower()] if cell.lower() in truth else float(cell)
+    """A cell as a float; empty is NaN, and a ground truth value 0 or 1."""
+    ground_truth = {"": math.nan, "true": 1.0, "false": 0.0}
+    return ground_truth[cell.lower()] if cell.lower() in ground_truth else float(cell)
 
 
 def events(data: bytes) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ import torch
 from timm.layers.norm_act import convert_sync_batchnorm
 from torch import Tensor, nn
 
-from streetseg.runtime.distributed import total_over_ranks
+from streetseg.runtime.distributed import all_reduce_sum
 
 
 def share_batch_norm(network: nn.Module) -> None:
@@ -48,13 +48,13 @@ class SharedBatchNorm(nn.BatchNorm2d):
         return normal
 
     def of_whole_batch(self, x: Tensor) -> Tensor:
-        """The share, normalised by mean and variance of the whole batch."""
+        """The share, normalized by mean and variance of the whole batch."""
         values = x.float()
         variance, mean = torch.var_mean(values, dim=(0, 2, 3), correction=0)
         here = torch.full_like(mean, values.numel() / self.num_features)
-        count = total_over_ranks(here)
-        mean_of_all = total_over_ranks(here * mean) / count
-        variance_of_all = total_over_ranks(here * (variance + (mean - mean_of_all).square())) / count
+        count = all_reduce_sum(here)
+        mean_of_all = all_reduce_sum(here * mean) / count
+        variance_of_all = all_reduce_sum(here * (variance + (mean - mean_of_all).square())) / count
         self.remember(mean_of_all.detach(), (variance_of_all * count / (count - 1)).detach())
         scale = self.weight * torch.rsqrt(variance_of_all + self.eps)
         mean, scale, bias = (numbers.view(1, -1, 1, 1) for numbers in (mean_of_all, scale, self.bias))

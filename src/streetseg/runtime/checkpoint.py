@@ -27,7 +27,7 @@ def checkpoint_name(epochs_done: int, steps: int = 0) -> str:
 
 
 def save_checkpoint(folder: Path, name: str, state: dict[str, Any], *, keep: int, best: str | None = None) -> Path:
-    """Write `state` to folder/name, read it back, and drop the checkpoints that are no longer wanted.
+    """Write `state` to folder/name, read it back, and drop the checkpoints that are no longer kept.
 
     Those kept are this one, the newest `keep` that end an epoch, and the best epoch's. One in the middle of an epoch
     never takes another's place, and is dropped as soon as there is a newer one. Checkpoints after this one belong to
@@ -54,9 +54,9 @@ def save_checkpoint(folder: Path, name: str, state: dict[str, Any], *, keep: int
             hint="earlier checkpoints are kept; is the disk failing? copy the run elsewhere and go on with --resume",
         )
     ends = [other for other in checkpoints(folder) if "-step-" not in other.name and age(other) <= age(path)]
-    wanted = {path, folder / (best or name), *ends[-keep:]}
+    kept = {path, folder / (best or name), *ends[-keep:]}
     for other in checkpoints(folder):
-        if other not in wanted:
+        if other not in kept:
             remove_folder(other)
     return path
 

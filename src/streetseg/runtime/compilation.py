@@ -32,16 +32,16 @@ class Compilation:
 NOT_COMPILED = Compilation(False, "not asked for")
 
 
-def choose_compilation(asked: str, device: torch.device, steps: int) -> Compilation:
+def choose_compilation(requested: str, device: torch.device, steps: int) -> Compilation:
     """What was asked for, or with "auto" what pays off.
 
     Args:
-        asked: "auto", "on" or "off".
+        requested: "auto", "on" or "off".
         device: where the network trains.
         steps: that are still to be done.
     """
-    if asked != "auto":
-        return Compilation(asked == "on", "asked for")
+    if requested != "auto":
+        return Compilation(requested == "on", "asked for")
     if device.type != "cuda":
         return Compilation(False, "on a CPU it gains nothing" if device.type == "cpu" else "it was tried on CUDA alone")
     if steps < WORTH_STEPS:

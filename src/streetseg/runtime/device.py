@@ -34,7 +34,7 @@ def choose_device(name: str, ranks: Ranks = ALONE) -> torch.device:
     if device.type == "mps" and ranks.world > 1:
         raise unusable(name, f"{ranks.world} processes cannot share the GPU of a Mac")
     if device.type == "cuda" and ranks.local_world > 1:
-        refuse_sharing(device, ranks.local_world)
+        require_own_device(device, ranks.local_world)
         return torch.device("cuda", ranks.local_rank)
     return device
 
@@ -95,7 +95,7 @@ def summing_device(device: torch.device) -> torch.device:
     return torch.device("cpu") if device.type == "mps" else device
 
 
-def refuse_sharing(device: torch.device, processes: int) -> None:
+def require_own_device(device: torch.device, processes: int) -> None:
     """Raises RequestError unless each of the processes on this machine can have a GPU of its own."""
     if device.index is not None:
         raise unusable(str(device), f"{processes} processes take one GPU each")

@@ -21,7 +21,7 @@ LOCK = ".lock"
 HOLDER = ".lock-holder"
 
 
-def refuse_folder(folder: Path, what: str, *, resume: bool) -> None:
+def check_folder(folder: Path, what: str, *, resume: bool) -> None:
     """Find out, with nothing written, whether a command may fill `folder`.
 
     Args:

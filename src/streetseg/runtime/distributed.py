@@ -24,8 +24,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from streetseg.errors import LostPeerError, RequestError
 
-STEP_PATIENCE = timedelta(seconds=40)  # within a step: how long a rank may compute more than another
-PATIENCE = timedelta(hours=2)  # elsewhere: how long the others wait while one rank works alone
+STEP_TIMEOUT = timedelta(seconds=40)  # within a step: how long a rank may compute more than another
+TIMEOUT = timedelta(hours=2)  # elsewhere: how long the others wait while one rank works alone
 
 T = TypeVar("T")
 Number = TypeVar("Number", np.int64, np.float64)
@@ -49,7 +49,7 @@ class Ranks:
     world: int = 1
     local_rank: int = 0
     local_world: int = 1
-    patient: dist.ProcessGroup | None = field(default=None, repr=False, compare=False)
+    slow: dist.ProcessGroup | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def from_environment(cls) -> "Ranks":
@@ -90,12 +90,12 @@ class Ranks:
         if device.type == "cuda":
             torch.cuda.set_device(device.index or 0)
         try:
-            store, rank, world = next(rendezvous("env://", timeout=PATIENCE))
+            store, rank, world = next(rendezvous("env://", timeout=TIMEOUT))
             store.set(f"started/{rank}", "")
-            store.wait([f"started/{other}" for other in range(world)], PATIENCE)  # imports from a slow disk take long
+            store.wait([f"started/{other}" for other in range(world)], TIMEOUT)  # imports from a slow disk take long
             backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-            dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=STEP_PATIENCE)
-            together = replace(self, patient=patient_group())
+            dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=STEP_TIMEOUT)
+            together = replace(self, slow=slow_group())
             yield together
             together.wait()  # nobody leaves while another still listens
         except RuntimeError as error:
@@ -111,7 +111,7 @@ class Ranks:
     def wait(self) -> None:
         """Until all ranks are here."""
         if self.world > 1:
-            dist.barrier(group=self.patient)
+            dist.barrier(group=self.slow)
 
     @contextmanager
     def one_first(self) -> Iterator[None]:
@@ -122,7 +122,7 @@ class Ranks:
         if self.local_rank == 0:
             self.wait()
 
-    def total(self, values: Tensor) -> Tensor:
+    def all_reduce_sum(self, values: Tensor) -> Tensor:
         """The sum over ranks of a tensor in the middle of a step, on any device, of the same shape on each.
 
         Its gradient is the sum over ranks, too: where each rank derives the same loss from totals and the gradients of
@@ -130,23 +130,23 @@ class Ranks:
         """
         if self.world == 1:
             return values
-        return total_over_ranks(values)
+        return all_reduce_sum(values)
 
     def sum(self, array: NDArray[Number]) -> NDArray[Number]:
         """The sum over ranks of an array of the same shape on each. Exact for integers."""
         if self.world == 1:
             return array
         total = torch.from_numpy(array.copy())
-        dist.all_reduce(total, group=self.patient)
+        dist.all_reduce(total, group=self.slow)
         summed: NDArray[Number] = total.numpy()
         return summed
 
-    def largest(self, number: int) -> int:
+    def all_reduce_max(self, number: int) -> int:
         """The largest of the ranks' numbers."""
         if self.world == 1:
             return number
         largest = torch.tensor([number])
-        dist.all_reduce(largest, op=dist.ReduceOp.MAX, group=self.patient)
+        dist.all_reduce(largest, op=dist.ReduceOp.MAX, group=self.slow)
         return int(largest)
 
     def gather(self, value: T) -> list[T]:
@@ -162,11 +162,11 @@ class Ranks:
         rows = self.sum(messages).astype(np.uint8)
         return [json.loads(row[:length].tobytes()) for row, length in zip(rows, lengths, strict=True)]
 
-    def of_main(self, value: T) -> T:
+    def broadcast(self, value: T) -> T:
         """Rank 0's value, as JSON brings it over; what the others give is not looked at."""
         return self.gather(value)[0]
 
-    def take_from_main(self, network: nn.Module) -> None:
+    def broadcast_network(self, network: nn.Module) -> None:
         """Overwrite parameters and buffers with rank 0's."""
         if self.world == 1:
             return
@@ -185,7 +185,7 @@ class Ranks:
         device = next(network.parameters()).device
         return DistributedDataParallel(network, device_ids=[device] if device.type == "cuda" else None)
 
-    def refuse_different(self, facts: Mapping[str, object]) -> None:
+    def require_equal(self, facts: Mapping[str, object]) -> None:
         """Raises RequestError on every rank unless they agree on all facts: numbers, text, None, lists and dicts."""
         found = self.gather(dict(facts))
         different = [name for name in facts if any(of_one[name] != found[0][name] for of_one in found)]
@@ -202,15 +202,15 @@ class Ranks:
 ALONE = Ranks()
 
 
-def patient_group() -> dist.ProcessGroup:
+def slow_group() -> dist.ProcessGroup:
     """All ranks, for what may take long."""
-    group = dist.new_group(backend="gloo", timeout=PATIENCE)
+    group = dist.new_group(backend="gloo", timeout=TIMEOUT)
     assert isinstance(group, dist.ProcessGroup)  # a number stands only for ranks outside a group
     return group
 
 
-def total_over_ranks(values: Tensor) -> Tensor:
-    """`Ranks.total` where there are several, for whoever does not know them."""
+def all_reduce_sum(values: Tensor) -> Tensor:
+    """`Ranks.all_reduce_sum` where there are several, for whoever does not know them."""
     total: Tensor = _Total.apply(values)
     return total
 

@@ -27,7 +27,7 @@ def launch(words: Sequence[str], processes: int, *, heard: bool = True) -> None:
     Their output is this process's. A signal that ends this process ends them; where one fails, the others are stopped.
 
     Args:
-        words: of the command line, the verb first.
+        words: of the command line, the command first.
         processes: at least 2.
         heard: let them print their result on stdout.
 

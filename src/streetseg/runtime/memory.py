@@ -14,7 +14,7 @@ NEVER = -1  # as a size, larger than any memory
 _OUT_OF_MEMORY = re.compile(
     r"not enough memory|backend out of memory|can't allocate memory|cannot allocate memory|bad_alloc", re.IGNORECASE
 )
-_ASKED = re.compile(r"(?:tried to allocate|unable to allocate) ([\d.]+) (bytes|[KMGT]i?B)", re.IGNORECASE)
+_REQUESTED = re.compile(r"(?:tried to allocate|unable to allocate) ([\d.]+) (bytes|[KMGT]i?B)", re.IGNORECASE)
 _UNITS = {"bytes": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}  # MPS writes no i, and means the same
 
 
@@ -35,9 +35,9 @@ def is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or bool(_OUT_OF_MEMORY.search(str(error)))
 
 
-def asked_bytes(error: Exception) -> int | None:
+def requested_bytes(error: Exception) -> int | None:
     """How many bytes the failed allocation was for, where the error says so."""
-    found = _ASKED.search(str(error))
+    found = _REQUESTED.search(str(error))
     return round(float(found[1]) * _UNITS[found[2].replace("i", "")]) if found else None
 
 

@@ -59,6 +59,6 @@ def choose_precision(requested: str, device: torch.device) -> Precision:
 def cpu_capabilities() -> Mapping[str, Any]:
     """Return the processor's instructions by name; empty where neither torch nor the system tells."""
     if hasattr(torch.cpu, "get_capabilities"):
-        told: Mapping[str, Any] = torch.cpu.get_capabilities()
-        return told
+        reported: Mapping[str, Any] = torch.cpu.get_capabilities()
+        return reported
     return dict.fromkeys((cpu_fact("flags") or "").split(), True)

@@ -12,13 +12,13 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopSignals:
-    """Inside `with`, the first SIGINT or SIGTERM is only noted in `asked`; the second does what it did before.
+    """Inside `with`, the first SIGINT or SIGTERM is only noted in `requested`; the second does what it did before.
 
     Python hears signals in its main thread alone; in another one nothing is changed.
     """
 
     def __init__(self) -> None:
-        self.asked: signal.Signals | None = None
+        self.requested: signal.Signals | None = None
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> "StopSignals":
@@ -32,12 +32,12 @@ class StopSignals:
         self._as_before()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self.asked = signal.Signals(number)
+        self.requested = signal.Signals(number)
         self._as_before()
         if not is_main():
             return  # one of several is heard
         # Not through Python's own streams: the signal may have come in the middle of a write to them.
-        os.write(2, f"\n{self.asked.name}: stopping at the next safe point; a second one stops at once\n".encode())
+        os.write(2, f"\n{self.requested.name}: stopping at the next safe point; a second one stops at once\n".encode())
 
     def _as_before(self) -> None:
         for number, handler in self._before.items():

@@ -1,6 +1,6 @@
 """The pinhole camera, and where it stands in the street.
 
-World axes, in metres: x to the right, y up, z ahead; the street runs along z and the ground is y = 0.
+World axes, in meters: x to the right, y up, z ahead; the street runs along z and the ground is y = 0.
 """
 
 import math
@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streetseg.scenes.canvas import OVERSAMPLING
-from streetseg.scenes.rng import Dice
+from streetseg.scenes.rng import Rng
 from streetseg.scenes.street import Street
 
 Floats = NDArray[np.float32]
 
-NEAR = 0.35  # metres; what is nearer than this is cut away
+NEAR = 0.35  # meters; what is nearer than this is cut away
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Camera:
         return turned_right, turned_down, ahead  # type: ignore[return-value]
 
     def rays(self, height: int, width: int, rows: slice = slice(None)) -> tuple[Floats, Floats, Floats]:
-        """World directions x, y, z, of any length, through the pixels of some rows of a (height, width) picture."""
+        """World directions x, y, z, of any length, through the pixels of some rows of a (height, width) image."""
         u = ((np.arange(width) + 0.5) * (self.width / width) - self.width / 2) / self.focal
         v = ((np.arange(height)[rows] + 0.5) * (self.height / height) - self.height / 2) / self.focal
         right, down, ahead = self.axes
@@ -79,25 +79,25 @@ def clip_near(view: list[list[float]]) -> list[list[float]]:
     return kept
 
 
-def draw_camera(street: Street, size: tuple[int, int], dice: Dice) -> Camera:
+def draw_camera(street: Street, size: tuple[int, int], rng: Rng) -> Camera:
     """Choose a camera: mostly in a car in its lane, sometimes held by someone on the pavement."""
     height, width = size[0] * OVERSAMPLING, size[1] * OVERSAMPLING
     ahead = 1 if street.right_hand else -1
-    if dice.chance(0.85):
+    if rng.chance(0.85):
         shift = (street.parking[0] - street.parking[1]) / 2
         lane = street.lane / 2 if street.lanes > 1 else 0.0
-        t, eye = shift + ahead * lane + dice.bell(0.0, 0.3), dice.uniform(1.2, 1.9)
-        yaw = dice.bell(0.0, 0.05)
+        t, eye = shift + ahead * lane + rng.bell(0.0, 0.3), rng.uniform(1.2, 1.9)
+        yaw = rng.bell(0.0, 0.05)
     else:
-        side = dice.pick((-1, 1))
-        t, eye = side * (street.road + dice.uniform(0.4, 1.2)), dice.uniform(1.5, 1.75)
-        yaw = -side * dice.uniform(0.02, 0.25)
+        side = rng.pick((-1, 1))
+        t, eye = side * (street.road + rng.uniform(0.4, 1.2)), rng.uniform(1.5, 1.75)
+        yaw = -side * rng.uniform(0.02, 0.25)
     return Camera(
         width=width,
         height=height,
-        focal=dice.uniform(0.85, 1.25) * max(height * 1.6, width * 0.8),
+        focal=rng.uniform(0.85, 1.25) * max(height * 1.6, width * 0.8),
         position=(t, eye, 0.0),
         yaw=yaw,
-        pitch=dice.uniform(-0.03, 0.10) - math.radians(2),
-        roll=dice.bell(0.0, 0.012),
+        pitch=rng.uniform(-0.03, 0.10) - math.radians(2),
+        roll=rng.bell(0.0, 0.012),
     )

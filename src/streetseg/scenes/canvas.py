@@ -15,13 +15,13 @@ from streetseg.scenes.texture import Material
 
 SKY, BUILDING, POLE, ROAD, PAVEMENT, TREE, SIGN, FENCE, CAR, PEDESTRIAN, BICYCLIST = range(STREET_11.num_classes)
 IGNORE = IGNORE_INDEX
-OVERSAMPLING = 2  # the canvas is this many times finer than the picture: soft colour edges, hard label edges
+OVERSAMPLING = 2  # the canvas is this many times finer than the image: soft color edges, hard label edges
 
 Path = list[float]  # x0, y0, x1, y1, ... in canvas pixels
 
 
 # What a stroke leaves: red, green, blue 0..255, and class and material in one byte. The byte is the X of Pillow's mode
-# RGBX: drawn like a colour, but without a meaning to Pillow.
+# RGBX: drawn like a color, but without a meaning to Pillow.
 Ink = tuple[int, int, int, int]
 
 
@@ -34,7 +34,7 @@ _LABEL_OF_MARK = np.array([IGNORE if m >> 4 == 15 else m >> 4 for m in range(256
 
 
 class Canvas:
-    """A picture of (height, width) in the making, at `OVERSAMPLING` times its resolution."""
+    """An image of (height, width) in the making, at `OVERSAMPLING` times its resolution."""
 
     def __init__(self, height: int, width: int) -> None:
         self.height, self.width = height, width
@@ -62,7 +62,7 @@ class Canvas:
         return None
 
     def colors(self) -> NDArray[np.uint8]:
-        """The picture so far, uint8 (H, W, 3): each pixel the mean of its fine pixels."""
+        """The image so far, uint8 (H, W, 3): each pixel the mean of its fine pixels."""
         return np.asarray(self._image.reduce(OVERSAMPLING))[..., :3]
 
     def labels(self) -> NDArray[np.uint8]:
@@ -73,9 +73,9 @@ class Canvas:
         """Materials so far, uint8 (H, W)."""
         return self._marks() & np.uint8(15)
 
-    def recolor(self, picture: NDArray[np.uint8]) -> None:
-        """Replace all colours by a picture (H, W, 3); classes and materials stay, at the picture's resolution."""
-        pixels = np.dstack([picture, self._marks()])
+    def recolor(self, image: NDArray[np.uint8]) -> None:
+        """Replace all colors by an image (H, W, 3); classes and materials stay, at the image's resolution."""
+        pixels = np.dstack([image, self._marks()])
         coarse = Image.frombuffer("RGBX", (self.width, self.height), pixels.tobytes(), "raw", "RGBX", 0, 1)
         self._image = coarse.resize(self._image.size, Image.Resampling.NEAREST)
         self._draw = ImageDraw.Draw(self._image)

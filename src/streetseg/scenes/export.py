@@ -20,7 +20,7 @@ FEW = 8  # scenes that are drawn before another process would have started
 MOST = 61  # processes that Python can wait for on Windows
 CITIES = {"train": "arlmere", "val": "bexholm"}  # no town is in two splits, as in the original
 
-# The Cityscapes class that each class of street-11 is written as; their bridge leads back to it.
+# The Cityscapes class that each class of street-11 is written as; their label mapping leads back to it.
 _WRITTEN_AS = {
     "sky": "sky",
     "building": "building",
@@ -44,16 +44,16 @@ def cityscapes_ids() -> NDArray[np.uint8]:
 
 
 def write_scene(out: Path, split: str, number: int, *, seed: int, index: int, size: tuple[int, int]) -> None:
-    """Draw scene `index` and write its picture, its mask of 34 ids and its mask in colours as number `number`.
+    """Draw scene `index` and write its image, its mask of 34 ids and its mask in colors as number `number`.
 
     Each file is there whole or not at all. Raises OSError.
     """
-    picture, label = render(seed, index, size)
+    image, label = render(seed, index, size)
     ids = cityscapes_ids()[label]
     colors = np.array(CITYSCAPES_34.colors, np.uint8)[ids]
     city = CITIES[split]
     name = f"{city}_{number:06d}_000019"
-    _write(out / "leftImg8bit" / split / city / f"{name}_leftImg8bit.png", picture)
+    _write(out / "leftImg8bit" / split / city / f"{name}_leftImg8bit.png", image)
     _write(out / "gtFine" / split / city / f"{name}_gtFine_labelIds.png", ids)
     _write(out / "gtFine" / split / city / f"{name}_gtFine_color.png", colors)
 

@@ -7,27 +7,27 @@ from PIL import Image, ImageDraw, ImageFilter
 from streetseg.scenes.canvas import OVERSAMPLING, PAVEMENT, ROAD
 from streetseg.scenes.light import Floats
 from streetseg.scenes.painter import Painter
-from streetseg.scenes.rng import Dice
+from streetseg.scenes.rng import Rng
 from streetseg.scenes.texture import FIELD, fields, speckle
 
 Planes = Floats  # (3, H, W), display values 0..255
 
 
-def finish(painter: Painter, labels: NDArray[np.uint8], dice: Dice) -> NDArray[np.uint8]:
-    """The picture, uint8 (H, W, 3)."""
+def finish(painter: Painter, labels: NDArray[np.uint8], rng: Rng) -> NDArray[np.uint8]:
+    """The image, uint8 (H, W, 3)."""
     canvas = painter.canvas
     planes = np.ascontiguousarray(canvas.colors().transpose(2, 0, 1)).astype(np.float32)
     visibility = painter.light.visibility
-    planes *= speckle(canvas.materials(), visibility / (visibility + 50.0), dice)  # weaker in fog
+    planes *= speckle(canvas.materials(), visibility / (visibility + 50.0), rng)  # weaker in fog
     if painter.light.wet:
-        _mirror(planes, labels, painter, dice)
+        _mirror(planes, labels, painter, rng)
     _glow(planes, painter)
-    _sensor_color(planes, painter, dice)
-    picture = _blur(_bytes(planes), painter, dice)
-    return _noise(picture, painter, dice)
+    _sensor_color(planes, painter, rng)
+    image = _blur(_bytes(planes), painter, rng)
+    return _noise(image, painter, rng)
 
 
-def _mirror(planes: Planes, labels: NDArray[np.uint8], painter: Painter, dice: Dice) -> None:
+def _mirror(planes: Planes, labels: NDArray[np.uint8], painter: Painter, rng: Rng) -> None:
     """On a wet road the street stands on its head, about the horizon, smeared downwards."""
     camera, height = painter.camera, labels.shape[0]
     horizon = height / 2 - camera.focal / OVERSAMPLING * camera.pitch
@@ -39,8 +39,8 @@ def _mirror(planes: Planes, labels: NDArray[np.uint8], painter: Painter, dice: D
     total = upside.copy()
     for step in (1, 2, 3):
         total += np.roll(upside, step * smear, axis=1)
-    column = (np.arange(labels.shape[1]) + dice.integer(0, FIELD)) % FIELD
-    row = (rows * 3 + dice.integer(0, FIELD)) % FIELD
+    column = (np.arange(labels.shape[1]) + rng.integer(0, FIELD)) % FIELD
+    row = (rows * 3 + rng.integer(0, FIELD)) % FIELD
     puddles = np.clip(fields()["patch"][row][:, column] * np.float32(0.8) + np.float32(0.55), 0, 1)
     below = np.clip((rows - horizon) / (height - horizon), 0, 1).astype(np.float32)[:, None]
     strength = np.float32(0.5 * painter.light.wet) * puddles * (1 - np.float32(0.55) * below) * wet
@@ -65,48 +65,48 @@ def _glow(planes: Planes, painter: Painter) -> None:
     planes += wide.transpose(2, 0, 1) * np.float32(0.3 + painter.light.night)
 
 
-def _sensor_color(planes: Planes, painter: Painter, dice: Dice) -> None:
+def _sensor_color(planes: Planes, painter: Painter, rng: Rng) -> None:
     """White balance, contrast, saturation, vignette."""
     height, width = planes.shape[1:]
-    warm, green = dice.bell(0.0, 0.045), dice.bell(0.0, 0.012)
+    warm, green = rng.bell(0.0, 0.045), rng.bell(0.0, 0.012)
     gains = ((1 + warm) * (1 - green), 1 + green, (1 - warm) * (1 - green))
-    saturation, contrast = dice.uniform(0.55, 1.1), dice.uniform(0.85, 1.2)
-    grey = (planes[0] * np.float32(0.3) + planes[1] * np.float32(0.59)) + planes[2] * np.float32(0.11)
+    saturation, contrast = rng.uniform(0.55, 1.1), rng.uniform(0.85, 1.2)
+    gray = (planes[0] * np.float32(0.3) + planes[1] * np.float32(0.59)) + planes[2] * np.float32(0.11)
     u = (np.arange(width, dtype=np.float32) - width / 2) / np.float32(width / 2)
     v = (np.arange(height, dtype=np.float32) - height / 2) / np.float32(width / 2)
-    vignette = 1 - np.float32(dice.uniform(0.0, 0.32)) * (u * u + (v * v)[:, None])
+    vignette = 1 - np.float32(rng.uniform(0.0, 0.32)) * (u * u + (v * v)[:, None])
     middle = np.float32(110)
     for plane, gain in zip(planes, gains, strict=True):
-        plane -= grey
+        plane -= gray
         plane *= np.float32(saturation)
-        plane += grey
+        plane += gray
         plane -= middle
         plane *= np.float32(contrast)
         plane += middle
         plane *= np.float32(gain) * vignette
 
 
-def _blur(picture: NDArray[np.uint8], painter: Painter, dice: Dice) -> NDArray[np.uint8]:
+def _blur(image: NDArray[np.uint8], painter: Painter, rng: Rng) -> NDArray[np.uint8]:
     """Focus, and sometimes the shake or the speed of the camera."""
-    scale = picture.shape[0] / 256
-    image = Image.fromarray(picture)
-    softness = dice.uniform(0.0, 0.55) if dice.chance(0.85) else dice.uniform(0.5, 1.0)
+    scale = image.shape[0] / 256
+    blurred = Image.fromarray(image)
+    softness = rng.uniform(0.0, 0.55) if rng.chance(0.85) else rng.uniform(0.5, 1.0)
     if softness > 0.15:
-        image = image.filter(ImageFilter.BoxBlur(softness * scale))
-    if dice.chance(0.12):
-        image = image.filter(ImageFilter.BoxBlur((dice.uniform(0.5, 1.6) * scale, 0.0)))
-    return np.asarray(image)
+        blurred = blurred.filter(ImageFilter.BoxBlur(softness * scale))
+    if rng.chance(0.12):
+        blurred = blurred.filter(ImageFilter.BoxBlur((rng.uniform(0.5, 1.6) * scale, 0.0)))
+    return np.asarray(blurred)
 
 
-def _noise(picture: NDArray[np.uint8], painter: Painter, dice: Dice) -> NDArray[np.uint8]:
+def _noise(image: NDArray[np.uint8], painter: Painter, rng: Rng) -> NDArray[np.uint8]:
     """Grain of the sensor: stronger at dusk."""
-    height, width = picture.shape[:2]
-    level = dice.uniform(1.0, 5.5) + 3.5 * painter.light.night
-    grain = dice.bytes(height, width, 3).astype(np.int16)
+    height, width = image.shape[:2]
+    level = rng.uniform(1.0, 5.5) + 3.5 * painter.light.night
+    grain = rng.bytes(height, width, 3).astype(np.int16)
     grain -= 128  # evenly spread, with a deviation of 74
     grain *= np.int16(round(level * 128 / 74))
     grain >>= 7
-    grain += picture
+    grain += image
     np.clip(grain, 0, 255, out=grain)
     return grain.astype(np.uint8)
 

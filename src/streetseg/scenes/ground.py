@@ -1,4 +1,4 @@
-"""The ground: road, pavements, lawns and markings; first flat colours and classes, then grain, shadow and air."""
+"""The ground: road, pavements, lawns and markings; first flat colors and classes, then grain, shadow and air."""
 
 import math
 
@@ -10,36 +10,36 @@ from streetseg.scenes.canvas import PAVEMENT, ROAD, TREE
 from streetseg.scenes.light import Color, Floats, haziness
 from streetseg.scenes.painter import Painter
 from streetseg.scenes.palette import ASPHALTS, LAWNS, PAVINGS, choose, mix, scale, vary
-from streetseg.scenes.rng import Dice
+from streetseg.scenes.rng import Rng
 from streetseg.scenes.sky import Rays
 from streetseg.scenes.street import BEHIND, FAR, Street
 from streetseg.scenes.texture import FIELD, Material, fields
 
-SIDEWAYS = 120.0  # metres that a crossing street is followed to either side
+SIDEWAYS = 120.0  # meters that a crossing street is followed to either side
 
 
 class GroundPainter:
-    """Lays flat albedo colours on the ground; light comes later, for the whole picture at once."""
+    """Lays flat albedo colors on the ground; light comes later, for the whole image at once."""
 
-    def __init__(self, painter: Painter, dice: Dice) -> None:
-        self.painter, self.dice, self.street = painter, dice, painter.street
-        self.asphalt = choose(dice, ASPHALTS)
-        self.paving = choose(dice, PAVINGS)
-        self.white = vary(dice, (0.86, 0.86, 0.83) if dice.chance(0.85) else (0.85, 0.72, 0.30))
+    def __init__(self, painter: Painter, rng: Rng) -> None:
+        self.painter, self.rng, self.street = painter, rng, painter.street
+        self.asphalt = choose(rng, ASPHALTS)
+        self.paving = choose(rng, PAVINGS)
+        self.white = vary(rng, (0.86, 0.86, 0.83) if rng.chance(0.85) else (0.85, 0.72, 0.30))
 
     def paint(self) -> None:
         street = self.street
         self._strip(-FAR, FAR, BEHIND, FAR, self.paving, PAVEMENT)
-        lawn = choose(self.dice, LAWNS)
-        green = [street.setback[k] > 1.5 and self.dice.chance(0.7) for k in range(2)]
+        lawn = choose(self.rng, LAWNS)
+        green = [street.setback[k] > 1.5 and self.rng.chance(0.7) for k in range(2)]
         for lot in street.lots:
             if lot.green or green[lot.side > 0]:
                 inner = street.road + street.pavement[lot.side > 0]
                 self._strip(lot.side * inner, lot.side * (inner + 60), lot.first, lot.last, lawn, TREE)
         for first, last in street.crossings:
-            self._strip(-SIDEWAYS, SIDEWAYS, first, last, vary(self.dice, self.asphalt, 0.04), ROAD)
+            self._strip(-SIDEWAYS, SIDEWAYS, first, last, vary(self.rng, self.asphalt, 0.04), ROAD)
         self._strip(-street.road, street.road, BEHIND, FAR, self.asphalt, ROAD)
-        self._kerbs()
+        self._curbs()
         self._repairs()
         self._markings()
 
@@ -55,10 +55,10 @@ class GroundPainter:
         if seen:
             self.painter.canvas.polygon(seen[0], self.painter.raw_ink(color, label, Material.GROUND))
 
-    def _kerbs(self) -> None:
-        """Kerb stones (pavement) and the gutter before them (road)."""
-        street, dice = self.street, self.dice
-        stone, gutter = scale(vary(dice, self.paving), dice.uniform(1.05, 1.35)), scale(self.asphalt, 0.62)
+    def _curbs(self) -> None:
+        """Curb stones (pavement) and the gutter before them (road)."""
+        street, rng = self.street, self.rng
+        stone, gutter = scale(vary(rng, self.paving), rng.uniform(1.05, 1.35)), scale(self.asphalt, 0.62)
         for side in (-1, 1):
             for first, last in street.blocks():
                 edge = side * street.road
@@ -72,29 +72,29 @@ class GroundPainter:
                 self._strip(near, far, first - 0.2, first, stone, PAVEMENT)
 
     def _repairs(self) -> None:
-        """Patches, seams, tyre tracks and manholes of an old road."""
-        street, dice = self.street, self.dice
+        """Patches, seams, tire tracks and manholes of an old road."""
+        street, rng = self.street, self.rng
         for lane in range(street.lanes):
             middle = (lane + 0.5 - street.lanes / 2) * street.lane
-            worn = scale(self.asphalt, dice.uniform(0.86, 1.1))
+            worn = scale(self.asphalt, rng.uniform(0.86, 1.1))
             for wheel in (-0.75, 0.75):
                 self._strip(middle + wheel - 0.25, middle + wheel + 0.25, BEHIND, 150.0, worn, ROAD)
-        for _ in range(dice.integer(0, 7)):
-            t, s = dice.uniform(-street.road, street.road - 1), dice.uniform(2, 45)
-            wide, long = dice.uniform(0.4, 2.0), dice.uniform(1.0, 9.0)
-            patch = scale(self.asphalt, dice.uniform(0.7, 1.25))
+        for _ in range(rng.integer(0, 7)):
+            t, s = rng.uniform(-street.road, street.road - 1), rng.uniform(2, 45)
+            wide, long = rng.uniform(0.4, 2.0), rng.uniform(1.0, 9.0)
+            patch = scale(self.asphalt, rng.uniform(0.7, 1.25))
             self._strip(t, min(street.road - 0.1, t + wide), s, s + long, patch, ROAD)
-        if dice.chance(0.5):
-            t = dice.uniform(-0.5, 0.5)
+        if rng.chance(0.5):
+            t = rng.uniform(-0.5, 0.5)
             self._strip(t, t + 0.06, BEHIND, 120.0, scale(self.asphalt, 0.6), ROAD)
-        for _ in range(dice.integer(0, 3)):
-            t, s = dice.uniform(-street.road + 0.5, street.road - 0.5), dice.uniform(3, 30)
-            self._disc(t, s, 0.32, scale(self.asphalt, dice.uniform(0.45, 0.75)), ROAD)
-        for _ in range(dice.integer(0, 3)):
-            side = dice.pick((-1, 1))
-            t, s = side * (street.road + dice.uniform(0.5, 1.6)), dice.uniform(3, 25)
+        for _ in range(rng.integer(0, 3)):
+            t, s = rng.uniform(-street.road + 0.5, street.road - 0.5), rng.uniform(3, 30)
+            self._disc(t, s, 0.32, scale(self.asphalt, rng.uniform(0.45, 0.75)), ROAD)
+        for _ in range(rng.integer(0, 3)):
+            side = rng.pick((-1, 1))
+            t, s = side * (street.road + rng.uniform(0.5, 1.6)), rng.uniform(3, 25)
             if not street.crossed(s, 1.0):
-                self._disc(t, s, 0.3, scale(self.paving, dice.uniform(0.5, 0.8)), PAVEMENT)
+                self._disc(t, s, 0.3, scale(self.paving, rng.uniform(0.5, 0.8)), PAVEMENT)
 
     def _disc(self, t: float, s: float, radius: float, color: Color, label: int) -> None:
         turns = [k * math.pi / 6 for k in range(12)]
@@ -103,55 +103,55 @@ class GroundPainter:
             self.painter.canvas.polygon(seen[0], self.painter.raw_ink(color, label, Material.GROUND))
 
     def _markings(self) -> None:
-        street, dice = self.street, self.dice
-        white = mix(self.asphalt, self.white, dice.uniform(0.55, 1.0))
+        street, rng = self.street, self.rng
+        white = mix(self.asphalt, self.white, rng.uniform(0.55, 1.0))
         for first, last in street.zebras:
-            stripe = dice.uniform(0.45, 0.6)
+            stripe = rng.uniform(0.45, 0.6)
             t = -street.road + 0.4
             while t < street.road - stripe:
                 self._strip(t, t + stripe, first, last, white, ROAD)
                 t += 2 * stripe
-        if street.lanes > 1 and dice.chance(0.9):
+        if street.lanes > 1 and rng.chance(0.9):
             shift = (street.parking[0] - street.parking[1]) / 2
             for lane in range(1, street.lanes):
                 t = (lane - street.lanes / 2) * street.lane + shift
                 middle = lane * 2 == street.lanes
-                if middle and dice.chance(0.3):
+                if middle and rng.chance(0.3):
                     self._line(t, 0.12, None, white)
                 else:
-                    self._line(t, 0.12, dice.pick(((3.0, 6.0), (3.0, 3.0), (2.0, 4.0))), white)
+                    self._line(t, 0.12, rng.pick(((3.0, 6.0), (3.0, 3.0), (2.0, 4.0))), white)
         for side in (-1, 1):
-            if dice.chance(0.4):
+            if rng.chance(0.4):
                 edge = side * (street.road - street.parking[side > 0] - 0.35)
-                color = white if dice.chance(0.6) else mix(self.asphalt, (0.82, 0.68, 0.22), 0.8)
+                color = white if rng.chance(0.6) else mix(self.asphalt, (0.82, 0.68, 0.22), 0.8)
                 self._line(edge, 0.1, None, color)
-                if dice.chance(0.4):
+                if rng.chance(0.4):
                     self._line(edge - side * 0.25, 0.1, None, color)
         ahead = 1 if street.right_hand else -1
         for first, _ in street.crossings:
-            if dice.chance(0.6):
+            if rng.chance(0.6):
                 inner, outer = 0.1 * ahead, ahead * (street.road - street.parking[street.right_hand])
                 back = 6.0 if any(z[0] < first < z[1] + 3 for z in street.zebras) else 1.4
                 self._strip(inner, outer, first - back, first - back + 0.4, white, ROAD)
-            if dice.chance(0.3):
-                self._arrow(ahead * street.lane / 2, first - dice.uniform(9, 16), white)
+            if rng.chance(0.3):
+                self._arrow(ahead * street.lane / 2, first - rng.uniform(9, 16), white)
 
     def _line(self, t: float, width: float, dashes: tuple[float, float] | None, color: Color) -> None:
-        """A line along the road, interrupted at crossing streets and zebras; dashes are (painted, gap) metres."""
+        """A line along the road, interrupted at crossing streets and zebras; dashes are (painted, gap) meters."""
         holes = self.street.crossings + tuple((a - 0.5, b + 0.5) for a, b in self.street.zebras)
         for first, last in self.street.blocks():
             if dashes is None:
                 self._strip(t - width / 2, t + width / 2, first, last, color, ROAD)
                 continue
             painted, gap = dashes
-            s = first + self.dice.uniform(0, painted + gap)
+            s = first + self.rng.uniform(0, painted + gap)
             while s < min(last, 90.0):
                 if not any(a < s + painted and s < b for a, b in holes):
                     self._strip(t - width / 2, t + width / 2, s, min(last, s + painted), color, ROAD)
                 s += painted + gap
 
     def _arrow(self, t: float, s: float, color: Color) -> None:
-        turn = self.dice.pick((-1.0, 0.0, 1.0))
+        turn = self.rng.pick((-1.0, 0.0, 1.0))
         shaft = [(-0.08, 0.0), (-0.08, 2.2), (0.08, 2.2), (0.08, 0.0)]
         head = [(-0.45, 2.2), (0.0, 3.4), (0.45, 2.2)]
         if turn:
@@ -169,18 +169,18 @@ def light_ground(
     rays: Rays,
     rows: slice,
     painter: Painter,
-    dice: Dice,
+    rng: Rng,
 ) -> Floats:
-    """Grain, shadows, light and air on the rows of the picture that hold ground.
+    """Grain, shadows, light and air on the rows of the image that hold ground.
 
     Args:
-        albedo: flat ground colours, uint8 (h, W, 3).
+        albedo: flat ground colors, uint8 (h, W, 3).
         labels: classes, uint8 (h, W).
-        rays: directions of the pixels, float32 (h, W) each; those above the horizon give any colour.
-        rows: where these h rows lie in the picture.
+        rays: directions of the pixels, float32 (h, W) each; those above the horizon give any color.
+        rows: where these h rows lie in the image.
 
     Returns:
-        Display colours 0..1, float32 (3, h, W).
+        Display colors 0..1, float32 (3, h, W).
     """
     camera, light, street = painter.camera, painter.light, painter.street
     x, y, z = rays
@@ -189,9 +189,9 @@ def light_ground(
     along = np.float32(camera.position[2]) + z * depth
     across = np.float32(camera.position[0]) + x * depth - _offset(street, along)
     road, lawn = labels == ROAD, labels == TREE
-    grain = _grain(across, along, depth, road, lawn, dice)
-    if dice.chance(0.75):
-        grain *= _slabs(across, along, depth, labels == PAVEMENT, dice)
+    grain = _grain(across, along, depth, road, lawn, rng)
+    if rng.chance(0.75):
+        grain *= _slabs(across, along, depth, labels == PAVEMENT, rng)
     shadow = _soft(painter.shadow, 0.8, rows)
     contact = _soft(painter.contact, max(1.0, camera.height / 250), rows)
     colors = np.ascontiguousarray(albedo.transpose(2, 0, 1)).astype(np.float32)
@@ -223,20 +223,20 @@ def _grain(
     depth: Floats,
     road: NDArray[np.bool_],
     lawn: NDArray[np.bool_],
-    dice: Dice,
+    rng: Rng,
 ) -> Floats:
     """Speckle fixed to the ground: fine grain that fades with distance and stains that stay."""
-    start = np.float32(dice.uniform(0, FIELD))
+    start = np.float32(rng.uniform(0, FIELD))
     fine = _sample("mottle", across, along, 26.0, start)
     stains = _sample("patch", across, along, 3.0, start)
-    roughness = np.where(road, np.float32(dice.uniform(0.10, 0.26)), np.float32(dice.uniform(0.10, 0.24)))
+    roughness = np.where(road, np.float32(rng.uniform(0.10, 0.26)), np.float32(rng.uniform(0.10, 0.24)))
     roughness = np.where(lawn, np.float32(0.5), roughness)
     fading = 1 / (1 + depth / np.float32(25))
-    return 1 + roughness * fading * fine + np.float32(dice.uniform(0.05, 0.16)) * stains
+    return 1 + roughness * fading * fine + np.float32(rng.uniform(0.05, 0.16)) * stains
 
 
 def _sample(name: str, across: Floats, along: Floats, density: float, start: np.float32) -> Floats:
-    """A noise field laid on the ground with `density` field pixels a metre."""
+    """A noise field laid on the ground with `density` field pixels a meter."""
     column = (across * np.float32(density) + start).astype(np.int32) & (FIELD - 1)
     row = (along * np.float32(density) + start).astype(np.int32) & (FIELD - 1)
     return fields()[name].reshape(-1).take(row * FIELD + column)
@@ -247,12 +247,12 @@ def _slabs(
     along: Floats,
     depth: Floats,
     pavement: NDArray[np.bool_],
-    dice: Dice,
+    rng: Rng,
 ) -> Floats:
     """Dark joints between paving slabs, washed out with distance."""
-    long, wide = np.float32(dice.pick((0.4, 0.6, 0.9, 1.2))), np.float32(dice.pick((0.4, 0.6, 0.9)))
+    long, wide = np.float32(rng.pick((0.4, 0.6, 0.9, 1.2))), np.float32(rng.pick((0.4, 0.6, 0.9)))
     rows, columns = along / long, across / wide
     joint = np.minimum(rows - np.floor(rows), columns - np.floor(columns)) < np.float32(0.05)
-    strength = np.float32(dice.uniform(0.15, 0.4)) / (1 + depth * depth / np.float32(90))
+    strength = np.float32(rng.uniform(0.15, 0.4)) / (1 + depth * depth / np.float32(90))
     shift = np.where((np.floor(rows) + np.floor(columns)).astype(np.int32) & 1, np.float32(0.03), np.float32(-0.03))
     return np.where(pavement, 1 - joint * strength + shift, np.float32(1))

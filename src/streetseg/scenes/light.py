@@ -1,4 +1,4 @@
-"""Sun, sky light and weather, and what they do to a colour."""
+"""Sun, sky light and weather, and what they do to a color."""
 
 import math
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from streetseg.scenes.rng import Dice
+from streetseg.scenes.rng import Rng
 
 Color = tuple[float, float, float]  # display values 0..1
 Vector = tuple[float, float, float]
@@ -20,11 +20,11 @@ class Light:
 
     Args:
         kind: clear, cloudy, overcast, fog or dusk.
-        to_sun: unit vector towards the sun.
-        sun: linear colour of the sun, (0, 0, 0) when it is hidden.
-        ambient: linear colour of the light from the sky.
-        haze: display colour of far air.
-        visibility: metres after which 63 % of the light is air.
+        to_sun: unit vector toward the sun.
+        sun: linear color of the sun, (0, 0, 0) when it is hidden.
+        ambient: linear color of the light from the sky.
+        haze: display color of far air.
+        visibility: meters after which 63 % of the light is air.
         wet: 0 (dry) to 1 (mirroring road).
         gain: exposure of the camera.
         night: 0 (day) to 1 (lamps lit).
@@ -41,7 +41,7 @@ class Light:
     night: float
 
     def lit(self, albedo: Color, normal: Vector, sunshine: float = 1.0) -> Color:
-        """Display colour of a matt surface: albedo (display), unit normal, share of sun that reaches it."""
+        """Display color of a matt surface: albedo (display), unit normal, share of sun that reaches it."""
         x, y, z = self.to_sun
         direct = max(0.0, normal[0] * x + normal[1] * y + normal[2] * z) * sunshine * self.gain
         sky = (0.72 + 0.28 * normal[1]) * self.gain
@@ -53,7 +53,7 @@ class Light:
         )
 
     def lit_ground(self, albedo: Floats, sunshine: Floats) -> Floats:
-        """`lit` for level ground, whole picture: albedo (3, H, W) and sunshine (H, W) to display values 0..1."""
+        """`lit` for level ground, whole image: albedo (3, H, W) and sunshine (H, W) to display values 0..1."""
         for channel, ambient, sun in zip(albedo, self.ambient, self.sun, strict=True):
             channel *= channel
             channel *= np.float32(ambient * self.gain) + sunshine * np.float32(sun * self.to_sun[1] * self.gain)
@@ -77,30 +77,30 @@ def _tone(linear: float) -> float:
     return math.sqrt(linear * (1.0 + linear / 4.0) / (1.0 + linear))
 
 
-def draw_light(dice: Dice) -> Light:
+def draw_light(rng: Rng) -> Light:
     """Choose the weather."""
-    kind = dice.pick(("clear", "cloudy", "overcast", "fog", "dusk"), (0.34, 0.22, 0.24, 0.07, 0.13))
-    azimuth = dice.uniform(-math.pi, math.pi)
-    height = math.radians(dice.uniform(6, 16) if kind == "dusk" else dice.uniform(22, 65))
+    kind = rng.pick(("clear", "cloudy", "overcast", "fog", "dusk"), (0.34, 0.22, 0.24, 0.07, 0.13))
+    azimuth = rng.uniform(-math.pi, math.pi)
+    height = math.radians(rng.uniform(6, 16) if kind == "dusk" else rng.uniform(22, 65))
     to_sun = (math.sin(azimuth) * math.cos(height), math.sin(height), math.cos(azimuth) * math.cos(height))
-    warmth = dice.uniform(0.0, 0.25)
-    sun_strength = {"clear": 2.2, "cloudy": dice.uniform(0.8, 1.7), "overcast": 0.0, "fog": 0.0, "dusk": 0.45}[kind]
+    warmth = rng.uniform(0.0, 0.25)
+    sun_strength = {"clear": 2.2, "cloudy": rng.uniform(0.8, 1.7), "overcast": 0.0, "fog": 0.0, "dusk": 0.45}[kind]
     ambient_strength = {"clear": 0.55, "cloudy": 0.8, "overcast": 1.3, "fog": 1.35, "dusk": 0.6}[kind]
     sun_color = (1.25, 0.72, 0.42) if kind == "dusk" else (1.0 + warmth, 1.0, 0.92 - warmth)
-    blue = {"clear": 0.28, "cloudy": 0.15, "overcast": 0.03, "fog": 0.0, "dusk": 0.3}[kind] * dice.uniform(0.6, 1.2)
+    blue = {"clear": 0.28, "cloudy": 0.15, "overcast": 0.03, "fog": 0.0, "dusk": 0.3}[kind] * rng.uniform(0.6, 1.2)
     ambient_color = (1.0 - blue, 1.0, 1.0 + blue)
     level = sun_strength * to_sun[1] + ambient_strength
-    gain = 2.0 ** dice.bell(0.0, 0.33) / level * (0.62 if kind == "dusk" else 1.0) * 1.25
-    brightness = min(1.0, 0.8 + 0.25 * dice.bell(0, 0.4)) * (0.55 if kind == "dusk" else 1.0)
-    tint = dice.bell(0.0, 0.03) + (0.10 if kind == "dusk" else -0.03)
+    gain = 2.0 ** rng.bell(0.0, 0.33) / level * (0.62 if kind == "dusk" else 1.0) * 1.25
+    brightness = min(1.0, 0.8 + 0.25 * rng.bell(0, 0.4)) * (0.55 if kind == "dusk" else 1.0)
+    tint = rng.bell(0.0, 0.03) + (0.10 if kind == "dusk" else -0.03)
     return Light(
         kind=kind,
         to_sun=to_sun,
         sun=tuple(c * sun_strength for c in sun_color),  # type: ignore[arg-type]
         ambient=tuple(c * ambient_strength for c in ambient_color),  # type: ignore[arg-type]
         haze=(brightness * (1 + tint), brightness, brightness * (1 - tint)),
-        visibility=dice.uniform(45, 90) if kind == "fog" else 10 ** dice.uniform(2.35, 3.1),
-        wet=dice.uniform(0.35, 1.0) if kind in ("overcast", "fog", "dusk", "cloudy") and dice.chance(0.4) else 0.0,
+        visibility=rng.uniform(45, 90) if kind == "fog" else 10 ** rng.uniform(2.35, 3.1),
+        wet=rng.uniform(0.35, 1.0) if kind in ("overcast", "fog", "dusk", "cloudy") and rng.chance(0.4) else 0.0,
         gain=gain,
-        night=dice.uniform(0.3, 1.0) if kind == "dusk" else 0.0,
+        night=rng.uniform(0.3, 1.0) if kind == "dusk" else 0.0,
     )

@@ -14,7 +14,7 @@ from streetseg.scenes.texture import Material
 
 
 class Lamp(NamedTuple):
-    """A light source: where it is on the canvas, its radius there, its colour, and the paint left on its middle."""
+    """A light source: where it is on the canvas, its radius there, its color, and the paint left on its middle."""
 
     x: float
     y: float
@@ -46,7 +46,7 @@ class Painter:
     # --- where things are -------------------------------------------------------------------------------------------
 
     def view(self, point: Vector) -> Vector:
-        """Street coordinates to camera coordinates (metres right, down, ahead)."""
+        """Street coordinates to camera coordinates (meters right, down, ahead)."""
         t, y, s = point
         px, py, pz = self._eye
         ahead = s if s > 0.0 else 0.0
@@ -55,19 +55,19 @@ class Painter:
         return (x * ax + y * ay + z * az, x * bx + y * by + z * bz, x * cx + y * cy + z * cz)
 
     def sees(self, center: Vector, radius: float) -> bool:
-        """Whether any of a ball may be in the picture."""
+        """Whether any of a ball may be in the image."""
         x, y, z = self.view(center)
         if z < NEAR - radius:
             return False
-        reach = 1.2 * radius + max(z, 0.0) * self._slopes[0]  # 1.2: the edge of the picture is seen at a slant
+        reach = 1.2 * radius + max(z, 0.0) * self._slopes[0]  # 1.2: the edge of the image is seen at a slant
         return abs(x) < reach and abs(y) < 1.2 * radius + max(z, 0.0) * self._slopes[1]
 
-    def pixels(self, metres: float, distance: float) -> float:
+    def pixels(self, meters: float, distance: float) -> float:
         """How many canvas pixels a length covers at a distance."""
-        return self.camera.focal * metres / max(distance, NEAR)
+        return self.camera.focal * meters / max(distance, NEAR)
 
     def path(self, points: Iterable[Vector]) -> tuple[Path, float] | None:
-        """Outline in canvas pixels and mean distance; None if it is behind the camera or outside the picture."""
+        """Outline in canvas pixels and mean distance; None if it is behind the camera or outside the image."""
         view = [self.view(p) for p in points]
         depths = [v[2] for v in view]
         if min(depths) < NEAR:
@@ -85,7 +85,7 @@ class Painter:
         return path, sum(depths) / len(depths)
 
     def ink(self, color: Color, label: int, material: Material, distance: float) -> Ink:
-        """A display colour seen through the air."""
+        """A display color seen through the air."""
         light = self.light
         air = haziness(distance / light.visibility)
         (red, green, blue), (hazy_red, hazy_green, hazy_blue) = color, light.haze
@@ -98,7 +98,7 @@ class Painter:
 
     @staticmethod
     def raw_ink(color: Color, label: int, material: Material) -> Ink:
-        """A colour as it is."""
+        """A color as it is."""
         return _byte(color[0]), _byte(color[1]), _byte(color[2]), mark(label, material)
 
     # --- strokes ----------------------------------------------------------------------------------------------------
@@ -113,7 +113,7 @@ class Painter:
     def limb(
         self, start: Vector, end: Vector, radii: tuple[float, float], color: Color, label: int, material: Material
     ) -> None:
-        """A rounded stick with a radius at each end, metres."""
+        """A rounded stick with a radius at each end, meters."""
         a, b = self.view(start), self.view(end)
         if a[2] < NEAR or b[2] < NEAR:
             return
@@ -138,7 +138,7 @@ class Painter:
     def ball(
         self, center: Vector, radius: float, color: Color, label: int, material: Material, squash: float = 1.0
     ) -> None:
-        """A ball of this radius, metres; `squash` is its height over its width."""
+        """A ball of this radius, meters; `squash` is its height over its width."""
         x, y, z = self.view(center)
         if z < NEAR:
             return
@@ -155,7 +155,7 @@ class Painter:
         label: int,
         material: Material,
     ) -> None:
-        """A ragged ball: the outline is given in radii around its centre, as the camera sees it."""
+        """A ragged ball: the outline is given in radii around its center, as the camera sees it."""
         x, y, z = self.view(center)
         if z < NEAR:
             return
@@ -165,7 +165,7 @@ class Painter:
         self.canvas.polygon(path, self.ink(color, label, material, z))
 
     def wire(self, points: Iterable[Vector], thickness: float, color: Color, label: int, material: Material) -> None:
-        """A thin polyline of this thickness, metres; never thinner than a canvas pixel."""
+        """A thin polyline of this thickness, meters; never thinner than a canvas pixel."""
         view = [self.view(p) for p in points]
         if min(v[2] for v in view) < NEAR:
             return
@@ -174,7 +174,7 @@ class Painter:
         self.canvas.line(path, self.ink(color, label, material, distance), self.pixels(thickness, distance))
 
     def shine(self, center: Vector, radius: float, color: Color) -> None:
-        """Note a lamp; it glows in the finished picture if nothing is painted over it."""
+        """Note a lamp; it glows in the finished image if nothing is painted over it."""
         x, y, z = self.view(center)
         if z > NEAR:
             u, v = self._image((x, y, z))

@@ -1,17 +1,17 @@
-"""Colours of things. They overlap on purpose: a grey may be a car, a road, a facade, a pole, a coat or the sky.
+"""Colors of things. They overlap on purpose: a gray may be a car, a road, a facade, a pole, a coat or the sky.
 
 Display values 0..1 of the surface itself, before light falls on it.
 """
 
 from streetseg.scenes.light import Color
-from streetseg.scenes.rng import Dice
+from streetseg.scenes.rng import Rng
 
 
 def _hex(*codes: str) -> tuple[Color, ...]:
     return tuple((int(code[0:2], 16) / 255, int(code[2:4], 16) / 255, int(code[4:6], 16) / 255) for code in codes)
 
 
-GREYS = _hex("3a3c3f", "56585a", "6f7173", "8b8c8d", "a7a8a8", "c4c4c2", "dededa")
+GRAYS = _hex("3a3c3f", "56585a", "6f7173", "8b8c8d", "a7a8a8", "c4c4c2", "dededa")
 BROWNS = _hex("4a3426", "6b4a33", "7d5a41", "8f6a4c", "a58463", "5c4a3c")
 BRICKS = _hex("7c4134", "8d5140", "9c6a54", "74483c", "a8745a", "b98d6d", "6b3a30")
 STONES = _hex("b5a58a", "c9b897", "d8ccb0", "a89878", "e3dcc8", "9d927f", "c7bca6")
@@ -22,13 +22,13 @@ REDS = _hex("8c2b2b", "a83a32", "702426", "b85a4a")
 DARKS = _hex("15171a", "22252a", "2d2f33", "1b1a18")
 WHITES = _hex("e8e8e6", "f2f1ec", "d9dbdc")
 
-FACADES = BRICKS * 2 + STONES * 2 + GREYS + BLUES[1:4] + YELLOWS + WHITES + GREENS[2:5:2] + REDS[3:] + BROWNS[2:5]
-ROOFS = BRICKS + GREYS[:4] + BROWNS + DARKS[1:3]
-CARS = GREYS * 2 + WHITES * 2 + DARKS * 2 + BLUES + REDS + GREENS[:4] + BROWNS + STONES[:3] + YELLOWS[:1]
-CLOTHES = DARKS * 2 + GREYS[:5] + BLUES * 2 + BROWNS + REDS + GREENS + STONES[:3] + WHITES + YELLOWS[:2]
-TRUNKS = BROWNS + GREYS[:4] + STONES[3:6:2] + DARKS[1:2]
-POLES = GREYS * 2 + DARKS + GREENS[3:4] + BROWNS[:3] + WHITES[:1] + BLUES[:1]
-FENCES = GREYS + DARKS * 2 + BROWNS * 2 + GREENS[:4] + WHITES + STONES[:2] + BRICKS[:2]
+FACADES = BRICKS * 2 + STONES * 2 + GRAYS + BLUES[1:4] + YELLOWS + WHITES + GREENS[2:5:2] + REDS[3:] + BROWNS[2:5]
+ROOFS = BRICKS + GRAYS[:4] + BROWNS + DARKS[1:3]
+CARS = GRAYS * 2 + WHITES * 2 + DARKS * 2 + BLUES + REDS + GREENS[:4] + BROWNS + STONES[:3] + YELLOWS[:1]
+CLOTHES = DARKS * 2 + GRAYS[:5] + BLUES * 2 + BROWNS + REDS + GREENS + STONES[:3] + WHITES + YELLOWS[:2]
+TRUNKS = BROWNS + GRAYS[:4] + STONES[3:6:2] + DARKS[1:2]
+POLES = GRAYS * 2 + DARKS + GREENS[3:4] + BROWNS[:3] + WHITES[:1] + BLUES[:1]
+FENCES = GRAYS + DARKS * 2 + BROWNS * 2 + GREENS[:4] + WHITES + STONES[:2] + BRICKS[:2]
 SKINS = _hex("f0cdb5", "dcae8e", "b98560", "8a5b3d", "5a3a28")
 HAIR = _hex("1c1613", "3b2a1e", "6b4a2c", "a98552", "8c8c8c", "d0cdc8")
 LEAVES = {
@@ -42,17 +42,17 @@ PAVINGS = _hex("8f8d88", "a19c93", "b1aa9c", "7f7d7a", "9c8f80", "a6877a", "8a8f
 LAWNS = _hex("5c7038", "6f7f42", "80854f", "4d6133", "948f5c")
 
 
-def vary(dice: Dice, color: Color, amount: float = 0.06) -> Color:
-    """The colour a little lighter or darker and a little off in hue."""
-    level = 1.0 + dice.bell(0.0, amount)
-    shift, turn = dice.uniform(-0.3, 0.3) * amount, dice.uniform(-0.3, 0.3) * amount
+def vary(rng: Rng, color: Color, amount: float = 0.06) -> Color:
+    """The color a little lighter or darker and a little off in hue."""
+    level = 1.0 + rng.bell(0.0, amount)
+    shift, turn = rng.uniform(-0.3, 0.3) * amount, rng.uniform(-0.3, 0.3) * amount
     red, green, blue = color
     return _cut(red * level + shift), _cut(green * level - turn), _cut(blue * level - shift + turn)
 
 
-def choose(dice: Dice, colors: tuple[Color, ...], amount: float = 0.06) -> Color:
-    """One of the colours, varied."""
-    return vary(dice, dice.pick(colors), amount)
+def choose(rng: Rng, colors: tuple[Color, ...], amount: float = 0.06) -> Color:
+    """One of the colors, varied."""
+    return vary(rng, rng.pick(colors), amount)
 
 
 def mix(a: Color, b: Color, share: float) -> Color:
@@ -61,7 +61,7 @@ def mix(a: Color, b: Color, share: float) -> Color:
 
 
 def scale(color: Color, factor: float) -> Color:
-    """The colour brighter (factor > 1) or darker, cut at white."""
+    """The color brighter (factor > 1) or darker, cut at white."""
     return min(1.0, color[0] * factor), min(1.0, color[1] * factor), min(1.0, color[2] * factor)
 
 

@@ -11,54 +11,54 @@ from streetseg.scenes.ground import GroundPainter, light_ground
 from streetseg.scenes.layout import furnish
 from streetseg.scenes.light import Floats, draw_light
 from streetseg.scenes.painter import Painter
-from streetseg.scenes.rng import Dice
+from streetseg.scenes.rng import Rng
 from streetseg.scenes.sky import sky
 from streetseg.scenes.street import draw_street
 
-SCENES_VERSION = 3  # raise it when the same (seed, index) gives another picture
+SCENES_VERSION = 3  # raise it when the same (seed, index) gives another image
 
 
 def render(seed: int, index: int, size: tuple[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Draw scene `index` of `seed`: uint8 RGB (H, W, 3) and uint8 labels (H, W) of street-11."""
-    dice = Dice(seed, index)
-    light, street = draw_light(dice.child()), draw_street(dice.child())
-    camera = draw_camera(street, size, dice.child())
+    rng = Rng(seed, index)
+    light, street = draw_light(rng.child()), draw_street(rng.child())
+    camera = draw_camera(street, size, rng.child())
     canvas = Canvas(*size)
     painter = Painter(canvas, camera, light, street)
 
-    GroundPainter(painter, dice.child()).paint()
-    things = furnish(street, light, (camera.position[0], camera.position[2]), dice.child())
+    GroundPainter(painter, rng.child()).paint()
+    things = furnish(street, light, (camera.position[0], camera.position[2]), rng.child())
     for thing in things:
         thing.cast(painter)
-    _light_backdrop(painter, dice.child())
+    _light_backdrop(painter, rng.child())
     for thing in sorted(things, key=lambda thing: -thing.reach):
         thing.paint(painter)
     labels = canvas.labels()
-    return finish(painter, labels, dice.child()), labels
+    return finish(painter, labels, rng.child()), labels
 
 
-def _light_backdrop(painter: Painter, dice: Dice) -> None:
-    """Turn the flat colours of sky and ground into lit ones, before anything is painted in front of them."""
+def _light_backdrop(painter: Painter, rng: Rng) -> None:
+    """Turn the flat colors of sky and ground into lit ones, before anything is painted in front of them."""
     canvas = painter.canvas
     labels = canvas.labels()
-    picture = np.asarray(Image.fromarray(_sky(painter, dice)).resize((canvas.width, canvas.height))).copy()
+    image = np.asarray(Image.fromarray(_sky(painter, rng)).resize((canvas.width, canvas.height))).copy()
     below = np.flatnonzero((labels != SKY).any(axis=1))
     if below.size:
         rows = slice(below[0], canvas.height)
         rays = painter.camera.rays(canvas.height, canvas.width, rows)
-        ground = light_ground(canvas.colors()[rows], labels[rows], rays, rows, painter, dice)
-        picture[rows] = np.where((labels[rows] == SKY)[..., None], picture[rows], _bytes(ground))
-    canvas.recolor(picture)
+        ground = light_ground(canvas.colors()[rows], labels[rows], rays, rows, painter, rng)
+        image[rows] = np.where((labels[rows] == SKY)[..., None], image[rows], _bytes(ground))
+    canvas.recolor(image)
 
 
-def _sky(painter: Painter, dice: Dice) -> NDArray[np.uint8]:
-    """The sky at half the resolution of the picture: it is smooth, and most of it will be hidden."""
+def _sky(painter: Painter, rng: Rng) -> NDArray[np.uint8]:
+    """The sky at half the resolution of the image: it is smooth, and most of it will be hidden."""
     canvas = painter.canvas
     rays = painter.camera.rays(canvas.height // 2, canvas.width // 2)
-    return _bytes(sky(rays, painter.light, dice))
+    return _bytes(sky(rays, painter.light, rng))
 
 
 def _bytes(colors: Floats) -> NDArray[np.uint8]:
-    """Display colours 0..1 (3, H, W) to uint8 (H, W, 3)."""
+    """Display colors 0..1 (3, H, W) to uint8 (H, W, 3)."""
     levels = (np.clip(colors, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
     return np.ascontiguousarray(levels.transpose(1, 2, 0))

@@ -13,7 +13,7 @@ _POOL = 128  # numbers fetched at a time
 _DOWRY = 24  # numbers a child begins with
 
 
-class Dice:
+class Rng:
     """A stream of random numbers named by a key of integers.
 
     Only raw uniform doubles and raw bytes are taken from numpy (PCG64 seeded by SeedSequence(key)), because those have
@@ -30,14 +30,14 @@ class Dice:
     def _generator(self) -> np.random.Generator:
         return np.random.Generator(np.random.PCG64(np.random.SeedSequence(self._key)))
 
-    def child(self) -> "Dice":
+    def child(self) -> "Rng":
         """A new independent stream.
 
         It begins with numbers of this one's generator: to make one of its own costs as much as to paint a lamp, and
         most things never need more.
         """
         self._children += 1
-        child = Dice(*self._key, self._children)
+        child = Rng(*self._key, self._children)
         child._pool = self._generator.random(_DOWRY).tolist()
         return child
 

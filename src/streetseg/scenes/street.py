@@ -1,6 +1,6 @@
 """The plan of a street: where the road runs, how wide it is, where other streets cross it, and which spots have sun.
 
-Street coordinates, in metres: t to the right of the middle of the road, y up, s along the road; the world's (x, y, z)
+Street coordinates, in meters: t to the right of the middle of the road, y up, s along the road; the world's (x, y, z)
 but for the bend of the road.
 """
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from streetseg.scenes.light import Light, Vector
-from streetseg.scenes.rng import Dice
+from streetseg.scenes.rng import Rng
 
 BEHIND = -8.0  # the ground begins this far behind the camera
 FAR = 900.0
@@ -44,10 +44,10 @@ class Street:
         road: half the width of the road.
         lane: width of one lane.
         lanes: number of lanes in both directions together.
-        parking: width of the parking strip at each kerb (left, right), 0 where there is none; part of the road.
+        parking: width of the parking strip at each curb (left, right), 0 where there is none; part of the road.
         pavement: width of the pavement left and right.
         setback: room between pavement and buildings left and right (front gardens).
-        bend: the road leaves the straight line by bend * s², in metres.
+        bend: the road leaves the straight line by bend * s², in meters.
         length: of the street, where the background begins.
         crossings: (first, last) s of each street that crosses.
         zebras: (first, last) s of each zebra crossing.
@@ -96,62 +96,62 @@ class Street:
         return [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a > 1.0]
 
 
-def draw_street(dice: Dice) -> Street:
+def draw_street(rng: Rng) -> Street:
     """Choose a plan."""
-    lanes = dice.pick((1, 2, 2, 2, 3, 4))
-    lane = dice.uniform(2.9, 3.6)
-    parking = tuple(dice.uniform(2.0, 2.3) if dice.chance(0.55) else 0.0 for _ in range(2))
-    setbacks = tuple(dice.uniform(2.0, 6.0) if dice.chance(0.35) else dice.uniform(0.0, 0.4) for _ in range(2))
+    lanes = rng.pick((1, 2, 2, 2, 3, 4))
+    lane = rng.uniform(2.9, 3.6)
+    parking = tuple(rng.uniform(2.0, 2.3) if rng.chance(0.55) else 0.0 for _ in range(2))
+    setbacks = tuple(rng.uniform(2.0, 6.0) if rng.chance(0.35) else rng.uniform(0.0, 0.4) for _ in range(2))
     crossings: list[tuple[float, float]] = []
-    s = dice.uniform(8.0, 70.0)
+    s = rng.uniform(8.0, 70.0)
     while s < 150.0 and len(crossings) < 3:
-        width = dice.uniform(6.5, 11.0)
+        width = rng.uniform(6.5, 11.0)
         crossings.append((s, s + width))
-        s += width + dice.uniform(35.0, 90.0)
-    if dice.chance(0.25):
+        s += width + rng.uniform(35.0, 90.0)
+    if rng.chance(0.25):
         crossings = []
     zebras: list[tuple[float, float]] = []
     for first, last in crossings:
-        if dice.chance(0.5):
+        if rng.chance(0.5):
             zebras.append((first - 4.5, first - 1.0))
-        if dice.chance(0.35):
+        if rng.chance(0.35):
             zebras.append((last + 1.0, last + 4.5))
-    if not zebras and dice.chance(0.35):
-        s = dice.uniform(7.0, 40.0)
+    if not zebras and rng.chance(0.35):
+        s = rng.uniform(7.0, 40.0)
         zebras.append((s, s + 3.5))
     street = Street(
         road=(lanes * lane + parking[0] + parking[1]) / 2 + (0.8 if lanes == 1 else 0.0),
         lane=lane,
         lanes=lanes,
         parking=(parking[0], parking[1]),
-        pavement=(dice.uniform(1.6, 4.5), dice.uniform(1.6, 4.5)),
+        pavement=(rng.uniform(1.6, 4.5), rng.uniform(1.6, 4.5)),
         setback=(setbacks[0], setbacks[1]),
-        bend=dice.bell(0.0, 0.0005) if dice.chance(0.6) else 0.0,
-        length=dice.uniform(110.0, 230.0),
+        bend=rng.bell(0.0, 0.0005) if rng.chance(0.6) else 0.0,
+        length=rng.uniform(110.0, 230.0),
         crossings=tuple(crossings),
         zebras=tuple(zebras),
-        right_hand=dice.chance(0.75),
+        right_hand=rng.chance(0.75),
     )
-    return replace(street, lots=_lots(street, dice.child()))
+    return replace(street, lots=_lots(street, rng.child()))
 
 
-def _lots(street: Street, dice: Dice) -> tuple[Lot, ...]:
+def _lots(street: Street, rng: Rng) -> tuple[Lot, ...]:
     lots: list[Lot] = []
-    storeys = dice.uniform(1.4, 4.8)
+    stories = rng.uniform(1.4, 4.8)
     for side in (-1, 1):
         for number, (first, last) in enumerate(street.blocks()):
-            park = dice.chance(0.14)
-            s = first + (dice.uniform(2.0, 4.0) if number else 0.0)
-            end = last - dice.uniform(2.0, 4.0)
+            park = rng.chance(0.14)
+            s = first + (rng.uniform(2.0, 4.0) if number else 0.0)
+            end = last - rng.uniform(2.0, 4.0)
             corner, beside = number > 0, 0.0
             while s < end - 4.0:
-                width = min(end - s, dice.uniform(6.0, 20.0))
+                width = min(end - s, rng.uniform(6.0, 20.0))
                 if end - s - width < 5.0:
                     width = end - s
-                height = max(3.2, dice.bell(storeys, 1.0) * 3.2)
-                green = park or dice.chance(0.06)
+                height = max(3.2, rng.bell(stories, 1.0) * 3.2)
+                green = park or rng.chance(0.06)
                 lots.append(Lot(side, s, s + width, height, corner, beside, green))
-                gap = dice.uniform(2.0, 6.0) if dice.chance(0.15) else 0.0
+                gap = rng.uniform(2.0, 6.0) if rng.chance(0.15) else 0.0
                 s += width + gap
                 corner, beside = False, 0.0 if green or gap else height
     return tuple(lots)

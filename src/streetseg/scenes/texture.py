@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from streetseg.scenes.light import Floats
-from streetseg.scenes.rng import Dice
+from streetseg.scenes.rng import Rng
 
 FIELD = 512  # side of a field, pixels; fields repeat without a seam
 
@@ -38,7 +38,7 @@ class Material(IntEnum):
     GROUND = 15
 
 
-# material -> (field, gain): the speckle multiplies the colour by 1 + gain * field, field in -1..1
+# material -> (field, gain): the speckle multiplies the color by 1 + gain * field, field in -1..1
 _SPECKLE: dict[Material, tuple[str, float]] = {
     Material.SMOOTH: ("mottle", 0.05),
     Material.PLASTER: ("mottle", 0.17),
@@ -59,31 +59,31 @@ _SPECKLE: dict[Material, tuple[str, float]] = {
 }
 
 
-def _octave(dice: Dice, rows: int, columns: int) -> NDArray[np.int32]:
+def _octave(rng: Rng, rows: int, columns: int) -> NDArray[np.int32]:
     """Smooth noise with this many periods down and across, -128..127, (FIELD, FIELD)."""
-    grid = np.pad(dice.bytes(rows, columns), 2, mode="wrap")
+    grid = np.pad(rng.bytes(rows, columns), 2, mode="wrap")
     box = (2, 2, columns + 2, rows + 2)
     smooth = Image.fromarray(grid).resize((FIELD, FIELD), Image.Resampling.BICUBIC, box=box)
     return np.asarray(smooth).astype(np.int32) - 128
 
 
-def _normalised(field: NDArray[np.int32]) -> NDArray[np.float32]:
+def _normalized(field: NDArray[np.int32]) -> NDArray[np.float32]:
     """Stretched so that two deviations reach 1, cut at -1..1."""
-    centred = field - int(field.sum(dtype=np.int64)) // field.size
-    deviation = np.sqrt(float((centred.astype(np.int64) ** 2).sum()) / field.size)
-    return np.asarray(np.clip(centred / (2.0 * deviation), -1.0, 1.0), np.float32)
+    centered = field - int(field.sum(dtype=np.int64)) // field.size
+    deviation = np.sqrt(float((centered.astype(np.int64) ** 2).sum()) / field.size)
+    return np.asarray(np.clip(centered / (2.0 * deviation), -1.0, 1.0), np.float32)
 
 
 @cache
 def fields() -> dict[str, NDArray[np.float32]]:
     """The noise fields by name, each float32 (FIELD, FIELD) in -1..1; made once a process."""
-    dice = Dice(20_230_517)
+    rng = Rng(20_230_517)
 
     def layered(*octaves: tuple[int, int, int]) -> NDArray[np.float32]:
         total = np.zeros((FIELD, FIELD), np.int32)
         for rows, columns, weight in octaves:
-            total += weight * _octave(dice, rows, columns)
-        return _normalised(total)
+            total += weight * _octave(rng, rows, columns)
+        return _normalized(total)
 
     return {
         "grain": layered((256, 256, 2), (512, 512, 3)),
@@ -104,10 +104,10 @@ def _material_stack() -> NDArray[np.float32]:
     return np.stack([np.float32(gain) * made[name] for name, gain in (_SPECKLE[m] for m in Material)])
 
 
-def speckle(materials: NDArray[np.uint8], strength: float, dice: Dice) -> Floats:
+def speckle(materials: NDArray[np.uint8], strength: float, rng: Rng) -> Floats:
     """Factor 1 + strength * speckle for each pixel of a (H, W) material map, float32 (H, W); fields start anywhere."""
     height, width = materials.shape
-    rows = (np.arange(height) + dice.integer(0, FIELD - 1)) % FIELD
-    columns = (np.arange(width) + dice.integer(0, FIELD - 1)) % FIELD
+    rows = (np.arange(height) + rng.integer(0, FIELD - 1)) % FIELD
+    columns = (np.arange(width) + rng.integer(0, FIELD - 1)) % FIELD
     flat = materials.astype(np.int32) * (FIELD * FIELD) + (rows[:, None] * FIELD + columns[None, :]).astype(np.int32)
     return 1 + np.float32(strength) * _material_stack().reshape(-1).take(flat)

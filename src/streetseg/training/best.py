@@ -10,7 +10,7 @@ from streetseg.atomic import sha256
 from streetseg.errors import TrainingError
 from streetseg.models.bundle import save_bundle
 from streetseg.models.initial_weights import InitialWeights
-from streetseg.models.network import Segmenter
+from streetseg.models.network import SegmentationNetwork
 from streetseg.runtime.checkpoint import checkpoint_name, load_checkpoint
 from streetseg.runtime.disk import room_for
 from streetseg.training.history import EpochRow
@@ -34,7 +34,7 @@ class Best:
     validation: dict[str, Any]
     digest: str | None = None
 
-    def write(self, network: Segmenter, row: EpochRow, precision: str) -> None:
+    def write(self, network: SegmentationNetwork, row: EpochRow, precision: str) -> None:
         """Write the weights of an epoch that is better than those before."""
         needed = sum(tensor.nbytes for tensor in network.state_dict().values())
         with room_for(self.folder, needed):
@@ -47,7 +47,7 @@ class Best:
             )
         self.digest = sha256(self.weights)
 
-    def put_right(self, network: Segmenter, row: EpochRow, precision: str, checkpoints: Path) -> None:
+    def put_right(self, network: SegmentationNetwork, row: EpochRow, precision: str, checkpoints: Path) -> None:
         """Take the best weights from their epoch's checkpoint if the bundle is damaged, lost, or of another epoch.
 
         It is of another epoch when the run was stopped between a bundle and its checkpoint, or goes on from an
@@ -72,7 +72,7 @@ class Best:
                 hint="start a new run",
             ) from error
         network = copy.deepcopy(network)
-        network.load_state_dict(state["segmenter"] if state["average"] is None else state["average"]["network"])
+        network.load_state_dict(state["network"] if state["average"] is None else state["average"]["network"])
         self.write(network, row, precision)
         log.warning("the best bundle was not that of epoch %d; written again from %s", row.epoch, checkpoint.name)
 

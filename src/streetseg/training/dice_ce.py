@@ -17,15 +17,15 @@ class SoftmaxSums(NamedTuple):
 
     Args:
         cross_entropy: scalar, the sum of -weight[t] log p[t].
-        overlap: (C,), for each class the sum of p[t] over the pixels labelled so.
+        overlap: (C,), for each class the sum of p[t] over the pixels labeled so.
         predicted: (C,), the sum of p.
-        truth: (C,), how many pixels are labelled so; no function of the logits.
+        ground_truth: (C,), how many pixels are labeled so; no function of the logits.
     """
 
     cross_entropy: Tensor
     overlap: Tensor
     predicted: Tensor
-    truth: Tensor
+    ground_truth: Tensor
 
 
 def cells(labels: Tensor, logits: Tensor) -> Tensor:
@@ -64,32 +64,34 @@ class _SoftmaxSums(torch.autograd.Function):
         ctx: Any, logits: Tensor, labels: Tensor, weights: Tensor | None, ignore_index: int
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         classes = logits.shape[1]
-        truth = cells(labels, logits)
-        counted = (truth != ignore_index).float()
+        ground_truth = cells(labels, logits)
+        counted = (ground_truth != ignore_index).float()
         log_p = F.log_softmax(logits.float(), dim=1)
-        index = truth.clamp(max=classes - 1).long()
+        index = ground_truth.clamp(max=classes - 1).long()
         weight = counted if weights is None else weights[index] * counted
-        log_p_truth = log_p.gather(1, index)
+        log_p_true = log_p.gather(1, index)
         p = log_p.exp_()
-        p_truth = log_p_truth.exp() * counted
+        p_true = log_p_true.exp() * counted
         times = counted.sum(dim=1, keepdim=True)
         sums = class_sums_in_pairs if p.device.type == "mps" else class_sums
-        overlap, of_truth = sums(torch.stack([p_truth.flatten(), counted.flatten()]), index.flatten(), classes).unbind()
-        ctx.save_for_backward(p, p_truth, index, weight, times)
-        ctx.mark_non_differentiable(of_truth)
+        overlap, of_ground_truth = sums(
+            torch.stack([p_true.flatten(), counted.flatten()]), index.flatten(), classes
+        ).unbind()
+        ctx.save_for_backward(p, p_true, index, weight, times)
+        ctx.mark_non_differentiable(of_ground_truth)
         ctx.dtype = logits.dtype
-        return -(weight * log_p_truth).sum(), overlap, (p * times).sum(dim=(0, 2, 3)), of_truth
+        return -(weight * log_p_true).sum(), overlap, (p * times).sum(dim=(0, 2, 3)), of_ground_truth
 
     @staticmethod
     def backward(
         ctx: Any, by_cross_entropy: Tensor, by_overlap: Tensor, by_predicted: Tensor, _: Tensor
     ) -> tuple[Tensor, None, None, None]:
-        """d/dz[c] of f(p): p[c] (f'[c] - sum of p f'), with f' = by_predicted, and by_overlap at the truth."""
-        p, p_truth, index, weight, times = ctx.saved_tensors
-        at_truth = p_truth * by_overlap[index]
+        """d/dz[c] of f(p): p[c] (f'[c] - sum of p f'), with f' = by_predicted, and by_overlap at the ground truth."""
+        p, p_true, index, weight, times = ctx.saved_tensors
+        at_true = p_true * by_overlap[index]
         weighted = weight * by_cross_entropy
         mean = torch.einsum("c,bchw->bhw", by_predicted, p).unsqueeze(1)
-        common = (at_truth - weighted).sum(dim=1, keepdim=True) + times * mean
+        common = (at_true - weighted).sum(dim=1, keepdim=True) + times * mean
         gradient = (by_predicted.view(1, -1, 1, 1) * times).sub_(common).mul_(p)
-        gradient.scatter_add_(1, index, at_truth - weighted)
+        gradient.scatter_add_(1, index, at_true - weighted)
         return gradient.to(ctx.dtype), None, None, None

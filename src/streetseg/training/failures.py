@@ -8,25 +8,25 @@ import torch
 
 from streetseg.errors import TrainingError
 from streetseg.recipe.schema import Recipe, Size
-from streetseg.runtime.memory import asked_bytes, available_bytes, is_out_of_memory
+from streetseg.runtime.memory import available_bytes, is_out_of_memory, requested_bytes
 from streetseg.training.meters import StepNumbers
 
-_FEWEST = 2  # pictures a step; batch norm cannot train on one
+_FEWEST = 2  # images a step; batch norm cannot train on one
 _MULTIPLE = 32  # the deepest stride of the encoders
 
 
-def not_finite(numbers: StepNumbers, values: Mapping[str, float], pictures: Sequence[str]) -> TrainingError:
+def not_finite(numbers: StepNumbers, values: Mapping[str, float], images: Sequence[str]) -> TrainingError:
     """The error for a loss or gradient that is NaN or infinite.
 
     Args:
         values: of `numbers`.
-        pictures: of the whole batch.
+        images: of the whole batch.
     """
     what = "gradient" if math.isfinite(values["loss"]) else "loss"
     terms = ", ".join(f"{name} {values[name]:.4g}" for name in numbers.names if name not in ("loss", "gradient_norm"))
     return TrainingError(
         f"the {what} is not a finite number at step {numbers.step} (lr {numbers.lr:.3g}, loss terms: {terms})",
-        where=pictures,
+        where=images,
         hint="the last checkpoint is kept; go on from it with --resume --force and a lower optim.lr "
         "or train.precision=fp32",
     )
@@ -56,8 +56,8 @@ def memory_explained(recipe: Recipe, crop: Size, device: torch.device) -> Iterat
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        asked, batch = asked_bytes(error), recipe.train.batch
-        needed = "" if asked is None else f"{asked:,} bytes were asked for, "
+        requested, batch = requested_bytes(error), recipe.train.batch
+        needed = "" if requested is None else f"{requested:,} bytes were asked for, "
         raise TrainingError(
             f"out of memory on {device}: {needed}{available_bytes(device):,} bytes are available; a step trains on "
             f"{batch} crops of {crop[0]}x{crop[1]}",
@@ -87,5 +87,5 @@ def compilation_explained() -> Iterator[None]:
 def smaller_steps(batch: int, crop: Size) -> list[str]:
     """Overrides that about halve what a step needs."""
     height, width = (max(_MULTIPLE, round(side * 0.7) // _MULTIPLE * _MULTIPLE) for side in crop)
-    asked = [f"train.batch={batch // 2}"] if batch // 2 >= _FEWEST else []
-    return [*asked, f"augment.crop={height}x{width}"]
+    requested = [f"train.batch={batch // 2}"] if batch // 2 >= _FEWEST else []
+    return [*requested, f"augment.crop={height}x{width}"]

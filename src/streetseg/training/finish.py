@@ -15,7 +15,7 @@ from streetseg.inference.predictor import Predictor
 from streetseg.metrics.bootstrap import interval
 from streetseg.metrics.scores import scores
 from streetseg.models.bundle import load_bundle, save_bundle
-from streetseg.models.network import Segmenter
+from streetseg.models.network import SegmentationNetwork
 from streetseg.runs.folder import Journal, RunFolder
 from streetseg.runtime.disk import room_for
 from streetseg.runtime.distributed import Ranks
@@ -23,7 +23,7 @@ from streetseg.runtime.distributed import Ranks
 
 def finish_run(
     folder: RunFolder,
-    network: Segmenter,
+    network: SegmentationNetwork,
     val: Store,
     journal: Journal,
     *,
@@ -44,9 +44,9 @@ def finish_run(
     Returns:
         Mean IoU, 0..1.
     """
-    segmenter, description = load_bundle(folder.best) if ranks.is_main else (copy.deepcopy(network), {})
-    predictor = Predictor(TorchEngine(segmenter, device))
-    ranks.take_from_main(segmenter)
+    best, description = load_bundle(folder.best) if ranks.is_main else (copy.deepcopy(network), {})
+    predictor = Predictor(TorchEngine(best, device))
+    ranks.broadcast_network(best)
     evaluation = evaluate(predictor, val, ranks=ranks)
     overall = scores(evaluation.counts.total)
     if not ranks.is_main:
@@ -55,18 +55,18 @@ def finish_run(
     terms = protocol(evaluation, predictor, dataset=dataset, split=val.split)
     intervals = interval(evaluation.counts)
     place = folder.path / "evaluation"
-    with room_for(place, evaluation.counts.counts.nbytes + sum(t.nbytes for t in segmenter.state_dict().values())):
+    with room_for(place, evaluation.counts.counts.nbytes + sum(t.nbytes for t in best.state_dict().values())):
         write_evaluation(place, evaluation, intervals, scores_json(evaluation, intervals, terms))
         write_error_maps(place, evaluation, predictor, val)
         save_bundle(
             folder.best,
-            segmenter,
+            best,
             initial_weights=description["initial_weights"],
             protocol=terms,
             scores={"mean": overall.mean, "pixel_accuracy": overall.pixel_accuracy},
         )
         atomic_write_json(
             folder.path / "cost.json",
-            measure_cost(segmenter, segmenter.size or evaluation.label_sizes[0], device, "fp32"),
+            measure_cost(best, best.size or evaluation.label_sizes[0], device, "fp32"),
         )
     return overall.mean["iou"]

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from streetseg.atomic import atomic_write_text
-from streetseg.training.meters import Tally
+from streetseg.training.meters import Meters
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class EpochNotes:
         seconds: of training and validation.
         ignored_pixels: of the training crops.
         ignored_only_crops, ignored_only_batches: training crops and batches without a pixel that counts; they cost 0.
-        ignored_only_val_pictures: validation pictures of that kind.
+        ignored_only_val_images: validation images of that kind.
     """
 
     images_per_second: float
@@ -45,7 +45,7 @@ class EpochNotes:
     ignored_pixels: int
     ignored_only_crops: int
     ignored_only_batches: int
-    ignored_only_val_pictures: int
+    ignored_only_val_images: int
 
 
 class History:
@@ -53,12 +53,12 @@ class History:
 
     Args:
         rows: from an earlier session of the same run, oldest first.
-        tally: of the epoch after them, where it was begun.
+        meters: of the epoch after them, where it was begun.
     """
 
-    def __init__(self, rows: list[EpochRow] | None = None, tally: Tally | None = None) -> None:
+    def __init__(self, rows: list[EpochRow] | None = None, meters: Meters | None = None) -> None:
         self.rows = rows or []
-        self.tally = tally
+        self.meters = meters
 
     @property
     def epochs_done(self) -> int:
@@ -73,7 +73,7 @@ class History:
     def close_epoch(self, row: EpochRow) -> None:
         """The epoch that was begun is over."""
         self.rows.append(row)
-        self.tally = None
+        self.meters = None
 
     def write(self, path: Path) -> None:
         """All rows as CSV, replacing what is there in one step."""

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from streetseg.inference.backend_torch import likeliest
+from streetseg.inference.backend_torch import argmax
 from streetseg.metrics.batch_confusion import batch_confusion
 from streetseg.runtime.device import summing_device
 from streetseg.runtime.distributed import ALONE, Ranks
 
 
-class Tally:
+class Meters:
     """Loss and counts of an epoch's steps, kept where `summing_device` says until they are read, and taken along in a
     checkpoint.
 
@@ -44,7 +44,7 @@ class Tally:
 
         Coarser logits are repeated up to the size of the labels.
         """
-        loss, ids, labels = (each.to(self.counts.device) for each in (loss, likeliest(logits), labels))
+        loss, ids, labels = (each.to(self.counts.device) for each in (loss, argmax(logits), labels))
         ids = F.interpolate(ids.unsqueeze(1), labels.shape[-2:], mode="nearest").squeeze(1)
         each = batch_confusion(labels, ids, self.num_classes).flatten(1)
         self.counts += each.sum(dim=0)
@@ -57,13 +57,13 @@ class Tally:
         self.images += len(labels)
         self.steps += 1
 
-    def together(self) -> "Tally":
+    def together(self) -> "Meters":
         """The sum over ranks, the same on all of them; they call this together."""
         if self.ranks.world == 1:
             return self
         numbers = torch.cat([self.counts.cpu(), self.ignored.cpu(), torch.tensor([self.images])])
         summed = torch.from_numpy(self.ranks.sum(numbers.numpy())).to(self.counts.device)
-        whole = Tally(self.num_classes, self.counts.device)
+        whole = Meters(self.num_classes, self.counts.device)
         whole.counts, whole.ignored = summed[: len(self.counts)], summed[len(self.counts) : -1]
         whole.images = int(summed[-1])
         whole.loss = torch.from_numpy(self.ranks.sum(self.loss.view(1).cpu().numpy()))[0].to(self.counts.device)
@@ -71,7 +71,7 @@ class Tally:
         return whole
 
     def matrix(self) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
-        """int64 (C, C), rows are truth."""
+        """int64 (C, C), rows are ground truth."""
         return self.counts.view(self.num_classes, self.num_classes).cpu().numpy()
 
     def ignored_counts(self) -> dict[str, int]:
@@ -98,7 +98,7 @@ class StepNumbers:
         epoch: counted from 1.
         step: of the run, counted from 1.
         lr: learning rate of the decoder and the head.
-        pictures: paths of this rank's pictures.
+        images: paths of this rank's images.
         names: of the numbers.
         values: float32 (numbers,) in main memory, to be read when they have arrived.
         arrival: happens on the GPU when they have; None: they are there.
@@ -107,14 +107,14 @@ class StepNumbers:
     epoch: int
     step: int
     lr: float
-    pictures: Sequence[str]
+    images: Sequence[str]
     names: tuple[str, ...]
     values: Tensor
     arrival: torch.cuda.Event | None
 
     @classmethod
     def send(
-        cls, epoch: int, step: int, lr: float, pictures: Sequence[str], numbers: Mapping[str, Tensor]
+        cls, epoch: int, step: int, lr: float, images: Sequence[str], numbers: Mapping[str, Tensor]
     ) -> "StepNumbers":
         """Set `numbers`, 0-dimensional and on one device, off to main memory. Nobody waits for them here."""
         values = torch.stack(list(numbers.values())).float()
@@ -124,7 +124,7 @@ class StepNumbers:
             values = there.copy_(values, non_blocking=True)
             arrival = torch.cuda.Event()  # type: ignore[no-untyped-call]
             arrival.record(torch.cuda.current_stream(device))  # else that of cuda:0, wherever the numbers are
-        return cls(epoch, step, lr, pictures, tuple(numbers), values, arrival)
+        return cls(epoch, step, lr, images, tuple(numbers), values, arrival)
 
     def read(self) -> dict[str, float]:
         """The numbers by name; waits until they are there."""

@@ -1,9 +1,9 @@
-"""What training minimises.
+"""What training minimizes.
 
 Cross-entropy over the pixels that count, plus a region term that looks at whole classes:
 - Dice: 1 - the soft Dice coefficient of each class over the batch (Milletari et al. 2016, arXiv:1606.04797);
 - Lovász-softmax: the Lovász extension of each class's Jaccard loss (Berman et al. 2018, arXiv:1705.08790).
-Both average over the classes that are present in the batch's truth. A batch without a counted pixel costs 0.
+Both average over the classes that are present in the batch's ground truth. A batch without a counted pixel costs 0.
 
 Where several ranks share a batch, its sums are taken over all of them before anything is divided: however unequal
 their shares are, the loss is that of the whole batch, the same on each. Two things cannot be had as sums: OHEM takes
@@ -50,14 +50,14 @@ class Objective(nn.Module):
         self.register_buffer("class_weights", weights)
 
     def forward(self, logits: Tensor, labels: Tensor, ranks: Ranks = ALONE) -> tuple[Tensor, Terms]:
-        """Logits (B, C, h, w) and labels uint8 (B, H, W) -> what to minimise, and the terms it is the sum of.
+        """Logits (B, C, h, w) and labels uint8 (B, H, W) -> what to minimize, and the terms it is the sum of.
 
         H and W are k times h and w: each logit answers for a cell of k x k label pixels. The batch may be this rank's
         share of one; `ranks` are those that have the others.
         """
         sums = softmax_sums(logits, labels, self.class_weights, self.ignore_index)
         if self.settings.ohem is None and not self.settings.label_smoothing:
-            weight = sums.truth.sum() if self.class_weights is None else sums.truth @ self.class_weights
+            weight = sums.ground_truth.sum() if self.class_weights is None else sums.ground_truth @ self.class_weights
             cross_entropy = mean(sums.cross_entropy, weight, ranks)
         else:
             cross_entropy = self.cross_entropy(log_probabilities_at(labels, logits), labels, ranks)
@@ -125,15 +125,17 @@ def log_probabilities_at(labels: Tensor, logits: Tensor) -> Tensor:
 
 def mean(total: Tensor, weight: Tensor, ranks: Ranks = ALONE) -> Tensor:
     """The weighted mean over all ranks; 0 where nothing weighs anything. Nobody waits to find out."""
-    total, weight = ranks.total(torch.stack([total, weight.to(total.dtype)])).unbind()
+    total, weight = ranks.all_reduce_sum(torch.stack([total, weight.to(total.dtype)])).unbind()
     return total / weight.clamp(min=LEAST)
 
 
 def dice_loss(sums: SoftmaxSums, ranks: Ranks = ALONE) -> Tensor:
     """1 - mean soft Dice over the classes present; 0 where none is."""
-    overlap, truth, predicted = ranks.total(torch.stack([sums.overlap, sums.truth, sums.predicted])).unbind()
-    present = (truth > 0).to(overlap.dtype)
-    dice = 2.0 * overlap / (truth + predicted).clamp(min=LEAST)
+    overlap, ground_truth, predicted = ranks.all_reduce_sum(
+        torch.stack([sums.overlap, sums.ground_truth, sums.predicted])
+    ).unbind()
+    present = (ground_truth > 0).to(overlap.dtype)
+    dice = 2.0 * overlap / (ground_truth + predicted).clamp(min=LEAST)
     return ((1.0 - dice) * present).sum() / present.sum().clamp(min=1.0)
 
 
@@ -143,17 +145,17 @@ def lovasz_softmax(probabilities: Tensor, target: Tensor, counted: Tensor, ranks
     classes = target[counted]
     losses = []
     for c in torch.unique(classes):
-        truth = (classes == c).to(pixels.dtype)
-        errors, order = (truth - pixels[:, c]).abs().sort(descending=True)
-        losses.append(errors @ jaccard_steps(truth[order]))
+        ground_truth = (classes == c).to(pixels.dtype)
+        errors, order = (ground_truth - pixels[:, c]).abs().sort(descending=True)
+        losses.append(errors @ jaccard_steps(ground_truth[order]))
     of_these = torch.stack(losses).mean() if losses else pixels.sum()
     return mean(of_these, counted.any(), ranks)
 
 
-def jaccard_steps(truth: Tensor) -> Tensor:
-    """How much the Jaccard loss grows with each further wrong pixel; truth 0/1 in order of falling error (P,)."""
-    total = truth.sum()
-    intersection = total - truth.cumsum(0)
-    union = total + (1.0 - truth).cumsum(0)
+def jaccard_steps(ground_truth: Tensor) -> Tensor:
+    """How much the Jaccard loss grows with each further wrong pixel; labels 0/1 in order of falling error (P,)."""
+    total = ground_truth.sum()
+    intersection = total - ground_truth.cumsum(0)
+    union = total + (1.0 - ground_truth).cumsum(0)
     jaccard = 1.0 - intersection / union
     return torch.diff(jaccard, prepend=jaccard.new_zeros(1))

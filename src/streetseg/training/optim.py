@@ -8,24 +8,24 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from streetseg.models.network import Segmenter
+from streetseg.models.network import SegmentationNetwork
 from streetseg.recipe.schema import Optim, Train
 
 POLY_POWER = 0.9  # as in DeepLab, arXiv:1606.00915
 START, END = 0.04, 1e-4  # one-cycle: factors at the first and the last step
 
 
-def make_optimizer(segmenter: Segmenter, settings: Optim, *, pretrained: bool) -> torch.optim.AdamW:
+def make_optimizer(network: SegmentationNetwork, settings: Optim, *, pretrained: bool) -> torch.optim.AdamW:
     """AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101) over six groups: encoder, decoder and head, decayed or not.
 
-    Each group's `peak_lr` is what the schedule scales. A pretrained encoder moves by `encoder_lr` times the rate.
+    Each group's `peak_lr` is what the schedule scales. A pretrained encoder moves by `encoder_lr_scale` times the rate.
     """
-    encoder_lr = settings.lr * (settings.encoder_lr if pretrained else 1.0)
+    lr_of_encoder = settings.lr * (settings.encoder_lr_scale if pretrained else 1.0)
     groups = []
     for module, lr in (
-        (segmenter.encoder, encoder_lr),
-        (segmenter.decoder, settings.lr),
-        (segmenter.head, settings.lr),
+        (network.encoder, lr_of_encoder),
+        (network.decoder, settings.lr),
+        (network.head, settings.lr),
     ):
         matrices = [p for p in module.parameters() if p.ndim > 1]
         vectors = [p for p in module.parameters() if p.ndim <= 1]
@@ -41,9 +41,9 @@ def set_lr(optimizer: torch.optim.Optimizer, factor: float) -> None:
 
 
 def hold_where(optimizer: torch.optim.Optimizer, flag: Tensor) -> None:
-    """Let `step` change nothing while `flag`, float32 and 0-dimensional on the optimiser's device, is 1 and not 0.
+    """Let `step` change nothing while `flag`, float32 and 0-dimensional on the optimizer's device, is 1 and not 0.
 
-    It is how torch's own GradScaler tells a fused optimiser of an overflow: the device decides, and nobody waits.
+    It is how torch's own GradScaler tells a fused optimizer of an overflow: the device decides, and nobody waits.
     """
     optimizer.found_inf = flag  # type: ignore[attr-defined]
 
@@ -79,7 +79,7 @@ class ExponentialAverage:
             is soon forgotten.
     """
 
-    def __init__(self, network: Segmenter, decay: float) -> None:
+    def __init__(self, network: SegmentationNetwork, decay: float) -> None:
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
         self._averaged, self._current = floats(self.network), floats(network)
         self.decay = decay

@@ -18,11 +18,11 @@ from streetseg.training.meters import StepNumbers
 from streetseg.training.optim import Length
 from streetseg.training.progress import Progress
 from streetseg.training.resume import snapshot
-from streetseg.training.train_state import Learner
+from streetseg.training.train_state import TrainState
 
 
 @dataclass(frozen=True)
-class Keeper:
+class RunRecorder:
     """Writes a run down while it goes on.
 
     All ranks call the same methods in the same order: rank 0 writes, and they agree on what is to be done.
@@ -37,7 +37,7 @@ class Keeper:
     """
 
     folder: RunFolder
-    learner: Learner
+    train_state: TrainState
     length: Length
     best: Best
     origin: dict[str, Any]
@@ -55,21 +55,21 @@ class Keeper:
             anew: the run is new. One that is forced to go on otherwise than before leaves its checkpoint as it is.
         """
         row, checkpoints = self.history.best, self.folder.checkpoints
-        if row is not None and self.learner.ranks.is_main:
-            self.best.put_right(self.learner.scored, row, self.learner.precision.name, checkpoints)
+        if row is not None and self.train_state.ranks.is_main:
+            self.best.put_right(self.train_state.scored, row, self.train_state.precision.name, checkpoints)
         if anew:
             self.save()
 
     def keep_step(self, numbers: StepNumbers) -> None:
         """After each step of the epoch: a safe point, where the run may be saved and may end."""
-        learner, train = self.learner, self.learner.recipe.train
+        train_state, train = self.train_state, self.train_state.recipe.train
         self.unread.append(numbers)
-        with learner.phases("journal"):
-            self.read_steps(but=1 if learner.device.type == "cuda" else 0)  # a GPU has hardly begun the last one
-        saved = train.save_steps is not None and learner.steps_done % train.save_steps == 0
+        with train_state.profiler("journal"):
+            self.read_steps(but=1 if train_state.device.type == "cuda" else 0)  # a GPU has hardly begun the last one
+        saved = train.save_steps is not None and train_state.steps_done % train.save_steps == 0
         if saved:
             self.save()
-        self.stop_if_asked(saved=saved)
+        self.stop_if_requested(saved=saved)
 
     def read_steps(self, but: int = 0) -> None:
         """Journal and show the steps that were not read yet, but so many of the last.
@@ -77,48 +77,48 @@ class Keeper:
         Raises:
             TrainingError: if a loss or gradient is not a finite number; no weight was moved by it or after it.
         """
-        tally, ranks = self.history.tally, self.learner.ranks
+        meters, ranks = self.history.meters, self.train_state.ranks
         while len(self.unread) > but:
             numbers = self.unread.popleft()
             values = numbers.read()
             if not math.isfinite(values["loss"] + values["gradient_norm"]):
-                raise not_finite(numbers, values, [path for share in ranks.gather(numbers.pictures) for path in share])
+                raise not_finite(numbers, values, [path for share in ranks.gather(numbers.images) for path in share])
             self.journal.write("step", epoch=numbers.epoch, step=numbers.step, lr=numbers.lr, **values)
             numbers_of_step = {f"train/{name}": value for name, value in values.items()}
             self.callbacks.tell("scalars", numbers.step, numbers_of_step | {"train/lr": numbers.lr})
-            assert tally is not None
-            speed = tally.images * ranks.world / tally.seconds
+            assert meters is not None
+            speed = meters.images * ranks.world / meters.seconds
             self.progress.step(
                 f"epoch {numbers.epoch}/{self.length.epochs} loss {values['loss']:.3f} "
                 f"lr {numbers.lr:.1e} {speed:.1f} images/s"
             )
 
-    def stop_if_asked(self, *, saved: bool = False) -> None:
+    def stop_if_requested(self, *, saved: bool = False) -> None:
         """At a moment when no step is half done: end if a signal asked to, with everything saved.
 
         Raises:
             KeyboardInterrupt, SystemExit
         """
-        ranks = self.learner.ranks
-        asked = ranks.largest(self.stop.asked or 0)
-        if asked:
+        ranks = self.train_state.ranks
+        requested = ranks.all_reduce_max(self.stop.requested or 0)
+        if requested:
             if not saved:
                 self.save()
-            self.journal.write("stop", signal=Signals(asked).name, step=self.learner.steps_done)
-            self.progress.say(f"saved after step {self.learner.steps_done}")
+            self.journal.write("stop", signal=Signals(requested).name, step=self.train_state.steps_done)
+            self.progress.say(f"saved after step {self.train_state.steps_done}")
             ranks.wait()  # the others end when rank 0 has saved
-            obey(asked)
+            obey(requested)
 
     def keep_epoch(self, row: EpochRow, notes: EpochNotes) -> None:
         """The checkpoint comes last: until it is whole, a resumed run does the epoch again and writes the same."""
         self.history.close_epoch(row)
         is_best = self.history.best is row
-        if self.learner.ranks.is_main:
+        if self.train_state.ranks.is_main:
             with room_for(self.folder.results, 1000 * row.epoch):
                 self.history.write(self.folder.results)
-        if is_best and self.learner.ranks.is_main:
-            with self.learner.phases("checkpoint"):
-                self.best.write(self.learner.scored, row, self.learner.precision.name)
+        if is_best and self.train_state.ranks.is_main:
+            with self.train_state.profiler("checkpoint"):
+                self.best.write(self.train_state.scored, row, self.train_state.precision.name)
         self.journal.write("epoch", **asdict(row), **asdict(notes), best=is_best)
         self.save()
         ignored = f"  {notes.ignored_only_batches} batches wholly ignored" if notes.ignored_only_batches else ""
@@ -127,12 +127,12 @@ class Keeper:
             f"IoU {row.train_iou:.4f}  val loss {row.val_loss:.4f} accuracy {row.val_accuracy:.4f} "
             f"IoU {row.val_iou:.4f}{'  best' if is_best else ''}  {notes.seconds:.0f} s{ignored}"
         )
-        self.callbacks.tell("scalars", self.learner.steps_done, numbers_of_epoch(row))
-        self.stop_if_asked(saved=True)
+        self.callbacks.tell("scalars", self.train_state.steps_done, numbers_of_epoch(row))
+        self.stop_if_requested(saved=True)
 
     def is_over(self) -> bool:
         """Whether a callback asked to end the run here, as a finished one; the same answer on all ranks."""
-        if not self.learner.ranks.largest(int(self.callbacks.stop is not None)):
+        if not self.train_state.ranks.all_reduce_max(int(self.callbacks.stop is not None)):
             return False
         epochs = self.history.epochs_done
         self.journal.write("early_stop", epoch=epochs, why=self.callbacks.stop)
@@ -143,14 +143,14 @@ class Keeper:
         """A checkpoint of this moment, if all steps up to it were sound."""
         self.read_steps()
         history, best = self.history, self.history.best
-        tally = None if history.tally is None else history.tally.together()
-        if self.learner.ranks.is_main:
-            with self.learner.phases("checkpoint"):
+        meters = None if history.meters is None else history.meters.together()
+        if self.train_state.ranks.is_main:
+            with self.train_state.profiler("checkpoint"):
                 save_checkpoint(
                     self.folder.checkpoints,
-                    checkpoint_name(history.epochs_done, 0 if tally is None else tally.steps),
-                    snapshot(self.learner, History(history.rows, tally), self.best) | self.origin,
-                    keep=self.learner.recipe.train.keep_last,
+                    checkpoint_name(history.epochs_done, 0 if meters is None else meters.steps),
+                    snapshot(self.train_state, History(history.rows, meters), self.best) | self.origin,
+                    keep=self.train_state.recipe.train.keep_last,
                     best=None if best is None else checkpoint_name(best.epoch),
                 )
 

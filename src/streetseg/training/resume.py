@@ -17,33 +17,33 @@ from streetseg.runs.folder import RunFolder
 from streetseg.runtime.device import rng_state, set_rng_state
 from streetseg.training.best import Best
 from streetseg.training.history import EpochRow, History
-from streetseg.training.meters import Tally
-from streetseg.training.train_state import Learner
+from streetseg.training.meters import Meters
+from streetseg.training.train_state import TrainState
 
-FORMAT = 3  # 1 had no epochs begun and no recipe, 2 the random numbers of CUDA alone
+FORMAT = 4  # 1 had no epochs begun and no recipe, 2 the random numbers of CUDA alone, 3 other names of its parts
 
 
-def snapshot(learner: Learner, history: History, best: Best) -> dict[str, Any]:
+def snapshot(train_state: TrainState, history: History, best: Best) -> dict[str, Any]:
     """Everything a run needs to go on, in what torch.load(weights_only=True) reads."""
     return {
         "format": FORMAT,
-        "precision": learner.precision.name,
-        "steps_done": learner.steps_done,
-        "processes": learner.ranks.world,
-        "segmenter": learner.segmenter.state_dict(),
-        "average": None if learner.average is None else learner.average.state_dict(),
-        "optimizer": learner.optimizer.state_dict(),
+        "precision": train_state.precision.name,
+        "steps_done": train_state.steps_done,
+        "processes": train_state.ranks.world,
+        "network": train_state.network.state_dict(),
+        "average": None if train_state.average is None else train_state.average.state_dict(),
+        "optimizer": train_state.optimizer.state_dict(),
         "history": [asdict(row) for row in history.rows],
-        "tally": None if history.tally is None else history.tally.state_dict(),
+        "meters": None if history.meters is None else history.meters.state_dict(),
         "initial": best.initial.as_dict(),
         "best_digest": best.digest,
         "torch_rng": torch.get_rng_state(),
-        "device": learner.device.type,
-        "device_rng": rng_state(learner.device),
+        "device": train_state.device.type,
+        "device_rng": rng_state(train_state.device),
     }
 
 
-def refuse_other_format(state: dict[str, Any], path: Path) -> None:
+def require_format(state: dict[str, Any], path: Path) -> None:
     """Raises RequestError if another version of the program wrote the state."""
     found = state.get("format", 1)
     if found != FORMAT:
@@ -54,45 +54,45 @@ def refuse_other_format(state: dict[str, Any], path: Path) -> None:
         )
 
 
-def restore(learner: Learner, best: Best, state: dict[str, Any]) -> History:
-    """Put a snapshot back into `learner` and `best`; returns what was done.
+def restore(train_state: TrainState, best: Best, state: dict[str, Any]) -> History:
+    """Put a snapshot back into `train_state` and `best`; returns what was done.
 
-    What the recipe says of the optimiser stays: it is another one than in the snapshot only where that was forced.
+    What the recipe says of the optimizer stays: it is another one than in the snapshot only where that was forced.
 
     Raises:
         RequestError: if the state is that of another network.
     """
-    settings = [(group["peak_lr"], group["weight_decay"]) for group in learner.optimizer.param_groups]
+    settings = [(group["peak_lr"], group["weight_decay"]) for group in train_state.optimizer.param_groups]
     try:
-        learner.segmenter.load_state_dict(state["segmenter"])
-        learner.optimizer.load_state_dict(state["optimizer"])
+        train_state.network.load_state_dict(state["network"])
+        train_state.optimizer.load_state_dict(state["optimizer"])
     except (RuntimeError, ValueError) as error:
         raise RequestError(
             f"the checkpoint is of another network than the recipe asks for ({str(error).splitlines()[-1].strip()})",
             where="model",
             hint="start a new run",
         ) from error
-    for group, (peak_lr, weight_decay) in zip(learner.optimizer.param_groups, settings, strict=True):
+    for group, (peak_lr, weight_decay) in zip(train_state.optimizer.param_groups, settings, strict=True):
         group["peak_lr"], group["weight_decay"] = peak_lr, weight_decay
-    if learner.average is not None:
-        begun = {"network": state["segmenter"], "updates": 0}
-        learner.average.load_state_dict(state["average"] or begun)
-    learner.steps_done = state["steps_done"]
+    if train_state.average is not None:
+        begun = {"network": state["network"], "updates": 0}
+        train_state.average.load_state_dict(state["average"] or begun)
+    train_state.steps_done = state["steps_done"]
     torch.set_rng_state(state["torch_rng"])
-    if learner.device.type == state["device"] and state["device_rng"] is not None:
-        set_rng_state(learner.device, state["device_rng"])
+    if train_state.device.type == state["device"] and state["device_rng"] is not None:
+        set_rng_state(train_state.device, state["device_rng"])
     best.digest = state["best_digest"]
-    tally = None
-    if state["tally"] is not None:
-        tally = Tally(learner.segmenter.space.num_classes, learner.device, learner.ranks)
-        tally.load_state_dict(state["tally"])
-    return History([EpochRow(**row) for row in state["history"]], tally)
+    meters = None
+    if state["meters"] is not None:
+        meters = Meters(train_state.network.space.num_classes, train_state.device, train_state.ranks)
+        meters.load_state_dict(state["meters"])
+    return History([EpochRow(**row) for row in state["history"]], meters)
 
 
 def origin_of(recipe: Recipe, stores: tuple[Store, Store]) -> dict[str, Any]:
     """What every checkpoint of a run says of where it comes from: `recipe`, and `data` as they are now."""
     roles = zip(("train", "val"), stores, strict=True)
-    data = {role: {"pictures": len(store), "fingerprint": store.fingerprint} for role, store in roles}
+    data = {role: {"images": len(store), "fingerprint": store.fingerprint} for role, store in roles}
     return {"recipe": recipe.model_dump(mode="json"), "data": data}
 
 
@@ -108,9 +108,7 @@ def written_origin(folder: RunFolder) -> dict[str, Any] | None:
     try:
         splits = json.loads(folder.data.read_bytes())["splits"]
         roles = {"train": splits[recipe.data.train_split], "val": splits[recipe.data.val_split]}
-        data = {
-            role: {"pictures": split["images"], "fingerprint": split["fingerprint"]} for role, split in roles.items()
-        }
+        data = {role: {"images": split["images"], "fingerprint": split["fingerprint"]} for role, split in roles.items()}
     except (ValueError, KeyError, TypeError) as error:
         raise RequestError(f"not what a run writes ({error!r})", where=folder.data) from error
     return {"recipe": recipe.model_dump(mode="json"), "data": data}
@@ -135,18 +133,18 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     free = without_effect()
     changed = [name for name in is_now if name not in free and was[name] != is_now[name]]
     return [f"{name}: was {was[name]}, is {is_now[name]}" for name in changed] + [
-        f"data, {role} split: was {of_pictures(then['data'][role])}, is {of_pictures(found)}"
+        f"data, {role} split: was {of_images(then['data'][role])}, is {of_images(found)}"
         for role, found in now["data"].items()
         if found["fingerprint"] != then["data"][role]["fingerprint"]
     ]
 
 
-def of_pictures(found: Mapping[str, Any]) -> str:
+def of_images(found: Mapping[str, Any]) -> str:
     """A split in one phrase."""
-    return f"{found['pictures']} pictures with fingerprint {found['fingerprint'][:12]}"
+    return f"{found['images']} images with fingerprint {found['fingerprint'][:12]}"
 
 
-def refuse_other(changed: Mapping[Path, list[str]]) -> None:
+def require_unchanged(changed: Mapping[Path, list[str]]) -> None:
     """Raises RequestError if any run, by its folder, has differences."""
     lines = [f"{folder}: {line}" for folder, found in changed.items() for line in found]
     if lines:

@@ -2,7 +2,7 @@
 
 import torch
 
-from streetseg.data.batches import Resident, resident_bytes
+from streetseg.data.batches import DeviceCache, device_cache_bytes
 from streetseg.data.check.check import check_source, require_splits
 from streetseg.data.check.findings import Findings, require_labels, require_two_classes
 from streetseg.data.source import Source
@@ -11,19 +11,19 @@ from streetseg.errors import DataError
 from streetseg.recipe.schema import Recipe
 from streetseg.runtime.memory import available_bytes
 
-RESIDENT_SHARE = 0.25  # of the free GPU memory that the pictures may take: the rest is the network's
+DEVICE_CACHE_SHARE = 0.25  # of the free GPU memory that the images may take: the rest is the network's
 
 
-def require_pictures(source: Source, recipe: Recipe) -> None:
-    """Raises DataError if one of the two splits is missing or empty, or the training split has too few pictures."""
+def require_images(source: Source, recipe: Recipe) -> None:
+    """Raises DataError if one of the two splits is missing or empty, or the training split has too few images."""
     split = recipe.data.train_split
     require_splits(source, (split, recipe.data.val_split))
     if len(source.splits.get(split, ())) == 1:
-        raise DataError(f"split {split!r} has one picture, batch norm needs two or more", where=source.spec)
+        raise DataError(f"split {split!r} has one image, batch norm needs two or more", where=source.spec)
 
 
 def check_files(source: Source, recipe: Recipe) -> Findings | None:
-    """What every file of the two splits holds; None for drawn pictures, which have no files.
+    """What every file of the two splits holds; None for drawn images, which have no files.
 
     Raises:
         DataError: files cannot be used, all of a split is ignored, or there is one class only.
@@ -39,7 +39,7 @@ def check_files(source: Source, recipe: Recipe) -> Findings | None:
 
 
 def open_stores(source: Source, recipe: Recipe) -> tuple[Store, Store]:
-    """The decoded training and validation pictures; the latter's labels keep their own resolution."""
+    """The decoded training and validation images; the latter's labels keep their own resolution."""
     size, cache = recipe.data.size, default_cache()
     return (
         Store.open(source, recipe.data.train_split, size=size, resize_labels=True, cache=cache),
@@ -47,16 +47,16 @@ def open_stores(source: Source, recipe: Recipe) -> tuple[Store, Store]:
     )
 
 
-def resident_split(store: Store, device: torch.device) -> tuple[Resident | None, list[str]]:
-    """The training pictures in the GPU's own memory, if there are a GPU and room; and what is to be said of it."""
+def device_cache_split(store: Store, device: torch.device) -> tuple[DeviceCache | None, list[str]]:
+    """The training images in the GPU's own memory, if there are a GPU and room; and what is to be said of it."""
     if device.type != "cuda":
         return None, []
-    needed, free = resident_bytes(store), available_bytes(device)
+    needed, free = device_cache_bytes(store), available_bytes(device)
     if needed is None:
-        return None, ["the training pictures differ in size: each batch is fetched from main memory"]
-    asked = f"{needed / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free"
-    if needed > RESIDENT_SHARE * free:
+        return None, ["the training images differ in size: each batch is fetched from main memory"]
+    requested = f"{needed / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free"
+    if needed > DEVICE_CACHE_SHARE * free:
         return None, [
-            f"the training pictures are too large for the GPU ({asked}): each batch is fetched from main memory"
+            f"the training images are too large for the GPU ({requested}): each batch is fetched from main memory"
         ]
-    return Resident(store, device), [f"the training pictures lie on the GPU ({asked})"]
+    return DeviceCache(store, device), [f"the training images lie on the GPU ({requested})"]

@@ -15,9 +15,9 @@ from streetseg.data.open import open_source
 from streetseg.data.source import Source, short_name
 from streetseg.data.store import Store
 from streetseg.errors import RequestError
-from streetseg.models.initial_weights import InitialWeights, build_segmenter
-from streetseg.models.network import Segmenter
-from streetseg.profiler import Phases
+from streetseg.models.initial_weights import InitialWeights, build_network
+from streetseg.models.network import SegmentationNetwork
+from streetseg.profiler import Profiler
 from streetseg.recipe.load import leaves
 from streetseg.recipe.resolved import recipe_yaml
 from streetseg.recipe.schema import Augment, Recipe, Size
@@ -37,10 +37,10 @@ from streetseg.training.fit import fit
 from streetseg.training.history import History
 from streetseg.training.optim import length_of
 from streetseg.training.progress import Progress
-from streetseg.training.recorder import Keeper
-from streetseg.training.resume import differences, is_written, origin_of, refuse_other, refuse_other_format, restore
-from streetseg.training.splits import check_files, open_stores, require_pictures, resident_split
-from streetseg.training.train_state import describe_start, make_learner
+from streetseg.training.recorder import RunRecorder
+from streetseg.training.resume import differences, is_written, origin_of, require_format, require_unchanged, restore
+from streetseg.training.splits import check_files, device_cache_split, open_stores, require_images
+from streetseg.training.train_state import describe_start, make_train_state
 
 
 @dataclass(frozen=True)
@@ -112,12 +112,12 @@ def train(
     """
     alone = Ranks.from_environment()
     device = choose_device(recipe.train.device, alone)
-    refuse_unshared(recipe, alone, own_loss=loss is not None)
+    check_shared(recipe, alone, own_loss=loss is not None)
     with alone.joined(device) as ranks:
-        phases = Phases(lambda: finish_work(device)) if profile else Phases()
+        profiler = Profiler(lambda: finish_work(device)) if profile else Profiler()
         quiet = quiet or not ranks.is_main
         own = Own(tuple(callbacks), loss, source)
-        return train_together(recipe, out, ranks, device, phases, own, resume=resume, force=force, quiet=quiet)
+        return train_together(recipe, out, ranks, device, profiler, own, resume=resume, force=force, quiet=quiet)
 
 
 def train_together(
@@ -125,7 +125,7 @@ def train_together(
     out: Path,
     ranks: Ranks,
     device: torch.device,
-    phases: Phases,
+    profiler: Profiler,
     own: Own,
     *,
     resume: bool,
@@ -133,28 +133,28 @@ def train_together(
     quiet: bool,
 ) -> RunResult:
     """What each rank does. All go the same way; rank 0 writes."""
-    folder = RunFolder(Path(ranks.of_main(str(out))))
+    folder = RunFolder(Path(ranks.broadcast(str(out))))
     if ranks.is_main:
-        folder.refuse(resume=resume)
+        folder.require_usable(resume=resume)
     keep_freed_memory()
     seed_everything(recipe.train.seed)
     state = newest_state(folder) if resume else None
     source = own.source or open_source(recipe.data)
-    require_pictures(source, recipe)
+    require_images(source, recipe)
     with ranks.one_first():
-        segmenter, initial = first_network(recipe, source, state)
+        network, initial = first_network(recipe, source, state)
         findings = check_files(source, recipe)
         stores = train_store, val_store = open_stores(source, recipe)
     crop = crop_size(train_store, recipe)
     origin = origin_of(recipe, stores)
     step = "none" if state is None else state["steps_done"]
-    ranks.refuse_different(dict(leaves(recipe)) | origin["data"] | {"step of the newest checkpoint": step})
+    ranks.require_equal(dict(leaves(recipe)) | origin["data"] | {"step of the newest checkpoint": step})
     changed = differences(state, origin) if state else []
     if not force:
-        refuse_other({folder.path: changed})
+        require_unchanged({folder.path: changed})
 
     length = length_of(recipe.train, steps_of_epoch(len(train_store), recipe.train.batch, ranks.world))
-    resident, of_resident = resident_split(train_store, device)
+    device_cache, of_device_cache = device_cache_split(train_store, device)
 
     def batches_of(epoch: int) -> TrainBatches:
         settings, size = augment_of_epoch(epoch, length.epochs, recipe.augment, crop)
@@ -168,37 +168,43 @@ def train_together(
             size,
             rank=ranks.rank,
             world=ranks.world,
-            resident=resident,
-            phases=phases,
+            device_cache=device_cache,
+            profiler=profiler,
         )
 
     title = f"{recipe.model.encoder} seed {recipe.train.seed}"
     with folder.in_use() if ranks.is_main else nullcontext(), explained(recipe, crop, device):
         to_do = length.steps - (0 if state is None else state["steps_done"])
         pixels = class_pixels(train_store, findings)[: source.space.num_classes]
-        learner = make_learner(recipe, segmenter, initial, pixels, device, state, ranks, phases, to_do, own.loss)
+        train_state = make_train_state(
+            recipe, network, initial, pixels, device, state, ranks, profiler, to_do, own.loss
+        )
         validation = {"dataset": short_name(source.spec), "split": val_store.split, "images": len(val_store)}
         best = Best(folder.best, initial, validation)
-        history = restore(learner, best, state) if state else History()
+        history = restore(train_state, best, state) if state else History()
         if changed:
-            history.tally = None  # with another recipe or other data, the first half of an epoch has no second half
+            history.meters = None  # with another recipe or other data, the first half of an epoch has no second half
         # Counted anew, because the steps of an epoch may be others: with another recipe, or on other ranks.
-        learner.steps_done = history.epochs_done * length.of_epoch + (history.tally.steps if history.tally else 0)
+        train_state.steps_done = history.epochs_done * length.of_epoch + (history.meters.steps if history.meters else 0)
         if ranks.is_main and not is_written(folder, origin):
             atomic_write_text(folder.recipe, recipe_yaml(recipe))
             atomic_write_json(folder.data, describe_data(short_name(source.spec), stores, findings))
         if ranks.is_main and state is None:
-            atomic_write_json(folder.environment, describe_environment() | describe_start(learner, initial))
+            atomic_write_json(folder.environment, describe_environment() | describe_start(train_state, initial))
         journal = Journal(folder.journal if ranks.is_main else None)
-        done = {"epochs_done": history.epochs_done, "steps_done": learner.steps_done, "processes": ranks.world}
+        done = {"epochs_done": history.epochs_done, "steps_done": train_state.steps_done, "processes": ranks.world}
         journal.write(
-            "resume" if state else "start", **done, **asdict(learner.precision), forced=changed, own=own.lines()
+            "resume" if state else "start", **done, **asdict(train_state.precision), forced=changed, own=own.lines()
         )
-        with Progress(title, length.steps, done=learner.steps_done, quiet=quiet) as progress:
+        with Progress(title, length.steps, done=train_state.steps_done, quiet=quiet) as progress:
             progress.say(f"run folder: {folder.path}")
             progress.say(f"{title} starts from {initial.text}")
-            progress.say(f"{learner.precision.name} on {device}: {learner.precision.why}")
-            for line in [*of_compilation(learner.compilation, device), *of_resident, *of_processes(ranks, state)]:
+            progress.say(f"{train_state.precision.name} on {device}: {train_state.precision.why}")
+            for line in [
+                *of_compilation(train_state.compilation, device),
+                *of_device_cache,
+                *of_processes(ranks, state),
+            ]:
                 progress.say(line)
             for line in own.lines():
                 progress.say(line)
@@ -208,22 +214,24 @@ def train_together(
             callbacks = Callbacks([*early, *own.callbacks] if ranks.is_main else [])
             with StopSignals() as stop, finishing(callbacks, history):
                 callbacks.tell("start", title, folder.path, dict(leaves(recipe)))
-                keeper = Keeper(folder, learner, length, best, origin, history, journal, progress, stop, callbacks)
-                keeper.begin(anew=state is None)
-                with phases("other"):
-                    fit(learner, batches_of, val_store, keeper)
+                recorder = RunRecorder(
+                    folder, train_state, length, best, origin, history, journal, progress, stop, callbacks
+                )
+                recorder.begin(anew=state is None)
+                with profiler("other"):
+                    fit(train_state, batches_of, val_store, recorder)
             assert history.best is not None
-            with phases("evaluation"):
+            with profiler("evaluation"):
                 val_iou = finish_run(
-                    folder, segmenter, val_store, journal, dataset=source.spec, device=device, ranks=ranks
+                    folder, network, val_store, journal, dataset=source.spec, device=device, ranks=ranks
                 )
             best_epoch = history.best.epoch
-            if phases.measured:
-                journal.write("profile", **phases.as_dict())
-                for line in phases.lines():
+            if profiler.measured:
+                journal.write("profile", **profiler.as_dict())
+                for line in profiler.lines():
                     progress.say(line)
             journal.write("end", best_epoch=best_epoch, mean_iou=val_iou)
-            progress.say(f"best epoch {best_epoch}: mean IoU {val_iou:.4f} in fp32 on {len(val_store)} pictures")
+            progress.say(f"best epoch {best_epoch}: mean IoU {val_iou:.4f} in fp32 on {len(val_store)} images")
             progress.say(f"run folder: {folder.path}")
     return RunResult(folder.path, best_epoch, val_iou)
 
@@ -244,7 +252,7 @@ def finishing(callbacks: Callbacks, history: History) -> Iterator[None]:
         callbacks.tell("finish", outcome, summary)
 
 
-def refuse_unshared(recipe: Recipe, ranks: Ranks, *, own_loss: bool) -> None:
+def check_shared(recipe: Recipe, ranks: Ranks, *, own_loss: bool) -> None:
     """Raise RequestError if a batch is too small for so many processes, or the loss cannot be summed over them."""
     if own_loss and ranks.world > 1:
         raise RequestError("a loss of your own is computed in one process", where="loss", hint="devices=1")
@@ -252,7 +260,7 @@ def refuse_unshared(recipe: Recipe, ranks: Ranks, *, own_loss: bool) -> None:
         raise RequestError(
             f"a batch of {recipe.train.batch} is too small to be shared by {ranks.world} processes",
             where="train.batch",
-            hint=f"batch norm needs {FEWEST} pictures or more in each: train.batch={FEWEST * ranks.world}",
+            hint=f"batch norm needs {FEWEST} images or more in each: train.batch={FEWEST * ranks.world}",
         )
 
 
@@ -278,13 +286,15 @@ def newest_state(folder: RunFolder) -> dict[str, Any] | None:
     if found is None:
         return None
     path, state = found
-    refuse_other_format(state, path)
+    require_format(state, path)
     return state
 
 
-def first_network(recipe: Recipe, source: Source, state: dict[str, Any] | None) -> tuple[Segmenter, InitialWeights]:
+def first_network(
+    recipe: Recipe, source: Source, state: dict[str, Any] | None
+) -> tuple[SegmentationNetwork, InitialWeights]:
     """The network to start from, and what it starts from; a resumed one gets its weights from the state later."""
-    segmenter, initial = build_segmenter(
+    network, initial = build_network(
         recipe.model.encoder,
         source.space,
         decoder=recipe.model.decoder,
@@ -293,11 +303,11 @@ def first_network(recipe: Recipe, source: Source, state: dict[str, Any] | None) 
         weights=recipe.model.weights if state is None else "none",
         reading=recipe.data.reading,
     )
-    return segmenter, initial if state is None else InitialWeights(**state["initial"])
+    return network, initial if state is None else InitialWeights(**state["initial"])
 
 
 def crop_size(store: Store, recipe: Recipe) -> Size:
-    """The training crop for the smallest picture of the store."""
+    """The training crop for the smallest image of the store."""
     height, width = store.sizes.min(axis=0).tolist()
     return training_crop((height, width), recipe.augment)
 

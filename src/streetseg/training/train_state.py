@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from streetseg.models.initial_weights import InitialWeights
-from streetseg.models.network import Segmenter
-from streetseg.profiler import Phases
+from streetseg.models.network import SegmentationNetwork
+from streetseg.profiler import Profiler
 from streetseg.recipe.schema import Recipe
 from streetseg.runtime.batch_norm import share_batch_norm
 from streetseg.runtime.compilation import NOT_COMPILED, Compilation, choose_compilation
@@ -26,11 +26,11 @@ from streetseg.training.optim import ExponentialAverage, hold_where, make_optimi
 
 
 @dataclass
-class Learner:
+class TrainState:
     """What changes while training, and what changes it; the same on all ranks that train together."""
 
     recipe: Recipe
-    segmenter: Segmenter
+    network: SegmentationNetwork
     average: ExponentialAverage | None
     optimizer: torch.optim.Optimizer
     objective: Objective | OwnObjective
@@ -39,20 +39,20 @@ class Learner:
     ranks: Ranks = ALONE
     steps_done: int = 0
     compilation: Compilation = NOT_COMPILED
-    phases: Phases = field(default_factory=Phases)
+    profiler: Profiler = field(default_factory=Profiler)
 
     def __post_init__(self) -> None:
-        self._network = self.ranks.averaging_gradients(self.segmenter)
+        self._network = self.ranks.averaging_gradients(self.network)
         self._compiled = self.compilation.of(self._network, graphs=self.device.type == "cuda" and self.ranks.world == 1)
         self._full = len(range(self.recipe.train.batch)[self.ranks.rank :: self.ranks.world])
         self._held = torch.zeros((), device=self.device)
         hold_where(self.optimizer, self._held)
 
-    def logits(self, pictures: Tensor) -> Tensor:
-        """Pictures uint8 (B, 3, H, W), this rank's share of a batch -> logits (B, C, H, W), for a backward pass."""
+    def logits(self, images: Tensor) -> Tensor:
+        """Images uint8 (B, 3, H, W), this rank's share of a batch -> logits (B, C, H, W), for a backward pass."""
         # An epoch's last batch is a smaller one: it is not worth a compilation of its own.
-        network = self._compiled if len(pictures) == self._full else self._network
-        logits: Tensor = network(pictures)
+        network = self._compiled if len(images) == self._full else self._network
+        logits: Tensor = network(images)
         return logits
 
     def hold_unless_finite(self, number: Tensor) -> None:
@@ -60,15 +60,15 @@ class Learner:
         torch.maximum(self._held, (~number.isfinite()).float(), out=self._held)
 
     def move_weights(self) -> None:
-        """Take one step of the optimiser, unless a number was not finite."""
+        """Take one step of the optimizer, unless a number was not finite."""
         if self.device.type == "mps" and self._held:  # its fused AdamW does not look at the flag: here one waits
             return
         self.optimizer.step()
 
     @property
-    def scored(self) -> Segmenter:
+    def scored(self) -> SegmentationNetwork:
         """The weights that are validated and kept: the averaged ones where there are any."""
-        return self.segmenter if self.average is None else self.average.network
+        return self.network if self.average is None else self.average.network
 
     @property
     def lr(self) -> float:
@@ -77,18 +77,18 @@ class Learner:
         return rate
 
 
-def make_learner(
+def make_train_state(
     recipe: Recipe,
-    segmenter: Segmenter,
+    network: SegmentationNetwork,
     initial: InitialWeights,
     class_pixels: NDArray[np.int64],
     device: torch.device,
     state: dict[str, Any] | None,
     ranks: Ranks,
-    phases: Phases,
+    profiler: Profiler,
     steps: int,
     loss: LossFunction | None = None,
-) -> Learner:
+) -> TrainState:
     """Everything that learns, on its device. A resumed run keeps the precision that `auto` found at its start.
 
     Args:
@@ -98,37 +98,37 @@ def make_learner(
         loss: of the caller's own, in place of the recipe's.
     """
     tune(device)
-    segmenter.to(device).to(memory_format=torch.channels_last)
+    network.to(device).to(memory_format=torch.channels_last)
     objective = (
-        Objective(recipe.loss, class_pixels, segmenter.space.ignore_index) if loss is None else OwnObjective(loss)
+        Objective(recipe.loss, class_pixels, network.space.ignore_index) if loss is None else OwnObjective(loss)
     ).to(device)
     if state is not None and recipe.train.precision == "auto":
         precision = Precision(state["precision"], "as before the interruption")
     else:
-        precision = Precision(**ranks.of_main(asdict(choose_precision(recipe.train.precision, device))))
-    average = ExponentialAverage(segmenter, recipe.optim.ema) if recipe.optim.ema else None
+        precision = Precision(**ranks.broadcast(asdict(choose_precision(recipe.train.precision, device))))
+    average = ExponentialAverage(network, recipe.optim.ema) if recipe.optim.ema else None
     if recipe.train.sync_batch_norm and ranks.world > 1:
-        share_batch_norm(segmenter)
-    return Learner(
+        share_batch_norm(network)
+    return TrainState(
         recipe,
-        segmenter,
+        network,
         average,
-        make_optimizer(segmenter, recipe.optim, pretrained=initial.pretrained),
+        make_optimizer(network, recipe.optim, pretrained=initial.pretrained),
         objective,
         device,
         precision,
         ranks,
         compilation=choose_compilation(recipe.train.compile, device, steps),
-        phases=phases,
+        profiler=profiler,
     )
 
 
-def describe_start(learner: Learner, initial: InitialWeights) -> dict[str, Any]:
+def describe_start(train_state: TrainState, initial: InitialWeights) -> dict[str, Any]:
     """What environment.json says of the run besides versions and machine."""
     return {
-        "device": str(learner.device),
-        "processes": learner.ranks.world,
-        "precision": asdict(learner.precision),
-        "compiled": asdict(learner.compilation),
+        "device": str(train_state.device),
+        "processes": train_state.ranks.world,
+        "precision": asdict(train_state.precision),
+        "compiled": asdict(train_state.compilation),
         "initial_weights": initial.as_dict(),
     }

@@ -50,7 +50,7 @@ def test_unchanged_files_are_read_once(tmp_path: Path, looks: Counter[str]) -> N
         for (sample, one), (other, two) in zip(first.splits[split].samples, again.splits[split].samples, strict=True):
             assert sample == other
             assert np.array_equal(one.counts, two.counts)
-            assert (one.content, one.likeness) == (two.content, two.likeness)
+            assert (one.content, one.perceptual_hash) == (two.content, two.perceptual_hash)
             assert (one.mask, one.colors) == (two.mask, two.colors)
 
 

@@ -54,32 +54,32 @@ def test_how_files_are_stored_is_counted(tmp_path: Path) -> None:
     by_index.putpalette(bytes(range(256)) * 3)
     by_index.save(mask)
     train = check_source(opened(root), ["train"]).splits["train"]
-    assert train.pictures_stored == {"L PNG": 1, "RGBA PNG": 1, "16-bit grey PNG": 1, "RGB PNG": 1}
+    assert train.images_stored == {"L PNG": 1, "RGBA PNG": 1, "16-bit gray PNG": 1, "RGB PNG": 1}
     assert train.masks_stored == {"P PNG": 1, "L PNG": 3}
     assert train.turned == 0
 
 
 def test_findings_become_json(tmp_path: Path) -> None:
     source = opened(tiny.camvid_segnet(tmp_path))
-    told = json.loads(json.dumps(check_source(source, ["val"]).as_json()))
-    assert told["space"] == "street-11"
-    assert list(told["splits"]["val"]["counts"]) == list(source.space.names)
-    assert told["splits"]["val"]["images"] == 3
+    reported = json.loads(json.dumps(check_source(source, ["val"]).as_json()))
+    assert reported["space"] == "street-11"
+    assert list(reported["splits"]["val"]["counts"]) == list(source.space.names)
+    assert reported["splits"]["val"]["images"] == 3
 
 
-def test_drawn_pictures_have_no_files(tmp_path: Path) -> None:
+def test_drawn_images_have_no_files(tmp_path: Path) -> None:
     from streetseg.data.sources.scenes import ScenesSource
 
     findings = check_source(ScenesSource(train=2, val=1, size=(64, 128)), ["train", "val"])
-    assert findings.splits["train"].pictures_stored == {"drawn": 2}
+    assert findings.splits["train"].images_stored == {"drawn": 2}
 
 
 def test_every_trouble_of_every_file_is_in_one_error(tmp_path: Path) -> None:
     root = tiny.camvid_segnet(tmp_path, n_train=6, n_val=3)
-    pictures, masks = sorted((root / "train").iterdir()), sorted((root / "trainannot").iterdir())
-    pictures[0].write_bytes(pictures[0].read_bytes()[:-1500])
-    pictures[1].write_bytes(b"")
-    pictures[2].write_bytes(b"<html></html>")
+    images, masks = sorted((root / "train").iterdir()), sorted((root / "trainannot").iterdir())
+    images[0].write_bytes(images[0].read_bytes()[:-1500])
+    images[1].write_bytes(b"")
+    images[2].write_bytes(b"<html></html>")
     Image.open(masks[3]).resize((32, 24), Image.Resampling.NEAREST).save(masks[3])
     ids = np.array(Image.open(masks[4]))
     ids[0, :9] = 77
@@ -95,8 +95,8 @@ def test_every_trouble_of_every_file_is_in_one_error(tmp_path: Path) -> None:
     lines = caught.value.where
     for line, path, said in zip(
         lines,
-        [*pictures[:3], *masks[3:], valid],
-        ["truncated", "0 bytes", "HTML", "picture 48x64, mask 24x32", "id 77; 9 pixels", "JPEG", "id 300"],
+        [*images[:3], *masks[3:], valid],
+        ["truncated", "0 bytes", "HTML", "image 48x64, mask 24x32", "id 77; 9 pixels", "JPEG", "id 300"],
         strict=True,
     ):
         assert line.startswith(f"{path}: ")
@@ -122,16 +122,16 @@ def test_a_trouble_of_all_files_is_said_once_and_the_list_is_short(tmp_path: Pat
     assert len(caught.value.where) == 25
 
 
-def test_a_mask_that_fits_the_unturned_picture_is_explained(tmp_path: Path) -> None:
+def test_a_mask_that_fits_the_unturned_image_is_explained(tmp_path: Path) -> None:
     root = tiny.camvid_segnet(tmp_path, n_train=2, n_val=1)
     path = sorted((root / "train").iterdir())[0]
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.open(path).save(path.with_suffix(".jpg"), exif=exif)
     path.unlink()
-    with pytest.raises(DataError, match="picture and mask differ in size") as caught:
+    with pytest.raises(DataError, match="image and mask differ in size") as caught:
         check_source(opened(root), ["train"])
-    assert "picture 64x48, mask 48x64; the mask fits the picture as it is stored, before its EXIF rotation" in str(
+    assert "image 64x48, mask 48x64; the mask fits the image as it is stored, before its EXIF rotation" in str(
         caught.value
     )
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
-from streetseg.data.check.perceptual_hash import ALIKE, BITS, likeness, nearest
-from streetseg.data.images import read_picture
+from streetseg.data.check.perceptual_hash import ALIKE, BITS, nearest, perceptual_hash
+from streetseg.data.images import read_image
 
 
 def differing(one: bytes, other: bytes) -> int:
@@ -39,40 +39,38 @@ def test_many_are_compared_a_few_rows_at_a_time() -> None:
     assert not bits.any()
 
 
-def test_each_bit_compares_neighbouring_cells() -> None:
+def test_each_bit_compares_neighboring_cells() -> None:
     rising = np.tile(np.arange(0, 180, dtype=np.uint8), (90, 1))[..., None].repeat(3, axis=2)
-    assert likeness(rising) == b"\xff" * 8 + b"\x00" * 8  # brighter to the right, equal from top to bottom
-    assert likeness(rising.transpose(1, 0, 2)) == b"\x00" * 8 + b"\xff" * 8
+    assert perceptual_hash(rising) == b"\xff" * 8 + b"\x00" * 8  # brighter to the right, equal from top to bottom
+    assert perceptual_hash(rising.transpose(1, 0, 2)) == b"\x00" * 8 + b"\xff" * 8
 
 
 @pytest.fixture(scope="module")
 def streets(shared: Path) -> list[np.ndarray]:
-    """Pictures of CamVid that are ten seconds or more apart."""
-    return [read_picture(str(path)) for path in sorted((shared / "data/camvid/train").glob("*.png"))[::12]]
+    """Images of CamVid that are ten seconds or more apart."""
+    return [read_image(str(path)) for path in sorted((shared / "data/camvid/train").glob("*.png"))[::12]]
 
 
-def stored_again(picture: np.ndarray) -> np.ndarray:
+def stored_again(image: np.ndarray) -> np.ndarray:
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, "JPEG", quality=50)
+    Image.fromarray(image).save(file, "JPEG", quality=50)
     return np.asarray(Image.open(file))
 
 
 CHANGES = {
     "JPEG": stored_again,
-    "half": lambda picture: np.asarray(Image.fromarray(picture).resize((240, 180), Image.Resampling.BILINEAR)),
-    "darker": lambda picture: np.asarray(ImageEnhance.Brightness(Image.fromarray(picture)).enhance(0.85)),
-    "noise": lambda picture: (
-        (picture + np.random.default_rng(0).normal(0, 5, picture.shape)).clip(0, 255).astype(np.uint8)
-    ),
+    "half": lambda image: np.asarray(Image.fromarray(image).resize((240, 180), Image.Resampling.BILINEAR)),
+    "darker": lambda image: np.asarray(ImageEnhance.Brightness(Image.fromarray(image)).enhance(0.85)),
+    "noise": lambda image: (image + np.random.default_rng(0).normal(0, 5, image.shape)).clip(0, 255).astype(np.uint8),
 }
 
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_copies_of_real_streets_are_alike(change: str, streets: list[np.ndarray]) -> None:
-    for picture in streets:
-        assert differing(likeness(picture), likeness(CHANGES[change](picture))) <= ALIKE
+    for image in streets:
+        assert differing(perceptual_hash(image), perceptual_hash(CHANGES[change](image))) <= ALIKE
 
 
 def test_different_real_streets_are_not_alike(streets: list[np.ndarray]) -> None:
-    hashes = [likeness(picture) for picture in streets]
+    hashes = [perceptual_hash(image) for image in streets]
     assert min(differing(one, other) for one, other in combinations(hashes, 2)) > 2 * ALIKE

@@ -19,10 +19,10 @@ def test_segnets_layout_is_read_with_void_ignored(tmp_path: Path) -> None:
     assert {split: len(samples) for split, samples in source.splits.items()} == {"train": 4, "val": 2, "test": 1}
     assert source.space.name == "street-11"
     assert source.spec == f"camvid:{tmp_path}"
-    picture, label = tiny.street(4)
+    image, label = tiny.street(4)
     first = source.splits["val"][0]
     assert first.name == "val/0016E5_07959"
-    assert (source.read_picture(first) == picture).all()
+    assert (source.read_image(first) == image).all()
     assert (source.read_label(first) == label).all()
 
 
@@ -33,13 +33,13 @@ def test_samples_know_their_video_and_frame(tmp_path: Path) -> None:
     assert splits["val"][0].seconds == pytest.approx(265.3)  # 30 frames a second
 
 
-def test_the_original_layout_is_bridged_to_street_11(tmp_path: Path) -> None:
+def test_the_original_layout_is_mapped_to_street_11(tmp_path: Path) -> None:
     source = open_source(Data(source=f"camvid:{tiny.camvid_original(tmp_path, n_train=3, n_val=2)}"))
     assert source.space.name == "street-11"
     assert [sample.name for sample in source.splits["val"]] == ["0016E5_07959", "0016E5_07961"]
     for index, sample in enumerate((*source.splits["train"], *source.splits["val"])):
-        picture, label = tiny.street(index)
-        assert (source.read_picture(sample) == picture).all()
+        image, label = tiny.street(index)
+        assert (source.read_image(sample) == image).all()
         assert (source.read_label(sample) == label).all()
 
 
@@ -81,9 +81,9 @@ def test_masks_of_ids_in_the_order_of_the_color_table(tmp_path: Path) -> None:
 
 def test_a_folder_a_split_with_masks_in_color(tmp_path: Path) -> None:
     for index, split in enumerate(("train", "val")):
-        picture, label = tiny.street(index)
+        image, label = tiny.street(index)
         rgb = tiny.painted(tiny.in_space(label, tiny.CAMVID_32, tiny.CAMVID_NAMES), tiny.CAMVID_32)
-        tiny.save(tmp_path / split / "0001TP_006690.png", picture)
+        tiny.save(tmp_path / split / "0001TP_006690.png", image)
         tiny.save(tmp_path / f"{split}_labels" / "0001TP_006690_L.png", rgb)
     source = open_source(Data(source=f"camvid:{tmp_path}"))
     assert (source.read_label(source.splits["val"][0]) == tiny.street(1)[1]).all()
@@ -108,12 +108,12 @@ def test_files_that_do_not_pair_are_listed(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="2 files cannot be used") as caught:
         check_source(open_camvid(tmp_path), ["train", "val"])
     assert caught.value.where == (
-        f"{tmp_path / 'train' / lonely.name}: picture without mask",
-        f"{tmp_path / 'trainannot' / 'nobody.png'}: mask without picture",
+        f"{tmp_path / 'train' / lonely.name}: image without mask",
+        f"{tmp_path / 'trainannot' / 'nobody.png'}: mask without image",
     )
 
 
-def test_junk_between_the_pictures_does_not_matter(tmp_path: Path) -> None:
+def test_junk_between_the_images_does_not_matter(tmp_path: Path) -> None:
     tiny.camvid_segnet(tmp_path, n_train=2)
     for name in (".DS_Store", "._0001TP_006720.png", "Thumbs.db", "readme.txt"):
         (tmp_path / "train" / name).write_bytes(b"x")
@@ -124,12 +124,12 @@ def test_one_stem_with_two_endings_is_refused(tmp_path: Path) -> None:
     tiny.camvid_segnet(tmp_path)
     path = sorted((tmp_path / "train").iterdir())[0]
     Image.open(path).save(path.with_suffix(".jpg"))
-    with pytest.raises(DataError, match="several pictures share one name"):
+    with pytest.raises(DataError, match="several images share one name"):
         check_source(open_camvid(tmp_path), ["train"])
 
 
 def test_a_folder_without_camvid_says_what_was_expected(tmp_path: Path) -> None:
-    (tmp_path / "pictures").mkdir()
+    (tmp_path / "images").mkdir()
     with pytest.raises(DataError, match="no CamVid in this folder") as caught:
         open_camvid(tmp_path)
     assert "trainannot" in str(caught.value.hint)

@@ -23,11 +23,11 @@ def test_folders_and_archives_give_the_same(make: Callable[..., Path], tmp_path:
     source = open_source(Data(source=f"cityscapes:{make(tmp_path, n_train=5, n_val=2)}", space="street-11"))
     assert {split: len(samples) for split, samples in source.splits.items()} == {"train": 5, "val": 2}
     sample = source.splits["val"][1]
-    picture, label = tiny.street(6)
+    image, label = tiny.street(6)
     assert sample.name == "val/frankfurt/frankfurt_000000_000020"
     assert (sample.sequence, sample.frame) == ("frankfurt_000000", 20)
     assert sample.seconds == pytest.approx(20 / 17)  # 17 frames a second
-    assert (source.read_picture(sample) == picture).all()
+    assert (source.read_image(sample) == image).all()
     assert (source.read_label(sample) == label).all()
     assert source.stamp(sample) == source.stamp(sample)
 
@@ -38,7 +38,7 @@ def test_archives_are_read_in_place(tmp_path: Path) -> None:
     source = open_cityscapes(tmp_path)
     check_source(source, ["train", "val"])
     assert sorted(path.name for path in tmp_path.iterdir()) == before
-    assert source.splits["train"][0].picture == (
+    assert source.splits["train"][0].image == (
         f"{tmp_path}/leftImg8bit_trainvaltest.zip!leftImg8bit/train/aachen/aachen_000000_000019_leftImg8bit.png"
     )
 
@@ -52,8 +52,8 @@ def test_each_kind_of_mask_is_read_as_the_19_scored_classes(
     assert source.space.name == "cityscapes-19"
     assert any(f"gtFine_{kind}" in message for message in caplog.messages)
     for index, sample in enumerate(sorted(source.splits["train"], key=lambda sample: sample.frame or 0)):
-        truth = tiny.in_space(tiny.street(index)[1], source.space, tiny.CITYSCAPES_NAMES)
-        assert (source.read_label(sample) == truth).all()
+        ground_truth = tiny.in_space(tiny.street(index)[1], source.space, tiny.CITYSCAPES_NAMES)
+        assert (source.read_label(sample) == ground_truth).all()
 
 
 def test_the_34_ids_and_the_8_categories_are_had_for_the_asking(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_the_34_ids_and_the_8_categories_are_had_for_the_asking(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(("depth", "plate"), [(np.uint8, 255), (np.uint16, 65535), (np.int32, -1)])
-def test_the_licence_plate_is_ignored(depth: type, plate: int, tmp_path: Path) -> None:
+def test_the_license_plate_is_ignored(depth: type, plate: int, tmp_path: Path) -> None:
     source = open_cityscapes(tiny.cityscapes_folder(tmp_path))
     sample = source.splits["train"][0]
     ids = np.array(Image.open(sample.label)).astype(depth)
@@ -88,7 +88,7 @@ def test_mixed_kinds_are_an_error(tmp_path: Path) -> None:
     tiny.cityscapes_folder(tmp_path, n_train=3, kind="labelIds")
     for path in (tmp_path / "gtFine" / "val").rglob("*.png"):
         path.rename(path.with_name(path.name.replace("labelIds", "labelTrainIds")))
-    with pytest.raises(DataError, match=r"different kinds \(found 3 labelIds, 3 labelTrainIds for 6 pictures\)"):
+    with pytest.raises(DataError, match=r"different kinds \(found 3 labelIds, 3 labelTrainIds for 6 images\)"):
         open_cityscapes(tmp_path)
 
 
@@ -96,7 +96,7 @@ def test_polygons_alone_are_an_error_that_says_how_to_draw_them(tmp_path: Path) 
     tiny.cityscapes_folder(tmp_path)
     for path in (tmp_path / "gtFine").rglob("*.png"):
         path.rename(path.with_name(path.name.replace("labelIds.png", "polygons.json")))
-    with pytest.raises(DataError, match="9 pictures have no masks, only 9 files of polygons") as caught:
+    with pytest.raises(DataError, match="9 images have no masks, only 9 files of polygons") as caught:
         open_cityscapes(tmp_path)
     assert "csCreateTrainIdLabelImgs" in str(caught.value.hint)
 
@@ -132,7 +132,7 @@ def test_unpaired_files_are_listed(tmp_path: Path) -> None:
     tiny.cityscapes_folder(tmp_path)
     path = next((tmp_path / "gtFine" / "train").rglob("*.png"))
     path.unlink()
-    with pytest.raises(DataError, match="picture without mask") as caught:
+    with pytest.raises(DataError, match="image without mask") as caught:
         check_source(open_cityscapes(tmp_path), ["train"])
     assert path.name.removesuffix("_gtFine_labelIds.png") in caught.value.where[0]
 

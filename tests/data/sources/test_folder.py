@@ -33,11 +33,11 @@ def test_globs_a_split_with_classes_and_colors(tmp_path: Path) -> None:
     assert (source.read_label(source.splits["val"][0]) == tiny.street(3)[1]).all()
 
 
-def test_a_built_in_space_brings_its_bridges(tmp_path: Path) -> None:
+def test_a_built_in_space_brings_its_mappings(tmp_path: Path) -> None:
     path = tiny.folder_yaml(tmp_path)
     for index, mask in enumerate(sorted((tmp_path / "masks").rglob("*.png"))):
         tiny.save(mask, tiny.cityscapes_mask(tiny.street(index)[1], "labelIds"))
-    rewrite(path, "pictures: images/**/*.jpg\nmasks: masks/**/*_mask.png\nspace: cityscapes-34\n")
+    rewrite(path, "images: images/**/*.jpg\nmasks: masks/**/*_mask.png\nspace: cityscapes-34\n")
     source = open_source(Data(source=f"folder:{path}", space="street-11"))
     assert (source.read_label(source.splits["all"][0]) == tiny.street(0)[1]).all()
 
@@ -47,7 +47,7 @@ def test_masks_in_color(tmp_path: Path) -> None:
     for index, mask in enumerate(sorted((tmp_path / "masks").rglob("*.png"))):
         tiny.save(mask, tiny.painted(tiny.street(index)[1], STREET_11))
     source = open_folder(path)
-    with pytest.raises(DataError, match="colours outside the label space"):  # void is black, and nobody said so
+    with pytest.raises(DataError, match="colors outside the label space"):  # void is black, and nobody said so
         source.read_label(source.splits["train"][0])
     source = open_folder(rewrite(path, path.read_text() + "ignore_color: [0, 0, 0]\n"))
     assert (source.read_label(source.splits["train"][0]) == tiny.street(0)[1]).all()
@@ -58,7 +58,7 @@ def test_ids_on_disk_may_be_anything_and_several_may_be_one_class(tmp_path: Path
     Image.fromarray(np.zeros((1, 5, 3), np.uint8)).save(tmp_path / "a_img.png")
     path = rewrite(
         tmp_path / "data.yaml",
-        "pictures: '*_img.png'\nmasks: '*_mask.png'\nname: mine\n"
+        "images: '*_img.png'\nmasks: '*_mask.png'\nname: mine\n"
         "classes: [{name: ground, id: [7, 8]}, {name: rest, id: 300}]\nignore: [0, 255]\n",
     )
     source = open_folder(path)
@@ -71,12 +71,12 @@ def test_black_and_white_masks_ask_what_255_means(tmp_path: Path) -> None:
     for i in range(3):
         tiny.save(tmp_path / "images" / f"{i}.png", np.zeros((4, 4, 3), np.uint8))
         tiny.save(tmp_path / "masks" / f"{i}.png", np.array([[0, 0, 255, 255]] * 4, np.uint8))
-    path = rewrite(tmp_path / "data.yaml", "pictures: images\nmasks: masks\nclasses: [rest, road]\n")
+    path = rewrite(tmp_path / "data.yaml", "images: images\nmasks: masks\nclasses: [rest, road]\n")
     with pytest.raises(DataError, match="does 255 mean class 1") as caught:
         check_source(open_folder(path), ["all"])
     assert "`id: 255`" in str(caught.value.hint)
 
-    rewrite(path, "pictures: images\nmasks: masks\nclasses: [{name: rest, id: 0}, {name: road, id: 255}]\n")
+    rewrite(path, "images: images\nmasks: masks\nclasses: [{name: rest, id: 0}, {name: road, id: 255}]\n")
     findings = check_source(open_folder(path), ["all"])
     assert findings.splits["all"].counts.tolist() == [24, 24]
 
@@ -85,7 +85,7 @@ def test_splits_by_lists_files_and_shares(tmp_path: Path) -> None:
     path = tiny.folder_yaml(tmp_path, n_train=6, n_val=4)
     for old in sorted((tmp_path / "images").glob("*/*")) + sorted((tmp_path / "masks").glob("*/*")):
         old.rename(old.parents[1] / old.name)
-    head = f"pictures: images/*.jpg\nmasks: masks/*_mask.png\n{CLASSES}"
+    head = f"images: images/*.jpg\nmasks: masks/*_mask.png\n{CLASSES}"
 
     (tmp_path / "val.txt").write_text("street 008\nstreet 009\n")
     source = open_folder(rewrite(path, head + "splits: {train: ['street 00[0-3]', street 005], val: val.txt}\n"))
@@ -103,7 +103,7 @@ def test_splits_by_lists_files_and_shares(tmp_path: Path) -> None:
 
 
 def test_a_share_does_not_change_when_files_are_listed_in_another_order(tmp_path: Path) -> None:
-    text = f"pictures: images/*/*.jpg\nmasks: masks/*/*_mask.png\n{CLASSES}splits: {{train: 0.5, val: 0.5}}\n"
+    text = f"images: images/*/*.jpg\nmasks: masks/*/*_mask.png\n{CLASSES}splits: {{train: 0.5, val: 0.5}}\n"
     one = rewrite(tiny.folder_yaml(tmp_path / "one"), text)
     other = rewrite(tiny.folder_yaml(tmp_path / "other"), text)
     chosen = [[sample.name for sample in open_folder(path).splits["train"]] for path in (one, other)]
@@ -120,7 +120,7 @@ def test_a_changed_meaning_of_the_ids_changes_the_stamp(tmp_path: Path) -> None:
     assert before.stamp(sample) != after.stamp(sample)
 
 
-HEAD = "pictures: images\nmasks: masks\n"
+HEAD = "images: images\nmasks: masks\n"
 
 
 @pytest.mark.parametrize(
@@ -145,11 +145,11 @@ HEAD = "pictures: images\nmasks: masks\n"
         (HEAD + "classes:\n- {name: a, color: [[1, 2, 3], '#01020g']}\n", 4, "found '#01020g', expected"),
         (HEAD + "classes:\n- {name: a, color: [[1, 2, 3], '#010203']}\n", 1, "color (1, 2, 3) is given twice"),
         (HEAD, 1, "expected either classes or space"),
-        ("classes: [a]\n", 1, "expected globs for pictures and masks"),
+        ("classes: [a]\n", 1, "expected globs for images and masks"),
         (HEAD + "classes: [a]\nsplits: {train: 0.9, val: 0.2}\n", 1, "add up to 1.1"),
         (HEAD + "classes: [a]\nsplits:\n  train: 0.9\n  val: list.txt\n", 1, "either every split is a share"),
-        (HEAD + "classes: [a]\nsplits:\n  train: {pictures: x}\n", 5, "splits.train: no masks"),
-        (HEAD + "classes: [a]\nsplits:\n  train: {pictures: x, mask: y, masks: y}\n", 5, "splits.train.mask"),
+        (HEAD + "classes: [a]\nsplits:\n  train: {images: x}\n", 5, "splits.train: no masks"),
+        (HEAD + "classes: [a]\nsplits:\n  train: {images: x, mask: y, masks: y}\n", 5, "splits.train.mask"),
         (HEAD + "classes: [a]\nclasses: [b]\n", 4, "classes is given twice"),
         (HEAD + "classes: [a\n", 4, "no valid YAML"),
         (HEAD + "classes: !!python/object/apply:os.system [echo]\n", 3, "found a YAML tag"),
@@ -182,24 +182,24 @@ def test_what_describes_nothing_is_refused(text: str, tmp_path: Path) -> None:
 def test_a_glob_that_matches_nothing_is_named(tmp_path: Path) -> None:
     path = tiny.folder_yaml(tmp_path)
     rewrite(path, path.read_text().replace("images/val/*.jpg", "images/valid/*.jpg"))
-    with pytest.raises(DataError, match=r"no pictures match images/valid/\*\.jpg"):
+    with pytest.raises(DataError, match=r"no images match images/valid/\*\.jpg"):
         check_source(open_folder(path), ["train", "val"])
     assert check_source(open_folder(path), ["train"]).splits["train"].images == 6
 
 
 def test_an_unknown_space_is_named(tmp_path: Path) -> None:
-    path = rewrite(tiny.folder_yaml(tmp_path), "pictures: images\nmasks: masks\nspace: cityscape-19\n")
+    path = rewrite(tiny.folder_yaml(tmp_path), "images: images\nmasks: masks\nspace: cityscape-19\n")
     with pytest.raises((DataError, RequestError), match="unknown label space"):
         open_folder(path)
 
 
-@pytest.mark.bad_input(53, "hex colours and several colours of one class are read; the first is drawn with")
+@pytest.mark.bad_input(53, "hex colors and several colors of one class are read; the first is drawn with")
 def test_colors_as_hex_and_several_of_one_class(tmp_path: Path) -> None:
     tiny.save(tmp_path / "a_img.png", np.zeros((1, 4, 3), np.uint8))
     tiny.save(tmp_path / "a_mask.png", np.array([[[255, 0, 0], [200, 0, 0], [70, 130, 180], [1, 1, 1]]], np.uint8))
     path = rewrite(
         tmp_path / "data.yaml",
-        "pictures: '*_img.png'\nmasks: '*_mask.png'\nignore_color: ['#010101']\n"
+        "images: '*_img.png'\nmasks: '*_mask.png'\nignore_color: ['#010101']\n"
         "classes: [{name: sky, color: '#4682B4'}, {name: car, color: ['#ff0000', [200, 0, 0]]}]\n",
     )
     source = open_folder(path)
@@ -210,7 +210,7 @@ def test_colors_as_hex_and_several_of_one_class(tmp_path: Path) -> None:
 @pytest.mark.bad_input(42, "255 is a class where an `id:` says so and no `ignore:`")
 def test_an_id_of_255_is_a_class_unless_it_is_ignored_in_writing(tmp_path: Path) -> None:
     path = rewrite(tmp_path / "data.yaml", HEAD + "classes: [{name: a, id: 0}, {name: b, id: 255}]\n")
-    assert mask_code(read_folder_file(path), "data").ids == {0: 0, 255: 1}
+    assert mask_code(read_folder_file(path, print), "data").ids == {0: 0, 255: 1}
 
 
 @pytest.mark.bad_input(51, "masks as .npy are refused with what to save them as")
@@ -219,7 +219,7 @@ def test_masks_as_arrays_are_not_read_yet(masks: str, tmp_path: Path) -> None:
     tiny.save(tmp_path / "images" / "a.png", np.zeros((2, 2, 3), np.uint8))
     (tmp_path / "masks").mkdir()
     np.save(tmp_path / "masks" / "a.npy", np.zeros((2, 2), np.uint8))
-    path = rewrite(tmp_path / "data.yaml", f"pictures: images\nmasks: {masks}\nclasses: [a, b]\n")
+    path = rewrite(tmp_path / "data.yaml", f"images: images\nmasks: {masks}\nclasses: [a, b]\n")
     with pytest.raises(DataError, match="no masks match") as caught:
         open_folder(path)
     assert "a.npy: format is not read (NumPy array: save it as PNG" in caught.value.where[1]
@@ -231,3 +231,25 @@ def test_the_description_of_yolo_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         open_folder(path)
     assert "polygons" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{word}: images/*/*.jpg\nmasks: masks/*/*_mask.png\n",
+        "splits:\n  all: {{{word}: images/*/*.jpg, masks: masks/*/*_mask.png}}\n",
+    ],
+)
+def test_pictures_of_older_descriptions_are_read_as_images_with_a_note(text: str, tmp_path: Path) -> None:
+    path = tiny.folder_yaml(tmp_path)
+    new, old = (open_folder(rewrite(path, text.format(word=word) + CLASSES)) for word in ("images", "pictures"))
+    assert old.splits == new.splits
+    assert [note for note in old.survey.notes if note not in new.survey.notes] == [
+        f"{path}: `pictures:` is read as `images:`, its name now"
+    ]
+
+
+def test_both_words_at_once_are_a_mistake(tmp_path: Path) -> None:
+    path = rewrite(tiny.folder_yaml(tmp_path), f"{HEAD}pictures: images\n{CLASSES}")  # the older word is no second one
+    with pytest.raises(DataError, match="unknown key pictures"):
+        open_folder(path)

@@ -36,17 +36,17 @@ def test_splits_never_share_a_scene_and_do_not_move_each_other() -> None:
 def test_reads_what_the_renderer_draws() -> None:
     source = ScenesSource(2, 2, SIZE, seed=3)
     for split, first in (("train", 0), ("val", VAL_START)):
-        picture, label = render(3, first + 1, SIZE)
+        image, label = render(3, first + 1, SIZE)
         sample = source.splits[split][1]
-        assert np.array_equal(source.read_picture(sample), picture)
+        assert np.array_equal(source.read_image(sample), image)
         assert np.array_equal(source.read_label(sample), label)
 
 
-def test_picture_and_label_are_one_drawing() -> None:
+def test_image_and_label_are_one_drawing() -> None:
     source = ScenesSource(1, 0, SIZE, seed=11)
     sample = source.splits["train"][0]
     before = module._drawn.cache_info().misses
-    source.read_picture(sample)
+    source.read_image(sample)
     source.read_label(sample)
     assert module._drawn.cache_info().misses == before + 1
 
@@ -54,10 +54,10 @@ def test_picture_and_label_are_one_drawing() -> None:
 def test_a_reader_may_write_into_what_it_got() -> None:
     source = ScenesSource(1, 0, SIZE)
     sample = source.splits["train"][0]
-    kept = source.read_picture(sample).copy()
-    source.read_picture(sample)[:] = 0
+    kept = source.read_image(sample).copy()
+    source.read_image(sample)[:] = 0
     source.read_label(sample)[:] = 0
-    assert np.array_equal(source.read_picture(sample), kept)
+    assert np.array_equal(source.read_image(sample), kept)
     assert source.read_label(sample).any()
 
 
@@ -72,7 +72,7 @@ def test_threads_read_the_same_as_one_reader() -> None:
 
 def test_travels_to_another_process() -> None:
     source = pickle.loads(pickle.dumps(ScenesSource(1, 0, SIZE, seed=2)))
-    assert source.read_picture(source.splits["train"][0]).shape == (*SIZE, 3)
+    assert source.read_image(source.splits["train"][0]).shape == (*SIZE, 3)
 
 
 def test_stamp_changes_with_what_decides_the_pixels() -> None:
@@ -84,8 +84,10 @@ def test_stamp_changes_with_what_decides_the_pixels() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"train": -1}, {"val": VAL_START + 1}, {"size": (31, 512)}, {"seed": -1}], ids=lambda wrong: str(wrong)
+    "incorrect",
+    [{"train": -1}, {"val": VAL_START + 1}, {"size": (31, 512)}, {"seed": -1}],
+    ids=lambda incorrect: str(incorrect),
 )
-def test_refuses_what_cannot_be_drawn(wrong: dict[str, object]) -> None:
+def test_refuses_what_cannot_be_drawn(incorrect: dict[str, object]) -> None:
     with pytest.raises(RequestError):
-        ScenesSource(**wrong)  # type: ignore[arg-type]
+        ScenesSource(**incorrect)  # type: ignore[arg-type]

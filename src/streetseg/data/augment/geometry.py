@@ -1,6 +1,6 @@
-"""Scale, rotation, flip, shift and crop as one affine map, and reading pictures and labels through it.
+"""Scale, rotation, flip, shift and crop as one affine map, and reading images and labels through it.
 
-Coordinates are continuous: pixel i covers [i, i + 1), its centre is i + 0.5 (`align_corners=False`).
+Coordinates are continuous: pixel i covers [i, i + 1), its center is i + 0.5 (`align_corners=False`).
 """
 
 from typing import cast
@@ -11,29 +11,31 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from streetseg.data.augment.rng import Draws
+from streetseg.data.augment.rng import RandomParams
 from streetseg.recipe.schema import Augment, Size
 
 
-def crop_to_picture(settings: Augment, draws: Draws, sizes: NDArray[np.int64], crop: Size) -> NDArray[np.float64]:
-    """The affine maps from crop to picture coordinates: float64 (B, 2, 3), rows x and y, columns x, y and 1.
+def crop_to_image(
+    settings: Augment, random_params: RandomParams, sizes: NDArray[np.int64], crop: Size
+) -> NDArray[np.float64]:
+    """The affine maps from crop to image coordinates: float64 (B, 2, 3), rows x and y, columns x, y and 1.
 
-    A picture of `sizes` (int64 (B, 2), height and width) is scaled, and the crop is laid on it. Where the scaled
-    picture is larger than the crop, the crop's place is uniform over all that lie inside; where it is smaller, the
-    picture's place is uniform over all that lie inside the crop. Then the picture is turned about the centre of what
+    An image of `sizes` (int64 (B, 2), height and width) is scaled, and the crop is laid on it. Where the scaled
+    image is larger than the crop, the crop's place is uniform over all that lie inside; where it is smaller, the
+    image's place is uniform over all that lie inside the crop. Then the image is turned about the center of what
     the two share. Places are whole pixels: a crop without scaling and rotation moves pixels and does not blend them.
     """
     low, high = settings.scale
-    scale = low * (high / low) ** draws.scale
-    angle = np.radians(settings.rotate) * _either_way(draws.rotate)
-    flipped = draws.flip < settings.flip
+    scale = low * (high / low) ** random_params.scale
+    angle = np.radians(settings.rotate) * _either_way(random_params.rotate)
+    flipped = random_params.flip < settings.flip
 
     height, width = crop
     tall, wide = scale * sizes[:, 0], scale * sizes[:, 1]
-    top = _place(draws.top, tall - height) + _shift(draws.shift_down, settings.translate * height)
-    left = _place(draws.left, wide - width) + _shift(draws.shift_right, settings.translate * width)
+    top = _place(random_params.top, tall - height) + _shift(random_params.shift_down, settings.translate * height)
+    left = _place(random_params.left, wide - width) + _shift(random_params.shift_right, settings.translate * width)
 
-    # Crop coordinates are mirrored, turned about the pivot, moved to the scaled picture, and brought to its own size.
+    # Crop coordinates are mirrored, turned about the pivot, moved to the scaled image, and brought to its own size.
     mirror, mirrored_start = np.where(flipped, -1.0, 1.0), np.where(flipped, width, 0.0)
     pivot_x = (np.maximum(0, -left) + np.minimum(width, wide - left)) / 2
     pivot_y = (np.maximum(0, -top) + np.minimum(height, tall - top)) / 2
@@ -45,11 +47,11 @@ def crop_to_picture(settings: Augment, draws: Draws, sizes: NDArray[np.int64], c
 
 
 def sampling_grid(maps: NDArray[np.float64], padded: Size, crop: Size, device: torch.device) -> Tensor:
-    """Where each crop pixel looks in pictures padded to a common size: float32 (B, h, w, 2) as `grid_sample` has it."""
-    # -1 and 1 are the outer edges of the padded picture.
-    normalised = maps * (2 / np.array([padded[1], padded[0]], dtype=np.float64))[:, None]
-    normalised[:, :, 2] -= 1
-    points = normalised.transpose(2, 0, 1).astype(np.float32, order="C")
+    """Where each crop pixel looks in images padded to a common size: float32 (B, h, w, 2) as `grid_sample` has it."""
+    # -1 and 1 are the outer edges of the padded image.
+    normalized = maps * (2 / np.array([padded[1], padded[0]], dtype=np.float64))[:, None]
+    normalized[:, :, 2] -= 1
+    points = normalized.transpose(2, 0, 1).astype(np.float32, order="C")
     by_x, by_y, start = torch.from_numpy(points).to(device, non_blocking=True).unsqueeze(2)
     right = torch.arange(crop[1], device=device)[:, None] + 0.5
     down = torch.arange(crop[0], device=device)[:, None] + 0.5
@@ -58,9 +60,9 @@ def sampling_grid(maps: NDArray[np.float64], padded: Size, crop: Size, device: t
     return torch.view_as_real(columns[:, None, :] + rows[:, :, None])
 
 
-def sample_pictures(pictures: Tensor, grid: Tensor) -> Tensor:
-    """Bilinear: uint8 (B, 3, H, W) -> float32 (B, 3, h, w) in 0..255; the edge pixels go on outside the picture."""
-    return F.grid_sample(pictures.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
+def sample_images(images: Tensor, grid: Tensor) -> Tensor:
+    """Bilinear: uint8 (B, 3, H, W) -> float32 (B, 3, h, w) in 0..255; the edge pixels go on outside the image."""
+    return F.grid_sample(images.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
 def sample_labels(labels: Tensor, grid: Tensor, sizes: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
@@ -81,7 +83,7 @@ def _either_way(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _place(drawn: NDArray[np.float64], free: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A whole number of pixels between 0 and `free` (which is negative where the picture is smaller than the crop)."""
+    """A whole number of pixels between 0 and `free` (which is negative where the image is smaller than the crop)."""
     return cast(NDArray[np.float64], np.sign(free) * np.floor(drawn * (np.floor(np.abs(free)) + 1)))
 
 

@@ -16,10 +16,10 @@ _ORDER, _AUGMENT = 0, 1
 
 
 @dataclass(frozen=True)
-class Draws:
-    """What was drawn for each of the B pictures of a batch: float64 (B,) in [0, 1) for each possible change.
+class RandomParams:
+    """What was drawn for each of the B images of a batch: float64 (B,) in [0, 1) for each possible change.
 
-    What a number means is up to the settings; 0.5 is no rotation, shift or change of colour, the middle of the scales
+    What a number means is up to the settings; 0.5 is no rotation, shift or change of color, the middle of the scales
     (on a logarithmic axis) and the central crop.
     """
 
@@ -38,11 +38,11 @@ class Draws:
     blur_width: NDArray[np.float64]
 
 
-def draw(seed: int, epoch: int, indices: Sequence[int]) -> Draws:
+def draw(seed: int, epoch: int, indices: Sequence[int]) -> RandomParams:
     """The numbers of the samples `indices` of a split in this epoch."""
-    kinds = len(fields(Draws))
+    kinds = len(fields(RandomParams))
     table = np.array([_generator(seed, epoch, _AUGMENT, index).random(kinds) for index in indices])
-    return Draws(*table.reshape(len(indices), kinds).T)
+    return RandomParams(*table.reshape(len(indices), kinds).T)
 
 
 def shuffled(seed: int, epoch: int, length: int) -> NDArray[np.int64]:

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from streetseg.atomic import atomic_write_text
-from streetseg.data.check.sample import Looked
+from streetseg.data.check.sample import SampleStats
 from streetseg.data.source import Sample, Source
 
 log = logging.getLogger("streetseg")
 
-_RULES = 2  # another number when reading or checking changes: nothing found before is then believed
+_RULES = 3  # another number when reading or checking changes: nothing found before is then believed
 
 
-class Known:
+class CheckCache:
     """What was found in the samples of one source.
 
     Args:
@@ -35,19 +35,19 @@ class Known:
         self._entries = self._load()
         self._changed = False
 
-    def get(self, sample: Sample, stamp: str) -> Looked | None:
+    def get(self, sample: Sample, stamp: str) -> SampleStats | None:
         """What was found in the sample's files, if they have not changed since."""
         entry = self._entries.get(sample.name)
-        if not isinstance(entry, dict) or entry.get("files") != [sample.picture, sample.label, stamp]:
+        if not isinstance(entry, dict) or entry.get("files") != [sample.image, sample.label, stamp]:
             return None
         try:
-            return Looked.from_json(entry["found"])
+            return SampleStats.from_json(entry["found"])
         except (KeyError, TypeError, ValueError, IndexError):  # a damaged entry is none
             return None
 
-    def keep(self, sample: Sample, stamp: str, looked: Looked) -> None:
+    def keep(self, sample: Sample, stamp: str, stats: SampleStats) -> None:
         """Remember what was found in files of that stamp, which was taken before they were read."""
-        self._entries[sample.name] = {"files": [sample.picture, sample.label, stamp], "found": looked.as_json()}
+        self._entries[sample.name] = {"files": [sample.image, sample.label, stamp], "found": stats.as_json()}
         self._changed = True
 
     def save(self) -> None:

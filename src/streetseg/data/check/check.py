@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from streetseg.data.check.cache import Known
+from streetseg.data.check.cache import CheckCache
 from streetseg.data.check.findings import Findings, SplitFindings
 from streetseg.data.check.jumps import jumps
 from streetseg.data.check.leaks import leaks
 from streetseg.data.check.remarks import Entry, Remark, Seen, file_remarks
-from streetseg.data.check.sample import Looked, look_at
+from streetseg.data.check.sample import SampleStats, look_at
 from streetseg.data.files import FileError
 from streetseg.data.issues import together
 from streetseg.data.source import Sample, Source
@@ -46,7 +46,7 @@ def check_source(source: Source, splits: Sequence[str], *, limit: int | None = _
     require_splits(source, splits)
     findings = examine(source, splits, believe=True)
     if findings.errors:
-        raise everything_wrong(findings, limit)
+        raise all_problems(findings, limit)
     for remark in findings.remarks:
         if remark.care:
             log.warning("%s; %s shows which", remark.text, doctor_command(source.spec))
@@ -73,28 +73,28 @@ def examine(
         believe: take what is known of files that have not changed; otherwise every file is read, whatever is known.
         on_file: called after each sample, for a progress bar.
     """
-    known = Known(source, default_cache())
+    cache = CheckCache(source, default_cache())
     absent = [split for split in used or () if split not in source.splits]
     used = [split for split in used or () if split in source.splits] or splits
-    errors: list[DataError] = [fault.error for fault in source.survey.faults_of(used)]
+    errors: list[DataError] = [failure.error for failure in source.survey.failures_of(used)]
     if errors:
         errors += source.survey.unread_errors  # a mask without image may be that of a HEIC file
-    unused: list[DataError] = [fault.error for fault in source.survey.faults if not fault.splits & set(used)]
-    seen: dict[str, tuple[tuple[Sample, Looked], ...]] = {}
+    unused: list[DataError] = [failure.error for failure in source.survey.failures if not failure.splits & set(used)]
+    seen: dict[str, tuple[tuple[Sample, SampleStats], ...]] = {}
     for split in splits:
         samples = source.splits.get(split, ())
-        wrong = errors if split in used else unused
-        if not samples and not source.survey.faults_of([split]):
-            wrong.append(_missing(source, split))
+        incorrect = errors if split in used else unused
+        if not samples and not source.survey.failures_of([split]):
+            incorrect.append(_missing(source, split))
         usable = []
-        for sample, result in zip(samples, _in_parallel(source, samples, known, believe=believe), strict=True):
+        for sample, result in zip(samples, _in_parallel(source, samples, cache, believe=believe), strict=True):
             if isinstance(result, DataError):
-                wrong.append(result)
+                incorrect.append(result)
             else:
                 usable.append((sample, result))
             on_file()
         seen[split] = tuple(usable)
-    known.save()
+    cache.save()
     found = {split: SplitFindings(source.space, usable) for split, usable in seen.items()}
     errors += filter(None, (_is_255_a_class(source, seen), _read_in_two_ways(seen)))
     remarks = (
@@ -110,11 +110,11 @@ def examine(
 def require_splits(source: Source, splits: Sequence[str]) -> None:
     """Raises DataError if a split is missing or empty, unless its files without a partner are the reason."""
     for split in splits:
-        if not source.splits.get(split) and not source.survey.faults_of([split]):
+        if not source.splits.get(split) and not source.survey.failures_of([split]):
             raise _missing(source, split)
 
 
-def everything_wrong(findings: Findings, limit: int | None = None) -> DataError:
+def all_problems(findings: Findings, limit: int | None = None) -> DataError:
     """All errors of the findings, at least one, as one; at most `limit` files are named."""
     hints = [f"{doctor_command(findings.spec)} lists them all"] if limit is not None else []
     if any(isinstance(error, FileError) for error in findings.errors):
@@ -128,20 +128,20 @@ def doctor_command(spec: str) -> str:
 
 
 def _in_parallel(
-    source: Source, samples: Sequence[Sample], known: Known, *, believe: bool
-) -> Iterator[Looked | DataError]:
+    source: Source, samples: Sequence[Sample], cache: CheckCache, *, believe: bool
+) -> Iterator[SampleStats | DataError]:
     """The samples in order, read by as many threads as there are cores (Pillow decodes without the GIL)."""
 
-    def look(sample: Sample) -> Looked | DataError:
+    def look(sample: Sample) -> SampleStats | DataError:
         try:
             stamp = source.stamp(sample)  # before the files are read: who edits them meanwhile has them read again
-            if believe and (looked := known.get(sample, stamp)) is not None:
-                return looked
-            looked = look_at(source, sample)
+            if believe and (stats := cache.get(sample, stamp)) is not None:
+                return stats
+            stats = look_at(source, sample)
         except DataError as error:
             return error
-        known.keep(sample, stamp, looked)
-        return looked
+        cache.keep(sample, stamp, stats)
+        return stats
 
     pool = ThreadPoolExecutor(cores())
     try:
@@ -199,7 +199,7 @@ def _is_255_a_class(source: Source, seen: Seen) -> DataError | None:
 
     Asked of what each mask holds on disk, where nobody said what 255 means, and only where no mask holds other ids.
     """
-    masks = Counter(looked.mask.binary for samples in seen.values() for _, looked in samples)
+    masks = Counter(stats.mask.binary for samples in seen.values() for _, stats in samples)
     if not masks["0/255"] or masks["more"]:
         return None
     others = [
@@ -220,11 +220,11 @@ def _is_255_a_class(source: Source, seen: Seen) -> DataError | None:
 
 
 def _read_in_two_ways(seen: Seen) -> DataError | None:
-    """Masks stored alike, of which some fit the colours of the classes and others only the order of their names."""
+    """Masks stored alike, of which some fit the colors of the classes and others only the order of their names."""
     ways: dict[str, dict[str, list[str]]] = {}
-    for sample, looked in (pair for samples in seen.values() for pair in samples):
-        if looked.mask.reading in ("id", "color"):
-            ways.setdefault(looked.mask_mode, {}).setdefault(looked.mask.reading, []).append(sample.label)
+    for sample, stats in (pair for samples in seen.values() for pair in samples):
+        if stats.mask.reading in ("id", "color"):
+            ways.setdefault(stats.mask_mode, {}).setdefault(stats.mask.reading, []).append(sample.label)
     for mode, places in ways.items():
         if len(places) == 2:
             fewer, more = sorted(("id", "color"), key=lambda way: len(places[way]))
@@ -232,6 +232,6 @@ def _read_in_two_ways(seen: Seen) -> DataError | None:
                 f"masks stored as {mode} would be read in two ways ({len(places[fewer])} by {fewer}: those named,"
                 f" {len(places[more])} by {more})",
                 where=places[fewer],
-                hint="if the ids count, give each class its `id:`; if the colours do, save the masks as RGB",
+                hint="if the ids count, give each class its `id:`; if the colors do, save the masks as RGB",
             )
     return None

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streetseg.data.check.remarks import Remark
-from streetseg.data.check.sample import Looked
+from streetseg.data.check.sample import SampleStats
 from streetseg.data.class_weights import POWERS, class_weights
 from streetseg.data.files import FileError
 from streetseg.data.source import Sample
@@ -28,11 +28,11 @@ class SplitFindings:
     """
 
     space: LabelSpace
-    samples: tuple[tuple[Sample, Looked], ...]
+    samples: tuple[tuple[Sample, SampleStats], ...]
 
     @property
     def images(self) -> int:
-        """Number of labelled pictures."""
+        """Number of labeled images."""
         return len(self.samples)
 
     @property
@@ -47,28 +47,28 @@ class SplitFindings:
 
     @property
     def sizes(self) -> Mapping[tuple[int, int], int]:
-        """(height, width) of the pictures, upright -> how many."""
-        return Counter(looked.size for _, looked in self.samples)
+        """(height, width) of the images, upright -> how many."""
+        return Counter(stats.size for _, stats in self.samples)
 
     @property
-    def pictures_stored(self) -> Mapping[str, int]:
-        """How the pictures are stored ("RGB PNG", "16-bit grey TIFF") -> how many."""
-        return Counter(looked.picture_stored for _, looked in self.samples)
+    def images_stored(self) -> Mapping[str, int]:
+        """How the images are stored ("RGB PNG", "16-bit gray TIFF") -> how many."""
+        return Counter(stats.image_stored for _, stats in self.samples)
 
     @property
     def masks_stored(self) -> Mapping[str, int]:
         """The same for the masks."""
-        return Counter(looked.label_stored for _, looked in self.samples)
+        return Counter(stats.label_stored for _, stats in self.samples)
 
     @property
     def turned(self) -> int:
-        """Pictures that an EXIF orientation turns."""
-        return sum(looked.picture_turned for _, looked in self.samples)
+        """Images that an EXIF orientation turns."""
+        return sum(stats.image_turned for _, stats in self.samples)
 
     @cached_property
     def class_pixels(self) -> NDArray[np.int64]:
         """Pixels of each id in all masks, int64 (256,)."""
-        return sum((looked.counts for _, looked in self.samples), np.zeros(256, np.int64))
+        return sum((stats.counts for _, stats in self.samples), np.zeros(256, np.int64))
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Findings:
     Args:
         spec: the data set.
         space: what its labels mean.
-        notes: what was recognised on opening it, a sentence each.
+        notes: what was recognized on opening it, a sentence each.
         splits: split -> what its usable files hold.
         remarks: what is worth knowing, though the data can be used.
         errors: what must be mended first; a `FileError` is about one file.
@@ -120,7 +120,7 @@ class Findings:
                     "counts": dict(zip(self.space.names, found.counts.tolist(), strict=True)),
                     "ignored": found.ignored,
                     "sizes": {f"{height}x{width}": count for (height, width), count in found.sizes.items()},
-                    "pictures_stored": dict(found.pictures_stored),
+                    "images_stored": dict(found.images_stored),
                     "masks_stored": dict(found.masks_stored),
                     "turned": found.turned,
                 }

@@ -1,4 +1,4 @@
-"""Pictures of one split that give away another: copies, near copies, and neighbours in a video."""
+"""Images of one split that give away another: copies, near copies, and neighbors in a video."""
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
@@ -6,58 +6,60 @@ from itertools import combinations
 
 from streetseg.data.check.perceptual_hash import ALIKE, BITS, nearest
 from streetseg.data.check.remarks import Entry, Remark, Seen
-from streetseg.data.check.sample import Looked
+from streetseg.data.check.sample import SampleStats
 from streetseg.data.source import Sample
 
 SECONDS = 2.0  # frames of one video no further apart show the same street
 _ROUNDING = 1e-6  # times are frames divided by a rate
 
-Samples = Sequence[tuple[Sample, Looked]]
+Samples = Sequence[tuple[Sample, SampleStats]]
 
 
 def leaks(seen: Seen) -> Iterator[Remark]:
-    """For each two splits, how many pictures of the later one have a counterpart in the earlier, and which."""
+    """For each two splits, how many images of the later one have a counterpart in the earlier, and which."""
     for (first, known), (second, tested) in combinations(seen.items(), 2):
         if not known or not tested:
             continue
         identical, alike = _copies(known, tested)
         if identical:
-            text = f"{len(identical)} of {len(tested)} pictures of {second} are in {first} too, pixel for pixel"
+            text = f"{len(identical)} of {len(tested)} images of {second} are in {first} too, pixel for pixel"
             yield Remark("identical", text, identical)
         if alike:
-            text = f"{len(alike)} of {len(tested)} pictures of {second} look nearly the same as one of {first}"
+            text = f"{len(alike)} of {len(tested)} images of {second} look nearly the same as one of {first}"
             yield Remark("alike", text, alike)
-        neighbours = _neighbours(known, tested)
-        if neighbours:
+        neighbors = _neighbors(known, tested)
+        if neighbors:
             yield Remark(
-                "neighbours",
-                f"{len(neighbours)} of {len(tested)} pictures of {second} are within {SECONDS:g} s of one of {first} "
+                "neighbors",
+                f"{len(neighbors)} of {len(tested)} images of {second} are within {SECONDS:g} s of one of {first} "
                 "in the same video",
-                neighbours,
+                neighbors,
             )
 
 
 def _copies(known: Samples, tested: Samples) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
     """Pairs of the same pixels, and pairs of nearly the same look, the most similar first."""
-    by_content = {looked.content: sample for sample, looked in reversed(known)}
-    closest, bits = nearest([looked.likeness for _, looked in tested], [looked.likeness for _, looked in known])
+    by_content = {stats.content: sample for sample, stats in reversed(known)}
+    closest, bits = nearest(
+        [stats.perceptual_hash for _, stats in tested], [stats.perceptual_hash for _, stats in known]
+    )
     identical: list[Entry] = []
     alike: list[tuple[int, Entry]] = []
-    for (sample, looked), index, differing in zip(tested, closest, bits, strict=True):
-        if twin := by_content.get(looked.content):
-            identical.append(Entry((sample.picture, twin.picture), "the same pixels"))
+    for (sample, stats), index, differing in zip(tested, closest, bits, strict=True):
+        if twin := by_content.get(stats.content):
+            identical.append(Entry((sample.image, twin.image), "the same pixels"))
         elif differing <= ALIKE:
             reason = f"{differing} of {BITS} bits of their perceptual hashes differ"
-            alike.append((int(differing), Entry((sample.picture, known[index][0].picture), reason)))
+            alike.append((int(differing), Entry((sample.image, known[index][0].image), reason)))
     return tuple(identical), _closest_first(alike)
 
 
-def _neighbours(known: Samples, tested: Samples) -> tuple[Entry, ...]:
+def _neighbors(known: Samples, tested: Samples) -> tuple[Entry, ...]:
     """Each tested frame with the frame of its video that is nearest in time, where that is near; nearest first."""
     videos: dict[str, list[tuple[float, str]]] = {}
     for sample, _ in known:
         if sample.sequence is not None and sample.seconds is not None:
-            videos.setdefault(sample.sequence, []).append((sample.seconds, sample.picture))
+            videos.setdefault(sample.sequence, []).append((sample.seconds, sample.image))
     for frames in videos.values():
         frames.sort()
     near: list[tuple[float, Entry]] = []
@@ -67,9 +69,9 @@ def _neighbours(known: Samples, tested: Samples) -> tuple[Entry, ...]:
         frames = videos[sample.sequence]
         after = bisect_left(frames, (sample.seconds, ""))
         beside = frames[max(0, after - 1) : after + 1]
-        apart, picture = min((abs(seconds - sample.seconds), picture) for seconds, picture in beside)
+        apart, image = min((abs(seconds - sample.seconds), image) for seconds, image in beside)
         if apart <= SECONDS + _ROUNDING:
-            near.append((apart, Entry((sample.picture, picture), f"{apart:.2f} s apart in video {sample.sequence}")))
+            near.append((apart, Entry((sample.image, image), f"{apart:.2f} s apart in video {sample.sequence}")))
     return _closest_first(near)
 
 

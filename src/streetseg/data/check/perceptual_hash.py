@@ -1,14 +1,14 @@
-"""A perceptual hash: pictures that look the same have hashes that differ in few bits.
+"""A perceptual hash: images that look the same have hashes that differ in few bits.
 
-The picture as grey is averaged down to a few cells, and each bit says whether a cell is brighter than its neighbour to
+The image as gray is averaged down to a few cells, and each bit says whether a cell is brighter than its neighbor to
 the left (64 bits) or above (64 bits), after the "dHash" of N. Krawetz (hackerfactor.com, "Kind of Like That", 2013).
-The second half is needed because all streets resemble each other: of the 100,000 pairs of CamVid's pictures that are
+The second half is needed because all streets resemble each other: of the 100,000 pairs of CamVid's images that are
 from other videos or more than 10 s apart, some differ in only 3 of the first 64 bits, but none in fewer than 15 of all
-128. Up to 7 bits count as nearly the same. That finds every copy of CamVid's pictures that was stored as JPEG (quality
-30 or more), halved or darkened by 15 %, 99 % of those brightened by 15 % or with noise of 5 grey levels, 96 % of those
+128. Up to 7 bits count as nearly the same. That finds every copy of CamVid's images that was stored as JPEG (quality
+30 or more), halved or darkened by 15 %, 99 % of those brightened by 15 % or with noise of 5 gray levels, 96 % of those
 with 1 % cropped away at each side, and two in three with 2 %.
 
-It is our own because the margin between copies and neighbours was measured for exactly these 128 bits.
+It is our own because the margin between copies and neighbors was measured for exactly these 128 bits.
 """
 
 import numpy as np
@@ -19,14 +19,14 @@ _CELLS = 8
 _AT_ONCE = 256  # rows of the table of distances that are in memory together
 
 BITS = 2 * _CELLS**2
-ALIKE = 7  # two pictures are nearly the same if at most so many bits differ
+ALIKE = 7  # two images are nearly the same if at most so many bits differ
 
 
-def likeness(picture: NDArray[np.uint8]) -> bytes:
-    """The hash of a picture uint8 RGB (H, W, 3): 16 bytes."""
-    grey = Image.fromarray(picture).convert("L")
-    wide = np.asarray(grey.resize((_CELLS + 1, _CELLS), Image.Resampling.BOX))
-    tall = np.asarray(grey.resize((_CELLS, _CELLS + 1), Image.Resampling.BOX))
+def perceptual_hash(image: NDArray[np.uint8]) -> bytes:
+    """The hash of an image uint8 RGB (H, W, 3): 16 bytes."""
+    gray = Image.fromarray(image).convert("L")
+    wide = np.asarray(gray.resize((_CELLS + 1, _CELLS), Image.Resampling.BOX))
+    tall = np.asarray(gray.resize((_CELLS, _CELLS + 1), Image.Resampling.BOX))
     brighter = np.concatenate([(wide[:, 1:] > wide[:, :-1]).ravel(), (tall[1:] > tall[:-1]).ravel()])
     return np.packbits(brighter).tobytes()
 

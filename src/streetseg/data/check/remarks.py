@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from streetseg.data.check.sample import Looked
+from streetseg.data.check.sample import SampleStats
 from streetseg.data.images import joined_range, range_cure, range_words
 from streetseg.data.source import Sample, Source
 from streetseg.labels.space import Color
 
-Seen = Mapping[str, tuple[tuple[Sample, Looked], ...]]  # split -> its samples
+Seen = Mapping[str, tuple[tuple[Sample, SampleStats], ...]]  # split -> its samples
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Remark:
 
     Args:
         kind: a word for programs: skipped, unread, turned, turned-or-not, mask-turned, range, converted, mixed-masks,
-            transparent, palettes, void, one-class, absent, single, jumps, identical, alike, neighbours.
+            transparent, palettes, void, one-class, absent, single, jumps, identical, alike, neighbors.
         text: the same for a person, with counts, in one line.
         entries: every file or pair it is about; none where it holds for all.
         care: whether scores or training may suffer; otherwise it was handled by a rule.
@@ -63,21 +63,21 @@ def file_remarks(source: Source, seen: Seen) -> Iterator[Remark]:
     yield from _classes(source, seen)
     for split, samples in seen.items():
         if len(samples) == 1:
-            yield Remark("single", f"split {split} has one picture; training takes two or more")
+            yield Remark("single", f"split {split} has one image; training takes two or more")
 
 
 def _turned(seen: Seen) -> Iterator[Remark]:
     every = [pair for samples in seen.values() for pair in samples]
-    turned = tuple(Entry((s.picture,), "EXIF orientation applied") for s, looked in every if looked.picture_turned)
+    turned = tuple(Entry((s.image,), "EXIF orientation applied") for s, stats in every if stats.image_turned)
     if turned:
-        yield Remark("turned", f"{_pictures(len(turned))} turned upright by EXIF orientation", turned, care=False)
-    either = tuple(Entry((s.picture,), "the mask fits both ways") for s, looked in every if looked.fits_unturned)
+        yield Remark("turned", f"{_images(len(turned))} turned upright by EXIF orientation", turned, care=False)
+    either = tuple(Entry((s.image,), "the mask fits both ways") for s, stats in every if stats.fits_unturned)
     if either:
         many = f"{len(either)} images are turned by EXIF and their masks have"
         what = "1 image is turned by EXIF and its mask has" if len(either) == 1 else many
         cure = "if the masks were drawn on the images as stored, use data.exif=ignore"
         yield Remark("turned-or-not", f"{what} the same size either way: {cure}", either)
-    masks = tuple(Entry((s.label,), "EXIF orientation not applied") for s, looked in every if looked.label_turned)
+    masks = tuple(Entry((s.label,), "EXIF orientation not applied") for s, stats in every if stats.label_turned)
     if masks:
         yield Remark("mask-turned", f"{len(masks)} masks with an EXIF orientation, which is not applied", masks)
 
@@ -85,13 +85,13 @@ def _turned(seen: Seen) -> Iterator[Remark]:
 def _ranges(source: Source, seen: Seen) -> Iterator[Remark]:
     """16-bit images whose values the recipe's range fits badly, and a range that no image needs."""
     deep = {
-        split: [(sample, looked.values) for sample, looked in samples if looked.values is not None]
+        split: [(sample, stats.values) for sample, stats in samples if stats.values is not None]
         for split, samples in seen.items()
     }
     every = [values for found in deep.values() for _, values in found]
     for split, found in deep.items():
         if found and (words := range_words(joined_range([values for _, values in found]), source.reading)):
-            entries = tuple(Entry((sample.picture,), f"{low}..{high}") for sample, (low, high) in found)
+            entries = tuple(Entry((sample.image,), f"{low}..{high}") for sample, (low, high) in found)
             count = f"{len(found)} of {len(seen[split])} images of {split} have 16 bits and"
             yield Remark("range", f"{count} {words}; {range_cure(joined_range(every))} fits them", entries)
     if source.reading.range != "full" and any(seen.values()) and not every:
@@ -100,36 +100,36 @@ def _ranges(source: Source, seen: Seen) -> Iterator[Remark]:
 
 def _converted(seen: Seen) -> Iterator[Remark]:
     for split, samples in seen.items():
-        converted = [(sample, looked) for sample, looked in samples if not _is_plain(looked.picture_stored)]
+        converted = [(sample, stats) for sample, stats in samples if not _is_plain(stats.image_stored)]
         if not converted:
             continue
-        ways = Counter(looked.picture_stored for _, looked in converted)
+        ways = Counter(stats.image_stored for _, stats in converted)
         words = ", ".join(f"{count} {way}" for way, count in ways.items())
         uniform = len(ways) == 1 and len(converted) == len(samples)
         yield Remark(
             "converted",
-            f"{_pictures(len(converted))} of {split} converted to 8-bit RGB: {words}",
-            () if uniform else tuple(Entry((sample.picture,), looked.picture_stored) for sample, looked in converted),
+            f"{_images(len(converted))} of {split} converted to 8-bit RGB: {words}",
+            () if uniform else tuple(Entry((sample.image,), stats.image_stored) for sample, stats in converted),
             care=False,
         )
 
 
 def _kinds_of_masks(seen: Seen) -> Iterator[Remark]:
     """Masks of several kinds, as where two tools wrote them."""
-    every = [(sample, looked) for samples in seen.values() for sample, looked in samples]
-    kinds = Counter((looked.mask_mode, looked.mask.reading) for _, looked in every)
+    every = [(sample, stats) for samples in seen.values() for sample, stats in samples]
+    kinds = Counter((stats.mask_mode, stats.mask.reading) for _, stats in every)
     if len({mode for mode, _ in kinds}) < 2:
         return
-    words = {"id": " read by id", "color": " read by colour", "either": "", "": ""}
+    words = {"id": " read by id", "color": " read by color", "either": "", "": ""}
     (usual, _), *_ = kinds.most_common(1)
     yield Remark(
         "mixed-masks",
         f"masks are of {len(kinds)} kinds: "
         + ", ".join(f"{count} {mode}{words[reading]}" for (mode, reading), count in kinds.most_common()),
         tuple(
-            Entry((sample.label,), looked.label_stored + words[looked.mask.reading])
-            for sample, looked in every
-            if (looked.mask_mode, looked.mask.reading) != usual
+            Entry((sample.label,), stats.label_stored + words[stats.mask.reading])
+            for sample, stats in every
+            if (stats.mask_mode, stats.mask.reading) != usual
         ),
         care=len({reading for _, reading in kinds} & {"id", "color"}) > 1 or "1" in {mode for mode, _ in kinds},
     )
@@ -138,30 +138,30 @@ def _kinds_of_masks(seen: Seen) -> Iterator[Remark]:
 def _transparent(seen: Seen) -> Iterator[Remark]:
     masks = [pair for samples in seen.values() for pair in samples if pair[1].mask.transparent]
     if masks:
-        pixels = sum(looked.mask.transparent for _, looked in masks)
+        pixels = sum(stats.mask.transparent for _, stats in masks)
         yield Remark(
             "transparent",
             f"{len(masks)} masks have transparent pixels, which count nowhere ({pixels:,} pixels)",
             tuple(
-                Entry((s.label,), f"{looked.mask.transparent:,} of {looked.size[0] * looked.size[1]:,} pixels")
-                for s, looked in masks
+                Entry((s.label,), f"{stats.mask.transparent:,} of {stats.size[0] * stats.size[1]:,} pixels")
+                for s, stats in masks
             ),
         )
 
 
 def _palettes(seen: Seen) -> Iterator[Remark]:
-    """Palettes that show one index in several colours: the class behind the index may differ from mask to mask."""
+    """Palettes that show one index in several colors: the class behind the index may differ from mask to mask."""
     shown: dict[int, Counter[Color]] = {}
-    every = [(sample, looked) for samples in seen.values() for sample, looked in samples if looked.mask.palette]
-    for _, looked in every:
-        for index, color in looked.mask.palette.items():
+    every = [(sample, stats) for samples in seen.values() for sample, stats in samples if stats.mask.palette]
+    for _, stats in every:
+        for index, color in stats.mask.palette.items():
             shown.setdefault(index, Counter())[color] += 1
     usual = {index: colors.most_common(1)[0][0] for index, colors in shown.items()}
     entries = []
-    for sample, looked in every:
-        unlike = [index for index, color in looked.mask.palette.items() if color != usual[index]]
+    for sample, stats in every:
+        unlike = [index for index, color in stats.mask.palette.items() if color != usual[index]]
         if unlike:
-            words = ", ".join(f"{index} is {looked.mask.palette[index]}" for index in unlike[:3])
+            words = ", ".join(f"{index} is {stats.mask.palette[index]}" for index in unlike[:3])
             entries.append(Entry((sample.label,), words))
     if entries:
         index = max(shown, key=lambda index: len(shown[index]))
@@ -182,7 +182,7 @@ def _classes(source: Source, seen: Seen) -> Iterator[Remark]:
     """Masks in which nothing counts, and classes that a split does not show."""
     classes = source.space.num_classes
     total = sum(
-        (looked.counts[:classes] for samples in seen.values() for _, looked in samples), np.zeros(classes, np.int64)
+        (stats.counts[:classes] for samples in seen.values() for _, stats in samples), np.zeros(classes, np.int64)
     )
     if np.count_nonzero(total) == 1:
         only = source.space.names[int(total.argmax())]
@@ -192,16 +192,16 @@ def _classes(source: Source, seen: Seen) -> Iterator[Remark]:
     for split, samples in seen.items():
         void = tuple(
             Entry((sample.label,), "every pixel is ignored")
-            for sample, looked in samples
-            if not looked.counts[:classes].any()
+            for sample, stats in samples
+            if not stats.counts[:classes].any()
         )
         if void:
             yield Remark("void", f"{len(void)} of {len(samples)} masks of {split} hold nothing that counts", void)
-        present = sum((looked.counts[:classes] for _, looked in samples), np.zeros(classes, np.int64))
+        present = sum((stats.counts[:classes] for _, stats in samples), np.zeros(classes, np.int64))
         absent = [name for name, pixels in zip(source.space.names, present, strict=True) if not pixels]
         if absent and len(absent) < classes:
             yield Remark("absent", f"split {split} shows no {', '.join(absent)}")
 
 
-def _pictures(count: int) -> str:
-    return "1 picture" if count == 1 else f"{count} pictures"
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count} images"

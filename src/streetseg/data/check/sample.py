@@ -8,43 +8,43 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streetseg.data.check.perceptual_hash import likeness
+from streetseg.data.check.perceptual_hash import perceptual_hash
 from streetseg.data.files import FileError
 from streetseg.data.masks import MaskFacts
 from streetseg.data.source import Sample, Source
 from streetseg.labels.space import Color
 
-_SAMPLED = 256  # rows and columns that mean colours are taken from
-_SPECK = 0.002  # share of the image below which a class has no colour worth comparing
+_SAMPLED = 256  # rows and columns that mean colors are taken from
+_SPECK = 0.002  # share of the image below which a class has no color worth comparing
 
 
 @dataclass(frozen=True)
-class Looked:
+class SampleStats:
     """One sample.
 
     Args:
         counts: int64 (256,), pixels of each id of the source's space, 255 being those that count nowhere.
-        size: height and width of picture and mask, upright.
-        picture_stored: how the picture is stored, in words.
+        size: height and width of image and mask, upright.
+        image_stored: how the image is stored, in words.
         label_stored: the same for the mask.
-        picture_turned: whether an EXIF orientation was applied to the picture.
+        image_turned: whether an EXIF orientation was applied to the image.
         label_turned: whether the mask has one, which is not applied.
-        content: digest of the picture's pixels, whatever file they came from.
-        likeness: perceptual hash of the picture, 16 bytes.
+        content: digest of the image's pixels, whatever file they came from.
+        perceptual_hash: perceptual hash of the image, 16 bytes.
         mask: what is worth knowing of the mask besides its labels.
-        colors: id -> mean colour of the image under it, of the classes that are more than specks.
+        colors: id -> mean color of the image under it, of the classes that are more than specks.
         values: lowest and highest value of a 16-bit image; None for one of 8 bits.
         fits_unturned: whether the image was turned, and the mask has the size of the unturned one, too.
     """
 
     counts: NDArray[np.int64]
     size: tuple[int, int]
-    picture_stored: str
+    image_stored: str
     label_stored: str
-    picture_turned: bool
+    image_turned: bool
     label_turned: bool
     content: str
-    likeness: bytes
+    perceptual_hash: bytes
     mask: MaskFacts = field(default_factory=MaskFacts)
     colors: Mapping[int, Color] = field(default_factory=dict)
     values: tuple[int, int] | None = None
@@ -52,7 +52,7 @@ class Looked:
 
     @property
     def mask_mode(self) -> str:
-        """How the mask's pixels are stored, whatever the format of the file: "P", "RGB", "16-bit grey"."""
+        """How the mask's pixels are stored, whatever the format of the file: "P", "RGB", "16-bit gray"."""
         return self.label_stored.rpartition(" ")[0] or self.label_stored
 
     def as_json(self) -> dict[str, Any]:
@@ -61,12 +61,12 @@ class Looked:
         return {
             "counts": [[int(i), int(self.counts[i])] for i in present],
             "size": list(self.size),
-            "picture_stored": self.picture_stored,
+            "image_stored": self.image_stored,
             "label_stored": self.label_stored,
-            "picture_turned": self.picture_turned,
+            "image_turned": self.image_turned,
             "label_turned": self.label_turned,
             "content": self.content,
-            "likeness": self.likeness.hex(),
+            "perceptual_hash": self.perceptual_hash.hex(),
             "reading": self.mask.reading,
             "transparent": self.mask.transparent,
             "binary": self.mask.binary,
@@ -77,62 +77,62 @@ class Looked:
         }
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> "Looked":
+    def from_json(cls, reported: Mapping[str, Any]) -> "SampleStats":
         """What `as_json` wrote. Raises KeyError, TypeError, ValueError or IndexError for anything else."""
         counts = np.zeros(256, np.int64)
-        for class_id, pixels in told["counts"]:
+        for class_id, pixels in reported["counts"]:
             counts[class_id] = pixels
-        height, width = told["size"]
-        values = told["values"]
-        names = ("picture_stored", "label_stored", "picture_turned", "label_turned", "content", "fits_unturned")
+        height, width = reported["size"]
+        values = reported["values"]
+        names = ("image_stored", "label_stored", "image_turned", "label_turned", "content", "fits_unturned")
         palette, colors = (
-            {index: (red, green, blue) for index, red, green, blue in told[name]} for name in ("palette", "colors")
+            {index: (red, green, blue) for index, red, green, blue in reported[name]} for name in ("palette", "colors")
         )
         return cls(
             counts,
             (height, width),
-            **{name: told[name] for name in names},
-            likeness=bytes.fromhex(told["likeness"]),
-            mask=MaskFacts(told["reading"], told["transparent"], told["binary"], palette),
+            **{name: reported[name] for name in names},
+            perceptual_hash=bytes.fromhex(reported["perceptual_hash"]),
+            mask=MaskFacts(reported["reading"], reported["transparent"], reported["binary"], palette),
             colors=colors,
             values=None if values is None else (values[0], values[1]),
         )
 
 
-def look_at(source: Source, sample: Sample) -> Looked:
+def look_at(source: Source, sample: Sample) -> SampleStats:
     """Reads a sample.
 
     Raises:
-        DataError: a file cannot be used, or picture and mask differ in size.
+        DataError: a file cannot be used, or image and mask differ in size.
     """
     look = source.look(sample)
-    size = (look.picture.shape[0], look.picture.shape[1])
-    fits_unturned = look.picture_stored.turned and look.picture_stored.size == look.label.shape
+    size = (look.image.shape[0], look.image.shape[1])
+    fits_unturned = look.image_stored.turned and look.image_stored.size == look.label.shape
     if size != look.label.shape:
-        found = f"picture {size[0]}x{size[1]}, mask {look.label.shape[0]}x{look.label.shape[1]}"
+        found = f"image {size[0]}x{size[1]}, mask {look.label.shape[0]}x{look.label.shape[1]}"
         hint = None
         if fits_unturned:
-            found += "; the mask fits the picture as it is stored, before its EXIF rotation"
+            found += "; the mask fits the image as it is stored, before its EXIF rotation"
             hint = "data.exif=ignore leaves images as they are stored"
-        raise FileError(sample.label, "picture and mask differ in size", found, hint=hint)
-    return Looked(
+        raise FileError(sample.label, "image and mask differ in size", found, hint=hint)
+    return SampleStats(
         counts=np.bincount(look.label.ravel(), minlength=256),
         size=size,
-        picture_stored=look.picture_stored.words,
+        image_stored=look.image_stored.words,
         label_stored=look.label_stored.words,
-        picture_turned=look.picture_stored.turned,
+        image_turned=look.image_stored.turned,
         label_turned=look.label_stored.turned,
-        content=hashlib.sha256(repr(size).encode() + look.picture.tobytes()).hexdigest(),
-        likeness=likeness(look.picture),
+        content=hashlib.sha256(repr(size).encode() + look.image.tobytes()).hexdigest(),
+        perceptual_hash=perceptual_hash(look.image),
         mask=look.mask,
-        colors=_colors(look.picture, look.label, source.space.num_classes),
-        values=look.picture_stored.values,
+        colors=_colors(look.image, look.label, source.space.num_classes),
+        values=look.image_stored.values,
         fits_unturned=fits_unturned,
     )
 
 
 def _colors(image: NDArray[np.uint8], labels: NDArray[np.uint8], classes: int) -> dict[int, Color]:
-    """Mean colour under each class, from a grid of pixels."""
+    """Mean color under each class, from a grid of pixels."""
     rows, columns = (max(1, length // _SAMPLED) for length in labels.shape)
     pixels, ids = image[::rows, ::columns].reshape(-1, 3), labels[::rows, ::columns].ravel()
     counts = np.bincount(ids, minlength=256)[:classes]

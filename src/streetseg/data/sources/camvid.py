@@ -1,4 +1,4 @@
-"""CamVid as it is handed around: SegNet's id masks, or the original pictures with masks in 32 colours."""
+"""CamVid as it is handed around: SegNet's id masks, or the original images with masks in 32 colors."""
 
 import re
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from streetseg.data.files import listing, walk
-from streetseg.data.issues import Fault, Survey
+from streetseg.data.issues import Failure, Survey
 from streetseg.data.masks import MaskCode
 from streetseg.data.matching import by_key, nothing_pairs, pair, pairs_at_all, sample_name
 from streetseg.data.source import FileSource, Sample
@@ -19,18 +19,18 @@ FRAMES_PER_SECOND = 30  # of the videos that the names number the frames of (Bro
 
 # SegNet's masks: 0..10 as street-11, 11 is void.
 SEGNET = MaskCode.of(STREET_11, ignored=(11,))
-# The authors' masks: name_L.png in colours; some hand them on as name_P.png, ids in the order of the colour table.
+# The authors' masks: name_L.png in colors; some hand them on as name_P.png, ids in the order of the color table.
 ORIGINAL_COLORS = MaskCode(CAMVID_32, colors=MaskCode.of(CAMVID_32).colors)
 ORIGINAL_IDS = replace(MaskCode.of(CAMVID_32), ids_only=True)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a copy of CamVid keeps its pictures and masks.
+    """Where a copy of CamVid keeps its images and masks.
 
     Args:
-        folders: split -> (pictures, masks); a copy that does not sort its pictures by split has only "all".
-        mark: what a mask's stem has behind the picture's.
+        folders: split -> (images, masks); a copy that does not sort its images by split has only "all".
+        mark: what a mask's stem has behind the image's.
         code: how the masks say which class a pixel has.
         words: the layout for a person.
     """
@@ -45,7 +45,7 @@ def find_layout(root: Path) -> Layout | None:
     """How the copy of CamVid in `root` is laid out; none if it holds no CamVid."""
     for mask_folder, mark, code, words in (
         ("{}annot", "", SEGNET, "SegNet's id masks"),
-        ("{}_labels", "_L", ORIGINAL_COLORS, "a folder a split, masks in 32 colours"),
+        ("{}_labels", "_L", ORIGINAL_COLORS, "a folder a split, masks in 32 colors"),
     ):
         folders = {split: (root / split, root / mask_folder.format(split)) for split in SPLITS}
         folders = {split: pair for split, pair in folders.items() if all(folder.is_dir() for folder in pair)}
@@ -53,25 +53,25 @@ def find_layout(root: Path) -> Layout | None:
             return Layout(folders, mark, code, words)
     subfolders = [path for path in listing(root) if path.is_dir()]
     for mark, code, words in (
-        ("_L", ORIGINAL_COLORS, "the original, masks in 32 colours"),
-        ("_P", ORIGINAL_IDS, "all pictures in one folder, masks in 32 ids"),
+        ("_L", ORIGINAL_COLORS, "the original, masks in 32 colors"),
+        ("_P", ORIGINAL_IDS, "all images in one folder, masks in 32 ids"),
     ):
         for masks in subfolders:
             stems = {path.stem.removesuffix(mark) for path in listing(masks) if path.name.endswith(f"{mark}.png")}
-            for pictures in subfolders:
-                if pictures != masks and any(path.stem in stems for path in listing(pictures)):
-                    return Layout({"all": (pictures, masks)}, mark, code, words)
+            for images in subfolders:
+                if images != masks and any(path.stem in stems for path in listing(images)):
+                    return Layout({"all": (images, masks)}, mark, code, words)
     return None
 
 
 def open_camvid(root: Path) -> FileSource:
     """The CamVid data set in `root`.
 
-    Where all pictures lie in one folder, train.txt, val.txt and test.txt in `root` name the splits, and what they do
+    Where all images lie in one folder, train.txt, val.txt and test.txt in `root` name the splits, and what they do
     not name becomes the split "unlisted"; without them there is one split, "all".
 
     Raises:
-        DataError: if the layout is not one of CamVid's, or it holds no pictures.
+        DataError: if the layout is not one of CamVid's, or it holds no images.
     """
     layout = find_layout(root)
     if layout is None:
@@ -83,10 +83,10 @@ def open_camvid(root: Path) -> FileSource:
     survey = Survey()
     survey.note(f"{root}: CamVid, {layout.words}")
     splits = {split: _samples(split, *folders, layout.mark, survey) for split, folders in layout.folders.items()}
-    if not any(splits.values()) and not survey.faults:
-        folders = [str(pictures) for pictures, _ in layout.folders.values()]
+    if not any(splits.values()) and not survey.failures:
+        folders = [str(images) for images, _ in layout.folders.values()]
         raise DataError(
-            "no pictures in this folder",
+            "no images in this folder",
             where=[*folders, *(error.line for error in survey.unread_errors)],
             hint="was the data set unpacked whole?",
         )
@@ -95,20 +95,20 @@ def open_camvid(root: Path) -> FileSource:
     return FileSource(f"camvid:{root}", layout.code, splits, survey)
 
 
-def _samples(split: str, pictures: Path, masks: Path, mark: str, survey: Survey) -> tuple[Sample, ...]:
+def _samples(split: str, images: Path, masks: Path, mark: str, survey: Survey) -> tuple[Sample, ...]:
     folder = "" if split == "all" else split
-    by_picture = by_key(_stems(pictures, "", survey), "pictures", survey, folder)
+    by_image = by_key(_stems(images, "", survey), "images", survey, folder)
     by_mask = by_key(_stems(masks, mark, survey), "masks", survey, folder)
-    if by_picture and by_mask and not pairs_at_all(by_picture, by_mask):
-        error = nothing_pairs(by_picture, by_mask, f"{pictures} and {masks}")
-        survey.faults.append(Fault(split, error, frozenset({split})))
+    if by_image and by_mask and not pairs_at_all(by_image, by_mask):
+        error = nothing_pairs(by_image, by_mask, f"{images} and {masks}")
+        survey.failures.append(Failure(split, error, frozenset({split})))
         return ()
-    pairs = pair(by_picture, by_mask, survey, folder)
-    return tuple(Sample(sample_name(stem, folder), picture, mask, *_moment(stem)) for stem, picture, mask in pairs)
+    pairs = pair(by_image, by_mask, survey, folder)
+    return tuple(Sample(sample_name(stem, folder), image, mask, *_moment(stem)) for stem, image, mask in pairs)
 
 
 def _stems(folder: Path, mark: str, survey: Survey) -> Iterator[tuple[str, str]]:
-    for place in survey.pictures_among({name: str(folder / name) for name in walk(folder)}).values():
+    for place in survey.images_among({name: str(folder / name) for name in walk(folder)}).values():
         yield Path(place).stem.removesuffix(mark), place
 
 
@@ -122,7 +122,9 @@ def _sorted_by_lists(samples: tuple[Sample, ...], root: Path, survey: Survey) ->
     lists = {split: SplitList.read(root / f"{split}.txt") for split in SPLITS if (root / f"{split}.txt").is_file()}
     splits = listed_splits(samples, lists, survey)
     rest = "unlisted" if lists else "all"
-    survey.faults = [fault if fault.splits else replace(fault, splits=frozenset({rest})) for fault in survey.faults]
+    survey.failures = [
+        failure if failure.splits else replace(failure, splits=frozenset({rest})) for failure in survey.failures
+    ]
     if not lists:
         return {"all": samples}
     listed = {sample.name for split in splits.values() for sample in split}

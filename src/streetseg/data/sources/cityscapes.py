@@ -15,39 +15,39 @@ from streetseg.data.masks import MaskCode, read_mask
 from streetseg.data.matching import by_key, pair
 from streetseg.data.source import FileSource, Sample
 from streetseg.errors import DataError
-from streetseg.labels.mappings import bridge
+from streetseg.labels.mappings import label_mapping
 from streetseg.labels.space import IGNORE_INDEX
 from streetseg.labels.tables import CITYSCAPES_19, CITYSCAPES_34
 
-PICTURES, MASKS, COARSE = "leftImg8bit", "gtFine", "gtCoarse"
+IMAGES, MASKS, COARSE = "leftImg8bit", "gtFine", "gtCoarse"
 
 _OTHER_ARCHIVES = (".7z", ".rar", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".z01", ".zip.001")
 
-# The labelled frames are each the 20th of a snippet of 30, cut from drives recorded at this rate (Cordts et al. 2016).
+# The labeled frames are each the 20th of a snippet of 30, cut from drives recorded at this rate (Cordts et al. 2016).
 # Names number the frames within one sequence of a city: where a city is one long sequence, they tell how far apart two
 # frames are; where each snippet is a sequence of its own (all frames are 19), nothing says what lies between two.
 FRAMES_PER_SECOND = 17
 
-# The licence plate is -1 in the label table; writers of 8 and 16 bits make it 255 and 65535.
+# The license plate is -1 in the label table; writers of 8 and 16 bits make it 255 and 65535.
 _PLATE = (-1, 65535)
 _IDS = MaskCode.of(CITYSCAPES_34, ignored=_PLATE)
 _TRAIN_IDS = MaskCode.of(CITYSCAPES_19, ignored=_PLATE)
 
-# Kinds of masks by the ending of their names, the most exact first: colours cannot tell a pole from a group of poles.
+# Kinds of masks by the ending of their names, the most exact first: colors cannot tell a pole from a group of poles.
 _CODES = {
     "labelIds": MaskCode(CITYSCAPES_34, ids=_IDS.ids, colors=_IDS.colors, ids_only=True),
     "labelTrainIds": MaskCode(CITYSCAPES_19, ids=_TRAIN_IDS.ids, colors=_TRAIN_IDS.colors, ids_only=True),
     "color": MaskCode(CITYSCAPES_34, colors=_IDS.colors),
 }
 
-_PROBED = 8  # masks of the test split that are read to see whether it is labelled at all
+_PROBED = 8  # masks of the test split that are read to see whether it is labeled at all
 
 
 @dataclass
 class _Split:
     """What the trees hold of a split: key -> place, the masks by kind; and the tree that has its masks."""
 
-    pictures: dict[str, str]
+    images: dict[str, str]
     masks: dict[str, dict[str, str]]
     tree: str = MASKS
 
@@ -59,7 +59,7 @@ class _Split:
 
 def is_cityscapes(root: Path) -> bool:
     """Whether `root` holds Cityscapes' images, as folders or zips."""
-    return _found(root, PICTURES) or bool(_others(root, PICTURES))
+    return _found(root, IMAGES) or bool(_others(root, IMAGES))
 
 
 def open_cityscapes(root: Path) -> FileSource:
@@ -74,9 +74,9 @@ def open_cityscapes(root: Path) -> FileSource:
     survey = Survey()
     on_disk = _splits(root, survey)
     if not on_disk:
-        hint = f"expected SPLIT/CITY/NAME_{PICTURES}.png in it"
-        where = [str(root / PICTURES), *(error.line for error in survey.unread_errors)]
-        raise DataError("no Cityscapes pictures in this folder", where=where, hint=hint)
+        hint = f"expected SPLIT/CITY/NAME_{IMAGES}.png in it"
+        where = [str(root / IMAGES), *(error.line for error in survey.unread_errors)]
+        raise DataError("no Cityscapes images in this folder", where=where, hint=hint)
     if "test" in on_disk and len(on_disk) > 1 and not on_disk["test"].known:
         survey.note(f"{root}: the test split has no labels and is left out")
         del on_disk["test"]
@@ -94,22 +94,22 @@ def open_cityscapes(root: Path) -> FileSource:
 
 
 def _splits(root: Path, survey: Survey) -> dict[str, _Split]:
-    """The splits that have pictures; a split with masks alone has nothing to read and is left out."""
+    """The splits that have images; a split with masks alone has nothing to read and is left out."""
     splits: dict[str, _Split] = {}
-    pictures: dict[str, list[tuple[str, str]]] = {}
-    for name, place in survey.pictures_among(_tree(root, PICTURES)).items():
-        if match := re.fullmatch(rf"([^/]+)/(.+)_{PICTURES}\.\w+", name):
-            pictures.setdefault(match[1], []).append((match[2], place))
+    images: dict[str, list[tuple[str, str]]] = {}
+    for name, place in survey.images_among(_tree(root, IMAGES)).items():
+        if match := re.fullmatch(rf"([^/]+)/(.+)_{IMAGES}\.\w+", name):
+            images.setdefault(match[1], []).append((match[2], place))
         else:
-            survey.skipped[place] = f"not named SPLIT/CITY/NAME_{PICTURES}.png"
-    for split, places in sorted(pictures.items(), key=lambda item: (_usual_order(item[0]), item[0])):
-        splits[split] = _Split(by_key(places, "pictures", survey, split), {})
+            survey.skipped[place] = f"not named SPLIT/CITY/NAME_{IMAGES}.png"
+    for split, places in sorted(images.items(), key=lambda item: (_usual_order(item[0]), item[0])):
+        splits[split] = _Split(by_key(places, "images", survey, split), {})
     fine = _masks(_tree(root, MASKS), MASKS, survey)
     for split, masks in fine.items():
         if split in splits:
             splits[split].masks = masks
-    if without_pictures := fine.keys() - splits.keys():
-        survey.note(f"{root}: no pictures of {', '.join(sorted(without_pictures))}, left out")
+    if without_images := fine.keys() - splits.keys():
+        survey.note(f"{root}: no images of {', '.join(sorted(without_images))}, left out")
     if _found(root, COARSE) and not all(split.known for split in splits.values()):
         for split, masks in _masks(_tree(root, COARSE), COARSE, survey).items():
             if split in splits and not splits[split].known:
@@ -122,7 +122,7 @@ def _masks(tree: Mapping[str, str], name: str, survey: Survey) -> dict[str, dict
     masks: dict[str, dict[str, dict[str, str]]] = {}
     polygons = {path: place for path, place in tree.items() if path.endswith(f"_{name}_polygons.json")}
     drawn = {path: place for path, place in tree.items() if path not in polygons}
-    for path, place in [*polygons.items(), *survey.pictures_among(drawn).items()]:
+    for path, place in [*polygons.items(), *survey.images_among(drawn).items()]:
         if match := re.fullmatch(rf"([^/]+)/(.+)_{name}_(\w+)\.(\w+)", path):
             masks.setdefault(match[1], {}).setdefault(match[3], {})[match[2]] = place
         else:
@@ -188,26 +188,26 @@ def _kind(splits: Mapping[str, _Split], root: Path) -> str:
     usual = {name: split for name, split in splits.items() if name in ("train", "val")}
     if any(split.known for split in usual.values()):
         splits = usual
-    wanted = [(name, key) for name, split in splits.items() for key in split.pictures]
-    having = {kind: sum(key in splits[name].masks.get(kind, {}) for name, key in wanted) for kind in _CODES}
+    needed = [(name, key) for name, split in splits.items() for key in split.images]
+    having = {kind: sum(key in splits[name].masks.get(kind, {}) for name, key in needed) for kind in _CODES}
     for kind, count in having.items():
-        if count == len(wanted):
+        if count == len(needed):
             return kind
     if not any(having.values()):
-        raise _no_kind(splits, len(wanted), root)
+        raise _no_kind(splits, len(needed), root)
     fullest = max(having, key=lambda kind: having[kind])
-    missing = [(name, key) for name, key in wanted if key not in splits[name].masks.get(fullest, {})]
+    missing = [(name, key) for name, key in needed if key not in splits[name].masks.get(fullest, {})]
     if all(any(key in splits[name].masks.get(kind, {}) for kind in _CODES) for name, key in missing):
         found = ", ".join(f"{count} {kind}" for kind, count in having.items() if count)
         raise DataError(
-            f"the masks are of different kinds (found {found} for {len(wanted)} pictures)",
+            f"the masks are of different kinds (found {found} for {len(needed)} images)",
             where=root / MASKS,
-            hint="give every picture a gtFine_labelIds.png",
+            hint="give every image a gtFine_labelIds.png",
         )
     return fullest
 
 
-def _no_kind(splits: Mapping[str, _Split], pictures: int, root: Path) -> DataError:
+def _no_kind(splits: Mapping[str, _Split], images: int, root: Path) -> DataError:
     """What there is in place of masks that are read."""
     counts: Counter[str] = Counter()
     for split in splits.values():
@@ -230,7 +230,7 @@ def _no_kind(splits: Mapping[str, _Split], pictures: int, root: Path) -> DataErr
             f" {_described(MASKS, name, kind, place.rpartition('.')[2])}",
         )
     return DataError(
-        f"{pictures} pictures have no masks" + (f", only {polygons} files of polygons" if polygons else ""),
+        f"{images} images have no masks" + (f", only {polygons} files of polygons" if polygons else ""),
         where=root / MASKS,
         hint="cityscapesScripts' csCreateTrainIdLabelImgs draws gtFine_labelTrainIds.png from the polygons",
     )
@@ -238,13 +238,13 @@ def _no_kind(splits: Mapping[str, _Split], pictures: int, root: Path) -> DataErr
 
 def _described(tree: str, split: str, kind: str, suffix: str) -> str:
     """How a split with masks of that kind is said in a YAML file."""
-    pictures, masks = f"{PICTURES}/{split}/*/*_{PICTURES}.*", f"{tree}/{split}/*/*_{tree}_{kind}.{suffix}"
-    return f"splits: {{{split}: {{pictures: '{pictures}', masks: '{masks}'}}}}"
+    images, masks = f"{IMAGES}/{split}/*/*_{IMAGES}.*", f"{tree}/{split}/*/*_{tree}_{kind}.{suffix}"
+    return f"splits: {{{split}: {{images: '{images}', masks: '{masks}'}}}}"
 
 
 def _samples(name: str, split: _Split, kind: str, survey: Survey) -> tuple[Sample, ...]:
-    pairs = pair(split.pictures, split.masks.get(kind, {}), survey, name)
-    return tuple(Sample(f"{name}/{key}", picture, mask, *_moment(key)) for key, picture, mask in pairs)
+    pairs = pair(split.images, split.masks.get(kind, {}), survey, name)
+    return tuple(Sample(f"{name}/{key}", image, mask, *_moment(key)) for key, image, mask in pairs)
 
 
 def _moment(key: str) -> tuple[str | None, int | None, float | None]:
@@ -255,7 +255,7 @@ def _moment(key: str) -> tuple[str | None, int | None, float | None]:
 
 def _all_void(samples: tuple[Sample, ...], code: MaskCode) -> bool:
     """Whether some masks, spread over the split, hold nothing that is scored. Damaged files are not judged here."""
-    scored = bridge(code.space, CITYSCAPES_19)
+    scored = label_mapping(code.space, CITYSCAPES_19)
     step = max(1, len(samples) // _PROBED)
     try:
         return all((scored[read_mask(sample.label, code)] == IGNORE_INDEX).all() for sample in samples[::step])

@@ -1,4 +1,4 @@
-"""Somebody's own data: pictures and masks in folders, described by a YAML file."""
+"""Somebody's own data: images and masks in folders, described by a YAML file."""
 
 import hashlib
 import os
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from streetseg.data.issues import Fault, Survey
+from streetseg.data.issues import Failure, Survey
 from streetseg.data.masks import MaskCode
 from streetseg.data.matching import by_key, matching, nothing_pairs, pair, pairs_at_all, sample_name
 from streetseg.data.source import FileSource, Sample
@@ -27,18 +27,19 @@ def open_folder(path: Path) -> FileSource:
         DataError: if the file is wrong (with the line), or a glob matches nothing.
         RequestError: if it names a label space that is unknown.
     """
-    described = read_folder_file(path)
-    code, survey = mask_code(described, path.stem), Survey()
+    survey = Survey()
+    described = read_folder_file(path, survey.note)
+    code = mask_code(described, path.stem)
     splits = {
         split: _of_split(split, choice, path, survey)
         for split, choice in described.splits.items()
         if isinstance(choice, FolderSplit)
     }
-    if described.pictures and described.masks:
+    if described.images and described.masks:
         below = Survey(survey.notes, survey.skipped)
-        together = _samples("", described.pictures, described.masks, path, below)
+        together = _samples("", described.images, described.masks, path, below)
         splits |= _sorted(together, described.splits, path, below)
-        survey.faults += below.faults
+        survey.failures += below.failures
     ordered = {split: splits[split] for split in described.splits} or splits
     return FileSource(f"folder:{path}", code, ordered, survey)
 
@@ -76,9 +77,9 @@ def mask_code(described: FolderFile, name: str) -> MaskCode:
 def _of_split(split: str, choice: FolderSplit, path: Path, survey: Survey) -> tuple[Sample, ...]:
     """The samples of a split's own globs. Globs that name nothing are a fault of this split alone."""
     try:
-        return _samples(split, choice.pictures, choice.masks, path, survey)
+        return _samples(split, choice.images, choice.masks, path, survey)
     except DataError as error:
-        survey.faults.append(Fault(split, error, frozenset({split})))
+        survey.failures.append(Failure(split, error, frozenset({split})))
         return ()
 
 
@@ -91,7 +92,7 @@ def _sorted(
     if lists:
         return listed_splits(together, lists, survey)
     splits = _shared_out(together, shares) if shares else {} if choices else {"all": together}
-    survey.faults = [replace(fault, splits=frozenset(splits)) for fault in survey.faults]
+    survey.failures = [replace(failure, splits=frozenset(splits)) for failure in survey.failures]
     return splits
 
 
@@ -103,17 +104,17 @@ def _list(split: str, choice: str | tuple[str, ...], path: Path) -> SplitList:
 
 
 def _samples(
-    split: str, pictures: tuple[str, ...], masks: tuple[str, ...], path: Path, survey: Survey
+    split: str, images: tuple[str, ...], masks: tuple[str, ...], path: Path, survey: Survey
 ) -> tuple[Sample, ...]:
-    of_pictures = _matching(pictures, "pictures", path, survey)
+    of_images = _matching(images, "images", path, survey)
     of_masks = _matching(masks, "masks", path, survey)
-    of_pictures, of_masks = _told_apart(of_pictures, of_masks, path, survey)
-    by_picture = by_key(((key, place) for place, key in of_pictures.items()), "pictures", survey, split)
+    of_images, of_masks = _distinguished(of_images, of_masks, path, survey)
+    by_image = by_key(((key, place) for place, key in of_images.items()), "images", survey, split)
     by_mask = by_key(((key, place) for place, key in of_masks.items()), "masks", survey, split)
-    if not pairs_at_all(by_picture, by_mask):
-        raise nothing_pairs(by_picture, by_mask, f"{path}: {' or '.join(pictures)} and {' or '.join(masks)}")
-    pairs = pair(by_picture, by_mask, survey, split)
-    return tuple(Sample(sample_name(key, split), picture, mask) for key, picture, mask in pairs)
+    if not pairs_at_all(by_image, by_mask):
+        raise nothing_pairs(by_image, by_mask, f"{path}: {' or '.join(images)} and {' or '.join(masks)}")
+    pairs = pair(by_image, by_mask, survey, split)
+    return tuple(Sample(sample_name(key, split), image, mask) for key, image, mask in pairs)
 
 
 def _matching(patterns: tuple[str, ...], what: str, path: Path, survey: Survey) -> dict[str, str]:
@@ -137,26 +138,26 @@ def _no_match_hint(patterns: tuple[str, ...], path: Path) -> str:
     return f"globs start at {path.parent}"
 
 
-def _told_apart(
-    pictures: dict[str, str], masks: dict[str, str], path: Path, survey: Survey
+def _distinguished(
+    images: dict[str, str], masks: dict[str, str], path: Path, survey: Survey
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Both without the files that the globs of both name, which belong to the narrower glob.
 
     Raises DataError where neither glob is narrower.
     """
-    both = pictures.keys() & masks.keys()
+    both = images.keys() & masks.keys()
     if not both:
-        return pictures, masks
-    if both == masks.keys() != pictures.keys():
-        survey.note(f"{path}: {len(both)} files that `pictures` and `masks` both name are taken as masks")
-        return {place: key for place, key in pictures.items() if place not in both}, masks
-    if both == pictures.keys() != masks.keys():
-        survey.note(f"{path}: {len(both)} files that `pictures` and `masks` both name are taken as images")
-        return pictures, {place: key for place, key in masks.items() if place not in both}
+        return images, masks
+    if both == masks.keys() != images.keys():
+        survey.note(f"{path}: {len(both)} files that `images` and `masks` both name are taken as masks")
+        return {place: key for place, key in images.items() if place not in both}, masks
+    if both == images.keys() != masks.keys():
+        survey.note(f"{path}: {len(both)} files that `images` and `masks` both name are taken as images")
+        return images, {place: key for place, key in masks.items() if place not in both}
     raise DataError(
-        f"{len(both)} files are named by `pictures` and by `masks`",
+        f"{len(both)} files are named by `images` and by `masks`",
         where=[str(path), *sorted(both)[:_SHOWN]],
-        hint="write globs that tell them apart, such as pictures: '*.jpg', masks: '*_mask.png'",
+        hint="write globs that tell them apart, such as images: '*.jpg', masks: '*_mask.png'",
     )
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -64,7 +64,7 @@ class _Plain(BaseModel):
 
 
 class FolderClass(_Plain):
-    """A class: its name, its colours in RGB masks, its ids in masks of one channel. The first colour is drawn with."""
+    """A class: its name, its colors in RGB masks, its ids in masks of one channel. The first color is drawn with."""
 
     name: Annotated[str, Field(min_length=1)]
     color: Colors = ()
@@ -72,7 +72,7 @@ class FolderClass(_Plain):
 
     @property
     def colors(self) -> tuple[Color, ...]:
-        """All its colours, none if it was given none."""
+        """All its colors, none if it was given none."""
         return _all_colors(self.color)
 
     @model_validator(mode="before")
@@ -88,7 +88,7 @@ def _all_colors(colors: Colors) -> tuple[Color, ...]:
 class FolderSplit(_Plain):
     """A split with its own globs."""
 
-    pictures: Globs
+    images: Globs
     masks: Globs
 
 
@@ -120,17 +120,17 @@ class FolderFile(_Plain):
     """Somebody's own data. Paths are relative to the YAML file.
 
     Args:
-        pictures: glob or globs of all pictures, unless every split has its own.
+        images: glob or globs of all images, unless every split has its own.
         masks: the same for the masks.
-        classes: names, or names with colours and ids, one or several each; without ids they count from 0.
+        classes: names, or names with colors and ids, one or several each; without ids they count from 0.
         space: name of a label space of streetseg, in place of classes.
         ignore: ids in masks of one channel that count nowhere.
-        ignore_color: a colour or colours in RGB masks that count nowhere.
-        splits: split -> its own globs, a text file of names, a list of names, or its share of all pictures.
+        ignore_color: a color or colors in RGB masks that count nowhere.
+        splits: split -> its own globs, a text file of names, a list of names, or its share of all images.
         name: what the label space is called; otherwise the file's own name.
     """
 
-    pictures: Globs | None = None
+    images: Globs | None = None
     masks: Globs | None = None
     classes: tuple[FolderClass, ...] | None = None
     space: str | None = None
@@ -146,13 +146,13 @@ class FolderFile(_Plain):
         if self.classes is not None and not 1 <= len(self.classes) <= IGNORE_INDEX:
             raise ValueError(f"found {len(self.classes)} classes, expected 1 to {IGNORE_INDEX}")
         own = [split for split in self.splits.values() if isinstance(split, FolderSplit)]
-        if (self.pictures is None or self.masks is None) and (not own or len(own) < len(self.splits)):
-            raise ValueError("expected globs for pictures and masks")
+        if (self.images is None or self.masks is None) and (not own or len(own) < len(self.splits)):
+            raise ValueError("expected globs for images and masks")
         shares = [split for split in self.splits.values() if isinstance(split, float)]
         if shares and len(shares) < len(self.splits):
-            raise ValueError("either every split is a share of the pictures or none")
+            raise ValueError("either every split is a share of the images or none")
         if sum(shares) > 1 + 1e-6:
-            raise ValueError(f"the shares of the splits add up to {sum(shares):g}, more than all pictures")
+            raise ValueError(f"the shares of the splits add up to {sum(shares):g}, more than all images")
         self._require_distinct_classes()
         self._require_one_meaning()
         return self
@@ -164,11 +164,11 @@ class FolderFile(_Plain):
 
     @property
     def ignored_colors(self) -> tuple[Color, ...]:
-        """The colours that count nowhere."""
+        """The colors that count nowhere."""
         return _all_colors(self.ignore_color)
 
     def meanings(self) -> tuple[dict[int, str], dict[Color, str]]:
-        """id -> name of the class and colour -> name of the class. Raises RequestError if `space` is unknown."""
+        """id -> name of the class and color -> name of the class. Raises RequestError if `space` is unknown."""
         if self.space is not None:
             known = space(self.space)
             return dict(enumerate(known.names)), dict(zip(known.colors, known.names, strict=True))
@@ -191,7 +191,7 @@ class FolderFile(_Plain):
                 raise ValueError(f"{what} {value} is given twice")
 
     def _require_one_meaning(self) -> None:
-        """Raises _TwoMeaningsError for an id or colour that is a class and ignored."""
+        """Raises _TwoMeaningsError for an id or color that is a class and ignored."""
         ids, colors = self.meanings()
         for value in self.ignore if "ignore" in self.model_fields_set else ():
             if value in ids:
@@ -208,8 +208,7 @@ class FolderFile(_Plain):
 
 # Words that other tools use -> ours.
 _OTHER_WORDS = {
-    "images": ("pictures",),
-    "image": ("pictures",),
+    "image": ("images",),
     "labels": ("masks",),
     "annotations": ("masks",),
     "names": ("classes",),
@@ -217,21 +216,23 @@ _OTHER_WORDS = {
     "title": ("name",),
 }
 
-_HINT = "a description names pictures, masks, classes and splits"
+_HINT = "a description names images, masks, classes and splits"
 _YOLO_HINT = (
     "this is YOLO's description, its labels are polygons or boxes in text files, which are not read yet:"
     " draw them as masks, one PNG an image; " + _HINT
 )
 
 
-def read_folder_file(path: Path) -> FolderFile:
-    """What the YAML file says.
+def read_folder_file(path: Path, note: Callable[[str], None]) -> FolderFile:
+    """Return what the YAML file says; `note` gets a sentence where it says `pictures:` for `images:`.
 
     Raises:
         DataError: if it cannot be read, is no plain YAML, or does not describe a data set; each mistake with its line.
     """
     try:
         root = _mapping(path)
+        if _took_older_word(root):
+            note(f"{path}: `pictures:` is read as `images:`, its name now")
         return FolderFile.model_validate(value_of(root))
     except NotPlain as error:
         raise DataError(error.problem, where=error.where(path), hint=error.cure or _HINT) from error
@@ -253,6 +254,21 @@ def _mapping(path: Path) -> yaml.MappingNode:
     if not isinstance(root, yaml.MappingNode):
         raise NotPlain("no names and values in this file")
     return root
+
+
+def _took_older_word(root: yaml.MappingNode) -> bool:
+    """Read `pictures:`, the word of older descriptions, as `images:`. Return whether it was there."""
+    splits = [value for key, value in root.value if key.value == "splits" and isinstance(value, yaml.MappingNode)]
+    own = [value for split in splits for _, value in split.value if isinstance(value, yaml.MappingNode)]
+    older = [
+        key
+        for mapping in (root, *own)
+        for key, _ in mapping.value
+        if key.value == "pictures" and all(other.value != "images" for other, _ in mapping.value)
+    ]
+    for key in older:
+        key.value = "images"
+    return bool(older)
 
 
 def _mistake(details: ErrorDetails, root: yaml.Node, path: Path) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from streetseg.data.images import MAX_PIXELS, Stored
+from streetseg.data.images import MAX_PIXELS, ImageFacts
 from streetseg.data.issues import Survey
 from streetseg.data.source import Look, Sample, Source
 from streetseg.errors import DataError, RequestError
@@ -60,7 +60,7 @@ class OwnSource:
             for split, pairs in data.splits.items()
         }
 
-    def read_picture(self, sample: Sample) -> NDArray[np.uint8]:
+    def read_image(self, sample: Sample) -> NDArray[np.uint8]:
         """Return the image uint8 RGB (H, W, 3). Raise DataError if it is none."""
         return self._pair(sample)[0]
 
@@ -71,7 +71,7 @@ class OwnSource:
     def look(self, sample: Sample) -> Look:
         """Return both, and that they come from memory."""
         image, labels = self._pair(sample)
-        stored = Stored("array", (labels.shape[0], labels.shape[1]))
+        stored = ImageFacts("array", (labels.shape[0], labels.shape[1]))
         return Look(image, labels, stored, stored)
 
     def stamp(self, sample: Sample) -> str:
@@ -100,7 +100,7 @@ class OwnSource:
 
 def as_source(data: Any) -> Source:
     """Return a data source as it is, and an `OwnData` object as one. Raise RequestError for anything else."""
-    if all(hasattr(data, name) for name in ("spec", "space", "splits", "survey", "read_picture", "read_label")):
+    if all(hasattr(data, name) for name in ("spec", "space", "splits", "survey", "read_image", "read_label")):
         source: Source = data
         return source
     if hasattr(data, "classes") and hasattr(data, "splits"):

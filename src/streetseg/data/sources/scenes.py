@@ -1,11 +1,11 @@
-"""The source `scenes`: pictures that are drawn when they are read."""
+"""The source `scenes`: images that are drawn when they are read."""
 
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streetseg.data.images import MAX_PIXELS, Stored
+from streetseg.data.images import MAX_PIXELS, ImageFacts
 from streetseg.data.issues import Survey
 from streetseg.data.source import Look, Sample
 from streetseg.errors import RequestError
@@ -25,7 +25,7 @@ class ScenesSource:
     Args:
         train: number of scenes in split "train".
         val: number of scenes in split "val".
-        size: height and width of every picture, in pixels.
+        size: height and width of every image, in pixels.
         seed: another seed gives other streets.
 
     Raises:
@@ -49,7 +49,7 @@ class ScenesSource:
         self.seed = seed
         self.splits = {"train": self._samples("train", train), "val": self._samples("val", val)}
 
-    def read_picture(self, sample: Sample) -> NDArray[np.uint8]:
+    def read_image(self, sample: Sample) -> NDArray[np.uint8]:
         """uint8 RGB (H, W, 3)."""
         return self._scene(sample)[0].copy()
 
@@ -59,8 +59,8 @@ class ScenesSource:
 
     def look(self, sample: Sample) -> Look:
         """Both; they are stored nowhere."""
-        drawn = Stored("drawn", self.size)
-        return Look(self.read_picture(sample), self.read_label(sample), drawn, drawn)
+        drawn = ImageFacts("drawn", self.size)
+        return Look(self.read_image(sample), self.read_label(sample), drawn, drawn)
 
     def stamp(self, sample: Sample) -> str:
         """Changes with the renderer's version, the seed and the size."""
@@ -87,5 +87,5 @@ def first_index(split: str) -> int:
 
 @lru_cache(maxsize=8)
 def _drawn(seed: int, index: int, size: tuple[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The last few scenes: a picture and its label are read one after the other and drawn once."""
+    """The last few scenes: an image and its label are read one after the other and drawn once."""
     return render(seed, index, size)

@@ -40,7 +40,7 @@ class Engine(Protocol):
 
     @property
     def size(self) -> Size | None:
-        """Height and width the network was trained for; None for the pictures' own."""
+        """Height and width the network was trained for; None for the images' own."""
         ...
 
     @property
@@ -53,15 +53,15 @@ class Engine(Protocol):
         """How many threads may call it at once to keep the machine busy."""
         ...
 
-    def take(self, pictures: Array) -> Array:
+    def take(self, images: Array) -> Array:
         """uint8 (B, 3, H, W) as numpy array -> the array this engine works on."""
         ...
 
-    def logits(self, pictures: Array) -> Array:
+    def logits(self, images: Array) -> Array:
         """What `take` returns, of any height and width -> float32 (B, C, H, W) of the same kind."""
         ...
 
-    def labels(self, pictures: Array) -> NDArray[np.uint8]:
+    def labels(self, images: Array) -> NDArray[np.uint8]:
         """What `take` returns -> the classes with the largest logits, (B, H, W)."""
         ...
 
@@ -91,18 +91,18 @@ class ExportedEngine(ABC):
         """The file's."""
         return self.about.reading
 
-    def take(self, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def take(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """In plain order."""
-        return np.ascontiguousarray(pictures)
+        return np.ascontiguousarray(images)
 
-    def logits(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """As `Engine.logits`."""
-        return self._run(LOGITS, pictures)
+        return self._run(LOGITS, images)
 
-    def labels(self, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def labels(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """As `Engine.labels`."""
-        return self._run(LABELS, pictures)
+        return self._run(LABELS, images)
 
     @abstractmethod
-    def _run(self, output: str, pictures: NDArray[np.uint8]) -> NDArray[Any]:
+    def _run(self, output: str, images: NDArray[np.uint8]) -> NDArray[Any]:
         """One of the outputs, by its name."""

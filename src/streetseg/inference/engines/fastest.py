@@ -1,4 +1,4 @@
-"""The fastest of several engines for one exported model, found out on the first pictures."""
+"""The fastest of several engines for one exported model, found out on the first images."""
 
 import logging
 import threading
@@ -26,7 +26,7 @@ AGREE = {"fp32": 0.999, "int8": 0.98, "bf16": 0.98}  # least share of equal labe
 
 
 class Fastest:
-    """Runs all engines on the first pictures it gets, then only the fastest of those whose labels agree.
+    """Runs all engines on the first images it gets, then only the fastest of those whose labels agree.
 
     What it tells of itself is true of the chosen engine, and before one is chosen of the first.
 
@@ -78,37 +78,37 @@ class Fastest:
     def _first(self) -> Engine:
         return self._chosen or self._engines[0]
 
-    def take(self, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def take(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """In plain order."""
-        return np.ascontiguousarray(pictures)
+        return np.ascontiguousarray(images)
 
-    def logits(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """As `Engine.logits`."""
-        logits: NDArray[np.float32] = self._fastest(pictures).logits(pictures)
+        logits: NDArray[np.float32] = self._fastest(images).logits(images)
         return logits
 
-    def labels(self, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def labels(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """As `Engine.labels`."""
-        return self._fastest(pictures).labels(pictures)
+        return self._fastest(images).labels(images)
 
-    def _fastest(self, pictures: NDArray[np.uint8]) -> Engine:
+    def _fastest(self, images: NDArray[np.uint8]) -> Engine:
         with self._lock:
             if self._chosen is None:
-                self._chosen = fastest(self._engines, pictures)
+                self._chosen = fastest(self._engines, images)
                 self._engines = (self._chosen,)  # the others' memory is not needed any more
             return self._chosen
 
 
-def fastest(engines: Sequence[Engine], pictures: NDArray[np.uint8]) -> Engine:
-    """The engine that labels `pictures` in the least time, of those that agree with the first; said in the log.
+def fastest(engines: Sequence[Engine], images: NDArray[np.uint8]) -> Engine:
+    """The engine that labels `images` in the least time, of those that agree with the first; said in the log.
 
     Raises:
         StreetsegError: the first engine fails; others that fail are left out, and that is said.
     """
-    labels = {engines[0]: engines[0].labels(pictures)}
+    labels = {engines[0]: engines[0].labels(images)}
     for engine in engines[1:]:
         try:
-            labels[engine] = engine.labels(pictures)
+            labels[engine] = engine.labels(images)
         except (RuntimeError, StreetsegError) as error:
             log.warning("engine %s is left out: it fails on this model (%s)", engine.name, error)
     reference = labels[engines[0]]
@@ -120,22 +120,22 @@ def fastest(engines: Sequence[Engine], pictures: NDArray[np.uint8]) -> Engine:
                 engine.name, 100 * agreement, engines[0].name,
             )  # fmt: skip
             del labels[engine]
-    milliseconds = {engine: _milliseconds(engine, pictures) for engine in labels}
+    milliseconds = {engine: _milliseconds(engine, images) for engine in labels}
     chosen = min(milliseconds, key=lambda engine: milliseconds[engine])
     listed = ", ".join(f"{engine.name} {taken:.1f} ms" for engine, taken in milliseconds.items())
-    height, width = pictures.shape[-2:]
-    log.info("engine: %s, the fastest here at %dx%d (a picture: %s)", chosen.name, height, width, listed)
+    height, width = images.shape[-2:]
+    log.info("engine: %s, the fastest here at %dx%d (an image: %s)", chosen.name, height, width, listed)
     return chosen
 
 
-def _milliseconds(engine: Engine, pictures: NDArray[np.uint8]) -> float:
+def _milliseconds(engine: Engine, images: NDArray[np.uint8]) -> float:
     """Median time of a call, when as many are made at once as the engine likes and the other engines rest."""
     time.sleep(REST)
     taken = []
     with ThreadPoolExecutor(engine.workers) as pool:
         for _ in range(1 + RUNS):
             start = time.perf_counter()
-            for done in [pool.submit(engine.labels, pictures) for _ in range(engine.workers)]:
+            for done in [pool.submit(engine.labels, images) for _ in range(engine.workers)]:
                 done.result()
             taken.append(1000 * (time.perf_counter() - start) / engine.workers)
     return median(taken[1:])

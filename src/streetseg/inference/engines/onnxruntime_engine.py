@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from streetseg.errors import ModelError, RequestError
 from streetseg.inference.engines.engine import ExportedEngine
 from streetseg.machine import thread_limit
-from streetseg.models.description import INPUT, KEY, read_about, refuse_other_outputs
+from streetseg.models.description import INPUT, KEY, read_about, require_outputs
 
 _ERRORS_ONLY = 3  # severities of ONNX Runtime's own log
 
@@ -19,7 +19,7 @@ class OnnxRuntimeEngine(ExportedEngine):
     """One session for all sizes, one thread a core or what a CPU quota leaves.
 
     ONNX Runtime's own settings are the fastest: threads that do not spin while they wait for the next layer, or stop
-    spinning after a picture, made a MobileNetV2 at 384x480 1.2 to 1.5 times slower on two cores.
+    spinning after an image, made a MobileNetV2 at 384x480 1.2 to 1.5 times slower on two cores.
 
     Args:
         path: the .onnx file.
@@ -46,7 +46,7 @@ class OnnxRuntimeEngine(ExportedEngine):
         except Exception as error:  # each of ONNX Runtime's failures is of a class of its own, under no common one
             raise ModelError(f"not a readable ONNX file ({str(error).splitlines()[0]})", where=path) from error
         self.about = read_about(self._session.get_modelmeta().custom_metadata_map.get(KEY), path)
-        refuse_other_outputs({output.name for output in self._session.get_outputs()}, path)
+        require_outputs({output.name for output in self._session.get_outputs()}, path)
         self.precision = self.about.precision
 
     @staticmethod
@@ -56,6 +56,6 @@ class OnnxRuntimeEngine(ExportedEngine):
             return None
         return f"ONNX Runtime computes in the precision of the file, not in {precision}"
 
-    def _run(self, output: str, pictures: NDArray[np.uint8]) -> NDArray[Any]:
-        result: NDArray[Any] = self._session.run([output], {INPUT: np.ascontiguousarray(pictures)})[0]
+    def _run(self, output: str, images: NDArray[np.uint8]) -> NDArray[Any]:
+        result: NDArray[Any] = self._session.run([output], {INPUT: np.ascontiguousarray(images)})[0]
         return result

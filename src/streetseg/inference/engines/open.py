@@ -11,21 +11,21 @@ from streetseg.models.formats import ENGINES, FORMATS, format_of, is_exported
 
 log = logging.getLogger("streetseg")
 
-MANY = 16  # pictures, from which on it pays to measure engines, and pictures per second count more than one's time
+MANY = 16  # images, from which on it pays to measure engines, and images per second count more than one's time
 
 
 def open_engine(
-    path: Path, name: str = "auto", *, device: str = "auto", precision: str = "fp32", pictures: int | None = None
+    path: Path, name: str = "auto", *, device: str = "auto", precision: str = "fp32", images: int | None = None
 ) -> Engine:
     """A model ready to run.
 
     Args:
         path: a bundle or run folder, or an exported .onnx or .xml.
         name: "torch", "onnxruntime", "openvino", or "auto": the fastest of the installed ones that run this model in
-            this precision, measured on the first pictures; where few are to come, the one that starts soonest.
+            this precision, measured on the first images; where few are to come, the one that starts soonest.
         device: "auto", "cpu", "cuda", …; exported models run on the CPU.
         precision: "fp32" or "bf16"; a model exported in int8 stays int8.
-        pictures: how many are to come one after another, where that is known; many make pictures per second count
+        images: how many are to come one after another, where that is known; many make images per second count
             more than the time for one.
 
     Raises:
@@ -35,15 +35,15 @@ def open_engine(
     """
     if name == "auto":
         names = engines_here(path, precision)
-        if len(names) > 1 and pictures is not None and pictures < MANY:
-            log.info("engine: %s, which starts soonest; from %d pictures on engines are measured", names[0], MANY)
+        if len(names) > 1 and images is not None and images < MANY:
+            log.info("engine: %s, which starts soonest; from %d images on engines are measured", names[0], MANY)
             names = names[:1]
     else:
-        refuse_unfit(name, path)
+        require_fit(name, path)
         names = [name]
     if is_exported(path) and device not in ("auto", "cpu"):
         raise RequestError(f"an exported model runs on the CPU, not on {device}", where=path, hint="--device cpu")
-    many = pictures is not None and pictures >= MANY
+    many = images is not None and images >= MANY
     engines = [_open(engine, path, device, precision, many=many) for engine in names]
     return engines[0] if len(engines) == 1 else Fastest(engines)
 
@@ -76,7 +76,7 @@ def engines_here(path: Path, precision: str = "fp32") -> list[str]:
     return [engine for engine in installed if engine not in lacking]
 
 
-def refuse_unfit(name: str, path: Path) -> None:
+def require_fit(name: str, path: Path) -> None:
     """Raises RequestError unless there is an engine of that name and it runs models such as `path`."""
     if name not in ENGINES:
         raise RequestError(

@@ -14,20 +14,20 @@ from numpy.typing import NDArray
 from streetseg.errors import ModelError, RequestError
 from streetseg.inference.engines.engine import ExportedEngine
 from streetseg.machine import thread_limit
-from streetseg.models.description import KEY, LABELS, read_about, refuse_other_outputs
+from streetseg.models.description import KEY, LABELS, read_about, require_outputs
 
-_KEPT = 8  # compiled networks; each picture size is one
+_KEPT = 8  # compiled networks; each image size is one
 _HINTS = {"fp32": "f32", "bf16": "bf16"}
 
 
 class OpenVinoEngine(ExportedEngine):
-    """Compiled anew for each size of picture, which is faster than one network for all sizes.
+    """Compiled anew for each size of image, which is faster than one network for all sizes.
 
     Args:
         path: the .onnx or .xml file.
         precision: "fp32": as exported, int8 included; "bf16" where the processor computes in it.
-        many: work on several pictures at once, each on a part of the cores, rather than on one with all of them: more
-            pictures a second, and longer to wait for each.
+        many: work on several images at once, each on a part of the cores, rather than on one with all of them: more
+            images a second, and longer to wait for each.
 
     Raises:
         ModelError: the file cannot be read, or was not exported by streetseg.
@@ -47,7 +47,7 @@ class OpenVinoEngine(ExportedEngine):
         except Exception as error:  # OpenVINO knows only RuntimeError and what its readers let through
             raise ModelError(f"OpenVINO cannot read it ({_reason(error)})", where=path) from error
         self.about = read_about(_description(self._model), path)
-        refuse_other_outputs({name for output in self._model.outputs for name in output.names}, path)
+        require_outputs({name for output in self._model.outputs for name in output.names}, path)
         self.precision = precision if self.about.precision == "fp32" else self.about.precision
         self.workers = 1
         # OpenVINO takes bf16 by itself where it can; a precision is what was asked for.
@@ -73,23 +73,23 @@ class OpenVinoEngine(ExportedEngine):
             return "this processor does not compute in bf16"
         return None
 
-    def _run(self, output: str, pictures: NDArray[np.uint8]) -> NDArray[Any]:
-        network = self._network(output, pictures.shape)
+    def _run(self, output: str, images: NDArray[np.uint8]) -> NDArray[Any]:
+        network = self._network(output, images.shape)
         request = network.request()
-        request.infer({0: np.ascontiguousarray(pictures)}, share_inputs=True)
+        request.infer({0: np.ascontiguousarray(images)}, share_inputs=True)
         result: NDArray[Any] = request.get_output_tensor(0).data.copy()
         network.idle.append(request)
         return result
 
     def _network(self, output: str, shape: tuple[int, ...]) -> "_Network":
-        """The network that computes only this output, for pictures of this shape."""
+        """The network that computes only this output, for images of this shape."""
         key = (output, shape)
         with self._lock:
             if key not in self._compiled:
                 model = self._model.clone()
                 model.reshape(list(shape))
-                wanted = [result for result in model.get_results() if output in result.input(0).get_tensor().names]
-                part = openvino.Model(wanted, model.get_parameters())
+                needed = [result for result in model.get_results() if output in result.input(0).get_tensor().names]
+                part = openvino.Model(needed, model.get_parameters())
                 self._compiled[key] = _Network(self._core.compile_model(part, "CPU", self._settings))
                 if len(self._compiled) > _KEPT:
                     self._compiled.popitem(last=False)

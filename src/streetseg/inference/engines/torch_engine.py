@@ -9,7 +9,7 @@ from streetseg.arrays import Size
 from streetseg.errors import RequestError
 from streetseg.inference import backend_torch
 from streetseg.labels.space import LabelSpace
-from streetseg.models.network import Segmenter
+from streetseg.models.network import SegmentationNetwork
 from streetseg.recipe.reading import ImageReading
 
 
@@ -17,7 +17,7 @@ class TorchEngine:
     """The network as it was trained.
 
     Args:
-        segmenter: moved to `device` and put into evaluation mode.
+        network: moved to `device` and put into evaluation mode.
         device: where to run.
         precision: "fp32" or "bf16", of the network's inner computation; logits are always float32.
 
@@ -28,11 +28,11 @@ class TorchEngine:
     name = "torch"
     workers = 1
 
-    def __init__(self, segmenter: Segmenter, device: torch.device, precision: str = "fp32") -> None:
+    def __init__(self, network: SegmentationNetwork, device: torch.device, precision: str = "fp32") -> None:
         if lacking := self.lacks(precision):
             raise RequestError(lacking, hint="leave it at fp32")
-        segmenter.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
-        self.segmenter = segmenter.eval()
+        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+        self.network = network.eval()
         self.device = device
         self.precision = precision
 
@@ -44,35 +44,35 @@ class TorchEngine:
     @property
     def encoder(self) -> str:
         """The network's."""
-        return self.segmenter.encoder_name
+        return self.network.encoder_name
 
     @property
     def space(self) -> LabelSpace:
         """The network's."""
-        return self.segmenter.space
+        return self.network.space
 
     @property
     def size(self) -> Size | None:
         """The network's."""
-        return self.segmenter.size
+        return self.network.size
 
     @property
     def reading(self) -> ImageReading:
         """The network's."""
-        return self.segmenter.reading
+        return self.network.reading
 
-    def take(self, pictures: NDArray[np.uint8] | Tensor) -> Tensor:
+    def take(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         """An array or tensor anywhere -> a tensor on the engine's device."""
-        if isinstance(pictures, np.ndarray):
-            pictures = torch.from_numpy(np.array(pictures, order="C"))  # no view that is read-only or runs backwards
-        return pictures.to(self.device, non_blocking=self.device.type == "cuda")
+        if isinstance(images, np.ndarray):
+            images = torch.from_numpy(np.array(images, order="C"))  # no view that is read-only or runs backwards
+        return images.to(self.device, non_blocking=self.device.type == "cuda")
 
-    def logits(self, pictures: Tensor) -> Tensor:
+    def logits(self, images: Tensor) -> Tensor:
         """As `Engine.logits`."""
         with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            logits: Tensor = self.segmenter(pictures)
+            logits: Tensor = self.network(images)
         return logits.float()
 
-    def labels(self, pictures: Tensor) -> NDArray[np.uint8]:
+    def labels(self, images: Tensor) -> NDArray[np.uint8]:
         """As `Engine.labels`."""
-        return backend_torch.in_memory(backend_torch.likeliest(self.logits(pictures)))
+        return backend_torch.in_memory(backend_torch.argmax(self.logits(images)))

@@ -44,7 +44,7 @@ class Price:
 
 
 PRICES = (
-    Price("latency", "latency of one picture, ms"),
+    Price("latency", "latency of one image, ms"),
     Price("parameters", "parameters, millions"),
     Price("macs", "multiply-accumulates, billions"),
     Price("memory", "peak memory, MiB"),
@@ -89,7 +89,7 @@ class Charts:
 
 
 def draw(comparison: Comparison, letters: Sequence[str]) -> Charts:
-    """All charts; an encoder keeps its letter, colour and marker through all of them."""
+    """All charts; an encoder keeps its letter, color and marker through all of them."""
     groups = comparison.groups
     return Charts(
         ranking=_ranking(groups, letters),
@@ -100,7 +100,7 @@ def draw(comparison: Comparison, letters: Sequence[str]) -> Charts:
         class_differences_narrow=_class_differences(comparison, letters, PHONE),
         curves=_curves(groups),
         confusion=tuple(
-            confusion_chart("share of each true class, %", f"Confusion matrix of {group.label}, rows are truth.",
+            confusion_chart("share of each true class, %", f"Confusion matrix of {group.label}, rows are ground truth.",
                             group.counts.total, group.first.classes)
             for group in groups
         ),

@@ -17,10 +17,10 @@ def confusion_width(num_classes: int) -> int:
 
 
 def confusion_chart(heading: str, spoken: str, matrix: NDArray[np.int64], names: Sequence[str]) -> Markup:
-    """Rows are truth and add up to 100 %; a cell's figure is a percentage, its shade the same share.
+    """Rows are ground truth and add up to 100 %; a cell's figure is a percentage, its shade the same share.
 
     Args:
-        matrix: (C, C) counts of pixels, rows truth; a row without pixels stays empty.
+        matrix: (C, C) counts of pixels, rows ground truth; a row without pixels stays empty.
         names: C class names.
     """
     size = len(names)
@@ -28,7 +28,7 @@ def confusion_chart(heading: str, spoken: str, matrix: NDArray[np.int64], names:
     shares = np.divide(matrix, totals, out=np.zeros(matrix.shape), where=totals > 0)
     parts = [text(0, 12, heading, "strong")]
     parts += [text(LEFT, TOP + CELL * size + 16, "columns: predicted", "quiet small")]
-    parts += [text(0, TOP + CELL * size + 16, "rows: truth", "quiet small")]
+    parts += [text(0, TOP + CELL * size + 16, "rows: ground truth", "quiet small")]
     for k, name in enumerate(names):
         middle = CELL * k + CELL / 2
         parts += [text(LEFT - 8, TOP + middle + 4, shorten(name, 14), "", "end")]

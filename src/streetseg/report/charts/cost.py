@@ -29,7 +29,7 @@ def cost_chart(price: str, spoken: str, offers: Sequence[Offer], *, score: str) 
         score: what the vertical axis shows, with its unit.
     """
     x = nice_axis(0.0, max(offer.price for offer in offers) * 1.05, LEFT, WIDTH - RIGHT, about=4)
-    # too few pictures have no interval
+    # too few images have no interval
     bounds = [v for offer in offers for v in (offer.score.low, offer.score.value, offer.score.high) if v == v]
     y = nice_axis(min(bounds), max(bounds), HEIGHT - BOTTOM, TOP, about=4)
     parts = [text(0, 12, score, "strong")]

@@ -40,12 +40,12 @@ def shared_axis(quantity: Sequence[Learning]) -> tuple[float, float]:
 def curves_chart(
     heading: str, spoken: str, learning: Learning, *, series: int, span: tuple[float, float], best_epoch: int | None
 ) -> Markup:
-    """Validation as a full line in the encoder's colour, training dotted, each named at its end.
+    """Validation as a full line in the encoder's color, training dotted, each named at its end.
 
     Args:
         heading: the quantity and its unit, e.g. "mean IoU, %".
         spoken: for screen readers, where the chart belongs to.
-        series: number of the encoder, decides colour and marker.
+        series: number of the encoder, decides color and marker.
         span: lowest and highest value of the axis, shared by all encoders.
         best_epoch: the epoch that was kept (1-based), marked on the validation line.
     """

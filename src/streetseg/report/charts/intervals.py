@@ -14,9 +14,9 @@ FIGURES = 40  # room at the right for the values, where a row has only one
 
 @dataclass(frozen=True)
 class Point:
-    """A value with its interval, in the units of the axis; `series` decides colour and marker.
+    """A value with its interval, in the units of the axis; `series` decides color and marker.
 
-    A hollow one is a plain ring without a colour: it stands for neither series.
+    A hollow one is a plain ring without a color: it stands for neither series.
     """
 
     series: int

@@ -1,6 +1,6 @@
-"""SVG as text: escaped elements, a linear axis, and the frame that makes a chart a picture with a name.
+"""SVG as text: escaped elements, a linear axis, and the frame that makes a chart an image with a name.
 
-Charts are written by hand instead of by a plotting library so that their colours are CSS variables (one picture serves
+Charts are written by hand instead of by a plotting library so that their colors are CSS variables (one image serves
 light, dark and print), their text stays text, and the same numbers give the same bytes.
 """
 
@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from streetseg.text import one_line
 
-SERIES = 6  # colours and markers before they repeat; the letters beside them do not
+SERIES = 6  # colors and markers before they repeat; the letters beside them do not
 
 
 def element(tag: str, *children: str | float, **attributes: str | float) -> Markup:
@@ -59,7 +59,7 @@ def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
 
 
 def chart(width: float, height: float, spoken: str, *parts: Markup) -> Markup:
-    """A picture that fills the width it is given; `spoken` says in words what it shows."""
+    """An image that fills the width it is given; `spoken` says in words what it shows."""
     return element(
         "svg",
         *parts,
@@ -77,15 +77,15 @@ def chart_css() -> str:
     return files("streetseg.report").joinpath("templates/chart.css").read_text("utf-8")
 
 
-def standalone(picture: Markup) -> str:
+def standalone(image: Markup) -> str:
     """The chart as a file of its own: style sheet and background inside."""
-    start = picture.index(">") + 1
+    start = image.index(">") + 1
     inside = element("style", Markup(chart_css())) + element("rect", width="100%", height="100%", class_="paper")
-    return f"{picture[:start]}{inside}{picture[start:]}\n"
+    return f"{image[:start]}{inside}{image[start:]}\n"
 
 
 def marker(series: int, x: float, y: float, radius: float = 5.0) -> Markup:
-    """The sign of one series: its own shape as well as its own colour."""
+    """The sign of one series: its own shape as well as its own color."""
     shapes = (
         f"M{x - radius:.2f} {y:.2f}a{radius} {radius} 0 1 0 {2 * radius} 0a{radius} {radius} 0 1 0 {-2 * radius} 0z",
         _polygon(x, y, radius * 1.25, 4, 45),

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from streetseg.scenes.canvas import BICYCLIST
 from streetseg.scenes.light import Color
 from streetseg.scenes.objects.figure import Figure, Outfit, draw_outfit
-from streetseg.scenes.objects.pose import Stance
+from streetseg.scenes.objects.pose import Pose
 from streetseg.scenes.painter import Painter
 from streetseg.scenes.palette import CARS, choose, scale
-from streetseg.scenes.rng import Dice
+from streetseg.scenes.rng import Rng
 from streetseg.scenes.street import Shade
 from streetseg.scenes.texture import Material
 
-Spot = tuple[float, float]  # x ahead, y up in the plane of the bicycle, metres
+Spot = tuple[float, float]  # x ahead, y up in the plane of the bicycle, meters
 
 REAR, FRONT, CRANK = (-0.48, 0.34), (0.58, 0.34), (0.02, 0.30)
 SADDLE, HEAD, BAR = (-0.17, 0.92), (0.40, 0.88), (0.42, 1.04)
@@ -25,27 +25,27 @@ class Bicyclist:
     """Someone on a bicycle.
 
     Args:
-        height: of the rider, metres.
+        height: of the rider, meters.
         phase: of the pedals, radians.
-        frame: colour of the bicycle.
+        frame: color of the bicycle.
     """
 
-    stance: Stance
+    pose: Pose
     height: float
     phase: float
     outfit: Outfit
     frame: Color
-    dice: Dice
+    rng: Rng
     shade: Shade
 
     @property
     def reach(self) -> float:
         """s of the pedals."""
-        return self.stance.s
+        return self.pose.s
 
     def cast(self, painter: Painter) -> None:
         """Shadow of rider and wheels."""
-        point = self.stance.point
+        point = self.pose.point
         painter.cast(point(x, y, z) for x, y in ((-0.2, 0.9), (0.3, 1.7), (0.0, 0.3)) for z in (-0.18, 0.18))
         for x, y in (REAR, FRONT):
             painter.cast(point(x + 0.33 * c, y + 0.33 * s, 0.0) for c, s in _WHEEL[::2])
@@ -54,12 +54,12 @@ class Bicyclist:
 
     def paint(self, painter: Painter) -> None:
         """Far limbs, bicycle, near limbs, trunk, head."""
-        if not painter.sees((self.stance.t, 1.0, self.stance.s), 1.3):
+        if not painter.sees((self.pose.t, 1.0, self.pose.s), 1.3):
             return
-        dice, outfit = self.dice, self.outfit
-        figure = Figure(painter, self.stance, 1.0, BICYCLIST, self.shade)
+        rng, outfit = self.rng, self.outfit
+        figure = Figure(painter, self.pose, 1.0, BICYCLIST, self.shade)
         near, size = figure.near_side(), self.height / 1.75
-        lean = dice.uniform(0.12, 0.42)
+        lean = rng.uniform(0.12, 0.42)
         hips, chest = (-0.17, 0.98), (-0.17 + lean, 0.98 + 0.52 * size)
         top, legs = figure.lit(outfit.top), figure.lit(outfit.legs)
         self._leg(figure, hips, -near, self.phase + math.pi, scale(legs, 0.75))
@@ -67,11 +67,11 @@ class Bicyclist:
         self._bicycle(figure)
         self._leg(figure, hips, near, self.phase, legs)
         figure.trunk(hips, chest, (0.12, 0.2), top)
-        if dice.chance(0.3):
+        if rng.chance(0.3):
             pack = figure.lit(outfit.extra)
             figure.limb((lean * 0.4 - 0.2, 1.22, 0.0), (lean - 0.26, 1.42, 0.0), (0.13, 0.12), pack)
         self._arm(figure, chest, near, top)
-        helmet = figure.lit(outfit.extra) if dice.chance(0.55) else None
+        helmet = figure.lit(outfit.extra) if rng.chance(0.55) else None
         figure.head((chest[0] + 0.08, chest[1] + 0.2 * size), 0.09 * size, outfit, helmet)
 
     def _leg(self, figure: Figure, hips: Spot, side: int, turn: float, color: Color) -> None:
@@ -102,11 +102,11 @@ class Bicyclist:
             figure.limb((ax, ay, 0.0), (bx, by, 0.0), (0.024, 0.024), frame, Material.PAINT)
         figure.limb((-0.28, 0.95, 0.0), (-0.06, 0.95, 0.0), (0.05, 0.03), dark, Material.SMOOTH)
         figure.limb((BAR[0], BAR[1], -0.26), (BAR[0], BAR[1], 0.26), (0.022, 0.022), dark, Material.SMOOTH)
-        if self.dice.chance(0.4):
+        if self.rng.chance(0.4):
             figure.limb((-0.5, 0.6, 0.0), (-0.5, 0.8, 0.0), (0.12, 0.12), figure.lit(self.outfit.extra))
 
     def _wheel(self, figure: Figure, hub: Spot, color: Color) -> None:
-        """Tyre and spokes; and the tyre seen edge on, which has no width as a circle."""
+        """Tire and spokes; and the tire seen edge on, which has no width as a circle."""
         (x, y), painter = hub, figure.painter
         rim = [figure.at((x + 0.33 * c, y + 0.33 * s, 0.0)) for c, s in _WHEEL]
         painter.wire([*rim, rim[0]], 0.055, color, BICYCLIST, Material.SMOOTH)
@@ -115,10 +115,10 @@ class Bicyclist:
             painter.wire((figure.at((x, y, 0.0)), end), 0.008, scale(color, 2.0), BICYCLIST, Material.SMOOTH)
 
 
-def draw_bicyclist(stance: Stance, dice: Dice, shade: Shade) -> Bicyclist:
+def draw_bicyclist(pose: Pose, rng: Rng, shade: Shade) -> Bicyclist:
     """A rider."""
-    height, phase, outfit = dice.uniform(1.6, 1.88), dice.uniform(0, 2 * math.pi), draw_outfit(dice)
-    return Bicyclist(stance, height, phase, outfit, choose(dice, CARS), dice.child(), shade)
+    height, phase, outfit = rng.uniform(1.6, 1.88), rng.uniform(0, 2 * math.pi), draw_outfit(rng)
+    return Bicyclist(pose, height, phase, outfit, choose(rng, CARS), rng.child(), shade)
 
 
 _WHEEL = [(math.cos(k * math.pi / 12), math.sin(k * math.pi / 12)) for k in range(24)]

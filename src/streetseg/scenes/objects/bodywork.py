@@ -7,15 +7,15 @@ from typing import NamedTuple
 
 from streetseg.scenes.canvas import CAR
 from streetseg.scenes.light import Color
-from streetseg.scenes.objects.pose import Stance
+from streetseg.scenes.objects.pose import Pose
 from streetseg.scenes.painter import Painter
-from streetseg.scenes.palette import DARKS, GREYS, WHITES, mix, scale
-from streetseg.scenes.rng import Dice
+from streetseg.scenes.palette import DARKS, GRAYS, WHITES, mix, scale
+from streetseg.scenes.rng import Rng
 from streetseg.scenes.texture import Material
 
 Point = tuple[float, float, float]  # in the vehicle: x ahead, y up, z to the right of its middle
 
-FINE = 30.0  # canvas pixels a metre from which on seams, grilles and rims are painted
+FINE = 30.0  # canvas pixels a meter from which on seams, grilles and rims are painted
 
 
 class Cabin(NamedTuple):
@@ -29,11 +29,11 @@ class Cabin(NamedTuple):
 
 @dataclass(frozen=True)
 class Shape:
-    """Measures in metres; x runs from the rear (negative) to the front, y up.
+    """Measures in meters; x runs from the rear (negative) to the front, y up.
 
     Args:
         length, width, height: of the whole vehicle.
-        outline: the body from the side, (x, y) anticlockwise with the front to the right; convex.
+        outline: the body from the side, (x, y) counterclockwise with the front to the right; convex.
         cabin: what stands on the body; None where the body has the full height.
         shoulder: where cabin or windows begin, y.
         bumper: y of its middle.
@@ -65,25 +65,25 @@ _CARS = {
 }
 
 
-def draw_shape(large: bool, dice: Dice) -> Shape:
+def draw_shape(large: bool, rng: Rng) -> Shape:
     """Choose a kind of vehicle, a bus or a truck only if it may be `large`, and vary its measures."""
-    if dice.chance(0.05) and large:
-        return _coach(dice.uniform(5.5, 11.5), dice.uniform(2.7, 3.2))
-    kind = dice.pick(tuple(_CARS), [often for often, _ in _CARS.values()])
+    if rng.chance(0.05) and large:
+        return _coach(rng.uniform(5.5, 11.5), rng.uniform(2.7, 3.2))
+    kind = rng.pick(tuple(_CARS), [often for often, _ in _CARS.values()])
     length, height, bonnet, tail, shoulder = _CARS[kind][1]
-    length, height = length * dice.uniform(0.94, 1.06), height * dice.uniform(0.96, 1.05)
-    half, front, nose = length / 2, length * bonnet, shoulder - dice.uniform(0.12, 0.26)
+    length, height = length * rng.uniform(0.94, 1.06), height * rng.uniform(0.96, 1.05)
+    half, front, nose = length / 2, length * bonnet, shoulder - rng.uniform(0.12, 0.26)
     bottom = ((-half, 0.24), (half - 0.05, 0.24), (half, 0.45), (half - 0.04, nose))
     top = ((front, shoulder), (0.05 - half, shoulder), (-half, shoulder - 0.25))
-    rake, slope = dice.uniform(0.45, 0.75), dice.uniform(0.15, 0.6)
+    rake, slope = rng.uniform(0.45, 0.75), rng.uniform(0.15, 0.6)
     if kind == "van":
         rake, slope = 0.22, 0.10
     elif kind == "saloon":
-        slope = dice.uniform(0.5, 0.8)
+        slope = rng.uniform(0.5, 0.8)
     cabin = Cabin(length * tail, length * tail + slope, front - rake, front + 0.05)
-    axle = half - dice.uniform(0.78, 0.9)
+    axle = half - rng.uniform(0.78, 0.9)
     radius = 0.36 if kind in ("suv", "pickup", "van") else 0.31
-    return Shape(length, dice.uniform(1.68, 1.9), height, bottom + top, cabin, shoulder, 0.3, (-axle, axle), radius)
+    return Shape(length, rng.uniform(1.68, 1.9), height, bottom + top, cabin, shoulder, 0.3, (-axle, axle), radius)
 
 
 def _coach(length: float, height: float) -> Shape:
@@ -102,23 +102,23 @@ class Bodywork:
     """
 
     def __init__(
-        self, painter: Painter, stance: Stance, shape: Shape, color: Color, sun: float, driving: bool, dice: Dice
+        self, painter: Painter, pose: Pose, shape: Shape, color: Color, sun: float, driving: bool, rng: Rng
     ) -> None:
-        self.painter, self.stance, self.shape, self.dice = painter, stance, shape, dice
+        self.painter, self.pose, self.shape, self.rng = painter, pose, shape, rng
         self.color, self.sun, self.driving = color, sun, driving
         self.half, self.w = shape.length / 2, shape.width / 2
         self.eye = self._eye()
         self.side = 1.0 if self.eye[2] > 0 else -1.0  # the side that is nearer to the camera
         self.beside = abs(self.eye[2]) > self.w
         self.fine = painter.pixels(1.0, math.sqrt(self.eye[0] ** 2 + self.eye[2] ** 2)) > FINE
-        self.glass = mix(painter.light.lit(DARKS[1], (0, 1, 0), 0.0), painter.light.haze, dice.uniform(0.05, 0.3))
+        self.glass = mix(painter.light.lit(DARKS[1], (0, 1, 0), 0.0), painter.light.haze, rng.uniform(0.05, 0.3))
         self.dark = painter.light.lit((0.13, 0.13, 0.14), (0.0, 0.2, 0.0), 0.2)
-        self.tyre = painter.light.lit((0.10, 0.10, 0.105), (0.0, 0.3, 0.0), 0.3)
+        self.tire = painter.light.lit((0.10, 0.10, 0.105), (0.0, 0.3, 0.0), 0.3)
 
     def _eye(self) -> Point:
         """The camera in the vehicle's own coordinates: decides which faces are seen."""
-        (px, py, pz), (x, _, z) = self.painter.camera.position, self.painter.street.place(self.stance.point(0, 0, 0))
-        ahead, right = self.stance.direction(1, 0, 0), self.stance.direction(0, 0, 1)
+        (px, py, pz), (x, _, z) = self.painter.camera.position, self.painter.street.place(self.pose.point(0, 0, 0))
+        ahead, right = self.pose.direction(1, 0, 0), self.pose.direction(0, 0, 1)
         dx, dz = px - x, pz - z
         return (dx * ahead[0] + dz * ahead[2], py, dx * right[0] + dz * right[2])
 
@@ -140,16 +140,16 @@ class Bodywork:
     def lit(self, normal: Point) -> Color:
         """The paint on a face with this unit normal, with some sky mirrored in it."""
         light = self.painter.light
-        color = light.lit(self.color, self.stance.direction(*normal), self.sun)
+        color = light.lit(self.color, self.pose.direction(*normal), self.sun)
         return mix(color, light.haze, 0.04 + 0.16 * max(0.0, normal[1]))
 
     def seen(self, at: Point, normal: Point) -> bool:
-        """Whether a face through `at` with this outward normal looks towards the camera."""
+        """Whether a face through `at` with this outward normal looks toward the camera."""
         return sum((e - a) * n for e, a, n in zip(self.eye, at, normal, strict=True)) > 0
 
     def face(self, points: Sequence[Point], color: Color, material: Material = Material.PAINT) -> None:
         """A flat polygon."""
-        self.painter.polygon([self.stance.point(x, y, z) for x, y, z in points], color, CAR, material)
+        self.painter.polygon([self.pose.point(x, y, z) for x, y, z in points], color, CAR, material)
 
     def panel(
         self, z: float, x0: float, x1: float, y0: float, y1: float, color: Color, material: Material = Material.PAINT
@@ -188,20 +188,20 @@ class Bodywork:
         self.face([(x + radius * c, up + radius * s, z) for c, s in circle], color, material)
 
     def _tread(self, x: float, side: float) -> None:
-        """A tyre as seen from before or behind."""
+        """A tire as seen from before or behind."""
         r, z = self.shape.radius, side * self.w
         end = x + (r * 0.6 if self.eye[0] > x else -r * 0.6)
-        self.plate(end, z - side * 0.2, z, 0.0, 2 * r, self.tyre, Material.SMOOTH)
+        self.plate(end, z - side * 0.2, z, 0.0, 2 * r, self.tire, Material.SMOOTH)
         if self.fine:
-            self._disc(x, z - side * 0.02, r, scale(self.tyre, 0.8))
+            self._disc(x, z - side * 0.02, r, scale(self.tire, 0.8))
 
     def _wheel(self, x: float, z: float) -> None:
         r = self.shape.radius
         if self.fine:
-            self._disc(x, z, r * 1.13, scale(self.tyre, 0.55))
-        self._disc(x, z * 1.005, r, self.tyre)
+            self._disc(x, z, r * 1.13, scale(self.tire, 0.55))
+        self._disc(x, z * 1.005, r, self.tire)
         if self.fine:
-            rim = self.painter.light.lit(self.dice.pick(GREYS[1:]), (0.0, 0.4, 0.0), self.sun * 0.5)
+            rim = self.painter.light.lit(self.rng.pick(GRAYS[1:]), (0.0, 0.4, 0.0), self.sun * 0.5)
             self._disc(x, z * 1.01, r * 0.62, rim, Material.METAL)
             self._disc(x, z * 1.012, r * 0.2, scale(rim, 0.5), Material.METAL)
 
@@ -218,7 +218,7 @@ class Bodywork:
         else:
             self._tail_lamps(x, self.shape.shoulder - 0.12)
         if self.fine:
-            plate = WHITES[0] if self.dice.chance(0.7) else (0.85, 0.72, 0.2)
+            plate = WHITES[0] if self.rng.chance(0.7) else (0.85, 0.72, 0.2)
             color = self.painter.light.lit(plate, (0.0, 0.2, 0.0), 0.5)
             self.plate(x, -0.26, 0.26, low + 0.15, low + 0.27, color, Material.SMOOTH)
             self.plate(x, -0.18, 0.18, low + 0.18, low + 0.24, scale(color, 0.45), Material.SMOOTH)
@@ -227,23 +227,23 @@ class Bodywork:
         light, w = self.painter.light, self.w
         if self.fine:
             self.plate(x, -w * 0.5, w * 0.5, top - 0.2, top - 0.04, self.dark, Material.METAL)
-        on = self.driving and (light.night > 0.1 or light.wet > 0.3 or self.dice.chance(0.3))
+        on = self.driving and (light.night > 0.1 or light.wet > 0.3 or self.rng.chance(0.3))
         lamp = (1.0, 0.98, 0.9) if on else light.lit((0.8, 0.82, 0.84), (0.0, 0.5, 0.0), 0.5)
         for side in (-w, w):
             self.plate(x, side * 0.62, side * 0.94, top - 0.17, top, lamp, Material.SMOOTH)
             if on:
-                self.painter.shine(self.stance.point(x, top - 0.08, side * 0.78), 0.45, (1.0, 0.95, 0.8))
+                self.painter.shine(self.pose.point(x, top - 0.08, side * 0.78), 0.45, (1.0, 0.95, 0.8))
 
     def _tail_lamps(self, x: float, top: float) -> None:
         light, w = self.painter.light, self.w
         if self.fine:
             self.plate(x, -w * 0.6, w * 0.6, top - 0.36, top - 0.34, scale(self.lit((-1.0, 0.0, 0.0)), 0.55))
-        on = self.driving and (light.night > 0.1 or self.dice.chance(0.35))
+        on = self.driving and (light.night > 0.1 or self.rng.chance(0.35))
         lamp = (1.0, 0.12, 0.08) if on else light.lit((0.55, 0.06, 0.06), (0.0, 0.3, 0.0), 0.4)
         for side in (-w, w):
             self.plate(x, side * 0.68, side * 0.96, top - 0.3, top, lamp, Material.SMOOTH)
             if on:
-                self.painter.shine(self.stance.point(x, top - 0.15, side * 0.8), 0.35, (1.0, 0.2, 0.1))
+                self.painter.shine(self.pose.point(x, top - 0.15, side * 0.8), 0.35, (1.0, 0.2, 0.1))
 
 
 _CIRCLE = [(math.cos(k * math.pi / 7), math.sin(k * math.pi / 7)) for k in range(14)]

@@ -7,14 +7,14 @@ from streetseg.scenes.objects.facades import Facade, Style
 from streetseg.scenes.objects.wall import Wall, WallBrush
 from streetseg.scenes.painter import Painter
 from streetseg.scenes.palette import scale
-from streetseg.scenes.rng import Dice
+from streetseg.scenes.rng import Rng
 from streetseg.scenes.street import Lot, Shade
 from streetseg.scenes.texture import Material
 
 
 @dataclass(frozen=True)
 class Building:
-    """The house on a lot, its front `front` metres from the middle of the road and `depth` metres deep.
+    """The house on a lot, its front `front` meters from the middle of the road and `depth` meters deep.
 
     A house at a corner has a second front along the street that crosses.
     """
@@ -23,7 +23,7 @@ class Building:
     front: float
     depth: float
     style: Style
-    dice: Dice
+    rng: Rng
     shade: Shade
 
     @property
@@ -48,21 +48,21 @@ class Building:
             self._roof(painter, end_in_view)
         if end_in_view and lot.beside < lot.height:  # else the next house hides it
             end = Wall(front, lot.first, (side, 0.0), (0.0, -1.0), self.depth, lot.height)
-            blank = lot.beside > 0 or (not lot.corner and self.dice.chance(0.7))
-            Facade(painter, end, style, self._shaded(end), self.dice).paint(blank)
+            blank = lot.beside > 0 or (not lot.corner and self.rng.chance(0.7))
+            Facade(painter, end, style, self._shaded(end), self.rng).paint(blank)
         street = Wall(front, lot.first, (0.0, 1.0), (-side, 0.0), lot.last - lot.first, lot.height)
-        Facade(painter, street, style, self._shaded(street), self.dice).paint(blank=False)
+        Facade(painter, street, style, self._shaded(street), self.rng).paint(blank=False)
 
     def _shaded(self, wall: Wall) -> float:
         t, _, s = wall.point(min(wall.length / 2, 8.0), 0.0, 0.3)
         return self.shade.line(t, s)
 
     def _roof(self, painter: Painter, end_in_view: bool) -> None:
-        style, dice, (side, first, last, eaves, *_) = self.style, self.dice, self.lot
+        style, rng, (side, first, last, eaves, *_) = self.style, self.rng, self.lot
         front, ridge = side * self.front, side * (self.front + min(self.depth / 2, 5.0))
         top = eaves + style.pitched
-        for _ in range(dice.integer(0, 2)):
-            self._chimney(painter, ridge, dice.uniform(first, last), top)
+        for _ in range(rng.integer(0, 2)):
+            self._chimney(painter, ridge, rng.uniform(first, last), top)
         if end_in_view:
             gable = painter.light.lit(style.base, (0.0, 0.0, -1.0), self.shade.sunshine(front, first, eaves))
             back = side * (self.front + min(self.depth, 10.0))
@@ -74,7 +74,7 @@ class Building:
         edge, low = front - side * 0.35, eaves - 0.15
         surface = [(edge, low, first), (edge, low, last), (ridge, top, last), (ridge, top, first)]
         painter.polygon(surface, tiles, BUILDING, Material.ROOF)
-        if style.pitched > 2.4 and dice.chance(0.5):
+        if style.pitched > 2.4 and rng.chance(0.5):
             self._dormers(painter)
 
     def _chimney(self, painter: Painter, t: float, s: float, top: float) -> None:

@@ -13,8 +13,8 @@ from streetseg.scenes.palette import (
     CARS,
     DARKS,
     FACADES,
+    GRAYS,
     GREENS,
-    GREYS,
     REDS,
     ROOFS,
     WHITES,
@@ -24,12 +24,12 @@ from streetseg.scenes.palette import (
     scale,
     vary,
 )
-from streetseg.scenes.rng import Dice
+from streetseg.scenes.rng import Rng
 from streetseg.scenes.texture import Material
 
 DETAIL = 14.0  # canvas pixels of a window's width from which on it has lintel, bars and sill
 FRAMED = 6.0  # from which on it has a frame
-SINGLE = 3.0  # below this many, the windows of a storey are painted as one band
+SINGLE = 3.0  # below this many, the windows of a story are painted as one band
 
 
 @dataclass(frozen=True)
@@ -43,40 +43,40 @@ class Style:
     accent: Color
     glass: Color
     material: Material
-    storey: float
+    story: float
     bay: float
-    window: tuple[float, float]  # share of the bay, share of the storey
+    window: tuple[float, float]  # share of the bay, share of the story
     ribbon: bool  # windows joined into bands
-    ledges: bool  # between storeys
+    ledges: bool  # between stories
     shop: bool
     balconies: bool
     pitched: float  # height of the roof, 0 for a flat one
     lights: float  # share of windows that are lit
 
 
-def draw_style(dice: Dice, night: float) -> Style:
+def draw_style(rng: Rng, night: float) -> Style:
     """Choose a look."""
-    modern = dice.chance(0.3)
-    base = choose(dice, FACADES, 0.09)
-    trim = choose(dice, WHITES + GREYS[3:]) if dice.chance(0.5) else scale(base, dice.uniform(0.7, 1.3))
-    wall = Material.BRICK if dice.chance(0.5) else Material.PLASTER
+    modern = rng.chance(0.3)
+    base = choose(rng, FACADES, 0.09)
+    trim = choose(rng, WHITES + GRAYS[3:]) if rng.chance(0.5) else scale(base, rng.uniform(0.7, 1.3))
+    wall = Material.BRICK if rng.chance(0.5) else Material.PLASTER
     return Style(
         base=base,
         trim=trim,
-        frame=choose(dice, WHITES if dice.chance(0.6) else DARKS + BROWNS + GREYS),
-        roof=choose(dice, ROOFS),
-        accent=choose(dice, REDS + BLUES + GREENS + YELLOWS + DARKS + CARS + BRICKS),
-        glass=choose(dice, DARKS + GREYS[:3] + BLUES, 0.1),
+        frame=choose(rng, WHITES if rng.chance(0.6) else DARKS + BROWNS + GRAYS),
+        roof=choose(rng, ROOFS),
+        accent=choose(rng, REDS + BLUES + GREENS + YELLOWS + DARKS + CARS + BRICKS),
+        glass=choose(rng, DARKS + GRAYS[:3] + BLUES, 0.1),
         material=Material.CONCRETE if modern else wall,
-        storey=dice.uniform(2.8, 3.7),
-        bay=dice.uniform(1.9, 4.0),
-        window=(dice.uniform(0.35, 0.7), dice.uniform(0.42, 0.7)),
-        ribbon=modern and dice.chance(0.5),
-        ledges=dice.chance(0.45),
-        shop=dice.chance(0.5),
-        balconies=dice.chance(0.18),
-        pitched=0.0 if modern else dice.uniform(1.5, 4.5) * dice.chance(0.75),
-        lights=night * dice.uniform(0.1, 0.7) + (0.03 if dice.chance(0.3) else 0.0),
+        story=rng.uniform(2.8, 3.7),
+        bay=rng.uniform(1.9, 4.0),
+        window=(rng.uniform(0.35, 0.7), rng.uniform(0.42, 0.7)),
+        ribbon=modern and rng.chance(0.5),
+        ledges=rng.chance(0.45),
+        shop=rng.chance(0.5),
+        balconies=rng.chance(0.18),
+        pitched=0.0 if modern else rng.uniform(1.5, 4.5) * rng.chance(0.75),
+        lights=night * rng.uniform(0.1, 0.7) + (0.03 if rng.chance(0.3) else 0.0),
     )
 
 
@@ -86,18 +86,18 @@ class Facade:
     Args:
         wall: where it stands.
         style: how it looks.
-        shaded: height up to which it lies in shadow, metres.
-        dice: decides the details.
+        shaded: height up to which it lies in shadow, meters.
+        rng: decides the details.
     """
 
-    def __init__(self, painter: Painter, wall: Wall, style: Style, shaded: float, dice: Dice) -> None:
-        self.light, self.wall, self.style, self.dice = painter.light, wall, style, dice
+    def __init__(self, painter: Painter, wall: Wall, style: Style, shaded: float, rng: Rng) -> None:
+        self.light, self.wall, self.style, self.rng = painter.light, wall, style, rng
         self.shaded = min(wall.height, max(0.0, shaded))
         self.brush = WallBrush(painter, wall, BUILDING)
         self.painter = painter
         self.glass = painter.light.lit(style.glass, (0.0, 0.3, 0.0), 0.0)
-        self.storeys = max(1, round(wall.height / style.storey))
-        self.storey = wall.height / self.storeys
+        self.stories = max(1, round(wall.height / style.story))
+        self.story = wall.height / self.stories
         self.columns = max(1, int(wall.length / style.bay))
         self.near = min(wall.length, 6.0)  # detail is judged where the wall is still near
 
@@ -123,7 +123,7 @@ class Facade:
             fill([(0, wall.length, 0, self.shaded)], dim, style.material)
         ledges: list[Rectangle] = [(0, wall.length, wall.height - 0.35, wall.height)]
         if style.ledges:
-            ledges += [(0, wall.length, k * self.storey - 0.08, k * self.storey + 0.12) for k in range(1, self.storeys)]
+            ledges += [(0, wall.length, k * self.story - 0.08, k * self.story + 0.12) for k in range(1, self.stories)]
         fill(ledges, self._lit(style.trim), Material.PLASTER, 0.05)
         fill([(0, wall.length, 0, 0.5)], scale(dim, 0.72), Material.CONCRETE)
 
@@ -132,8 +132,8 @@ class Facade:
     def _windows(self) -> None:
         style, wall, brush = self.style, self.wall, self.brush
         bay = wall.length / self.columns
-        width, height = bay * (0.94 if style.ribbon else style.window[0]), self.storey * style.window[1]
-        lows = [k * self.storey + (self.storey - height) * 0.55 for k in range(int(style.shop), self.storeys)]
+        width, height = bay * (0.94 if style.ribbon else style.window[0]), self.story * style.window[1]
+        lows = [k * self.story + (self.story - height) * 0.55 for k in range(int(style.shop), self.stories)]
         size = brush.width(self.near, width)
         if size < SINGLE or not lows:
             blurred = mix(self.light.lit(style.base, wall.facing, 0.5), self._pane(), 0.8 * width / bay)
@@ -160,12 +160,12 @@ class Facade:
             self._balconies(panes)
 
     def _curtains(self, panes: list[Rectangle]) -> None:
-        dice = self.dice
-        drawn = [(a, a + (b - a) * dice.uniform(0.2, 0.45), y0, y1) for a, b, y0, y1 in panes if dice.chance(0.35)]
+        rng = self.rng
+        drawn = [(a, a + (b - a) * rng.uniform(0.2, 0.45), y0, y1) for a, b, y0, y1 in panes if rng.chance(0.35)]
         self.brush.fill(drawn, self.light.lit((0.6, 0.58, 0.54), self.wall.facing, 0.2), Material.CLOTH)
 
     def _balconies(self, panes: list[Rectangle]) -> None:
-        odd, wall = self.dice.integer(0, 1), self.wall
+        odd, wall = self.rng.integer(0, 1), self.wall
         chosen = [p for k, p in enumerate(panes) if (k % self.columns) % 2 == odd and p[2] > 3.0]
         fronts = [(a - 0.4, b + 0.4, y0 - 0.4, y0 + 0.55) for a, b, y0, _ in chosen]
         color = self.light.lit(self.style.accent, wall.facing, 0.6)
@@ -179,30 +179,30 @@ class Facade:
     # --- ground floor -----------------------------------------------------------------------------------------------
 
     def _door(self) -> None:
-        dice, style, wall, fill = self.dice, self.style, self.wall, self.brush.fill
-        u = dice.uniform(0.15, 0.85) * max(0.0, wall.length - 1.4)
+        rng, style, wall, fill = self.rng, self.style, self.wall, self.brush.fill
+        u = rng.uniform(0.15, 0.85) * max(0.0, wall.length - 1.4)
         fill([(u - 0.15, u + 1.25, 0, 2.6)], self._lit(style.trim), Material.PLASTER)
         leaf = self.light.lit(scale(style.accent, 0.85), wall.facing, 0.3)
         fill([(u, u + 1.1, 0.1, 2.15)], leaf, Material.BOARD)
         fill([(u, u + 1.1, 2.2, 2.5)], self._pane(), Material.GLASS)
-        if wall.length > 7 and dice.chance(0.25):
+        if wall.length > 7 and rng.chance(0.25):
             gate = (u + wall.length / 2) % (wall.length - 3.0)
-            color = self.light.lit(vary(dice, style.trim, 0.15), wall.facing, 0.3)
+            color = self.light.lit(vary(rng, style.trim, 0.15), wall.facing, 0.3)
             fill([(gate, gate + 2.6, 0.05, 2.4)], color, Material.BOARD)
 
     def _shops(self) -> None:
-        dice, wall = self.dice, self.wall
-        units = max(1, round(wall.length / dice.uniform(5.0, 9.0)))
+        rng, wall = self.rng, self.wall
+        units = max(1, round(wall.length / rng.uniform(5.0, 9.0)))
         width = wall.length / units
         for unit in range(units):
-            accent = self.style.accent if unit == 0 else choose(dice, REDS + BLUES + GREENS + DARKS + WHITES + YELLOWS)
-            self._shop(unit * width + 0.2, (unit + 1) * width - 0.2, min(self.storey, 3.6) - 0.15, accent)
+            accent = self.style.accent if unit == 0 else choose(rng, REDS + BLUES + GREENS + DARKS + WHITES + YELLOWS)
+            self._shop(unit * width + 0.2, (unit + 1) * width - 0.2, min(self.story, 3.6) - 0.15, accent)
 
     def _shop(self, a: float, b: float, top: float, accent: Color) -> None:
-        dice, brush = self.dice, self.brush
+        rng, brush = self.rng, self.brush
         color = mix(self.light.lit(accent, self.wall.facing, 0.4), accent, 0.5 * self.light.night)
         brush.fill([(a, b, 0, top)], scale(color, 0.7), Material.PAINT)
-        door = a + dice.uniform(0.1, 0.8) * max(0.1, b - a - 1.2)
+        door = a + rng.uniform(0.1, 0.8) * max(0.1, b - a - 1.2)
         panes = [(p, q, 0.45, top - 0.75) for p, q in ((a + 0.15, door), (door + 1.1, b - 0.15)) if q - p > 0.3]
         panes.append((door + 0.1, door + 1.0, 0.1, top - 0.75))
         brush.fill_each(panes, [self._pane(shop=True) for _ in panes], Material.GLASS)
@@ -213,18 +213,18 @@ class Facade:
         brush.fill([board], color, Material.PAINT, 0.12)
         if size > 8:
             self._lettering(board, accent)
-        if dice.chance(0.3):
+        if rng.chance(0.3):
             self._awning((a, b), top - 0.65, accent)
 
     def _goods(self, panes: list[Rectangle]) -> None:
-        dice = self.dice
+        rng = self.rng
         shown: list[Rectangle] = []
         for a, b, y0, y1 in panes:
             for _ in range(int((b - a) * 2)):
-                u, w, h = dice.uniform(a, b - 0.3), dice.uniform(0.15, 0.5), dice.uniform(0.2, 1.1)
+                u, w, h = rng.uniform(a, b - 0.3), rng.uniform(0.15, 0.5), rng.uniform(0.2, 1.1)
                 shown.append((u, min(b, u + w), y0 + 0.1, min(y1 - 0.1, y0 + 0.1 + h)))
         dim = 0.55 + 0.35 * self.light.night
-        colors = [self.light.lit(scale(choose(dice, CARS), dim), self.wall.facing, 0.0) for _ in shown]
+        colors = [self.light.lit(scale(choose(rng, CARS), dim), self.wall.facing, 0.0) for _ in shown]
         self.brush.fill_each(shown, colors, Material.GLASS)
 
     def _lettering(self, board: Rectangle, accent: Color) -> None:
@@ -232,16 +232,16 @@ class Facade:
         pale = (0.9, 0.9, 0.86) if sum(accent) < 1.5 else (0.12, 0.12, 0.14)
         low, high = y0 + (y1 - y0) * 0.25, y1 - (y1 - y0) * 0.2
         letters: list[Rectangle] = []
-        u, stop = a + (b - a) * 0.15, b - (b - a) * self.dice.uniform(0.1, 0.45)
+        u, stop = a + (b - a) * 0.15, b - (b - a) * self.rng.uniform(0.1, 0.45)
         while u < stop:
-            letter = self.dice.uniform(0.08, 0.3)
-            letters.append((u, u + letter, low, high if self.dice.chance(0.5) else (low + high * 2) / 3))
-            u += letter + self.dice.uniform(0.06, 0.14)
+            letter = self.rng.uniform(0.08, 0.3)
+            letters.append((u, u + letter, low, high if self.rng.chance(0.5) else (low + high * 2) / 3))
+            u += letter + self.rng.uniform(0.06, 0.14)
         self.brush.fill(letters, self.light.lit(pale, self.wall.facing, 0.4), Material.PAINT, 0.14)
 
     def _awning(self, span: tuple[float, float], y: float, accent: Color) -> None:
         (a, b), wall = span, self.wall
-        stripes = max(1, int((b - a) / 0.5)) if self.dice.chance(0.5) else 1
+        stripes = max(1, int((b - a) / 0.5)) if self.rng.chance(0.5) else 1
         slope = (wall.facing[0] * 0.5, 0.85, wall.facing[2] * 0.5)
         cloth, pale = self.light.lit(accent, slope, 0.5), self.light.lit((0.85, 0.83, 0.78), slope, 0.5)
         for k in range(stripes):
@@ -254,13 +254,13 @@ class Facade:
     # --- light ------------------------------------------------------------------------------------------------------
 
     def _lit(self, albedo: Color) -> Color:
-        """The colour in the light that most of the wall gets."""
+        """The color in the light that most of the wall gets."""
         return self.light.lit(albedo, self.wall.facing, 0.0 if self.shaded > self.wall.height / 2 else 1.0)
 
     def _pane(self, shop: bool = False) -> Color:
-        """Display colour of one window: its glass, what it mirrors, or the lamp behind it."""
-        dice = self.dice
-        if dice.chance(self.style.lights * (1.5 if shop else 1.0)):
-            return scale((1.0, 0.82, 0.52), dice.uniform(0.6, 1.0))
-        mirrored = 0.08 + 0.5 * dice.uniform() ** 2
-        return mix(scale(self.glass, dice.uniform(0.5, 1.0)), self.light.haze, mirrored * (0.5 if shop else 1.0))
+        """Display color of one window: its glass, what it mirrors, or the lamp behind it."""
+        rng = self.rng
+        if rng.chance(self.style.lights * (1.5 if shop else 1.0)):
+            return scale((1.0, 0.82, 0.52), rng.uniform(0.6, 1.0))
+        mirrored = 0.08 + 0.5 * rng.uniform() ** 2
+        return mix(scale(self.glass, rng.uniform(0.5, 1.0)), self.light.haze, mirrored * (0.5 if shop else 1.0))

@@ -7,17 +7,17 @@ from streetseg.scenes.light import Color
 from streetseg.scenes.objects.wall import Rectangle, Wall, WallBrush
 from streetseg.scenes.painter import Painter
 from streetseg.scenes.palette import FENCES, choose, scale
-from streetseg.scenes.rng import Dice
+from streetseg.scenes.rng import Rng
 from streetseg.scenes.street import Shade
 from streetseg.scenes.texture import Material
 
-SECTION = 2.0  # metres from post to post
+SECTION = 2.0  # meters from post to post
 OPEN = 2.6  # canvas pixels between two bars from which on one sees through; nearer together they are one surface
 
 
 @dataclass(frozen=True)
 class Fence:
-    """A fence that starts at (t, s) and runs along the street, or across it towards the outside of its side.
+    """A fence that starts at (t, s) and runs along the street, or across it toward the outside of its side.
 
     `kind` is railing, barrier, guard rail, boards, wall or works; `pitch` is the distance of its bars.
     """
@@ -31,7 +31,7 @@ class Fence:
     height: float
     pitch: float
     color: Color
-    dice: Dice
+    rng: Rng
     shade: Shade
 
     @property
@@ -80,7 +80,7 @@ class Fence:
                 brush.fill([(0, length, h - 0.2, h - 0.12)], scale(color, 0.6), Material.METAL, 0.06)
             case "boards":
                 boards = max(1, round(length / 0.16))
-                shades = [scale(color, self.dice.uniform(0.82, 1.15)) for _ in range(boards)]
+                shades = [scale(color, self.rng.uniform(0.82, 1.15)) for _ in range(boards)]
                 width = length / boards
                 planks: list[Rectangle] = [(k * width, (k + 1) * width, 0, h) for k in range(boards)]
                 if brush.width(length / 2, width) > 1.5:
@@ -117,10 +117,8 @@ class Fence:
         brush.fill([(0, 0.09, 0, h + 0.06)], scale(color, 0.85), Material.METAL, 0.03)
 
 
-def draw_fence(
-    kind: str, side: int, t: float, s: float, length: float, across: bool, dice: Dice, shade: Shade
-) -> Fence:
-    """A fence of a kind; its height, colour and bars are drawn."""
+def draw_fence(kind: str, side: int, t: float, s: float, length: float, across: bool, rng: Rng, shade: Shade) -> Fence:
+    """A fence of a kind; its height, color and bars are drawn."""
     low, high = {"guard rail": (0.7, 0.8), "wall": (0.6, 1.5), "boards": (1.0, 1.9)}.get(kind, (0.9, 1.5))
-    height, pitch = dice.uniform(low, high), dice.uniform(0.12, 0.3)
-    return Fence(kind, side, t, s, length, across, height, pitch, choose(dice, FENCES), dice.child(), shade)
+    height, pitch = rng.uniform(low, high), rng.uniform(0.12, 0.3)
+    return Fence(kind, side, t, s, length, across, height, pitch, choose(rng, FENCES), rng.child(), shade)

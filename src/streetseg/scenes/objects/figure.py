@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from streetseg.scenes.light import Color, Vector
-from streetseg.scenes.objects.pose import Stance
+from streetseg.scenes.objects.pose import Pose
 from streetseg.scenes.painter import Painter
 from streetseg.scenes.palette import BROWNS, CLOTHES, DARKS, HAIR, SKINS, WHITES, choose, scale
-from streetseg.scenes.rng import Dice
+from streetseg.scenes.rng import Rng
 from streetseg.scenes.street import Shade
 from streetseg.scenes.texture import Material
 
@@ -27,15 +27,15 @@ class Outfit:
     extra: Color
 
 
-def draw_outfit(dice: Dice) -> Outfit:
+def draw_outfit(rng: Rng) -> Outfit:
     """Choose clothes."""
     return Outfit(
-        skin=choose(dice, SKINS),
-        hair=choose(dice, HAIR),
-        top=choose(dice, CLOTHES, 0.1),
-        legs=choose(dice, CLOTHES if dice.chance(0.5) else CLOTHES[:16], 0.1),
-        shoes=choose(dice, DARKS + BROWNS + WHITES),
-        extra=choose(dice, CLOTHES),
+        skin=choose(rng, SKINS),
+        hair=choose(rng, HAIR),
+        top=choose(rng, CLOTHES, 0.1),
+        legs=choose(rng, CLOTHES if rng.chance(0.5) else CLOTHES[:16], 0.1),
+        shoes=choose(rng, DARKS + BROWNS + WHITES),
+        extra=choose(rng, CLOTHES),
     )
 
 
@@ -43,22 +43,22 @@ class Figure:
     """Paints the parts of one person, or of a thing in the same measure.
 
     Args:
-        unit: metres of one unit of the joints.
+        unit: meters of one unit of the joints.
         label: the class of all that is painted.
         shade: decides whether the sun reaches the spot.
     """
 
-    def __init__(self, painter: Painter, stance: Stance, unit: float, label: int, shade: Shade) -> None:
-        self.painter, self.stance, self.unit, self.label = painter, stance, unit, label
-        self.sun = shade.sunshine(stance.t, stance.s, 1.2)
+    def __init__(self, painter: Painter, pose: Pose, unit: float, label: int, shade: Shade) -> None:
+        self.painter, self.pose, self.unit, self.label = painter, pose, unit, label
+        self.sun = shade.sunshine(pose.t, pose.s, 1.2)
 
     def at(self, joint: Joint) -> Vector:
         """Street coordinates of a joint."""
         x, y, z = joint
-        return self.stance.point(x * self.unit, y * self.unit, z * self.unit)
+        return self.pose.point(x * self.unit, y * self.unit, z * self.unit)
 
     def lit(self, color: Color) -> Color:
-        """A colour in the light."""
+        """A color in the light."""
         return self.painter.light.lit(color, (0.0, 0.25, -0.75), self.sun)
 
     def limb(
@@ -95,6 +95,6 @@ class Figure:
         (x, y), skin, hair = center, self.lit(outfit.skin), self.lit(outfit.hair)
         neck = (0.6 * radius, 0.6 * radius)
         self.limb((x - 0.2 * radius, y - 2 * radius, 0.0), (x, y - 0.4 * radius, 0.0), neck, scale(skin, 0.8))
-        from_behind = math.cos(self.stance.heading) > 0.3
+        from_behind = math.cos(self.pose.heading) > 0.3
         self.ball((x, y, 0.0), radius, hair if from_behind else skin, 1.25)
         self.ball((x - 0.15 * radius, y + 0.55 * radius, 0.0), 1.08 * radius, cap or hair, 0.75)

@@ -10,8 +10,8 @@ from streetseg.scenes.palette import (
     BLUES,
     BROWNS,
     DARKS,
+    GRAYS,
     GREENS,
-    GREYS,
     POLES,
     REDS,
     WHITES,
@@ -20,7 +20,7 @@ from streetseg.scenes.palette import (
     scale,
     vary,
 )
-from streetseg.scenes.rng import Dice
+from streetseg.scenes.rng import Rng
 from streetseg.scenes.street import Shade
 from streetseg.scenes.texture import Material
 
@@ -33,19 +33,19 @@ class SignPost(Post):
     def details(self, painter: Painter) -> None:
         """Upright and all that hangs on it."""
         self.upright(painter)
-        dice = self.dice
+        rng = self.rng
         y = self.height - 0.05
-        turned = dice.bell(0.0, 0.35)
-        for _ in range(dice.pick((1, 1, 2, 3))):
-            size = dice.uniform(0.26, 0.42)
-            self._plate(painter, y - size, size, turned, back=dice.chance(0.18))
+        turned = rng.bell(0.0, 0.35)
+        for _ in range(rng.pick((1, 1, 2, 3))):
+            size = rng.uniform(0.26, 0.42)
+            self._plate(painter, y - size, size, turned, back=rng.chance(0.18))
             y -= 2 * size + 0.05
             if y < 1.6:
                 break
 
     def _plate(self, painter: Painter, y: float, size: float, turned: float, back: bool) -> None:
         """One sign: a round, triangular, square or eight-sided plate with its symbol, turned about the post."""
-        dice = self.dice
+        rng = self.rng
         across, deep = math.cos(turned), math.sin(turned)
 
         def face(points: Outline, color: Color, shrink: float = 1.0, material: Material = Material.PAINT) -> None:
@@ -53,24 +53,24 @@ class SignPost(Post):
             outline = [self.at(a * r * across, y + b * r, a * r * deep - 0.08) for a, b in points]
             painter.polygon(outline, self.lit(painter, color), SIGN, material)
 
-        kind = dice.pick(("ban", "order", "warning", "stop", "priority", "info", "arrow"), (4, 3, 3, 1, 1, 3, 2))
+        kind = rng.pick(("ban", "order", "warning", "stop", "priority", "info", "arrow"), (4, 3, 3, 1, 1, 3, 2))
         if back:
             shape = _TRIANGLE if kind == "warning" else _SQUARE if kind in ("info", "arrow") else _CIRCLE
-            face(shape, vary(dice, (0.6, 0.61, 0.62)), material=Material.METAL)
+            face(shape, vary(rng, (0.6, 0.61, 0.62)), material=Material.METAL)
             return
-        red, white = vary(dice, (0.76, 0.10, 0.12)), (0.92, 0.92, 0.9)
-        blue, dark, yellow = vary(dice, (0.08, 0.25, 0.62)), (0.1, 0.1, 0.11), (0.95, 0.75, 0.12)
+        red, white = vary(rng, (0.76, 0.10, 0.12)), (0.92, 0.92, 0.9)
+        blue, dark, yellow = vary(rng, (0.08, 0.25, 0.62)), (0.1, 0.1, 0.11), (0.95, 0.75, 0.12)
         match kind:
             case "ban":
                 face(_CIRCLE, red)
                 face(_CIRCLE, white, 0.72)
-                face(_BAR if dice.chance(0.6) else _DIGITS, dark if dice.chance(0.6) else red, 0.6)
+                face(_BAR if rng.chance(0.6) else _DIGITS, dark if rng.chance(0.6) else red, 0.6)
             case "order":
                 face(_CIRCLE, blue)
                 face(_ARROW, white, 0.75)
             case "warning":
                 face(_TRIANGLE, red)
-                face(_TRIANGLE, white if dice.chance(0.7) else yellow, 0.62)
+                face(_TRIANGLE, white if rng.chance(0.7) else yellow, 0.62)
                 face(_DIGITS, dark, 0.35)
             case "stop":
                 face(_OCTAGON, red)
@@ -79,10 +79,10 @@ class SignPost(Post):
                 face(_DIAMOND, white)
                 face(_DIAMOND, yellow, 0.7)
             case "info":
-                face(_SQUARE, choose(dice, (blue, *GREENS[:2], *WHITES)))
-                face(_DIGITS if dice.chance(0.5) else _TRIANGLE, white if dice.chance(0.7) else dark, 0.6)
+                face(_SQUARE, choose(rng, (blue, *GREENS[:2], *WHITES)))
+                face(_DIGITS if rng.chance(0.5) else _TRIANGLE, white if rng.chance(0.7) else dark, 0.6)
             case "arrow":
-                face(_STRIP, choose(dice, (white, yellow, blue, *GREENS[:2])))
+                face(_STRIP, choose(rng, (white, yellow, blue, *GREENS[:2])))
                 face(_BAR, dark, 0.8)
 
 
@@ -91,12 +91,12 @@ class Board(Post):
 
     def details(self, painter: Painter) -> None:
         """Upright and all that hangs on it."""
-        dice = self.dice
-        wide, high = dice.uniform(1.2, 2.6), dice.uniform(0.8, 1.6)
+        rng = self.rng
+        wide, high = rng.uniform(1.2, 2.6), rng.uniform(0.8, 1.6)
         color = self.lit(painter, self.color)
         for dt in (-wide * 0.35, wide * 0.35):
             painter.limb(self.at(dt, 0), self.at(dt, self.height), (0.06, 0.06), color, POLE, Material.METAL)
-        base = choose(dice, (*BLUES[:2], *GREENS[:2], *WHITES, *YELLOWS[:1], *BROWNS[:1]))
+        base = choose(rng, (*BLUES[:2], *GREENS[:2], *WHITES, *YELLOWS[:1], *BROWNS[:1]))
         ink = (0.93, 0.93, 0.92) if sum(base) < 1.7 else (0.1, 0.1, 0.1)
         top, low = self.height + 0.1, self.height + 0.1 - high
 
@@ -108,8 +108,8 @@ class Board(Post):
         for line in range(int(high / 0.4)):
             y = top - 0.32 - 0.4 * line
             a = -wide * 0.4
-            while a < wide * dice.uniform(0.1, 0.4):
-                letter = dice.uniform(0.08, 0.25)
+            while a < wide * rng.uniform(0.1, 0.4):
+                letter = rng.uniform(0.08, 0.25)
                 patch(a, a + letter, y, y + 0.17, ink)
                 a += letter + 0.06
 
@@ -139,20 +139,20 @@ class Bin(Post):
 
 Range = tuple[float, float]
 
-# name -> class, heights, radii of the upright, colours
+# name -> class, heights, radii of the upright, colors
 _KINDS: dict[str, tuple[type[Post], Range, Range, tuple[Color, ...]]] = {
     "lamp": (Lamp, (4.5, 8.5), (0.07, 0.12), POLES),
-    "mast": (Mast, (6.5, 9.0), (0.11, 0.16), BROWNS + GREYS),
+    "mast": (Mast, (6.5, 9.0), (0.11, 0.16), BROWNS + GRAYS),
     "bollard": (Bollard, (0.75, 1.1), (0.06, 0.11), POLES + REDS),
     "traffic light": (TrafficLight, (2.9, 4.2), (0.06, 0.09), POLES),
     "sign": (SignPost, (2.2, 3.2), (0.035, 0.06), POLES),
-    "board": (Board, (2.4, 3.4), (0.06, 0.06), GREYS),
-    "bin": (Bin, (0.9, 1.2), (0.25, 0.45), DARKS + GREENS + GREYS + BLUES + BROWNS + YELLOWS),
+    "board": (Board, (2.4, 3.4), (0.06, 0.06), GRAYS),
+    "bin": (Bin, (0.9, 1.2), (0.25, 0.45), DARKS + GREENS + GRAYS + BLUES + BROWNS + YELLOWS),
 }
 
 
-def draw_furniture(kind: str, side: int, t: float, s: float, dice: Dice, shade: Shade) -> Post:
-    """A piece of street furniture of a kind at (t, s); its measures and colour are drawn."""
+def draw_furniture(kind: str, side: int, t: float, s: float, rng: Rng, shade: Shade) -> Post:
+    """A piece of street furniture of a kind at (t, s); its measures and color are drawn."""
     made, heights, radii, colors = _KINDS[kind]
-    height, thickness = dice.uniform(*heights), dice.uniform(*radii)
-    return made(side, t, s, height, thickness, choose(dice, colors), dice.child(), shade)
+    height, thickness = rng.uniform(*heights), rng.uniform(*radii)
+    return made(side, t, s, height, thickness, choose(rng, colors), rng.child(), shade)

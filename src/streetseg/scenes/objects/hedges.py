@@ -7,14 +7,14 @@ from streetseg.scenes.light import Color, Vector
 from streetseg.scenes.objects.trees import TUFTS
 from streetseg.scenes.painter import Painter
 from streetseg.scenes.palette import scale
-from streetseg.scenes.rng import Dice
+from streetseg.scenes.rng import Rng
 from streetseg.scenes.street import Shade
 from streetseg.scenes.texture import Material
 
 
 @dataclass(frozen=True)
 class Hedge:
-    """A clipped hedge from s = first to last at t, `width` metres thick towards the side's outside."""
+    """A clipped hedge from s = first to last at t, `width` meters thick toward the side's outside."""
 
     t: float
     first: float
@@ -23,7 +23,7 @@ class Hedge:
     width: float
     height: float
     leaf: Color
-    dice: Dice
+    rng: Rng
     shade: Shade
 
     @property
@@ -40,7 +40,7 @@ class Hedge:
 
     def paint(self, painter: Painter) -> None:
         """Body as a box, then tufts along its edge and over its face."""
-        dice, light = self.dice, painter.light
+        rng, light = self.rng, painter.light
         outer = self.t + self.side * self.width
         sun = self.shade.sunshine(self.t, (self.first + self.last) / 2, self.height)
         front = light.lit(self.leaf, (-float(self.side), 0.0, 0.0), sun)
@@ -56,11 +56,11 @@ class Hedge:
         painter.polygon([(self.t, 0, a), (outer, 0, a), (outer, h, a), (self.t, h, a)], end, TREE, Material.LEAVES)
         s = b
         while s > a:
-            size = dice.uniform(0.12, 0.25)
-            y = h if dice.chance(0.6) else dice.uniform(0.2, h)
-            color = scale(front, dice.uniform(0.8, 1.2))
-            painter.blob((self.t, y, s), size, dice.pick(TUFTS), color, TREE, Material.LEAVES)
-            s -= dice.uniform(0.2, 0.6) if s < 25 else 2.0
+            size = rng.uniform(0.12, 0.25)
+            y = h if rng.chance(0.6) else rng.uniform(0.2, h)
+            color = scale(front, rng.uniform(0.8, 1.2))
+            painter.blob((self.t, y, s), size, rng.pick(TUFTS), color, TREE, Material.LEAVES)
+            s -= rng.uniform(0.2, 0.6) if s < 25 else 2.0
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Woods:
 
     s: float
     leaf: Color
-    dice: Dice
+    rng: Rng
 
     @property
     def reach(self) -> float:
@@ -81,12 +81,12 @@ class Woods:
 
     def paint(self, painter: Painter) -> None:
         """One outline across the whole view."""
-        dice, wide = self.dice, 500.0
+        rng, wide = self.rng, 500.0
         color = painter.light.lit(self.leaf, (0.0, 0.4, -0.6), 0.6)
         tops: list[Vector] = []
-        t, height = -wide, dice.uniform(6.0, 14.0)
+        t, height = -wide, rng.uniform(6.0, 14.0)
         while t < wide:
-            tops.append((t, height + dice.uniform(-1.5, 1.5), self.s))
-            height = min(18.0, max(4.0, height + dice.bell(0.0, 1.2)))
-            t += dice.uniform(3.0, 8.0)
+            tops.append((t, height + rng.uniform(-1.5, 1.5), self.s))
+            height = min(18.0, max(4.0, height + rng.bell(0.0, 1.2)))
+            t += rng.uniform(3.0, 8.0)
         painter.polygon([(-wide, 0.0, self.s), *tops, (wide, 0.0, self.s)], color, TREE, Material.LEAVES_FAR)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from streetseg.scenes.canvas import PEDESTRIAN
 from streetseg.scenes.light import Color
 from streetseg.scenes.objects.figure import Figure, Joint, Outfit, draw_outfit
-from streetseg.scenes.objects.pose import Stance
+from streetseg.scenes.objects.pose import Pose
 from streetseg.scenes.painter import Painter
 from streetseg.scenes.palette import CARS, CLOTHES, DARKS, choose, scale
-from streetseg.scenes.rng import Dice
+from streetseg.scenes.rng import Rng
 from streetseg.scenes.street import Shade
 from streetseg.scenes.texture import Material
 
@@ -19,42 +19,42 @@ class Pedestrian:
     """Someone who walks or stands.
 
     Args:
-        height: in metres; all joints are shares of it.
+        height: in meters; all joints are shares of it.
         stride: 0 stands, 1 walks fast.
         phase: of the step, radians.
     """
 
-    stance: Stance
+    pose: Pose
     height: float
     stride: float
     phase: float
     outfit: Outfit
-    dice: Dice
+    rng: Rng
     shade: Shade
 
     @property
     def reach(self) -> float:
         """s of the feet."""
-        return self.stance.s
+        return self.pose.s
 
     def cast(self, painter: Painter) -> None:
         """A slim shadow."""
-        point, top = self.stance.point, self.height * 0.9
+        point, top = self.pose.point, self.height * 0.9
         feet = [point(x, 0.0, 0.0) for x in (-0.15, 0.15)]
         painter.cast(feet + [point(0.0, y, z) for y in (0.02, top) for z in (-0.12, 0.12)])
         painter.touch((point(x, 0.0, z) for x in (-0.3, 0.3) for z in (-0.22, 0.22)), 0.4)
 
     def paint(self, painter: Painter) -> None:
         """From the far side of the body to the near side."""
-        if not painter.sees((self.stance.t, 1.0, self.stance.s), 1.2):
+        if not painter.sees((self.pose.t, 1.0, self.pose.s), 1.2):
             return
-        dice, outfit = self.dice, self.outfit
-        figure = Figure(painter, self.stance, self.height, PEDESTRIAN, self.shade)
+        rng, outfit = self.rng, self.outfit
+        figure = Figure(painter, self.pose, self.height, PEDESTRIAN, self.shade)
         near, swing = figure.near_side(), 0.5 * self.stride * math.sin(self.phase)
         top, legs, skin = figure.lit(outfit.top), figure.lit(outfit.legs), figure.lit(outfit.skin)
-        sleeves = skin if dice.chance(0.25) else top
-        wear = dice.pick(("trousers", "coat", "skirt"), (6, 2, 2))
-        hose = skin if wear == "skirt" and dice.chance(0.6) else legs
+        sleeves = skin if rng.chance(0.25) else top
+        wear = rng.pick(("trousers", "coat", "skirt"), (6, 2, 2))
+        hose = skin if wear == "skirt" and rng.chance(0.6) else legs
         self._leg(figure, -near, -swing * near, scale(hose, 0.78))
         self._arm(figure, -near, swing * near, scale(top, 0.78), scale(sleeves, 0.78))
         self._leg(figure, near, swing * near, hose)
@@ -63,11 +63,11 @@ class Pedestrian:
             figure.limb((0.0, 0.5, -0.03), (0.0, 0.5, 0.03), (0.068, 0.068), legs)
         else:
             self._skirts(figure, 0.3, top if wear == "coat" else legs)
-        if dice.chance(0.25):
+        if rng.chance(0.25):
             figure.limb((-0.1, 0.6, 0.0), (-0.1, 0.76, 0.0), (0.075, 0.065), figure.lit(outfit.extra))
         self._arm(figure, near, -swing * near, top, sleeves)
-        figure.head((0.02, 0.925), 0.052, outfit, figure.lit(outfit.extra) if dice.chance(0.25) else None)
-        if painter.light.wet > 0.5 and dice.chance(0.35):
+        figure.head((0.02, 0.925), 0.052, outfit, figure.lit(outfit.extra) if rng.chance(0.25) else None)
+        if painter.light.wet > 0.5 and rng.chance(0.35):
             self._umbrella(figure)
 
     def _leg(self, figure: Figure, side: int, swing: float, color: Color) -> None:
@@ -88,7 +88,7 @@ class Pedestrian:
         figure.limb(shoulder, elbow, (0.038, 0.03), color)
         figure.limb(elbow, hand, (0.03, 0.022), sleeve)
         figure.ball(hand, 0.024, figure.lit(self.outfit.skin))
-        if side > 0 and self.dice.chance(0.25):
+        if side > 0 and self.rng.chance(0.25):
             self._bag(figure, hand)
 
     def _bag(self, figure: Figure, hand: Joint) -> None:
@@ -105,14 +105,14 @@ class Pedestrian:
 
     def _umbrella(self, figure: Figure) -> None:
         figure.limb((0.05, 0.7, 0.08), (0.03, 1.12, 0.05), (0.008, 0.008), figure.lit(DARKS[0]))
-        color = figure.lit(choose(self.dice, CLOTHES + CARS))
+        color = figure.lit(choose(self.rng, CLOTHES + CARS))
         dome = [(0.28 * math.cos(k * math.pi / 8), -0.17 * math.sin(k * math.pi / 8)) for k in range(9)]
         figure.painter.blob(figure.at((0.03, 1.0, 0.05)), self.height, dome, color, PEDESTRIAN, Material.CLOTH)
 
 
-def draw_pedestrian(stance: Stance, dice: Dice, shade: Shade) -> Pedestrian:
+def draw_pedestrian(pose: Pose, rng: Rng, shade: Shade) -> Pedestrian:
     """A child or a grown-up, mostly walking."""
-    height = dice.uniform(1.05, 1.45) if dice.chance(0.12) else dice.uniform(1.55, 1.9)
-    stride = dice.uniform(0.5, 1.0) if dice.chance(0.8) else 0.0
-    outfit = draw_outfit(dice)
-    return Pedestrian(stance, height, stride, dice.uniform(0, 2 * math.pi), outfit, dice.child(), shade)
+    height = rng.uniform(1.05, 1.45) if rng.chance(0.12) else rng.uniform(1.55, 1.9)
+    stride = rng.uniform(0.5, 1.0) if rng.chance(0.8) else 0.0
+    outfit = draw_outfit(rng)
+    return Pedestrian(pose, height, stride, rng.uniform(0, 2 * math.pi), outfit, rng.child(), shade)

@@ -8,7 +8,7 @@ from streetseg.scenes.light import Vector
 
 
 @dataclass(frozen=True)
-class Stance:
+class Pose:
     """A spot (t, s) and a heading, radians: 0 looks along the street, away from the camera; positive turns right."""
 
     t: float
@@ -20,7 +20,7 @@ class Stance:
         return math.sin(self.heading), math.cos(self.heading)
 
     def point(self, x: float, y: float, z: float) -> Vector:
-        """Street coordinates of x metres ahead, y up and z to the right of the spot."""
+        """Street coordinates of x meters ahead, y up and z to the right of the spot."""
         sine, cosine = self._turn
         return (self.t + x * sine + z * cosine, y, self.s + x * cosine - z * sine)
 

@@ -6,20 +6,20 @@ from streetseg.scenes.canvas import POLE, SIGN
 from streetseg.scenes.light import Color, Vector
 from streetseg.scenes.painter import Painter
 from streetseg.scenes.palette import DARKS, GREENS, REDS, WHITES, YELLOWS, choose, scale
-from streetseg.scenes.rng import Dice
+from streetseg.scenes.rng import Rng
 from streetseg.scenes.street import Shade
 from streetseg.scenes.texture import Material
 
 Rectangle = tuple[float, float, float, float]
 
-TOWARDS: Vector = (0.0, 0.1, -1.0)  # normal of what faces the camera
+TOWARD: Vector = (0.0, 0.1, -1.0)  # normal of what faces the camera
 
 
 @dataclass(frozen=True)
 class Post:
     """Something slim that stands at (t, s) on the left (-1) or right (+1) side; subclasses say what.
 
-    `thickness` is the radius of its upright, metres.
+    `thickness` is the radius of its upright, meters.
     """
 
     side: int
@@ -28,7 +28,7 @@ class Post:
     height: float
     thickness: float
     color: Color
-    dice: Dice
+    rng: Rng
     shade: Shade
 
     @property
@@ -53,8 +53,8 @@ class Post:
         raise NotImplementedError
 
     def lit(self, painter: Painter, color: Color) -> Color:
-        """A colour in the light at this spot."""
-        return painter.light.lit(color, TOWARDS, 0.7 * self.shade.sunshine(self.t, self.s, 1.5))
+        """A color in the light at this spot."""
+        return painter.light.lit(color, TOWARD, 0.7 * self.shade.sunshine(self.t, self.s, 1.5))
 
     def at(self, dt: float, y: float, ds: float = 0.0) -> Vector:
         """The point dt to the right of the foot, y up and ds farther along."""
@@ -87,9 +87,9 @@ class Lamp(Post):
         """Upright and all that hangs on it."""
         self.upright(painter, 0.6)
         color, r = self.lit(painter, self.color), self.thickness
-        arm = -self.side * self.dice.uniform(0.9, 2.4)
+        arm = -self.side * self.rng.uniform(0.9, 2.4)
         top = self.height
-        if self.dice.chance(0.25):
+        if self.rng.chance(0.25):
             self._lantern(painter, self.at(0, top + 0.2), 0.28, 1.0)
             return
         painter.limb(self.at(0, top - 0.1), self.at(arm, top + 0.35), (r * 0.6, r * 0.5), color, POLE, Material.METAL)
@@ -123,7 +123,7 @@ class Bollard(Post):
     def details(self, painter: Painter) -> None:
         """Upright and all that hangs on it."""
         self.upright(painter, 1.0)
-        band = self.lit(painter, choose(self.dice, WHITES + REDS + DARKS))
+        band = self.lit(painter, choose(self.rng, WHITES + REDS + DARKS))
         y = self.height * 0.8
         ends = (self.thickness, self.thickness)
         painter.limb(self.at(0, y - 0.05), self.at(0, y + 0.05), ends, band, POLE, Material.PAINT)
@@ -135,23 +135,23 @@ class TrafficLight(Post):
     def details(self, painter: Painter) -> None:
         """Upright and all that hangs on it."""
         self.upright(painter)
-        dice = self.dice
+        rng = self.rng
         heads = [(0.0, self.height - 0.3)]
-        if dice.chance(0.35):
-            arm = -self.side * dice.uniform(2.0, 4.5)
+        if rng.chance(0.35):
+            arm = -self.side * rng.uniform(2.0, 4.5)
             color = self.lit(painter, self.color)
             tip = self.at(arm, self.height + 0.3)
             painter.limb(self.at(0, self.height), tip, (0.07, 0.05), color, POLE, Material.METAL)
             heads.append((arm, self.height + 0.2))
-        facing = dice.chance(0.8)
-        lamp = dice.integer(0, 2)
+        facing = rng.chance(0.8)
+        lamp = rng.integer(0, 2)
         for dt, y in heads:
             self._signal_head(painter, dt, y, lamp if facing else None)
 
     def _signal_head(self, painter: Painter, dt: float, y: float, lamp: int | None) -> None:
-        body = self.lit(painter, choose(self.dice, DARKS * 3 + YELLOWS[:1] + GREENS[3:4]))
+        body = self.lit(painter, choose(self.rng, DARKS * 3 + YELLOWS[:1] + GREENS[3:4]))
         w, ahead = 0.17, -0.1
-        if self.dice.chance(0.4):
+        if self.rng.chance(0.4):
             self.rectangle(painter, (dt - 0.3, dt + 0.3, y - 1.1, y + 0.12), scale(body, 0.7), ahead)
         self.rectangle(painter, (dt - w, dt + w, y - 0.95, y), body, ahead)
         lenses = ((1.0, 0.16, 0.1), (1.0, 0.68, 0.1), (0.15, 0.95, 0.6))

@@ -7,25 +7,25 @@ from streetseg.scenes.canvas import TREE
 from streetseg.scenes.light import Color, Vector
 from streetseg.scenes.painter import Painter
 from streetseg.scenes.palette import LEAVES, TRUNKS, choose, scale
-from streetseg.scenes.rng import Dice
+from streetseg.scenes.rng import Rng
 from streetseg.scenes.street import Shade
 from streetseg.scenes.texture import Material
 
 Outline = list[tuple[float, float]]
 
 
-def _ragged(dice: Dice, points: int, least: float) -> Outline:
+def _ragged(rng: Rng, points: int, least: float) -> Outline:
     """A closed outline around a unit circle."""
     outline = []
     for k in range(points):
-        radius = dice.uniform(least, 1.15)
-        turn = (k + dice.uniform(-0.35, 0.35)) * 2 * math.pi / points
+        radius = rng.uniform(least, 1.15)
+        turn = (k + rng.uniform(-0.35, 0.35)) * 2 * math.pi / points
         outline.append((radius * math.cos(turn), radius * math.sin(turn)))
     return outline
 
 
 # Outlines of tufts, the same in every scene.
-TUFTS = [_ragged(Dice(k), 14, 0.66) for k in range(24)]
+TUFTS = [_ragged(Rng(k), 14, 0.66) for k in range(24)]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Tree:
     radius: float
     leaf: Color
     bark: Color
-    dice: Dice
+    rng: Rng
     shade: Shade
 
     @property
@@ -52,15 +52,15 @@ class Tree:
         low, high = self._crown()
         if not painter.sunny or self.s > 70.0:
             return
-        dice = self.dice
+        rng = self.rng
         density = 3 if self.kind == "bare" else 7
         for _ in range(density):
             center = (
-                self.t + self.radius * dice.uniform(-0.6, 0.6),
-                dice.uniform(low, high),
-                self.s + self.radius * dice.uniform(-0.6, 0.6),
+                self.t + self.radius * rng.uniform(-0.6, 0.6),
+                rng.uniform(low, high),
+                self.s + self.radius * rng.uniform(-0.6, 0.6),
             )
-            painter.cast_disc(center, self.radius * dice.uniform(0.25, 0.5))
+            painter.cast_disc(center, self.radius * rng.uniform(0.25, 0.5))
         girth = self._girth()
         painter.cast(
             (self.t + a, y, self.s + b)
@@ -101,7 +101,7 @@ class Tree:
 
     def _trunk(self, painter: Painter, share: float) -> None:
         girth, color = self._girth(), self._bark(painter)
-        lean = self.dice.bell(0.0, 0.15)
+        lean = self.rng.bell(0.0, 0.15)
         fork = (self.t + lean, self.height * share, self.s)
         painter.limb((self.t, 0.0, self.s), fork, (girth, girth * 0.55), color, TREE, Material.BARK)
         if self.kind == "conifer":
@@ -112,8 +112,8 @@ class Tree:
             painter.limb(low, tip, (girth * 0.5, girth * 0.2), scale(color, 0.9), TREE, Material.BARK)
 
     def _leaves(self, painter: Painter) -> None:
-        """The crown: ragged balls of leaves, dark inside and below, bright towards the sun."""
-        dice, light = self.dice, painter.light
+        """The crown: ragged balls of leaves, dark inside and below, bright toward the sun."""
+        rng, light = self.rng, painter.light
         low, high = self._crown()
         middle, half = (low + high) / 2, (high - low) / 2
         distance = painter.view((self.t, middle, self.s))[2]
@@ -126,22 +126,22 @@ class Tree:
         ball = min(self.radius, half) * 2.2 / count**0.38
         balls: list[tuple[float, Vector, Vector]] = []
         for _ in range(count):
-            x, y, z = (dice.uniform(-1, 1) for _ in range(3))
+            x, y, z = (rng.uniform(-1, 1) for _ in range(3))
             length = math.sqrt(x * x + y * y + z * z) or 1.0
-            reach = dice.uniform(0.35, 0.85) / max(1.0, length)
+            reach = rng.uniform(0.35, 0.85) / max(1.0, length)
             x, y, z = x * reach, y * reach, z * reach
             center = (self.t + x * self.radius, middle + y * half, self.s + z * self.radius)
             up = (x / 0.85, y / 0.85, z / 0.85)
             balls.append((painter.view(center)[2], center, up))
         balls.sort(reverse=True)
         for number, (_, center, outward) in enumerate(balls):
-            dark = (0.62 + 0.38 * number / count + 0.12 * outward[1]) * dice.uniform(0.88, 1.12)
+            dark = (0.62 + 0.38 * number / count + 0.12 * outward[1]) * rng.uniform(0.88, 1.12)
             color = light.lit(scale(self.leaf, dark), outward, sun)
-            painter.blob(center, ball * dice.uniform(0.7, 1.25), dice.pick(TUFTS), color, TREE, material)
+            painter.blob(center, ball * rng.uniform(0.7, 1.25), rng.pick(TUFTS), color, TREE, material)
 
     def _tiers(self, painter: Painter) -> None:
         """A conifer: skirts of needles, one above the other."""
-        dice = self.dice
+        rng = self.rng
         low, high = self._crown()
         tiers = 7
         distance = painter.view((self.t, low, self.s))[2]
@@ -154,7 +154,7 @@ class Tree:
             skirt: list[Vector] = [(self.t, top, self.s)]
             for k in range(9):
                 across = 1.0 - k / 4.0
-                drop = dice.uniform(-0.3, 0.25) if k % 2 else -0.1
+                drop = rng.uniform(-0.3, 0.25) if k % 2 else -0.1
                 skirt.append((self.t + wide * across, bottom + drop, self.s))
             color = painter.light.lit(scale(self.leaf, 0.75 + 0.05 * tier), (0.0, 0.4, -0.7), sun * 0.7)
             painter.polygon(skirt, color, TREE, material)
@@ -180,7 +180,7 @@ class Tree:
         depth: int,
         thinnest: float,
     ) -> None:
-        dice = self.dice
+        rng = self.rng
         t, y, s = foot
         a, b, c = direction
         tip = (t + a * length, y + b * length, s + c * length)
@@ -188,28 +188,28 @@ class Tree:
         if depth == 0:
             return
         for _ in range(3):
-            x, u, z = a + dice.bell(0, 0.48), b + dice.bell(0.05, 0.3), c + dice.bell(0, 0.48)
+            x, u, z = a + rng.bell(0, 0.48), b + rng.bell(0.05, 0.3), c + rng.bell(0, 0.48)
             norm = math.sqrt(x * x + u * u + z * z) or 1.0
-            share = dice.uniform(0.6, 0.85)
+            share = rng.uniform(0.6, 0.85)
             turn = (x / norm, u / norm, z / norm)
-            start = dice.uniform(0.75, 1.0)
+            start = rng.uniform(0.75, 1.0)
             fork = (t + a * length * start, y + b * length * start, s + c * length * start)
             self._fork(painter, fork, turn, length * share, girth * 0.55, color, depth - 1, thinnest)
 
 
-def draw_tree(kind: str, t: float, s: float, season: str, dice: Dice, shade: Shade) -> Tree:
+def draw_tree(kind: str, t: float, s: float, season: str, rng: Rng, shade: Shade) -> Tree:
     """A tree of a kind; `season` names its leaves in the palette."""
     if kind == "bush":
-        height = dice.uniform(0.7, 1.9)
-        radius = height * dice.uniform(0.5, 0.9)
+        height = rng.uniform(0.7, 1.9)
+        radius = height * rng.uniform(0.5, 0.9)
     elif kind == "conifer":
-        height = dice.uniform(5.0, 13.0)
-        radius = height * dice.uniform(0.18, 0.26)
+        height = rng.uniform(5.0, 13.0)
+        radius = height * rng.uniform(0.18, 0.26)
     else:
-        height = dice.uniform(4.5, 12.0)
-        radius = height * dice.uniform(0.22, 0.36)
-    leaf = choose(dice, LEAVES["dark" if kind == "conifer" else season], 0.1)
-    return Tree(kind, t, s, height, radius, leaf, choose(dice, TRUNKS), dice.child(), shade)
+        height = rng.uniform(4.5, 12.0)
+        radius = height * rng.uniform(0.22, 0.36)
+    leaf = choose(rng, LEAVES["dark" if kind == "conifer" else season], 0.1)
+    return Tree(kind, t, s, height, radius, leaf, choose(rng, TRUNKS), rng.child(), shade)
 
 
 def _ring(center: Vector, radius: float) -> list[Vector]:

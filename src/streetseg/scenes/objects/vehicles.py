@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from streetseg.scenes.canvas import CAR
 from streetseg.scenes.light import Color
 from streetseg.scenes.objects.bodywork import Bodywork, Cabin, Point, Shape, draw_shape
-from streetseg.scenes.objects.pose import Stance
+from streetseg.scenes.objects.pose import Pose
 from streetseg.scenes.painter import Painter
 from streetseg.scenes.palette import CARS, choose, mix, scale
-from streetseg.scenes.rng import Dice
+from streetseg.scenes.rng import Rng
 from streetseg.scenes.street import Shade
 from streetseg.scenes.texture import Material
 
@@ -19,21 +19,21 @@ from streetseg.scenes.texture import Material
 class Vehicle:
     """A vehicle standing or driving in the street."""
 
-    stance: Stance
+    pose: Pose
     shape: Shape
     color: Color
     driving: bool
-    dice: Dice
+    rng: Rng
     shade: Shade
 
     @property
     def reach(self) -> float:
         """s of its middle."""
-        return self.stance.s
+        return self.pose.s
 
     def cast(self, painter: Painter) -> None:
         """Its shadow, and the dark under it."""
-        shape, point = self.shape, self.stance.point
+        shape, point = self.shape, self.pose.point
         half, w = shape.length / 2, shape.width / 2
         rear, front = (shape.cabin.rear_roof, shape.cabin.front_roof) if shape.cabin else (-half, half)
         body = [point(x, y, z) for x in (-half, half) for y in (0.0, 0.9) for z in (-w, w)]
@@ -42,17 +42,17 @@ class Vehicle:
 
     def paint(self, painter: Painter) -> None:
         """Paint it if it is in sight."""
-        stance, shape = self.stance, self.shape
-        if painter.sees((stance.t, 1.0, stance.s), shape.length / 2 + 0.8):
-            sun = self.shade.sunshine(stance.t, stance.s, 1.0)
+        pose, shape = self.pose, self.shape
+        if painter.sees((pose.t, 1.0, pose.s), shape.length / 2 + 0.8):
+            sun = self.shade.sunshine(pose.t, pose.s, 1.0)
             kind = Car if shape.cabin else Coach
-            kind(painter, stance, shape, self.color, sun, self.driving, self.dice).paint()
+            kind(painter, pose, shape, self.color, sun, self.driving, self.rng).paint()
 
 
-def draw_vehicle(stance: Stance, driving: bool, dice: Dice, shade: Shade) -> Vehicle:
-    """A vehicle of any kind and colour; buses and trucks keep away from the camera, which sees nothing else then."""
-    shape = draw_shape(stance.s > 15.0, dice)
-    return Vehicle(stance, shape, choose(dice, CARS, 0.1), driving, dice.child(), shade)
+def draw_vehicle(pose: Pose, driving: bool, rng: Rng, shade: Shade) -> Vehicle:
+    """A vehicle of any kind and color; buses and trucks keep away from the camera, which sees nothing else then."""
+    shape = draw_shape(pose.s > 15.0, rng)
+    return Vehicle(pose, shape, choose(rng, CARS, 0.1), driving, rng.child(), shade)
 
 
 class Car(Bodywork):
@@ -72,7 +72,7 @@ class Car(Bodywork):
     def _mirror(self, cabin: Cabin, side: float) -> None:
         hidden = side != self.side and self.beside and self.eye[0] < cabin.front
         if self.fine and not hidden:
-            at = self.stance.point(cabin.front - 0.45, self.shape.shoulder + 0.08, side * (self.w + 0.1))
+            at = self.pose.point(cabin.front - 0.45, self.shape.shoulder + 0.08, side * (self.w + 0.1))
             self.painter.ball(at, 0.1, scale(self.lit((0, 0, 0)), 0.8), CAR, Material.PAINT, 0.7)
 
     def _doors(self, cabin: Cabin) -> None:
@@ -85,7 +85,7 @@ class Car(Bodywork):
         self.panel(z, 0.1 - self.half, 0.42 * self.shape.length, top - 0.11, top - 0.07, scale(color, 1.22))
 
     def _cabin(self, cabin: Cabin) -> None:
-        """Roof, windscreen, rear window and the side that is seen; the cabin narrows towards the roof."""
+        """Roof, windscreen, rear window and the side that is seen; the cabin narrows toward the roof."""
         low, high, w, v = self.shape.shoulder, self.shape.height, self.w * 0.95, self.w * 0.76
         rise = high - low
         if self.seen((0.0, high, 0.0), (0.0, 1.0, 0.0)):
@@ -105,7 +105,7 @@ class Car(Bodywork):
         )
         normal = _unit(0.0, w - v, side * rise)
         if self.seen(corners[0], normal):
-            pillar = 0.5 + self.dice.uniform(-0.05, 0.05)
+            pillar = 0.5 + self.rng.uniform(-0.05, 0.05)
             self._window_face(corners, normal, ((0.06, pillar - 0.02), (pillar + 0.02, 0.9)), mirrored=0.1)
 
     def _window_face(
@@ -126,7 +126,7 @@ class Coach(Bodywork):
     def fittings(self) -> None:
         """Windows."""
         half, w, top = self.half, self.w, self.shape.height
-        bus = self.dice.chance(0.6)
+        bus = self.rng.chance(0.6)
         if self.beside:
             first = -half + 0.4 if bus else half - 1.7
             panes = max(1, round((half - 0.3 - first) / 1.4))

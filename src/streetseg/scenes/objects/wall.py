@@ -23,7 +23,7 @@ class Wall:
     height: float
 
     def point(self, u: float, y: float, out: float = 0.0) -> Vector:
-        """The point `u` metres along the wall, `y` high and `out` metres before it."""
+        """The point `u` meters along the wall, `y` high and `out` meters before it."""
         (at, as_), (nt, ns) = self.along, self.normal
         return (self.t + at * u + nt * out, y, self.s + as_ * u + ns * out)
 
@@ -44,21 +44,21 @@ class WallBrush:
         self.visible = painter.path(wall.point(u, y) for u, y in _corners((0.0, wall.length, 0.0, wall.height)))
         self._up = tuple(axis[1] for axis in painter.camera.axes)
 
-    def width(self, u: float, metres: float) -> float:
-        """Canvas pixels that a length of the wall, `u` along it, covers across the picture; 0 behind the camera."""
-        a, b = (self.painter.view(self.wall.point(u + d, 1.5)) for d in (-metres / 2, metres / 2))
+    def width(self, u: float, meters: float) -> float:
+        """Canvas pixels that a length of the wall, `u` along it, covers across the image; 0 behind the camera."""
+        a, b = (self.painter.view(self.wall.point(u + d, 1.5)) for d in (-meters / 2, meters / 2))
         if min(a[2], b[2]) < NEAR:
             return 0.0
         return abs(a[0] / a[2] - b[0] / b[2]) * self.painter.camera.focal
 
     def fill(self, rectangles: Sequence[Rectangle], color: Color, material: Material, out: float = 0.0) -> None:
-        """Fill rectangles `out` metres before the wall with one display colour."""
+        """Fill rectangles `out` meters before the wall with one display color."""
         self.fill_each(rectangles, [color] * len(rectangles), material, out)
 
     def fill_each(
         self, rectangles: Sequence[Rectangle], colors: Sequence[Color], material: Material, out: float = 0.0
     ) -> None:
-        """Fill rectangles `out` metres before the wall, in order, each with its display colour."""
+        """Fill rectangles `out` meters before the wall, in order, each with its display color."""
         painter, wall, label = self.painter, self.wall, self.label
         origin, end = painter.view(wall.point(0.0, 0.0, out)), painter.view(wall.point(wall.length, 0.0, out))
         (ox, oy, oz), (ux, uy, uz) = origin, ((b - a) / wall.length for a, b in zip(origin, end, strict=True))

@@ -1,10 +1,10 @@
-"""Eight-bit integers instead of float32, after training (static, QDQ), calibrated on training pictures.
+"""Eight-bit integers instead of float32, after training (static, QDQ), calibrated on training images.
 
-QDQ is the form of quantisation that both ONNX Runtime and OpenVINO read: the graph stays one of floats, with pairs of
+QDQ is the form of quantization that both ONNX Runtime and OpenVINO read: the graph stays one of floats, with pairs of
 QuantizeLinear and DequantizeLinear around what an engine may compute in integers. Weights have one scale a channel,
 activations one a tensor.
 
-The first convolution, which sees the whole range of a picture with few channels, the head, whose rounding would go
+The first convolution, which sees the whole range of an image with few channels, the head, whose rounding would go
 straight into the labels, and depthwise convolutions, whose channels differ in range but would share one scale, stay in
 float32; together they are a small part of the work. On CamVid, a MobileNetV2 with the fast decoder loses 0.4 points of
 mean IoU so, and 0.9 with its depthwise convolutions in integers, which saved no time.
@@ -27,25 +27,25 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from streetseg.models.description import INPUT
 
-CALIBRATION = 32  # pictures
+CALIBRATION = 32  # images
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]  # untyped in ONNX Runtime
-    def __init__(self, pictures: Iterator[NDArray[np.uint8]]) -> None:
-        self._pictures = pictures
+    def __init__(self, images: Iterator[NDArray[np.uint8]]) -> None:
+        self._images = images
 
     def get_next(self) -> dict[str, Any] | None:
-        picture = next(self._pictures, None)
-        return None if picture is None else {INPUT: picture}
+        image = next(self._images, None)
+        return None if image is None else {INPUT: image}
 
 
-def quantise(path: Path, out: Path, pictures: Iterator[NDArray[np.uint8]]) -> None:
+def quantize(path: Path, out: Path, images: Iterator[NDArray[np.uint8]]) -> None:
     """Writes the int8 form of an .onnx file.
 
     Args:
         path: float32.
         out: the new file; replaced.
-        pictures: uint8 (1, 3, H, W), of what the network will meet.
+        images: uint8 (1, 3, H, W), of what the network will meet.
     """
     prepared = out.with_name("prepared.onnx")
     quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
@@ -56,7 +56,7 @@ def quantise(path: Path, out: Path, pictures: Iterator[NDArray[np.uint8]]) -> No
         quantize_static(
             str(prepared),
             str(out),
-            _Reader(pictures),
+            _Reader(images),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv"],
             nodes_to_exclude=sensitive(onnx.load(str(prepared))),
