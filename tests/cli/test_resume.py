@@ -100,7 +100,7 @@ def test_a_stop_in_validation_or_while_an_epoch_is_saved(
     ("at", "resumable"),
     [
         ("streetseg.training.train:check_files", False),
-        ("streetseg.training.train:make_learner", False),
+        ("streetseg.training.train:make_train_state", False),
         ("streetseg.training.train:describe_environment", True),
         ("streetseg.training.finish:write_evaluation", True),
         ("streetseg.report.report:write_report", True),
