@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from streetseg.comparison.compare import Comparison
 from streetseg.comparison.groups import Group
-from streetseg.comparison.verdict import chance, dataset_name, pair_sentence
+from streetseg.comparison.verdict import dataset_name, p_value_text, pair_sentence
 from streetseg.metrics.difference import Difference
 from streetseg.metrics.scores import METRICS, defined_mean, per_image
 from streetseg.report import words
@@ -211,7 +211,7 @@ def _entry(k: int, group: Group, letter: str, charts: Charts) -> Entry:
         series=k,
         label=group.label,
         encoder=first.encoder,
-        start=first.start["text"],
+        start=first.initial_weights["text"],
         mean={name: Estimate(scores.mean[name], words.span(*overall[f"mean_{name}"])) for name in METRICS},
         pixel_accuracy=Estimate(scores.pixel_accuracy, words.span(*overall["pixel_accuracy"])),
         frequency_weighted_iou=Estimate(scores.frequency_weighted_iou, words.span(*overall["frequency_weighted_iou"])),
@@ -280,7 +280,7 @@ def _difference_row(name: str, difference: Difference, a: Entry, b: Entry) -> Di
         name,
         words.signed(difference.value),
         "" if isnan(difference.low) else f"{words.signed(difference.low)} to {words.signed(difference.high)}",
-        "–" if isnan(difference.adjusted) else chance(difference.adjusted).removeprefix("p ").removeprefix("= "),
+        "–" if isnan(difference.adjusted) else p_value_text(difference.adjusted).removeprefix("p ").removeprefix("= "),
         verdicts.get(difference.verdict, "not distinguishable"),
     )
 

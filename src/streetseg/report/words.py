@@ -196,7 +196,7 @@ def facts(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
             "Fingerprints",
             [f"{name} {split['fingerprint'][:16]}" for name, split in splits.items() if "fingerprint" in split],
         ),
-        ("Initial weights", [f"{group.label}: {group.first.start['text']}" for group in groups]),
+        ("Initial weights", [f"{group.label}: {group.first.initial_weights['text']}" for group in groups]),
         ("Seeds", [f"{group.label}: {seeds(group)}" for group in groups]),
         ("Training", [f"{duration(recipe.train)}, {recipe.train.batch} images a step"]),
         ("Precision", [f"{name}{_why(one)}" for name, one in {one.precision: one for one in reversed(runs)}.items()]),
