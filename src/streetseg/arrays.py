@@ -53,7 +53,7 @@ class Taps:
     weight: NDArray[np.float32]
 
     def part(self, chosen: slice, start: int) -> "Taps":
-        """Return the taps of a part of the resized axis, for an array that begins at position `start` of the old axis."""
+        """Return the taps of a part of the resized axis, for an array that begins at `start` of the old axis."""
         return Taps(self.before[chosen] - start, self.after[chosen] - start, self.weight[chosen])
 
 

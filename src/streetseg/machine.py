@@ -53,7 +53,7 @@ def resident_memory() -> float:
 
 
 def peak_memory() -> float:
-    """Return the largest resident set size since `forget_peak_memory` in KiB; NaN where the system does not report it."""
+    """Return the largest resident set size in KiB since `forget_peak_memory`; NaN where it is not reported."""
     return _status("VmHWM")
 
 
