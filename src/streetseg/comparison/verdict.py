@@ -176,8 +176,8 @@ def _few_seeds(groups: Sequence[Group]) -> str | None:
     if not single:
         return None
     some = f"{listed(single)} {'was' if len(single) == 1 else 'were'}"
-    every = "Each encoder was" if len(groups) > 1 else "The network was"
-    subject = every if len(single) == len(groups) else some
+    all_groups = "Each encoder was" if len(groups) > 1 else "The network was"
+    subject = all_groups if len(single) == len(groups) else some
     return (
         f"{subject} trained once. The intervals say how far the score depends on the images, not how far it depends "
         "on the seed of the training; several seeds would show that."

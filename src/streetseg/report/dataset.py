@@ -196,9 +196,9 @@ def _class_rows(findings: Findings, source: Source, weights: dict[str, dict[str,
 
 def _chart(classes: Sequence[ClassRow], splits: Sequence[str], width: float) -> Markup:
     largest = max(classes, key=lambda row: sum(row.shares))
-    spoken = f"Share of pixels of each class in {', '.join(splits)}; the largest is {largest.name}."
+    description = f"Share of pixels of each class in {', '.join(splits)}; the largest is {largest.name}."
     rows = [Bars(row.name, tuple(100 * share for share in row.shares)) for row in classes]
-    return bars_chart("share of pixels, %", spoken, rows, width=width)
+    return bars_chart("share of pixels, %", description, rows, width=width)
 
 
 def _error_groups(findings: Findings, source: Source) -> Iterator[Group]:

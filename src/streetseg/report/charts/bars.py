@@ -19,12 +19,12 @@ class Bars:
     values: tuple[float, ...]
 
 
-def bars_chart(heading: str, spoken: str, rows: Sequence[Bars], *, width: float) -> Markup:
+def bars_chart(heading: str, description: str, rows: Sequence[Bars], *, width: float) -> Markup:
     """Return a chart with the rows from top to bottom, each with the bars of all series and their values at the right.
 
     Args:
         heading: the quantity on the axis, with its unit.
-        spoken: description for screen readers.
+        description: text for screen readers.
         rows: one or more, all with the same number of values.
         width: width of the chart in pixels; the size of the text does not depend on it.
     """
@@ -46,7 +46,7 @@ def bars_chart(heading: str, spoken: str, rows: Sequence[Bars], *, width: float)
             css = f"marker s{series % SERIES}"
             parts += [element("rect", x=x.start, y=y, width=max(1.0, x(value) - x.start), height=BAR, class_=css)]
             parts += [text(width, y + BAR - 0.5, f"{value:.2f}", "small", "end")]
-    return chart(width, height, spoken, *parts)
+    return chart(width, height, description, *parts)
 
 
 def bar_sign(series: int) -> Markup:

@@ -134,8 +134,10 @@ def _ranking(groups: Sequence[Group], letters: Sequence[str]) -> Markup:
         Row(f"{letter}  {group.first.encoder}", (_point(k, group.mean_iou, *group.intervals.overall["mean_iou"]),))
         for k, (group, letter) in enumerate(zip(groups, letters, strict=True))
     ]
-    spoken = "; ".join(f"{group.label} {100 * group.mean_iou:.1f} %" for group in groups)
-    return intervals_chart("mean IoU, %, with 95 % interval", f"Mean IoU with interval: {spoken}.", rows, width=SMALL)
+    description = "; ".join(f"{group.label} {100 * group.mean_iou:.1f} %" for group in groups)
+    return intervals_chart(
+        "mean IoU, %, with 95 % interval", f"Mean IoU with interval: {description}.", rows, width=SMALL
+    )
 
 
 def _differences(comparison: Comparison, letters: Sequence[str]) -> Markup:
@@ -147,8 +149,10 @@ def _differences(comparison: Comparison, letters: Sequence[str]) -> Markup:
         for k, d in enumerate((pair.difference for pair in comparison.against_best), start=1)
     ]
     best = comparison.groups[0].label
-    spoken = f"How much better {best} is than each other encoder, in points of mean IoU, with interval."
-    return intervals_chart("difference in mean IoU, points, with 95 % interval", spoken, rows, width=SMALL, zero=True)
+    description = f"How much better {best} is than each other encoder, in points of mean IoU, with interval."
+    return intervals_chart(
+        "difference in mean IoU, points, with 95 % interval", description, rows, width=SMALL, zero=True
+    )
 
 
 def _classes(groups: Sequence[Group], letters: Sequence[str], width: float) -> Markup:
@@ -157,8 +161,8 @@ def _classes(groups: Sequence[Group], letters: Sequence[str], width: float) -> M
                         for k, group in enumerate(groups)))
         for c, name in enumerate(groups[0].first.classes)
     ]  # fmt: skip
-    spoken = f"IoU of each class with interval, for {', '.join(letters)}; the figures are in the tables below."
-    return intervals_chart("IoU, %, with 95 % interval", spoken, rows, width=width)
+    description = f"IoU of each class with interval, for {', '.join(letters)}; the figures are in the tables below."
+    return intervals_chart("IoU, %, with 95 % interval", description, rows, width=width)
 
 
 def _class_differences(comparison: Comparison, letters: Sequence[str], width: float) -> tuple[Markup, ...]:
@@ -221,8 +225,8 @@ def _cost(groups: Sequence[Group], letters: Sequence[str]) -> Mapping[str, Marku
                 Offer(_point(k, group.mean_iou, *group.intervals.overall["mean_iou"]), letter, value)
                 for k, (group, letter, value) in enumerate(zip(groups, letters, values, strict=True))
             ]
-            spoken = f"Mean IoU against {price.heading}, for {', '.join(letters)}; the figures are in the table."
-            drawn[price.name] = cost_chart(price.heading, spoken, offers, score="mean IoU, %")
+            description = f"Mean IoU against {price.heading}, for {', '.join(letters)}; the figures are in the table."
+            drawn[price.name] = cost_chart(price.heading, description, offers, score="mean IoU, %")
     return drawn
 
 

@@ -16,12 +16,12 @@ def confusion_width(num_classes: int) -> int:
     return LEFT + CELL * num_classes + RIGHT
 
 
-def confusion_chart(heading: str, spoken: str, matrix: NDArray[np.int64], names: Sequence[str]) -> Markup:
+def confusion_chart(heading: str, description: str, matrix: NDArray[np.int64], names: Sequence[str]) -> Markup:
     """Return the chart. Rows are ground truth and add up to 100 %; number and shade of a cell show the same share.
 
     Args:
         heading: title of the chart.
-        spoken: description for screen readers.
+        description: text for screen readers.
         matrix: int64 (C, C), numbers of pixels, rows ground truth; a row without pixels stays empty.
         names: C class names.
     """
@@ -39,7 +39,7 @@ def confusion_chart(heading: str, spoken: str, matrix: NDArray[np.int64], names:
     for row in range(size):
         for column in range(size):
             parts += _cell(row, column, float(shares[row, column]))
-    return chart(confusion_width(size), TOP + CELL * size + BOTTOM, spoken, *parts)
+    return chart(confusion_width(size), TOP + CELL * size + BOTTOM, description, *parts)
 
 
 def _cell(row: int, column: int, share: float) -> list[Markup]:

@@ -21,12 +21,12 @@ class Offer:
     price: float
 
 
-def cost_chart(price: str, spoken: str, offers: Sequence[Offer], *, score: str) -> Markup:
+def cost_chart(price: str, description: str, offers: Sequence[Offer], *, score: str) -> Markup:
     """Return the chart. Higher is better, further left is cheaper; the axis of the cost starts at 0.
 
     Args:
         price: the cost on the horizontal axis, with its unit.
-        spoken: description for screen readers.
+        description: text for screen readers.
         offers: one per encoder.
         score: the score on the vertical axis, with its unit.
     """
@@ -48,4 +48,4 @@ def cost_chart(price: str, spoken: str, offers: Sequence[Offer], *, score: str) 
             parts += [line(at, y(offer.score.low), at, y(offer.score.high), f"whisker s{offer.score.series % 6}")]
         parts += [marker(offer.score.series, at, y(offer.score.value), 4.5)]
         parts += [text(at + 10, y(offer.score.value) + 4, offer.letter, f"strong halo s{offer.score.series % 6}")]
-    return chart(WIDTH, HEIGHT, spoken, *parts)
+    return chart(WIDTH, HEIGHT, description, *parts)

@@ -38,13 +38,19 @@ def shared_axis(quantity: Sequence[Learning]) -> tuple[float, float]:
 
 
 def curves_chart(
-    heading: str, spoken: str, learning: Learning, *, series: int, span: tuple[float, float], best_epoch: int | None
+    heading: str,
+    description: str,
+    learning: Learning,
+    *,
+    series: int,
+    span: tuple[float, float],
+    best_epoch: int | None,
 ) -> Markup:
     """Return the chart: validation as a full line in the encoder's color, training as a dotted line.
 
     Args:
         heading: the quantity and its unit, e.g. "mean IoU, %".
-        spoken: description for screen readers.
+        description: text for screen readers.
         learning: the curves.
         series: index of the encoder; it decides color and marker.
         span: lowest and highest value of the vertical axis.
@@ -78,7 +84,7 @@ def curves_chart(
         parts += [text(WIDTH - RIGHT + 7, at + 4, name, css)]
     if best_epoch is not None and best_epoch <= len(validation) and math.isfinite(validation[best_epoch - 1]):
         parts += [marker(series, x(best_epoch), y(validation[best_epoch - 1]))]
-    return chart(WIDTH, HEIGHT, spoken, *parts)
+    return chart(WIDTH, HEIGHT, description, *parts)
 
 
 def _path(x: Axis, y: Axis, curve: Curve, class_: str) -> Markup:

@@ -38,13 +38,13 @@ class Row:
 
 
 def intervals_chart(
-    heading: str, spoken: str, rows: Sequence[Row], *, zero: bool = False, width: float = WIDTH, gap: float = 11
+    heading: str, description: str, rows: Sequence[Row], *, zero: bool = False, width: float = WIDTH, gap: float = 11
 ) -> Markup:
     """Return the chart: rows from top to bottom; the points of a row are drawn below each other, so none is hidden.
 
     Args:
         heading: the quantity on the axis, with its unit.
-        spoken: description for screen readers.
+        description: text for screen readers.
         rows: one or more.
         zero: draw a line at 0 and include 0 in the axis.
         width: width of the chart in pixels; the size of the text does not depend on it.
@@ -70,7 +70,7 @@ def intervals_chart(
         if single and row.points[0].value == row.points[0].value:
             parts += [text(width, middle + 4, f"{row.points[0].value:.1f}".replace("-", "−"), "strong", "end")]
         top += tall
-    return chart(width, height, spoken, *parts)
+    return chart(width, height, description, *parts)
 
 
 def _grid(x: Axis, bottom: float, zero: bool) -> list[Markup]:

@@ -43,7 +43,7 @@ def pipeline_wide(lanes: Sequence[Lane]) -> Markup:
             if k:
                 parts += _arrow(x - GAP + 4, top + HEAD + tall / 2, x - 4, top + HEAD + tall / 2)
         top += HEAD + tall + GAP
-    return chart(width, top - GAP + 2, _spoken(lanes), *parts)
+    return chart(width, top - GAP + 2, _description(lanes), *parts)
 
 
 def pipeline_narrow(lanes: Sequence[Lane]) -> Markup:
@@ -60,10 +60,10 @@ def pipeline_narrow(lanes: Sequence[Lane]) -> Markup:
             if k:
                 parts += _arrow(width / 2, top - GAP + 4, width / 2, top - 4)
             top += tall + GAP
-    return chart(width, top - GAP + 2, _spoken(lanes), *parts)
+    return chart(width, top - GAP + 2, _description(lanes), *parts)
 
 
-def _spoken(lanes: Sequence[Lane]) -> str:
+def _description(lanes: Sequence[Lane]) -> str:
     steps = [", then ".join(f"{step.title} ({step.detail})" for step in lane.steps) for lane in lanes]
     return " ".join(f"{lane.title}: {sequence}." for lane, sequence in zip(lanes, steps, strict=True))
 

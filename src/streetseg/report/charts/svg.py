@@ -57,8 +57,8 @@ def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
     return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
 
 
-def chart(width: float, height: float, spoken: str, *parts: Markup) -> Markup:
-    """Return an SVG image that fills the width of its container; `spoken` describes it for screen readers."""
+def chart(width: float, height: float, description: str, *parts: Markup) -> Markup:
+    """Return an SVG image that fills the width of its container; `description` is the text for screen readers."""
     return element(
         "svg",
         *parts,
@@ -66,7 +66,7 @@ def chart(width: float, height: float, spoken: str, *parts: Markup) -> Markup:
         xmlns="http://www.w3.org/2000/svg",
         viewBox=f"0 0 {width:g} {height:g}",
         role="img",
-        aria_label=spoken,
+        aria_label=description,
     )
 
 
