@@ -13,7 +13,7 @@ from streetseg.cli.commands import COMMANDS, Commands
 from streetseg.cli.output import discard_output, prepare_console, print_error, say, show_log, tell
 from streetseg.data.cache import serve_homeless
 from streetseg.errors import RequestError, StreetsegError, did_you_mean
-from streetseg.runtime.worker import is_launched, is_main, leave_report
+from streetseg.runtime.worker import is_launched, is_main, write_error_report
 
 DONE, FAILED, INCORRECT_REQUEST, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
@@ -75,7 +75,7 @@ def main() -> NoReturn:
                 *(f"    {line}" for line in traceback.format_exc().splitlines())
             )  # indented: no line looks like `error: …`
         error = explain(failure, args)
-        leave_report(error)
+        write_error_report(error)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the report is written: a SIGTERM of the launcher may end us
         if not is_launched():
             print_error(error, as_json="--json" in args and is_main())

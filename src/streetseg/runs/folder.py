@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from streetseg.atomic import remove_leftovers, without_nan
 from streetseg.data.check.findings import Findings
 from streetseg.data.store import Store
-from streetseg.runtime.disk import check_folder, folder_in_use, room_for
+from streetseg.runtime.disk import check_folder, folder_in_use, free_space_for
 
 WHAT = "the run folder"
 
@@ -120,5 +120,5 @@ class Journal:
             return
         record = without_nan({"event": event, "time": round(time.time(), 3), **fields})
         line = json.dumps(record, ensure_ascii=False, allow_nan=False)
-        with room_for(self.path, len(line) + 1), self.path.open("a", encoding="utf-8") as file:
+        with free_space_for(self.path, len(line) + 1), self.path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")

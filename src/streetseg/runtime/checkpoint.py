@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_leaves
 
 from streetseg.atomic import atomic_folder, atomic_write_json, remove_folder, sha256
 from streetseg.errors import TrainingError
-from streetseg.runtime.disk import room_for
+from streetseg.runtime.disk import free_space_for
 
 log = logging.getLogger("streetseg")
 
@@ -51,7 +51,7 @@ def save_checkpoint(folder: Path, name: str, state: dict[str, Any], *, keep: int
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
     size = sum(leaf.nbytes for leaf in tree_leaves(state) if isinstance(leaf, torch.Tensor))
-    with room_for(path, size), atomic_folder(path) as new:
+    with free_space_for(path, size), atomic_folder(path) as new:
         write_state(new / STATE, state)
         atomic_write_json(new / MANIFEST, {STATE: sha256(new / STATE)})
     if problem := damage(path):

@@ -117,7 +117,7 @@ def holder_of(folder: Path) -> str:
 
 
 @contextmanager
-def room_for(path: Path, needed: int) -> Iterator[None]:
+def free_space_for(path: Path, needed: int) -> Iterator[None]:
     """Turn an OSError of the block into an error that says how many bytes are needed and how many are free.
 
     Args:

@@ -16,7 +16,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from streetseg.errors import StreetsegError, TrainingError
 from streetseg.machine import cores
-from streetseg.runtime.worker import LAUNCHED, read_report
+from streetseg.runtime.worker import LAUNCHED, read_error_report
 
 TERMINATED = (128 + signal.SIGTERM, -signal.SIGTERM)  # exit codes of a process that SIGTERM ended
 
@@ -62,13 +62,13 @@ def first_error(failures: Sequence[tuple[int, ProcessFailure]], processes: int) 
     """Return the cause: the error of the earliest failure that is not a consequence of another failure."""
 
     def order(item: tuple[int, ProcessFailure]) -> tuple[bool, float]:
-        report = read_report(item[1].error_file_data)
+        report = read_error_report(item[1].error_file_data)
         if report is not None:
             return report.consequence, report.time
         return item[1].exitcode in TERMINATED, item[1].timestamp
 
     rank, failure = min(failures, key=order)
-    report = read_report(failure.error_file_data)
+    report = read_error_report(failure.error_file_data)
     if report is not None:
         return report.error()
     if failure.exitcode in TERMINATED:

@@ -45,7 +45,7 @@ class StopSignals:
         self._before = {}
 
 
-def obey(number: int) -> NoReturn:
+def end_by_signal(number: int) -> NoReturn:
     """End the process as a signal requests: raise KeyboardInterrupt for SIGINT, SystemExit(143) for SIGTERM."""
     if number == signal.SIGINT:
         raise KeyboardInterrupt

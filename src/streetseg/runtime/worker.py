@@ -68,7 +68,7 @@ class Report:
         return kind(self.problem, where=self.where, hint=self.hint)
 
 
-def leave_report(error: StreetsegError) -> None:
+def write_error_report(error: StreetsegError) -> None:
     """Write the report of an error to the error file of torchrun; do nothing if torchrun did not start this process."""
     path = os.environ.get(ERROR_FILE)
     if path is None:
@@ -79,7 +79,7 @@ def leave_report(error: StreetsegError) -> None:
     Path(path).write_text(json.dumps({"message": shown, "streetseg": asdict(report)}), encoding="utf-8")
 
 
-def read_report(error_file: dict[str, Any]) -> Report | None:
+def read_error_report(error_file: dict[str, Any]) -> Report | None:
     """Return the report in the content of an error file; None if the process wrote none."""
     report = error_file.get("streetseg")
     return Report(**report | {"where": tuple(report["where"])}) if report else None
