@@ -72,7 +72,7 @@ def run_rows(groups: tuple[Group, ...]) -> Iterable[list[str]]:
         for run in group.runs:
             yield [
                 run.encoder,
-                run.start["text"],
+                run.initial_weights["text"],
                 str(run.seed),
                 str(run.best_epoch),
                 f"{sum(run.curves['seconds']) / 60:.0f}",

@@ -173,7 +173,7 @@ def train_in_processes(recipe: Recipe, folder: Path, processes: int, flags: Mapp
         file = Path(place) / "recipe.yaml"
         file.write_text(recipe_yaml(recipe), encoding="utf-8")
         words = [*words_of_run(recipe, file), "--out", str(folder), *(flag for flag, config in flags.items() if config)]
-        launch(words, processes, heard=False)
+        launch(words, processes, show_stdout=False)
 
 
 def words_of_run(recipe: Recipe, file: Path) -> list[str]:

@@ -166,7 +166,7 @@ def test_a_page_is_made_even_where_nothing_is_usable(tmp_path: Path, streetseg) 
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("mine.html", "not written over"), ("folder.html", "this is a folder"), ("mine.png", "HTML file")],
+    [("mine.html", "not replaced"), ("folder.html", "this is a folder"), ("mine.png", "HTML file")],
 )
 def test_no_file_of_a_person_is_written_over(name: str, said: str, tmp_path: Path, streetseg) -> None:
     (tmp_path / "mine.html").write_text("<p>mine</p>")

@@ -23,7 +23,7 @@ def test_other_commands_are_not_shared(command: str, streetseg: Any) -> None:
     ended = streetseg(command, "scenes")
 
     assert ended.code == 2
-    assert ended.err.splitlines()[:2] == [f"error: streetseg {command} is one process", "where: WORLD_SIZE=2"]
+    assert ended.err.splitlines()[:2] == [f"error: streetseg {command} runs in one process", "where: WORLD_SIZE=2"]
 
 
 @pytest.mark.usefixtures("one_of_two")

@@ -91,7 +91,12 @@ def test_every_public_name_is_there() -> None:
         (["train", "camvid:x", "optim.lrr=1"], "a recipe has no optim.lrr", "command line", "did you mean optim.lr?"),
         (["study", "x", "--encoders", ","], "no encoder is named", "--encoders ,", "mobilenetv2_100"),
         (["study", "x", "--encoders", "a,a"], "an encoder is named twice", "--encoders a,a", "mobilenetv2_100"),
-        (["study", "x", "model.encoder=a"], "a study names its encoders itself", "model.encoder", "--encoders A,B"),
+        (
+            ["study", "x", "model.encoder=a"],
+            "a study takes its encoders from --encoders",
+            "model.encoder",
+            "--encoders A,B",
+        ),
         (["compare", "one", "--out", "o"], "a comparison needs two runs", "one", "streetseg compare RUN RUN"),
         (
             ["recipe", "chek"],

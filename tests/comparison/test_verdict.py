@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from finished_runs import IMAGENET, RANDOM, matrices
 from streetseg.comparison.compare import compare_runs
-from streetseg.comparison.verdict import bracket, chance, dataset_name, decimals, difference_words, latency_words
+from streetseg.comparison.verdict import bracket, dataset_name, decimals, difference_words, latency_words, p_value_text
 from streetseg.metrics.difference import Difference
 
 WriteRun = Callable[..., Path]
@@ -68,14 +68,15 @@ def test_a_difference_of_starts_is_not_sold_as_a_difference_of_encoders(write_ru
         ]
     )
     assert "mobilenetv2_100 (ImageNet) is better than resnext50_32x4d (random weights)" in comparison.verdict
-    assert comparison.verdict.endswith("They did not start alike, so this is not a difference between encoders alone.")
+    warning = "Their initial weights are of different kinds, so this is not a difference between encoders alone."
+    assert comparison.verdict.endswith(warning)
     assert "different kinds of weights" in comparison.notes[0]
 
 
 def test_published_weights_are_one_kind_of_start_however_they_came(write_run: WriteRun) -> None:
     file = {"kind": "file", "source": "/w/r.safetensors", "text": "encoder from r.safetensors"}
     comparison = compare_runs([write_run("a", start=IMAGENET), write_run("b", encoder="resnet50", start=file)])
-    assert "start alike" not in comparison.verdict
+    assert "different kinds, so" not in comparison.verdict
 
 
 def test_more_than_two_are_all_set_against_the_best(write_run: WriteRun) -> None:
@@ -110,22 +111,22 @@ def test_one_run_says_what_it_reaches(write_run: WriteRun) -> None:
 def test_latency_is_not_compared_between_machines(write_run: WriteRun) -> None:
     comparison = compare_runs([write_run("a", cpu="One"), write_run("b", encoder="resnet50", cpu="Another")])
     assert "latency" not in comparison.verdict
-    assert any("not measured alike" in note for note in comparison.notes)
+    assert any("not measured in the same way" in note for note in comparison.notes)
 
 
 def test_frames_of_videos_seen_in_training_are_said_to_flatter(write_run: WriteRun) -> None:
     videos = ["0016E5"] * 20 + ["0001TP"] * 4
     run = write_run("a", sequences=videos, train_sequences=["0016E5", "0006R0"])
     notes = " ".join(compare_runs([run]).notes)
-    assert "20 of 24 validation images come from videos that training images were cut from, too (0016E5)" in notes
-    assert "flatters" in notes
+    assert "20 of 24 validation images come from videos that training images come from, too (0016E5)" in notes
+    assert "score is too high" in notes
 
 
 def test_unknown_or_separate_videos_are_not_said_to_flatter(write_run: WriteRun) -> None:
     apart = write_run("a", sequences=["0001TP"] * 24, train_sequences=["0016E5"])
     unknown = write_run("b", train_sequences=["0016E5"])
     for run in (apart, unknown):
-        assert "flatters" not in " ".join(compare_runs([run]).notes)
+        assert "score is too high" not in " ".join(compare_runs([run]).notes)
 
 
 def test_single_seeds_that_contradict_the_verdict_are_mentioned(write_run: WriteRun) -> None:
@@ -225,9 +226,9 @@ def test_too_few_images_have_no_interval_in_words_either(write_run: WriteRun) ->
 def test_classes_that_hardly_any_image_holds_are_named(write_run: WriteRun) -> None:
     counts = matrices(0.8)
     counts[4:, 2] = 0
-    (note,) = [note for note in compare_runs([write_run("a", counts=counts)]).notes if "Hardly any" in note]
-    assert note.startswith("Hardly any image holds car: too few for an interval.")
-    assert not any("Hardly any" in note for note in compare_runs([write_run("b")]).notes)
+    (note,) = [note for note in compare_runs([write_run("a", counts=counts)]).notes if "Too few images" in note]
+    assert note.startswith("Too few images contain car for an interval.")
+    assert not any("Too few images" in note for note in compare_runs([write_run("b")]).notes)
 
 
 def test_seeds_and_images_are_kept_apart_in_words(write_run: WriteRun) -> None:
@@ -238,7 +239,7 @@ def test_seeds_and_images_are_kept_apart_in_words(write_run: WriteRun) -> None:
     ]
     comparison = compare_runs(runs)
     (note,) = [note for note in comparison.notes if "seeds" in note]
-    assert "Its interval covers the choice of images, not the luck of training" in note
+    assert "Its interval covers the choice of images, not the choice of the seed." in note
     for group in comparison.groups:
         assert f"{group.label} {100 * group.mean_iou:.1f} ± {100 * (group.seed_deviation or 0):.1f} (3 seeds)" in note
     alone = compare_runs(runs[:3])
@@ -256,7 +257,7 @@ def test_seeds_and_images_are_kept_apart_in_words(write_run: WriteRun) -> None:
     ],
 )
 def test_a_p_value_is_printed_on_its_side_of_five_percent(p_value: float, words: str) -> None:
-    assert chance(p_value) == words
+    assert p_value_text(p_value) == words
 
 
 @pytest.mark.bad_input(60, 'runs of different precision are named in the report\'s "Read with care" and in study.json')

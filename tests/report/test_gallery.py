@@ -72,12 +72,13 @@ def test_layers_of_two_encoders() -> None:
     image = np.full((80, 120, 3), 90, np.uint8)
     shown = layers("val/1", image, ground_truth, [a, b], TOY, ["A", "B"])
     assert [layer.title for layer in shown] == [
-        "Image", "Ground truth", "A predicts", "B predicts", "A right or wrong", "B right or wrong", "A right, B wrong",
+        "Image", "Ground truth", "A predicts", "B predicts",
+        "A correct or incorrect", "B correct or incorrect", "A correct, B incorrect",
     ]  # fmt: skip
     assert {(layer.width, layer.height) for layer in shown} == {(60, 40)}
-    assert shown[4].alt == "val/1, where A is right or wrong: right on 100.0 % of the labeled pixels"
-    assert shown[5].alt.endswith("right on 50.0 % of the labeled pixels")
-    assert shown[6].alt == "val/1, disputed pixels: only A right on 50.0 %, only B right on 0.0 %"
+    assert shown[4].alt == "val/1, where A is correct: on 100.0 % of the labeled pixels"
+    assert shown[5].alt.endswith("where B is correct: on 50.0 % of the labeled pixels")
+    assert shown[6].alt == "val/1, disputed pixels: only A correct on 50.0 %, only B correct on 0.0 %"
     assert "road 45 %, tree 45 %" in shown[1].alt
     labels = decoded(shown[1].uri)
     assert [tuple(labels[y, x]) for y, x in ((20, 10), (20, 50), (0, 0))] == [(128, 64, 128), (128, 128, 0), (0, 0, 0)]
@@ -117,7 +118,7 @@ def test_exhibits_come_from_the_real_networks(real_runs: list[Path]) -> None:
     # What is drawn is what was counted: the share of right pixels in the words is the one of the evaluation.
     index = comparison.groups[0].counts.names.index(exhibit.name)
     counted = comparison.groups[0].counts.counts[index]
-    assert f"right on {100 * counted.trace() / counted.sum():.1f} %" in exhibit.layers[4].alt
+    assert f"correct: on {100 * counted.trace() / counted.sum():.1f} %" in exhibit.layers[4].alt
 
 
 def copied(run: Path, to: Path, old: Path, new: Path) -> Path:

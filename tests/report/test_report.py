@@ -73,7 +73,7 @@ def test_all_scores_with_intervals_protocol_and_initial_weights(two: list[Path],
             assert f"{100 * value:.1f} {100 * low:.1f}–{100 * high:.1f}" in text
         for c in range(3):
             assert f"{100 * group.scores.iou[c]:.1f}" in text
-        assert group.first.start["text"] in text
+        assert group.first.initial_weights["text"] in text
     for term in ("camvid", "val split", "24 images", "label space toy", "48x64", "counted nowhere", "rules version 1"):
         assert term in text
     for name in ("IoU", "F1 = Dice", "accuracy", "sensitivity", "specificity", "precision", "3 of 3"):

@@ -15,10 +15,10 @@ from streetseg.report.gallery import Gallery
 from streetseg.report.model_card import model_card
 from streetseg.report.report import render
 from streetseg.report.view import page_of
-from streetseg.runs.finished import NEEDED, read_run
+from streetseg.runs.finished import REQUIRED_FILES, read_run
 
 Command = Callable[..., Any]
-JSON = [name for name in NEEDED if name.endswith(".json")]
+JSON = [name for name in REQUIRED_FILES if name.endswith(".json")]
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def run(tmp_path: Path) -> Path:
     return write_finished_run(tmp_path / "run", counts=matrices(0.8, images=6))
 
 
-@pytest.mark.parametrize("name", NEEDED)
+@pytest.mark.parametrize("name", REQUIRED_FILES)
 def test_a_file_that_was_cut_is_refused(run: Path, name: str) -> None:
     whole = (run / name).read_bytes()
     for length in {*range(0, len(whole) - 1, max(len(whole) // 12, 1)), len(whole) - 2}:

@@ -194,7 +194,7 @@ def test_a_checkpoint_that_is_damaged_while_it_is_written_costs_no_other(
         if path.parent.name == "epoch-002":
             path.write_bytes(b"something else")
 
-    monkeypatch.setattr("streetseg.runtime.checkpoint.forget_cached", forgetful)
+    monkeypatch.setattr("streetseg.runtime.checkpoint.drop_cached", forgetful)
     with pytest.raises(TrainingError, match="was just written and cannot be read back") as stopped:
         save(tmp_path, 2, keep=1)
 

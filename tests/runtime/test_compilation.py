@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from streetseg.runtime import compilation
-from streetseg.runtime.compilation import WORTH_STEPS, Compilation, choose_compilation
+from streetseg.runtime.compilation import MIN_STEPS, Compilation, choose_compilation
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -21,10 +21,10 @@ def test_what_was_asked_for(requested: str, device: torch.device) -> None:
 @pytest.mark.parametrize(
     ("device", "steps", "triton", "on", "why"),
     [
-        (CPU, 10 * WORTH_STEPS, True, False, "on a CPU"),
-        (GPU, WORTH_STEPS - 1, True, False, "too few"),
-        (GPU, WORTH_STEPS, False, False, "Triton"),
-        (GPU, WORTH_STEPS, True, True, "repay"),
+        (CPU, 10 * MIN_STEPS, True, False, "on a CPU"),
+        (GPU, MIN_STEPS - 1, True, False, "too few"),
+        (GPU, MIN_STEPS, False, False, "Triton"),
+        (GPU, MIN_STEPS, True, True, "repay"),
     ],
 )
 def test_auto(

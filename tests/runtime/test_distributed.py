@@ -10,7 +10,7 @@ import torch
 
 from processes import fork_ranks
 from streetseg.errors import RequestError
-from streetseg.runtime.distributed import ALONE, Ranks, reason
+from streetseg.runtime.distributed import ALONE, Ranks, connection_error
 
 WORLD = 2
 CPU = torch.device("cpu")
@@ -125,6 +125,9 @@ def test_half_an_environment_is_refused(
 
 def test_what_a_library_says_is_made_short() -> None:
     said = "[/build/gloo/pair.cc:561] Connection closed by peer [10.0.0.1]:22. This is typically caused by a crash."
-    assert reason(RuntimeError(said)) == "Connection closed by peer [10.0.0.1]:22"
-    assert reason(RuntimeError("NCCL error: unhandled system error\nmore")) == "NCCL error: unhandled system error"
-    assert reason(RuntimeError("")) == "no reason given"
+    assert connection_error(RuntimeError(said)) == "Connection closed by peer [10.0.0.1]:22"
+    assert (
+        connection_error(RuntimeError("NCCL error: unhandled system error\nmore"))
+        == "NCCL error: unhandled system error"
+    )
+    assert connection_error(RuntimeError("")) == "no reason given"

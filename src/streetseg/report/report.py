@@ -1,4 +1,4 @@
-"""The report: one HTML file that holds everything it shows, and its charts as files."""
+"""The report of a comparison: one self-contained HTML file, and its charts as SVG files."""
 
 import base64
 import hashlib
@@ -22,12 +22,12 @@ from streetseg.report.words import figure, points
 
 
 def write_report(comparison: Comparison, out: Path, *, source: Source | None = None) -> Path:
-    """Writes OUT/report.html and OUT/plots/*.svg.
+    """Write OUT/report.html and OUT/plots/*.svg.
 
     Args:
-        comparison: of one encoder or more.
-        out: made if missing; a run folder for the report of a single run.
-        source: of the caller's own, in place of what the recipe of the runs names.
+        comparison: the comparison, of one or more encoders.
+        out: the folder; it is created if it does not exist. The report of a single run goes into its run folder.
+        source: data source in place of the one that the recipe of the runs names.
 
     Returns:
         The path of the report.
@@ -49,7 +49,7 @@ def write_report(comparison: Comparison, out: Path, *, source: Source | None = N
 
 
 def write_run_report(folder: Path, *, source: Source | None = None) -> Path:
-    """Writes report.html, plots/*.svg and model_card.md of one run into its own folder. Returns the report's path."""
+    """Write report.html, plots/*.svg and model_card.md of one run into its folder. Return the path of the report."""
     comparison = compare_runs([folder])
     write_model_card(comparison.groups[0], folder)
     return write_report(comparison, folder, source=source)
@@ -70,23 +70,23 @@ def render(page: Page) -> str:
 
 
 def _stems(comparison: Comparison, names: Sequence[str]) -> list[str]:
-    """File names for the encoders: their labels, or their letters where labels hold nothing to tell them apart by."""
+    """Return a file stem per encoder: its label, or its letter if the labels give no distinct stems."""
     stems = [re.sub(r"[^\w.-]+", "_", group.label)[:80].strip("_.") for group in comparison.groups]
     return stems if all(stems) and len(set(stems)) == len(stems) else list(names)
 
 
 def _source_hash(script: str) -> str:
-    """How a Content-Security-Policy names one inline script (W3C CSP Level 3, section 2.3.1)."""
+    """Return the hash by which a Content-Security-Policy allows an inline script (W3C CSP Level 3, section 2.3.1)."""
     return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode('ascii')}"
 
 
 def _unbroken(sentence: str) -> str:
-    """The sentence with no line break inside short brackets and p-values, so that an interval stays in one piece."""
+    """Return a sentence with no-break spaces inside short brackets and p-values, so that no interval is wrapped."""
     return re.sub(
         r"[\[(][^\])]{1,24}[\])]|p [=<] [\d.]+", lambda match: match[0].replace(" ", "\N{NO-BREAK SPACE}"), sentence
     )
 
 
 def _lines(text: str) -> Markup:
-    """Text whose line breaks are kept."""
+    """Return a text as HTML with its line breaks."""
     return Markup("<br>").join(text.split("\n"))

@@ -12,7 +12,7 @@ from streetseg.models.bundle import save_bundle
 from streetseg.models.initial_weights import InitialWeights
 from streetseg.models.network import SegmentationNetwork
 from streetseg.runtime.checkpoint import checkpoint_name, load_checkpoint
-from streetseg.runtime.disk import room_for
+from streetseg.runtime.disk import free_space_for
 from streetseg.training.history import EpochRow
 
 log = logging.getLogger("streetseg")
@@ -37,7 +37,7 @@ class Best:
     def write(self, network: SegmentationNetwork, row: EpochRow, precision: str) -> None:
         """Write the weights of an epoch that is better than those before."""
         needed = sum(tensor.nbytes for tensor in network.state_dict().values())
-        with room_for(self.folder, needed):
+        with free_space_for(self.folder, needed):
             save_bundle(
                 self.folder,
                 network,

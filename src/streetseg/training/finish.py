@@ -17,7 +17,7 @@ from streetseg.metrics.scores import scores
 from streetseg.models.bundle import load_bundle, save_bundle
 from streetseg.models.network import SegmentationNetwork
 from streetseg.runs.folder import Journal, RunFolder
-from streetseg.runtime.disk import room_for
+from streetseg.runtime.disk import free_space_for
 from streetseg.runtime.distributed import Ranks
 
 
@@ -55,7 +55,7 @@ def finish_run(
     terms = protocol(evaluation, predictor, dataset=dataset, split=val.split)
     intervals = interval(evaluation.counts)
     place = folder.path / "evaluation"
-    with room_for(place, evaluation.counts.counts.nbytes + sum(t.nbytes for t in best.state_dict().values())):
+    with free_space_for(place, evaluation.counts.counts.nbytes + sum(t.nbytes for t in best.state_dict().values())):
         write_evaluation(place, evaluation, intervals, scores_json(evaluation, intervals, terms))
         write_error_maps(place, evaluation, predictor, val)
         save_bundle(

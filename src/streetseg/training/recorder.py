@@ -8,8 +8,8 @@ from typing import Any
 
 from streetseg.runs.folder import Journal, RunFolder
 from streetseg.runtime.checkpoint import checkpoint_name, save_checkpoint
-from streetseg.runtime.disk import room_for
-from streetseg.runtime.signals import StopSignals, obey
+from streetseg.runtime.disk import free_space_for
+from streetseg.runtime.signals import StopSignals, end_by_signal
 from streetseg.training.best import Best
 from streetseg.training.callbacks import Callbacks
 from streetseg.training.failures import not_finite
@@ -107,14 +107,14 @@ class RunRecorder:
             self.journal.write("stop", signal=Signals(requested).name, step=self.train_state.steps_done)
             self.progress.say(f"saved after step {self.train_state.steps_done}")
             ranks.wait()  # the others end when rank 0 has saved
-            obey(requested)
+            end_by_signal(requested)
 
     def keep_epoch(self, row: EpochRow, notes: EpochNotes) -> None:
         """The checkpoint comes last: until it is whole, a resumed run does the epoch again and writes the same."""
         self.history.close_epoch(row)
         is_best = self.history.best is row
         if self.train_state.ranks.is_main:
-            with room_for(self.folder.results, 1000 * row.epoch):
+            with free_space_for(self.folder.results, 1000 * row.epoch):
                 self.history.write(self.folder.results)
         if is_best and self.train_state.ranks.is_main:
             with self.train_state.profiler("checkpoint"):
