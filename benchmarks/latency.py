@@ -175,7 +175,7 @@ def turn(engine: Engine, seen: Images) -> list[float]:
 
 
 def add_scores(found: dict[str, dict[str, Any]], engines: dict[str, Engine], source: Source) -> None:
-    """Adds mean IoU (0..100) on the validation split, and the change against torch."""
+    """Add mean IoU (0..100) on the validation split, and the change against torch."""
     store = Store.open(source, "val", size=engines[REFERENCE].size, resize_labels=False, cache=default_cache())
     for name, engine in engines.items():
         evaluation = evaluate(Predictor(engine), store, details=False)

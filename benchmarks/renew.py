@@ -1,4 +1,4 @@
-"""Runs every benchmark of the CPU and renews the measured part of docs/results/speed.md.
+"""Run every benchmark of the CPU and renews the measured part of docs/results/speed.md.
 
     python benchmarks/renew.py [--only NAME ...] [--out docs/results/speed.md]
 

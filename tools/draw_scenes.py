@@ -1,4 +1,4 @@
-"""Draws docs/images/scenes.jpg: three built-in scenes and their labels."""
+"""Draw docs/images/scenes.jpg: three built-in scenes and their labels."""
 
 from pathlib import Path
 

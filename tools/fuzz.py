@@ -198,7 +198,7 @@ def out_of_memory(refusal: BaseException) -> bool:
 
 
 def again(one: Input, keep: Path | None) -> int:
-    """Reads one input in this very process; its traceback if it crashes."""
+    """Read one input in this very process; its traceback if it crashes."""
     if keep:
         keep.write_bytes(one.bytes())
     limit_memory()

@@ -1,4 +1,4 @@
-"""Prints the lowest version of each package that pyproject.toml allows at run time, as constraints for pip.
+"""Print the lowest version of each package that pyproject.toml allows at run time, as constraints for pip.
 
     python tools/lowest_versions.py > lowest.txt
     make pytest CONSTRAINTS=lowest.txt

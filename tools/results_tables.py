@@ -1,4 +1,4 @@
-"""Prints the Markdown tables of docs/results from finished runs: python tools/results_tables.py RUN..."""
+"""Print the Markdown tables of docs/results from finished runs: python tools/results_tables.py RUN..."""
 
 import sys
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Writes commands.md, recipe.md and python.md of docs/reference from the program; a test compares: they cannot drift.
+"""Write commands.md, recipe.md and python.md of docs/reference from the program; a test compares: they cannot drift.
 
 Run it after changing a command or a field:  make reference
 """

@@ -1,4 +1,4 @@
-"""Writes docs/explanation/reliability.md from the tests that prove it; a test compares, so they cannot drift.
+"""Write docs/explanation/reliability.md from the tests that prove it; a test compares, so they cannot drift.
 
 A test says what it proves with `@pytest.mark.bad_input(ROW, "what happens")`. Run this after changing such a mark:
 make reference

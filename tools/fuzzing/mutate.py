@@ -61,7 +61,7 @@ IMAGE_TOKENS = (
 
 
 def tokens(words: Sequence[bytes]) -> Mutation:
-    """Puts a word of the format somewhere, or in place of something."""
+    """Put a word of the format somewhere, or in place of something."""
 
     def insert(data: bytes, rng: Random) -> bytes:
         at = rng.randint(0, len(data))

@@ -74,7 +74,7 @@ def _bytes(ids: NDArray[np.integer], side: str) -> NDArray[np.uint8]:
 
 
 def _require_ids(found: NDArray[np.int64], side: str, num_classes: int) -> None:
-    """Raises DataError when `found`, pixels per id (256,), has any beyond the classes."""
+    """Raise DataError when `found`, pixels per id (256,), has any beyond the classes."""
     bad = np.flatnonzero(found[num_classes:]) + num_classes
     if bad.size:
         ids = ", ".join(str(i) for i in bad)

@@ -46,7 +46,7 @@ class Counts:
         return total
 
     def save(self, file: Path | BinaryIO) -> None:
-        """Writes the arrays `counts`, `ignored`, `names` and `sequences` ("" where unknown) as .npz."""
+        """Write the arrays `counts`, `ignored`, `names` and `sequences` ("" where unknown) as .npz."""
         np.savez_compressed(
             file,
             counts=self.counts,
@@ -57,7 +57,7 @@ class Counts:
 
     @classmethod
     def load(cls, path: Path) -> "Counts":
-        """Reads what `save` wrote. Raises DataError."""
+        """Read what `save` wrote. Raises DataError."""
         try:
             with zipfile.ZipFile(path) as file:
                 loaded = cls(

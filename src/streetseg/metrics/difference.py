@@ -172,7 +172,7 @@ def _enough(resamples: int, units: Units, family: int) -> int:
 
 
 def require_same_ground_truth(a: Counts, b: Counts) -> None:
-    """Refuses counts that were not made on the same images with the same ground truth. Raises RequestError."""
+    """Refuse counts that were not made on the same images with the same ground truth. Raises RequestError."""
     if a.names != b.names:
         only_a, only_b = sorted(set(a.names) - set(b.names)), sorted(set(b.names) - set(a.names))
         raise RequestError(

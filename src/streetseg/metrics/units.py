@@ -85,5 +85,5 @@ def _clips(names: Sequence[str], videos: NDArray[np.int64]) -> NDArray[np.int64]
 
 
 def _in_time(name: str) -> list[str | int]:
-    """Sorts names of frames by the numbers in them: frame 10 comes after frame 9."""
+    """Sort names of frames by the numbers in them: frame 10 comes after frame 9."""
     return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"(\d+)", name))]

@@ -160,7 +160,7 @@ def load_bundle(path: Path) -> tuple[SegmentationNetwork, dict[str, Any]]:
 
 
 def require_same_tensors(stored: dict[str, Tensor], needed: dict[str, Tensor], path: Path) -> None:
-    """Raises ModelError unless exactly the tensors of the network are stored, each of its shape."""
+    """Raise ModelError unless exactly the tensors of the network are stored, each of its shape."""
     incorrect = [
         f"{len(names)} tensors {problem}, first {names[0]}"
         for problem, names in (

@@ -198,7 +198,7 @@ class About:
 
 
 def require_outputs(names: set[str], path: Path) -> None:
-    """Raises ModelError unless the graph has the outputs of an exported model."""
+    """Raise ModelError unless the graph has the outputs of an exported model."""
     if missing := {LOGITS, LABELS} - names:
         raise ModelError(f"the graph has no output {' and '.join(sorted(missing))}", where=path)
 

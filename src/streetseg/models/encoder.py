@@ -64,7 +64,7 @@ class Encoder(nn.Module):
 
 
 def require_known(name: str) -> None:
-    """Raises ModelError with the nearest names if timm has no model `name`."""
+    """Raise ModelError with the nearest names if timm has no model `name`."""
     architecture = name.split(".")[0]
     known = timm.list_models()
     if architecture in known:
@@ -119,7 +119,7 @@ def cached_file(config: Any) -> str | None:
 
 
 def require_hub(name: str) -> None:
-    """Raises ModelError unless the hub answers; through its own session, so that proxies, mirrors and its offline
+    """Raise ModelError unless the hub answers; through its own session, so that proxies, mirrors and its offline
     switch are respected."""
     try:
         get_session().head(ENDPOINT, timeout=TIMEOUT)

@@ -46,7 +46,7 @@ class FastBlock(nn.Module):
 
     @torch.no_grad()
     def reparameterize(self) -> None:
-        """Folds the batch norm of the sum into both of its terms, for inference: no exporter sees that it can."""
+        """Fold the batch norm of the sum into both of its terms, for inference: no exporter sees that it can."""
         norm = self.norm
         if not isinstance(norm, nn.BatchNorm2d):
             return

@@ -40,7 +40,7 @@ class InPlaceReLU6(nn.ReLU6):
 
 
 def relu6_without_copy(network: nn.Module) -> None:
-    """Changes every ReLU6 that works in place; what the network computes stays the same to the last bit."""
+    """Change every ReLU6 that works in place; what the network computes stays the same to the last bit."""
     for parent in list(network.modules()):
         for name, child in parent.named_children():
             if isinstance(child, nn.ReLU6) and child.inplace:
