@@ -43,7 +43,7 @@ from streetseg.labels.tables import STREET_11
 from streetseg.metrics.counts import Counts
 from streetseg.metrics.scores import per_image, scores
 from streetseg.models.bundle import load_bundle
-from streetseg.models.description import read_model_json
+from streetseg.models.description import VERSION, read_model_json
 from streetseg.models.encoder import Encoder
 from streetseg.models.initial_weights import load_encoder_file
 from streetseg.recipe.load import resolve
@@ -146,7 +146,7 @@ def beside_description(data: bytes, folder: Path) -> None:
 
 def model_json(folder: Path) -> None:
     description = read_model_json(folder)
-    assert description["version"] == 1
+    assert description["version"] == VERSION
 
 
 def bundle(folder: Path) -> None:

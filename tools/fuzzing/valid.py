@@ -13,8 +13,10 @@ from safetensors.torch import save
 from streetseg.atomic import without_nan
 from streetseg.labels.tables import STREET_11
 from streetseg.metrics.counts import Counts
+from streetseg.models.description import FORMAT, SIZE_RULE, VERSION
 from streetseg.models.encoder import Encoder
 from streetseg.models.network import SegmentationNetwork
+from streetseg.recipe.reading import AS_USUAL
 from streetseg.recipe.resolved import recipe_yaml
 from streetseg.recipe.schema import Recipe
 
@@ -226,15 +228,16 @@ def model_json() -> list[bytes]:
     tiny = network()
     description = {
         **{
-            "format": "streetseg-bundle",
-            "version": 2,
+            "format": FORMAT,
+            "version": VERSION,
             "encoder": ENCODER,
             "decoder": "classic",
             "channels": list(CHANNELS),
         },
         **{
             "size": [48, 64],
-            "size_rule": "same-area",
+            "size_rule": SIZE_RULE,
+            "images": AS_USUAL.model_dump(),
             "space": STREET_11.name,
             "classes": STREET_11.names,
             "colors": STREET_11.colors,
