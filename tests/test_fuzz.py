@@ -6,6 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from fuzzing.kinds import KINDS
+
+from streetseg.errors import StreetsegError
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -21,6 +26,23 @@ def test_a_few_hundred_damaged_inputs_are_read_or_refused() -> None:
     assert tried == read + refused >= 290
     assert crashed == 0
     assert min(read, refused) > 20  # neither all too damaged nor not damaged at all
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_valid_input_of_each_kind_is_read(kind: str, tmp_path: Path) -> None:
+    """Mutations of inputs that no reader accepts would test nothing but the refusal."""
+    read = 0
+    for number, data in enumerate(KINDS[kind].seeds):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        KINDS[kind].place(data, folder)
+        for reader in KINDS[kind].readers:
+            try:
+                reader(folder)
+                read += 1
+            except StreetsegError:
+                continue
+    assert read >= len(KINDS[kind].seeds)
 
 
 MISBEHAVING = """

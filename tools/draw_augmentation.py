@@ -1,4 +1,4 @@
-"""Draws docs/explanation/augmentation.jpg: a batch of the built-in scenes as it is stored, and as training meets it.
+"""Draw docs/explanation/augmentation.jpg: a batch of the built-in scenes, as stored and as augmented for training.
 
 Run it after changing the augmentation, its defaults or the scenes:  python tools/draw_augmentation.py
 """
@@ -18,8 +18,8 @@ from streetseg.data.store import Store
 from streetseg.recipe.schema import Augment
 
 IMAGE = Path(__file__).parents[1] / "docs" / "explanation" / "augmentation.jpg"
-COLUMNS = ("image", "label", "image, augmented", "label, augmented")
-CELL = (300, 150)  # width and height an image is drawn at
+COLUMNS = ("image", "labels", "image, augmented", "labels, augmented")
+CELL = (300, 150)  # width and height of a drawn image
 GAP, HEAD = 6, 30
 PAPER, INK, IGNORED = (255, 255, 255), (20, 20, 20), (255, 255, 255)
 
@@ -27,7 +27,7 @@ Array = NDArray[np.uint8]
 
 
 def first_batch(cache: Path) -> tuple[Store, Batch]:
-    """The first batch of the first epoch of a run with seed 0 on the scenes, with the default augmentation."""
+    """Return a store of scenes and the first batch of epoch 1 with seed 0 and the default augmentation."""
     store = Store.open(ScenesSource(), "train", size=None, resize_labels=True, cache=cache)
     settings = Augment()
     height, width = store.sizes[0].tolist()
@@ -36,7 +36,7 @@ def first_batch(cache: Path) -> tuple[Store, Batch]:
 
 
 def sheet(store: Store, batch: Batch) -> Image.Image:
-    """A row for each image of the batch, under the names of the columns."""
+    """Return an image with one row for each image of the batch, under the names of the columns."""
     palette = np.full((256, 3), IGNORED, np.uint8)
     palette[: store.space.num_classes] = store.space.colors
     width = len(COLUMNS) * (CELL[0] + GAP) + GAP
@@ -46,9 +46,9 @@ def sheet(store: Store, batch: Batch) -> Image.Image:
         x = GAP + column * (CELL[0] + GAP) + CELL[0] / 2
         draw.text((x, HEAD / 2), name, INK, ImageFont.load_default(17), anchor="mm")
     for row, i in enumerate(batch.indices):
-        image, label = store[i]
-        new_image, new_label = batch.images[row].permute(1, 2, 0).numpy(), batch.labels[row].numpy()
-        for column, pixels in enumerate((image, palette[label], new_image, palette[new_label])):
+        image, labels = store[i]
+        augmented, augmented_labels = batch.images[row].permute(1, 2, 0).numpy(), batch.labels[row].numpy()
+        for column, pixels in enumerate((image, palette[labels], augmented, palette[augmented_labels])):
             place = (GAP + column * (CELL[0] + GAP), HEAD + row * (CELL[1] + GAP))
             canvas.paste(Image.fromarray(pixels).resize(CELL, Image.Resampling.LANCZOS), place)
             draw.rectangle(

@@ -124,7 +124,7 @@ def test_a_folder_without_model_json(trap: Trap, bundle: Path, offer) -> None:
         by_torch(bundle / name, trap)
 
     for said in offer(bundle):
-        assert "error: no bundle here (sought model.json and best/model.json)" in said
+        assert "error: no bundle here (no model.json or best/model.json)" in said
     assert not trap.mark.exists()
 
 
@@ -140,7 +140,7 @@ def lacking(bundle: Path) -> str:
 
 def too_many(bundle: Path) -> str:
     rewrite(bundle, {"stranger": torch.zeros(1)})
-    return "1 tensors have no place in it, first stranger"
+    return "1 tensors do not belong to it, first stranger"
 
 
 def not_numbers(bundle: Path) -> str:
@@ -162,7 +162,7 @@ def newer(bundle: Path) -> str:
 
 def with_many_classes(bundle: Path) -> str:
     describe(bundle, classes=[f"class {i}" for i in range(100_000)])
-    return "model.json is not complete or not sound (classes: List should have at most 255 items"
+    return "model.json is incomplete or invalid (classes: List should have at most 255 items"
 
 
 def with_a_long_text(bundle: Path) -> str:

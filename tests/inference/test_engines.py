@@ -185,7 +185,7 @@ def test_files_that_are_no_exported_model(
     [
         ({"version": 4}, "this program reads version 3"),
         ({"classes": ["one"]}, "colors"),
-        ({"precision": "fp4"}, "not complete or not sound (precision"),
+        ({"precision": "fp4"}, "incomplete or invalid (precision"),
         ({"format": "other"}, 'not of the format "streetseg-exported"'),
     ],
 )

@@ -130,7 +130,7 @@ def test_missing_weights(bundle: Path) -> None:
 def test_no_model_json(bundle: Path) -> None:
     (bundle / "model.json").unlink()
 
-    with pytest.raises(ModelError, match=r"no bundle here \(sought model.json and best/model.json\)") as refused:
+    with pytest.raises(ModelError, match=r"no bundle here \(no model.json or best/model.json\)") as refused:
         load_bundle(bundle)
     assert refused.value.where == (str(bundle),)
 
@@ -241,7 +241,7 @@ def test_a_pipe_in_the_weights_place_does_not_wait(bundle: Path) -> None:
 def test_a_key_that_is_missing_or_not_sound(bundle: Path, key: str, value: object) -> None:
     edit(bundle, **{key: value})
 
-    with pytest.raises(ModelError, match=f"not complete or not sound .*{key}") as refused:
+    with pytest.raises(ModelError, match=f"incomplete or invalid .*{key}") as refused:
         load_bundle(bundle)
     assert refused.value.where == (str(bundle / "model.json"),)
 
@@ -275,10 +275,10 @@ def test_weights_of_another_network(bundle: Path) -> None:
     ("change", "said"),
     [
         ({"head.bias": None, "head.weight": None}, "2 tensors are missing, first head.weight"),
-        ({"evil": torch.zeros(1)}, "1 tensors have no place in it, first evil"),
+        ({"evil": torch.zeros(1)}, "1 tensors do not belong to it, first evil"),
         (
             {"head.bias": None, "head.bais": torch.zeros(11)},
-            "first head.bias; 1 tensors have no place in it, first head.bais",
+            "first head.bias; 1 tensors do not belong to it, first head.bais",
         ),
         ({"mean": torch.zeros(3)}, r"mean has shape \(3,\), the network needs \(1, 3, 1, 1\)"),
         ({"head.bias": torch.full((11,), torch.nan)}, "1 of .* tensors hold values that are not finite numbers"),

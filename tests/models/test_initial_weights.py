@@ -190,7 +190,7 @@ def test_transfer_keeps_classes_by_name(tmp_path: Path) -> None:
     assert said.kind == "bundle"
     assert said.source == "run"
     assert re.fullmatch(
-        r"whole network from a run on scenes \(SHA-256 [0-9a-f]{12}…, there from random weights\); "
+        r"whole network from a run on scenes \(SHA-256 [0-9a-f]{12}…, which began from random weights\); "
         r"6 of 19 classes of the head kept by name",
         said.text,
     )

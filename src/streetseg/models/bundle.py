@@ -1,6 +1,6 @@
-"""The model on disk: weights.safetensors and model.json, never a pickle.
+"""The model on disk: weights.safetensors and model.json.
 
-A safetensors file can hold numbers and nothing that runs.
+Weights are never a pickle, because a pickle can run code. A safetensors file holds only numbers.
 """
 
 from collections.abc import Iterator
@@ -32,17 +32,18 @@ from streetseg.text import one_line
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file.
+    """Return the tensors of a safetensors file by name.
 
     Raises:
-        ModelError: if it is missing, is no such file, or a value in it is not a finite number.
+        ModelError: the file is missing, is no safetensors file, or holds a value that is not a finite number.
     """
     with _readable(path):
-        tensors = load(path.read_bytes())  # its load_file takes no path that is no UTF-8
-    strange = [name for name, tensor in tensors.items() if not torch.isfinite(tensor.float()).all()]
-    if strange:
+        tensors = load(path.read_bytes())  # safetensors' load_file accepts only paths that are UTF-8
+    not_finite = [name for name, tensor in tensors.items() if not torch.isfinite(tensor.float()).all()]
+    if not_finite:
         raise ModelError(
-            f"{len(strange)} of {len(tensors)} tensors hold values that are not finite numbers, first {strange[0]}",
+            f"{len(not_finite)} of {len(tensors)} tensors hold values that are not finite numbers, "
+            f"first {not_finite[0]}",
             where=path,
         )
     return tensors
@@ -50,12 +51,12 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Whatever is wrong with a safetensors file, as ModelError."""
+    """Raise every failure to read a safetensors file as ModelError."""
     try:
         if not path.exists():
             hint = f"{path.parent} holds no {path.name}; weights are auto, none, a .safetensors file or a run folder"
             raise ModelError("no such weight file", where=path, hint=hint)
-        if not path.is_file():  # a pipe would wait for ever
+        if not path.is_file():  # reading a pipe would block for ever
             raise OSError("no regular file")
         yield
     except (SafetensorError, OSError) as error:
@@ -67,7 +68,7 @@ def _readable(path: Path) -> Iterator[None]:
 
 
 def contiguous(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors as safetensors wants them: on the CPU, in plain memory order."""
+    """Return the tensors detached, on the CPU and contiguous, as safetensors needs them."""
     return {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
 
 
@@ -79,13 +80,13 @@ def save_bundle(
     protocol: dict[str, Any],
     scores: dict[str, Any],
 ) -> None:
-    """Write the bundle in one step, replacing an older one.
+    """Write a bundle atomically, replacing an older one.
 
     Args:
         folder: the bundle's folder.
-        initial_weights: what the network started from (kind, source, text).
-        protocol: what `scores` were measured on.
-        scores: the scores of these very weights, 0..1.
+        initial_weights: `InitialWeights.as_dict` (kind, source, text).
+        protocol: the protocol of `scores`.
+        scores: the scores of these weights, 0..1.
     """
     space = network.space
     with atomic_folder(folder) as new:
@@ -120,13 +121,13 @@ def save_bundle(
 
 
 def load_bundle(path: Path) -> tuple[SegmentationNetwork, dict[str, Any]]:
-    """The network in evaluation mode, on the CPU, and its model.json.
+    """Return the network of a bundle, in evaluation mode on the CPU, and the content of its model.json.
 
     Args:
-        path: a bundle folder, or a run folder, whose best bundle is meant.
+        path: a bundle folder, or a run folder, of which the bundle in best/ is loaded.
 
     Raises:
-        ModelError: if there is no bundle, it is damaged, newer than this program, or its tensors do not fit.
+        ModelError: there is no bundle, it is damaged or of another version, or its tensors do not fit the network.
     """
     folder = find_bundle(path)
     description = read_model_json(folder)
@@ -150,7 +151,8 @@ def load_bundle(path: Path) -> tuple[SegmentationNetwork, dict[str, Any]]:
             reading=reading,
         )
 
-    # A network without memory first: what a stranger's model.json asks for need not be what the weights are of.
+    # Compare with a network on the meta device first, which allocates no memory: a model.json from elsewhere may
+    # describe a far larger network than the weights belong to.
     stored = read_safetensors(weights)
     with torch.device("meta"):
         require_same_tensors(stored, make_network().state_dict(), weights)
@@ -160,12 +162,12 @@ def load_bundle(path: Path) -> tuple[SegmentationNetwork, dict[str, Any]]:
 
 
 def require_same_tensors(stored: dict[str, Tensor], needed: dict[str, Tensor], path: Path) -> None:
-    """Raises ModelError unless exactly the tensors of the network are stored, each of its shape."""
+    """Raise ModelError unless the file holds exactly the tensors of the network, each with the same shape."""
     incorrect = [
         f"{len(names)} tensors {problem}, first {names[0]}"
         for problem, names in (
             ("are missing", [name for name in needed if name not in stored]),
-            ("have no place in it", [name for name in stored if name not in needed]),
+            ("do not belong to it", [name for name in stored if name not in needed]),
         )
         if names
     ]
@@ -181,5 +183,5 @@ def require_same_tensors(stored: dict[str, Tensor], needed: dict[str, Tensor], p
 
 
 def _visible(about: dict[str, Any]) -> dict[str, Any]:
-    """The same with visible characters only: a path in it may be of bytes that are no text, which JSON cannot hold."""
+    """Return a copy whose texts hold only printable characters. A path may hold bytes that JSON text cannot."""
     return {key: one_line(value) if isinstance(value, str) else value for key, value in about.items()}

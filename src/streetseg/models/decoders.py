@@ -1,4 +1,4 @@
-"""Which decoder: its layers and its last layer."""
+"""Build a decoder by name: its layers and its head."""
 
 from dataclasses import dataclass
 from typing import assert_never
@@ -13,11 +13,11 @@ from streetseg.recipe.decoders import DECODERS, DecoderName
 
 @dataclass(frozen=True)
 class DecoderParts:
-    """The layers between pyramid and logits.
+    """The layers between the encoder's pyramid and the logits.
 
     Args:
-        body: pyramid (maps at strides 2 to 32) -> features.
-        head: features -> logits at the same stride; one output channel a class.
+        body: pyramid (maps at strides 2, 4, 8, 16, 32) -> features.
+        head: features -> logits at the same stride, one channel per class.
     """
 
     body: nn.Module
@@ -27,14 +27,14 @@ class DecoderParts:
 def make_decoder(
     name: DecoderName, encoder_channels: tuple[int, ...], channels: tuple[int, ...], num_classes: int
 ) -> DecoderParts:
-    """Random layers of the decoder of that name.
+    """Return the layers of a decoder with random weights.
 
     Args:
         encoder_channels: channels of the maps at strides 2, 4, 8, 16, 32.
-        channels: of the decoder's blocks, deep to shallow.
+        channels: output channels of the decoder's blocks, deep to shallow.
 
     Raises:
-        RequestError: it has another number of blocks.
+        RequestError: the decoder cannot have that number of blocks.
     """
     if len(channels) not in DECODERS[name].steps:
         raise RequestError(

@@ -1,13 +1,12 @@
-"""A U-Net decoder whose cost is small beside its encoder's, for CPUs; docs/explanation/decoder.md has the trials.
+"""A U-Net decoder for CPUs that costs little compared to its encoder; docs/explanation/decoder.md has the experiments.
 
-Like every U-Net decoder it climbs back scale by scale and joins the encoder's map of each. What makes it cheap:
-- deep and skip maps are brought to the block's few channels by 1x1 convolutions, the deep one before it is enlarged,
-and
-  added, where the classic decoder concatenates all their channels at the larger size;
-- one depthwise-separable 3x3 convolution a block (Howard et al. 2017, arXiv:1704.04861) in place of two dense ones;
-- the last block is the one at stride 4, or with a fourth one at stride 2: logits are made there and enlarged, so
-nothing
-  is convolved at the image's own size, where the classic decoder spends most of its time.
+Like every U-Net decoder it upsamples block by block and joins the encoder's map at each scale. Three things make it
+cheap:
+- 1x1 convolutions reduce deep and skip map to the block's few channels, the deep map before it is upsampled. The two
+  are added, where the classic decoder concatenates all their channels at the larger size.
+- A block has one depthwise-separable 3x3 convolution (Howard et al. 2017, arXiv:1704.04861) instead of two dense ones.
+- The last of three blocks works at stride 4, a fourth one at stride 2. Logits are computed there and upsampled, so that
+  no convolution works at the image's own size, where the classic decoder spends most of its time.
 """
 
 import torch
@@ -29,7 +28,7 @@ class SeparableConv(nn.Sequential):
 
 
 class FastBlock(nn.Module):
-    """One block up: narrow both maps, double the deep one, add, convolve."""
+    """One decoder block: reduce the channels of both maps, double the size of the deep one, add, convolve."""
 
     def __init__(self, in_channels: int, skip_channels: int, out_channels: int) -> None:
         super().__init__()
@@ -39,14 +38,14 @@ class FastBlock(nn.Module):
         self.mix = SeparableConv(out_channels)
 
     def forward(self, deep: Tensor, skip: Tensor) -> Tensor:
-        """(B, in, h, w) and (B, skip, 2h, 2w) -> (B, out, 2h, 2w)."""
-        raised = F.interpolate(self.deep(deep), scale_factor=2.0, mode="bilinear", align_corners=False)
-        mixed: Tensor = self.mix(F.relu(self.norm(raised + self.skip(skip)), inplace=True))
+        """Join a deep map (B, in, h, w) and a skip map (B, skip, 2h, 2w): -> (B, out, 2h, 2w)."""
+        upsampled = F.interpolate(self.deep(deep), scale_factor=2.0, mode="bilinear", align_corners=False)
+        mixed: Tensor = self.mix(F.relu(self.norm(upsampled + self.skip(skip)), inplace=True))
         return mixed
 
     @torch.no_grad()
     def reparameterize(self) -> None:
-        """Folds the batch norm of the sum into both of its terms, for inference: no exporter sees that it can."""
+        """Fold the batch norm after the sum into the two convolutions before it, for inference. Exporters do not."""
         norm = self.norm
         if not isinstance(norm, nn.BatchNorm2d):
             return
@@ -59,7 +58,7 @@ class FastBlock(nn.Module):
 
 
 class FastDecoder(nn.Module):
-    """From the encoder's pyramid to features at a quarter of the image's size, or with a fourth block at half of it.
+    """A decoder from the encoder's pyramid to features at stride 4 (three blocks) or stride 2 (four blocks).
 
     Args:
         encoder_channels: channels of the maps at strides 2, 4, 8, 16, 32.
@@ -70,14 +69,16 @@ class FastDecoder(nn.Module):
         super().__init__()
         deepest, *skips = reversed(encoder_channels)
         sizes = zip((deepest, *channels[:-1]), skips[: len(channels)], channels, strict=True)
-        self.blocks = nn.ModuleList(FastBlock(*of_block) for of_block in sizes)
+        self.blocks = nn.ModuleList(FastBlock(*block_channels) for block_channels in sizes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, pyramid: list[Tensor]) -> Tensor:
-        """Maps at strides 2, 4, 8, 16, 32 -> (B, channels[-1], H / s, W / s), s the stride of the last block."""
+        """Decode maps at strides 2, 4, 8, 16, 32: -> (B, channels[-1], H / s, W / s), s = 4 or 2."""
         *skips, x = pyramid
-        for block, skip in zip(self.blocks, reversed(skips), strict=False):  # the shallowest may be left over
+        for block, skip in zip(
+            self.blocks, reversed(skips), strict=False
+        ):  # with three blocks the stride-2 map is unused
             x = block(x, skip)
         return x

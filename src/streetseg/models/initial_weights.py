@@ -1,4 +1,4 @@
-"""What a network starts from, and the words that say so."""
+"""Build a network with its initial weights, and describe where the weights come from."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,12 +20,12 @@ NOT_FILES = ("auto", "auto-or-random", "none")  # what `weights` can be besides 
 
 @dataclass(frozen=True)
 class InitialWeights:
-    """Where the first weights came from.
+    """The origin of the initial weights.
 
     Args:
         kind: "timm-pretrained", "file", "bundle" or "random".
-        source: model name, or the name of the file or folder; empty for random.
-        text: one sentence for people, with the digest of a file.
+        source: model name, or the name of the file or folder; empty for random weights.
+        text: one phrase for people, with the SHA-256 of a file.
     """
 
     kind: str
@@ -34,11 +34,11 @@ class InitialWeights:
 
     @property
     def pretrained(self) -> bool:
-        """Whether the encoder has learned something before."""
+        """Whether the encoder was trained before."""
         return self.kind != "random"
 
     def as_dict(self) -> dict[str, str]:
-        """For model.json."""
+        """Return the fields for model.json."""
         return asdict(self)
 
 
@@ -52,15 +52,19 @@ def build_network(
     weights: str,
     reading: ImageReading = AS_USUAL,
 ) -> tuple[SegmentationNetwork, InitialWeights]:
-    """A network ready to train, and what it starts from.
+    """Return a network to train, and the origin of its weights.
 
     Args:
-        weights: "auto" (timm's pretrained), "auto-or-random" (the same, but random where it cannot be had), "none"
-            (random), a .safetensors file in timm's naming, or a bundle or run folder.
+        encoder_name: timm model name.
+        space: the classes.
+        channels: decoder channels, deep to shallow; None for the decoder's default.
+        size: (height, width) at which the network is trained; None for the images' own.
+        weights: "auto" (timm's pretrained weights), "auto-or-random" (the same, but random if they are unavailable),
+            "none" (random), a .safetensors file in timm's naming, or a bundle or run folder.
         reading: how the image files become 8-bit RGB.
 
     Raises:
-        ModelError: unknown encoder, weights that cannot be had or do not fit.
+        ModelError: the encoder is unknown, or the weights are unavailable or do not fit.
     """
 
     def make_network(*, pretrained: bool = False) -> SegmentationNetwork:
@@ -79,26 +83,27 @@ def build_network(
                 reason = f"random weights, because {error.problem}"
                 return make_network(), InitialWeights("random", "", reason)
         case _ if weights.endswith(".safetensors"):
-            built = make_network()
-            load_encoder_file(built.encoder, Path(weights))
+            network = make_network()
+            load_encoder_file(network.encoder, Path(weights))
             digest = sha256(Path(weights))[:12]
-            return built, InitialWeights(
+            return network, InitialWeights(
                 "file", Path(weights).name, f"encoder from {Path(weights).name} (SHA-256 {digest}…)"
             )
         case _:
-            built = make_network()
-            return built, transfer(built, Path(weights))
+            network = make_network()
+            return network, transfer(network, Path(weights))
 
 
 def pretrained_by_timm(encoder_name: str) -> InitialWeights:
+    """Return the origin of timm's pretrained weights."""
     return InitialWeights("timm-pretrained", encoder_name, f"encoder from timm's pretrained {encoder_name}")
 
 
 def load_encoder_file(encoder: Encoder, path: Path) -> None:
-    """Load a safetensors file in timm's naming into `encoder`; tensors past the pyramid (the classifier) are left out.
+    """Load a safetensors file in timm's naming into `encoder`; tensors that it does not have (classifier) are skipped.
 
     Raises:
-        ModelError: if the file cannot be read, or a tensor of the encoder is missing or has another shape.
+        ModelError: the file cannot be read, or a tensor of the encoder is missing or has another shape.
     """
     stored = {flattened(name): tensor for name, tensor in read_safetensors(path).items()}
     own = encoder.body.state_dict()
@@ -113,10 +118,10 @@ def load_encoder_file(encoder: Encoder, path: Path) -> None:
 
 
 def transfer(network: SegmentationNetwork, path: Path) -> InitialWeights:
-    """Start from a trained bundle of the same encoder and decoder: both whole, the head by class name.
+    """Copy the weights of a trained bundle: encoder and decoder completely, the head for classes of the same name.
 
     Raises:
-        ModelError: if the bundle has another encoder, decoder or channels.
+        ModelError: the bundle has another encoder, decoder or channels.
     """
     trained, description = load_bundle(path)
     if shape_of(trained) != shape_of(network):
@@ -134,31 +139,31 @@ def transfer(network: SegmentationNetwork, path: Path) -> InitialWeights:
     shared = [name for name in network.space.names if name in trained.space.names]
     with torch.no_grad():
         for name in shared:
-            here, there = network.space.names.index(name), trained.space.names.index(name)
+            to, from_ = network.space.names.index(name), trained.space.names.index(name)
             for own, other in zip(network.head.parameters(), trained.head.parameters(), strict=True):
-                own[here] = other[there]
+                own[to] = other[from_]
     data = description.get("protocol", {}).get("dataset", "unknown data")
     before = description["initial_weights"]["text"]
     return InitialWeights(
         "bundle",
         path.name,
-        f"whole network from a run on {data} (SHA-256 {description['sha256'][:12]}…, there from {before}); "
+        f"whole network from a run on {data} (SHA-256 {description['sha256'][:12]}…, which began from {before}); "
         f"{len(shared)} of {network.space.num_classes} classes of the head kept by name",
     )
 
 
 def shape_of(network: SegmentationNetwork) -> str:
-    """What must be the same for the weights of one network to fit another, but for the head."""
+    """Return encoder, decoder and channels as text. Weights fit another network, except the head, if it is equal."""
     return f"{network.encoder_name} with the {network.decoder_name} decoder of channels {network.channels}"
 
 
 def flattened(name: str) -> str:
-    """timm joins the first two parts of a name with "_" when it cuts a network into a pyramid; dots and "_" are one."""
+    """Return a tensor name with "_" for ".". timm joins the first two parts of a name with "_" in a feature pyramid."""
     return name.replace(".", "_")
 
 
 def copy_tensors(own: dict[str, Tensor], stored: dict[str, Tensor], path: Path) -> None:
-    """Copy by name, in place. Raises ModelError where shapes differ."""
+    """Copy the `stored` tensors into `own` by name, in place. Raise ModelError where shapes differ."""
     for name, tensor in stored.items():
         if tensor.shape != own[name].shape:
             raise ModelError(

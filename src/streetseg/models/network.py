@@ -1,4 +1,4 @@
-"""The whole network: uint8 RGB in, logits out."""
+"""The segmentation network, from uint8 RGB images to logits."""
 
 import torch
 from torch import Tensor, nn
@@ -12,17 +12,17 @@ from streetseg.recipe.reading import AS_USUAL, ImageReading
 
 
 class SegmentationNetwork(nn.Module):
-    """Normalize -> encode -> decode -> logits.
+    """Normalization, encoder, decoder and head.
+
+    The normalization is a buffer of the network, so that a caller cannot forget it: the input is the image as read.
 
     Args:
         encoder: the feature pyramid.
-        space: the classes; one logit each.
+        space: the classes, one logit each.
         decoder: "classic" or "fast".
-        channels: decoder channels, deep to shallow; None for the decoder's own.
-        size: (height, width) the network was trained for, or None for the images' own.
-        reading: how the image files it was trained on became 8-bit RGB.
-
-    Normalization is a buffer, so nobody can forget it: the input is the image as it was read.
+        channels: decoder channels, deep to shallow; None for the decoder's default.
+        size: (height, width) that the network is trained for, None for the images' own.
+        reading: how the image files that it is trained on become 8-bit RGB.
     """
 
     mean: Tensor
@@ -52,15 +52,14 @@ class SegmentationNetwork(nn.Module):
         self.register_buffer("std", torch.tensor(encoder.std).view(1, 3, 1, 1) * 255.0)
 
     def forward(self, images: Tensor) -> Tensor:
-        """RGB 0..255, uint8 or float, (B, 3, H, W) of any size -> logits (B, C, H, W).
+        """Return the logits (B, C, H, W) of RGB images 0..255, uint8 or float, (B, 3, H, W) of any size.
 
-        In training mode, where H and W are multiples of 32, the logits stay as the decoder makes them,
-        (B, C, H / k, W / k) with k its stride: the objective takes them so, and enlarging them costs as much as the
-        decoder.
+        In training mode, if H and W are multiples of 32, the logits keep the decoder's stride k: (B, C, H / k, W / k).
+        The objective accepts them, and upsampling them would cost as much as the decoder.
 
-        Sizes that are no multiple of 32 are extended at the bottom and right with the mean color, as augmentation
-        fills what lies outside an image, and the logits cut back. A decoder that ends below the image's size has
-        its logits enlarged, bilinear, corners not aligned.
+        Images whose size is no multiple of 32 are padded at the bottom and right with the mean color, which
+        augmentation also uses outside an image; the logits are cropped. Logits of a decoder that ends at a stride
+        above 1 are upsampled, bilinear, corners not aligned.
         """
         height, width = images.shape[-2:]
         x = (images.float() - self.mean) / self.std

@@ -1,8 +1,7 @@
-"""The U-Net decoder.
+"""The U-Net decoder of Ronneberger et al. 2015 (arXiv:1505.04597), in the form that is common with pretrained encoders.
 
-`ClassicDecoder` is the decoder of Ronneberger et al. 2015 (arXiv:1505.04597) in the form that became the standard with
-pretrained encoders: at each block nearest-neighbor upsampling by two, concatenation with the encoder's map of that
-scale, and two 3x3 convolutions with batch norm and ReLU; the last block, at the image's own scale, has no skip.
+Each block upsamples by two (nearest neighbor), concatenates the encoder's map of that scale, and applies two 3x3
+convolutions with batch norm and ReLU. The last block, at the image's own scale, has no skip connection.
 """
 
 import torch
@@ -22,7 +21,7 @@ class ConvNormReLU(nn.Sequential):
 
 
 class DecoderBlock(nn.Module):
-    """One block up: double the size, join the skip, convolve twice."""
+    """One decoder block: double the size, concatenate the skip map, convolve twice."""
 
     def __init__(self, in_channels: int, skip_channels: int, out_channels: int) -> None:
         super().__init__()
@@ -30,7 +29,7 @@ class DecoderBlock(nn.Module):
         self.conv2 = ConvNormReLU(out_channels, out_channels)
 
     def forward(self, deep: Tensor, skip: Tensor | None) -> Tensor:
-        """(B, in, h, w) and (B, skip, 2h, 2w) or None -> (B, out, 2h, 2w)."""
+        """Join a deep map (B, in, h, w) and a skip map (B, skip, 2h, 2w) or None: -> (B, out, 2h, 2w)."""
         x = F.interpolate(deep, scale_factor=2.0, mode="nearest")
         if skip is not None:
             x = torch.cat([x, skip], dim=1)
@@ -39,7 +38,7 @@ class DecoderBlock(nn.Module):
 
 
 class ClassicDecoder(nn.Module):
-    """From the encoder's pyramid back to the image's size.
+    """A decoder from the encoder's pyramid to features at the image's own size.
 
     Args:
         encoder_channels: channels of the maps at strides 2, 4, 8, 16, 32.
@@ -57,7 +56,7 @@ class ClassicDecoder(nn.Module):
                 nn.init.kaiming_uniform_(module.weight, mode="fan_in", nonlinearity="relu")
 
     def forward(self, pyramid: list[Tensor]) -> Tensor:
-        """Maps at strides 2, 4, 8, 16, 32 -> (B, channels[-1], H, W)."""
+        """Decode maps at strides 2, 4, 8, 16, 32: -> (B, channels[-1], H, W)."""
         *skips, x = pyramid
         for block, skip in zip(self.blocks, [*reversed(skips), None], strict=True):
             x = block(x, skip)
