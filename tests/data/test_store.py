@@ -50,7 +50,7 @@ class Drawn:
         self.reads.append(sample.name)
         return self.images[int(sample.name[-3:])]
 
-    def read_label(self, sample: Sample) -> Array:
+    def read_mask(self, sample: Sample) -> Array:
         return self.labels[int(sample.name[-3:])]
 
     def stamp(self, sample: Sample) -> str:

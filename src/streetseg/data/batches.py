@@ -127,7 +127,7 @@ def read_pair(store: Store, i: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8
     except (OSError, DataError) as error:
         raise TrainingError(
             f"an image cannot be read from the store: {str(error).splitlines()[0]}",
-            where=(sample.image, sample.label),
+            where=(sample.image, sample.mask),
             hint="what was saved is kept; the same command with --resume goes on and builds a damaged store again",
         ) from error
     if image.shape[:2] != label.shape:

@@ -194,12 +194,12 @@ def _decoded(request: StoreRequest) -> Iterator[tuple[Array, Array]]:
 
 
 def _decode(request: StoreRequest, sample: Sample) -> tuple[Array, Array]:
-    image, label = request.source.read_image(sample), request.source.read_label(sample)
+    image, label = request.source.read_image(sample), request.source.read_mask(sample)
     if image.shape[:2] != label.shape:
         raise DataError(
             "image and label differ in size "
             f"(found {image.shape[0]}x{image.shape[1]} and {label.shape[0]}x{label.shape[1]})",
-            where=(sample.image, sample.label),
+            where=(sample.image, sample.mask),
         )
     size = input_size((label.shape[0], label.shape[1]), request.size)
     if request.resize_labels and size != label.shape:

@@ -37,7 +37,7 @@ class Sample:
     Args:
         name: unique in its source, stable between machines, no suffix, e.g. "val/0016E5_07959".
         image: where the image comes from, as a person would look for it (a path, or "archive.zip!member").
-        label: the same for the mask.
+        mask: the same for the mask.
         sequence: the video it was cut from, where the source knows it; frames of a sequence are not independent.
         frame: its position in the sequence, in frames.
         seconds: its time in the sequence, where the source knows how fast the camera was.
@@ -45,7 +45,7 @@ class Sample:
 
     name: str
     image: str
-    label: str
+    mask: str
     sequence: str | None = None
     frame: int | None = None
     seconds: float | None = None
@@ -57,16 +57,16 @@ class Look:
 
     Args:
         image: uint8 RGB (H, W, 3), upright.
-        label: uint8 (h, w), ids 0..C-1 of the source's space or its ignore_index.
+        labels: uint8 (h, w), ids 0..C-1 of the source's space or its ignore_index.
         image_stored: how the image lies on disk.
-        label_stored: how the mask does.
+        mask_stored: how the mask does.
         mask: what else is worth knowing of the mask.
     """
 
     image: NDArray[np.uint8]
-    label: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
     image_stored: ImageFacts
-    label_stored: ImageFacts
+    mask_stored: ImageFacts
     mask: MaskFacts = field(default_factory=MaskFacts)
 
 
@@ -107,7 +107,7 @@ class Source(Protocol):
         """uint8 RGB (H, W, 3). Raises DataError."""
         ...
 
-    def read_label(self, sample: Sample) -> NDArray[np.uint8]:
+    def read_mask(self, sample: Sample) -> NDArray[np.uint8]:
         """uint8 (H, W), ids 0..C-1 of `space` or its ignore_index. Raises DataError."""
         ...
 
@@ -149,20 +149,20 @@ class FileSource:
         """uint8 RGB (H, W, 3). Raises DataError."""
         return read_image(sample.image, max_pixels=self.max_pixels, reading=self.reading)
 
-    def read_label(self, sample: Sample) -> NDArray[np.uint8]:
+    def read_mask(self, sample: Sample) -> NDArray[np.uint8]:
         """uint8 (H, W), ids 0..C-1 of `space` or 255. Raises DataError."""
-        return read_mask(sample.label, self.code, max_pixels=self.max_pixels)
+        return read_mask(sample.mask, self.code, max_pixels=self.max_pixels)
 
     def look(self, sample: Sample) -> Look:
         """Both, and how they are stored. Raises DataError."""
         image, image_stored = decode_image(sample.image, max_pixels=self.max_pixels, reading=self.reading)
-        mask = decode_mask(sample.label, self.code, max_pixels=self.max_pixels)
+        mask = decode_mask(sample.mask, self.code, max_pixels=self.max_pixels)
         return Look(image, mask.labels, image_stored, mask.stored, mask.facts)
 
     def stamp(self, sample: Sample) -> str:
         """Size and modification time of both files, and what their values mean. Raises DataError."""
         rules = f"{self._code_stamp} {self.reading.exif} {self.reading.range}"
-        return f"{stamp(sample.image)} {stamp(sample.label)} {rules}"
+        return f"{stamp(sample.image)} {stamp(sample.mask)} {rules}"
 
     @cached_property
     def _code_stamp(self) -> str:
@@ -192,14 +192,14 @@ class SourceView:
         """uint8 RGB (H, W, 3). Raises DataError."""
         return self.source.read_image(sample)
 
-    def read_label(self, sample: Sample) -> NDArray[np.uint8]:
+    def read_mask(self, sample: Sample) -> NDArray[np.uint8]:
         """uint8 (H, W), ids 0..C-1 of `space` or 255. Raises DataError."""
-        return self._translate.take(self.source.read_label(sample))
+        return self._translate.take(self.source.read_mask(sample))
 
     def look(self, sample: Sample) -> Look:
         """Both, and how they are stored. Raises DataError."""
         look = self.source.look(sample)
-        return replace(look, label=self._translate.take(look.label))
+        return replace(look, labels=self._translate.take(look.labels))
 
     def stamp(self, sample: Sample) -> str:
         """The other source's stamp: the files are the same."""

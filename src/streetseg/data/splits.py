@@ -159,7 +159,7 @@ class _Names:
     """The names of a source's samples and faults, and what a person may mean by them."""
 
     def __init__(self, samples: Sequence[Sample], failures: Sequence[Failure]) -> None:
-        places = [(sample.name, place) for sample in samples for place in (sample.image, sample.label)]
+        places = [(sample.name, place) for sample in samples for place in (sample.image, sample.mask)]
         places += [(failure.name, failure.error.place) for failure in failures if isinstance(failure.error, FileError)]
         self.names = dict.fromkeys(name for name, _ in places)
         self.by_stem: dict[str, list[str]] = {}

@@ -45,7 +45,7 @@ def class_examples(findings: Findings, source: Source, class_id: int) -> list[Sh
     shown = []
     for sample, stats in (having[place] for place in places):
         share = 100 * stats.counts[class_id] / stats.counts.sum()
-        image = _lit(source.read_image(sample), source.read_label(sample) == class_id)
+        image = _lit(source.read_image(sample), source.read_mask(sample) == class_id)
         words = f"{share:.1f} %" if share >= 0.1 else f"{stats.counts[class_id]:,} pixels"
         shown.append(_shown(image, f"{sample.name}: {words}", f"{sample.name}, {name} in its own light"))
     return shown
@@ -66,13 +66,13 @@ def files_of(error: DataError, source: Source) -> list[Shown]:
     mine = sample_at(source, error.place)
     if mine is None:
         return [_raw(error.place, source.max_pixels)]
-    return [image_of(mine, source), _raw(mine.label, source.max_pixels)]
+    return [image_of(mine, source), _raw(mine.mask, source.max_pixels)]
 
 
 def sample_at(source: Source, place: str) -> Sample | None:
     """The sample that a file belongs to."""
     every = chain.from_iterable(source.splits.values())
-    return next((sample for sample in every if place in (sample.image, sample.label)), None)
+    return next((sample for sample in every if place in (sample.image, sample.mask)), None)
 
 
 def _raw(place: str, max_pixels: int) -> Shown:

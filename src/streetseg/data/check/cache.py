@@ -38,7 +38,7 @@ class CheckCache:
     def get(self, sample: Sample, stamp: str) -> SampleStats | None:
         """What was found in the sample's files, if they have not changed since."""
         entry = self._entries.get(sample.name)
-        if not isinstance(entry, dict) or entry.get("files") != [sample.image, sample.label, stamp]:
+        if not isinstance(entry, dict) or entry.get("files") != [sample.image, sample.mask, stamp]:
             return None
         try:
             return SampleStats.from_json(entry["found"])
@@ -47,7 +47,7 @@ class CheckCache:
 
     def keep(self, sample: Sample, stamp: str, stats: SampleStats) -> None:
         """Remember what was found in files of that stamp, which was taken before they were read."""
-        self._entries[sample.name] = {"files": [sample.image, sample.label, stamp], "found": stats.as_json()}
+        self._entries[sample.name] = {"files": [sample.image, sample.mask, stamp], "found": stats.as_json()}
         self._changed = True
 
     def save(self) -> None:

@@ -224,7 +224,7 @@ def _read_in_two_ways(seen: Seen) -> DataError | None:
     ways: dict[str, dict[str, list[str]]] = {}
     for sample, stats in (pair for samples in seen.values() for pair in samples):
         if stats.mask.reading in ("id", "color"):
-            ways.setdefault(stats.mask_mode, {}).setdefault(stats.mask.reading, []).append(sample.label)
+            ways.setdefault(stats.mask_mode, {}).setdefault(stats.mask.reading, []).append(sample.mask)
     for mode, places in ways.items():
         if len(places) == 2:
             fewer, more = sorted(("id", "color"), key=lambda way: len(places[way]))

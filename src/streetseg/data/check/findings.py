@@ -58,7 +58,7 @@ class SplitFindings:
     @property
     def masks_stored(self) -> Mapping[str, int]:
         """The same for the masks."""
-        return Counter(stats.label_stored for _, stats in self.samples)
+        return Counter(stats.mask_stored for _, stats in self.samples)
 
     @property
     def turned(self) -> int:

@@ -109,4 +109,4 @@ def _entries(
     for (sample, stats), ids in zip(pairs, meant, strict=True):
         unlike = [f"{names[i]} looks like {names[ids[i]]}" for i in stats.colors if ids[i] != i]
         if unlike:
-            yield Entry((sample.label,), ", ".join(unlike[:3]))
+            yield Entry((sample.mask,), ", ".join(unlike[:3]))

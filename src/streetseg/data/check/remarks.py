@@ -77,7 +77,7 @@ def _turned(seen: Seen) -> Iterator[Remark]:
         what = "1 image is turned by EXIF and its mask has" if len(either) == 1 else many
         cure = "if the masks were drawn on the images as stored, use data.exif=ignore"
         yield Remark("turned-or-not", f"{what} the same size either way: {cure}", either)
-    masks = tuple(Entry((s.label,), "EXIF orientation not applied") for s, stats in every if stats.label_turned)
+    masks = tuple(Entry((s.mask,), "EXIF orientation not applied") for s, stats in every if stats.mask_turned)
     if masks:
         yield Remark("mask-turned", f"{len(masks)} masks with an EXIF orientation, which is not applied", masks)
 
@@ -127,7 +127,7 @@ def _kinds_of_masks(seen: Seen) -> Iterator[Remark]:
         f"masks are of {len(kinds)} kinds: "
         + ", ".join(f"{count} {mode}{words[reading]}" for (mode, reading), count in kinds.most_common()),
         tuple(
-            Entry((sample.label,), stats.label_stored + words[stats.mask.reading])
+            Entry((sample.mask,), stats.mask_stored + words[stats.mask.reading])
             for sample, stats in every
             if (stats.mask_mode, stats.mask.reading) != usual
         ),
@@ -143,7 +143,7 @@ def _transparent(seen: Seen) -> Iterator[Remark]:
             "transparent",
             f"{len(masks)} masks have transparent pixels, which count nowhere ({pixels:,} pixels)",
             tuple(
-                Entry((s.label,), f"{stats.mask.transparent:,} of {stats.size[0] * stats.size[1]:,} pixels")
+                Entry((s.mask,), f"{stats.mask.transparent:,} of {stats.size[0] * stats.size[1]:,} pixels")
                 for s, stats in masks
             ),
         )
@@ -162,7 +162,7 @@ def _palettes(seen: Seen) -> Iterator[Remark]:
         unlike = [index for index, color in stats.mask.palette.items() if color != usual[index]]
         if unlike:
             words = ", ".join(f"{index} is {stats.mask.palette[index]}" for index in unlike[:3])
-            entries.append(Entry((sample.label,), words))
+            entries.append(Entry((sample.mask,), words))
     if entries:
         index = max(shown, key=lambda index: len(shown[index]))
         colors = " and ".join(f"{color} in {count}" for color, count in shown[index].most_common(3))
@@ -191,7 +191,7 @@ def _classes(source: Source, seen: Seen) -> Iterator[Remark]:
         )
     for split, samples in seen.items():
         void = tuple(
-            Entry((sample.label,), "every pixel is ignored")
+            Entry((sample.mask,), "every pixel is ignored")
             for sample, stats in samples
             if not stats.counts[:classes].any()
         )

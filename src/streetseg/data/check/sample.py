@@ -26,9 +26,9 @@ class SampleStats:
         counts: int64 (256,), pixels of each id of the source's space, 255 being those that count nowhere.
         size: height and width of image and mask, upright.
         image_stored: how the image is stored, in words.
-        label_stored: the same for the mask.
+        mask_stored: the same for the mask.
         image_turned: whether an EXIF orientation was applied to the image.
-        label_turned: whether the mask has one, which is not applied.
+        mask_turned: whether the mask has one, which is not applied.
         content: digest of the image's pixels, whatever file they came from.
         perceptual_hash: perceptual hash of the image, 16 bytes.
         mask: what is worth knowing of the mask besides its labels.
@@ -40,9 +40,9 @@ class SampleStats:
     counts: NDArray[np.int64]
     size: tuple[int, int]
     image_stored: str
-    label_stored: str
+    mask_stored: str
     image_turned: bool
-    label_turned: bool
+    mask_turned: bool
     content: str
     perceptual_hash: bytes
     mask: MaskFacts = field(default_factory=MaskFacts)
@@ -53,7 +53,7 @@ class SampleStats:
     @property
     def mask_mode(self) -> str:
         """How the mask's pixels are stored, whatever the format of the file: "P", "RGB", "16-bit gray"."""
-        return self.label_stored.rpartition(" ")[0] or self.label_stored
+        return self.mask_stored.rpartition(" ")[0] or self.mask_stored
 
     def as_json(self) -> dict[str, Any]:
         """For the cache; the counts as [id, pixels] of the ids that are there."""
@@ -62,9 +62,9 @@ class SampleStats:
             "counts": [[int(i), int(self.counts[i])] for i in present],
             "size": list(self.size),
             "image_stored": self.image_stored,
-            "label_stored": self.label_stored,
+            "mask_stored": self.mask_stored,
             "image_turned": self.image_turned,
-            "label_turned": self.label_turned,
+            "mask_turned": self.mask_turned,
             "content": self.content,
             "perceptual_hash": self.perceptual_hash.hex(),
             "reading": self.mask.reading,
@@ -84,7 +84,7 @@ class SampleStats:
             counts[class_id] = pixels
         height, width = reported["size"]
         values = reported["values"]
-        names = ("image_stored", "label_stored", "image_turned", "label_turned", "content", "fits_unturned")
+        names = ("image_stored", "mask_stored", "image_turned", "mask_turned", "content", "fits_unturned")
         palette, colors = (
             {index: (red, green, blue) for index, red, green, blue in reported[name]} for name in ("palette", "colors")
         )
@@ -107,25 +107,25 @@ def look_at(source: Source, sample: Sample) -> SampleStats:
     """
     look = source.look(sample)
     size = (look.image.shape[0], look.image.shape[1])
-    fits_unturned = look.image_stored.turned and look.image_stored.size == look.label.shape
-    if size != look.label.shape:
-        found = f"image {size[0]}x{size[1]}, mask {look.label.shape[0]}x{look.label.shape[1]}"
+    fits_unturned = look.image_stored.turned and look.image_stored.size == look.labels.shape
+    if size != look.labels.shape:
+        found = f"image {size[0]}x{size[1]}, mask {look.labels.shape[0]}x{look.labels.shape[1]}"
         hint = None
         if fits_unturned:
             found += "; the mask fits the image as it is stored, before its EXIF rotation"
             hint = "data.exif=ignore leaves images as they are stored"
-        raise FileError(sample.label, "image and mask differ in size", found, hint=hint)
+        raise FileError(sample.mask, "image and mask differ in size", found, hint=hint)
     return SampleStats(
-        counts=np.bincount(look.label.ravel(), minlength=256),
+        counts=np.bincount(look.labels.ravel(), minlength=256),
         size=size,
         image_stored=look.image_stored.words,
-        label_stored=look.label_stored.words,
+        mask_stored=look.mask_stored.words,
         image_turned=look.image_stored.turned,
-        label_turned=look.label_stored.turned,
+        mask_turned=look.mask_stored.turned,
         content=hashlib.sha256(repr(size).encode() + look.image.tobytes()).hexdigest(),
         perceptual_hash=perceptual_hash(look.image),
         mask=look.mask,
-        colors=_colors(look.image, look.label, source.space.num_classes),
+        colors=_colors(look.image, look.labels, source.space.num_classes),
         values=look.image_stored.values,
         fits_unturned=fits_unturned,
     )

@@ -258,6 +258,6 @@ def _all_void(samples: tuple[Sample, ...], code: MaskCode) -> bool:
     scored = label_mapping(code.space, CITYSCAPES_19)
     step = max(1, len(samples) // _PROBED)
     try:
-        return all((scored[read_mask(sample.label, code)] == IGNORE_INDEX).all() for sample in samples[::step])
+        return all((scored[read_mask(sample.mask, code)] == IGNORE_INDEX).all() for sample in samples[::step])
     except DataError:
         return False

@@ -64,7 +64,7 @@ class OwnSource:
         """Return the image uint8 RGB (H, W, 3). Raise DataError if it is none."""
         return self._pair(sample)[0]
 
-    def read_label(self, sample: Sample) -> NDArray[np.uint8]:
+    def read_mask(self, sample: Sample) -> NDArray[np.uint8]:
         """Return the labels uint8 (H, W). Raise DataError if they are none, or hold an id of no class."""
         return self._pair(sample)[1]
 
@@ -100,7 +100,7 @@ class OwnSource:
 
 def as_source(data: Any) -> Source:
     """Return a data source as it is, and an `OwnData` object as one. Raise RequestError for anything else."""
-    if all(hasattr(data, name) for name in ("spec", "space", "splits", "survey", "read_image", "read_label")):
+    if all(hasattr(data, name) for name in ("spec", "space", "splits", "survey", "read_image", "read_mask")):
         source: Source = data
         return source
     if hasattr(data, "classes") and hasattr(data, "splits"):

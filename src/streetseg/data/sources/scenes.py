@@ -53,14 +53,14 @@ class ScenesSource:
         """uint8 RGB (H, W, 3)."""
         return self._scene(sample)[0].copy()
 
-    def read_label(self, sample: Sample) -> NDArray[np.uint8]:
+    def read_mask(self, sample: Sample) -> NDArray[np.uint8]:
         """uint8 (H, W), ids of street-11 or its ignore_index."""
         return self._scene(sample)[1].copy()
 
     def look(self, sample: Sample) -> Look:
         """Both; they are stored nowhere."""
         drawn = ImageFacts("drawn", self.size)
-        return Look(self.read_image(sample), self.read_label(sample), drawn, drawn)
+        return Look(self.read_image(sample), self.read_mask(sample), drawn, drawn)
 
     def stamp(self, sample: Sample) -> str:
         """Changes with the renderer's version, the seed and the size."""
