@@ -1,4 +1,4 @@
-"""CamVid as it is handed around: SegNet's id masks, or the original images with masks in 32 colors."""
+"""CamVid in its usual layouts: SegNet's masks of ids, or the original images with masks in 32 colors."""
 
 import re
 from collections.abc import Iterator
@@ -15,24 +15,24 @@ from streetseg.errors import DataError
 from streetseg.labels.tables import CAMVID_32, STREET_11
 
 SPLITS = ("train", "val", "test")
-FRAMES_PER_SECOND = 30  # of the videos that the names number the frames of (Brostow et al. 2009)
+FRAMES_PER_SECOND = 30  # of the videos; image names hold the number of the frame (Brostow et al. 2009)
 
-# SegNet's masks: 0..10 as street-11, 11 is void.
+# SegNet's masks: ids 0..10 as in street-11, 11 is void.
 SEGNET = MaskCode.of(STREET_11, ignored=(11,))
-# The authors' masks: name_L.png in colors; some hand them on as name_P.png, ids in the order of the color table.
+# The authors' masks: NAME_L.png in colors. Some copies have NAME_P.png with ids in the order of the color table.
 ORIGINAL_COLORS = MaskCode(CAMVID_32, colors=MaskCode.of(CAMVID_32).colors)
 ORIGINAL_IDS = replace(MaskCode.of(CAMVID_32), ids_only=True)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a copy of CamVid keeps its images and masks.
+    """The layout of a copy of CamVid.
 
     Args:
-        folders: split -> (images, masks); a copy that does not sort its images by split has only "all".
-        mark: what a mask's stem has behind the image's.
-        code: how the masks say which class a pixel has.
-        words: the layout for a person.
+        folders: split -> (folder of images, folder of masks); only "all" if the images are not sorted by split.
+        mark: what follows the stem of the image in the stem of the mask.
+        code: how the masks encode the class of a pixel.
+        words: a description of the layout for a person.
     """
 
     folders: dict[str, tuple[Path, Path]]
@@ -42,7 +42,7 @@ class Layout:
 
 
 def find_layout(root: Path) -> Layout | None:
-    """How the copy of CamVid in `root` is laid out; none if it holds no CamVid."""
+    """Return the layout of the copy of CamVid in `root`; None if it holds no CamVid."""
     for mask_folder, mark, code, words in (
         ("{}annot", "", SEGNET, "SegNet's id masks"),
         ("{}_labels", "_L", ORIGINAL_COLORS, "a folder a split, masks in 32 colors"),
@@ -65,13 +65,13 @@ def find_layout(root: Path) -> Layout | None:
 
 
 def open_camvid(root: Path) -> FileSource:
-    """The CamVid data set in `root`.
+    """Open the CamVid data set in `root`.
 
-    Where all images lie in one folder, train.txt, val.txt and test.txt in `root` name the splits, and what they do
-    not name becomes the split "unlisted"; without them there is one split, "all".
+    If all images lie in one folder, train.txt, val.txt and test.txt in `root` define the splits, and the images that
+    they do not name become the split "unlisted". Without these files there is one split, "all".
 
     Raises:
-        DataError: if the layout is not one of CamVid's, or it holds no images.
+        DataError: the layout is none of CamVid's, or there are no images.
     """
     layout = find_layout(root)
     if layout is None:
@@ -113,7 +113,7 @@ def _stems(folder: Path, mark: str, survey: Survey) -> Iterator[tuple[str, str]]
 
 
 def _moment(stem: str) -> tuple[str | None, int | None, float | None]:
-    """Video, frame and time in seconds of "0016E5_07959" or "0006R0_f00930"."""
+    """Return video, frame and time in seconds of a stem such as "0016E5_07959" or "0006R0_f00930"."""
     match = re.fullmatch(r"([^_]+)_\D*(\d+)", stem)
     return (match[1], int(match[2]), int(match[2]) / FRAMES_PER_SECOND) if match else (None, None, None)
 
