@@ -1,6 +1,6 @@
 """The decoders that a recipe can name; `models.decoders` builds their layers.
 
-Apart from the schema, so that a bundle is read without building it.
+They are in a separate module so that a bundle is read without building the schema of the recipe.
 """
 
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ DecoderName = Literal["classic", "fast"]
 
 @dataclass(frozen=True)
 class DecoderFacts:
-    """What is said of a decoder without building it.
+    """Facts of a decoder that are known without building it.
 
     Args:
-        help: what it is, for the recipe's reference.
-        channels: of its steps from the deepest on, where a recipe gives none.
-        steps: how many of them there may be.
+        help: a description for the reference of the recipe.
+        channels: default number of channels of each block, the deepest first.
+        steps: the allowed numbers of blocks.
     """
 
     help: str
@@ -25,7 +25,7 @@ class DecoderFacts:
 
     @property
     def steps_in_words(self) -> str:
-        """The numbers of steps that it may have, e.g. "3 or 4"."""
+        """The allowed numbers of blocks, e.g. "3 or 4"."""
         return " or ".join(map(str, self.steps))
 
 

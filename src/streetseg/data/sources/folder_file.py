@@ -64,7 +64,7 @@ class _Plain(BaseModel):
 
 
 class FolderClass(_Plain):
-    """A class: its name, its colors in RGB masks, its ids in masks of one channel. Its first color is used in output."""
+    """A class: name, colors in RGB masks, ids in masks of one channel. Its first color is used in output."""
 
     name: Annotated[str, Field(min_length=1)]
     color: Colors = ()
