@@ -159,7 +159,7 @@ class Loss(Section):
     region_weight: float = Field(default=1.0, ge=0)
     """weight of the region loss"""
     class_weights: Literal["none", "mild", "balanced"] = "none"
-    """class weights of cross-entropy. balanced: 1 / log(1.02 + share of the pixels) as in ENet; mild: their square roots"""
+    """class weights of cross-entropy. balanced: 1 / log(1.02 + share of pixels) as in ENet; mild: their square roots"""
     ohem: float | None = Field(default=None, gt=0, le=1)
     """cross-entropy uses only this share of the pixels, those with the highest loss; none: all pixels"""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)

@@ -44,12 +44,12 @@ class Figure:
 
     Args:
         unit: meters of one unit of the joints.
-        label: the class of all that is painted.
+        class_id: the class of all that is painted.
         shade: decides whether the sun reaches the spot.
     """
 
-    def __init__(self, painter: Painter, pose: Pose, unit: float, label: int, shade: Shade) -> None:
-        self.painter, self.pose, self.unit, self.label = painter, pose, unit, label
+    def __init__(self, painter: Painter, pose: Pose, unit: float, class_id: int, shade: Shade) -> None:
+        self.painter, self.pose, self.unit, self.class_id = painter, pose, unit, class_id
         self.sun = shade.sunshine(pose.t, pose.s, 1.2)
 
     def at(self, joint: Joint) -> Vector:
@@ -67,15 +67,15 @@ class Figure:
         """A rounded stick from joint to joint."""
         thick, thin = radii
         ends = (thick * self.unit, thin * self.unit)
-        self.painter.limb(self.at(a), self.at(b), ends, color, self.label, material)
+        self.painter.limb(self.at(a), self.at(b), ends, color, self.class_id, material)
 
     def patch(self, corners: Sequence[Joint], color: Color) -> None:
         """A flat piece of cloth."""
-        self.painter.polygon([self.at(c) for c in corners], color, self.label, Material.CLOTH)
+        self.painter.polygon([self.at(c) for c in corners], color, self.class_id, Material.CLOTH)
 
     def ball(self, center: Joint, radius: float, color: Color, squash: float = 1.0) -> None:
         """A ball, `squash` times as high as wide."""
-        self.painter.ball(self.at(center), radius * self.unit, color, self.label, Material.SMOOTH, squash)
+        self.painter.ball(self.at(center), radius * self.unit, color, self.class_id, Material.SMOOTH, squash)
 
     def near_side(self) -> int:
         """The side of the body that is nearer to the camera: -1 left, +1 right."""

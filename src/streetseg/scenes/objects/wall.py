@@ -39,8 +39,8 @@ class WallBrush:
     Between its ends a wall is straight, however the road bends, so that a corner is origin + u * along + y * up.
     """
 
-    def __init__(self, painter: Painter, wall: Wall, label: int) -> None:
-        self.painter, self.wall, self.label = painter, wall, label
+    def __init__(self, painter: Painter, wall: Wall, class_id: int) -> None:
+        self.painter, self.wall, self.class_id = painter, wall, class_id
         self.visible = painter.path(wall.point(u, y) for u, y in _corners((0.0, wall.length, 0.0, wall.height)))
         self._up = tuple(axis[1] for axis in painter.camera.axes)
 
@@ -59,7 +59,7 @@ class WallBrush:
         self, rectangles: Sequence[Rectangle], colors: Sequence[Color], material: Material, out: float = 0.0
     ) -> None:
         """Fill rectangles `out` meters before the wall, in order, each with its display color."""
-        painter, wall, label = self.painter, self.wall, self.label
+        painter, wall, class_id = self.painter, self.wall, self.class_id
         origin, end = painter.view(wall.point(0.0, 0.0, out)), painter.view(wall.point(wall.length, 0.0, out))
         (ox, oy, oz), (ux, uy, uz) = origin, ((b - a) / wall.length for a, b in zip(origin, end, strict=True))
         yx, yy, yz = self._up
@@ -71,7 +71,7 @@ class WallBrush:
             z0, z1, z2, z3 = az + y0 * yz, bz + y0 * yz, bz + y1 * yz, az + y1 * yz
             if min(z0, z1, z2, z3) < NEAR:
                 outline = (wall.point(u, y, out) for u, y in _corners((u0, u1, y0, y1)))
-                painter.polygon(outline, color, label, material)
+                painter.polygon(outline, color, class_id, material)
                 continue
             f0, f1, f2, f3 = focal / z0, focal / z1, focal / z2, focal / z3
             x0, x1 = mx + (ax + y0 * yx) * f0, mx + (bx + y0 * yx) * f1
@@ -82,7 +82,7 @@ class WallBrush:
             if (v0 < 0 and v1 < 0) or (v2 > high and v3 > high):
                 continue
             x2, x3 = mx + (bx + y1 * yx) * f2, mx + (ax + y1 * yx) * f3
-            ink = painter.ink(color, label, material, (z0 + z1) / 2)
+            ink = painter.ink(color, class_id, material, (z0 + z1) / 2)
             painter.canvas.polygon([x0, v0, x1, v1, x2, v2, x3, v3], ink)
 
 
