@@ -77,7 +77,7 @@ class Reader:
             raise TrainingError(
                 f"no batch was read for {_TIMEOUT:.0f} s",
                 where=[self._store.samples[i].image for i in indices],
-                hint=f"does the disk of {default_cache()} still answer? STREETSEG_CACHE=DIR names another place",
+                hint=f"check that the disk of {default_cache()} responds; STREETSEG_CACHE=DIR names another folder",
             ) from error
         if isinstance(raw, BaseException):
             raise raw

@@ -114,9 +114,9 @@ def build_store(request: StoreRequest, cache: Path) -> tuple[Path, Index]:
                 index = _read_index(folder) or _renew(folder, request)
         except OSError as error:
             raise RequestError(
-                f"cannot keep decoded images: {error.strerror or error}",
+                f"cannot write decoded images: {error.strerror or error}",
                 where=error.filename or cache_folder,
-                hint="STREETSEG_CACHE=DIR names a local folder with room for them, uncompressed",
+                hint="STREETSEG_CACHE=DIR names a local folder with enough space for them, uncompressed",
             ) from error
     return folder, index
 

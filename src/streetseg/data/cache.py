@@ -63,7 +63,7 @@ def temporary_cache() -> Path:
         folder = Path(tempfile.gettempdir()) / f"streetseg-{_user_number()}"
         folder.mkdir(mode=0o700, exist_ok=True)
         if folder.is_symlink() or folder.stat().st_uid != _user_number() or not os.access(folder, os.W_OK | os.X_OK):
-            raise PermissionError(f"{folder} belongs to somebody else")
+            raise PermissionError(f"{folder} belongs to another user")
     except OSError as error:
         raise RequestError(
             f"neither the home folder nor the temporary one can be written to ({error.strerror or error})",

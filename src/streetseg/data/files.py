@@ -37,7 +37,7 @@ _KINDS = (
     (0, b"\xfd7zXZ", "an XZ file, as of tar.xz", _UNPACK),
     (257, b"ustar", "a tar archive", _UNPACK),
     (0, b"PK\x07\x08", "one part of a split zip", "zip -s 0 FIRST.zip --out WHOLE.zip puts the parts together"),
-    (0, b"<", "a web page", "the download asked for something, perhaps a login: take it again in a browser"),
+    (0, b"<", "a web page", "the server sent a page, perhaps a login: download the file again in a browser"),
 )
 _MEMBER = ".zip!"  # marks the place of an archive member
 _JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
@@ -64,7 +64,7 @@ def open_archive(path: Path) -> zipfile.ZipFile:
         raise DataError(
             "archive is not sound; nothing in it is read",
             where=first(unsafe, _LISTED),
-            hint="take it from where it was published first",
+            hint="download it from its original publisher",
         )
     unreadable = [
         f"{path}!{member.orig_filename}: {reason}"
@@ -91,7 +91,7 @@ def _other_kind(path: Path, failure: str) -> tuple[str, str]:
     for start, mark, kind, hint in _KINDS:
         if head[start:].lstrip(b" \r\n\xef\xbb\xbf").startswith(mark):
             return f"it is {kind}, no zip archive", hint
-    return failure, "was it downloaded whole?"
+    return failure, "was it downloaded completely?"
 
 
 def _why_unreadable(member: zipfile.ZipInfo) -> str | None:

@@ -69,13 +69,13 @@ def nothing_pairs(images: Mapping[str, str], masks: Mapping[str, str], between: 
         images, masks: key -> place of one or more files.
         between: the two folders or globs, as text.
     """
-    hint = "what the wildcards stand for must be the same for an image and its mask: *_image.png with *_mask.png"
+    hint = "the wildcards must match the same text for an image and its mask: *_image.png with *_mask.png"
     depths = [max(key.count("/") for key in keys) for keys in (images, masks)]
     if depths[0] != depths[1]:
         deeper, flat = (images, masks) if depths[0] > depths[1] else (masks, images)
         folder, other = (str(Path(min(places.values())).parent) for places in (deeper, flat))
         hint = (
-            f"the wildcards stand for folders on one side only ({folder} beside {other}):"
+            f"the wildcards match folders on one side only ({folder} beside {other}):"
             " write the folder's name into that glob, or */ into both"
         )
     problem = f"none of {len(images)} images pairs with one of {len(masks)} masks"

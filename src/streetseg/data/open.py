@@ -101,7 +101,7 @@ def _open_bare(path: Path) -> Source:
         return open_folder(_only_yaml(path)) if kinds[0] == "folder" else _OPENERS[kinds[0]](path)
     if kinds:
         forms = " or ".join(f"{kind}:{path}" for kind in kinds)
-        raise DataError(f"this folder could be {' or '.join(kinds)}", where=path, hint=f"say which: {forms}")
+        raise DataError(f"this folder could be {' or '.join(kinds)}", where=path, hint=f"choose one: {forms}")
     if path.is_file():
         raise _no_folder(path)
     below = [child for child in listing(path) if child.is_dir() and _recognized(child)] if path.is_dir() else []

@@ -132,7 +132,7 @@ def _named_by(
                 problems.append((entry, f" names the mask of {other[0]}"))
             named[split].update(matches)
     if problems:
-        incorrect = [
+        lines_in_error = [
             f"{entry.where}: {entry.text}{reason or names.closest(entry.text)}" for entry, reason in problems[:_LISTED]
         ]
         more = len(problems) - _LISTED
@@ -140,7 +140,7 @@ def _named_by(
             "a line names no sample, or several"
             if len(problems) == 1
             else f"{len(problems)} lines name no sample each, or several",
-            where=incorrect + ([f"and {more} more lines"] if more > 0 else []),
+            where=lines_in_error + ([f"and {more} more lines"] if more > 0 else []),
             hint="a line is a sample's stem, an image's path whose folders are those of the image,"
             " or a glob over stems such as 0006R0_*",
         )

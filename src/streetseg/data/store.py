@@ -121,7 +121,7 @@ class _Mapped:
         # The current size of the file: access to a page that the file has lost would kill the process (SIGBUS).
         if self._map.size() < len(self._bytes):
             raise DataError(
-                f"a file of the store was cut while it was in use (found {self._map.size():,} bytes, "
+                f"a file of the store was truncated while it was in use (found {self._map.size():,} bytes, "
                 f"expected {len(self._bytes):,})",
                 where=self._path,
                 hint="the same command builds the store again",

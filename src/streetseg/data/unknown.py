@@ -36,7 +36,7 @@ def unknown_ids(place: str, values: NDArray[np.integer], classes: Mapping[int, i
         f"{'ids' if len(unknown) > 1 else 'id'} {', '.join(first(unknown.tolist(), _LISTED))}",
         f"{pixels[~known].sum():,} pixels",
     ]
-    hint = "`ignore:` in a folder:FILE.yaml names ids that count nowhere"
+    hint = "`ignore:` in a folder:FILE.yaml names ids to ignore"
     lowest, highest = present[known][[0, -1]] if known.any() else (0, 0)
     if len(unknown) >= _MANY and ((unknown > lowest) & (unknown < highest)).mean() >= _MOST:
         details.append("soft edges, as from resizing with interpolation or drawing with antialiasing")
@@ -143,8 +143,7 @@ def _cause(
             f"repaint them, or name their colors in `ignore_color:` of a folder:FILE.yaml; {_NO_TOLERANCE}",
         )
     return "", (
-        "`ignore_color:` in a folder:FILE.yaml names colors that count nowhere,"
-        " and `color:` takes several colors of one class"
+        "`ignore_color:` in a folder:FILE.yaml names colors to ignore, and `color:` takes several colors of one class"
     )
 
 

@@ -240,10 +240,10 @@ def _expected(details: ErrorDetails) -> str:
         case "tuple_type":
             return "a list such as [1, 2]"
         case "missing":
-            return "one value more"
+            return "one more value"
         case "too_long":
             return f"a list of {limits['max_length']}"
         case "model_type" | "dict_type":
-            return "names and values below it"
+            return "a mapping of names to values"
         case _:
             return details["msg"].lower()

@@ -132,4 +132,4 @@ def test_a_memory_that_cannot_be_written_is_warned_of(
     (tmp_path / "cache").write_text("a file")
     with caplog.at_level(logging.WARNING, "streetseg"):
         check_source(opened(folder), SPLITS)
-    assert any("cannot be remembered" in message for message in caplog.messages)
+    assert any("check results cannot be saved" in message for message in caplog.messages)

@@ -245,7 +245,7 @@ def test_pictures_of_older_descriptions_are_read_as_images_with_a_note(text: str
     new, old = (open_folder(rewrite(path, text.format(word=word) + CLASSES)) for word in ("images", "pictures"))
     assert old.splits == new.splits
     assert [note for note in old.survey.notes if note not in new.survey.notes] == [
-        f"{path}: `pictures:` is read as `images:`, its name now"
+        f"{path}: `pictures:` is read as `images:`, its new name"
     ]
 
 

@@ -89,6 +89,6 @@ def _gaussian_blur(image: Tensor, sigma: float) -> Tensor:
     return image
 
 
-def _factor(drawn: NDArray[np.float64], largest: float) -> NDArray[np.float64]:
+def _factor(uniform: NDArray[np.float64], largest: float) -> NDArray[np.float64]:
     """Map [0, 1) to [1 - largest, 1 + largest)."""
-    return 1 + largest * (2 * drawn - 1)
+    return 1 + largest * (2 * uniform - 1)

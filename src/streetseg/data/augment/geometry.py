@@ -81,16 +81,16 @@ def sample_labels(labels: Tensor, grid: Tensor, sizes: NDArray[np.int64]) -> tup
     return ids.sub(1).to(torch.uint8), ids.clamp_(max=1).to(torch.uint8)  # -1 becomes 255, which is IGNORE_INDEX
 
 
-def _either_way(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+def _either_way(uniform: NDArray[np.float64]) -> NDArray[np.float64]:
     """Map [0, 1) to [-1, 1)."""
-    return 2 * drawn - 1
+    return 2 * uniform - 1
 
 
-def _place(drawn: NDArray[np.float64], free: NDArray[np.float64]) -> NDArray[np.float64]:
+def _place(uniform: NDArray[np.float64], free: NDArray[np.float64]) -> NDArray[np.float64]:
     """Map [0, 1) to whole pixels between 0 and `free`, which is negative if the image is smaller than the crop."""
-    return cast(NDArray[np.float64], np.sign(free) * np.floor(drawn * (np.floor(np.abs(free)) + 1)))
+    return cast(NDArray[np.float64], np.sign(free) * np.floor(uniform * (np.floor(np.abs(free)) + 1)))
 
 
-def _shift(drawn: NDArray[np.float64], largest: float) -> NDArray[np.float64]:
+def _shift(uniform: NDArray[np.float64], largest: float) -> NDArray[np.float64]:
     """Map [0, 1) to whole pixels between -largest and largest."""
-    return cast(NDArray[np.float64], np.rint(_either_way(drawn) * largest))
+    return cast(NDArray[np.float64], np.rint(_either_way(uniform) * largest))

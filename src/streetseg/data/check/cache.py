@@ -58,7 +58,7 @@ class CheckCache:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             atomic_write_text(self._path, json.dumps(self._entries))
         except OSError as error:
-            log.warning("what was checked cannot be remembered (%s): %s", error.strerror or error, self._path)
+            log.warning("check results cannot be saved (%s): %s", error.strerror or error, self._path)
 
     def _load(self) -> dict[str, Any]:
         try:

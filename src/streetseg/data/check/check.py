@@ -216,7 +216,7 @@ def _is_255_a_class(source: Source, seen: Seen) -> DataError | None:
         problem,
         where=source.spec,
         hint=f"if so, give class 1 ({second}) `id: {ids}` and class 0 ({first}) `id: 0` in a folder:FILE.yaml;"
-        " if it counts nowhere, write `ignore: 255`",
+        " if it is to be ignored, write `ignore: 255`",
     )
 
 

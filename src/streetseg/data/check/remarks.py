@@ -142,7 +142,7 @@ def _transparent(seen: Seen) -> Iterator[Remark]:
         pixels = sum(stats.mask.transparent for _, stats in masks)
         yield Remark(
             "transparent",
-            f"{len(masks)} masks have transparent pixels, which count nowhere ({pixels:,} pixels)",
+            f"{len(masks)} masks have transparent pixels, which are ignored ({pixels:,} pixels)",
             tuple(
                 Entry((s.mask,), f"{stats.mask.transparent:,} of {stats.size[0] * stats.size[1]:,} pixels")
                 for s, stats in masks

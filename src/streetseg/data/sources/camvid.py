@@ -88,7 +88,7 @@ def open_camvid(root: Path) -> FileSource:
         raise DataError(
             "no images in this folder",
             where=[*folders, *(error.line for error in survey.unread_errors)],
-            hint="was the data set unpacked whole?",
+            hint="was the data set unpacked completely?",
         )
     if "all" in splits:
         splits = _sorted_by_lists(splits["all"], root, survey)

@@ -170,8 +170,8 @@ class FolderFile(_Plain):
     def meanings(self) -> tuple[dict[int, str], dict[Color, str]]:
         """Return id -> class name, and color -> class name. Raise RequestError if `space` is unknown."""
         if self.space is not None:
-            known = space(self.space)
-            return dict(enumerate(known.names)), dict(zip(known.colors, known.names, strict=True))
+            label_space = space(self.space)
+            return dict(enumerate(label_space.names)), dict(zip(label_space.colors, label_space.names, strict=True))
         classes = self.classes or ()
         return (
             {value: one.name for i, one in enumerate(classes) for value in one.id or (i,)},
@@ -232,7 +232,7 @@ def read_folder_file(path: Path, note: Callable[[str], None]) -> FolderFile:
     try:
         root = _mapping(path)
         if _rename_older_key(root):
-            note(f"{path}: `pictures:` is read as `images:`, its name now")
+            note(f"{path}: `pictures:` is read as `images:`, its new name")
         return FolderFile.model_validate(value_of(root))
     except NotPlain as error:
         raise DataError(error.problem, where=error.where(path), hint=error.cure or _HINT) from error

@@ -93,7 +93,7 @@ class OwnSource:
             raise DataError(
                 f"labels hold ids outside the classes ({', '.join(map(str, outside.tolist()))})",
                 where=f"{self.spec} {sample.name}",
-                hint=f"ids are 0 to {self.space.num_classes - 1}, and {IGNORE_INDEX} for pixels that count nowhere",
+                hint=f"ids are 0 to {self.space.num_classes - 1}, and {IGNORE_INDEX} for ignored pixels",
             )
         return image, labels
 

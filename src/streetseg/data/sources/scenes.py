@@ -59,8 +59,8 @@ class ScenesSource:
 
     def look(self, sample: Sample) -> Look:
         """Return image and labels; there are no files."""
-        drawn = ImageFacts("drawn", self.size)
-        return Look(self.read_image(sample), self.read_mask(sample), drawn, drawn)
+        facts = ImageFacts("drawn", self.size)
+        return Look(self.read_image(sample), self.read_mask(sample), facts, facts)
 
     def stamp(self, sample: Sample) -> str:
         """Return a text that changes with the version of the renderer, the seed and the size."""

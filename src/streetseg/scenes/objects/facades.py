@@ -164,8 +164,8 @@ class Facade:
 
     def _curtains(self, panes: list[Rectangle]) -> None:
         rng = self.rng
-        drawn = [(a, a + (b - a) * rng.uniform(0.2, 0.45), y0, y1) for a, b, y0, y1 in panes if rng.chance(0.35)]
-        self.brush.fill(drawn, self.light.lit((0.6, 0.58, 0.54), self.wall.facing, 0.2), Material.CLOTH)
+        curtains = [(a, a + (b - a) * rng.uniform(0.2, 0.45), y0, y1) for a, b, y0, y1 in panes if rng.chance(0.35)]
+        self.brush.fill(curtains, self.light.lit((0.6, 0.58, 0.54), self.wall.facing, 0.2), Material.CLOTH)
 
     def _balconies(self, panes: list[Rectangle]) -> None:
         odd, wall = self.rng.integer(0, 1), self.wall
