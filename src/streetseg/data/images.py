@@ -33,14 +33,14 @@ class ImageFacts:
     """How an image or mask is stored.
 
     Args:
-        words: mode and format, e.g. "RGB PNG" or "16-bit gray TIFF", and the bands that are dropped.
+        description: mode and format, e.g. "RGB PNG" or "16-bit gray TIFF", and the bands that are dropped.
         size: height and width before any rotation.
         turned: whether the EXIF orientation turns or mirrors the image.
         values: the lowest and highest value of a decoded 16-bit image; None for other images. In colors read by
             their high byte, the values are only known up to a multiple of 256.
     """
 
-    words: str
+    description: str
     size: tuple[int, int]
     turned: bool = False
     values: Values | None = None

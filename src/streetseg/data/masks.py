@@ -134,7 +134,9 @@ def decode_mask(place: str, code: MaskCode, *, max_pixels: int = MAX_PIXELS) -> 
         raw, stored = raw_mode(image), ImageFacts.of(image)
         _require_exact(image, place)
         if ";16" in raw and image.mode not in WIDE_GRAY:
-            raise FileError(place, "mask has several channels of 16 bits", f"{stored.words}, expected one or 8 bits")
+            raise FileError(
+                place, "mask has several channels of 16 bits", f"{stored.description}, expected one or 8 bits"
+            )
         if image.mode not in ("1", "L", "P", "LA", "PA", "F", "RGB", "RGBA", "RGBX", *WIDE_GRAY):
             raise FileError(place, "mask has neither ids nor RGB colors", f"mode {image.mode}")
         channel = _one_channel(image, raw, place)

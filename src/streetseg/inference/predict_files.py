@@ -163,7 +163,7 @@ class Noticed:
 
     def add(self, stored: ImageFacts) -> None:
         """One image that was read."""
-        self._ways[stored.words] += 1
+        self._ways[stored.description] += 1
         if stored.values is not None:
             self._values.append(stored.values)
 

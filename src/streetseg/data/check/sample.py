@@ -122,8 +122,8 @@ def look_at(source: Source, sample: Sample) -> SampleStats:
     return SampleStats(
         counts=np.bincount(look.labels.ravel(), minlength=256),
         size=size,
-        image_stored=look.image_stored.words,
-        mask_stored=look.mask_stored.words,
+        image_stored=look.image_stored.description,
+        mask_stored=look.mask_stored.description,
         image_turned=look.image_stored.turned,
         mask_turned=look.mask_stored.turned,
         content=hashlib.sha256(repr(size).encode() + look.image.tobytes()).hexdigest(),

@@ -32,27 +32,27 @@ class Layout:
         folders: split -> (folder of images, folder of masks); only "all" if the images are not sorted by split.
         mark: what follows the stem of the image in the stem of the mask.
         code: how the masks encode the class of a pixel.
-        words: a description of the layout for a person.
+        description: the layout in words, for a note.
     """
 
     folders: dict[str, tuple[Path, Path]]
     mark: str
     code: MaskCode
-    words: str
+    description: str
 
 
 def find_layout(root: Path) -> Layout | None:
     """Return the layout of the copy of CamVid in `root`; None if it holds no CamVid."""
-    for mask_folder, mark, code, words in (
+    for mask_folder, mark, code, description in (
         ("{}annot", "", SEGNET, "SegNet's id masks"),
         ("{}_labels", "_L", ORIGINAL_COLORS, "a folder a split, masks in 32 colors"),
     ):
         folders = {split: (root / split, root / mask_folder.format(split)) for split in SPLITS}
         folders = {split: pair for split, pair in folders.items() if all(folder.is_dir() for folder in pair)}
         if folders:
-            return Layout(folders, mark, code, words)
+            return Layout(folders, mark, code, description)
     subfolders = [path for path in listing(root) if path.is_dir()]
-    for mark, code, words in (
+    for mark, code, description in (
         ("_L", ORIGINAL_COLORS, "the original, masks in 32 colors"),
         ("_P", ORIGINAL_IDS, "all images in one folder, masks in 32 ids"),
     ):
@@ -60,7 +60,7 @@ def find_layout(root: Path) -> Layout | None:
             stems = {path.stem.removesuffix(mark) for path in listing(masks) if path.name.endswith(f"{mark}.png")}
             for images in subfolders:
                 if images != masks and any(path.stem in stems for path in listing(images)):
-                    return Layout({"all": (images, masks)}, mark, code, words)
+                    return Layout({"all": (images, masks)}, mark, code, description)
     return None
 
 
@@ -81,7 +81,7 @@ def open_camvid(root: Path) -> FileSource:
             hint="expected train and trainannot, or 701_StillsRaw_full and LabeledApproved_full with NAME_L.png",
         )
     survey = Survey()
-    survey.note(f"{root}: CamVid, {layout.words}")
+    survey.note(f"{root}: CamVid, {layout.description}")
     splits = {split: _samples(split, *folders, layout.mark, survey) for split, folders in layout.folders.items()}
     if not any(splits.values()) and not survey.failures:
         folders = [str(images) for images, _ in layout.folders.values()]
