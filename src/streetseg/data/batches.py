@@ -24,7 +24,7 @@ from streetseg.profiler import Profiler
 from streetseg.recipe.schema import Augment, Size
 
 _AHEAD = 2  # batches read while the step runs
-_TIMEOUT = 50.0  # seconds until a reader that delivers nothing is given up
+_TIMEOUT = 50.0  # seconds to wait for a batch before training fails
 _JOIN_TIMEOUT = 5.0  # seconds that closing waits for the reader thread to finish its batch; a disk may hang
 FEWEST = 2  # images a rank needs in a step: batch norm cannot train on one
 

@@ -153,7 +153,7 @@ def _require_exact(image: Image.Image, place: str) -> None:
     lossy = image.format in ("JPEG", "MPO", "AVIF", "JPEG2000") or image.info.get("compression") == "jpeg"
     if lossy or (image.format == "WEBP" and not _is_lossless_webp(read_bytes(place))):
         expected = "WEBP with loss, expected PNG" if image.format == "WEBP" else f"{image.format}, expected PNG"
-        hint = "export the mask again from where it was drawn, as PNG or lossless WebP: converting this file does not repair it"
+        hint = "export the mask again as PNG or lossless WebP: converting this file does not repair it"
         raise FileError(place, "mask is stored with loss, its ids are blurred", expected, hint=hint)
     if image.format in ("PNG", "GIF") and getattr(image, "n_frames", 1) > 1:
         raise FileError(place, "mask has several frames", f"{getattr(image, 'n_frames', 1)}, expected one image")
