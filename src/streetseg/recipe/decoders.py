@@ -16,26 +16,26 @@ class DecoderFacts:
     Args:
         help: a description for the reference of the recipe.
         channels: default number of channels of each block, the deepest first.
-        steps: the allowed numbers of blocks.
+        blocks: the allowed numbers of blocks.
     """
 
     help: str
     channels: tuple[int, ...]
-    steps: tuple[int, ...]
+    blocks: tuple[int, ...]
 
     @property
-    def steps_in_words(self) -> str:
+    def blocks_in_words(self) -> str:
         """The allowed numbers of blocks, e.g. "3 or 4"."""
-        return " or ".join(map(str, self.steps))
+        return " or ".join(map(str, self.blocks))
 
 
 DECODERS: dict[DecoderName, DecoderFacts] = {
     "fast": DecoderFacts(
-        help="a light U-Net decoder that ends at a quarter of the image's size", channels=(128, 96, 64), steps=(3, 4)
+        help="a light U-Net decoder that ends at a quarter of the image's size", channels=(128, 96, 64), blocks=(3, 4)
     ),
     "classic": DecoderFacts(
         help="the standard one",
         channels=(256, 128, 64, 32, 16),  # as in segmentation_models.pytorch
-        steps=(5,),
+        blocks=(5,),
     ),
 }
