@@ -38,7 +38,8 @@ def make_decoder(
     """
     if len(channels) not in DECODERS[name].blocks:
         raise RequestError(
-            f"the {name} decoder has {DECODERS[name].blocks_in_words} blocks, {len(channels)} channel counts were given",
+            f"the {name} decoder has {DECODERS[name].blocks_in_words} blocks,"
+            f" {len(channels)} channel counts were given",
             where="model.channels",
         )
     match name:
