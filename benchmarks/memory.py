@@ -53,7 +53,7 @@ class Noise:
         """Return random values uint8 (H, W, 3), the same for the same sample."""
         return np.random.default_rng(int(sample.image)).integers(0, 256, (*self.size, 3), dtype=np.uint8)
 
-    def read_label(self, sample: Sample) -> Array:
+    def read_mask(self, sample: Sample) -> Array:
         """Return labels uint8 (H, W)."""
         return self.read_image(sample)[..., 0] % self.space.num_classes
 

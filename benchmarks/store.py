@@ -134,7 +134,7 @@ def build(source: Source, folder: Path, rounds: int) -> dict[str, float]:
 def opening(source: Source, cache: Path, rounds: int) -> dict[str, float]:
     """Return milliseconds of opening the store and of os.stat of its files."""
     samples = opened(source, cache).samples
-    places = [place for sample in samples for place in (sample.image, sample.label)]
+    places = [place for sample in samples for place in (sample.image, sample.mask)]
 
     def stat_all() -> None:
         for place in places:
@@ -186,7 +186,7 @@ def opened(source: Source, cache: Path) -> Store:
 
 
 def _decoded(sample: Sample) -> tuple[Array, Array]:
-    with Image.open(sample.image) as image, Image.open(sample.label) as label:
+    with Image.open(sample.image) as image, Image.open(sample.mask) as label:
         return np.asarray(image.convert("RGB")), np.asarray(label)
 
 

@@ -300,7 +300,7 @@ def test_transparent_pixels_count_nowhere(mode: str, tmp_path: Path, streetseg: 
     gone = all_opaque["sky"] if mode == "P" else 3 * N
     assert found == all_opaque | {"sky": all_opaque["sky"] - gone}
     assert warnings(streetseg, data)["transparent"]["text"] == (
-        f"{N} masks have transparent pixels, which count nowhere ({gone:,} pixels)"
+        f"{N} masks have transparent pixels, which are ignored ({gone:,} pixels)"
     )
 
 

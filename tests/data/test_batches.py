@@ -211,12 +211,12 @@ def test_a_sample_that_cannot_be_read_is_named(store: Store) -> None:
         for batch in batches(Failing(store, bad, OSError(5, "Input/output error"))):  # type: ignore[arg-type]
             seen.append(batch)
     assert len(seen) == 1
-    assert caught.value.where == (store.samples[bad].image, store.samples[bad].label)
+    assert caught.value.where == (store.samples[bad].image, store.samples[bad].mask)
 
 
 def test_a_reader_that_hangs_is_given_up_with_the_names(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streetseg.data.batches._TIMEOUT", 0.2)
-    monkeypatch.setattr("streetseg.data.batches._FAREWELL", 0.2)
+    monkeypatch.setattr("streetseg.data.batches._JOIN_TIMEOUT", 0.2)
     release = threading.Event()
     bad = batches(store).steps()[0][1]
     with pytest.raises(TrainingError, match="no batch was read") as caught:

@@ -38,7 +38,7 @@ def test_16_bits_are_scaled_to_8(tmp_path: Path) -> None:
     Image.fromarray(values).save(tmp_path / "a.tif")
     for name in ("a.png", "a.tif"):
         assert read_image(str(tmp_path / name))[0, :, 1].tolist() == [0, 0, 1, 1, 128, 255]
-        assert decode_image(str(tmp_path / name))[1].words.startswith("16-bit gray")
+        assert decode_image(str(tmp_path / name))[1].description.startswith("16-bit gray")
 
 
 @pytest.mark.bad_input(9, "converted to 8-bit RGB by one rule; counted in data.json")
@@ -95,7 +95,7 @@ def test_16_bit_colors_keep_their_high_byte_and_are_told(tmp_path: Path) -> None
     (tmp_path / "a.png").write_bytes(tiny.png(deep, bits=16))
     image, stored = decode_image(str(tmp_path / "a.png"))
     assert image.tolist() == [[[0, 0, 1], [2, 255, 128]]]
-    assert stored.words == "16-bit RGB PNG"
+    assert stored.description == "16-bit RGB PNG"
 
 
 def png_with_header(width: int, height: int) -> bytes:
@@ -278,7 +278,7 @@ def test_bands_that_are_dropped_are_told(bands: int, extra: tuple[int, ...] | No
     (tmp_path / "a.tif").write_bytes(tiny.tiff(pixels, extra=extra))
     image, stored = decode_image(str(tmp_path / "a.tif"))
     assert (image == pixels[..., :3]).all()
-    assert stored.words == words
+    assert stored.description == words
 
 
 def test_more_bands_than_can_be_read_are_no_image(tmp_path: Path) -> None:

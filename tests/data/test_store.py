@@ -50,7 +50,7 @@ class Drawn:
         self.reads.append(sample.name)
         return self.images[int(sample.name[-3:])]
 
-    def read_label(self, sample: Sample) -> Array:
+    def read_mask(self, sample: Sample) -> Array:
         return self.labels[int(sample.name[-3:])]
 
     def stamp(self, sample: Sample) -> str:
@@ -145,7 +145,7 @@ def test_memory_stays_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         assert found
         return int(found.group(1)) * 1024
 
-    monkeypatch.setattr("streetseg.data.store._Mapped._KEPT", 4 * 2**20)
+    monkeypatch.setattr("streetseg.data.store._Mapped._MAPPED_BYTES", 4 * 2**20)
     source = Drawn([np.full((1000, 1000, 3), i, np.uint8) for i in range(20)], [np.zeros((1000, 1000), np.uint8)] * 20)
     store = opened(source, tmp_path)
     before = mapped()

@@ -32,7 +32,7 @@ def test_command_writes_a_cityscapes_tree(tmp_path: Path, streetseg) -> None:
     for split in ("train", "val"):
         for ours, theirs in zip(drawn.splits[split], written.splits[split], strict=True):
             assert np.array_equal(drawn.read_image(ours), written.read_image(theirs))
-            assert np.array_equal(drawn.read_label(ours), table[written.read_label(theirs)])
+            assert np.array_equal(drawn.read_mask(ours), table[written.read_mask(theirs)])
 
 
 def test_color_masks_match_the_ids(tmp_path: Path, streetseg) -> None:

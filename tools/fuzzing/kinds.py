@@ -175,7 +175,7 @@ def cityscapes(folder: Path) -> None:
         for sample in samples:
             source.stamp(sample)
             source.read_image(sample)
-            source.read_label(sample)
+            source.read_mask(sample)
 
 
 def png_in_zip(data: bytes, rng: Random) -> bytes:

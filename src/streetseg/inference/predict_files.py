@@ -167,7 +167,7 @@ class StorageWarnings:
 
     def add(self, facts: ImageFacts) -> None:
         """Add the facts of one image file."""
-        self._forms[facts.words] += 1
+        self._forms[facts.description] += 1
         if facts.values is not None:
             self._ranges.append(facts.values)
 

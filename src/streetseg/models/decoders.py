@@ -36,9 +36,10 @@ def make_decoder(
     Raises:
         RequestError: the decoder cannot have that number of blocks.
     """
-    if len(channels) not in DECODERS[name].steps:
+    if len(channels) not in DECODERS[name].blocks:
         raise RequestError(
-            f"the {name} decoder has {DECODERS[name].steps_in_words} blocks, {len(channels)} channel counts were given",
+            f"the {name} decoder has {DECODERS[name].blocks_in_words} blocks,"
+            f" {len(channels)} channel counts were given",
             where="model.channels",
         )
     match name:

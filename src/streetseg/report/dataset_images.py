@@ -45,7 +45,7 @@ def class_examples(findings: Findings, source: Source, class_id: int) -> list[Sh
     shown = []
     for sample, stats in (ranked[rank] for rank in ranks):
         share = 100 * stats.counts[class_id] / stats.counts.sum()
-        image = _highlight(source.read_image(sample), source.read_label(sample) == class_id)
+        image = _highlight(source.read_image(sample), source.read_mask(sample) == class_id)
         amount = f"{share:.1f} %" if share >= 0.1 else f"{stats.counts[class_id]:,} pixels"
         shown.append(_shown(image, f"{sample.name}: {amount}", f"{sample.name}, {name} highlighted"))
     return shown
@@ -66,13 +66,13 @@ def files_of(error: DataError, source: Source) -> list[Shown]:
     sample = sample_at(source, error.place)
     if sample is None:
         return [_raw(error.place, source.max_pixels)]
-    return [image_of(sample, source), _raw(sample.label, source.max_pixels)]
+    return [image_of(sample, source), _raw(sample.mask, source.max_pixels)]
 
 
 def sample_at(source: Source, place: str) -> Sample | None:
     """Return the sample that a file belongs to; None where there is none."""
     samples = chain.from_iterable(source.splits.values())
-    return next((sample for sample in samples if place in (sample.image, sample.label)), None)
+    return next((sample for sample in samples if place in (sample.image, sample.mask)), None)
 
 
 def _raw(place: str, max_pixels: int) -> Shown:

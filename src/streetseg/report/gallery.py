@@ -102,7 +102,7 @@ def collect(comparison: Comparison, letters: Sequence[str], source: Source | Non
     try:
         source = source or open_source(groups[0].first.recipe.data)
         samples = [_sample(source, groups[0], choice) for choice in choices]
-        shown = [(source.read_image(sample), source.read_label(sample)) for sample in samples]
+        shown = [(source.read_image(sample), source.read_mask(sample)) for sample in samples]
         for choice, (_, ground_truth) in zip(choices, shown, strict=True):
             _require_unchanged(groups[0], choice, ground_truth, source.space)
         predictions = [[predict(image) for image, _ in shown] for predict in map(_predictor, groups)]

@@ -98,7 +98,7 @@ def test_files_that_cannot_be_used_are_read_again_each_time(tmp_path: Path, look
     path = corpus.nth(folder, "train", 0)
     path.write_bytes(b"")
     for _ in range(2):
-        assert len(examine(opened(folder), SPLITS, believe=True).errors) == 1
+        assert len(examine(opened(folder), SPLITS, use_cache=True).errors) == 1
     assert looks[f"train/{path.stem}"] == 2
     assert sorted(looks.values()) == [1] * 8 + [2]
 
@@ -132,4 +132,4 @@ def test_a_memory_that_cannot_be_written_is_warned_of(
     (tmp_path / "cache").write_text("a file")
     with caplog.at_level(logging.WARNING, "streetseg"):
         check_source(opened(folder), SPLITS)
-    assert any("cannot be remembered" in message for message in caplog.messages)
+    assert any("check results cannot be saved" in message for message in caplog.messages)

@@ -30,7 +30,7 @@ def test_globs_a_split_with_classes_and_colors(tmp_path: Path) -> None:
     assert source.space.names == STREET_11.names
     assert source.space.colors == STREET_11.colors
     assert source.splits["val"][0].name == "val/street 003"
-    assert (source.read_label(source.splits["val"][0]) == tiny.street(3)[1]).all()
+    assert (source.read_mask(source.splits["val"][0]) == tiny.street(3)[1]).all()
 
 
 def test_a_built_in_space_brings_its_mappings(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_a_built_in_space_brings_its_mappings(tmp_path: Path) -> None:
         tiny.save(mask, tiny.cityscapes_mask(tiny.street(index)[1], "labelIds"))
     rewrite(path, "images: images/**/*.jpg\nmasks: masks/**/*_mask.png\nspace: cityscapes-34\n")
     source = open_source(Data(source=f"folder:{path}", space="street-11"))
-    assert (source.read_label(source.splits["all"][0]) == tiny.street(0)[1]).all()
+    assert (source.read_mask(source.splits["all"][0]) == tiny.street(0)[1]).all()
 
 
 def test_masks_in_color(tmp_path: Path) -> None:
@@ -48,9 +48,9 @@ def test_masks_in_color(tmp_path: Path) -> None:
         tiny.save(mask, tiny.painted(tiny.street(index)[1], STREET_11))
     source = open_folder(path)
     with pytest.raises(DataError, match="colors outside the label space"):  # void is black, and nobody said so
-        source.read_label(source.splits["train"][0])
+        source.read_mask(source.splits["train"][0])
     source = open_folder(rewrite(path, path.read_text() + "ignore_color: [0, 0, 0]\n"))
-    assert (source.read_label(source.splits["train"][0]) == tiny.street(0)[1]).all()
+    assert (source.read_mask(source.splits["train"][0]) == tiny.street(0)[1]).all()
 
 
 def test_ids_on_disk_may_be_anything_and_several_may_be_one_class(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_ids_on_disk_may_be_anything_and_several_may_be_one_class(tmp_path: Path
     )
     source = open_folder(path)
     assert source.space.name == "mine"
-    assert source.read_label(source.splits["all"][0]).tolist() == [[0, 0, 1, 255, 255]]
+    assert source.read_mask(source.splits["all"][0]).tolist() == [[0, 0, 1, 255, 255]]
     assert len(set(source.space.colors)) == 2
 
 
@@ -204,7 +204,7 @@ def test_colors_as_hex_and_several_of_one_class(tmp_path: Path) -> None:
     )
     source = open_folder(path)
     assert source.space.colors == ((70, 130, 180), (255, 0, 0))
-    assert source.read_label(source.splits["all"][0]).tolist() == [[1, 1, 0, 255]]
+    assert source.read_mask(source.splits["all"][0]).tolist() == [[1, 1, 0, 255]]
 
 
 @pytest.mark.bad_input(42, "255 is a class where an `id:` says so and no `ignore:`")
@@ -245,7 +245,7 @@ def test_pictures_of_older_descriptions_are_read_as_images_with_a_note(text: str
     new, old = (open_folder(rewrite(path, text.format(word=word) + CLASSES)) for word in ("images", "pictures"))
     assert old.splits == new.splits
     assert [note for note in old.survey.notes if note not in new.survey.notes] == [
-        f"{path}: `pictures:` is read as `images:`, its name now"
+        f"{path}: `pictures:` is read as `images:`, its new name"
     ]
 
 
