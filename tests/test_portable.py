@@ -60,7 +60,7 @@ for words in (
 
 def test_the_commands_need_nothing_of_unix(tmp_path: Path) -> None:
     tiny.camvid_segnet(tmp_path / "data", n_train=4, n_val=2, size=(32, 64))
-    path = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    path = os.pathsep.join([str(Path(__file__).parent / "helpers"), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         cwd=tmp_path,

@@ -1,7 +1,7 @@
 """Data sets with one fault each, in the true layouts on disk, for the rows 1 to 20 of bad inputs.
 
 Each maker fills a folder and returns a `Case`: what a person would name on the command line, the files at fault and
-what must be said about them. `python tests/corpus.py OUT` writes them all, to try by hand.
+what must be said about them. `python tests/helpers/corpus.py OUT` writes them all, to try by hand.
 """
 
 import os
