@@ -13,7 +13,7 @@ import pytest
 import tiny
 from forked import command, fork, kill
 from same_run import assert_same_run
-from short_run import STEP, USUAL, Words, events
+from short_run import STEP, USUAL, Argv, events
 
 STEPS = 6  # of a run: 2 epochs of 6 images, 2 at a time
 RUNS = ("test_efficientnet_seed0", "test_resnet_seed0")
@@ -31,7 +31,7 @@ def uninterrupted(camvid: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return out
 
 
-def study(camvid: Path, out: Path, *flags: object, epochs: int = 2) -> Words:
+def study(camvid: Path, out: Path, *flags: object, epochs: int = 2) -> Argv:
     settings = [f"{path.replace('__', '.')}={value}" for path, value in USUAL.items() if path != "model__encoder"]
     usual = ("--encoders", "test_efficientnet,test_resnet", "--weights", "none", "--quiet", "--epochs", epochs)
     return ("study", f"camvid:{camvid}", *settings, *usual, *flags, "--out", out)

@@ -16,7 +16,7 @@ from PIL import Image
 import tiny
 from forked import command, fork, kill
 from same_run import assert_same_run, newest_state
-from short_run import STEP, Words, events, train
+from short_run import STEP, Argv, events, train
 from streetseg.errors import TrainingError
 from streetseg.training.failures import compilation_explained
 
@@ -122,7 +122,7 @@ main()
 """
 
 
-def limited(kind: int, amount: int, words: Words) -> Callable[[], None]:
+def limited(kind: int, amount: int, words: Argv) -> Callable[[], None]:
     """The command under a limit of the kernel's."""
 
     def work() -> None:
