@@ -107,7 +107,7 @@ def test_training_asks_for_the_train_extra(tmp_path: Path) -> None:
 
 
 def without_torch(code: str, *args: str) -> str:
-    """What a Python process without torch prints."""
+    """Run Python code in a process without torch. Return what it prints."""
     done = subprocess.run([sys.executable, "-c", BARRIER + code, *args], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout

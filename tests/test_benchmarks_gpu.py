@@ -1,4 +1,4 @@
-"""benchmarks/gpu.py and epoch.py on the CPU with tiny networks: everything runs and every figure is there."""
+"""benchmarks/gpu.py and epoch.py on the CPU with tiny networks: they run and print every figure."""
 
 import json
 import os
@@ -20,7 +20,7 @@ def benchmarks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_everything_for_the_gpu(tmp_path: Path) -> None:
-    """Through the shell script, in a process of its own, as people start it."""
+    """The shell script runs in a process of its own, as people start it."""
     data = tiny.camvid_segnet(tmp_path / "camvid", n_train=4, n_val=2, size=(32, 64))
     study = {"data": {"size": None}, "train": {"batch": 2, "precision": "fp32"}, "model": {"channels": None}}
     words = ("--encoders", "test_efficientnet", "--steps", "1", "--epochs", "1", "--data", f"camvid:{data}")

@@ -1,4 +1,4 @@
-"""The fuzz run: a small one finds nothing, and one over readers that misbehave finds each of them."""
+"""The fuzz run: a small one finds nothing, and one over faulty readers finds each of them."""
 
 import os
 import re

@@ -24,19 +24,19 @@ TINY = ("--encoder", "test_efficientnet", "--weights", "none", "--epochs", "1", 
 
 @contextmanager
 def untouched(folder: Path) -> Iterator[None]:
-    """Nothing below the folder is changed: no name, no byte, no time of change."""
+    """Assert that names, bytes and modification times below the folder do not change."""
     before = corpus.state(folder)
     yield
     assert corpus.state(folder) == before
 
 
 def flat(text: str) -> str:
-    """The text without its line breaks: a long path may be anywhere in it."""
+    """Return the text without its line breaks, which may cut a long path anywhere."""
     return " ".join(text.split())
 
 
 def checked(streetseg: Run, data: str, *words: object) -> dict:
-    """What `check --json` found in a data set that can be used."""
+    """Return the output of `check --json` for a data set that can be used."""
     done = streetseg("check", data, "--json", *words)
     assert done.code == 0, done.err + done.out
     return json.loads(done.out)

@@ -62,7 +62,7 @@ def test_a_used_run_folder_is_not_written_over(camvid, tmp_path, streetseg) -> N
 
 
 def assert_refused(done, *said: str) -> None:
-    """Exit 2 and, after what was noted on the way, one message of error, where and hint that says all of `said`."""
+    """Assert exit code 2 and, after any notes, one message of error, where and hint that contains all of `said`."""
     assert done.code == 2, done.err
     assert done.out == ""
     heads = [line[:7] for line in done.err.splitlines()]

@@ -35,13 +35,13 @@ TINY = ("--encoder", "test_efficientnet", "--weights", "none", "--epochs", "1", 
 
 
 def labels(index: int) -> tiny.Array:
-    """Labels 0..10 of a drawn street; where it has none, sky."""
+    """Return labels 0..10 of a drawn street, with sky in place of void."""
     ids = tiny.street(index)[1]
     return np.where(ids == tiny.VOID, 0, ids).astype(np.uint8)
 
 
 def own(folder: Path, draw: Draw, classes: str, ending: str = "png", n: int = N, **options: object) -> str:
-    """A data set of somebody's own: what a person would name on the command line."""
+    """Write a user's own data set. Return DATA of the command line."""
     for i in range(n):
         tiny.save(folder / "images" / f"{i}.png", tiny.street(i)[0])
         path = folder / "masks" / f"{i}.{ending}"
@@ -57,7 +57,7 @@ def as_rgb(ids: tiny.Array, _: int) -> Image.Image:
 
 
 def renumbered(ids: tiny.Array, index: int) -> Image.Image:
-    """A palette of the classes' colors in an order of its own, as optimizers and quantizers choose it."""
+    """Return a mask with a palette of the classes' colors in another order, as optimizers and quantizers write it."""
     order = np.random.default_rng(index).permutation(STREET_11.num_classes)
     image = Image.fromarray(np.argsort(order).astype(np.uint8)[ids])
     image.putpalette(COLORS[order].tobytes())
@@ -76,7 +76,7 @@ def road(ids: tiny.Array, value: int) -> Image.Image:
 
 
 def counts(streetseg: Run, data: str) -> dict[str, int]:
-    """Pixels of each class in all splits, of data that can be used."""
+    """Return the pixels of each class, summed over the splits, of data that can be used."""
     done = streetseg("check", data, "--json")
     assert done.code == 0, done.err + done.out
     splits = json.loads(done.out)["splits"].values()
@@ -98,7 +98,7 @@ def warnings(streetseg: Run, data: str) -> dict[str, dict]:
 
 
 def refused(streetseg: Run, folder: Path, data: str) -> str:
-    """What `check` and `train` say of data that both refuse, without its line breaks."""
+    """Return the message, without line breaks, of `check` and `train` for data that both refuse."""
     before = corpus.state(folder)
     checked = streetseg("check", data)
     trained = streetseg("train", data, *TINY, "--out", folder.parent / "run")
@@ -494,7 +494,7 @@ def test_palettes_that_contradict_each_other(tmp_path: Path, streetseg: Run) -> 
 
 
 def test_classes_that_look_like_others_from_image_to_image(tmp_path: Path, streetseg: Run) -> None:
-    """Ids assigned anew in each image, as by labelme; drawn scenes with the same few images are free of the warning."""
+    """Ids are assigned anew in each image, as labelme does. The same images with sound ids give no warning."""
 
     def anew(ids: tiny.Array, index: int) -> Image.Image:
         return Image.fromarray(np.random.default_rng(index).permutation(11).astype(np.uint8)[ids])

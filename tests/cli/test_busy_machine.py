@@ -16,7 +16,7 @@ from conftest import Finished
 
 @pytest.fixture
 def busy() -> Iterator[Callable[[], None]]:
-    """Starts a process a core that computes until the test has ended."""
+    """Keep every core busy with a process that computes until the test has ended."""
     started: list[subprocess.Popen[bytes]] = []
 
     def start() -> None:

@@ -121,7 +121,7 @@ def test_classes_that_a_split_does_not_show_are_told(tmp_path: Path, streetseg) 
 
 
 def test_every_file_is_read_whatever_is_known(tmp_path: Path, streetseg) -> None:
-    """The doctor looks; only training and scoring believe what was found before."""
+    """`check` reads every file; only training and scoring use the cached results of earlier checks."""
     folder = tiny.camvid_segnet(tmp_path / "camvid")
     assert streetseg("check", f"camvid:{folder}").code == 0
     path = corpus.nth(folder, "train", 0)

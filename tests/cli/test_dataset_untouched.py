@@ -36,7 +36,7 @@ for words in json.load(open(sys.argv[1])):
 
 
 def commands(data: str, images: Path, out: Path) -> list[list[str]]:
-    """Every command that takes a data set, its images, or runs that remember where it is."""
+    """Return every command that takes a data set, its images, or runs that hold its path."""
     run, first, second = out / "run", out / "study/runs/test_efficientnet_seed0", out / "study/runs/test_resnet_seed0"
     words: list[list[object]] = [
         ["check", data],
@@ -105,7 +105,7 @@ def test_scenes_are_read_again_and_not_changed(tmp_path: Path, streetseg: Run) -
 
 @pytest.fixture
 def obedient(tmp_path: Path) -> list[str]:
-    """What a command begins with so that permissions hold for it, as they do for everybody but root; tried first."""
+    """Return the words in front of a command that make permissions hold for it, also if the user is root."""
     rights = "-dac_override,-dac_read_search"  # capabilities(7): with these, root passes every permission check
     words = [] if os.geteuid() else ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}"]
     secret = tmp_path / "secret"
@@ -162,7 +162,7 @@ def test_what_may_not_be_read_is_named(name: str, obedient: list[str], tmp_path:
 
 
 def allow(folder: Path, *, write: bool) -> None:
-    """Give or take the permission to write to the folder and everything below."""
+    """Allow or forbid writing to the folder and everything below it."""
     for path in (folder, *folder.rglob("*")):
         mode = path.stat().st_mode
         path.chmod(mode | 0o200 if write else mode & ~0o222)

@@ -1,4 +1,4 @@
-"""Which files belong together and which are used: rows 49, 50, 52 and 54 of bad inputs, through the real commands."""
+"""How files are paired and which of them are used: rows 49, 50, 52 and 54 of bad inputs, through the real commands."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ CLASSES = "classes: [" + ", ".join(name.replace(" ", "_") for name in tiny.STREE
 
 
 def drives(folder: Path) -> Path:
-    """Images numbered anew in each of two folders, and the data.yaml that describes them without splits."""
+    """Write two folders whose images have the same numbers, and a data.yaml that describes them without splits."""
     for k, name in enumerate(("north/0000", "north/0001", "north/0002", "south/0000", "south/0001")):
         image, labels = tiny.street(k)
         tiny.save(folder / "img" / f"{name}.png", image)
@@ -29,7 +29,7 @@ def drives(folder: Path) -> Path:
 
 
 def found_by(streetseg: Run, *words: object) -> dict:
-    """What `check --json` found, which must be usable."""
+    """Return the output of `check --json` for data that can be used."""
     done = streetseg("check", *words, "--json")
     assert done.code == 0, done.err + done.out
     return json.loads(done.out)
@@ -113,14 +113,14 @@ def test_a_line_with_the_mask_of_another_image(tmp_path: Path, streetseg: Run) -
 
 @contextmanager
 def untouched(folder: Path) -> Iterator[None]:
-    """Nothing below the folder is changed."""
+    """Assert that nothing below the folder is changed."""
     before = corpus.state(folder)
     yield
     assert corpus.state(folder) == before
 
 
 def unlabeled_images(folder: Path) -> Path:
-    """Seven images, the last two without mask."""
+    """Write seven images, the last two without mask."""
     for k in range(7):
         image, labels = tiny.street(k)
         tiny.save(folder / "images" / f"{k}.png", image)

@@ -1,4 +1,4 @@
-"""What a study writes can be handed around: it does not tell where on the machine anything lay."""
+"""What a study writes can be passed on: it holds no paths of the machine."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ START = {"kind": "random", "source": "", "text": "random weights"}
 
 
 def telling(folder: Path) -> list[str]:
-    """The files that hold the name of the place, by their path below the folder."""
+    """Return the files that contain a path of the machine, by their path below the folder."""
     return [
         str(path.relative_to(folder))
         for path in sorted(folder.rglob("*"))

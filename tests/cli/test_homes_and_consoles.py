@@ -26,7 +26,7 @@ NAMES = ("дорога", "été", "\N{AUTOMOBILE}")
 def run(
     *words: object, environ: Mapping[str, str | None] | None = None, before: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """A real process; a variable that is None is unset."""
+    """Run `streetseg` in a process of its own. A variable that is None is unset."""
     settings = os.environ | (environ or {})
     return subprocess.run(
         [sys.executable, "-c", before + PROGRAM, *map(str, words)],
@@ -39,7 +39,7 @@ def run(
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Own data whose class names no console of old can show."""
+    """Write data whose class names a console of cp1252 cannot show."""
     folder = tmp_path / "data"
     rng = np.random.default_rng(0)
     for split, count in (("train", 2), ("val", 1)):
@@ -58,7 +58,7 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where temporary files go, for everybody."""
+    """Point TMPDIR to an empty folder and unset the variables of the cache. Yield the folder."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr("tempfile.tempdir", None)
@@ -96,7 +96,7 @@ def test_an_unknown_user_trains(data: Path, temporary: Path) -> None:
 
 @pytest.fixture
 def no_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A home below a file, where nobody, not even root, can write."""
+    """Set HOME to a path below a file, where nobody, not even root, can write."""
     (tmp_path / "file").touch()
     monkeypatch.setenv("HOME", str(tmp_path / "file" / "home"))
 
@@ -124,7 +124,7 @@ def test_a_home_is_used_where_there_is_one(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.bad_input(58, "where nothing can be written: one error that names STREETSEG_CACHE; exit 2")
 def test_nowhere_to_write(no_home: None, temporary: Path) -> None:
-    """What has the name of this user's own folder is a link."""
+    """A link has the name of the user's temporary cache folder, so that it is not used."""
     (temporary / f"streetseg-{os.getuid()}").symlink_to("/var")
     with pytest.raises(RequestError, match="can be written to") as refused:
         default_cache()

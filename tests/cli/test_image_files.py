@@ -1,4 +1,4 @@
-"""Image files as cameras and phones write them, through the real commands: what is read how, and what is said."""
+"""Image files as cameras and phones write them, through the real commands: how they are read, and the warnings."""
 
 import json
 from collections.abc import Callable
@@ -22,7 +22,7 @@ TINY = ("--encoder", "test_efficientnet", "--weights", "none", "--epochs", "1", 
 
 
 def layouts(folder: Path) -> dict[str, tuple[str, list[Path]]]:
-    """DATA and its image files, in every layout."""
+    """Yield DATA and its image files, in every layout."""
     camvid, city = tiny.camvid_segnet(folder / "camvid", n_train=4), tiny.cityscapes_folder(folder / "city", n_train=4)
     own = tiny.folder_yaml(folder / "own", n_train=4)
     own.write_text(own.read_text().replace("*.jpg", "*"))
@@ -34,7 +34,7 @@ def layouts(folder: Path) -> dict[str, tuple[str, list[Path]]]:
 
 
 def deep(image: Path, low: int, high: int) -> Path:
-    """Stores an image as 16-bit gray whose values go from `low` to `high`, as PNG; its new path."""
+    """Store an image as a 16-bit gray PNG whose values go from `low` to `high`. Return its new path."""
     gray = np.array(Image.open(image).convert("L")).astype(np.float64)
     gray = (gray - gray.min()) / (gray.max() - gray.min())
     image.unlink()
@@ -43,7 +43,7 @@ def deep(image: Path, low: int, high: int) -> Path:
 
 
 def warnings(streetseg: Run, data: str, *words: object) -> dict[str, list[dict]]:
-    """The warnings of `check --json`, by their kind."""
+    """Return the warnings of `check --json`, by kind."""
     done = streetseg("check", data, "--json", *words)
     assert done.code == 0, done.err + done.out
     found: dict[str, list[dict]] = {}
@@ -53,7 +53,7 @@ def warnings(streetseg: Run, data: str, *words: object) -> dict[str, list[dict]]
 
 
 def bundle(folder: Path, reading: ImageReading) -> Path:
-    """A random network that has its images read so."""
+    """Save a random network that reads images by this rule. Return its bundle."""
     torch.manual_seed(0)
     return saved(
         folder,
@@ -170,7 +170,7 @@ def test_a_range_that_is_none_is_refused(incorrect: str, tmp_path: Path, streets
 
 
 def stored_turned(image: Path, mask: Path, orientation: int, *, redraw: bool) -> None:
-    """Stores an image as a camera does that was held another way; with `redraw` the mask as the pixels then lie."""
+    """Store an image with an EXIF orientation. With `redraw`, turn its mask with the stored pixels."""
     turn = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
         3: Image.Transpose.ROTATE_180,

@@ -21,7 +21,7 @@ ENCODER = "test_efficientnet"
 
 
 class Trap:
-    """Unpickled, it makes a file."""
+    """An object that makes a file when it is unpickled."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark
@@ -56,7 +56,8 @@ def bundle(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def offer(tmp_path: Path, streetseg: Command) -> Callable[[Path], list[str]]:
-    """Offers a model to every command that takes one. All must refuse with exit 2 and write nothing; what they said."""
+    """Pass a model to every command that takes one. All must refuse it with exit code 2 and write nothing. Return their
+    messages."""
     data = tiny.camvid_segnet(tmp_path / "camvid", 2, 1)
     image = next((data / "val").iterdir())
 
@@ -80,7 +81,7 @@ def offer(tmp_path: Path, streetseg: Command) -> Callable[[Path], list[str]]:
 
 
 def test_the_trap_springs_when_it_is_unpickled(trap: Trap, tmp_path: Path) -> None:
-    """Else the tests below would prove nothing."""
+    """Without this, the tests below would prove nothing."""
     by_pickle(tmp_path / "model.pkl", trap)
     pickle.loads((tmp_path / "model.pkl").read_bytes())
 
@@ -220,20 +221,20 @@ def test_a_bundle_that_is_not_sound(spoil: Callable[[Path], str], bundle: Path, 
 
 
 def test_a_sound_bundle_is_taken(bundle: Path, tmp_path: Path, streetseg: Command) -> None:
-    """Else the refusals above would prove nothing."""
+    """Without this, the refusals above would prove nothing."""
     tiny.save(tmp_path / "a.png", tiny.street(0)[0])
 
     assert streetseg("predict", bundle, tmp_path / "a.png", "--out", tmp_path / "out").code == 0
 
 
 def rewrite(bundle: Path, change: dict[str, torch.Tensor | None]) -> None:
-    """Other tensors, and their SHA-256 in model.json."""
+    """Write other tensors, and their SHA-256 into model.json."""
     tensors = load_file(bundle / "weights.safetensors") | change
     save_file({name: tensor for name, tensor in tensors.items() if tensor is not None}, bundle / "weights.safetensors")
     describe(bundle, sha256=sha256(bundle / "weights.safetensors"))
 
 
 def describe(bundle: Path, **changes: object) -> None:
-    """Other values in model.json."""
+    """Write other values into model.json."""
     description = json.loads((bundle / "model.json").read_text()) | changes
     (bundle / "model.json").write_text(json.dumps(description))

@@ -1,4 +1,4 @@
-"""Stopping and taking up again through the real command, in processes of their own."""
+"""Stop and resume through the real command, in processes of their own."""
 
 import os
 import re
@@ -34,7 +34,7 @@ def uninterrupted(camvid: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def sent(*numbers: signal.Signals) -> Callable[[], None]:
-    """Sends these signals to the process itself."""
+    """Return a function that sends these signals to its own process."""
 
     def send() -> None:
         for number in numbers:
@@ -44,7 +44,7 @@ def sent(*numbers: signal.Signals) -> Callable[[], None]:
 
 
 def resume_command(err: str) -> list[str]:
-    """The words of the command that was offered."""
+    """Return the arguments of the command that the message offers."""
     [offered] = re.findall(r"^stopped; to go on: streetseg (.*)$", err, flags=re.MULTILINE)
     return shlex.split(offered)
 
@@ -189,7 +189,7 @@ def test_the_checkpoint_itself_knows_the_recipe(uninterrupted, camvid, tmp_path,
 
 
 def test_what_decides_nothing_may_differ(uninterrupted, camvid, tmp_path, streetseg, monkeypatch) -> None:
-    """Where the data lie, how often and how much is kept, the device, what is printed."""
+    """Path of the data, number of checkpoints, device and printing may change."""
     run = tmp_path / "run"
     shutil.copytree(uninterrupted, run)
     monkeypatch.chdir(camvid.parent)
@@ -315,7 +315,7 @@ def test_a_folder_is_not_shared_by_two_processes(more, camvid, tmp_path, streets
     held, release = os.pipe()
 
     def meanwhile() -> None:
-        """In the first process, at its second step: the other command runs, and is refused."""
+        """In the first process, at its second step: run the other command, which is refused."""
         before = snapshot(run)
         assert fork(command(*train(camvid, run, *more))) == 2
         assert snapshot(run) == before
@@ -366,7 +366,7 @@ def test_a_used_folder_is_refused(camvid, tmp_path, streetseg) -> None:
 
 
 def without_root_s_rights() -> None:
-    """Take the right to write anywhere from this process, if it is root's (capset(2), all capabilities off)."""
+    """Drop all capabilities of this process (capset(2)), so that permissions hold for root, too."""
     import ctypes
 
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this process
@@ -375,6 +375,6 @@ def without_root_s_rights() -> None:
 
 
 def snapshot(run: Path) -> dict[str, tuple[int, int]]:
-    """Size and time of every file."""
+    """Return size and modification time of every file."""
     files = [path for path in run.rglob("*") if path.is_file()]
     return {str(path): (path.stat().st_size, path.stat().st_mtime_ns) for path in files}

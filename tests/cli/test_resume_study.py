@@ -1,4 +1,4 @@
-"""A study that was stopped goes on with its grid, and does nothing twice that is finished."""
+"""A study that was stopped continues its grid and repeats nothing that is finished."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def study(camvid: Path, out: Path, *flags: object, epochs: int = 2) -> Argv:
 
 
 def files(folder: Path) -> dict[str, int]:
-    """The time of every file."""
+    """Return the modification time of every file."""
     return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
 
@@ -53,7 +53,7 @@ def assert_same_study(out: Path, expected: Path) -> None:
 
 
 def outcome(out: Path) -> dict[str, Any]:
-    """What study.json says, but for measured times and the sentences about them."""
+    """Return study.json without measured times and the sentences about them."""
     found = json.loads((out / "study.json").read_text())
     for pair in found["differences"]:
         del pair["latency_ratio"], pair["sentence"]

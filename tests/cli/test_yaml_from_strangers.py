@@ -1,4 +1,4 @@
-"""YAML that would run, grow or never end, through the real commands: an error with its line, and nothing happens."""
+"""YAML that would run code, grow or never end, through the real commands: an error with its line, nothing else."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The verdict in words: it follows from the interval, and says when it is not about encoders alone."""
+"""The verdict in words: it follows from the interval, and says so when more than the encoders differs."""
 
 import re
 from collections.abc import Callable
@@ -176,7 +176,7 @@ families = st.integers(1, 10)
 
 @given(shares, shares, shares, st.floats(1e-4, 1), families)
 def test_the_words_follow_from_interval_and_p_value(a: float, b: float, c: float, adjusted: float, family: int) -> None:
-    """Who is called better, and every figure in the sentence, read back from the sentence alone."""
+    """The better run and every figure are read back from the sentence alone."""
     low, value, high = sorted([a, b, c])
     said = difference_words("A", "B", difference(value, low, high, adjusted, family=family))
     ends = re.search(r"\[(.+), (.+)\]", said)

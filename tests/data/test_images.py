@@ -1,4 +1,4 @@
-"""One rule from every way an image is stored to uint8 RGB, and a clear error for what is no image."""
+"""One rule makes uint8 RGB of every kind of image file; a file that is no image gets a clear error."""
 
 import struct
 import zlib
@@ -99,7 +99,7 @@ def test_16_bit_colors_keep_their_high_byte_and_are_told(tmp_path: Path) -> None
 
 
 def png_with_header(width: int, height: int) -> bytes:
-    """A PNG of a few bytes that claims to be huge."""
+    """Return a PNG of a few bytes whose header names a huge size."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -135,7 +135,7 @@ def test_the_size_limit_can_be_lowered_and_raised(tmp_path: Path, monkeypatch: p
 
 
 def broken_files(folder: Path) -> dict[str, tuple[bytes, str]]:
-    """name -> (bytes, what the error must say)."""
+    """Return name -> (bytes, text that the error must contain)."""
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)).save(folder / "whole.png")
     Image.open(folder / "whole.png").save(folder / "whole.jpg")
     png, jpg = (folder / "whole.png").read_bytes(), (folder / "whole.jpg").read_bytes()
@@ -178,7 +178,7 @@ def test_any_name_is_read(name: str, tmp_path: Path) -> None:
 
 
 def in_range(values: np.ndarray, low: int, high: int) -> np.ndarray:
-    """LOW..HIGH as 0..255, computed another way than the program does."""
+    """Return LOW..HIGH scaled to 0..255, computed in another way than the program does."""
     return np.floor((values.clip(low, high) - low) * (255 / (high - low)) + 0.5).astype(np.uint8)
 
 

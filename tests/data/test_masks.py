@@ -1,4 +1,4 @@
-"""Masks are read exactly: by index or by color, and what means nothing is an error."""
+"""Masks are read exactly, by index or by color; a value without a meaning is an error."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ CODE = MaskCode.of(STREET_11, ignored=(11,))
 
 
 def ids(height: int = 4, width: int = 12) -> np.ndarray:
-    """All ids 0..11, 11 being void."""
+    """Return an array with all ids 0..11; 11 is void."""
     return np.tile(np.arange(width, dtype=np.uint8), (height, 1))
 
 

@@ -1,4 +1,4 @@
-"""The decode-once store: what comes out is what was decoded, once, until a file changes."""
+"""The store: it returns what was decoded, and decodes each file once until it changes."""
 
 import logging
 import os
@@ -32,7 +32,7 @@ Array = NDArray[np.uint8]
 
 @dataclass
 class Drawn:
-    """A source of arrays, which also counts what is asked of it."""
+    """A source of arrays that counts how often each is read."""
 
     images: list[Array]
     labels: list[Array]

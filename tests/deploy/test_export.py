@@ -239,7 +239,7 @@ def test_a_file_in_the_way_is_kept_without_force(bundle: Path, tmp_path: Path, s
 def test_a_graph_never_stands_beside_the_weights_of_another(
     files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """OpenVINO would read the old .xml with the new .bin, which is as large, and say what the old one says."""
+    """OpenVINO would read an old .xml with a new .bin of the same size, without an error."""
     for name in ("model.xml", "model.bin"):
         shutil.copyfile(files / name, tmp_path / name)
     bundle = saved(tmp_path / "other", tiny_network(size=(48, 64), seed=1))

@@ -1,4 +1,4 @@
-"""Scoring shared by several processes: each image once, and the very numbers of one process."""
+"""Scoring by several processes: each image once, and exactly the scores of one process."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Engines: chosen by name or by measurement, refused with the reason, and none imports more than its own library."""
+"""Engines: chosen by name or by measurement, refused with the reason; each imports only its own library."""
 
 import json
 import logging
@@ -36,7 +36,7 @@ ENGINES = [("model.onnx", "onnxruntime"), ("model.onnx", "openvino"), ("model.xm
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """model.onnx, with model.xml and the bundle `model` beside it."""
+    """Export model.onnx, with model.xml and the bundle `model` beside it."""
     return exported(tmp_path_factory.mktemp("exported"), size=(48, 64))
 
 
@@ -84,7 +84,7 @@ def test_auto_takes_the_one_that_starts_soonest_for_few_images(model: Path) -> N
 
 
 class Fake:
-    """An engine that gives one label after a while; `calls` has the names of those that were called, in order."""
+    """An engine that returns one label after a delay. `calls` collects the names of engines in the order of calls."""
 
     precision = "fp32"
     reading = AS_USUAL
@@ -122,7 +122,7 @@ def test_an_engine_whose_labels_disagree_is_left_out_however_fast(caplog: pytest
 
 
 def test_engines_are_measured_one_after_the_other() -> None:
-    """What one engine's threads still do after a call is not to disturb another's."""
+    """Threads of one engine may still run after its call; they must not disturb the measurement of another."""
     calls: list[str] = []
     engines: Any = [Fake("a", 1, 0, calls=calls), Fake("b", 1, 0, calls=calls)]
     fastest(engines, np.zeros((1, 3, 4, 4), np.uint8))
@@ -318,7 +318,7 @@ def test_evaluate_scores_an_exported_model_by_the_same_protocol(
 
 
 def test_the_network_of_these_tests_sees_more_than_one_class() -> None:
-    """Else agreement of labels would prove little."""
+    """With a single class, equal labels would prove little."""
     network = tiny_network(size=(48, 64)).eval()
     images = torch.from_numpy(np.stack(streets(2)).transpose(0, 3, 1, 2).copy())
     with torch.inference_mode():
@@ -326,7 +326,7 @@ def test_the_network_of_these_tests_sees_more_than_one_class() -> None:
 
 
 def test_a_signal_is_survived_after_openvino_was_let_go_in_another_thread(model: Path) -> None:
-    """As it is where `auto` chooses another engine; the stack that signals are handled on was gone with it."""
+    """`auto` releases an engine in this way. The alternate stack for signal handlers used to be freed with it."""
     code = """
 import os, signal, sys
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Which images a person means."""
+"""Inputs of prediction: paths, folders, patterns, arrays."""
 
 from pathlib import Path
 

@@ -35,7 +35,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def street(tmp_path: Path) -> Path:
-    """Images of several sizes and formats, with names that need care."""
+    """Write images of several sizes and formats, with unusual names."""
     folder = tmp_path / "street"
     for index, (name, size) in enumerate(
         {"a.png": (48, 64), "ü b [1].jpg": (101, 33), "sub/c.png": (1, 1), "d.png": (30, 300)}.items()

@@ -1,4 +1,4 @@
-"""The paired comparison: what is said follows from interval and p-value, and the images must be the same."""
+"""The paired comparison: the verdict follows from interval and p-value, and the images must be the same."""
 
 import math
 from dataclasses import replace
@@ -130,7 +130,7 @@ def test_an_absent_class_is_no_comparison() -> None:
 
 @pytest.mark.parametrize(("images", "has_interval"), [(4, False), (5, True)])
 def test_a_class_in_fewer_than_five_images_has_no_interval(images: int, has_interval: bool) -> None:
-    """Every resample that holds it at all would show about the same IoU: a narrow interval out of nothing."""
+    """All resamples with the class would have about the same IoU, which gives a narrow interval without evidence."""
     a, b = counts(0.75, seed=1), counts(0.65, seed=2)
     for split in (a, b):
         split.counts[images:, 3] = 0
@@ -142,7 +142,7 @@ def test_a_class_in_fewer_than_five_images_has_no_interval(images: int, has_inte
 
 
 def test_more_is_drawn_where_many_comparisons_of_few_units_are_made() -> None:
-    """With 10 images the smallest p-value of 2000 resamples is 0.012: too much to stand among 11 classes."""
+    """With 10 images the smallest p-value of 2000 resamples is 0.012, too large to be adjusted for 11 classes."""
     a, b = counts(0.8, images=10, classes=11, seed=1), counts(0.4, images=10, classes=11, seed=2)
     found = compare_classes([a], [b])
     assert found[0].resamples > 2000

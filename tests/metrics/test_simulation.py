@@ -17,7 +17,7 @@ def simulated(world: World, trials: int = 400) -> Outcome:
 
 
 def bound(share: float, trials: int, errors: float = 3) -> float:
-    """A share that a rate of `share` exceeds in one of 700 simulations."""
+    """Return the share that a true rate of `share` exceeds in one of 700 simulations."""
     return share + errors * sqrt(share * (1 - share) / trials)
 
 
@@ -34,7 +34,7 @@ def test_equal_networks_are_told_apart_as_rarely_as_promised(world: World) -> No
 
 
 def test_frames_of_videos_drawn_as_if_independent_would_not_hold() -> None:
-    """The simulation can fail: this is what forgetting the videos comes to."""
+    """The simulation can fail: drawing frames instead of videos breaks the promise."""
     forgotten = World(60, 6, rarest=0.3, videos=(5,) * 12, alike=0.5, steady=0.7, known=False)
     assert simulated(forgotten)["interval holds the truth"] < 0.8
 

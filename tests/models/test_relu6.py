@@ -1,4 +1,4 @@
-"""ReLU6 in place, differentiated from its output."""
+"""ReLU6 in place, with its gradient computed from its output."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""Charts are well-formed images of the numbers, whatever the names and however odd the numbers."""
+"""Charts are well-formed SVG that shows the numbers, for any names and unusual numbers."""
 
 import math
 from xml.etree import ElementTree

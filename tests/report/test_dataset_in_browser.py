@@ -1,4 +1,4 @@
-"""The page of `check` in a real browser: quiet, self-contained, readable on a phone and in the dark, and not fooled."""
+"""The page of `check` in a real browser: no requests or errors, readable on a phone and in the dark, safe from HTML."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def written(data: str, path: Path) -> Path:
 
 @pytest.fixture(scope="module", params=["good", "bad"])
 def page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of a data set with warnings only, and of one with damaged files."""
+    """Write the page of a data set with warnings only, or of one with damaged files."""
     folder = tmp_path_factory.mktemp(request.param)
     make = {"good": corpus.copies_across_splits, "bad": corpus.damaged_files}[request.param]
     return written(make(folder / "data").data, folder / "page.html")

@@ -1,4 +1,4 @@
-"""A whole study on data whose folder, files and classes have names that mean harm, and everything it leaves to read."""
+"""A whole study on data with malicious names of folder, files and classes, and everything that it writes."""
 
 import csv
 import json
@@ -35,7 +35,7 @@ FILES = (*CLASSES, NO_TEXT)
 
 @dataclass(frozen=True)
 class Done:
-    """What the study said, and where it wrote."""
+    """A finished study: its output and its folder."""
 
     said: str
     out: Path
@@ -43,7 +43,7 @@ class Done:
 
 
 def strange_data(folder: Path) -> Path:
-    """A data set whose folder, classes and files are named so; the YAML file that describes it."""
+    """Write a data set with malicious names of folder, classes and files. Return its YAML file."""
     for split, first in (("train", 0), ("val", 100)):
         for i, name in enumerate(FILES):
             image, label = tiny.street(first + i, (32, 32))
@@ -58,7 +58,7 @@ def strange_data(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Done:
-    """The real command, in a process of its own, on a terminal of its own."""
+    """Run the real command in a process of its own, on a pseudo-terminal."""
     folder = tmp_path_factory.mktemp("strange")
     data = strange_data(folder / f"{EVIL}{NO_TEXT}")
     words = (
@@ -69,7 +69,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Done:
 
 
 def on_a_terminal(*words: str) -> str:
-    """What `streetseg WORD...` writes on a terminal; it must end well."""
+    """Return what `streetseg ARGV...` writes on a terminal. It must end with exit code 0."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "dumb", "COLUMNS": "200"}  # no bars, but all else as on any terminal
     with subprocess.Popen(
@@ -131,7 +131,7 @@ def test_the_policy_of_the_report_stops_what_is_planted(
 
 @pytest.fixture
 def requested_names() -> Iterator[tuple[str, list[str]]]:
-    """A server's address, and what it has been asked for."""
+    """Yield the address of a server and the list of paths requested from it."""
     requested: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""Batch norm over ranks, against torch's own over the whole batch."""
+"""Batch norm over ranks, compared with torch's over the whole batch."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ SHARES = ([0, 1, 2], [3])  # of the batch, by rank
 
 
 def network() -> nn.Sequential:
-    """A plain norm, and one of timm's with an activation in it."""
+    """Return a network with a plain batch norm and one of timm's that includes an activation."""
     torch.manual_seed(0)
     plain = nn.BatchNorm2d(3, eps=1e-3)
     nn.init.normal_(plain.weight)
@@ -21,12 +21,12 @@ def network() -> nn.Sequential:
 
 
 def batch() -> Tensor:
-    """Four images that differ, far from zero, where E[x²] - E[x]² would cancel."""
+    """Return four different images with values far from zero, where E[x²] - E[x]² would cancel."""
     return torch.randn(4, 3, 5, 6, generator=torch.Generator().manual_seed(1)) + 1000 * torch.arange(4).view(4, 1, 1, 1)
 
 
 def trained(net: nn.Sequential, share: list[int]) -> dict[str, Tensor]:
-    """Outputs, gradients and running statistics after one pass whose loss is a sum over images."""
+    """Return outputs, gradients and running statistics after one pass with a loss that is a sum over images."""
     images = batch()[share].requires_grad_()
     out = net.train()(images)
     out.pow(3).sum().backward()

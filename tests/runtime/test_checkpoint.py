@@ -1,4 +1,4 @@
-"""Checkpoints: whole, checked before use, and the last whole one is never lost."""
+"""Checkpoints: written whole, checked before use; the last whole one is never lost."""
 
 import json
 import logging
@@ -148,7 +148,7 @@ def test_all_damaged_is_an_error_that_names_them(tmp_path: Path) -> None:
 
 
 class Trap:
-    """Unpickled, it would make a file."""
+    """An object that makes a file when it is unpickled."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark
@@ -158,7 +158,7 @@ class Trap:
 
 
 def test_a_state_that_would_run_code_is_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Even with a manifest that fits it."""
+    """Its manifest has the correct SHA-256."""
     save(tmp_path, 1, 2)
     poisoned = tmp_path / "epoch-002" / "state.pt"
     torch.save({"epoch": Trap(tmp_path / "sprung")}, poisoned)
@@ -171,7 +171,7 @@ def test_a_state_that_would_run_code_is_passed_over(tmp_path: Path, caplog: pyte
 
 
 def test_dropping_old_ones_never_leaves_only_damaged_ones(tmp_path: Path) -> None:
-    """Epochs 4 and 5 were damaged, the run went on from 3 with fewer checkpoints to keep."""
+    """Epochs 4 and 5 are damaged, and the run continues from epoch 3 with a smaller `keep_last`."""
     save(tmp_path, 3, 4, 5)
     for epoch in (4, 5):
         (tmp_path / f"epoch-{epoch:03d}" / "state.pt").write_bytes(b"")
@@ -187,7 +187,7 @@ def test_dropping_old_ones_never_leaves_only_damaged_ones(tmp_path: Path) -> Non
 def test_a_checkpoint_that_is_damaged_while_it_is_written_costs_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A disk that keeps something else than what was written to it."""
+    """The disk stores other bytes than were written."""
     save(tmp_path, 1)
 
     def forgetful(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Whether a network is compiled: asked for, or where it pays off; and what then is called."""
+"""Compilation: by request, or automatically where it pays off; and which function is then called."""
 
 from typing import Any
 

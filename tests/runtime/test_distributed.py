@@ -1,4 +1,4 @@
-"""Processes that work together: exact sums, what one says to all, and what happens when one is gone."""
+"""Processes that work together: exact sums, broadcasts, and the end of one of them."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 
 
 def rank_s_work(folder: Path) -> None:
-    """What each of the processes does; its findings go to folder/<rank>.json."""
+    """Do the work of one process. Its results go to folder/<rank>.json."""
     found: dict[str, Any] = {}
     start = Ranks.from_environment()
     with start.joined(CPU) as ranks:

@@ -1,4 +1,4 @@
-"""fp32 or bf16."""
+"""The choice between fp32 and bf16."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -46,7 +46,7 @@ def test_the_processor_decides(
 def test_where_torch_does_not_tell_the_system_does(
     flags: str | None, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Versions of torch without `get_capabilities`; None: a system without /proc."""
+    """With a torch that lacks `get_capabilities`, /proc/cpuinfo decides. None: a system without /proc."""
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     monkeypatch.setattr("streetseg.machine.CPU_INFO", tmp_path / "cpuinfo")
     if flags is not None:

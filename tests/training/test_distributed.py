@@ -1,4 +1,4 @@
-"""Several processes train one network: the same steps as one, one end for all, and one error."""
+"""Several processes train one network: with the steps of one process, a common end, and one error message."""
 
 import json
 import os
@@ -40,7 +40,7 @@ SHARES = {  # of a batch of five: the images of each rank, and those whose label
 
 
 def loss_and_gradients(settings: Loss, share: list[int], ignored: list[int], ranks: Ranks) -> list[torch.Tensor]:
-    """Of a share of the batch. Batch norm is frozen: over half a batch its statistics would be others."""
+    """Return loss and gradients of a share of the batch. Batch norm is frozen, as it depends on the share."""
     network = tiny_network().eval()
     parallel = ranks.averaging_gradients(network)
     labels = torch.stack([torch.from_numpy(street(i, (32, 64))[1]) for i in range(5)])
@@ -54,7 +54,7 @@ def loss_and_gradients(settings: Loss, share: list[int], ignored: list[int], ran
 
 @pytest.mark.parametrize("shares", SHARES)
 def test_two_ranks_have_the_loss_and_the_gradient_of_one(shares: str, tmp_path: Path) -> None:
-    """Within 1e-5 of the loss, and of each weight's gradient as a whole: sums are taken in another order."""
+    """They agree within 1e-5 for the loss and for each weight's gradient, as sums are taken in another order."""
     *of_rank, ignored = SHARES[shares]
 
     def work() -> None:
@@ -94,7 +94,7 @@ def recipe(camvid: Path, **more: Any) -> Recipe:
 
 @pytest.fixture(scope="module")
 def of_two(camvid: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of two ranks, with batch norm over both."""
+    """Train a run on two ranks, with batch norm over both."""
     folder = tmp_path_factory.mktemp("runs")
     ended = fork_ranks(lambda: train(recipe(camvid, sync_batch_norm=True), folder / "run"), folder=folder)
     assert ended == [0, 0], (folder / "0.err").read_text() + (folder / "1.err").read_text()
@@ -106,7 +106,7 @@ def events(run: Path, kind: str) -> list[dict[str, Any]]:
 
 
 def test_two_ranks_train_as_one(camvid: Path, of_two: Path, tmp_path: Path) -> None:
-    """The first loss within 1e-5, the later ones within 1e-3: rounding differs, and grows from step to step."""
+    """The first loss agrees within 1e-5, later ones within 1e-3: differences in rounding grow from step to step."""
     train(recipe(camvid), tmp_path / "run", quiet=True)
 
     alone, shared = events(tmp_path / "run", "step"), events(of_two, "step")

@@ -1,4 +1,4 @@
-"""What stops a run while it trains: each fault is said in full, and what was saved is not lost."""
+"""Failures during training: each has a complete message, and no saved state is lost."""
 
 import math
 import os
@@ -36,7 +36,7 @@ def uninterrupted(camvid: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def images(text: str, camvid: Path, split: str = "train") -> list[str]:
-    """The images of the data set that a message names."""
+    """Return the images of the data set that a message names."""
     return re.findall(rf"{re.escape(str(camvid))}/{split}/\w+\.png", text)
 
 
@@ -72,7 +72,7 @@ def test_ignored_batches_cost_nothing_and_are_counted(camvid, tmp_path, streetse
     22, "stops at once: step, lr, loss terms and the files of the batch; the last checkpoint is kept"
 )
 def test_a_run_that_diverges(camvid, uninterrupted, tmp_path, streetseg) -> None:
-    """One good epoch, then a learning rate that nothing survives."""
+    """After one good epoch, the learning rate is so large that the loss diverges."""
     run = tmp_path / "run"
     assert fork(command(*train(camvid, run)), at=STEP, call=4, do=kill) == -9
 
@@ -123,7 +123,7 @@ main()
 
 
 def limited(kind: int, amount: int, words: Argv) -> Callable[[], None]:
-    """The command under a limit of the kernel's."""
+    """Return work for a fork that runs the command under a limit of the kernel."""
 
     def work() -> None:
         resource.setrlimit(kind, (amount, resource.getrlimit(kind)[1]))
@@ -136,7 +136,7 @@ def limited(kind: int, amount: int, words: Argv) -> Callable[[], None]:
     25, "bytes needed and free; the checkpoint before is kept, and the run goes on from it bit for bit"
 )
 def test_a_full_disk(camvid, uninterrupted, tmp_path, capfd, streetseg) -> None:
-    """A limit on the size of files stands in for it: networks fit, checkpoints with the optimizer's state do not."""
+    """A limit on the size of files simulates it: networks fit, checkpoints with the optimizer's state do not."""
     run = tmp_path / "run"
     assert fork(command(*train(camvid, run)), at=STEP, call=5, do=kill) == -9
     capfd.readouterr()
@@ -213,7 +213,7 @@ def test_out_of_memory(camvid, tmp_path, streetseg) -> None:
 
 def test_a_network_that_cannot_be_compiled_says_how_to_go_on() -> None:
     class RefusedError(RuntimeError):
-        """As torch._dynamo raises it, whose import takes a second."""
+        """A stand-in for the error of torch._dynamo, whose import takes a second."""
 
     RefusedError.__module__ = "torch._dynamo.exc"
     with (

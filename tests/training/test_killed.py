@@ -1,4 +1,4 @@
-"""Killed at any moment and taken up again, a run ends as if nothing had happened."""
+"""A run that is killed at any moment and resumed ends as an uninterrupted one."""
 
 import os
 from pathlib import Path
@@ -127,7 +127,7 @@ def test_killed_at_any_moment(moment: str, camvid: Path, uninterrupted: Path, tm
 
 @pytest.mark.bad_input(24, "also when the resumed run is killed again")
 def test_killed_again_and_again(camvid: Path, uninterrupted: Path, tmp_path: Path) -> None:
-    """Each session gets one step further."""
+    """Each process gets one step further before it is killed."""
     config, run = recipe(camvid, save_steps=1), tmp_path / "run"
     sessions = 0
     while fork(lambda: train(config, run, resume=True, quiet=True), at="streetseg.training.fit:step", call=2, do=kill):

@@ -1,4 +1,4 @@
-"""The training split close to where it is trained on."""
+"""The training split in the memory of the training device."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What is known of unchanged files is believed, and of nothing else: counted by what is read."""
+"""The check uses cached results for unchanged files only. The tests count which files are read."""
 
 import json
 import logging
@@ -21,7 +21,7 @@ SPLITS = ["train", "val"]
 
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Counter[str]:
-    """How often each sample was read, with a cache of the test's own."""
+    """Count how often each sample is read, with a cache of the test's own."""
     monkeypatch.setenv("STREETSEG_CACHE", str(tmp_path / "cache"))
     counter: Counter[str] = Counter()
     look = FileSource.look

@@ -1,4 +1,4 @@
-"""Somebody's own data, described in YAML: every form it may take, and every mistake with its line."""
+"""A user's own data, described in YAML: every form of it, and every mistake with its line."""
 
 from pathlib import Path
 
