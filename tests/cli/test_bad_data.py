@@ -51,45 +51,60 @@ def warnings(found: dict) -> dict[str, dict]:
     [
         pytest.param(
             corpus.unknown_colors,
-            marks=pytest.mark.bad_input(2, "unknown colors listed with pixels and nearest class; exit 2"),
+            marks=pytest.mark.bad_input(2, "unknown colors are listed with pixels and nearest class; exit 2"),
         ),
-        pytest.param(corpus.jpeg_masks, marks=pytest.mark.bad_input(4, "refused as stored with loss; exit 2")),
         pytest.param(
-            corpus.unknown_ids, marks=pytest.mark.bad_input(5, "listed for each file with their pixels; exit 2")
+            corpus.jpeg_masks, marks=pytest.mark.bad_input(4, "refused because it is stored with loss; exit 2")
         ),
-        pytest.param(corpus.black_and_white, marks=pytest.mark.bad_input(6, "asks whether 255 means class 1; exit 2")),
+        pytest.param(
+            corpus.unknown_ids, marks=pytest.mark.bad_input(5, "ids are listed for each file with their pixels; exit 2")
+        ),
+        pytest.param(
+            corpus.black_and_white, marks=pytest.mark.bad_input(6, "the error asks whether 255 means class 1; exit 2")
+        ),
         pytest.param(corpus.mixed_kinds, marks=pytest.mark.bad_input(7, "mixed kinds are counted and refused; exit 2")),
         pytest.param(
             corpus.polygons_only,
-            marks=pytest.mark.bad_input(7, "polygons alone: refused with the tool that draws them; exit 2"),
+            marks=pytest.mark.bad_input(7, "polygons alone are refused, and the tool that draws them is named; exit 2"),
         ),
         pytest.param(
             corpus.wrapping_ids,
-            marks=pytest.mark.bad_input(8, "ids above 255 listed with their pixels, never wrapped; exit 2"),
+            marks=pytest.mark.bad_input(8, "ids above 255 are listed with their pixels and never wrapped; exit 2"),
         ),
         pytest.param(
             corpus.deep_channels, marks=pytest.mark.bad_input(8, "several channels of 16 bits are refused; exit 2")
         ),
         pytest.param(
             corpus.turned_against_its_mask,
-            marks=pytest.mark.bad_input(10, "a mask that fits only the unturned image is said to; exit 2"),
+            marks=pytest.mark.bad_input(10, "the error says that the mask fits only the unturned image; exit 2"),
         ),
-        pytest.param(corpus.other_size, marks=pytest.mark.bad_input(11, "both sizes named; exit 2")),
+        pytest.param(corpus.other_size, marks=pytest.mark.bad_input(11, "both sizes are named; exit 2")),
         pytest.param(
-            corpus.damaged_files, marks=pytest.mark.bad_input(12, "each named with what it seems to be; exit 2")
+            corpus.damaged_files, marks=pytest.mark.bad_input(12, "each file is named with what it seems to be; exit 2")
         ),
         pytest.param(
-            corpus.unpaired, marks=pytest.mark.bad_input(15, "both sides listed, capital letters told; exit 2")
+            corpus.unpaired,
+            marks=pytest.mark.bad_input(
+                15, "files of both sides are listed, differences in capital letters named; exit 2"
+            ),
         ),
         pytest.param(
             corpus.unpaired_and_damaged,
-            marks=pytest.mark.bad_input(15, "listed together with damaged files, in one pass; exit 2"),
+            marks=pytest.mark.bad_input(15, "they are listed together with damaged files, in one pass; exit 2"),
         ),
-        pytest.param(corpus.unpaired_cityscapes, marks=pytest.mark.bad_input(15, "both sides listed; exit 2")),
-        pytest.param(corpus.empty_folder, marks=pytest.mark.bad_input(16, "said with the layout expected; exit 2")),
-        pytest.param(corpus.empty_split, marks=pytest.mark.bad_input(16, "said with the size of each split; exit 2")),
-        pytest.param(corpus.bomb, marks=pytest.mark.bad_input(18, "refused from the header; exit 2")),
-        pytest.param(corpus.dangling_link, marks=pytest.mark.bad_input(20, "a link to nothing is named; exit 2")),
+        pytest.param(
+            corpus.unpaired_cityscapes, marks=pytest.mark.bad_input(15, "files of both sides are listed; exit 2")
+        ),
+        pytest.param(
+            corpus.empty_folder, marks=pytest.mark.bad_input(16, "the error names the expected layout; exit 2")
+        ),
+        pytest.param(
+            corpus.empty_split, marks=pytest.mark.bad_input(16, "the error names the size of each split; exit 2")
+        ),
+        pytest.param(
+            corpus.bomb, marks=pytest.mark.bad_input(18, "the image is refused by the size in its header; exit 2")
+        ),
+        pytest.param(corpus.dangling_link, marks=pytest.mark.bad_input(20, "a broken link is named; exit 2")),
     ],
     ids=lambda make: make.__name__,
 )
@@ -126,7 +141,7 @@ def test_what_cannot_be_used_is_told_in_one_pass(
 
 
 @pytest.mark.parametrize("make", [corpus.empty_folder, corpus.empty_split], ids=lambda make: make.__name__)
-@pytest.mark.bad_input(16, "error before a model is built")
+@pytest.mark.bad_input(16, "an error before a model is built")
 def test_empty_data_is_told_before_a_network_is_built(make: corpus.Maker, tmp_path: Path, streetseg: Run) -> None:
     case = make(tmp_path / "data")
 
@@ -149,7 +164,7 @@ def test_a_single_image_is_refused_before_a_network_is_built(tmp_path: Path, str
     assert warnings(checked(streetseg, data))["single"]["text"].startswith("split train has one image")
 
 
-@pytest.mark.bad_input(1, "read by index, its colors ignored; the mode is told")
+@pytest.mark.bad_input(1, "masks are read by index, their colors ignored; `check` names the mode")
 def test_palette_masks_count_as_if_they_were_gray(tmp_path: Path, streetseg: Run) -> None:
     case = corpus.palette_masks(tmp_path / "palette")
     gray = f"camvid:{tiny.camvid_segnet(tmp_path / 'gray')}"
@@ -162,7 +177,7 @@ def test_palette_masks_count_as_if_they_were_gray(tmp_path: Path, streetseg: Run
         assert list(found["splits"][split]["masks_stored"]) == ["P PNG"]
 
 
-@pytest.mark.bad_input(2, "decoded through the colors of the label space")
+@pytest.mark.bad_input(2, "masks are decoded through the colors of the label space")
 def test_masks_in_colors_count_as_if_they_were_ids(tmp_path: Path, streetseg: Run) -> None:
     drawn = checked(streetseg, f"camvid:{tiny.camvid_original(tmp_path / 'original', n_train=4)}")
     ids = np.concatenate([tiny.street(index)[1].ravel() for index in range(4)])
@@ -174,7 +189,7 @@ def test_masks_in_colors_count_as_if_they_were_ids(tmp_path: Path, streetseg: Ru
     assert list(train["masks_stored"]) == ["RGB PNG"]
 
 
-@pytest.mark.bad_input(7, "label ids, train ids and colors recognized, mapped and said")
+@pytest.mark.bad_input(7, "label ids, train ids and colors are recognized, mapped and named in a note")
 @pytest.mark.parametrize("kind", ["labelIds", "labelTrainIds", "color"])
 def test_each_kind_of_cityscapes_masks_is_recognized_and_said(kind: str, tmp_path: Path, streetseg: Run) -> None:
     data = f"cityscapes:{tiny.cityscapes_folder(tmp_path / 'city', n_train=3, kind=kind)}"
@@ -204,7 +219,7 @@ def test_the_license_plate_of_cityscapes_is_ignored(depth: type, plate: int, tmp
     assert after["counts"]["sky"] == before["counts"]["sky"] - 7
 
 
-@pytest.mark.bad_input(8, "read exactly")
+@pytest.mark.bad_input(8, "16-bit masks are read exactly")
 def test_masks_of_16_bits_count_as_those_of_8(tmp_path: Path, streetseg: Run) -> None:
     folder = tiny.camvid_segnet(tmp_path / "camvid")
     before = checked(streetseg, f"camvid:{folder}")["splits"]["val"]
@@ -217,8 +232,8 @@ def test_masks_of_16_bits_count_as_those_of_8(tmp_path: Path, streetseg: Run) ->
     assert list(after["masks_stored"]) == ["16-bit gray PNG"]
 
 
-@pytest.mark.bad_input(3, "nearest only: training on resized data meets the ids of the masks and ignore, no other")
-@pytest.mark.bad_input(9, "converted to 8-bit RGB by one rule; counted in data.json")
+@pytest.mark.bad_input(3, "nearest neighbor: training on resized data sees only ids of the masks and the ignore index")
+@pytest.mark.bad_input(9, "images are converted to 8-bit RGB by one rule and counted in data.json")
 def test_images_of_all_modes_are_converted_and_counted_in_data_json(
     tmp_path: Path, streetseg: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,7 +260,7 @@ def test_images_of_all_modes_are_converted_and_counted_in_data_json(
     assert set(np.unique(labels)) == {2, 9}
 
 
-@pytest.mark.bad_input(10, "applied to the image, and said")
+@pytest.mark.bad_input(10, "the rotation is applied to the image and named in a note")
 def test_a_rotation_by_exif_is_applied_and_said(tmp_path: Path, streetseg: Run) -> None:
     case = corpus.turned_images(tmp_path / "data")
 
@@ -261,7 +276,7 @@ def test_a_rotation_by_exif_is_applied_and_said(tmp_path: Path, streetseg: Run) 
     assert all(path.name in reported.out for path in case.culprits)
 
 
-@pytest.mark.bad_input(13, "work through check, train, predict and evaluate")
+@pytest.mark.bad_input(13, "such paths work in check, train, predict and evaluate")
 def test_any_name_works_from_check_to_evaluation(tmp_path: Path, streetseg: Run) -> None:
     folder = tmp_path / corpus.ODD_NAMES[0] / corpus.ODD_NAMES[1]
     for split in ("train", "val"):
@@ -284,7 +299,7 @@ def test_any_name_works_from_check_to_evaluation(tmp_path: Path, streetseg: Run)
     assert json.loads(scored.out)["protocol"]["images"] == len(corpus.ODD_NAMES)
 
 
-@pytest.mark.bad_input(13, "names that are no Unicode work, in folder:FILE.yaml and in Cityscapes' layout too")
+@pytest.mark.bad_input(13, "names that are no Unicode work too, with folder:FILE.yaml and in Cityscapes' layout")
 def test_names_that_are_no_unicode_are_checked_and_shown(tmp_path: Path, streetseg: Run) -> None:
     odd = b"caf\xe9 [1]".decode("utf-8", "surrogateescape")
     path = tiny.folder_yaml(tmp_path / "own", n_train=3, n_val=2)
@@ -303,7 +318,7 @@ def test_names_that_are_no_unicode_are_checked_and_shown(tmp_path: Path, streets
         assert r"caf\udce9 [1]" in (tmp_path / "page.html").read_text("utf-8")
 
 
-@pytest.mark.bad_input(14, "skipped and listed once")
+@pytest.mark.bad_input(14, "stray files are skipped and listed once")
 def test_stray_files_are_skipped_and_listed_once(tmp_path: Path, streetseg: Run) -> None:
     case = corpus.strays(tmp_path / "data")
 
@@ -321,7 +336,7 @@ def test_stray_files_are_skipped_and_listed_once(tmp_path: Path, streetseg: Run)
     assert scored.err.count(case.said[0]) == 1
 
 
-@pytest.mark.bad_input(17, "warning with counts and pairs, from exact and from perceptual hashes; training says it too")
+@pytest.mark.bad_input(17, "`check` and training warn with counts and pairs, from exact and perceptual hashes")
 def test_copies_across_splits_are_warned_of_with_their_pairs(tmp_path: Path, streetseg: Run) -> None:
     case = corpus.copies_across_splits(tmp_path / "data")
     identical, known, alike, other = map(str, case.culprits)
@@ -355,7 +370,7 @@ def test_neighbors_in_a_video_are_warned_of(tmp_path: Path, streetseg: Run) -> N
     ]
 
 
-@pytest.mark.bad_input(17, "CamVid's own split is told: 26 of 101 validation images have a neighbor in training")
+@pytest.mark.bad_input(17, "for CamVid's own split: 26 of 101 validation images have a neighbor in training")
 def test_camvid_as_it_is_handed_around_has_neighbors_in_both_splits(shared: Path, streetseg: Run) -> None:
     found = checked(streetseg, f"camvid:{shared / 'data' / 'camvid'}")
 
@@ -365,7 +380,7 @@ def test_camvid_as_it_is_handed_around_has_neighbors_in_both_splits(shared: Path
     )
 
 
-@pytest.mark.bad_input(18, "data.max_megapixels raises the limit, and lowers it")
+@pytest.mark.bad_input(18, "data.max_megapixels raises and lowers the limit")
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_the_limit_of_pixels_can_be_raised_and_lowered(
     tmp_path: Path, streetseg: Run, monkeypatch: pytest.MonkeyPatch
@@ -386,7 +401,7 @@ def test_the_limit_of_pixels_can_be_raised_and_lowered(
     assert "larger than 0.003 megapixels" in trained.err
 
 
-@pytest.mark.bad_input(19, "store built again, the file named; an edit that spoils a file is refused")
+@pytest.mark.bad_input(19, "the store is built again and the file named; an edit that damages a file is refused")
 def test_an_edited_file_is_read_again_and_said(tmp_path: Path, streetseg: Run) -> None:
     folder = tiny.camvid_segnet(tmp_path / "camvid")
     data = f"camvid:{folder}"
@@ -408,7 +423,7 @@ def test_an_edited_file_is_read_again_and_said(tmp_path: Path, streetseg: Run) -
     assert not (tmp_path / "third").exists()
 
 
-@pytest.mark.bad_input(20, "links that lead up or to themselves are not followed; those to folders are")
+@pytest.mark.bad_input(20, "links to folders are followed, except to a parent or to themselves")
 def test_loops_of_links_end(tmp_path: Path, streetseg: Run) -> None:
     case = corpus.loops_of_links(tmp_path / "data")
 

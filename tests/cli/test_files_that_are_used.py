@@ -46,7 +46,7 @@ def warned(found: dict, kind: str) -> list[str]:
 # 49: lists
 
 
-@pytest.mark.bad_input(49, "an error with the closest name, never a file of that name in another folder")
+@pytest.mark.bad_input(49, "an error with the closest name; a file of that name in another folder is not taken")
 @pytest.mark.parametrize("line", ["south/0002.png", "img/south/0002.png", "/old/img/south/0002.png", r"south\0002.png"])
 def test_a_line_never_falls_back_to_another_folder(line: str, tmp_path: Path, streetseg: Run) -> None:
     data = drives(tmp_path / "data")
@@ -68,7 +68,7 @@ def test_a_line_never_falls_back_to_another_folder(line: str, tmp_path: Path, st
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.bad_input(49, "lines and samples are counted and said, and samples that are named twice")
+@pytest.mark.bad_input(49, "a note counts lines, samples, and samples that are named twice")
 def test_lines_and_samples_are_counted(tmp_path: Path, streetseg: Run) -> None:
     data = drives(tmp_path)
     for name, text in (("train.txt", "north/*\nnorth/0001\n\n# a remark\n"), ("val.txt", "south/0001.png\n")):
@@ -149,7 +149,7 @@ def test_what_no_list_names_does_not_stop(tmp_path: Path, streetseg: Run) -> Non
         assert f"warning: {text}" in done.err
 
 
-@pytest.mark.bad_input(50, "in a used split refused with the field that skips them; skipped, their number is said")
+@pytest.mark.bad_input(50, "in a used split they are refused with the field that skips them; a note counts the skipped")
 def test_images_without_mask_can_be_skipped(tmp_path: Path, streetseg: Run) -> None:
     data = unlabeled_images(tmp_path / "data")
     data.write_text(data.read_text() + "splits: {train: 0.6, val: 0.4}\n")
@@ -165,7 +165,7 @@ def test_images_without_mask_can_be_skipped(tmp_path: Path, streetseg: Run) -> N
     assert images(json.loads(skipped.out)) == {"train": 3, "val": 2}
 
 
-@pytest.mark.bad_input(50, "data.exclude leaves out listed samples with their faults, and says how many")
+@pytest.mark.bad_input(50, "data.exclude leaves out the listed samples, and a note counts them")
 def test_faulty_samples_can_be_excluded(tmp_path: Path, streetseg: Run) -> None:
     case = corpus.other_size(tmp_path / "data")
     lonely = corpus.nth(case.folder, "trainannot", 2)
@@ -256,7 +256,7 @@ def test_an_unused_split_without_files(tmp_path: Path, streetseg: Run) -> None:
 # 52: what there is in place of what is read
 
 
-@pytest.mark.bad_input(52, "named with their number, the kinds that are read, and the globs that describe them; exit 2")
+@pytest.mark.bad_input(52, "the error names their number, the kinds that are read, and globs for a YAML file; exit 2")
 def test_masks_of_an_unknown_kind_are_named(tmp_path: Path, streetseg: Run) -> None:
     root = tiny.cityscapes_folder(tmp_path / "idd", n_train=3, n_val=2)
     for path in list((root / "gtFine").rglob("*.png")):

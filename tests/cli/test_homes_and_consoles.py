@@ -69,7 +69,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     monkeypatch.setattr("tempfile.tempdir", None)
 
 
-@pytest.mark.bad_input(58, "a temporary cache folder, said once; every command works")
+@pytest.mark.bad_input(58, "a temporary cache folder is used, with one warning; every command works")
 @pytest.mark.parametrize("words", [["--help"], ["doctor"], ["check", "DATA"]], ids=" ".join)
 def test_an_unknown_user(words: list[str], data: Path, temporary: Path) -> None:
     words = [f"folder:{data}/data.yaml" if word == "DATA" else word for word in words]
@@ -83,7 +83,7 @@ def test_an_unknown_user(words: list[str], data: Path, temporary: Path) -> None:
         assert any((cache / "streetseg").iterdir())
 
 
-@pytest.mark.bad_input(58, "a temporary cache folder, said once; every command works")
+@pytest.mark.bad_input(58, "a temporary cache folder is used, with one warning; every command works")
 def test_an_unknown_user_trains(data: Path, temporary: Path) -> None:
     flags = ("--encoder", "test_efficientnet", "--weights", "none", "--epochs", "1", "--quiet", "train.batch=2")
     done = run(
@@ -101,7 +101,7 @@ def no_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "file" / "home"))
 
 
-@pytest.mark.bad_input(58, "a temporary cache folder, said once; every command works")
+@pytest.mark.bad_input(58, "a temporary cache folder is used, with one warning; every command works")
 def test_a_home_that_cannot_be_written_to(no_home: None, temporary: Path) -> None:
     assert default_cache() == temporary / f"streetseg-{os.getuid()}" / "streetseg"
 
@@ -132,7 +132,7 @@ def test_nowhere_to_write(no_home: None, temporary: Path) -> None:
     serve_homeless()  # commands that need no cache work
 
 
-@pytest.mark.bad_input(59, "names are escaped; the exit code is that of the work")
+@pytest.mark.bad_input(59, "names are escaped; the exit code does not change")
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "latin-1:strict"])
 def test_a_console_that_cannot_show_a_class(encoding: str, data: Path) -> None:
     done = run("check", f"folder:{data}/data.yaml", environ={"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"})
@@ -157,7 +157,9 @@ def test_an_error_on_such_a_console(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.bad_input(59, "a reader that leaves early ends nothing: no traceback, the exit code of the work")
+@pytest.mark.bad_input(
+    59, "a reader that closes the pipe early: no traceback, the work continues and decides the exit code"
+)
 @pytest.mark.parametrize(
     ("words", "code"),
     [

@@ -147,7 +147,7 @@ def test_a_model_of_8_bit_images_that_meets_12_bits_says_so(tmp_path: Path, stre
     assert "have 16 bits" not in typed.err
 
 
-@pytest.mark.bad_input(46, "values that are cut, and a range that no image needs, are warned of")
+@pytest.mark.bad_input(46, "clipped values, and a range that no image needs, get a warning")
 def test_a_range_that_does_not_fit_is_warned_of(tmp_path: Path, streetseg: Run) -> None:
     folder = tiny.camvid_segnet(tmp_path / "camvid")
 
@@ -160,7 +160,7 @@ def test_a_range_that_does_not_fit_is_warned_of(tmp_path: Path, streetseg: Run) 
     assert "use 0..16383, of which data.range=0..4095 clips a part; data.range=0..16383 fits them" in cut["text"]
 
 
-@pytest.mark.bad_input(46, "a range that is none is refused; exit 2")
+@pytest.mark.bad_input(46, "an invalid range is refused; exit 2")
 @pytest.mark.parametrize("incorrect", ["4095", "4095..0", "0..70000", "-1..5", "wide", "0..0"])
 def test_a_range_that_is_none_is_refused(incorrect: str, tmp_path: Path, streetseg: Run) -> None:
     done = streetseg("check", f"camvid:{tiny.camvid_segnet(tmp_path / 'camvid')}", f"data.range={incorrect}")
@@ -245,7 +245,7 @@ def test_predict_turns_images_as_in_training(tmp_path: Path, streetseg: Run) -> 
     assert sizes == {"apply": (64, 48), "ignore": (48, 64)}
 
 
-@pytest.mark.bad_input(9, "bands beyond color and transparency are dropped: `check` tells them, `predict` warns once")
+@pytest.mark.bad_input(9, "bands beyond color and transparency are dropped: `check` counts them, `predict` warns once")
 def test_bands_that_are_dropped_are_said(tmp_path: Path, streetseg: Run) -> None:
     folder = tiny.camvid_segnet(tmp_path / "camvid", n_train=2)
     for image in sorted((folder / "train").iterdir()):
@@ -261,7 +261,7 @@ def test_bands_that_are_dropped_are_said(tmp_path: Path, streetseg: Run) -> None
     assert predicted.err.count("2 images read without all bands: RGB TIFF (1 more band dropped)") == 1
 
 
-@pytest.mark.bad_input(14, "images in a format that is not read are warned of by name, with the cure")
+@pytest.mark.bad_input(14, "a warning names images in a format that is not read, with the cure")
 def test_a_format_that_is_not_read_is_warned_of(tmp_path: Path, streetseg: Run) -> None:
     folder = tiny.camvid_segnet(tmp_path / "camvid")
     (folder / "train" / "IMG_1.heic").write_bytes(b"\0\0\0\x18ftypheic")

@@ -88,7 +88,9 @@ def test_the_trap_springs_when_it_is_unpickled(trap: Trap, tmp_path: Path) -> No
     assert trap.mark.exists()
 
 
-@pytest.mark.bad_input(34, "a pickle is refused by what it is, whatever its name, and never opened: nothing in it runs")
+@pytest.mark.bad_input(
+    34, "a pickle is refused by its content, whatever its name, and never loaded: nothing in it runs"
+)
 @pytest.mark.parametrize(
     ("write", "name"),
     [
@@ -194,7 +196,7 @@ def from_a_stranger_s_folder(bundle: Path) -> str:
 @pytest.mark.bad_input(
     34, "weights of a wrong shape, tensors missing or too many, no numbers: refused, the first named"
 )
-@pytest.mark.bad_input(34, "a newer version, a wrong schema, weights that do not match their SHA-256: refused and said")
+@pytest.mark.bad_input(34, "a newer version, a wrong schema, weights with another SHA-256: refused with the reason")
 @pytest.mark.parametrize(
     "spoil",
     [

@@ -60,9 +60,7 @@ def outcome(out: Path) -> dict[str, Any]:
     return {name: found[name] for name in ("protocol", "runs", "differences")}
 
 
-@pytest.mark.bad_input(
-    24, "study --resume goes on with the grid; what is finished keeps its files, none is written again"
-)
+@pytest.mark.bad_input(24, "study --resume continues the grid; finished runs keep their files unchanged")
 @pytest.mark.parametrize(
     ("at", "call", "finished"),
     [
@@ -99,7 +97,7 @@ def test_a_finished_study_only_compares_again(uninterrupted, camvid, streetseg) 
     assert files(uninterrupted / "runs") == before
 
 
-@pytest.mark.bad_input(28, "a study saves the run under way, and its own command with --resume goes on")
+@pytest.mark.bad_input(28, "a study saves the current run; the study command with --resume continues")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_stopped_study(number, code, camvid, uninterrupted, tmp_path, capfd, streetseg) -> None:
     out = tmp_path / "my study"
@@ -115,7 +113,7 @@ def test_a_stopped_study(number, code, camvid, uninterrupted, tmp_path, capfd, s
         assert [step["step"] for step in events(out / "runs" / run, "step")] == list(range(1, STEPS + 1))
 
 
-@pytest.mark.bad_input(27, "a study refuses before any run if one was made otherwise, finished or not; --force goes on")
+@pytest.mark.bad_input(27, "a study with a run of another recipe is refused before any run starts; --force continues")
 def test_a_study_with_another_recipe_is_refused(camvid, uninterrupted, tmp_path, streetseg) -> None:
     out = tmp_path / "study"
     assert fork(command(*study(camvid, out)), at=STEP, call=STEPS + 5, do=kill) == -9
@@ -134,7 +132,7 @@ def test_a_study_with_another_recipe_is_refused(camvid, uninterrupted, tmp_path,
         assert len((out / "runs" / run / "results.csv").read_text().splitlines()) == 1 + 3
 
 
-@pytest.mark.bad_input(32, "a study's folder is one process's at a time, too")
+@pytest.mark.bad_input(32, "the folder of a study, too, is used by one process at a time")
 def test_a_study_s_folder_in_use_is_refused(camvid, tmp_path, capfd) -> None:
     out = tmp_path / "study"
     codes, reported = os.pipe()

@@ -113,7 +113,7 @@ def test_arrays_cannot_be_written(tmp_path: Path) -> None:
         label[0] = 0
 
 
-@pytest.mark.bad_input(3, "nearest only: what comes out is an id that went in, or ignore")
+@pytest.mark.bad_input(3, "nearest neighbor: resized labels hold only ids of the mask and the ignore index")
 def test_images_and_labels_are_resized(tmp_path: Path) -> None:
     source = drawn((60, 90), (40, 40))
     store = opened(source, tmp_path, size=(30, 50))
@@ -164,7 +164,7 @@ def test_memory_stays_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 # When it is built again
 
 
-@pytest.mark.bad_input(19, "store built again, the file named; an edit that spoils a file is refused")
+@pytest.mark.bad_input(19, "the store is built again and the file named; an edit that damages a file is refused")
 def test_changed_file_is_decoded_again_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "streetseg")
     folder, cache = camvid_segnet(tmp_path / "camvid"), tmp_path / "cache"

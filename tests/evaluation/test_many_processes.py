@@ -12,7 +12,7 @@ from processes import start
 from streetseg.models.bundle import save_bundle
 
 
-@pytest.mark.bad_input(33, "each image scored once: 21 on 2 ranks give counts and scores equal to the last bit to 1's")
+@pytest.mark.bad_input(33, "each image is scored once: 21 on 2 ranks give the counts and scores of 1 rank, bit for bit")
 def test_21_images_on_two_processes_score_as_on_one(tmp_path: Path) -> None:
     initial = {"kind": "random", "source": "", "text": "random weights"}
     save_bundle(tmp_path / "bundle", tiny_network(), initial_weights=initial, protocol={}, scores={})

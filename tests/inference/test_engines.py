@@ -179,7 +179,7 @@ def test_files_that_are_no_exported_model(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.bad_input(34, "an exported model whose description is damaged or of a newer version: refused and said")
+@pytest.mark.bad_input(34, "an exported model with a damaged or newer description is refused with the reason")
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -61,7 +61,7 @@ def test_small_print_is_not_too_small_on_a_phone(browser: Browser, page: Path) -
         assert min(heights) >= 8.5
 
 
-@pytest.mark.bad_input(38, "escaped in the page of `check`, which carries a Content-Security-Policy")
+@pytest.mark.bad_input(38, "escaped in the page of `check`, which has a Content-Security-Policy")
 def test_evil_names_do_nothing(browser: Browser, tmp_path: Path) -> None:
     evil = EVIL.replace("/", "")
     for k in range(4):

@@ -89,9 +89,7 @@ def read(terminal: int) -> bytes:
         return b""
 
 
-@pytest.mark.bad_input(
-    38, "the report shows it as text: nothing runs, nothing is asked for, and its policy forbids both"
-)
+@pytest.mark.bad_input(38, "the report shows names as text: no script, no request, and its policy forbids both")
 def test_the_report_shows_names_as_text(study: Done, browser: Browser) -> None:
     for report in (study.out / "report.html", *study.out.glob("runs/*/report.html")):
         with opened(browser, report) as (page, troubles):
@@ -108,7 +106,7 @@ def test_the_report_shows_names_as_text(study: Done, browser: Browser) -> None:
         assert not [line for line in text.split("\n") if one_line(line) != line]
 
 
-@pytest.mark.bad_input(38, "the policy would stop a script or a request that slipped through")
+@pytest.mark.bad_input(38, "the policy stops a script and a request that a test plants")
 def test_the_policy_of_the_report_stops_what_is_planted(
     study: Done, browser: Browser, tmp_path: Path, requested_names: tuple[str, list[str]]
 ) -> None:
@@ -150,7 +148,7 @@ def requested_names() -> Iterator[tuple[str, list[str]]]:
         thread.join()
 
 
-@pytest.mark.bad_input(38, "charts opened as files of their own show it as text")
+@pytest.mark.bad_input(38, "charts opened as single files show names as text")
 def test_the_charts_are_whole_and_quiet(study: Done, browser: Browser) -> None:
     charts = sorted(study.out.rglob("*.svg"))
     assert len(charts) > 5
@@ -161,7 +159,7 @@ def test_the_charts_are_whole_and_quiet(study: Done, browser: Browser) -> None:
             assert troubles == []
 
 
-@pytest.mark.bad_input(38, "the model card, rendered, shows it as text")
+@pytest.mark.bad_input(38, "the rendered model card shows names as text")
 def test_the_model_card_shows_names_as_text(study: Done, browser: Browser, tmp_path: Path) -> None:
     for card in study.out.glob("runs/*/model_card.md"):
         rendered = tmp_path / f"{card.parent.name}.html"
@@ -173,9 +171,7 @@ def test_the_model_card_shows_names_as_text(study: Done, browser: Browser, tmp_p
             assert troubles == []
 
 
-@pytest.mark.bad_input(
-    40, "names in CSV files: formulas get an apostrophe, escapes are written out, numbers stay numbers"
-)
+@pytest.mark.bad_input(40, "names in CSV files: formulas get an apostrophe, controls are escaped, numbers stay numbers")
 def test_the_tables_hold_text_and_numbers(study: Done) -> None:
     run = study.out / "runs" / "test_resnet_seed0"
     scores = json.loads((run / "evaluation" / "scores.json").read_text())
@@ -196,7 +192,9 @@ def test_the_tables_hold_text_and_numbers(study: Done) -> None:
         assert not [line for line in path.read_text().splitlines() if one_line(line) != line]
 
 
-@pytest.mark.bad_input(40, "names on the terminal: escapes, line breaks and turned text are written out")
+@pytest.mark.bad_input(
+    40, "names on the terminal: escape sequences, line breaks and bidi controls are shown as escapes"
+)
 def test_the_terminal_gets_visible_characters_only(study: Done, tmp_path: Path) -> None:
     run = str(study.out / "runs" / "test_resnet_seed0")
     image = str(study.data.parent / "images" / "val" / f"{ESCAPES}.png")
@@ -212,7 +210,7 @@ def test_the_terminal_gets_visible_characters_only(study: Done, tmp_path: Path) 
         assert "\nerror: faked" not in said
 
 
-@pytest.mark.bad_input(40, "names in errors: escapes, line breaks and turned text are written out")
+@pytest.mark.bad_input(40, "names in errors: escape sequences, line breaks and bidi controls are shown as escapes")
 @pytest.mark.parametrize("name", [ESCAPES, FAKED, TURNED])
 def test_errors_hold_visible_characters_only(name: str, tmp_path: Path, streetseg) -> None:
     tiny.save(tmp_path / "images" / f"{name}.png", tiny.street(0, (32, 32))[0])

@@ -101,7 +101,7 @@ def test_the_thousandth_epoch_is_newer_than_the_one_before(tmp_path: Path) -> No
     assert newest(tmp_path) == 1000
 
 
-@pytest.mark.bad_input(26, "cut, emptied, changed in one bit or missing: each file of it is checked before it is used")
+@pytest.mark.bad_input(26, "each file of a checkpoint is checked before use: cut, empty, one bit changed, missing")
 @pytest.mark.parametrize("file", ["state.pt", "manifest.json"])
 @pytest.mark.parametrize("harm", ["flip", "cut", "empty", "remove"])
 def test_the_one_before_is_taken_when_the_newest_is_damaged(
@@ -183,7 +183,7 @@ def test_dropping_old_ones_never_leaves_only_damaged_ones(tmp_path: Path) -> Non
     assert names(tmp_path) == ["epoch-004"]
 
 
-@pytest.mark.bad_input(26, "one that cannot be read back after writing is an error, and those before it are kept")
+@pytest.mark.bad_input(26, "a checkpoint that cannot be read back is an error, and the earlier ones are kept")
 def test_a_checkpoint_that_is_damaged_while_it_is_written_costs_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,7 +211,7 @@ def test_a_checkpoint_is_replaced_whole(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "epoch-001").iterdir()) == ["manifest.json", "state.pt"]
 
 
-@pytest.mark.bad_input(25, "the checkpoint before still loads; the error names the bytes needed and free")
+@pytest.mark.bad_input(25, "the earlier checkpoint still loads; the error names the bytes needed and free")
 def test_a_full_disk_keeps_the_checkpoint_before_and_is_told_in_bytes(tmp_path: Path) -> None:
     save(tmp_path, 1)
 

@@ -22,7 +22,7 @@ def test_what_the_recipe_says_is_taken(name: str, monkeypatch: pytest.MonkeyPatc
     assert choose_precision(name, CPU) == Precision(name, "as the recipe says")
 
 
-@pytest.mark.bad_input(60, "bf16 where the processor has instructions for it, else fp32: no clock is asked")
+@pytest.mark.bad_input(60, "bf16 if the processor has instructions for it, else fp32; nothing is timed")
 @pytest.mark.parametrize(
     ("instructions", "precision"),
     [

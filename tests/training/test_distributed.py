@@ -150,7 +150,7 @@ def test_a_signal_to_one_rank_stops_all_at_the_same_step_and_two_go_on_to_the_sa
     assert_same_run(run, of_two)
 
 
-@pytest.mark.bad_input(31, "an error of one rank ends all; it is the one that is printed, and its exit code counts")
+@pytest.mark.bad_input(31, "an error of one rank ends all; that error is printed and decides the exit code")
 def test_the_first_error_is_told_not_its_consequence(camvid: Path, of_two: Path, tmp_path: Path) -> None:
     words = ("train", f"camvid:{camvid}", "--recipe", of_two / "recipe.yaml", "--out", tmp_path / "run")
 
@@ -179,7 +179,7 @@ def test_the_first_error_is_told_not_its_consequence(camvid: Path, of_two: Path,
 TINY = ("--encoder", "test_efficientnet", "--weights", "none", "data.size=none", "augment.crop=none", "train.batch=6")
 
 
-@pytest.mark.bad_input(31, "kill -9 of one of two: the other ends at once, the dead one is named last, exit 1")
+@pytest.mark.bad_input(31, "kill -9 of one of two: the other ends at once; the killed one is named last; exit 1")
 def test_a_killed_rank_ends_the_job_and_one_process_goes_on(camvid: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     words = ("train", f"camvid:{camvid}", *TINY, "train.precision=fp32", "--epochs", 3, "--out", run)

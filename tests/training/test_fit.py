@@ -222,7 +222,7 @@ def test_steps_after_one_that_was_not_finite_move_nothing(camvid: Path, tmp_path
     assert [float(state["step"]) for state in train_state.optimizer.state.values()] == steps_taken
 
 
-@pytest.mark.bad_input(22, "nothing is saved while a step is unread that was not finite")
+@pytest.mark.bad_input(22, "nothing is saved before the values of all its steps were checked")
 def test_what_was_not_read_is_read_before_it_is_saved(camvid: Path, tmp_path: Path) -> None:
     bench = Bench(tmp_path, recipe(camvid))
     recorder = bench.recorder()
@@ -253,7 +253,7 @@ def test_steps_that_are_read_late_are_journaled_in_order(camvid: Path, tmp_path:
     assert [(event["step"], event["loss"]) for event in bench.events("step")] == [(i, i) for i in range(1, 5)]
 
 
-@pytest.mark.bad_input(21, "loss 0, weights stay finite")
+@pytest.mark.bad_input(21, "the loss is 0 and weights stay finite")
 def test_a_batch_without_a_pixel_that_counts_is_a_step_of_loss_0(camvid: Path, tmp_path: Path) -> None:
     data = tmp_path / "camvid"
     shutil.copytree(camvid, data)

@@ -77,7 +77,7 @@ def test_alignment_test_would_notice_one_pixel() -> None:
     assert not torch.equal(images.permute(0, 2, 3, 1)[inside], colors[labels[inside].long()])
 
 
-@pytest.mark.bad_input(3, "nearest only: what comes out is an id that went in, or ignore")
+@pytest.mark.bad_input(3, "nearest neighbor: resized labels hold only ids of the mask and the ignore index")
 @given(
     seed=st.integers(0, 10**6),
     size=st.tuples(st.integers(1, 60), st.integers(1, 60)),

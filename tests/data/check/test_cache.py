@@ -54,7 +54,7 @@ def test_unchanged_files_are_read_once(tmp_path: Path, looks: Counter[str]) -> N
             assert (one.mask, one.colors) == (two.mask, two.colors)
 
 
-@pytest.mark.bad_input(19, "checked again, and only the edited file")
+@pytest.mark.bad_input(19, "only the edited file is checked again")
 @pytest.mark.parametrize("what", ["train", "trainannot"])
 def test_an_edited_file_is_read_again_and_no_other(what: str, tmp_path: Path, looks: Counter[str]) -> None:
     folder = tiny.camvid_segnet(tmp_path / "camvid")

@@ -207,13 +207,13 @@ def test_colors_as_hex_and_several_of_one_class(tmp_path: Path) -> None:
     assert source.read_label(source.splits["all"][0]).tolist() == [[1, 1, 0, 255]]
 
 
-@pytest.mark.bad_input(42, "255 is a class where an `id:` says so and no `ignore:`")
+@pytest.mark.bad_input(42, "255 is a class if an `id:` names it and no `ignore:` does")
 def test_an_id_of_255_is_a_class_unless_it_is_ignored_in_writing(tmp_path: Path) -> None:
     path = rewrite(tmp_path / "data.yaml", HEAD + "classes: [{name: a, id: 0}, {name: b, id: 255}]\n")
     assert mask_code(read_folder_file(path, print), "data").ids == {0: 0, 255: 1}
 
 
-@pytest.mark.bad_input(51, "masks as .npy are refused with what to save them as")
+@pytest.mark.bad_input(51, ".npy masks are refused; the hint names PNG")
 @pytest.mark.parametrize("masks", ["masks", "masks/*.npy"])
 def test_masks_as_arrays_are_not_read_yet(masks: str, tmp_path: Path) -> None:
     tiny.save(tmp_path / "images" / "a.png", np.zeros((2, 2, 3), np.uint8))
@@ -225,7 +225,7 @@ def test_masks_as_arrays_are_not_read_yet(masks: str, tmp_path: Path) -> None:
     assert "a.npy: format is not read (NumPy array: save it as PNG" in caught.value.where[1]
 
 
-@pytest.mark.bad_input(53, "YOLO's description is named, with what to draw of it")
+@pytest.mark.bad_input(53, "YOLO's description is recognized; the hint says which masks to draw")
 def test_the_description_of_yolo_is_named(tmp_path: Path) -> None:
     path = rewrite(tmp_path / "data.yaml", "path: .\ntrain: images/train\nnc: 1\nnames: {0: road}\n")
     with pytest.raises(DataError) as caught:
