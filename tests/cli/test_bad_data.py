@@ -35,15 +35,15 @@ def flat(text: str) -> str:
     return " ".join(text.split())
 
 
-def checked(streetseg: Run, data: str, *words: object) -> dict:
+def checked(streetseg: Run, data: str, *argv: object) -> dict:
     """Return the output of `check --json` for a data set that can be used."""
-    done = streetseg("check", data, "--json", *words)
+    done = streetseg("check", data, "--json", *argv)
     assert done.code == 0, done.err + done.out
     return json.loads(done.out)
 
 
-def warnings(found: dict) -> dict[str, dict]:
-    return {warning["kind"]: warning for warning in found["warnings"]}
+def warnings(report: dict) -> dict[str, dict]:
+    return {warning["kind"]: warning for warning in report["warnings"]}
 
 
 @pytest.mark.parametrize(
@@ -123,18 +123,18 @@ def test_what_cannot_be_used_is_told_in_one_pass(
         trained = streetseg("train", case.data, *TINY, "--out", here / "run")
 
     assert (reported.code, as_json.code, trained.code) == (2, 2, 2)
-    found = json.loads(as_json.out)
-    in_json = flat(f"{found['error']} {' '.join(found['where'])} {found['hint']}")
+    report = json.loads(as_json.out)
+    in_json = flat(f"{report['error']} {' '.join(report['where'])} {report['hint']}")
     for text in (reported.err, trained.err, in_json):
         assert "Traceback" not in text
         for culprit in case.culprits:
             assert culprit.name in text
-        for said in case.said:
-            assert said in flat(text)
+        for part in case.said:
+            assert part in flat(text)
     assert [line[:7] for line in reported.err.splitlines()].count("error: ") == 1
     if not case.structural:
-        assert {error["problem"] for error in found["errors"]}
-        named = {file for error in found["errors"] for file in error["files"]}
+        assert {error["problem"] for error in report["errors"]}
+        named = {file for error in report["errors"] for file in error["files"]}
         assert all(any(culprit.name in file for file in named) for culprit in case.culprits)
     assert list(here.iterdir()) == []
     assert ImageFile.LOAD_TRUNCATED_IMAGES is False
@@ -148,7 +148,7 @@ def test_empty_data_is_told_before_a_network_is_built(make: corpus.Maker, tmp_pa
     done = streetseg("train", case.data, "--encoder", "no_such_encoder", "--out", tmp_path / "run")
 
     assert done.code == 2
-    assert all(said in flat(done.err) for said in case.said)
+    assert all(part in flat(done.err) for part in case.said)
     assert "no_such_encoder" not in done.err
 
 
@@ -170,11 +170,11 @@ def test_palette_masks_count_as_if_they_were_gray(tmp_path: Path, streetseg: Run
     gray = f"camvid:{tiny.camvid_segnet(tmp_path / 'gray')}"
 
     with untouched(case.folder):
-        found, expected = checked(streetseg, case.data), checked(streetseg, gray)
+        report, expected = checked(streetseg, case.data), checked(streetseg, gray)
 
     for split in ("train", "val"):
-        assert found["splits"][split]["counts"] == expected["splits"][split]["counts"]
-        assert list(found["splits"][split]["masks_stored"]) == ["P PNG"]
+        assert report["splits"][split]["counts"] == expected["splits"][split]["counts"]
+        assert list(report["splits"][split]["masks_stored"]) == ["P PNG"]
 
 
 @pytest.mark.bad_input(2, "masks are decoded through the colors of the label space")
@@ -196,11 +196,13 @@ def test_each_kind_of_cityscapes_masks_is_recognized_and_said(kind: str, tmp_pat
 
     done = streetseg("check", data, "--json", "data.space=street-11")
 
-    found = json.loads(done.out)
+    report = json.loads(done.out)
     assert f"masks are gtFine_{kind}" in done.err
-    assert any(f"gtFine_{kind}" in note for note in found["notes"])
+    assert any(f"gtFine_{kind}" in note for note in report["notes"])
     ids = np.concatenate([tiny.street(index)[1].ravel() for index in range(3)])
-    assert found["splits"]["train"]["counts"] == {name: int((ids == i).sum()) for i, name in enumerate(STREET_11.names)}
+    assert report["splits"]["train"]["counts"] == {
+        name: int((ids == i).sum()) for i, name in enumerate(STREET_11.names)
+    }
 
 
 @pytest.mark.bad_input(7, "the license plate is ignored, as -1, 255 and 65535")
@@ -265,12 +267,12 @@ def test_a_rotation_by_exif_is_applied_and_said(tmp_path: Path, streetseg: Run) 
     case = corpus.turned_images(tmp_path / "data")
 
     with untouched(case.folder):
-        found = checked(streetseg, case.data)
+        report = checked(streetseg, case.data)
         reported = streetseg("check", case.data)
 
-    assert found["splits"]["train"]["turned"] == 2
-    assert found["splits"]["train"]["sizes"] == {"48x64": 6}
-    entries = warnings(found)["turned"]["entries"]
+    assert report["splits"]["train"]["turned"] == 2
+    assert report["splits"]["train"]["sizes"] == {"48x64": 6}
+    entries = warnings(report)["turned"]["entries"]
     assert [entry["files"] for entry in entries] == [[str(path)] for path in case.culprits]
     assert case.said[0] in reported.out
     assert all(path.name in reported.out for path in case.culprits)
@@ -287,12 +289,12 @@ def test_any_name_works_from_check_to_evaluation(tmp_path: Path, streetseg: Run)
     data = f"camvid:{folder}"
 
     with untouched(tmp_path / corpus.ODD_NAMES[0]):
-        found = checked(streetseg, data, "--report", tmp_path / "page.html")
+        report = checked(streetseg, data, "--report", tmp_path / "page.html")
         trained = streetseg("train", data, *TINY, "--out", tmp_path / "run")
         predicted = streetseg("predict", tmp_path / "run", folder / "val", "--out", tmp_path / "predicted")
         scored = streetseg("evaluate", tmp_path / "run", data, "--json")
 
-    assert found["splits"]["val"]["images"] == len(corpus.ODD_NAMES)
+    assert report["splits"]["val"]["images"] == len(corpus.ODD_NAMES)
     assert (trained.code, predicted.code, scored.code) == (0, 0, 0), trained.err + predicted.err + scored.err
     names = {path.name for path in (tmp_path / "predicted").iterdir()}
     assert names >= {f"{name}_ids.png" for name in corpus.ODD_NAMES}
@@ -310,10 +312,10 @@ def test_names_that_are_no_unicode_are_checked_and_shown(tmp_path: Path, streets
         (city / tree / "val" / "frankfurt").rename(city / tree / "val" / odd)
 
     for data in (f"folder:{path}", f"cityscapes:{city}"):
-        found = checked(streetseg, data, "--report", tmp_path / "page.html")
+        report = checked(streetseg, data, "--report", tmp_path / "page.html")
         reported = streetseg("check", data)
 
-        assert found["splits"]["val"]["images"] > 0
+        assert report["splits"]["val"]["images"] > 0
         assert reported.code == 0
         assert r"caf\udce9 [1]" in (tmp_path / "page.html").read_text("utf-8")
 
@@ -324,14 +326,14 @@ def test_stray_files_are_skipped_and_listed_once(tmp_path: Path, streetseg: Run)
 
     with untouched(case.folder):
         reported = streetseg("check", case.data)
-        found = checked(streetseg, case.data)
+        report = checked(streetseg, case.data)
         scored = streetseg("train", case.data, *TINY, "--out", tmp_path / "run")
 
     assert reported.code == 0
     for path in case.culprits:
         assert (reported.out + reported.err).count(f"{path} (") == 1
-    assert {entry["files"][0] for entry in warnings(found)["skipped"]["entries"]} == set(map(str, case.culprits))
-    assert found["splits"]["train"]["images"] == 6
+    assert {entry["files"][0] for entry in warnings(report)["skipped"]["entries"]} == set(map(str, case.culprits))
+    assert report["splits"]["train"]["images"] == 6
     assert scored.code == 0
     assert scored.err.count(case.said[0]) == 1
 
@@ -342,17 +344,17 @@ def test_copies_across_splits_are_warned_of_with_their_pairs(tmp_path: Path, str
     identical, known, alike, other = map(str, case.culprits)
 
     with untouched(case.folder):
-        found = warnings(checked(streetseg, case.data))
+        report = warnings(checked(streetseg, case.data))
         reported = streetseg("check", case.data)
         trained = streetseg("train", case.data, *TINY, "--out", tmp_path / "run")
 
-    assert [entry["files"] for entry in found["identical"]["entries"]] == [[identical, known]]
-    assert [entry["files"] for entry in found["alike"]["entries"]] == [[alike, other]]
+    assert [entry["files"] for entry in report["identical"]["entries"]] == [[identical, known]]
+    assert [entry["files"] for entry in report["alike"]["entries"]] == [[alike, other]]
     assert f"{identical} and {known} (the same pixels)" in reported.out
     assert trained.code == 0
-    for said in case.said:
-        assert said in reported.out
-        [line] = [line for line in trained.err.splitlines() if said in line]
+    for part in case.said:
+        assert part in reported.out
+        [line] = [line for line in trained.err.splitlines() if part in line]
         assert line.startswith("warning: ")
 
 
@@ -360,11 +362,11 @@ def test_copies_across_splits_are_warned_of_with_their_pairs(tmp_path: Path, str
 def test_neighbors_in_a_video_are_warned_of(tmp_path: Path, streetseg: Run) -> None:
     case = corpus.neighbors_in_a_video(tmp_path / "data")
 
-    found = warnings(checked(streetseg, case.data))["neighbors"]
+    report = warnings(checked(streetseg, case.data))["neighbors"]
 
-    assert found["text"] == case.said[0]
-    assert [entry["files"][0] for entry in found["entries"]] == [str(path) for path in case.culprits]
-    assert [entry["reason"] for entry in found["entries"]] == [
+    assert report["text"] == case.said[0]
+    assert [entry["files"][0] for entry in report["entries"]] == [str(path) for path in case.culprits]
+    assert [entry["reason"] for entry in report["entries"]] == [
         "0.20 s apart in video 0016E5",
         "2.00 s apart in video 0016E5",
     ]
@@ -372,10 +374,10 @@ def test_neighbors_in_a_video_are_warned_of(tmp_path: Path, streetseg: Run) -> N
 
 @pytest.mark.bad_input(17, "for CamVid's own split: 26 of 101 validation images have a neighbor in training")
 def test_camvid_as_it_is_handed_around_has_neighbors_in_both_splits(shared: Path, streetseg: Run) -> None:
-    found = checked(streetseg, f"camvid:{shared / 'data' / 'camvid'}")
+    report = checked(streetseg, f"camvid:{shared / 'data' / 'camvid'}")
 
-    assert list(warnings(found)) == ["neighbors"]
-    assert warnings(found)["neighbors"]["text"] == (
+    assert list(warnings(report)) == ["neighbors"]
+    assert warnings(report)["neighbors"]["text"] == (
         "26 of 101 images of val are within 2 s of one of train in the same video"
     )
 
@@ -428,6 +430,6 @@ def test_loops_of_links_end(tmp_path: Path, streetseg: Run) -> None:
     case = corpus.loops_of_links(tmp_path / "data")
 
     with untouched(tmp_path):
-        found = checked(streetseg, case.data)
+        report = checked(streetseg, case.data)
 
-    assert [split["images"] for split in found["splits"].values()] == [6, 3]
+    assert [split["images"] for split in report["splits"].values()] == [6, 3]

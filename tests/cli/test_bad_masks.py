@@ -164,11 +164,11 @@ def test_palettes_that_say_nothing_are_read_by_index(
 
 @pytest.mark.bad_input(43, "a palette that contradicts its indices is refused where both could be meant; exit 2")
 def test_a_palette_against_written_ids_is_refused(tmp_path: Path, streetseg: Run) -> None:
-    said = refused(streetseg, tmp_path / "own", own(tmp_path / "own", renumbered, WITH_IDS))
-    assert "mask has a palette that contradicts its indices" in said
-    assert "its color (" in said
-    assert "save the masks as RGB" in said
-    assert all(f"{i}.png" in said for i in range(N))
+    message = refused(streetseg, tmp_path / "own", own(tmp_path / "own", renumbered, WITH_IDS))
+    assert "mask has a palette that contradicts its indices" in message
+    assert "its color (" in message
+    assert "save the masks as RGB" in message
+    assert all(f"{i}.png" in message for i in range(N))
 
 
 @pytest.mark.bad_input(43, "the same in Cityscapes' layout, whose masks are ids; exit 2")
@@ -207,11 +207,11 @@ def test_a_palette_in_which_each_index_is_its_own_gray(tmp_path: Path, streetseg
 def test_a_palette_of_some_class_colors_is_refused(tmp_path: Path, streetseg: Run) -> None:
     palette = np.full((11, 3), (200, 10, 10))
     palette[3] = COLORS[5]
-    said = refused(
+    message = refused(
         streetseg, tmp_path / "own", own(tmp_path / "own", lambda ids, _: with_palette(ids, palette), COLORED)
     )
-    assert "index 3 is road, its color (128, 128, 0) is tree" in said
-    assert "give each class its `id:`" in said
+    assert "index 3 is road, its color (128, 128, 0) is tree" in message
+    assert "give each class its `id:`" in message
 
 
 @pytest.mark.bad_input(43, "a palette of nearly the classes' colors, as a quantizer leaves them, is refused; exit 2")
@@ -221,9 +221,9 @@ def test_a_palette_of_nearly_the_class_colors_is_refused(tmp_path: Path, streets
         image.putpalette((np.array(image.getpalette("RGB"), np.uint8) ^ 1).tobytes())
         return image
 
-    said = refused(streetseg, tmp_path / "own", own(tmp_path / "own", draw, COLORED))
-    assert "mask holds colors outside the label space" in said
-    assert "nearest road" in said
+    message = refused(streetseg, tmp_path / "own", own(tmp_path / "own", draw, COLORED))
+    assert "mask holds colors outside the label space" in message
+    assert "nearest road" in message
 
 
 @pytest.mark.bad_input(43, "grays that a GIF numbers anew are read as grays; in PNG they are refused")
@@ -234,9 +234,9 @@ def test_grays_behind_a_renumbered_palette(tmp_path: Path, streetseg: Run) -> No
         order = np.arange(11)[::-1]
         return with_palette(order.astype(np.uint8)[ids], np.repeat(order[:, None], 3, axis=1))
 
-    said = refused(streetseg, tmp_path / "png", own(tmp_path / "png", swapped, NAMES))
-    assert "palette of grays that contradicts its indices" in said
-    assert "save the masks as gray" in said
+    message = refused(streetseg, tmp_path / "png", own(tmp_path / "png", swapped, NAMES))
+    assert "palette of grays that contradicts its indices" in message
+    assert "save the masks as gray" in message
 
 
 @pytest.mark.bad_input(
@@ -248,8 +248,8 @@ def test_a_white_class_and_an_unnamed_255(tmp_path: Path, streetseg: Run) -> Non
         return with_palette(np.where(ids == 7, 255, ids).astype(np.uint8), grays)
 
     classes = COLORED.replace("[60, 40, 222]", "[255, 255, 255]")
-    said = refused(streetseg, tmp_path / "own", own(tmp_path / "own", draw, classes))
-    assert "index 255 is ignored, its color (255, 255, 255) is pavement" in said
+    message = refused(streetseg, tmp_path / "own", own(tmp_path / "own", draw, classes))
+    assert "index 255 is ignored, its color (255, 255, 255) is pavement" in message
     with_ids = own(tmp_path / "ids", draw, WITH_IDS.replace("[60, 40, 222]", "[255, 255, 255]") + "ignore: 255\n")
     assert counts(streetseg, with_ids) == expected() | {"fence": 0}
 
@@ -259,9 +259,9 @@ def test_palettes_read_in_two_ways_are_refused(tmp_path: Path, streetseg: Run) -
     def draw(ids: tiny.Array, index: int) -> Image.Image:
         return renumbered(ids, 1) if index else with_palette(ids, np.full((11, 3), (200, 10, 10)))
 
-    said = refused(streetseg, tmp_path / "own", own(tmp_path / "own", draw, COLORED))
-    assert "masks stored as P would be read in two ways (1 by id: those named, 3 by color)" in said
-    assert "0.png" in said
+    message = refused(streetseg, tmp_path / "own", own(tmp_path / "own", draw, COLORED))
+    assert "masks stored as P would be read in two ways (1 by id: those named, 3 by color)" in message
+    assert "0.png" in message
 
 
 @pytest.mark.bad_input(43, "`check` and the log of training name a data set that mixes kinds of masks")
@@ -310,9 +310,9 @@ def test_transparent_pixels_count_nowhere(mode: str, tmp_path: Path, streetseg: 
 @pytest.mark.bad_input(47, "a mixture is refused with the number of masks of each kind; exit 2")
 def test_binary_masks_of_two_tools_are_refused(tmp_path: Path, streetseg: Run) -> None:
     data = own(tmp_path / "own", lambda ids, i: road(ids, 255 if i % 2 else 1), BINARY)
-    said = refused(streetseg, tmp_path / "own", data)
-    assert "does 255 mean class 1? (found 2 of 0 and 255, 2 of 0 and 1)" in said
-    assert "give class 1 (road) `id: [1, 255]`" in said
+    message = refused(streetseg, tmp_path / "own", data)
+    assert "does 255 mean class 1? (found 2 of 0 and 255, 2 of 0 and 1)" in message
+    assert "give class 1 (road) `id: [1, 255]`" in message
 
     data = own(
         tmp_path / "cured",
@@ -381,9 +381,9 @@ def test_lossless_webp_masks_are_read(tmp_path: Path, streetseg: Run) -> None:
 
     assert counts(streetseg, own(tmp_path / "ids", gray, NAMES, "webp", lossless=True)) == expected()
     assert counts(streetseg, own(tmp_path / "both", gray, COLORED, "webp", lossless=True)) == expected()
-    said = refused(streetseg, tmp_path / "lossy", own(tmp_path / "lossy", as_rgb, COLORED, "webp", quality=100))
-    assert "mask is stored with loss" in said
-    assert "WEBP with loss" in said
+    message = refused(streetseg, tmp_path / "lossy", own(tmp_path / "lossy", as_rgb, COLORED, "webp", quality=100))
+    assert "mask is stored with loss" in message
+    assert "WEBP with loss" in message
 
 
 @pytest.mark.bad_input(
@@ -402,16 +402,16 @@ def test_minus_one_in_tiff(depth: str, tmp_path: Path, streetseg: Run) -> None:
     data = own(tmp_path / "own", draw, NAMES + "ignore: -1\n", "tif", **options)
     full = expected()
     assert counts(streetseg, data) == full | {"sky": full["sky"] - 5 * N}
-    said = refused(streetseg, tmp_path / "un", own(tmp_path / "un", draw, NAMES, "tif", **options))
-    assert "id -1; 5 pixels" in said
+    message = refused(streetseg, tmp_path / "un", own(tmp_path / "un", draw, NAMES, "tif", **options))
+    assert "id -1; 5 pixels" in message
 
 
 @pytest.mark.bad_input(51, "fractions in a TIFF of floating-point numbers are refused by name; exit 2")
 def test_fractions_are_no_ids(tmp_path: Path, streetseg: Run) -> None:
     data = own(tmp_path / "own", lambda ids, _: Image.fromarray(ids.astype(np.float32) / 2), NAMES, "tif")
-    said = refused(streetseg, tmp_path / "own", data)
-    assert "mask holds numbers that are no ids" in said
-    assert "save the mask as integers" in said
+    message = refused(streetseg, tmp_path / "own", data)
+    assert "mask holds numbers that are no ids" in message
+    assert "save the mask as integers" in message
 
 
 # Row 53 and colors that mean nothing
@@ -424,9 +424,9 @@ def in_red(ids: tiny.Array, _: int) -> Image.Image:
 @pytest.mark.bad_input(53, "ids in the red channel are recognized; the hint shows the YAML for them; exit 2")
 def test_ids_in_one_channel_are_recognized(tmp_path: Path, streetseg: Run) -> None:
     for name, classes in (("names", NAMES), ("colors", COLORED)):
-        said = refused(streetseg, tmp_path / name, own(tmp_path / name, in_red, classes))
-        assert "ids in the red channel alone" in said
-        assert "color: [ID, 0, 0]" in said
+        message = refused(streetseg, tmp_path / name, own(tmp_path / name, in_red, classes))
+        assert "ids in the red channel alone" in message
+        assert "color: [ID, 0, 0]" in message
     cured = "classes:\n" + "".join(f"  - {{name: {n}, color: [{i}, 0, 0]}}\n" for i, n in enumerate(STREET_11.names))
     assert counts(streetseg, own(tmp_path / "cured", in_red, cured)) == expected()
 
@@ -467,10 +467,10 @@ def stray(ids: tiny.Array, index: int) -> Image.Image:
 def test_the_cause_of_unknown_colors_is_named(
     draw: Draw, cause: str, cure: str, tmp_path: Path, streetseg: Run
 ) -> None:
-    said = refused(streetseg, tmp_path / "own", own(tmp_path / "own", draw, COLORED))
-    assert "mask holds colors outside the label space" in said
-    assert cause in said
-    assert cure in said
+    message = refused(streetseg, tmp_path / "own", own(tmp_path / "own", draw, COLORED))
+    assert "mask holds colors outside the label space" in message
+    assert cause in message
+    assert cure in message
 
 
 @pytest.mark.bad_input(53, "the cause is named in CamVid's layout too")

@@ -28,19 +28,19 @@ def drives(folder: Path) -> Path:
     return path
 
 
-def found_by(streetseg: Run, *words: object) -> dict:
+def found_by(streetseg: Run, *argv: object) -> dict:
     """Return the output of `check --json` for data that can be used."""
-    done = streetseg("check", *words, "--json")
+    done = streetseg("check", *argv, "--json")
     assert done.code == 0, done.err + done.out
     return json.loads(done.out)
 
 
-def images(found: dict) -> dict[str, int]:
-    return {split: reported["images"] for split, reported in found["splits"].items()}
+def images(report: dict) -> dict[str, int]:
+    return {split: reported["images"] for split, reported in report["splits"].items()}
 
 
-def warned(found: dict, kind: str) -> list[str]:
-    return [warning["text"] for warning in found["warnings"] if warning["kind"] == kind]
+def warned(report: dict, kind: str) -> list[str]:
+    return [warning["text"] for warning in report["warnings"] if warning["kind"] == kind]
 
 
 # 49: lists
@@ -58,10 +58,10 @@ def test_a_line_never_falls_back_to_another_folder(line: str, tmp_path: Path, st
     by_name.write_text(data.read_text() + f"splits: {{train: ['north/*'], val: ['south/0000', '{line}']}}\n")
     over = [f"data.splits.{split}={tmp_path / 'data' / split}.txt" for split in ("train", "val")]
 
-    for words in ((f"folder:{by_file}",), (f"folder:{by_name}",), (f"folder:{data}", *over)):
+    for argv in ((f"folder:{by_file}",), (f"folder:{by_name}",), (f"folder:{data}", *over)):
         for done in (
-            streetseg("check", *words),
-            streetseg("train", *words, *TINY, "--out", tmp_path / "run"),
+            streetseg("check", *argv),
+            streetseg("train", *argv, *TINY, "--out", tmp_path / "run"),
         ):
             assert done.code == 2
             assert f"{line} (closest: north/0002)" in done.err
@@ -138,12 +138,12 @@ def test_what_no_list_names_does_not_stop(tmp_path: Path, streetseg: Run) -> Non
     data.write_text(data.read_text() + "splits: {train: ['[0-2]'], val: ['3', '4']}\n")
 
     with untouched(tmp_path / "data"):
-        found = found_by(streetseg, f"folder:{data}")
+        report = found_by(streetseg, f"folder:{data}")
         trained = streetseg("train", f"folder:{data}", *TINY, "--out", tmp_path / "run")
         scored = streetseg("evaluate", tmp_path / "run", f"folder:{data}")
 
     text = "in data that no used split needs: 2 times image without mask, 1 times mask without image"
-    assert warned(found, "unused") == [text]
+    assert warned(report, "unused") == [text]
     for done in (trained, scored):
         assert done.code == 0, done.err
         assert f"warning: {text}" in done.err
@@ -174,13 +174,13 @@ def test_faulty_samples_can_be_excluded(tmp_path: Path, streetseg: Run) -> None:
     out.write_text(f"{case.culprits[0].stem}\ntrain/{lonely.name}\n")
 
     refused = streetseg("train", case.data, *TINY, "--out", tmp_path / "refused")
-    found = found_by(streetseg, case.data, f"data.exclude={out}")
+    report = found_by(streetseg, case.data, f"data.exclude={out}")
     trained = streetseg("train", case.data, *TINY, f"data.exclude={out}", "--out", tmp_path / "run")
 
     assert refused.code == 2
     assert "data.exclude=FILE leaves out the samples that a text file names" in refused.err
-    assert images(found) == {"train": 4, "val": 3}
-    assert f"{out}: 2 lines, 2 samples left out" in found["notes"]
+    assert images(report) == {"train": 4, "val": 3}
+    assert f"{out}: 2 lines, 2 samples left out" in report["notes"]
     assert trained.code == 0, trained.err
     assert f"{out}: 2 lines, 2 samples left out" in trained.err
 
@@ -206,12 +206,12 @@ def test_faults_of_a_split_that_is_not_used(tmp_path: Path, streetseg: Run) -> N
     damaged.write_bytes(b"")
     data = f"camvid:{root}"
 
-    found = found_by(streetseg, data, "--report", tmp_path / "page.html")
+    report = found_by(streetseg, data, "--report", tmp_path / "page.html")
     trained = streetseg("train", data, *TINY, "--out", tmp_path / "run")
     used = streetseg("check", data, "data.val_split=test")
     scored = streetseg("evaluate", tmp_path / "run", data, "--split", "test")
 
-    [unused] = [warning for warning in found["warnings"] if warning["kind"] == "unused"]
+    [unused] = [warning for warning in report["warnings"] if warning["kind"] == "unused"]
     assert str(damaged) in {file for entry in unused["entries"] for file in entry["files"]}
     assert trained.code == 0, trained.err
     assert (used.code, scored.code) == (2, 2)
@@ -248,9 +248,9 @@ def test_an_unused_split_without_files(tmp_path: Path, streetseg: Run) -> None:
     )
     data.write_text(text)
 
-    found = found_by(streetseg, f"folder:{data}")
+    report = found_by(streetseg, f"folder:{data}")
 
-    assert "no images match images/test/*.jpg" in warned(found, "unused")[0]
+    assert "no images match images/test/*.jpg" in warned(report, "unused")[0]
 
 
 # 52: what there is in place of what is read
@@ -263,8 +263,8 @@ def test_masks_of_an_unknown_kind_are_named(tmp_path: Path, streetseg: Run) -> N
         path.with_name(path.name.replace("labelIds.png", "polygons.json")).write_text("{}")
         path.rename(path.with_name(path.name.replace("labelIds", "labellevel3Ids")))
 
-    for words in (("check",), ("train", "--encoder", "test_efficientnet", "--out", tmp_path / "run")):
-        done = streetseg(words[0], f"cityscapes:{root}", *words[1:])
+    for argv in (("check",), ("train", "--encoder", "test_efficientnet", "--out", tmp_path / "run")):
+        done = streetseg(argv[0], f"cityscapes:{root}", *argv[1:])
         assert done.code == 2
         assert "masks are gtFine_labellevel3Ids (5), which is not one of Cityscapes' kinds" in done.err
         assert "'gtFine/train/*/*_gtFine_labellevel3Ids.png'" in done.err
@@ -345,13 +345,13 @@ def test_images_and_masks_side_by_side(tmp_path: Path, streetseg: Run) -> None:
     data = tmp_path / "data.yaml"
     text = f"splits: {{train: 0.6, val: 0.4}}\n{CLASSES}"
     data.write_text(f"images: '*.png'\nmasks: '*_mask.png'\n{text}")
-    found = found_by(streetseg, f"folder:{data}")
+    report = found_by(streetseg, f"folder:{data}")
 
     data.write_text(f"images: '*.png'\nmasks: '*.png'\n{text}")
     same = streetseg("check", f"folder:{data}")
 
-    assert images(found) == {"train": 3, "val": 2}
-    assert f"{data}: 5 files that `images` and `masks` both name are taken as masks" in found["notes"]
+    assert images(report) == {"train": 3, "val": 2}
+    assert f"{data}: 5 files that `images` and `masks` both name are taken as masks" in report["notes"]
     assert same.code == 2
     assert "10 files are named by `images` and by `masks`" in same.err
 

@@ -24,12 +24,12 @@ NAMES = ("дорога", "été", "\N{AUTOMOBILE}")
 
 
 def run(
-    *words: object, environ: Mapping[str, str | None] | None = None, before: str = ""
+    *argv: object, environ: Mapping[str, str | None] | None = None, before: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run `streetseg` in a process of its own. A variable that is None is unset."""
     settings = os.environ | (environ or {})
     return subprocess.run(
-        [sys.executable, "-c", before + PROGRAM, *map(str, words)],
+        [sys.executable, "-c", before + PROGRAM, *map(str, argv)],
         capture_output=True,
         encoding="utf-8",
         errors="surrogateescape",
@@ -70,14 +70,14 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 
 
 @pytest.mark.bad_input(58, "a temporary cache folder is used, with one warning; every command works")
-@pytest.mark.parametrize("words", [["--help"], ["doctor"], ["check", "DATA"]], ids=" ".join)
-def test_an_unknown_user(words: list[str], data: Path, temporary: Path) -> None:
-    words = [f"folder:{data}/data.yaml" if word == "DATA" else word for word in words]
-    done = run(*words, environ={"HOME": None, "USER": None, "LOGNAME": None}, before=UNKNOWN)
+@pytest.mark.parametrize("argv", [["--help"], ["doctor"], ["check", "DATA"]], ids=" ".join)
+def test_an_unknown_user(argv: list[str], data: Path, temporary: Path) -> None:
+    argv = [f"folder:{data}/data.yaml" if word == "DATA" else word for word in argv]
+    done = run(*argv, environ={"HOME": None, "USER": None, "LOGNAME": None}, before=UNKNOWN)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     cache = temporary / f"streetseg-{os.getuid()}"
-    if words[0] == "check":
+    if argv[0] == "check":
         assert done.stderr.count("warning: no home folder can be written to") == 1
         assert str(cache) in done.stderr
         assert any((cache / "streetseg").iterdir())
@@ -161,7 +161,7 @@ def test_an_error_on_such_a_console(tmp_path: Path) -> None:
     59, "a reader that closes the pipe early: no traceback, the work continues and decides the exit code"
 )
 @pytest.mark.parametrize(
-    ("words", "code"),
+    ("argv", "code"),
     [
         (["--help"], 0),
         (["train", "--help"], 0),
@@ -173,13 +173,13 @@ def test_an_error_on_such_a_console(tmp_path: Path) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_reader_that_leaves(words: list[str], code: int, data: Path) -> None:
-    words = [f"folder:{data}/data.yaml" if word == "DATA" else word for word in words]
+def test_a_reader_that_leaves(argv: list[str], code: int, data: Path) -> None:
+    argv = [f"folder:{data}/data.yaml" if word == "DATA" else word for word in argv]
     reading, writing = os.pipe()
     os.close(reading)  # before the first line: the hardest case of `| head`
-    both = {} if words[0] == "recipe" else {"stderr": writing}
+    both = {} if argv[0] == "recipe" else {"stderr": writing}
     process = subprocess.Popen(
-        [sys.executable, "-m", "streetseg", *words], **{"stdout": writing, "stderr": subprocess.PIPE} | both
+        [sys.executable, "-m", "streetseg", *argv], **{"stdout": writing, "stderr": subprocess.PIPE} | both
     )
     os.close(writing)
     _, err = process.communicate(timeout=120)

@@ -42,14 +42,14 @@ def deep(image: Path, low: int, high: int) -> Path:
     return image.with_suffix(".png")
 
 
-def warnings(streetseg: Run, data: str, *words: object) -> dict[str, list[dict]]:
+def warnings(streetseg: Run, data: str, *argv: object) -> dict[str, list[dict]]:
     """Return the warnings of `check --json`, by kind."""
-    done = streetseg("check", data, "--json", *words)
+    done = streetseg("check", data, "--json", *argv)
     assert done.code == 0, done.err + done.out
-    found: dict[str, list[dict]] = {}
+    report: dict[str, list[dict]] = {}
     for warning in json.loads(done.out)["warnings"]:
-        found.setdefault(warning["kind"], []).append(warning)
-    return found
+        report.setdefault(warning["kind"], []).append(warning)
+    return report
 
 
 def bundle(folder: Path, reading: ImageReading) -> Path:
@@ -84,14 +84,14 @@ def test_16_bit_images_of_a_narrow_range_are_warned_of(
     for image in images:
         deep(image, low, high)
 
-    found = warnings(streetseg, data)["range"]
+    report = warnings(streetseg, data)["range"]
     cured = warnings(streetseg, data, f"data.range={cure}")
 
-    said = f"have 16 bits and use {low}..{high} of 0..65535; data.range={cure} fits them"
-    assert [one["text"] for one in found] == [
-        f"{count} of {count} images of {split} {said}" for split, count in (("train", 4), ("val", 3))
+    message = f"have 16 bits and use {low}..{high} of 0..65535; data.range={cure} fits them"
+    assert [one["text"] for one in report] == [
+        f"{count} of {count} images of {split} {message}" for split, count in (("train", 4), ("val", 3))
     ]
-    assert len(found[0]["entries"]) == 4
+    assert len(report[0]["entries"]) == 4
     assert "range" not in cured
     assert "range" not in warnings(streetseg, data, "data.range=auto")
 
@@ -195,13 +195,13 @@ def test_a_mask_that_fits_its_image_turned_or_not_is_warned_of(
     for image in before:
         stored_turned(image, folder / "trainannot" / image.name, orientation, redraw=True)
 
-    [found] = warnings(streetseg, f"camvid:{folder}")["turned-or-not"]
+    [report] = warnings(streetseg, f"camvid:{folder}")["turned-or-not"]
     ignored = warnings(streetseg, f"camvid:{folder}", "data.exif=ignore")
     trained = streetseg("train", f"camvid:{folder}", *TINY, "data.exif=ignore", "--out", tmp_path / "run")
 
-    assert found["text"].startswith("4 images are turned by EXIF and their masks have the same size either way")
-    assert "data.exif=ignore" in found["text"]
-    assert [entry["files"] for entry in found["entries"]] == [[str(path)] for path in before]
+    assert report["text"].startswith("4 images are turned by EXIF and their masks have the same size either way")
+    assert "data.exif=ignore" in report["text"]
+    assert [entry["files"] for entry in report["entries"]] == [[str(path)] for path in before]
     assert not {"turned", "turned-or-not"} & set(ignored)
     assert trained.code == 0, trained.err
     assert json.loads((tmp_path / "run" / "best" / "model.json").read_text())["images"]["exif"] == "ignore"
@@ -225,8 +225,8 @@ def test_masks_drawn_on_images_as_stored_can_be_used(layout: str, tmp_path: Path
     assert refused.code == 2
     assert "data.exif=ignore" in refused.err
     assert read["train"]["sizes"] == {"64x48": 4}
-    assert {split: found["counts"] for split, found in read.items()} == {
-        split: found["counts"] for split, found in before.items()
+    assert {split: report["counts"] for split, report in read.items()} == {
+        split: report["counts"] for split, report in before.items()
     }
 
 
@@ -266,10 +266,10 @@ def test_a_format_that_is_not_read_is_warned_of(tmp_path: Path, streetseg: Run) 
     folder = tiny.camvid_segnet(tmp_path / "camvid")
     (folder / "train" / "IMG_1.heic").write_bytes(b"\0\0\0\x18ftypheic")
 
-    [found] = warnings(streetseg, f"camvid:{folder}")["unread"]
+    [report] = warnings(streetseg, f"camvid:{folder}")["unread"]
     trained = streetseg("train", f"camvid:{folder}", *TINY, "--out", tmp_path / "run")
 
-    assert found["text"].startswith("1 file in a format that is not read: IMG_1.heic (HEIC: convert it to PNG or JPEG")
+    assert report["text"].startswith("1 file in a format that is not read: IMG_1.heic (HEIC: convert it to PNG or JPEG")
     assert trained.code == 0
     [line] = [line for line in trained.err.splitlines() if "IMG_1.heic" in line]
     assert line.startswith("warning: ")

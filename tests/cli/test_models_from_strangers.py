@@ -62,7 +62,7 @@ def offer(tmp_path: Path, streetseg: Command) -> Callable[[Path], list[str]]:
     image = next((data / "val").iterdir())
 
     def offer_to_all(model: Path) -> list[str]:
-        said = []
+        messages = []
         for words in (
             ("predict", model, image, "--out", tmp_path / "out"),
             ("evaluate", model, data, "--out", tmp_path / "out"),
@@ -74,8 +74,8 @@ def offer(tmp_path: Path, streetseg: Command) -> Callable[[Path], list[str]]:
             assert "Traceback" not in done.err
             assert done.out == ""
             assert not (tmp_path / "out").exists()
-            said.append(done.err[done.err.index("error: ") :])
-        return said
+            messages.append(done.err[done.err.index("error: ") :])
+        return messages
 
     return offer_to_all
 
@@ -102,9 +102,9 @@ def test_the_trap_springs_when_it_is_unpickled(trap: Trap, tmp_path: Path) -> No
 def test_a_pickle_offered_as_a_model(write, name: str, trap: Trap, tmp_path: Path, offer) -> None:
     write(tmp_path / name, trap)
 
-    for said in offer(tmp_path / name):
-        assert str(tmp_path / name) in said
-        assert "safetensors" in said
+    for messages in offer(tmp_path / name):
+        assert str(tmp_path / name) in messages
+        assert "safetensors" in messages
     assert not trap.mark.exists()
 
 
@@ -114,9 +114,9 @@ def test_a_pickle_inside_a_bundle(write, trap: Trap, bundle: Path, offer) -> Non
     write(bundle / "weights.safetensors", trap)
     describe(bundle, sha256=sha256(bundle / "weights.safetensors"))
 
-    for said in offer(bundle):
-        assert "error: not a readable safetensors file" in said
-        assert "never opened" in said
+    for messages in offer(bundle):
+        assert "error: not a readable safetensors file" in messages
+        assert "never opened" in messages
     assert not trap.mark.exists()
 
 
@@ -126,8 +126,8 @@ def test_a_folder_without_model_json(trap: Trap, bundle: Path, offer) -> None:
     for name in ("model.pt", "pytorch_model.bin", "model.json.pkl"):
         by_torch(bundle / name, trap)
 
-    for said in offer(bundle):
-        assert "error: no bundle here (sought model.json and best/model.json)" in said
+    for messages in offer(bundle):
+        assert "error: no bundle here (sought model.json and best/model.json)" in messages
     assert not trap.mark.exists()
 
 
@@ -217,9 +217,9 @@ def from_a_stranger_s_folder(bundle: Path) -> str:
 def test_a_bundle_that_is_not_sound(spoil: Callable[[Path], str], bundle: Path, offer) -> None:
     expected = spoil(bundle)
 
-    for said in offer(bundle):
-        assert expected in said
-        assert len(said) < 2000
+    for messages in offer(bundle):
+        assert expected in messages
+        assert len(messages) < 2000
 
 
 def test_a_sound_bundle_is_taken(bundle: Path, tmp_path: Path, streetseg: Command) -> None:

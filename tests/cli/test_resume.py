@@ -63,10 +63,10 @@ def test_a_stopped_run_saves_its_step_and_says_how_to_go_on(
 
     assert newest_state(run)["name"] == "epoch-001-step-00002"
     assert events(run, "stop")[0]["signal"] == number.name
-    words = resume_command(capfd.readouterr().err)
-    assert words == [*map(str, train(camvid, run)), "--resume"]
+    argv = resume_command(capfd.readouterr().err)
+    assert argv == [*map(str, train(camvid, run)), "--resume"]
 
-    done = streetseg(*words)
+    done = streetseg(*argv)
 
     assert done.code == 0, done.err
     assert [event["step"] for event in events(run, "step")] == list(range(1, 10))  # no step twice
@@ -138,8 +138,8 @@ def test_a_second_ctrl_c_does_not_wait(camvid, uninterrupted, tmp_path, capfd, s
 @pytest.mark.bad_input(28, "the same for a process that is terminated by another one")
 def test_a_real_process_is_terminated(camvid: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    words = train(camvid, run, epochs=100_000)
-    process = subprocess.Popen([sys.executable, "-m", "streetseg", *map(str, words)], stderr=subprocess.PIPE, text=True)
+    argv = train(camvid, run, epochs=100_000)
+    process = subprocess.Popen([sys.executable, "-m", "streetseg", *map(str, argv)], stderr=subprocess.PIPE, text=True)
     while not (run / "journal.jsonl").exists() or len(events(run, "step")) < 5:
         assert process.poll() is None
         time.sleep(0.05)
@@ -148,7 +148,7 @@ def test_a_real_process_is_terminated(camvid: Path, tmp_path: Path) -> None:
     _, err = process.communicate()
 
     assert process.returncode == 143
-    assert resume_command(err) == [*map(str, words), "--resume"]
+    assert resume_command(err) == [*map(str, argv), "--resume"]
     last = events(run, "step")[-1]["step"]
     assert newest_state(run)["steps_done"] == last == events(run, "stop")[0]["step"]
 

@@ -54,10 +54,10 @@ def assert_same_study(out: Path, expected: Path) -> None:
 
 def outcome(out: Path) -> dict[str, Any]:
     """Return study.json without measured times and the sentences about them."""
-    found = json.loads((out / "study.json").read_text())
-    for pair in found["differences"]:
+    result = json.loads((out / "study.json").read_text())
+    for pair in result["differences"]:
         del pair["latency_ratio"], pair["sentence"]
-    return {name: found[name] for name in ("protocol", "runs", "differences")}
+    return {name: result[name] for name in ("protocol", "runs", "differences")}
 
 
 @pytest.mark.bad_input(24, "study --resume continues the grid; finished runs keep their files unchanged")
@@ -88,12 +88,12 @@ def test_a_killed_study(at, call, finished, camvid, uninterrupted, tmp_path, str
 
 
 def test_a_finished_study_only_compares_again(uninterrupted, camvid, streetseg) -> None:
-    before, found = files(uninterrupted / "runs"), outcome(uninterrupted)
+    before, result = files(uninterrupted / "runs"), outcome(uninterrupted)
 
     done = streetseg(*study(camvid, uninterrupted, "--resume"))
 
     assert done.code == 0, done.err
-    assert outcome(uninterrupted) == found
+    assert outcome(uninterrupted) == result
     assert files(uninterrupted / "runs") == before
 
 

@@ -246,7 +246,7 @@ def of_another_method(archive: Path, method: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said", "cure"),
+    ("content", "message", "cure"),
     [
         (b"7z\xbc\xaf\x27\x1c rest", "a 7z archive", "unpack it"),
         (b"Rar!\x1a\x07 rest", "a RAR archive", "unpack it"),
@@ -258,14 +258,14 @@ def of_another_method(archive: Path, method: int) -> None:
     ],
 )
 def test_what_is_no_zip_is_named_with_its_cure(
-    content: bytes, said: str, cure: str, cityscapes: Path, streetseg: Command
+    content: bytes, message: str, cure: str, cityscapes: Path, streetseg: Command
 ) -> None:
     (cityscapes / IMAGES).write_bytes(content)
 
     done = streetseg("check", f"cityscapes:{cityscapes}")
 
     assert done.code == 2
-    assert said in done.err
+    assert message in done.err
     assert cure in done.err
 
 

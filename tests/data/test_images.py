@@ -154,12 +154,12 @@ def broken_files(folder: Path) -> dict[str, tuple[bytes, str]]:
 
 
 def test_what_is_no_whole_image_is_named_with_the_reason(tmp_path: Path) -> None:
-    for name, (data, said) in broken_files(tmp_path).items():
+    for name, (data, message) in broken_files(tmp_path).items():
         path = tmp_path / name
         path.write_bytes(data)
         with pytest.raises(FileError) as caught:
             read_image(str(path))
-        assert said in str(caught.value), name
+        assert message in str(caught.value), name
         assert str(path) in str(caught.value)
         assert path.read_bytes() == data
 
@@ -224,7 +224,7 @@ def test_a_range_does_not_apply_to_16_bit_gray_with_alpha(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("values", "range_", "words"),
+    ("values", "range_", "sentence"),
     [
         ((0, 65535), "full", None),
         ((0, 40000), "full", None),
@@ -236,8 +236,8 @@ def test_a_range_does_not_apply_to_16_bit_gray_with_alpha(tmp_path: Path) -> Non
         ((12, 5000), "0..4095", "use 12..5000, of which data.range=0..4095 clips a part"),
     ],
 )
-def test_a_range_that_fits_badly_is_said(values: tuple[int, int], range_: str, words: str | None) -> None:
-    assert range_words(values, ImageReading(range=range_)) == words
+def test_a_range_that_fits_badly_is_said(values: tuple[int, int], range_: str, sentence: str | None) -> None:
+    assert range_words(values, ImageReading(range=range_)) == sentence
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_exif_orientation_can_be_left_out(orientation: int, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("bands", "extra", "words"),
+    ("bands", "extra", "sentence"),
     [
         (3, None, "RGB TIFF"),
         (4, (2,), "RGBA TIFF"),
@@ -273,12 +273,14 @@ def test_exif_orientation_can_be_left_out(orientation: int, tmp_path: Path) -> N
         (6, (0, 0, 0), "RGB TIFF (3 more bands dropped)"),
     ],
 )
-def test_bands_that_are_dropped_are_told(bands: int, extra: tuple[int, ...] | None, words: str, tmp_path: Path) -> None:
+def test_bands_that_are_dropped_are_told(
+    bands: int, extra: tuple[int, ...] | None, sentence: str, tmp_path: Path
+) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (5, 7, bands), np.uint8)
     (tmp_path / "a.tif").write_bytes(tiny.tiff(pixels, extra=extra))
     image, stored = decode_image(str(tmp_path / "a.tif"))
     assert (image == pixels[..., :3]).all()
-    assert stored.words == words
+    assert stored.words == sentence
 
 
 def test_more_bands_than_can_be_read_are_no_image(tmp_path: Path) -> None:
@@ -300,7 +302,7 @@ def test_every_format_is_read_by_its_name(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC: convert it to PNG or JPEG"),
         (b"\0\0\0\x18ftypisom\0\0\0\0", "a video"),
@@ -309,11 +311,11 @@ def test_every_format_is_read_by_its_name(name: str, tmp_path: Path) -> None:
         (b"\x93NUMPY\1\0", "NumPy array"),
     ],
 )
-def test_an_image_of_another_format_is_known_by_its_content(data: bytes, said: str, tmp_path: Path) -> None:
+def test_an_image_of_another_format_is_known_by_its_content(data: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "renamed.jpg").write_bytes(data + bytes(100))
     with pytest.raises(FileError) as caught:
         read_image(str(tmp_path / "renamed.jpg"))
-    assert said in caught.value.detail
+    assert message in caught.value.detail
 
 
 @pytest.mark.parametrize("name", ["a.heic", "a.HEIF", "a.dng", "a.tga", "a.exr", "a.npy"])

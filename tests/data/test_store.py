@@ -259,11 +259,11 @@ def test_two_processes_build_it_once(tmp_path: Path) -> None:
         "print(store.fingerprint, sum(int(store[i][0].sum()) for i in range(len(store))), 'torch' in sys.modules)\n"
     )
     running = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    said = [process.communicate()[0].splitlines() for process in running]
+    outputs = [process.communicate()[0].splitlines() for process in running]
     assert [process.returncode for process in running] == [0, 0]
-    assert said[0][-1] == said[1][-1]
-    assert said[0][-1].endswith("False")  # the store does without torch
-    assert sum("decoding 12 images" in line for lines in said for line in lines) == 1
+    assert outputs[0][-1] == outputs[1][-1]
+    assert outputs[0][-1].endswith("False")  # the store does without torch
+    assert sum("decoding 12 images" in line for lines in outputs for line in lines) == 1
 
 
 def test_what_a_killed_builder_left_is_taken_away(tmp_path: Path) -> None:

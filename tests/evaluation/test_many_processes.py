@@ -17,11 +17,11 @@ def test_21_images_on_two_processes_score_as_on_one(tmp_path: Path) -> None:
     initial = {"kind": "random", "source": "", "text": "random weights"}
     save_bundle(tmp_path / "bundle", tiny_network(), initial_weights=initial, protocol={}, scores={})
     data = f"camvid:{tiny.camvid_segnet(tmp_path / 'camvid', n_train=2, n_val=21)}"
-    words = ("evaluate", tmp_path / "bundle", data, "--out")
+    argv = ("evaluate", tmp_path / "bundle", data, "--out")
 
-    alone = start(command(*words, tmp_path / "alone"), tmp_path, "one")
+    alone = start(command(*argv, tmp_path / "alone"), tmp_path, "one")
     assert alone.wait() == 0, alone.err.read_text()
-    shared = start(command(*words, tmp_path / "shared", "--devices", 2), tmp_path, "two")
+    shared = start(command(*argv, tmp_path / "shared", "--devices", 2), tmp_path, "two")
     assert shared.wait() == 0, shared.err.read_text()
 
     for name in ("counts.npz", "scores.json", "per_image.csv", "per_class.csv"):

@@ -165,7 +165,7 @@ def test_files_that_are_no_exported_model(
     del stranger.metadata_props[:]
     image = tmp_path / "a.png"
     tiny.save(image, streets(1)[0])
-    for content, said in (
+    for content, message in (
         (pickle.dumps({"a": 1}), "read"),
         (b"", "read"),
         (b"<html></html>", "read"),
@@ -174,14 +174,14 @@ def test_files_that_are_no_exported_model(
         (tmp_path / file).write_bytes(content)
         ended = streetseg("predict", tmp_path / file, image, "--out", tmp_path / "out", "--engine", name)
         assert ended.code == 2, ended.err
-        assert said in ended.err
+        assert message in ended.err
         assert "Traceback" not in ended.err
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.bad_input(34, "an exported model with a damaged or newer description is refused with the reason")
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"version": 4}, "this program reads version 3"),
         ({"classes": ["one"]}, "colors"),
@@ -189,7 +189,7 @@ def test_files_that_are_no_exported_model(
         ({"format": "other"}, 'not of the format "streetseg-exported"'),
     ],
 )
-def test_a_description_that_is_not_sound(model: Path, tmp_path: Path, change: dict[str, Any], said: str) -> None:
+def test_a_description_that_is_not_sound(model: Path, tmp_path: Path, change: dict[str, Any], message: str) -> None:
     spoilt = onnx.load(str(model))
     (entry,) = [entry for entry in spoilt.metadata_props if entry.key == KEY]
     entry.value = json.dumps(json.loads(entry.value) | change)
@@ -198,7 +198,7 @@ def test_a_description_that_is_not_sound(model: Path, tmp_path: Path, change: di
     for name in ("onnxruntime", "openvino"):
         with pytest.raises(ModelError) as refused:
             open_engine(tmp_path / "a.onnx", name)
-        assert said in str(refused.value)
+        assert message in str(refused.value)
 
 
 def test_what_cannot_be_is_refused(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,8 +279,8 @@ def test_nothing_heavy_but_the_engine_is_imported(model: Path, tmp_path: Path, n
         "except SystemExit as ended:\n"
         f"    print(ended.code, sorted({HEAVY} & set(sys.modules)))"
     )
-    words = ["predict", model, tmp_path / "a.png", "--out", tmp_path / "out", "--engine", name, "--json"]
-    done = subprocess.run([sys.executable, "-c", code, *map(str, words)], capture_output=True, text=True)
+    argv = ["predict", model, tmp_path / "a.png", "--out", tmp_path / "out", "--engine", name, "--json"]
+    done = subprocess.run([sys.executable, "-c", code, *map(str, argv)], capture_output=True, text=True)
 
     assert done.stdout.splitlines()[-1] == f"0 {[name]}", done.stderr
 
@@ -293,8 +293,8 @@ def test_bench_measures_every_engine(model: Path, streetseg: Command) -> None:
     assert [cost["engine"] for cost in reported["models"]] == ["onnxruntime", "openvino", "openvino"]
     assert all(cost["size"] == [40, 72] and cost["batch"] == 2 for cost in reported["models"])
     assert all(0 < cost["latency_ms"]["p50"] <= cost["latency_ms"]["p95"] for cost in reported["models"])
-    said = streetseg("bench", model, "--engine", "openvino").out
-    assert "1 of 48x64, fp32" in said
+    message = streetseg("bench", model, "--engine", "openvino").out
+    assert "1 of 48x64, fp32" in message
     assert streetseg("bench", model, "--engine", "torch").code == 2
 
 

@@ -272,7 +272,7 @@ def test_weights_of_another_network(bundle: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"head.bias": None, "head.weight": None}, "2 tensors are missing, first head.weight"),
         ({"evil": torch.zeros(1)}, "1 tensors have no place in it, first evil"),
@@ -285,12 +285,12 @@ def test_weights_of_another_network(bundle: Path) -> None:
     ],
     ids=["missing", "extra", "renamed", "another shape", "not a number"],
 )
-def test_tensors_that_are_not_the_network_s(bundle: Path, change: dict[str, torch.Tensor | None], said: str) -> None:
+def test_tensors_that_are_not_the_network_s(bundle: Path, change: dict[str, torch.Tensor | None], message: str) -> None:
     tensors = load_file(bundle / "weights.safetensors") | change
     save_file({name: tensor for name, tensor in tensors.items() if tensor is not None}, bundle / "weights.safetensors")
     edit(bundle, sha256=sha256(bundle / "weights.safetensors"))
 
-    with pytest.raises(ModelError, match=said) as refused:
+    with pytest.raises(ModelError, match=message) as refused:
         load_bundle(bundle)
     assert refused.value.where == (str(bundle / "weights.safetensors"),)
 
@@ -312,8 +312,8 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    said, grown_mib = done.stdout.splitlines()
-    assert "the weights do not fit the network of model.json" in said
+    message, grown_mib = done.stdout.splitlines()
+    assert "the weights do not fit the network of model.json" in message
     assert int(grown_mib) < 500  # with memory behind it, the decoder alone has 2.6 GiB
 
 

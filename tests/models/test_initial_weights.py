@@ -172,7 +172,7 @@ def test_transfer_keeps_classes_by_name(tmp_path: Path) -> None:
     save_bundle(tmp_path / "run" / "best", before, initial_weights=initial, protocol={"dataset": "scenes"}, scores={})
 
     torch.manual_seed(2)
-    after, said = build(tmp_path / "run", space=CITYSCAPES_19)
+    after, message = build(tmp_path / "run", space=CITYSCAPES_19)
 
     shared = [name for name in CITYSCAPES_19.names if name in STREET_11.names]
     assert shared == ["road", "building", "fence", "pole", "sky", "car"]
@@ -187,12 +187,12 @@ def test_transfer_keeps_classes_by_name(tmp_path: Path) -> None:
         there_logits, here_logits = before.eval()(images), after.eval()(images)
     for here, there in rows:
         assert torch.equal(here_logits[:, here], there_logits[:, there])
-    assert said.kind == "bundle"
-    assert said.source == "run"
+    assert message.kind == "bundle"
+    assert message.source == "run"
     assert re.fullmatch(
         r"whole network from a run on scenes \(SHA-256 [0-9a-f]{12}…, there from random weights\); "
         r"6 of 19 classes of the head kept by name",
-        said.text,
+        message.text,
     )
 
 
@@ -216,14 +216,14 @@ def test_transfer_from_another_encoder_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("decoder", "channels", "said"),
+    ("decoder", "channels", "message"),
     [
         ("fast", None, "model.decoder=classic model.channels=[16,12,8,8,8]"),
         ("classic", (16, 16, 8, 8, 8), "model.channels=[16,12,8,8,8]"),
     ],
 )
 def test_transfer_from_another_decoder_is_refused(
-    decoder: DecoderName, channels: tuple[int, ...] | None, said: str, tmp_path: Path
+    decoder: DecoderName, channels: tuple[int, ...] | None, message: str, tmp_path: Path
 ) -> None:
     initial = {"kind": "random", "source": "", "text": "random weights"}
     save_bundle(tmp_path / "bundle", tiny_network("test_resnet"), initial_weights=initial, protocol={}, scores={})
@@ -232,7 +232,7 @@ def test_transfer_from_another_decoder_is_refused(
         build_network(
             "test_resnet", STREET_11, decoder=decoder, channels=channels, size=None, weights=str(tmp_path / "bundle")
         )
-    assert said in str(refused.value.hint)
+    assert message in str(refused.value.hint)
 
 
 @pytest.mark.parametrize(

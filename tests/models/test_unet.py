@@ -49,10 +49,12 @@ def test_same_gradients(both: tuple[SegmentationNetwork, nn.Module]) -> None:
     (theirs(normalized(ours, images)) * direction).mean().backward()
 
     expected = in_our_names({name: parameter.grad for name, parameter in theirs.named_parameters()})
-    found = {name: parameter.grad for name, parameter in ours.named_parameters()}
-    assert found.keys() == expected.keys()
+    gradients = {name: parameter.grad for name, parameter in ours.named_parameters()}
+    assert gradients.keys() == expected.keys()
     for name, gradient in expected.items():
-        torch.testing.assert_close(found[name], gradient, rtol=1e-4, atol=1e-5 * float(gradient.abs().max()), msg=name)
+        torch.testing.assert_close(
+            gradients[name], gradient, rtol=1e-4, atol=1e-5 * float(gradient.abs().max()), msg=name
+        )
 
 
 def normalized(ours: SegmentationNetwork, images: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ FILES = (*CLASSES, NO_TEXT)
 class Done:
     """A finished study: its output and its folder."""
 
-    said: str
+    output: str
     out: Path
     data: Path
 
@@ -61,25 +61,25 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Done:
     """Run the real command in a process of its own, on a pseudo-terminal."""
     folder = tmp_path_factory.mktemp("strange")
     data = strange_data(folder / f"{EVIL}{NO_TEXT}")
-    words = (
+    argv = (
         *("study", f"folder:{data}", "--encoders", "test_efficientnet,test_resnet", "--weights", "none"),
         *("--epochs", "1", "train.batch=4", "train.precision=fp32", "--out", str(folder / "out")),
     )
-    return Done(on_a_terminal(*words), folder / "out", data)
+    return Done(on_a_terminal(*argv), folder / "out", data)
 
 
-def on_a_terminal(*words: str) -> str:
+def on_a_terminal(*argv: str) -> str:
     """Return what `streetseg ARGV...` writes on a terminal. It must end with exit code 0."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "dumb", "COLUMNS": "200"}  # no bars, but all else as on any terminal
     with subprocess.Popen(
-        [sys.executable, "-m", "streetseg", *words], stdin=theirs, stdout=theirs, stderr=theirs, env=environment
+        [sys.executable, "-m", "streetseg", *argv], stdin=theirs, stdout=theirs, stderr=theirs, env=environment
     ) as process:
         os.close(theirs)
-        said = b"".join(iter(lambda: read(ours), b""))
+        output = b"".join(iter(lambda: read(ours), b""))
     os.close(ours)
-    assert process.returncode == 0, said.decode()
-    return said.decode().replace("\r\n", "\n")
+    assert process.returncode == 0, output.decode()
+    return output.decode().replace("\r\n", "\n")
 
 
 def read(terminal: int) -> bytes:
@@ -198,16 +198,16 @@ def test_the_tables_hold_text_and_numbers(study: Done) -> None:
 def test_the_terminal_gets_visible_characters_only(study: Done, tmp_path: Path) -> None:
     run = str(study.out / "runs" / "test_resnet_seed0")
     image = str(study.data.parent / "images" / "val" / f"{ESCAPES}.png")
-    for said in (
-        study.said,
+    for output in (
+        study.output,
         on_a_terminal("check", f"folder:{study.data}"),
         on_a_terminal("evaluate", run, f"folder:{study.data}", "--out", str(tmp_path / ESCAPES)),
         on_a_terminal("predict", run, image, "--out", str(tmp_path / FAKED)),
         on_a_terminal("predict", run, image, "--out", str(tmp_path / FAKED), "--json"),
     ):
-        assert said
-        assert [one_line(line) for line in said.split("\n")] == said.split("\n")
-        assert "\nerror: faked" not in said
+        assert output
+        assert [one_line(line) for line in output.split("\n")] == output.split("\n")
+        assert "\nerror: faked" not in output
 
 
 @pytest.mark.bad_input(40, "names in errors: escape sequences, line breaks and bidi controls are shown as escapes")
@@ -218,7 +218,7 @@ def test_errors_hold_visible_characters_only(name: str, tmp_path: Path, streetse
     (tmp_path / "masks" / f"{name}.png").write_bytes(b"no image")
     (tmp_path / "data.yaml").write_text(f"images: images\nmasks: masks\nclasses: [{json.dumps(name)}, b]\n")
 
-    for words in (
+    for argv in (
         ("check", f"folder:{tmp_path / 'data.yaml'}"),
         ("predict", tmp_path / name, tmp_path / f"{name}.png", "--out", tmp_path / "out"),
         ("evaluate", tmp_path / name, f"folder:{tmp_path / name}.yaml"),
@@ -227,7 +227,7 @@ def test_errors_hold_visible_characters_only(name: str, tmp_path: Path, streetse
         ("recipe", "show", f"--{name}"),
         ("recipe", "check", tmp_path / name, "--debug"),
     ):
-        done = streetseg(*words)
+        done = streetseg(*argv)
         assert done.code == 2, done.err
         assert [one_line(line) for line in done.err.split("\n")] == done.err.split("\n")
         assert one_line(name) in done.err

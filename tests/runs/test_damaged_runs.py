@@ -46,7 +46,7 @@ def test_a_table_that_lost_its_last_rows_is_refused(run: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("epoch,", "Epoch,", "lacks the columns epoch"),
         ("\n2,", "\n7,", "epochs do not count up from 1"),
@@ -55,12 +55,12 @@ def test_a_table_that_lost_its_last_rows_is_refused(run: Path) -> None:
         ("\n2,", "\n\xe9,", "can't decode"),
     ],
 )
-def test_a_table_of_something_else_is_refused(run: Path, old: str, new: str, said: str) -> None:
+def test_a_table_of_something_else_is_refused(run: Path, old: str, new: str, message: str) -> None:
     table = (run / "results.csv").read_bytes().replace(b"\r\n", b"\n").decode()
     assert old in table
     (run / "results.csv").write_bytes(table.replace(old, new, 1).encode("latin-1"))
 
-    with pytest.raises(RequestError, match=said) as refused:
+    with pytest.raises(RequestError, match=message) as refused:
         read_run(run)
     assert refused.value.where == (str(run / "results.csv"),)
 

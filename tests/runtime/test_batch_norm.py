@@ -38,7 +38,7 @@ def trained(net: nn.Sequential, share: list[int]) -> dict[str, Tensor]:
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Tensor]]:
+def results(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Tensor]]:
     folder = tmp_path_factory.mktemp("ranks")
 
     def work() -> None:
@@ -51,17 +51,17 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Tensor]]:
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
 
 
-def test_it_is_the_batch_norm_of_the_whole_batch(found: list[dict[str, Tensor]]) -> None:
+def test_it_is_the_batch_norm_of_the_whole_batch(results: list[dict[str, Tensor]]) -> None:
     whole = trained(network(), [0, 1, 2, 3])
-    assert set(found[0]) == set(found[1]) == set(whole)
+    assert set(results[0]) == set(results[1]) == set(whole)
     for name, expected in whole.items():
         if name in ("out", "gradient"):
-            of_ranks = torch.cat([found[0][name], found[1][name]])
+            of_ranks = torch.cat([results[0][name], results[1][name]])
         elif name.startswith("gradient of"):
-            of_ranks = found[0][name] + found[1][name]
+            of_ranks = results[0][name] + results[1][name]
         else:
-            assert torch.equal(found[0][name], found[1][name])
-            of_ranks = found[0][name]
+            assert torch.equal(results[0][name], results[1][name])
+            of_ranks = results[0][name]
         assert torch.allclose(of_ranks.double(), expected.double(), rtol=1e-4, atol=1e-4), name
 
 

@@ -43,10 +43,10 @@ def names(folder: Path) -> list[str]:
 
 
 def newest(folder: Path) -> int:
-    found = load_newest_checkpoint(folder)
-    assert found is not None
-    assert found[0].name == f"epoch-{found[1]['epoch']:03d}"
-    return int(found[1]["epoch"])
+    newest_checkpoint = load_newest_checkpoint(folder)
+    assert newest_checkpoint is not None
+    assert newest_checkpoint[0].name == f"epoch-{newest_checkpoint[1]['epoch']:03d}"
+    return int(newest_checkpoint[1]["epoch"])
 
 
 def test_a_state_comes_back_bit_for_bit(tmp_path: Path) -> None:
@@ -55,9 +55,9 @@ def test_a_state_comes_back_bit_for_bit(tmp_path: Path) -> None:
 
     save_checkpoint(tmp_path, "epoch-001", state(1) | {"weights": weights, "random": random}, keep=1)
 
-    found = load_newest_checkpoint(tmp_path)
-    assert found is not None
-    path, loaded = found
+    newest_checkpoint = load_newest_checkpoint(tmp_path)
+    assert newest_checkpoint is not None
+    path, loaded = newest_checkpoint
     assert path == tmp_path / "epoch-001"
     assert torch.equal(loaded["weights"], weights)
     assert torch.equal(loaded["random"], random)

@@ -122,12 +122,12 @@ main()
 """
 
 
-def limited(kind: int, amount: int, words: Argv) -> Callable[[], None]:
+def limited(kind: int, amount: int, argv: Argv) -> Callable[[], None]:
     """Return work for a fork that runs the command under a limit of the kernel."""
 
     def work() -> None:
         resource.setrlimit(kind, (amount, resource.getrlimit(kind)[1]))
-        command(*words)()
+        command(*argv)()
 
     return work
 
@@ -185,8 +185,8 @@ def test_out_of_memory(camvid, tmp_path, streetseg) -> None:
     run = tmp_path / "run"
     settings = {"augment__crop": "1024x1024", "augment__early_crop": "32x32", "augment__early": 0.5, "train__batch": 4}
 
-    words = map(str, train(camvid, run, epochs=2, **settings))
-    done = subprocess.run([sys.executable, "-c", LITTLE_MEMORY, *words], capture_output=True, text=True)
+    argv = map(str, train(camvid, run, epochs=2, **settings))
+    done = subprocess.run([sys.executable, "-c", LITTLE_MEMORY, *argv], capture_output=True, text=True)
 
     err = done.stderr
     assert done.returncode == 1, err

@@ -364,8 +364,8 @@ def test_a_profiled_run_says_where_its_time_went(
     } == set(profile["parts"])  # fmt: skip
     assert sum(part["share"] for part in profile["parts"].values()) == pytest.approx(1)
     assert sum(part["seconds"] for part in profile["parts"].values()) == pytest.approx(profile["seconds"])
-    said = capsys.readouterr().err
-    assert all(f"    {name} " in said for name in profile["parts"])
+    output = capsys.readouterr().err
+    assert all(f"    {name} " in output for name in profile["parts"])
 
 
 # Compiled networks

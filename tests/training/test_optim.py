@@ -129,10 +129,10 @@ def test_the_average_follows_its_formula() -> None:
         for name, tensor in floats(network).items():
             expected[name] = d * expected[name] + (1 - d) * tensor.double()
 
-    found = floats(average.network)
-    assert found.keys() == expected.keys()
-    assert any(name.endswith("running_mean") for name in found)
-    for name, tensor in found.items():
+    averaged = floats(average.network)
+    assert averaged.keys() == expected.keys()
+    assert any(name.endswith("running_mean") for name in averaged)
+    for name, tensor in averaged.items():
         torch.testing.assert_close(tensor.double(), expected[name], rtol=1e-5, atol=1e-6)
 
 

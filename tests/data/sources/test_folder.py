@@ -124,7 +124,7 @@ HEAD = "images: images\nmasks: masks\n"
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "said"),
+    ("text", "line", "message"),
     [
         (HEAD + "clases: [a]\n", 3, "unknown key clases, did you mean classes?"),
         (HEAD + "classes:\n  - a\n  - {name: b, colour: [1, 2, 3]}\n", 5, "classes.1.colour, did you mean color?"),
@@ -156,11 +156,11 @@ HEAD = "images: images\nmasks: masks\n"
         (HEAD + "classes: &a [b]\n", 3, "found a YAML anchor"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_named_with_its_line(text: str, line: int, said: str, tmp_path: Path) -> None:
+def test_a_mistake_is_named_with_its_line(text: str, line: int, message: str, tmp_path: Path) -> None:
     path = rewrite(tmp_path / "data.yaml", text)
     with pytest.raises(DataError) as caught:
         open_folder(path)
-    assert said in caught.value.problem
+    assert message in caught.value.problem
     assert caught.value.where == (f"{path}:{line}",)
 
 
