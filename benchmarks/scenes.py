@@ -19,7 +19,7 @@ from streetseg.data.sources.scenes import VAL_START
 from streetseg.labels.tables import STREET_11
 from streetseg.scenes.render import render
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))
 from color_baseline import color_iou
 
 SIZE = (256, 512)

@@ -1,4 +1,4 @@
-"""The Python API: what a notebook does, with tiny data and a tiny network."""
+"""The Python API as a notebook uses it, with tiny data and a tiny network."""
 
 import json
 import os
@@ -43,7 +43,7 @@ def run(data: str, tmp_path_factory: pytest.TempPathFactory) -> streetseg.Run:
 
 
 class Listener:
-    """A callback that notes what it hears."""
+    """A callback that records its calls."""
 
     def __init__(self) -> None:
         self.heard: list[tuple[str, object]] = []

@@ -1,4 +1,4 @@
-"""The helpers that messages are made with."""
+"""The functions that build messages."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""docs/explanation/reliability.md: made from the marks on the tests, one row for each bad input and fault."""
+"""docs/explanation/reliability.md is written from the marks on the tests, with a row for each bad input and fault."""
 
 from pathlib import Path
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests"))  # the makers of tiny data sets
+sys.path.insert(0, str(ROOT / "tests" / "helpers"))  # the makers of tiny data sets
 
 import torch  # noqa: E402
 

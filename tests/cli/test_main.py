@@ -1,4 +1,4 @@
-"""The command as a person meets it: a real process with right and wrong arguments."""
+"""The command as a user calls it: a real process with correct and wrong arguments."""
 
 import json
 import os
@@ -203,7 +203,7 @@ def test_version() -> None:
 
 
 def test_a_checked_recipe_is_compared_with_the_defaults(tmp_path: Path) -> None:
-    """A run's own recipe.yaml gives every field a value; two of them are others than without it."""
+    """recipe.yaml of a run gives every field a value; two of them differ from the defaults."""
     resolved = Recipe(optim=Optim(lr=0.5), train=Train(seed=3))
     (tmp_path / "recipe.yaml").write_text(recipe_yaml(resolved), encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""Training batches: every image once, in an order of its own each epoch, whoever asks and from wherever it starts."""
+"""Training batches: every image once an epoch, in an order that depends on seed and epoch alone."""
 
 import threading
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ CROP = (32, 64)
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """Eleven images."""
+    """Build a store of eleven images."""
     return stored(camvid_segnet(tmp_path_factory.mktemp("camvid"), n_train=11), tmp_path_factory.mktemp("cache"))
 
 
@@ -97,7 +97,7 @@ def test_batches_are_augment_of_the_store(store: Store) -> None:
 
 
 def test_what_goes_to_mps_is_augmented_by_the_cpu(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Torch's sampling on MPS has no border of edge pixels."""
+    """On MPS, torch cannot sample with a border of edge pixels."""
 
     class SeenError(Exception):
         pass
@@ -181,7 +181,7 @@ def test_images_of_several_sizes_come_out_as_in_a_batch_of_their_own(tmp_path: P
 
 
 class Failing:
-    """A store whose third sample cannot be read, or is not delivered at all."""
+    """A store whose third sample raises an error or never arrives."""
 
     def __init__(self, store: Store, bad: int, failure: OSError | threading.Event) -> None:
         self.samples, self.split, self._store, self._bad, self._failure = (

@@ -1,4 +1,4 @@
-"""Encoders are asked about themselves; those that do not fit are refused by name, before anything is downloaded."""
+"""Encoders: their pyramid is read from timm, and those that do not fit are refused before any download."""
 
 import os
 import subprocess
@@ -57,7 +57,7 @@ def test_a_name_like_no_other_is_refused_too() -> None:
 
 
 def test_an_unknown_tag_is_refused() -> None:
-    """What timm itself will not make is told in its words."""
+    """The message quotes timm where timm refuses a name."""
     with pytest.raises(ModelError, match=r"pyramid of test_resnet\.nobody \(Invalid pretrained tag") as refused:
         Encoder("test_resnet.nobody")
     assert refused.value.exit_code == 2
@@ -105,7 +105,7 @@ def test_a_model_that_was_never_trained_is_refused() -> None:
 
 
 def in_the_cache(cache: Path, repository: str, network: torch.nn.Module) -> None:
-    """A repository of the hub, as its client leaves it behind after a download."""
+    """Write a repository into the hub's cache, as its client does in a download."""
     commit = "0123456789" * 4
     folder = cache / f"models--{repository.replace('/', '--')}"
     (folder / "snapshots" / commit).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""What comes out of the store is what Pillow decodes."""
+"""The store returns what Pillow decodes."""
 
 import json
 from pathlib import Path

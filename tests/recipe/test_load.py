@@ -51,7 +51,7 @@ def test_each_layer_wins_over_the_one_before(write) -> None:
 
 
 def test_who_speaks_last_of_the_length_of_a_run_is_heard(write) -> None:
-    """Steps are taken in place of epochs of the same layer or an earlier one, and epochs in place of earlier steps."""
+    """`steps` replaces `epochs` of the same or an earlier layer; `epochs` replaces `steps` of an earlier layer."""
     file = write("train:\n  steps: 4000\n  epochs: 7\n")
 
     assert load_recipe(file, environ={}).train.steps == 4000

@@ -1,4 +1,4 @@
-"""Which images are shown, what is drawn of them, and what is said when they cannot be."""
+"""The gallery: choice of images, their layers, and the text where images cannot be shown."""
 
 import base64
 import io
@@ -122,7 +122,7 @@ def test_exhibits_come_from_the_real_networks(real_runs: list[Path]) -> None:
 
 
 def copied(run: Path, to: Path, old: Path, new: Path) -> Path:
-    """The run in another place, its recipe pointing to other data."""
+    """Copy the run to another place and point its recipe to other data."""
     shutil.copytree(run, to)
     recipe = to / "recipe.yaml"
     recipe.write_text(recipe.read_text().replace(str(old), str(new)))
@@ -131,7 +131,7 @@ def copied(run: Path, to: Path, old: Path, new: Path) -> Path:
 
 @pytest.fixture
 def moved(real_runs: list[Path], tmp_path: Path) -> tuple[Path, Path]:
-    """A copy of the first real run with its data, free to be damaged."""
+    """Copy the first real run with its data, so that a test may damage it."""
     data = real_runs[0].parents[1] / "camvid"
     shutil.copytree(data, tmp_path / "camvid")
     return copied(real_runs[0], tmp_path / "run", data, tmp_path / "camvid"), tmp_path / "camvid"

@@ -1,4 +1,4 @@
-"""Whether a network is compiled: asked for, or where it pays off; and what then is called."""
+"""Compilation: by request, or automatically where it pays off; and which function is then called."""
 
 from typing import Any
 
@@ -38,15 +38,15 @@ def test_auto(
 
 @pytest.mark.parametrize(("graphs", "mode"), [(True, "reduce-overhead"), (False, "default")])
 def test_a_network_is_compiled_as_chosen(graphs: bool, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    network, said = nn.Linear(2, 2), {}
+    network, options = nn.Linear(2, 2), {}
 
     def compiled(module: nn.Module, **how: Any) -> nn.Module:
-        said.update(how)
+        options.update(how)
         return nn.Sequential(module)
 
     monkeypatch.setattr(torch, "compile", compiled)
     assert Compilation(False, "").of(network, graphs=graphs) is network
-    assert said == {}
+    assert options == {}
     found = Compilation(True, "").of(network, graphs=graphs)
-    assert said == {"dynamic": False, "mode": mode}
+    assert options == {"dynamic": False, "mode": mode}
     assert next(found.parameters()) is network.weight

@@ -44,7 +44,7 @@ def test_color_masks_match_the_ids(tmp_path: Path, streetseg) -> None:
 
 
 def test_all_cores_write_the_same_files_as_one(tmp_path: Path, streetseg) -> None:
-    """Ten scenes go through processes, two do not."""
+    """Ten scenes are drawn by several processes, two by one."""
     assert streetseg("scenes", tmp_path / "ten", "--count", "10", "--size", "32x48").code == 0
     assert streetseg("scenes", tmp_path / "two", "--count", "2", "--size", "32x48").code == 0
     assert len(list((tmp_path / "ten").rglob("*.png"))) == 30

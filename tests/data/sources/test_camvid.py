@@ -1,4 +1,4 @@
-"""CamVid in each layout it is handed around in."""
+"""CamVid in each layout in which it is distributed."""
 
 from pathlib import Path
 

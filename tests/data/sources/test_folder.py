@@ -1,4 +1,4 @@
-"""Somebody's own data, described in YAML: every form it may take, and every mistake with its line."""
+"""A user's own data, described in YAML: every form of it, and every mistake with its line."""
 
 from pathlib import Path
 
@@ -124,7 +124,7 @@ HEAD = "images: images\nmasks: masks\n"
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "said"),
+    ("text", "line", "message"),
     [
         (HEAD + "clases: [a]\n", 3, "unknown key clases, did you mean classes?"),
         (HEAD + "classes:\n  - a\n  - {name: b, colour: [1, 2, 3]}\n", 5, "classes.1.colour, did you mean color?"),
@@ -156,11 +156,11 @@ HEAD = "images: images\nmasks: masks\n"
         (HEAD + "classes: &a [b]\n", 3, "found a YAML anchor"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_named_with_its_line(text: str, line: int, said: str, tmp_path: Path) -> None:
+def test_a_mistake_is_named_with_its_line(text: str, line: int, message: str, tmp_path: Path) -> None:
     path = rewrite(tmp_path / "data.yaml", text)
     with pytest.raises(DataError) as caught:
         open_folder(path)
-    assert said in caught.value.problem
+    assert message in caught.value.problem
     assert caught.value.where == (f"{path}:{line}",)
 
 
@@ -207,13 +207,13 @@ def test_colors_as_hex_and_several_of_one_class(tmp_path: Path) -> None:
     assert source.read_mask(source.splits["all"][0]).tolist() == [[1, 1, 0, 255]]
 
 
-@pytest.mark.bad_input(42, "255 is a class where an `id:` says so and no `ignore:`")
+@pytest.mark.bad_input(42, "255 is a class if an `id:` names it and no `ignore:` does")
 def test_an_id_of_255_is_a_class_unless_it_is_ignored_in_writing(tmp_path: Path) -> None:
     path = rewrite(tmp_path / "data.yaml", HEAD + "classes: [{name: a, id: 0}, {name: b, id: 255}]\n")
     assert mask_code(read_folder_file(path, print), "data").ids == {0: 0, 255: 1}
 
 
-@pytest.mark.bad_input(51, "masks as .npy are refused with what to save them as")
+@pytest.mark.bad_input(51, ".npy masks are refused; the hint names PNG")
 @pytest.mark.parametrize("masks", ["masks", "masks/*.npy"])
 def test_masks_as_arrays_are_not_read_yet(masks: str, tmp_path: Path) -> None:
     tiny.save(tmp_path / "images" / "a.png", np.zeros((2, 2, 3), np.uint8))
@@ -225,7 +225,7 @@ def test_masks_as_arrays_are_not_read_yet(masks: str, tmp_path: Path) -> None:
     assert "a.npy: format is not read (NumPy array: save it as PNG" in caught.value.where[1]
 
 
-@pytest.mark.bad_input(53, "YOLO's description is named, with what to draw of it")
+@pytest.mark.bad_input(53, "YOLO's description is recognized; the hint says which masks to draw")
 def test_the_description_of_yolo_is_named(tmp_path: Path) -> None:
     path = rewrite(tmp_path / "data.yaml", "path: .\ntrain: images/train\nnc: 1\nnames: {0: road}\n")
     with pytest.raises(DataError) as caught:
