@@ -1,7 +1,7 @@
 """The main job: a grid of runs, encoders by seeds, and one report that compares them."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from streetseg.atomic import atomic_write_json
 from streetseg.comparison.compare import Comparison, compare_runs
 from streetseg.data.open import open_source
+from streetseg.data.source import Source
 from streetseg.errors import RequestError
 from streetseg.models.initial_weights import NOT_FILES, build_network
 from streetseg.recipe.resolved import read_resolved, recipe_yaml
@@ -20,9 +21,11 @@ from streetseg.runtime.device import choose_device
 from streetseg.runtime.disk import check_folder, folder_in_use
 from streetseg.runtime.launch import launch
 from streetseg.runtime.precision import choose_precision
+from streetseg.training.own import Own
+from streetseg.training.prepare import newest_state
 from streetseg.training.resume import differences, origin_of, require_unchanged, written_origin
 from streetseg.training.splits import open_stores
-from streetseg.training.train import newest_state, train
+from streetseg.training.train import train
 
 log = logging.getLogger("streetseg")
 
@@ -55,7 +58,7 @@ def run_study(
     force: bool = False,
     quiet: bool = False,
     profile: bool = False,
-    callbacks: Iterable[object] = (),
+    own: Own | None = None,
 ) -> StudyResult:
     """Train each encoder with each seed, then compare.
 
@@ -69,45 +72,52 @@ def run_study(
         force: runs of another recipe or other data are taken up, too, with those of now.
         quiet: no progress.
         profile: measure and say where each run's time went.
-        callbacks: objects with methods of `Callback`, which hear of every run; of one process only.
+        own: objects of the caller's own, for every run; they need runs of one process.
 
     Raises:
         RequestError, DataError, ModelError: before the first training, when anything of the request is wrong.
         TrainingError: when a run cannot go on.
     """
     check_folder(out, WHAT, resume=resume)
-    require_fit(recipe, starts)
-    callbacks = tuple(callbacks)
-    if callbacks and processes > 1:
-        raise RequestError("callbacks hear of runs in this process", where="callbacks", hint="devices=1")
+    own = own or Own()
+    if own != Own() and processes > 1:
+        problem = "callbacks, modules, loss and data of your own are in this process, others do not have them"
+        raise RequestError(problem, where=f"devices={processes}", hint="devices=1")
+    source = own.source or open_source(recipe.data)
+    require_fit(recipe, starts, source, own)
     runs = {
-        out / "runs" / f"{encoder}_seed{seed}": with_run(recipe, encoder, weights, seed)
+        out / "runs" / f"{folder_part(encoder)}_seed{seed}": with_run(recipe, encoder, weights, seed)
         for seed in range(recipe.train.seed, recipe.train.seed + seeds)
         for encoder, weights in starts.items()
     }
     runs = with_one_precision(recipe, runs)
-    changed = changed_runs(recipe, runs) if resume else {}
+    changed = changed_runs(recipe, runs, source) if resume else {}
     if not force:
         require_unchanged(changed)
     with folder_in_use(out, WHAT):
         for folder, config in runs.items():
             if not (resume and is_finished(folder)) or changed.get(folder):
                 if processes == 1:
-                    train(config, folder, resume=resume, force=force, quiet=quiet, profile=profile, callbacks=callbacks)
+                    train(config, folder, resume=resume, force=force, quiet=quiet, profile=profile, own=own)
                 else:
                     flags = {"--resume": resume, "--force": force, "--quiet": quiet, "--profile": profile}
                     train_in_processes(config, folder, processes, flags)
             if not is_reported(folder):
-                write_run_report(folder)
+                write_run_report(folder, source=own.source, modules=own.modules)
         comparison = compare_runs(list(runs))
-        report = write_report(comparison, out)
+        report = write_report(comparison, out, source=own.source, modules=own.modules)
         atomic_write_json(out / "study.json", comparison.as_json(out))
     return StudyResult(out, report, comparison)
 
 
-def changed_runs(recipe: Recipe, runs: Mapping[Path, Recipe]) -> dict[Path, list[str]]:
-    """What is not as it was in the runs that are there, found before the first of them is taken up."""
-    stores = open_stores(open_source(recipe.data), recipe)
+def folder_part(encoder: str) -> str:
+    """Return the name of an encoder as part of a file name; the colon of "python:NAME" is none on Windows."""
+    return encoder.replace(":", "-")
+
+
+def changed_runs(recipe: Recipe, runs: Mapping[Path, Recipe], source: Source) -> dict[Path, list[str]]:
+    """Return run folder -> what is not as it was, for runs that exist; found before the first of them goes on."""
+    stores = open_stores(source, recipe)
     changed = {}
     for folder, config in runs.items():
         run = RunFolder(folder)
@@ -149,17 +159,17 @@ def with_run(recipe: Recipe, encoder: str, weights: str, seed: int) -> Recipe:
     )
 
 
-def require_fit(recipe: Recipe, starts: Mapping[str, str]) -> None:
-    """Build every network once, so that the last one's name or weights are not found wrong hours after the first."""
-    space = open_source(recipe.data).space
+def require_fit(recipe: Recipe, starts: Mapping[str, str], source: Source, own: Own) -> None:
+    """Build every network once, so that an incorrect name or file of the last one is found before the first trains."""
     for encoder, weights in starts.items():
         build_network(
             encoder,
-            space,
+            source.space,
             decoder=recipe.model.decoder,
             channels=recipe.model.channels,
             size=recipe.data.size,
             weights="none" if weights in NOT_FILES else weights,
+            own=own.modules,
         )
 
 

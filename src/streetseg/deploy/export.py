@@ -30,6 +30,7 @@ from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.models.bundle import load_bundle
 from streetseg.models.description import EXPORTED
 from streetseg.models.formats import FORMATS, ExportFormat
+from streetseg.models.own import NO_MODULES, OwnModules
 
 CPU = torch.device("cpu")
 
@@ -67,6 +68,7 @@ def export(
     int8: bool = False,
     budget: float = 0.5,
     tell: Callable[[str], None] = lambda line: None,
+    modules: OwnModules | None = None,
 ) -> Exported:
     """Writes a bundle's network in another format.
 
@@ -79,13 +81,14 @@ def export(
         int8: quantize.
         budget: how many points of mean IoU (0..100) int8 may cost on `split`.
         tell: hears what is being done.
+        modules: of the caller's own, which the network was made with.
 
     Raises:
         DisagreementError: file and network do not agree; nothing is written.
         BudgetError: int8 costs more than the budget; nothing is written.
         ModelError, RequestError, DataError: model or data cannot be read, or do not fit each other.
     """
-    network, description = load_bundle(model)
+    network, description = load_bundle(model, modules or NO_MODULES)
     reference = TorchEngine(network, CPU)
     about = description | {
         "format": EXPORTED,

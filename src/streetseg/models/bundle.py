@@ -28,6 +28,7 @@ from streetseg.models.description import (
 )
 from streetseg.models.encoder import Encoder
 from streetseg.models.network import SegmentationNetwork
+from streetseg.models.own import NO_MODULES, OwnEncoder, OwnModules, is_own
 from streetseg.text import one_line
 
 
@@ -98,6 +99,7 @@ def save_bundle(
                 "version": VERSION,
                 "encoder": network.encoder_name,
                 "decoder": network.decoder_name,
+                **_note(network),
                 "channels": network.channels,
                 "size": network.size,
                 "size_rule": SIZE_RULE,
@@ -119,14 +121,16 @@ def save_bundle(
         )
 
 
-def load_bundle(path: Path) -> tuple[SegmentationNetwork, dict[str, Any]]:
+def load_bundle(path: Path, own: OwnModules = NO_MODULES) -> tuple[SegmentationNetwork, dict[str, Any]]:
     """The network in evaluation mode, on the CPU, and its model.json.
 
     Args:
         path: a bundle folder, or a run folder, whose best bundle is meant.
+        own: the modules of the caller's own that the network was trained with.
 
     Raises:
-        ModelError: if there is no bundle, it is damaged, newer than this program, or its tensors do not fit.
+        ModelError: if there is no bundle, it is damaged, newer than this program, or its tensors do not fit; if a
+            module of the caller's own is missing.
     """
     folder = find_bundle(path)
     description = read_model_json(folder)
@@ -140,14 +144,17 @@ def load_bundle(path: Path) -> tuple[SegmentationNetwork, dict[str, Any]]:
     space, size = space_of(description, folder / "model.json"), size_of(description)
     reading = reading_of(description)
 
+    own_encoder = own_encoder_of(own, description["encoder"])
+
     def make_network() -> SegmentationNetwork:
         return SegmentationNetwork(
-            Encoder(description["encoder"]),
+            own_encoder or Encoder(description["encoder"]),
             space,
             decoder=description["decoder"],
             channels=tuple(description["channels"]),
             size=size,
             reading=reading,
+            own_decoder=own.decoder,
         )
 
     # A network without memory first: what a stranger's model.json asks for need not be what the weights are of.
@@ -157,6 +164,22 @@ def load_bundle(path: Path) -> tuple[SegmentationNetwork, dict[str, Any]]:
     network = make_network()
     network.load_state_dict(stored)
     return network.eval(), description
+
+
+def own_encoder_of(own: OwnModules, name: str) -> OwnEncoder | None:
+    """Return the caller's own encoder of that name; None where there is none."""
+    return OwnEncoder(own.encoders[name], name) if name in own.encoders else None
+
+
+def _note(network: SegmentationNetwork) -> dict[str, str]:
+    """Return a `note` on the parts of a network whose code the bundle does not hold; empty where it holds all."""
+    parts = [f"the encoder ({network.encoder_name})"] if is_own(network.encoder_name) else []
+    parts += ["the decoder"] if network.decoder_name == "own" else []
+    if not parts:
+        return {}
+    words = " and ".join(parts)
+    cure = "streetseg.load takes the modules as encoder=, decoder="
+    return {"note": f"the weights are here, the code of {words} is not: {cure}"}
 
 
 def require_same_tensors(stored: dict[str, Tensor], needed: dict[str, Tensor], path: Path) -> None:

@@ -65,9 +65,9 @@ class Description(_Plain):
     @classmethod
     def _one_a_block(cls, channels: list[int], info: ValidationInfo) -> list[int]:
         decoder = info.data.get("decoder")
-        if decoder is not None and len(channels) not in DECODERS[decoder].steps:
-            steps = DECODERS[decoder].steps_in_words
-            raise PydanticCustomError("blocks", f"expected {steps} for the {decoder} decoder")
+        if decoder is not None and len(channels) not in DECODERS[decoder].blocks:
+            blocks = DECODERS[decoder].blocks_in_words
+            raise PydanticCustomError("blocks", f"expected {blocks} for the {decoder} decoder")
         return channels
 
 

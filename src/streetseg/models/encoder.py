@@ -14,9 +14,9 @@ from huggingface_hub.constants import ENDPOINT
 from torch import Tensor, nn
 
 from streetseg.errors import ModelError, did_you_mean
+from streetseg.models.own import STRIDES, is_own
 from streetseg.models.relu6 import relu6_without_copy
 
-STRIDES = (2, 4, 8, 16, 32)
 EXAMPLES = "mobilenetv2_100, resnet50, resnext50_32x4d"
 TIMEOUT = 5.0  # seconds for the hub to say anything at all
 
@@ -39,6 +39,7 @@ class Encoder(nn.Module):
 
     def __init__(self, name: str, *, pretrained: bool = False) -> None:
         super().__init__()
+        require_no_own(name)
         require_known(name)
         body = random_body(name)
         strides = tuple(body.feature_info.reduction())
@@ -61,6 +62,16 @@ class Encoder(nn.Module):
         """Normalized float images (B, 3, H, W) -> five maps (B, channels[i], H / STRIDES[i], W / STRIDES[i])."""
         features: list[Tensor] = self.body(images)
         return features
+
+
+def require_no_own(name: str) -> None:
+    """Raise ModelError if the name is that of a module of the caller's own, which timm cannot make."""
+    if is_own(name):
+        raise ModelError(
+            f"the encoder {name} is a torch module of the caller's own, and was not passed",
+            where=f"encoder {name}",
+            hint="in Python: streetseg.train(DATA, encoder=MODULE), streetseg.load(MODEL, encoder=MODULE)",
+        )
 
 
 def require_known(name: str) -> None:

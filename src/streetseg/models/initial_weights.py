@@ -9,9 +9,10 @@ from torch import Tensor
 from streetseg.atomic import sha256
 from streetseg.errors import ModelError
 from streetseg.labels.space import LabelSpace
-from streetseg.models.bundle import load_bundle, read_safetensors
+from streetseg.models.bundle import load_bundle, own_encoder_of, read_safetensors
 from streetseg.models.encoder import Encoder
 from streetseg.models.network import SegmentationNetwork
+from streetseg.models.own import NO_MODULES, OwnEncoder, OwnModules
 from streetseg.recipe.decoders import DecoderName
 from streetseg.recipe.reading import AS_USUAL, ImageReading
 
@@ -23,8 +24,8 @@ class InitialWeights:
     """Where the first weights came from.
 
     Args:
-        kind: "timm-pretrained", "file", "bundle" or "random".
-        source: model name, or the name of the file or folder; empty for random.
+        kind: "timm-pretrained", "file", "bundle", "module" or "random".
+        source: model name, or the name of the file, folder or module; empty for random.
         text: one sentence for people, with the digest of a file.
     """
 
@@ -51,23 +52,36 @@ def build_network(
     size: tuple[int, int] | None,
     weights: str,
     reading: ImageReading = AS_USUAL,
+    own: OwnModules = NO_MODULES,
 ) -> tuple[SegmentationNetwork, InitialWeights]:
-    """A network ready to train, and what it starts from.
+    """Return a network ready to train, and its initial weights.
 
     Args:
         weights: "auto" (timm's pretrained), "auto-or-random" (the same, but random where it cannot be had), "none"
-            (random), a .safetensors file in timm's naming, or a bundle or run folder.
+            (random), a .safetensors file in timm's naming, or a bundle or run folder. An encoder of the caller's own
+            keeps the weights that it has with the first three; "none" says that they are untrained.
         reading: how the image files become 8-bit RGB.
+        own: modules of the caller's own; their encoder is meant where `encoder_name` is its name.
 
     Raises:
         ModelError: unknown encoder, weights that cannot be had or do not fit.
     """
 
     def make_network(*, pretrained: bool = False) -> SegmentationNetwork:
-        encoder = Encoder(encoder_name, pretrained=pretrained)
-        return SegmentationNetwork(encoder, space, decoder=decoder, channels=channels, size=size, reading=reading)
+        return SegmentationNetwork(
+            own_encoder or Encoder(encoder_name, pretrained=pretrained),
+            space,
+            decoder=decoder,
+            channels=channels,
+            size=size,
+            reading=reading,
+            own_decoder=own.decoder,
+        )
 
+    own_encoder = own_encoder_of(own, encoder_name)
     match weights:
+        case "none" | "auto" | "auto-or-random" if own_encoder is not None:
+            return make_network(), given_by_caller(encoder_name, untrained=weights == "none")
         case "none":
             return make_network(), InitialWeights("random", "", "random weights")
         case "auto":
@@ -87,14 +101,22 @@ def build_network(
             )
         case _:
             built = make_network()
-            return built, transfer(built, Path(weights))
+            return built, transfer(built, Path(weights), own)
 
 
 def pretrained_by_timm(encoder_name: str) -> InitialWeights:
+    """Return the facts of weights that timm publishes."""
     return InitialWeights("timm-pretrained", encoder_name, f"encoder from timm's pretrained {encoder_name}")
 
 
-def load_encoder_file(encoder: Encoder, path: Path) -> None:
+def given_by_caller(encoder_name: str, *, untrained: bool) -> InitialWeights:
+    """Return the facts of weights that a module of the caller's own came with."""
+    if untrained:
+        return InitialWeights("random", "", f"the untrained weights that {encoder_name} came with")
+    return InitialWeights("module", encoder_name, f"encoder with the weights that {encoder_name} came with")
+
+
+def load_encoder_file(encoder: Encoder | OwnEncoder, path: Path) -> None:
     """Load a safetensors file in timm's naming into `encoder`; tensors past the pyramid (the classifier) are left out.
 
     Raises:
@@ -112,13 +134,13 @@ def load_encoder_file(encoder: Encoder, path: Path) -> None:
     copy_tensors(own, {name: stored[flattened(name)] for name in own if flattened(name) in stored}, path)
 
 
-def transfer(network: SegmentationNetwork, path: Path) -> InitialWeights:
+def transfer(network: SegmentationNetwork, path: Path, own: OwnModules = NO_MODULES) -> InitialWeights:
     """Start from a trained bundle of the same encoder and decoder: both whole, the head by class name.
 
     Raises:
         ModelError: if the bundle has another encoder, decoder or channels.
     """
-    trained, description = load_bundle(path)
+    trained, description = load_bundle(path, own)
     if shape_of(trained) != shape_of(network):
         channels = ",".join(map(str, trained.channels))
         raise ModelError(
@@ -135,8 +157,8 @@ def transfer(network: SegmentationNetwork, path: Path) -> InitialWeights:
     with torch.no_grad():
         for name in shared:
             here, there = network.space.names.index(name), trained.space.names.index(name)
-            for own, other in zip(network.head.parameters(), trained.head.parameters(), strict=True):
-                own[here] = other[there]
+            for mine, other in zip(network.head.parameters(), trained.head.parameters(), strict=True):
+                mine[here] = other[there]
     data = description.get("protocol", {}).get("dataset", "unknown data")
     before = description["initial_weights"]["text"]
     return InitialWeights(

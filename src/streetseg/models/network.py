@@ -6,7 +6,8 @@ from torch.nn import functional as F
 
 from streetseg.labels.space import LabelSpace
 from streetseg.models.decoders import make_decoder
-from streetseg.models.encoder import STRIDES, Encoder
+from streetseg.models.encoder import Encoder
+from streetseg.models.own import STRIDES, OwnEncoder
 from streetseg.recipe.decoders import DECODERS, DecoderName
 from streetseg.recipe.reading import AS_USUAL, ImageReading
 
@@ -17,10 +18,11 @@ class SegmentationNetwork(nn.Module):
     Args:
         encoder: the feature pyramid.
         space: the classes; one logit each.
-        decoder: "classic" or "fast".
+        decoder: "classic", "fast" or "own".
         channels: decoder channels, deep to shallow; None for the decoder's own.
         size: (height, width) the network was trained for, or None for the images' own.
         reading: how the image files it was trained on became 8-bit RGB.
+        own_decoder: the module that is meant by "own".
 
     Normalization is a buffer, so nobody can forget it: the input is the image as it was read.
     """
@@ -30,13 +32,14 @@ class SegmentationNetwork(nn.Module):
 
     def __init__(
         self,
-        encoder: Encoder,
+        encoder: Encoder | OwnEncoder,
         space: LabelSpace,
         *,
         decoder: DecoderName,
         channels: tuple[int, ...] | None = None,
         size: tuple[int, int] | None = None,
         reading: ImageReading = AS_USUAL,
+        own_decoder: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.encoder_name = encoder.name
@@ -46,7 +49,7 @@ class SegmentationNetwork(nn.Module):
         self.size = size
         self.reading = reading
         self.encoder = encoder
-        parts = make_decoder(decoder, encoder.channels, self.channels, space.num_classes)
+        parts = make_decoder(decoder, encoder.channels, self.channels, space.num_classes, own_decoder)
         self.decoder, self.head = parts.body, parts.head
         self.register_buffer("mean", torch.tensor(encoder.mean).view(1, 3, 1, 1) * 255.0)
         self.register_buffer("std", torch.tensor(encoder.std).view(1, 3, 1, 1) * 255.0)

@@ -5,6 +5,8 @@ pretrained encoders: at each block nearest-neighbor upsampling by two, concatena
 scale, and two 3x3 convolutions with batch norm and ReLU; the last block, at the image's own scale, has no skip.
 """
 
+from itertools import zip_longest
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -42,7 +44,8 @@ class ClassicDecoder(nn.Module):
     """From the encoder's pyramid back to the image's size.
 
     Args:
-        encoder_channels: channels of the maps at strides 2, 4, 8, 16, 32.
+        encoder_channels: channels of the maps at strides 2, 4, 8, 16, 32, or from 4 on: then the block that ends at
+            stride 2 has no skip.
         channels: output channels of the five blocks, deep to shallow.
     """
 
@@ -50,15 +53,15 @@ class ClassicDecoder(nn.Module):
         super().__init__()
         deep_to_shallow = encoder_channels[::-1]
         inputs = (deep_to_shallow[0], *channels[:-1])
-        skips = (*deep_to_shallow[1:], 0)
+        skips = (*deep_to_shallow[1:], *[0] * (len(channels) - len(encoder_channels) + 1))
         self.blocks = nn.ModuleList(DecoderBlock(*sizes) for sizes in zip(inputs, skips, channels, strict=True))
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_uniform_(module.weight, mode="fan_in", nonlinearity="relu")
 
     def forward(self, pyramid: list[Tensor]) -> Tensor:
-        """Maps at strides 2, 4, 8, 16, 32 -> (B, channels[-1], H, W)."""
+        """Maps at strides 2 or 4, …, 16, 32 -> (B, channels[-1], H, W)."""
         *skips, x = pyramid
-        for block, skip in zip(self.blocks, [*reversed(skips), None], strict=True):
+        for block, skip in zip_longest(self.blocks, reversed(skips)):
             x = block(x, skip)
         return x

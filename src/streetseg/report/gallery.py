@@ -5,6 +5,7 @@ Only a few images are predicted again, from the best bundles, with the data read
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,9 @@ from streetseg.inference.output import Ids, ImageArray
 from streetseg.labels.space import LabelSpace
 from streetseg.metrics.scores import per_image
 from streetseg.report.gallery_layers import Layer, MapKey, layers, map_keys
+
+if TYPE_CHECKING:
+    from streetseg.models.own import OwnModules
 
 EACH = 2  # images of each kind
 Predict = Callable[[ImageArray], Ids]
@@ -87,12 +91,18 @@ class Gallery:
     note: str
 
 
-def collect(comparison: Comparison, letters: Sequence[str], source: Source | None = None) -> Gallery:
+def collect(
+    comparison: Comparison,
+    letters: Sequence[str],
+    source: Source | None = None,
+    modules: "OwnModules | None" = None,
+) -> Gallery:
     """The gallery of a comparison; where data or networks can no longer be read, an empty one that says why.
 
     Args:
         letters: how the encoders are called in the report, in rank order.
         source: of the caller's own, in place of what the recipe of the runs names.
+        modules: of the caller's own, which the networks were made with.
     """
     groups = comparison.groups
     image_scores = [per_image(group.counts.counts)["iou"] for group in groups]
@@ -103,7 +113,7 @@ def collect(comparison: Comparison, letters: Sequence[str], source: Source | Non
         shown = [(source.read_image(sample), source.read_label(sample)) for sample in samples]
         for choice, (_, ground_truth) in zip(choices, shown, strict=True):
             _require_unchanged(groups[0], choice, ground_truth, source.space)
-        predictions = [[predict(image) for image, _ in shown] for predict in map(_predictor, groups)]
+        predictions = [[predict(image) for image, _ in shown] for predict in (_predictor(g, modules) for g in groups)]
     except (StreetsegError, OSError) as error:
         return Gallery((), (), f"No images: they could not be read and predicted again ({_one_line(error)}).")
     except ModuleNotFoundError as error:
@@ -142,10 +152,10 @@ def _require_unchanged(group: Group, choice: Choice, ground_truth: Ids, space: L
         raise DataError(f"the label of {group.counts.names[choice.index]} has changed since it was scored")
 
 
-def _predictor(group: Group) -> Predict:
-    from streetseg.inference.predictor import Predictor  # brings torch, which nothing else of the report needs
+def _predictor(group: Group, modules: "OwnModules | None") -> Predict:
+    from streetseg.inference.prediction import open_predictor  # brings torch, which nothing else of the report needs
 
-    return Predictor.load(group.first.folder).predict
+    return open_predictor(group.first.folder, modules).predict
 
 
 def _one_line(error: Exception) -> str:
