@@ -19,7 +19,7 @@ from streetseg.training.recorder import RunRecorder
 
 
 def finish_run(recorder: RunRecorder, val: Store, *, dataset: str, modules: OwnModules = NO_MODULES) -> float:
-    """Score the best bundle in fp32, measure what it costs here, and write both down.
+    """Score the best bundle in fp32, measure its cost on this machine, and write both down.
 
     Args:
         recorder: of a trained run; all of its ranks score, rank 0 reads and writes.
