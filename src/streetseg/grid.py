@@ -1,4 +1,4 @@
-"""The main job: a grid of runs, encoders by seeds, and one report that compares them."""
+"""A study: a grid of runs, encoders by seeds, and one report that compares them."""
 
 import logging
 from collections.abc import Mapping
@@ -34,12 +34,12 @@ WHAT = "the study's folder"
 
 @dataclass(frozen=True)
 class StudyResult:
-    """What a study came to.
+    """The results of a study.
 
     Args:
-        out: the study's folder.
+        out: the folder of the study.
         report: the report in it.
-        comparison: of its runs.
+        comparison: the comparison of its runs.
     """
 
     out: Path
@@ -63,20 +63,20 @@ def run_study(
     """Train each encoder with each seed, then compare.
 
     Args:
-        recipe: what all runs share.
+        recipe: the recipe that all runs share.
         starts: encoder -> its initial weights, as in `model.weights`.
-        seeds: runs an encoder, counted up from the recipe's seed.
-        out: the study's folder, new or empty unless resuming.
-        processes: how many train each run together.
-        resume: finished runs are kept, an unfinished one is taken up where it stopped.
-        force: runs of another recipe or other data are taken up, too, with those of now.
+        seeds: the number of runs per encoder; seeds count up from that of the recipe.
+        out: the folder of the study, new or empty unless resuming.
+        processes: the number of processes that train each run together.
+        resume: keep finished runs, and go on with an unfinished one where it stopped.
+        force: go on with runs of another recipe or other data, too, with the recipe and data of now.
         quiet: no progress.
-        profile: measure and say where each run's time went.
+        profile: measure and say where the time of each run went.
         own: objects of the caller's own, for every run; they need runs of one process.
 
     Raises:
-        RequestError, DataError, ModelError: before the first training, when anything of the request is wrong.
-        TrainingError: when a run cannot go on.
+        RequestError, DataError, ModelError: before the first training, if anything of the request is wrong.
+        TrainingError: a run cannot go on.
     """
     check_folder(out, WHAT, resume=resume)
     own = own or Own()
@@ -128,7 +128,7 @@ def changed_runs(recipe: Recipe, runs: Mapping[Path, Recipe], source: Source) ->
 
 
 def with_one_precision(recipe: Recipe, runs: Mapping[Path, Recipe]) -> dict[Path, Recipe]:
-    """Replace "auto" by one precision for all runs; those that have begun keep theirs, and the others join them."""
+    """Return the runs with one precision in place of "auto". Runs that exist keep theirs, and the others take it."""
     if recipe.train.precision != "auto":
         return dict(runs)
     begun = {
@@ -145,12 +145,12 @@ def with_one_precision(recipe: Recipe, runs: Mapping[Path, Recipe]) -> dict[Path
 
 
 def with_precision(recipe: Recipe, name: str) -> Recipe:
-    """The recipe with that `train.precision`."""
+    """Return the recipe with this `train.precision`."""
     return recipe.model_copy(update={"train": recipe.train.model_copy(update={"precision": name})})
 
 
 def with_run(recipe: Recipe, encoder: str, weights: str, seed: int) -> Recipe:
-    """The recipe of one run of the grid."""
+    """Return the recipe of one run of the grid."""
     return recipe.model_copy(
         update={
             "model": recipe.model.model_copy(update={"encoder": encoder, "weights": weights}),
@@ -174,22 +174,25 @@ def require_fit(recipe: Recipe, starts: Mapping[str, str], source: Source, own: 
 
 
 def train_in_processes(recipe: Recipe, folder: Path, processes: int, flags: Mapping[str, bool]) -> None:
-    """Train one network as `training.train` does, in so many processes. Raises what that raises.
+    """Train one network as `training.train` does, in several processes. Raise what that raises.
 
     Args:
-        flags: of `streetseg train`, and whether each is wanted.
+        recipe: the recipe of the run.
+        folder: the run folder.
+        processes: the number of processes, at least 2.
+        flags: flag of `streetseg train` -> whether it is set.
     """
     with TemporaryDirectory(prefix="streetseg-") as place:
         file = Path(place) / "recipe.yaml"
         file.write_text(recipe_yaml(recipe), encoding="utf-8")
-        words = [*words_of_run(recipe, file), "--out", str(folder), *(flag for flag, config in flags.items() if config)]
-        launch(words, processes, heard=False)
+        argv = [*words_of_run(recipe, file), "--out", str(folder), *(flag for flag, is_set in flags.items() if is_set)]
+        launch(argv, processes, heard=False)
 
 
 def words_of_run(recipe: Recipe, file: Path) -> list[str]:
-    """`train DATA ...` for a recipe that is also in a file.
+    """Return the arguments `train DATA ...` for a recipe that is also in a file.
 
-    What is the run's own stands in the words, because the environment would win over the file.
+    The fields that differ between runs are arguments, because the environment would win over the file.
     """
     model, train = recipe.model, recipe.train
     own = ["--encoder", model.encoder, "--weights", model.weights, "--seed", str(train.seed)]

@@ -67,7 +67,7 @@ def request(
 
 
 def with_kind(data: str) -> str:
-    """Return DATA with its kind in front. A bare DIR is opened: its kind decides the shipped recipe."""
+    """Return DATA as "kind:path". A path without kind is opened to find it, as the kind decides the shipped recipe."""
     return data if data == "scenes" or ":" in data else open_source(Data(source=data)).spec
 
 
@@ -95,7 +95,7 @@ def initial_weights(
 
 
 def require_resume_with_force(*, force: bool, resume: bool) -> None:
-    """Raise RequestError for `force` without `resume`: nothing is ever written over."""
+    """Raise RequestError for `force` without `resume`: no run folder is ever overwritten."""
     if force and not resume:
         raise RequestError("--force goes with --resume", where="--force", hint="choose a new folder with --out")
 

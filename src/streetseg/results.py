@@ -1,6 +1,6 @@
 """What the functions of `streetseg.api` return: objects that show themselves in a notebook and hand over tables.
 
-pandas is imported when a table is asked for, so that no command pays for it.
+pandas is imported when a table is requested, so that no command waits for it.
 """
 
 import io
@@ -186,7 +186,7 @@ class Study:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What to keep in mind when reading the verdict."""
+        """Limits of the verdict, one sentence each."""
         return self.comparison.notes
 
     @property
@@ -234,11 +234,11 @@ class Study:
 
 @dataclass(frozen=True, eq=False)
 class Checked:
-    """What the check of a data set found.
+    """The findings of the check of a data set.
 
     Args:
-        findings: what every file holds, and what is wrong.
-        report: the page with images, where one was asked for.
+        findings: the content of every file, and every problem.
+        report: the page with images, where one was requested.
     """
 
     findings: Findings

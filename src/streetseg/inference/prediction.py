@@ -1,4 +1,4 @@
-"""What Python gets of a model: `Model`, ready to predict, and `Prediction`, what it made of one image."""
+"""`Model`, ready to predict, and its results `Prediction` and `Predictions`: what Python callers use."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
@@ -58,7 +58,7 @@ class Prediction:
     """The labels of one image; shown in a notebook as the image under the colors of its classes.
 
     Args:
-        predictor: what predicted it; it runs again when confidences or probabilities are asked for.
+        predictor: predicted the labels; it runs again for confidences or probabilities.
         image: uint8 RGB (H, W, 3).
         labels: uint8 (H, W), ids of the model's classes.
         name: the stem of the files that `save` writes.
@@ -141,10 +141,10 @@ class Prediction:
 
 
 class Predictions:
-    """The predictions of many images, made while they are walked through: few are in memory at a time.
+    """The predictions of many images, made while one iterates over them: few are in memory at a time.
 
     Args:
-        model: what predicts.
+        model: predicts the labels.
         images: paths of files, or images in memory.
     """
 
@@ -194,7 +194,7 @@ class Model:
     """A trained model, ready to predict.
 
     Args:
-        predictor: the engine, and how it sees an image.
+        predictor: the engine, and the size at which it sees an image.
         path: where the model was read from.
         max_megapixels: larger image files are refused from their header.
         modules: of the caller's own, which the network was made with.
@@ -215,7 +215,7 @@ class Model:
 
     @property
     def space(self) -> LabelSpace:
-        """The classes that it knows: names and colors in the order of their ids."""
+        """The classes: names and colors in the order of their ids."""
         return self.predictor.space
 
     @property
@@ -237,7 +237,7 @@ class Model:
 
         Args:
             images: a path, a PIL image or a uint8 RGB array (H, W, 3) is one image and gives a `Prediction`; a folder,
-                a pattern such as "street/*.jpg" or a list gives `Predictions`, to be walked through.
+                a pattern such as "street/*.jpg" or a list gives `Predictions`, made one by one.
 
         Raises:
             RequestError: there is no such file, or an array or object is no image.

@@ -1,6 +1,6 @@
-"""The model on disk: weights.safetensors and model.json, never a pickle.
+"""The bundle: a model on disk as weights.safetensors and model.json, never a pickle.
 
-A safetensors file can hold numbers and nothing that runs.
+A safetensors file holds numbers and no code.
 """
 
 from collections.abc import Iterator
@@ -33,17 +33,18 @@ from streetseg.text import one_line
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file.
+    """Return the tensors of a safetensors file by name.
 
     Raises:
-        ModelError: if it is missing, is no such file, or a value in it is not a finite number.
+        ModelError: the file is missing, is no safetensors file, or holds a value that is not a finite number.
     """
     with _readable(path):
-        tensors = load(path.read_bytes())  # its load_file takes no path that is no UTF-8
-    strange = [name for name, tensor in tensors.items() if not torch.isfinite(tensor.float()).all()]
-    if strange:
+        tensors = load(path.read_bytes())  # load_file of safetensors takes UTF-8 paths only
+    not_finite = [name for name, tensor in tensors.items() if not torch.isfinite(tensor.float()).all()]
+    if not_finite:
         raise ModelError(
-            f"{len(strange)} of {len(tensors)} tensors hold values that are not finite numbers, first {strange[0]}",
+            f"{len(not_finite)} of {len(tensors)} tensors hold values that are not finite numbers, "
+            f"first {not_finite[0]}",
             where=path,
         )
     return tensors
@@ -51,7 +52,7 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Whatever is wrong with a safetensors file, as ModelError."""
+    """Turn every failure to read a safetensors file into a ModelError."""
     try:
         if not path.exists():
             hint = f"{path.parent} holds no {path.name}; weights are auto, none, a .safetensors file or a run folder"
@@ -68,7 +69,7 @@ def _readable(path: Path) -> Iterator[None]:
 
 
 def contiguous(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors as safetensors wants them: on the CPU, in plain memory order."""
+    """Return tensors as safetensors requires them: on the CPU, contiguous."""
     return {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
 
 
@@ -83,10 +84,11 @@ def save_bundle(
     """Write the bundle in one step, replacing an older one.
 
     Args:
-        folder: the bundle's folder.
-        initial_weights: what the network started from (kind, source, text).
+        folder: the folder of the bundle.
+        network: the network; of modules of the caller's own only the weights are written, and a note says so.
+        initial_weights: where its initial weights are from (kind, source, text).
         protocol: what `scores` were measured on.
-        scores: the scores of these very weights, 0..1.
+        scores: the scores of these weights, 0..1.
     """
     space = network.space
     with atomic_folder(folder) as new:
@@ -122,15 +124,15 @@ def save_bundle(
 
 
 def load_bundle(path: Path, own: OwnModules = NO_MODULES) -> tuple[SegmentationNetwork, dict[str, Any]]:
-    """The network in evaluation mode, on the CPU, and its model.json.
+    """Return the network in evaluation mode, on the CPU, and the content of model.json.
 
     Args:
         path: a bundle folder, or a run folder, whose best bundle is meant.
         own: the modules of the caller's own that the network was trained with.
 
     Raises:
-        ModelError: if there is no bundle, it is damaged, newer than this program, or its tensors do not fit; if a
-            module of the caller's own is missing.
+        ModelError: there is no bundle, it is damaged, newer than this program, its tensors do not fit, or a module of
+            the caller's own is missing.
     """
     folder = find_bundle(path)
     description = read_model_json(folder)
@@ -157,7 +159,7 @@ def load_bundle(path: Path, own: OwnModules = NO_MODULES) -> tuple[SegmentationN
             own_decoder=own.decoder,
         )
 
-    # A network without memory first: what a stranger's model.json asks for need not be what the weights are of.
+    # First a network without memory: model.json of an unknown source may ask for far more than its weights have.
     stored = read_safetensors(weights)
     with torch.device("meta"):
         require_same_tensors(stored, make_network().state_dict(), weights)
@@ -183,7 +185,7 @@ def _note(network: SegmentationNetwork) -> dict[str, str]:
 
 
 def require_same_tensors(stored: dict[str, Tensor], needed: dict[str, Tensor], path: Path) -> None:
-    """Raises ModelError unless exactly the tensors of the network are stored, each of its shape."""
+    """Raise ModelError unless the stored tensors are exactly those of the network, with their shapes."""
     incorrect = [
         f"{len(names)} tensors {problem}, first {names[0]}"
         for problem, names in (
@@ -204,5 +206,5 @@ def require_same_tensors(stored: dict[str, Tensor], needed: dict[str, Tensor], p
 
 
 def _visible(about: dict[str, Any]) -> dict[str, Any]:
-    """The same with visible characters only: a path in it may be of bytes that are no text, which JSON cannot hold."""
+    """Return the same with visible characters only: paths may hold bytes that JSON cannot."""
     return {key: one_line(value) if isinstance(value, str) else value for key, value in about.items()}

@@ -1,6 +1,6 @@
-"""What a model says of itself, checked before anything is built from it. Read without torch.
+"""The description of a model, checked before anything is built from it. Read without torch.
 
-A bundle has it in model.json; an exported file has it inside as one JSON text, so that a lone file can be used.
+A bundle has it in model.json. An exported file has it inside as a JSON text, so that the file alone can be used.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class _Plain(BaseModel):
 
 
 class Start(_Plain):
-    """What the network started from."""
+    """Where the initial weights of the network are from."""
 
     kind: str
     source: str
@@ -44,7 +44,7 @@ class Start(_Plain):
 
 
 class Description(_Plain):
-    """The keys of model.json that something is built from or said with; the others only inform."""
+    """The keys of model.json that the program uses; it may hold others."""
 
     encoder: str
     decoder: DecoderName
@@ -72,7 +72,7 @@ class Description(_Plain):
 
 
 def find_bundle(path: Path) -> Path:
-    """The bundle folder meant by `path`: itself, or `path/best` of a run folder. Raises ModelError."""
+    """Return the bundle folder that `path` means: itself, or `path/best` of a run folder. Raise ModelError."""
     for folder in (path, path / "best"):
         if (folder / "model.json").is_file():
             return folder
@@ -93,10 +93,10 @@ def find_bundle(path: Path) -> Path:
 
 
 def read_model_json(path: Path) -> dict[str, Any]:
-    """model.json of a bundle or run folder, checked.
+    """Return the content of model.json of a bundle or run folder, checked.
 
     Raises:
-        ModelError: if it is no JSON, of another format, of a newer version, or lacks a key or holds a wrong value.
+        ModelError: it is no JSON, of another format or version, lacks a key, or holds a wrong value.
     """
     file = find_bundle(path) / "model.json"
     try:
@@ -111,14 +111,14 @@ def read_model_json(path: Path) -> dict[str, Any]:
 
 
 def checked(text: str | bytes, kind: type[_Plain], form: str, name: str, file: Path) -> dict[str, Any]:
-    """A description as JSON -> its values, all of them.
+    """Return all values of a description.
 
     Args:
-        text: the JSON.
-        kind: the keys it must have.
-        form: its `format`.
-        name: how the description is called, for messages.
-        file: where it is from.
+        text: the description as JSON.
+        kind: the model of the keys that it must have.
+        form: the value of `format` that it must have.
+        name: the name of the description, for messages.
+        file: the file that holds it.
 
     Raises:
         ModelError: as `read_model_json`.
@@ -147,7 +147,7 @@ def checked(text: str | bytes, kind: type[_Plain], form: str, name: str, file: P
 
 
 def space_of(description: dict[str, Any], file: Path) -> LabelSpace:
-    """The classes of a description that was checked. Raises ModelError."""
+    """Return the classes of a checked description. Raise ModelError if they are no label space."""
     try:
         return LabelSpace(
             description["space"],
@@ -160,18 +160,18 @@ def space_of(description: dict[str, Any], file: Path) -> LabelSpace:
 
 
 def size_of(description: dict[str, Any]) -> tuple[int, int] | None:
-    """The height and width a network was trained for, None for the images' own."""
+    """Return the height and width that a network was trained for; None for the size of each image."""
     size = description["size"]
     return (size[0], size[1]) if size else None
 
 
 def reading_of(description: dict[str, Any]) -> ImageReading:
-    """How the image files a network was trained on became 8-bit RGB."""
+    """Return how the image files that a network was trained on became 8-bit RGB."""
     return ImageReading.model_validate(description.get("images", {}))
 
 
 class ExportedDescription(Description):
-    """model.json and what the export adds."""
+    """The keys of model.json, and those that the export adds."""
 
     streetseg: str
     precision: Literal["fp32", "int8"]
@@ -180,14 +180,14 @@ class ExportedDescription(Description):
 
 @dataclass(frozen=True)
 class About:
-    """What an engine must know of the model it runs.
+    """The facts that an engine needs about the model that it runs.
 
     Args:
         space: the classes.
-        size: height and width the network was trained for, None for the images' own.
-        reading: how the image files it was trained on became 8-bit RGB.
+        size: height and width that the network was trained for; None for the size of each image.
+        reading: how the image files that it was trained on became 8-bit RGB.
         precision: "fp32" or "int8".
-        description: everything the file says.
+        description: the whole description.
     """
 
     space: LabelSpace
@@ -198,13 +198,13 @@ class About:
 
 
 def require_outputs(names: set[str], path: Path) -> None:
-    """Raises ModelError unless the graph has the outputs of an exported model."""
+    """Raise ModelError unless the graph in the file `path` has the outputs of an exported model."""
     if missing := {LOGITS, LABELS} - names:
         raise ModelError(f"the graph has no output {' and '.join(sorted(missing))}", where=path)
 
 
 def read_about(text: str | None, path: Path) -> About:
-    """From the text under KEY in the file `path`. Raises ModelError."""
+    """Return the facts in the text under KEY of the file `path`. Raise ModelError if they are missing or wrong."""
     if text is None:
         raise ModelError(
             "this file says nothing of classes and input, it was not exported by streetseg",

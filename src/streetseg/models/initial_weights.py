@@ -1,4 +1,4 @@
-"""What a network starts from, and the words that say so."""
+"""Initial weights of a network: where they are from, and how they are loaded."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ NOT_FILES = ("auto", "auto-or-random", "none")  # what `weights` can be besides 
 
 @dataclass(frozen=True)
 class InitialWeights:
-    """Where the first weights came from.
+    """Where the initial weights are from.
 
     Args:
         kind: "timm-pretrained", "file", "bundle", "module" or "random".
@@ -35,11 +35,11 @@ class InitialWeights:
 
     @property
     def pretrained(self) -> bool:
-        """Whether the encoder has learned something before."""
+        """Whether the encoder was trained before."""
         return self.kind != "random"
 
     def as_dict(self) -> dict[str, str]:
-        """For model.json."""
+        """Return the content for model.json."""
         return asdict(self)
 
 
@@ -57,14 +57,14 @@ def build_network(
     """Return a network ready to train, and its initial weights.
 
     Args:
-        weights: "auto" (timm's pretrained), "auto-or-random" (the same, but random where it cannot be had), "none"
+        weights: "auto" (timm's pretrained), "auto-or-random" (or random where they are not available), "none"
             (random), a .safetensors file in timm's naming, or a bundle or run folder. An encoder of the caller's own
             keeps the weights that it has with the first three; "none" says that they are untrained.
         reading: how the image files become 8-bit RGB.
         own: modules of the caller's own; their encoder is meant where `encoder_name` is its name.
 
     Raises:
-        ModelError: unknown encoder, weights that cannot be had or do not fit.
+        ModelError: the encoder is unknown, or the weights are not available or do not fit.
     """
 
     def make_network(*, pretrained: bool = False) -> SegmentationNetwork:
@@ -117,10 +117,10 @@ def given_by_caller(encoder_name: str, *, untrained: bool) -> InitialWeights:
 
 
 def load_encoder_file(encoder: Encoder | OwnEncoder, path: Path) -> None:
-    """Load a safetensors file in timm's naming into `encoder`; tensors past the pyramid (the classifier) are left out.
+    """Load a safetensors file in timm's naming into `encoder`; other tensors of the file (the classifier) are ignored.
 
     Raises:
-        ModelError: if the file cannot be read, or a tensor of the encoder is missing or has another shape.
+        ModelError: the file cannot be read, or a tensor of the encoder is missing or has another shape.
     """
     stored = {flattened(name): tensor for name, tensor in read_safetensors(path).items()}
     own = encoder.body.state_dict()
@@ -135,10 +135,10 @@ def load_encoder_file(encoder: Encoder | OwnEncoder, path: Path) -> None:
 
 
 def transfer(network: SegmentationNetwork, path: Path, own: OwnModules = NO_MODULES) -> InitialWeights:
-    """Start from a trained bundle of the same encoder and decoder: both whole, the head by class name.
+    """Copy the weights of a trained bundle with the same encoder and decoder: both whole, the head by class name.
 
     Raises:
-        ModelError: if the bundle has another encoder, decoder or channels.
+        ModelError: the bundle has another encoder, decoder or channels.
     """
     trained, description = load_bundle(path, own)
     if shape_of(trained) != shape_of(network):
@@ -170,17 +170,17 @@ def transfer(network: SegmentationNetwork, path: Path, own: OwnModules = NO_MODU
 
 
 def shape_of(network: SegmentationNetwork) -> str:
-    """What must be the same for the weights of one network to fit another, but for the head."""
+    """Return the facts that two networks must share for the weights of one to fit the other; the head aside."""
     return f"{network.encoder_name} with the {network.decoder_name} decoder of channels {network.channels}"
 
 
 def flattened(name: str) -> str:
-    """timm joins the first two parts of a name with "_" when it cuts a network into a pyramid; dots and "_" are one."""
+    """Return a tensor name with "_" for dots: timm joins the first two parts with "_" in a feature network."""
     return name.replace(".", "_")
 
 
 def copy_tensors(own: dict[str, Tensor], stored: dict[str, Tensor], path: Path) -> None:
-    """Copy by name, in place. Raises ModelError where shapes differ."""
+    """Copy tensors by name, in place. Raise ModelError where shapes differ."""
     for name, tensor in stored.items():
         if tensor.shape != own[name].shape:
             raise ModelError(

@@ -1,4 +1,4 @@
-"""The U-Net decoder.
+"""The classic U-Net decoder.
 
 `ClassicDecoder` is the decoder of Ronneberger et al. 2015 (arXiv:1505.04597) in the form that became the standard with
 pretrained encoders: at each block nearest-neighbor upsampling by two, concatenation with the encoder's map of that
@@ -24,7 +24,7 @@ class ConvNormReLU(nn.Sequential):
 
 
 class DecoderBlock(nn.Module):
-    """One block up: double the size, join the skip, convolve twice."""
+    """Decoder block: enlarge by two, concatenate the skip, convolve twice."""
 
     def __init__(self, in_channels: int, skip_channels: int, out_channels: int) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class DecoderBlock(nn.Module):
         self.conv2 = ConvNormReLU(out_channels, out_channels)
 
     def forward(self, deep: Tensor, skip: Tensor | None) -> Tensor:
-        """(B, in, h, w) and (B, skip, 2h, 2w) or None -> (B, out, 2h, 2w)."""
+        """Return (B, out, 2h, 2w) of the deep map (B, in, h, w) and the skip (B, skip, 2h, 2w) or None."""
         x = F.interpolate(deep, scale_factor=2.0, mode="nearest")
         if skip is not None:
             x = torch.cat([x, skip], dim=1)
@@ -41,7 +41,7 @@ class DecoderBlock(nn.Module):
 
 
 class ClassicDecoder(nn.Module):
-    """From the encoder's pyramid back to the image's size.
+    """Decoder from the maps of the encoder to features of the size of the image.
 
     Args:
         encoder_channels: channels of the maps at strides 2, 4, 8, 16, 32, or from 4 on: then the block that ends at
@@ -60,7 +60,7 @@ class ClassicDecoder(nn.Module):
                 nn.init.kaiming_uniform_(module.weight, mode="fan_in", nonlinearity="relu")
 
     def forward(self, pyramid: list[Tensor]) -> Tensor:
-        """Maps at strides 2 or 4, …, 16, 32 -> (B, channels[-1], H, W)."""
+        """Return features (B, channels[-1], H, W) of the maps at strides 2 or 4, …, 16, 32."""
         *skips, x = pyramid
         for block, skip in zip_longest(self.blocks, reversed(skips)):
             x = block(x, skip)
