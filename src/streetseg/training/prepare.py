@@ -52,7 +52,7 @@ class Prepared:
         initial: where these weights are from.
         findings: what the files of the splits hold; None for scenes.
         train_store, val_store: the decoded splits.
-        origin: recipe, fingerprints of the data and parts of the caller's own, for every checkpoint.
+        origin: recipe and fingerprints of the data.
         state: the checkpoint to go on from; None for a new run.
         changed: a line for each thing that decides the run and is not as it was in `state`.
         device_cache: the training images on the GPU, where they fit.
@@ -81,6 +81,11 @@ class Prepared:
     def title(self) -> str:
         """The run in two words, for progress and callbacks."""
         return f"{self.recipe.model.encoder} seed {self.recipe.train.seed}"
+
+    @property
+    def origin_with_own(self) -> dict[str, Any]:
+        """The origin for checkpoints: with the names of the parts that are the caller's own."""
+        return self.origin | {"own": list(self.own.parts(self.recipe))}
 
     @cached_property
     def crop(self) -> Size:
@@ -141,7 +146,7 @@ def prepare(
         network, initial = first_network(recipe, source, own, state)
         findings = check_files(source, recipe)
         stores = open_stores(source, recipe)
-    origin = origin_of(recipe, stores) | {"own": list(own.parts(recipe))}
+    origin = origin_of(recipe, stores)
     step = "none" if state is None else state["steps_done"]
     ranks.require_equal(dict(leaves(recipe)) | origin["data"] | {"step of the newest checkpoint": step})
     changed = differences(state, origin) if state else []
