@@ -83,8 +83,8 @@ def train(
                 with StopSignals() as stop, finishing(callbacks, history):
                     callbacks.tell("start", run.title, run.folder.path, dict(leaves(recipe)))
                     recorder = RunRecorder(
-                        run.folder, train_state, run.length, best, run.origin_with_own, history, journal, progress, stop,
-                        callbacks,
+                        run.folder, train_state, run.length, best, run.origin_with_own, history, journal, progress,
+                        stop, callbacks,
                     )  # fmt: skip
                     recorder.begin(anew=run.state is None)
                     with profiler("other"):
