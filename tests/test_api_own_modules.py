@@ -178,11 +178,11 @@ def test_what_is_no_encoder_is_said(encoder: object, problem: str, data: str, tm
     assert not (tmp_path / "run").exists()
 
 
-def test_wrong_channels_and_decoders_are_said(data: str, tmp_path: Path) -> None:
-    wrong = Pyramid()
-    wrong.channels = (1, 2, 3)
+def test_incorrect_channels_and_decoders_are_said(data: str, tmp_path: Path) -> None:
+    misdeclared = Pyramid()
+    misdeclared.channels = (1, 2, 3)
     with pytest.raises(ModelError, match=r"says channels \(1, 2, 3\), its maps have \(4, 6, 8, 8, 8\)"):
-        streetseg.train(data, encoder=wrong, out=tmp_path / "run", **USUAL)
+        streetseg.train(data, encoder=misdeclared, out=tmp_path / "run", **USUAL)
     with pytest.raises(ModelError, match="the decoder returns list"):
         streetseg.train(data, encoder=Pyramid(), decoder=nn.Identity(), out=tmp_path / "run", **USUAL)
 

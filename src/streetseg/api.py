@@ -231,6 +231,7 @@ def train(
     from streetseg.report.report import write_run_report
     from streetseg.request import (
         dated_folder,
+        decoder_name,
         interruptible,
         name_of,
         open_data,
@@ -245,7 +246,7 @@ def train(
     require_resume_with_force(force=force, resume=resume)
     flags = {
         "model.encoder": name_of(encoder),
-        "model.decoder": decoder if decoder is None or isinstance(decoder, str) else "own",
+        "model.decoder": decoder_name(decoder),
         "model.weights": weights,
         "train.epochs": epochs,
         "train.seed": seed,
@@ -306,6 +307,7 @@ def study(
     from streetseg.grid import run_study
     from streetseg.request import (
         dated_folder,
+        decoder_name,
         initial_weights,
         interruptible,
         name_of,
@@ -323,10 +325,7 @@ def study(
     if not names or len(set(names)) < len(names):
         problem = "an encoder is named twice" if names else "no encoder is named"
         raise RequestError(problem, where=f"encoders={names}", hint="give modules of one class an attribute `name`")
-    flags = {
-        "model.decoder": decoder if decoder is None or isinstance(decoder, str) else "own",
-        "train.epochs": epochs,
-    }
+    flags = {"model.decoder": decoder_name(decoder), "train.epochs": epochs}
     config = request(data, recipe, flags, fields if loss is None or callable(loss) else fields | {"loss": loss})
     starts = initial_weights(weights, names, default=config.model.weights)
     folder = Path(out) if out else dated_folder("study", config.data.source.partition(":")[0], resume=resume)

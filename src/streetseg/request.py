@@ -110,6 +110,11 @@ def name_of(part: "str | nn.Module | None") -> str | None:
     return own_name(part)
 
 
+def decoder_name(decoder: "str | nn.Module | None") -> str | None:
+    """Return the name of a decoder: a text as it is, "own" for anything else, which `OwnDecoder` checks."""
+    return decoder if decoder is None or isinstance(decoder, str) else "own"
+
+
 def own_objects(
     source: Source | None,
     encoders: "Sequence[str | nn.Module | None]",
