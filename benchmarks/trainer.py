@@ -19,9 +19,9 @@ from streetseg.runtime.device import finish_work
 from streetseg.runtime.distributed import ALONE
 from streetseg.runtime.memory import keep_freed_memory
 from streetseg.training.best import Best
-from streetseg.training.fit import train_epoch
+from streetseg.training.fit import batches_in_turn, step
 from streetseg.training.history import History
-from streetseg.training.meters import Meters
+from streetseg.training.meters import StepNumbers
 from streetseg.training.optim import length_of
 from streetseg.training.progress import Progress
 from streetseg.training.recorder import RunRecorder
@@ -81,12 +81,20 @@ class Trainer:
     def epoch(self) -> float:
         """Train an epoch without validation and checkpoint; return its seconds."""
         self.epochs += 1
-        classes = self.train_state.network.space.num_classes
-        meters = self.recorder.history.meters = Meters(classes, self.device)
-        batches = replace(self.batches, epoch=self.epochs, profiler=self.train_state.profiler)
+        state = self.train_state
+        meters = self.recorder.begin_epoch()
+        batches = replace(self.batches, epoch=self.epochs, profiler=state.profiler)
         finish_work(self.device)
         start = time.perf_counter()
-        train_epoch(self.train_state, batches, self.epochs, meters, self.recorder)
+        for batch in batches_in_turn(state, batches, self.epochs, self.recorder):
+            logits, numbers = step(state, batch)
+            with state.profiler("scoring"):
+                meters.add(numbers["loss"], logits, batch.labels)
+            meters.seconds = time.perf_counter() - start
+            images = [batches.store.samples[index].image for index in batch.indices]
+            self.recorder.keep_step(StepNumbers.send(self.epochs, state.steps_done, state.lr, images, numbers))
+        self.recorder.read_steps()
+        self.recorder.history.meters = None
         finish_work(self.device)
         return time.perf_counter() - start
 

@@ -40,7 +40,9 @@ class StreetsegError(Exception):
         where: the files, keys or values that are wrong; printed one per line.
         hint: what to do about it, a command where there is one.
 
-    `exit_code` is the exit code of the command: 1 if the work failed, 2 if the request or the data is wrong.
+    They are written with the flags of the command line, as commands print them; as text, an error has the arguments of
+    Python in their place. `exit_code` is what a command ends with: 1 when the work failed, 2 when the request or the
+    data is wrong.
     """
 
     exit_code = 1
@@ -54,26 +56,52 @@ class StreetsegError(Exception):
         self.hint = hint
         super().__init__(problem)
 
-    def __str__(self) -> str:
+    def lines(self) -> list[str]:
+        """Return problem, places and hint, one a line, in the words of the command line."""
         lines = [self.problem]
         lines += [f"{'where:' if i == 0 else '      '} {place}" for i, place in enumerate(self.where)]
         if self.hint:
             lines.append(f"hint:  {self.hint}")
-        return "\n".join(lines)
+        return lines
+
+    def __str__(self) -> str:
+        """Return the lines in the words of Python, which is where an exception is shown as text."""
+        return as_arguments("\n".join(self.lines()))
 
     def _render_traceback_(self) -> list[str]:
-        """Return the lines that IPython shows in place of a traceback, with flags written as Python arguments."""
-        return as_arguments(f"{type(self).__name__}: {self}").splitlines()
+        """Return what IPython shows in place of a traceback."""
+        return f"{type(self).__name__}: {self}".splitlines()
+
+
+SWITCHES = ("debug", "force", "int8", "json", "overlay", "profile", "quiet", "resume", "tta")  # flags without a value
+
+_CALL = re.compile(r"\bstreetseg ([a-z]+)((?: (?:[A-Z][A-Z_]+|--[a-z0-9-]+(?: [\w.|]+)?))+)")
+_FLAG = re.compile(r"(?<![\w/-])--([a-z][a-z0-9-]*)(?: (?!and\b|or\b)([\w./|]*[\w/]))?")
 
 
 def as_arguments(text: str) -> str:
-    """Return a text with command-line flags written as Python arguments: `--out DIR` becomes `out=DIR`."""
-    text = re.sub(r"--([a-z][a-z0-9-]*) ([A-Z0-9][\w.]*)", lambda match: f"{_name(match[1])}={match[2]}", text)
-    return re.sub(r"--([a-z][a-z0-9-]*)", lambda match: f"{_name(match[1])}=True", text)
+    """Return a text about flags of the command line as one about arguments of Python.
+
+    `--out DIR` becomes `out=DIR`, `--device cpu` becomes `device="cpu"`, `--resume` becomes `resume=True`, and
+    `streetseg export MODEL --format onnx` becomes `streetseg.export(MODEL, format="onnx")`.
+    """
+    text = _CALL.sub(_call, text)
+    return _FLAG.sub(_argument, text)
 
 
-def _name(flag: str) -> str:
-    return flag.replace("-", "_")
+def _call(command: re.Match[str]) -> str:
+    parts = re.findall(r"--[a-z0-9-]+(?: [\w.|]+)?|[A-Z][A-Z_]+", command[2])
+    return f"streetseg.{command[1]}({', '.join(_FLAG.sub(_argument, part) for part in parts)})"
+
+
+def _argument(flag: re.Match[str]) -> str:
+    name, value = flag[1].replace("-", "_"), flag[2]
+    if name in SWITCHES:
+        return f"{name}=True" + (f" {value}" if value else "")
+    if value is None:
+        return f"{name}="
+    plain = value[0].isupper() or value.isdigit()  # a placeholder such as DIR, or a number
+    return f"{name}={value}" if plain else f'{name}="{value}"'
 
 
 class RequestError(StreetsegError):

@@ -99,9 +99,9 @@ def test_a_stop_in_validation_or_while_an_epoch_is_saved(
 @pytest.mark.parametrize(
     ("at", "resumable"),
     [
-        ("streetseg.training.train:check_files", False),
-        ("streetseg.training.train:make_train_state", False),
-        ("streetseg.training.train:describe_environment", True),
+        ("streetseg.training.prepare:check_files", False),
+        ("streetseg.training.prepare:make_train_state", False),
+        ("streetseg.training.prepare:describe_environment", True),
         ("streetseg.training.finish:write_evaluation", True),
         ("streetseg.report.report:write_report", True),
     ],
@@ -342,7 +342,7 @@ def test_a_read_only_folder_is_refused(more, camvid, tmp_path, capfd) -> None:
         without_root_s_rights()
         command(*train(camvid, run, *more))()
 
-    assert fork(as_an_ordinary_person, at="streetseg.training.train:open_source", do=sent(signal.SIGKILL)) == 2
+    assert fork(as_an_ordinary_person, at="streetseg.training.prepare:open_source", do=sent(signal.SIGKILL)) == 2
 
     assert f"error: the run folder cannot be written (no writing in {run})" in capfd.readouterr().err
     assert list(run.iterdir()) == []

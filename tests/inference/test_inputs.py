@@ -129,7 +129,7 @@ def test_a_huge_image_is_refused_from_its_header(tmp_path: Path) -> None:
     (tmp_path / "huge.png").write_bytes(corpus.huge_png(10_000))
     with pytest.raises(FileError, match="larger than 89 megapixels") as caught:
         require_image(tmp_path / "huge.png", AS_USUAL)
-    assert caught.value.hint == "streetseg predict --max-megapixels N raises the limit"
+    assert caught.value.hint == "--max-megapixels N raises the limit"
 
 
 def test_a_pil_image_is_left_as_it_is(tmp_path: Path) -> None:

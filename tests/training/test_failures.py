@@ -219,7 +219,7 @@ def test_a_network_that_cannot_be_compiled_says_how_to_go_on() -> None:
         compilation_explained(),
     ):
         raise RefusedError("\nno C compiler\nand a long story")
-    assert "--resume train.compile=off" in str(stopped.value)
+    assert "--resume train.compile=off" in str(stopped.value.hint)
     with pytest.raises(RefusedError, match="bad_alloc"), compilation_explained():
         raise RefusedError("std::bad_alloc")  # memory is explained elsewhere
     with pytest.raises(RuntimeError, match="a bug of ours"), compilation_explained():

@@ -31,6 +31,7 @@ from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.models.bundle import load_bundle
 from streetseg.models.description import EXPORTED
 from streetseg.models.formats import FORMATS, ExportFormat
+from streetseg.models.own import NO_MODULES, OwnModules
 
 CPU = torch.device("cpu")
 
@@ -68,6 +69,7 @@ def export(
     int8: bool = False,
     budget: float = 0.5,
     tell: Callable[[str], None] = lambda line: None,
+    modules: OwnModules | None = None,
 ) -> Exported:
     """Write a bundle's network in another format.
 
@@ -78,15 +80,16 @@ def export(
         source: images for the checks, and with `int8` for calibration (split "train") and scoring (`split`).
         split: labeled images that neither training nor calibration uses.
         int8: quantize.
-        budget: loss of mean IoU in points (0..100) that int8 may cause on `split`.
-        tell: called with a line of text before each long step.
+        budget: how many points of mean IoU (0..100) int8 may cost on `split`.
+        tell: hears what is being done.
+        modules: of the caller's own, which the network was made with.
 
     Raises:
         DisagreementError: file and network do not agree; nothing is written.
         BudgetError: int8 loses more than the budget; nothing is written.
         ModelError, RequestError, DataError: model or data cannot be read, or do not fit each other.
     """
-    network, description = load_bundle(model)
+    network, description = load_bundle(model, modules or NO_MODULES)
     reference = TorchEngine(network, CPU)
     about = description | {
         "format": EXPORTED,

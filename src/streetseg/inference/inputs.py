@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from streetseg.data.files import walk
-from streetseg.data.images import WIDE_GRAY, TooLargeError, raw_mode, read_image, to_rgb
+from streetseg.data.images import MAX_PIXELS, WIDE_GRAY, TooLargeError, raw_mode, read_image, to_rgb
 from streetseg.data.issues import Survey
 from streetseg.errors import RequestError
 from streetseg.inference.output import is_result
@@ -69,12 +69,15 @@ def find_images(inputs: Sequence[str]) -> list[Path]:
     return list(found.values())
 
 
-def require_image(image: object, reading: ImageReading) -> NDArray[np.uint8]:
-    """Return an image from Python as uint8 RGB (H, W, 3).
+def require_image(
+    image: object, reading: ImageReading, *, max_megapixels: float = MAX_PIXELS / 1e6
+) -> NDArray[np.uint8]:
+    """An image from Python as uint8 RGB (H, W, 3).
 
     Args:
         image: an array of that dtype and shape, a PIL image, or the path of a file.
         reading: how a PIL image or a file becomes 8-bit RGB.
+        max_megapixels: larger files are refused from their header.
 
     Raises:
         FileError: the file cannot be read.
@@ -82,9 +85,9 @@ def require_image(image: object, reading: ImageReading) -> NDArray[np.uint8]:
     """
     if isinstance(image, (str, Path)):
         try:
-            return read_image(str(image), reading=reading)
-        except TooLargeError as error:  # its own hint names a recipe field, which prediction does not have
-            hint = "streetseg predict --max-megapixels N raises the limit"
+            return read_image(str(image), max_pixels=round(max_megapixels * 1e6), reading=reading)
+        except TooLargeError as error:  # whose hint is a field of the recipe
+            hint = "--max-megapixels N raises the limit"
             raise TooLargeError(error.place, error.problem, error.detail, hint=hint) from None
     if isinstance(image, Image.Image):
         if ";16" in raw_mode(image) and image.mode not in WIDE_GRAY and reading.range != "full":

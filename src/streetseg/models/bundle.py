@@ -1,6 +1,6 @@
-"""The model on disk: weights.safetensors and model.json.
+"""The bundle: a model on disk as weights.safetensors and model.json, never a pickle.
 
-Weights are never a pickle, because a pickle can run code. A safetensors file holds only numbers.
+A safetensors file holds numbers and no code.
 """
 
 from collections.abc import Iterator
@@ -28,6 +28,7 @@ from streetseg.models.description import (
 )
 from streetseg.models.encoder import Encoder
 from streetseg.models.network import SegmentationNetwork
+from streetseg.models.own import NO_MODULES, OwnEncoder, OwnModules, is_own
 from streetseg.text import one_line
 
 
@@ -38,7 +39,7 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
         ModelError: the file is missing, is no safetensors file, or holds a value that is not a finite number.
     """
     with _readable(path):
-        tensors = load(path.read_bytes())  # safetensors' load_file accepts only paths that are UTF-8
+        tensors = load(path.read_bytes())  # load_file of safetensors takes UTF-8 paths only
     not_finite = [name for name, tensor in tensors.items() if not torch.isfinite(tensor.float()).all()]
     if not_finite:
         raise ModelError(
@@ -51,7 +52,7 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Raise every failure to read a safetensors file as ModelError."""
+    """Turn every failure to read a safetensors file into a ModelError."""
     try:
         if not path.exists():
             hint = f"{path.parent} holds no {path.name}; weights are auto, none, a .safetensors file or a run folder"
@@ -68,7 +69,7 @@ def _readable(path: Path) -> Iterator[None]:
 
 
 def contiguous(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors detached, on the CPU and contiguous, as safetensors needs them."""
+    """Return tensors as safetensors requires them: on the CPU, contiguous."""
     return {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
 
 
@@ -83,9 +84,10 @@ def save_bundle(
     """Write a bundle atomically, replacing an older one.
 
     Args:
-        folder: the bundle's folder.
-        initial_weights: `InitialWeights.as_dict` (kind, source, text).
-        protocol: the protocol of `scores`.
+        folder: the folder of the bundle.
+        network: the network; of modules of the caller's own only the weights are written, and a note says so.
+        initial_weights: where its initial weights are from (kind, source, text).
+        protocol: what `scores` were measured on.
         scores: the scores of these weights, 0..1.
     """
     space = network.space
@@ -99,6 +101,7 @@ def save_bundle(
                 "version": VERSION,
                 "encoder": network.encoder_name,
                 "decoder": network.decoder_name,
+                **_note(network),
                 "channels": network.channels,
                 "size": network.size,
                 "size_rule": SIZE_RULE,
@@ -120,14 +123,16 @@ def save_bundle(
         )
 
 
-def load_bundle(path: Path) -> tuple[SegmentationNetwork, dict[str, Any]]:
-    """Return the network of a bundle, in evaluation mode on the CPU, and the content of its model.json.
+def load_bundle(path: Path, own: OwnModules = NO_MODULES) -> tuple[SegmentationNetwork, dict[str, Any]]:
+    """Return the network in evaluation mode, on the CPU, and the content of model.json.
 
     Args:
-        path: a bundle folder, or a run folder, of which the bundle in best/ is loaded.
+        path: a bundle folder, or a run folder, whose best bundle is meant.
+        own: the modules of the caller's own that the network was trained with.
 
     Raises:
-        ModelError: there is no bundle, it is damaged or of another version, or its tensors do not fit the network.
+        ModelError: there is no bundle, it is damaged, newer than this program, its tensors do not fit, or a module of
+            the caller's own is missing.
     """
     folder = find_bundle(path)
     description = read_model_json(folder)
@@ -141,18 +146,20 @@ def load_bundle(path: Path) -> tuple[SegmentationNetwork, dict[str, Any]]:
     space, size = space_of(description, folder / "model.json"), size_of(description)
     reading = reading_of(description)
 
+    own_encoder = own_encoder_of(own, description["encoder"])
+
     def make_network() -> SegmentationNetwork:
         return SegmentationNetwork(
-            Encoder(description["encoder"]),
+            own_encoder or Encoder(description["encoder"]),
             space,
             decoder=description["decoder"],
             channels=tuple(description["channels"]),
             size=size,
             reading=reading,
+            own_decoder=own.decoder,
         )
 
-    # Compare with a network on the meta device first, which allocates no memory: a model.json from elsewhere may
-    # describe a far larger network than the weights belong to.
+    # First a network without memory: model.json of an unknown source may ask for far more than its weights have.
     stored = read_safetensors(weights)
     with torch.device("meta"):
         require_same_tensors(stored, make_network().state_dict(), weights)
@@ -161,8 +168,24 @@ def load_bundle(path: Path) -> tuple[SegmentationNetwork, dict[str, Any]]:
     return network.eval(), description
 
 
+def own_encoder_of(own: OwnModules, name: str) -> OwnEncoder | None:
+    """Return the caller's own encoder of that name; None where there is none."""
+    return OwnEncoder(own.encoders[name], name) if name in own.encoders else None
+
+
+def _note(network: SegmentationNetwork) -> dict[str, str]:
+    """Return a `note` on the parts of a network whose code the bundle does not hold; empty where it holds all."""
+    parts = [f"the encoder ({network.encoder_name})"] if is_own(network.encoder_name) else []
+    parts += ["the decoder"] if network.decoder_name == "own" else []
+    if not parts:
+        return {}
+    words = " and ".join(parts)
+    cure = "streetseg.load takes the modules as encoder=, decoder="
+    return {"note": f"the weights are here, the code of {words} is not: {cure}"}
+
+
 def require_same_tensors(stored: dict[str, Tensor], needed: dict[str, Tensor], path: Path) -> None:
-    """Raise ModelError unless the file holds exactly the tensors of the network, each with the same shape."""
+    """Raise ModelError unless the stored tensors are exactly those of the network, with their shapes."""
     incorrect = [
         f"{len(names)} tensors {problem}, first {names[0]}"
         for problem, names in (
@@ -183,5 +206,5 @@ def require_same_tensors(stored: dict[str, Tensor], needed: dict[str, Tensor], p
 
 
 def _visible(about: dict[str, Any]) -> dict[str, Any]:
-    """Return a copy whose texts hold only printable characters. A path may hold bytes that JSON text cannot."""
+    """Return the same with visible characters only: paths may hold bytes that JSON cannot."""
     return {key: one_line(value) if isinstance(value, str) else value for key, value in about.items()}

@@ -1,7 +1,6 @@
-"""The description of a model, validated before anything is built from it. This module needs no torch.
+"""The description of a model, checked before anything is built from it. Read without torch.
 
-A bundle keeps the description in model.json. An exported file contains it as one JSON text, so that it can be used
-without other files.
+A bundle has it in model.json. An exported file has it inside as a JSON text, so that the file alone can be used.
 """
 
 from dataclasses import dataclass
@@ -38,7 +37,7 @@ class _Plain(BaseModel):
 
 
 class InitialWeightsEntry(_Plain):
-    """The initial weights of the network."""
+    """Where the initial weights of the network are from."""
 
     kind: str
     source: str
@@ -46,7 +45,7 @@ class InitialWeightsEntry(_Plain):
 
 
 class Description(_Plain):
-    """The keys of model.json that the program uses; further keys are only for people."""
+    """The keys of model.json that the program uses; it may hold others."""
 
     encoder: str
     decoder: DecoderName
@@ -74,7 +73,7 @@ class Description(_Plain):
 
 
 def find_bundle(path: Path) -> Path:
-    """Return the bundle folder at `path`: `path` itself, or `path/best` of a run folder. Raise ModelError if none."""
+    """Return the bundle folder that `path` means: itself, or `path/best` of a run folder. Raise ModelError."""
     for folder in (path, path / "best"):
         if (folder / "model.json").is_file():
             return folder
@@ -95,10 +94,10 @@ def find_bundle(path: Path) -> Path:
 
 
 def read_model_json(path: Path) -> dict[str, Any]:
-    """Return the validated model.json of a bundle or run folder.
+    """Return the content of model.json of a bundle or run folder, checked.
 
     Raises:
-        ModelError: the file is no JSON, has another format or version, lacks a key, or holds an invalid value.
+        ModelError: it is no JSON, of another format or version, lacks a key, or holds a wrong value.
     """
     file = find_bundle(path) / "model.json"
     try:
@@ -111,14 +110,14 @@ def read_model_json(path: Path) -> dict[str, Any]:
 
 
 def checked(text: str | bytes, kind: type[_Plain], form: str, name: str, file: Path) -> dict[str, Any]:
-    """Validate a description and return all its values.
+    """Return all values of a description.
 
     Args:
-        text: the JSON text.
-        kind: the schema of the required keys.
-        form: the expected value of `format`.
-        name: the name of the description in messages.
-        file: the file that it was read from.
+        text: the description as JSON.
+        kind: the model of the keys that it must have.
+        form: the value of `format` that it must have.
+        name: the name of the description, for messages.
+        file: the file that holds it.
 
     Raises:
         ModelError: as `read_model_json`.
@@ -147,7 +146,7 @@ def checked(text: str | bytes, kind: type[_Plain], form: str, name: str, file: P
 
 
 def space_of(description: dict[str, Any], file: Path) -> LabelSpace:
-    """Return the classes of a validated description. Raise ModelError if they are no valid label space."""
+    """Return the classes of a checked description. Raise ModelError if they are no label space."""
     try:
         return LabelSpace(
             description["space"],
@@ -160,7 +159,7 @@ def space_of(description: dict[str, Any], file: Path) -> LabelSpace:
 
 
 def size_of(description: dict[str, Any]) -> tuple[int, int] | None:
-    """Return the height and width that a network was trained for, None if it sees each image at its own size."""
+    """Return the height and width that a network was trained for; None for the size of each image."""
     size = description["size"]
     return (size[0], size[1]) if size else None
 
@@ -171,7 +170,7 @@ def reading_of(description: dict[str, Any]) -> ImageReading:
 
 
 class ExportedDescription(Description):
-    """The keys of model.json and those that the export adds."""
+    """The keys of model.json, and those that the export adds."""
 
     streetseg: str
     precision: Literal["fp32", "int8"]
@@ -180,11 +179,11 @@ class ExportedDescription(Description):
 
 @dataclass(frozen=True)
 class About:
-    """The part of an exported file's description that an engine needs.
+    """The facts that an engine needs about the model that it runs.
 
     Args:
         space: the classes.
-        size: height and width that the network was trained for, None if it sees each image at its own size.
+        size: height and width that the network was trained for; None for the size of each image.
         reading: how the image files that it was trained on became 8-bit RGB.
         precision: "fp32" or "int8".
         description: the whole description.
@@ -198,13 +197,13 @@ class About:
 
 
 def require_outputs(names: set[str], path: Path) -> None:
-    """Raise ModelError unless `names`, the outputs of the graph, include those of an exported model."""
+    """Raise ModelError unless the graph in the file `path` has the outputs of an exported model."""
     if missing := {LOGITS, LABELS} - names:
         raise ModelError(f"the graph has no output {' and '.join(sorted(missing))}", where=path)
 
 
 def read_about(text: str | None, path: Path) -> About:
-    """Validate `text`, the JSON under KEY in the file `path`, None if the file has none. Raises ModelError."""
+    """Return the facts in the text under KEY of the file `path`. Raise ModelError if they are missing or wrong."""
     if text is None:
         raise ModelError(
             "the file holds no description of classes and input; it was not exported by streetseg",

@@ -1,7 +1,6 @@
-"""The encoder: any timm network with feature maps at strides 2, 4, 8, 16, 32.
+"""The encoder: any timm network with feature maps at strides 2 to 32. timm is asked for channels and normalization.
 
-Strides, channels and normalization are read from timm, so that no list of encoders is needed here. Pretrained weights
-come from the cache of this machine, else from the Hugging Face hub. If neither has them, loading fails within seconds.
+Pretrained weights come from the cache on this machine, else from the model hub; else there is an error within seconds.
 """
 
 import logging
@@ -15,11 +14,11 @@ from huggingface_hub.constants import ENDPOINT
 from torch import Tensor, nn
 
 from streetseg.errors import ModelError, did_you_mean
+from streetseg.models.own import STRIDES, is_own
 from streetseg.models.relu6 import relu6_without_copy
 
-STRIDES = (2, 4, 8, 16, 32)
 EXAMPLES = "mobilenetv2_100, resnet50, resnext50_32x4d"
-TIMEOUT = 5.0  # seconds to wait for any response of the hub
+TIMEOUT = 5.0  # seconds for the first answer of the hub
 
 
 class Encoder(nn.Module):
@@ -34,12 +33,13 @@ class Encoder(nn.Module):
         mean, std: the normalization of RGB 0..1 that the weights expect.
 
     Raises:
-        ModelError: timm has no such model, its feature maps are at other strides, or the pretrained weights are not
-            available.
+        ModelError: timm has no such model, its maps are not at strides 2, 4, 8, 16, 32, or the pretrained weights are
+            not available.
     """
 
     def __init__(self, name: str, *, pretrained: bool = False) -> None:
         super().__init__()
+        require_no_own(name)
         require_known(name)
         body = random_body(name)
         strides = tuple(body.feature_info.reduction())
@@ -59,9 +59,19 @@ class Encoder(nn.Module):
         self.std: tuple[float, ...] = tuple(body.pretrained_cfg["std"])
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Return five maps (B, channels[i], H / STRIDES[i], W / STRIDES[i]) of normalized float images (B, 3, H, W)."""
+        """Return five maps (B, channels[i], H / STRIDES[i], W / STRIDES[i]) of normalized images float (B, 3, H, W)."""
         features: list[Tensor] = self.body(images)
         return features
+
+
+def require_no_own(name: str) -> None:
+    """Raise ModelError if the name is that of a module of the caller's own, which timm cannot make."""
+    if is_own(name):
+        raise ModelError(
+            f"the encoder {name} is a torch module of the caller's own, and was not passed",
+            where=f"encoder {name}",
+            hint="in Python: streetseg.train(DATA, encoder=MODULE), streetseg.load(MODEL, encoder=MODULE)",
+        )
 
 
 def require_known(name: str) -> None:
@@ -78,10 +88,10 @@ def require_known(name: str) -> None:
 
 
 def random_body(name: str) -> Any:
-    """Return timm's feature network with random weights. Raise ModelError if timm cannot build it for this model."""
+    """Return timm's feature network with random weights. Raise ModelError if timm cannot make it."""
     try:
         return timm.create_model(name, features_only=True)
-    except Exception as error:  # each model family of timm raises its own kind of exception
+    except Exception as error:  # each family of timm models raises errors of its own
         raise ModelError(
             f"timm cannot make a feature pyramid of {name} ({error})",
             where=f"encoder {name}",
@@ -92,11 +102,11 @@ def random_body(name: str) -> Any:
 def with_pretrained_weights(name: str) -> Any:
     """Return timm's feature network with its default pretrained weights.
 
-    A cached file is used without a request to the hub. A missing file is downloaded only after the hub has answered a
-    short request, because the hub's client alone would retry for a minute.
+    A file in the cache is used as it is. Only a missing one is requested, and only if the hub answers: its client would
+    retry for a minute.
 
     Raises:
-        ModelError: the weights are not on this machine and cannot be downloaded, or do not fit.
+        ModelError: the weights are not in the cache and cannot be fetched, or do not fit.
     """
     config = timm.get_pretrained_cfg(name)
     cached = cached_file(config)
@@ -106,12 +116,12 @@ def with_pretrained_weights(name: str) -> Any:
         with quiet("huggingface_hub"):
             overlay = {"file": cached} if cached else None
             return timm.create_model(name, pretrained=True, features_only=True, pretrained_cfg_overlay=overlay)
-    except Exception as error:  # connection, hub, file and timm raise exceptions without a common base
-        raise weights_unavailable(name, error) from error
+    except Exception as error:  # of the network, the hub, the file, or timm
+        raise not_available(name, error) from error
 
 
 def cached_file(config: Any) -> str | None:
-    """Return the safetensors file of a timm pretrained configuration in the hub's cache, None if it is not there."""
+    """Return the safetensors file of a timm configuration in the cache of the hub; None if it is not there."""
     if config is None or not config.hf_hub_id or config.custom_load:
         return None
     repository, _, revision = config.hf_hub_id.partition("@")
@@ -120,16 +130,18 @@ def cached_file(config: Any) -> str | None:
 
 
 def require_hub(name: str) -> None:
-    """Raise ModelError unless the hub answers. The request goes through the hub client's session, which respects
-    proxies, mirrors and the offline setting."""
+    """Raise ModelError unless the hub answers.
+
+    The request goes through the session of its client, which knows proxies, mirrors and the offline switch.
+    """
     try:
         get_session().head(ENDPOINT, timeout=TIMEOUT)
-    except Exception as error:  # the exceptions depend on the HTTP library of the hub's client
-        raise weights_unavailable(name, error) from error
+    except Exception as error:  # whichever HTTP library the hub's client is built on
+        raise not_available(name, error) from error
 
 
-def weights_unavailable(name: str, error: Exception) -> ModelError:
-    """Return the error for pretrained weights that are neither cached nor downloadable."""
+def not_available(name: str, error: Exception) -> ModelError:
+    """Return the error for pretrained weights that are not available."""
     reason = next(iter(str(error).splitlines()), "no reason given")
     return ModelError(
         f"the pretrained weights of {name} are not on this machine and could not be fetched "
@@ -141,11 +153,11 @@ def weights_unavailable(name: str, error: Exception) -> ModelError:
 
 @contextmanager
 def quiet(logger: str) -> Iterator[None]:
-    """Limit a logger to errors inside the context."""
-    named = logging.getLogger(logger)
-    level = named.level
-    named.setLevel(logging.ERROR)
+    """Silence warnings of a logger inside."""
+    log = logging.getLogger(logger)
+    level = log.level
+    log.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        named.setLevel(level)
+        log.setLevel(level)

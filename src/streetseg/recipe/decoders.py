@@ -6,7 +6,7 @@ They are in a separate module so that a bundle is read without building the sche
 from dataclasses import dataclass
 from typing import Literal
 
-DecoderName = Literal["classic", "fast"]
+DecoderName = Literal["classic", "fast", "own"]
 
 
 @dataclass(frozen=True)
@@ -14,9 +14,9 @@ class DecoderFacts:
     """Facts of a decoder that are known without building it.
 
     Args:
-        help: a description for the reference of the recipe.
-        channels: default number of channels of each block, the deepest first.
-        blocks: the allowed numbers of blocks.
+        help: what it is, for the recipe's reference.
+        channels: output channels of its blocks, deepest first, where a recipe gives none.
+        blocks: the numbers of blocks that it may have.
     """
 
     help: str
@@ -25,7 +25,7 @@ class DecoderFacts:
 
     @property
     def blocks_in_words(self) -> str:
-        """The allowed numbers of blocks, e.g. "3 or 4"."""
+        """The numbers of blocks that it may have, e.g. "3 or 4"."""
         return " or ".join(map(str, self.blocks))
 
 
@@ -38,4 +38,5 @@ DECODERS: dict[DecoderName, DecoderFacts] = {
         channels=(256, 128, 64, 32, 16),  # as in segmentation_models.pytorch
         blocks=(5,),
     ),
+    "own": DecoderFacts(help="a torch module that is passed to `train` or `study` in Python", channels=(), blocks=(0,)),
 }

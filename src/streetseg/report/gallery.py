@@ -5,6 +5,7 @@ The images are read again through the recipe of the runs, and predicted again wi
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,10 @@ from streetseg.labels.space import LabelSpace
 from streetseg.metrics.scores import per_image
 from streetseg.report.gallery_layers import Layer, MapKey, layers, map_keys
 
-EACH = 2  # number of images of each kind: most disputed, worst, best
+if TYPE_CHECKING:
+    from streetseg.models.own import OwnModules
+
+EACH = 2  # images of each kind
 Predict = Callable[[ImageArray], Ids]
 
 # The two layers (indices in gallery_layers.layers) that the slider shows first: for one encoder, for several.
@@ -88,13 +92,18 @@ class Gallery:
     note: str
 
 
-def collect(comparison: Comparison, letters: Sequence[str], source: Source | None = None) -> Gallery:
-    """Return the gallery of a comparison; if data or networks can no longer be read, an empty one with the reason.
+def collect(
+    comparison: Comparison,
+    letters: Sequence[str],
+    source: Source | None = None,
+    modules: "OwnModules | None" = None,
+) -> Gallery:
+    """The gallery of a comparison; where data or networks can no longer be read, an empty one that says why.
 
     Args:
-        comparison: the comparison.
-        letters: the short names of the encoders, in rank order.
-        source: data source in place of the one that the recipe of the runs names.
+        letters: how the encoders are called in the report, in rank order.
+        source: of the caller's own, in place of what the recipe of the runs names.
+        modules: of the caller's own, which the networks were made with.
     """
     groups = comparison.groups
     image_scores = [per_image(group.counts.counts)["iou"] for group in groups]
@@ -105,7 +114,7 @@ def collect(comparison: Comparison, letters: Sequence[str], source: Source | Non
         shown = [(source.read_image(sample), source.read_mask(sample)) for sample in samples]
         for choice, (_, ground_truth) in zip(choices, shown, strict=True):
             _require_unchanged(groups[0], choice, ground_truth, source.space)
-        predictions = [[predict(image) for image, _ in shown] for predict in map(_predictor, groups)]
+        predictions = [[predict(image) for image, _ in shown] for predict in (_predictor(g, modules) for g in groups)]
     except (StreetsegError, OSError) as error:
         return Gallery((), (), f"No images: they could not be read and predicted again ({_one_line(error)}).")
     except ModuleNotFoundError as error:
@@ -144,10 +153,10 @@ def _require_unchanged(group: Group, choice: Choice, ground_truth: Ids, space: L
         raise DataError(f"the mask of {group.counts.names[choice.index]} has changed since it was scored")
 
 
-def _predictor(group: Group) -> Predict:
-    from streetseg.inference.predictor import Predictor  # imports torch, which only this part of the report needs
+def _predictor(group: Group, modules: "OwnModules | None") -> Predict:
+    from streetseg.inference.prediction import open_predictor  # brings torch, which nothing else of the report needs
 
-    return Predictor.load(group.first.folder).predict
+    return open_predictor(group.first.folder, modules).predict
 
 
 def _one_line(error: Exception) -> str:

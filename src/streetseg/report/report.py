@@ -5,6 +5,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
@@ -20,14 +21,20 @@ from streetseg.report.page import page_asset, page_environment
 from streetseg.report.view import Page, letters, page_of
 from streetseg.report.words import figure, points
 
+if TYPE_CHECKING:
+    from streetseg.models.own import OwnModules
 
-def write_report(comparison: Comparison, out: Path, *, source: Source | None = None) -> Path:
-    """Write OUT/report.html and OUT/plots/*.svg.
+
+def write_report(
+    comparison: Comparison, out: Path, *, source: Source | None = None, modules: "OwnModules | None" = None
+) -> Path:
+    """Writes OUT/report.html and OUT/plots/*.svg.
 
     Args:
-        comparison: the comparison, of one or more encoders.
-        out: the folder; it is created if it does not exist. The report of a single run goes into its run folder.
-        source: data source in place of the one that the recipe of the runs names.
+        comparison: of one encoder or more.
+        out: made if missing; a run folder for the report of a single run.
+        source: of the caller's own, in place of what the recipe of the runs names.
+        modules: of the caller's own, which the networks were made with.
 
     Returns:
         The path of the report.
@@ -37,7 +44,7 @@ def write_report(comparison: Comparison, out: Path, *, source: Source | None = N
     """
     names = letters(len(comparison.groups))
     charts = draw(comparison, names)
-    page = render(page_of(comparison, names, charts, collect(comparison, names, source)))
+    page = render(page_of(comparison, names, charts, collect(comparison, names, source, modules)))
     try:
         (out / "plots").mkdir(parents=True, exist_ok=True)
         for name, chart in charts.by_name(_stems(comparison, names)).items():
@@ -48,11 +55,11 @@ def write_report(comparison: Comparison, out: Path, *, source: Source | None = N
     return out / "report.html"
 
 
-def write_run_report(folder: Path, *, source: Source | None = None) -> Path:
-    """Write report.html, plots/*.svg and model_card.md of one run into its folder. Return the path of the report."""
+def write_run_report(folder: Path, *, source: Source | None = None, modules: "OwnModules | None" = None) -> Path:
+    """Writes report.html, plots/*.svg and model_card.md of one run into its own folder. Returns the report's path."""
     comparison = compare_runs([folder])
     write_model_card(comparison.groups[0], folder)
-    return write_report(comparison, folder, source=source)
+    return write_report(comparison, folder, source=source, modules=modules)
 
 
 def render(page: Page) -> str:

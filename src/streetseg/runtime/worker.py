@@ -74,7 +74,7 @@ def write_error_report(error: StreetsegError) -> None:
     if path is None:
         return
     report = Report.of(error)
-    text = f"error: {error}"
+    text = "\n".join(("error: " + error.lines()[0], *error.lines()[1:]))
     shown = {"message": text, "extraInfo": {"py_callstack": text, "timestamp": str(int(report.time))}}
     Path(path).write_text(json.dumps({"message": shown, "streetseg": asdict(report)}), encoding="utf-8")
 
