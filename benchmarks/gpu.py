@@ -25,7 +25,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, get_args
+from typing import Any
 
 import segmentation_models_pytorch as smp
 import torch
@@ -35,11 +35,11 @@ from trainer import Trainer, scenes_store, seconds
 from streetseg.cli.options import parse_size
 from streetseg.data.store import Store
 from streetseg.grid import run_study
-from streetseg.recipe.decoders import DecoderName
+from streetseg.recipe.decoders import DECODERS as recipe_decoders
 from streetseg.recipe.schema import Data, Model, Recipe, Train
 from streetseg.runtime.device import choose_device
 
-DECODERS: tuple[DecoderName, ...] = get_args(DecoderName)
+DECODERS = [name for name, facts in recipe_decoders.items() if facts.channels]  # those that are built by name
 
 
 def main(argv: Sequence[str] | None = None) -> None:

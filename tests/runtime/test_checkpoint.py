@@ -25,7 +25,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
     save_checkpoint(Path(sys.argv[1]), "epoch-002", {"weights": torch.zeros(250_000)}, keep=1)
 except TrainingError as error:
-    print(error)
+    print(*error.lines(), sep=chr(10))
 """
 
 
