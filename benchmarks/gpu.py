@@ -35,11 +35,11 @@ from trainer import Trainer, scenes_store, seconds
 from streetseg.cli.options import parse_size
 from streetseg.data.store import Store
 from streetseg.grid import run_study
-from streetseg.recipe.decoders import DECODERS as recipe_decoders
+from streetseg.recipe.decoders import DECODERS
 from streetseg.recipe.schema import Data, Model, Recipe, Train
 from streetseg.runtime.device import choose_device
 
-DECODERS = [name for name, facts in recipe_decoders.items() if facts.channels]  # those that are built by name
+BY_NAME = [name for name, facts in DECODERS.items() if facts.channels]  # all but one's own
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--encoders", default="mobilenetv2_100,resnext50_32x4d")
-    parser.add_argument("--decoders", default=",".join(DECODERS))
+    parser.add_argument("--decoders", default=",".join(BY_NAME))
     parser.add_argument("--size", type=parse_size, default="384x480", help="size of the images and crops")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--images", type=int, default=368, help="scenes in an epoch; CamVid has 367")
