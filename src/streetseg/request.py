@@ -60,10 +60,23 @@ def request(
                 f"{section} is a section of the recipe, found {values!r}", hint=f'{section}={{"field": value}}'
             )
         fields |= {f"{section}.{name}": value for name, value in values.items()}
-    fields |= dotted or {}
+    fields |= _dotted(dotted or {})
     if only is not None:
         require_meaning([path for path in fields if path != "data.source"], *only)
     return load_recipe(file, flags=fields | {name: value for name, value in flags.items() if value is not None})
+
+
+def _dotted(fields: Mapping[str, object]) -> dict[str, object]:
+    """Return dotted fields; a section may be given as a dict, {"optim": {"lr": 3e-4}}."""
+    dotted: dict[str, object] = {}
+    for name, value in fields.items():
+        if not isinstance(name, str):
+            raise RequestError(f"{name!r} is no field of the recipe", where="recipe=", hint='{"optim.lr": 3e-4}')
+        if name in Recipe.model_fields and isinstance(value, Mapping):
+            dotted |= {f"{name}.{field}": of_field for field, of_field in value.items()}
+        else:
+            dotted[name] = value
+    return dotted
 
 
 def with_kind(data: str) -> str:

@@ -17,9 +17,8 @@ from streetseg.errors import DataError, RequestError
 from streetseg.report.charts.bars import Bars, bar_sign, bars_chart
 from streetseg.report.charts.svg import chart_css
 from streetseg.report.dataset_images import Shown, class_examples, files_of, image_of, sample_at
-from streetseg.report.page import page_asset, page_environment
+from streetseg.report.page import generator_mark, page_asset, page_environment, require_own_page
 
-GENERATOR = "streetseg check"  # marks the pages that may be replaced
 SHOWN = 12  # number of findings of one kind that are shown with images; the others are only listed
 _WIDE, _NARROW = 720, 358  # width of the chart in pixels, on a screen and on a phone
 
@@ -98,8 +97,7 @@ def check_page(path: Path) -> None:
         raise RequestError("the page is an HTML file", where=path, hint=hint)
     if path.is_dir():
         raise RequestError("this is a folder", where=path, hint=hint)
-    if path.exists() and _generator_mark() not in path.read_bytes()[:2000].decode("utf-8", "replace"):
-        raise RequestError("this file is not a page of this command and is not replaced", where=path, hint=hint)
+    require_own_page(path, "check", hint=hint)
 
 
 def write_data_report(findings: Findings, source: Source, path: Path, *, trained_on: str) -> None:
@@ -132,7 +130,7 @@ def render_data_report(findings: Findings, source: Source, *, trained_on: str) -
         page_environment()
         .get_template("dataset.html.j2")
         .render(
-            generator=GENERATOR,
+            generator=generator_mark("check"),
             version=version("streetseg"),
             title=f"{short_name(findings.spec)}, checked",
             spec=short_name(findings.spec),
@@ -231,10 +229,6 @@ def _group(heading: str, lines: Sequence[str], images: Sequence[Sequence[Shown]]
     shown = {k: own_images for k, own_images in enumerate(images) if own_images}
     exhibits = [Exhibit(lines[k], own_images) for k, own_images in shown.items()]
     return Group(heading, exhibits, [line for k, line in enumerate(lines) if k not in shown])
-
-
-def _generator_mark() -> str:
-    return f'<meta name="generator" content="{GENERATOR}">'
 
 
 def _counted(counts: Mapping[str, int]) -> str:

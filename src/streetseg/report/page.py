@@ -3,6 +3,7 @@
 import base64
 import io
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -10,10 +11,22 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 from PIL import Image
 
+from streetseg.errors import RequestError
 from streetseg.png import encode_png
 from streetseg.text import one_line
 
 JPEG_QUALITY = 82
+
+
+def generator_mark(command: str) -> Markup:
+    """Return the line that marks a page as one that `streetseg <command>` wrote, and may replace."""
+    return Markup('<meta name="generator" content="streetseg {}">').format(command)
+
+
+def require_own_page(path: Path, command: str, *, hint: str) -> None:
+    """Raise RequestError if there is a file that is not a page of this command."""
+    if path.exists() and generator_mark(command) not in path.read_bytes()[:2000].decode("utf-8", "replace"):
+        raise RequestError("this file is not a page of this command and is not replaced", where=path, hint=hint)
 
 
 def page_environment() -> Environment:

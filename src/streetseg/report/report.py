@@ -18,7 +18,7 @@ from streetseg.report.charts.comparison import draw
 from streetseg.report.charts.svg import chart_css, standalone
 from streetseg.report.gallery import collect
 from streetseg.report.model_card import write_model_card
-from streetseg.report.page import page_asset, page_environment
+from streetseg.report.page import generator_mark, page_asset, page_environment, require_own_page
 from streetseg.report.view import Page, letters, page_of
 from streetseg.report.words import figure, points
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def write_report(
     comparison: Comparison, out: Path, *, source: Source | None = None, modules: "OwnModules | None" = None
 ) -> Path:
-    """Writes OUT/report.html and OUT/plots/*.svg.
+    """Write OUT/report.html and OUT/plots/*.svg.
 
     Args:
         comparison: of one encoder or more.
@@ -41,8 +41,9 @@ def write_report(
         The path of the report.
 
     Raises:
-        RequestError: the folder cannot be written.
+        RequestError: the folder cannot be written, or has a report.html that streetseg did not write.
     """
+    require_own_page(out / "report.html", "study", hint="choose another folder with --out DIR")
     names = letters(len(comparison.groups))
     charts = draw(comparison, names)
     page = render(page_of(comparison, names, charts, collect(comparison, names, source, modules)))
@@ -57,7 +58,7 @@ def write_report(
 
 
 def write_run_report(folder: Path, *, source: Source | None = None, modules: "OwnModules | None" = None) -> Path:
-    """Writes report.html, plots/*.svg and model_card.md of one run into its own folder. Returns the report's path."""
+    """Write report.html, plots/*.svg and model_card.md of one run into its own folder. Return the report's path."""
     comparison = compare_runs([folder])
     write_model_card(comparison.groups[0], folder)
     return write_report(comparison, folder, source=source, modules=modules)
@@ -71,6 +72,7 @@ def render(page: Page) -> str:
     return environment.get_template("report.html.j2").render(
         pixel_scores=PIXEL_SCORES,
         page=page,
+        generator=generator_mark("study"),
         chart_css=Markup(chart_css()),
         page_css=Markup(page_asset("report.css")),
         script=Markup(script),

@@ -31,7 +31,7 @@ from streetseg.runtime.memory import keep_freed_memory
 from streetseg.training.best import Best
 from streetseg.training.history import History
 from streetseg.training.optim import Length, length_of
-from streetseg.training.own import Own, require_own
+from streetseg.training.own import Own, check_callbacks, check_loss, require_own
 from streetseg.training.resume import differences, is_written, origin_of, require_format, require_unchanged, restore
 from streetseg.training.splits import check_files, device_cache_split, open_stores, require_images
 from streetseg.training.train_state import TrainState, describe_start, make_train_state
@@ -142,6 +142,9 @@ def prepare(
     require_own(state["own"] if state else (), own, recipe)
     source = own.source or open_source(recipe.data)
     require_images(source, recipe)
+    check_callbacks(own.callbacks)
+    if own.loss is not None:
+        check_loss(own.loss, source.space.num_classes, device)
     with ranks.one_first():
         network, initial = first_network(recipe, source, own, state)
         findings = check_files(source, recipe)

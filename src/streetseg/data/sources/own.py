@@ -47,6 +47,7 @@ class OwnSource:
 
     def __init__(self, data: OwnData) -> None:
         self.data = data
+        _check(data)
         names = tuple(data.classes)
         colors = getattr(data, "colors", None) or islice(fresh_colors(()), len(names))
         try:
@@ -81,7 +82,11 @@ class OwnSource:
 
     def _pair(self, sample: Sample) -> Pair:
         split, _, number = sample.name.rpartition("/")
-        image, labels = (np.asarray(array) for array in self.data.splits[split][int(number)])
+        try:
+            image, labels = (np.asarray(array) for array in self.data.splits[split][int(number)])
+        except Exception as error:
+            problem = f"there is no pair of image and labels ({type(error).__name__}: {error})"
+            raise DataError(problem, where=f"{self.spec} {sample.name}") from error
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             problem = f"image is {image.dtype} of shape {image.shape} (expected uint8 RGB of shape (H, W, 3))"
             raise DataError(problem, where=f"{self.spec} {sample.name}")
@@ -96,6 +101,21 @@ class OwnSource:
                 hint=f"ids are 0 to {self.space.num_classes - 1}, and {IGNORE_INDEX} for ignored pixels",
             )
         return image, labels
+
+
+def _check(data: OwnData) -> None:
+    """Raise RequestError unless classes and splits have the types of `OwnData`."""
+    where = type(data).__qualname__
+    names: Any = data.classes
+    if isinstance(names, str) or not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+        raise RequestError(f"classes is {names!r}", where=where, hint='a list of names, ["road", "tree"]')
+    splits: Any = data.splits
+    if not isinstance(splits, Mapping):
+        raise RequestError(f"splits is a {type(splits).__name__}", where=where, hint='a dict, {"train": …, "val": …}')
+    for split, pairs in splits.items():
+        if not (hasattr(pairs, "__len__") and hasattr(pairs, "__getitem__")):
+            problem = f"split {split} is a {type(pairs).__name__}, which has no length or cannot be indexed"
+            raise RequestError(problem, where=where, hint="a list of pairs, or an object with len() and [i]")
 
 
 def as_source(data: Any) -> Source:
