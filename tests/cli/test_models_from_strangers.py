@@ -155,7 +155,7 @@ def exchanged(bundle: Path) -> str:
     shutil.copy(bundle / "model.json", bundle / "kept.json")
     rewrite(bundle, {"head.bias": torch.ones(11)})
     (bundle / "kept.json").replace(bundle / "model.json")
-    return "the weights are not the ones model.json was written for (SHA-256 differs)"
+    return "weights and model.json do not match (SHA-256 differs)"
 
 
 def newer(bundle: Path) -> str:

@@ -170,7 +170,7 @@ def test_another_recipe_is_refused(uninterrupted, camvid, tmp_path, streetseg) -
         f"where: {run}: optim.lr: was 0.001, is 0.01",
         f"       {run}: optim.ema: was 0.99, is None",
         f"       {run}: train.epochs: was 3, is 5",
-        "hint:  --resume with the recipe and data as they were, or --force to go on all the same",
+        "hint:  --resume with the recipe and data as they were, or --force to continue with the changes",
     ]
     assert snapshot(run) == before
 

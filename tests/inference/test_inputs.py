@@ -74,7 +74,7 @@ def test_images_in_formats_that_are_not_read_are_named(street: Path, caplog: pyt
         (street / "sub" / "only" / "d.heic").write_bytes(b"")
         with pytest.raises(RequestError, match="no image found") as error:
             find_images([text])
-        assert "d.heic: format is not read (HEIC: convert" in error.value.where[1]
+        assert "d.heic: the format is not supported (HEIC: convert" in error.value.where[1]
 
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)

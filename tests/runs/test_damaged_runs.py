@@ -116,7 +116,7 @@ def test_the_command_says_what_where_and_what_to_do(tmp_path: Path, streetseg: C
     done = streetseg("compare", *runs, "--out", tmp_path / "out")
 
     assert done.code == 2
-    assert done.err.startswith("error: not what a run writes (")
+    assert done.err.startswith("error: the file is damaged or was changed (")
     assert f"where: {runs[1] / 'results.csv'}" in done.err
     assert "hint:" in done.err
     assert not (tmp_path / "out").exists()

@@ -145,7 +145,7 @@ def test_a_full_disk(camvid, uninterrupted, tmp_path, capfd, streetseg) -> None:
     err = capfd.readouterr().err
     assert code == 1
     said = re.search(
-        r"^error: cannot be saved: ([\d,]+) bytes are needed, ([\d,]+) bytes are free \(File too", err, re.M
+        r"^error: the file cannot be saved: ([\d,]+) bytes are needed, ([\d,]+) bytes are free \(File too", err, re.M
     )
     assert said
     needed, free = (int(number.replace(",", "")) for number in said.groups())
@@ -170,7 +170,7 @@ def test_a_full_disk_anywhere(file, camvid, uninterrupted, tmp_path, capfd, stre
 
     err = capfd.readouterr().err
     assert code == 1
-    assert "error: cannot be saved: " in err
+    assert "error: the file cannot be saved: " in err
     assert f"where: {run / file}\n" in err
     assert streetseg(*train(camvid, run, "--resume")).code == 0
     assert_same_run(run, uninterrupted)

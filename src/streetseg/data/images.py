@@ -163,7 +163,7 @@ def opened(place: str, max_pixels: int) -> Iterator[Image.Image]:
         FileError: the file is no image that can be read, or the body fails to decode it.
     """
     if (cure := UNREAD.get(PurePosixPath(place).suffix.lower())) is not None:
-        raise FileError(place, "format is not read", cure)
+        raise FileError(place, "the format is not supported", cure)
     data = read_bytes(place)
     if max_pixels > MAX_PIXELS:  # the user raised the limit, so Pillow's own limit must rise too
         Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, max_pixels)

@@ -97,7 +97,7 @@ class Survey:
     @property
     def unread_errors(self) -> list[FileError]:
         """An error for each unread file, for a data set that cannot be used without it."""
-        return [FileError(place, "format is not read", cure) for place, cure in self.unread.items()]
+        return [FileError(place, "the format is not supported", cure) for place, cure in self.unread.items()]
 
     def images_among(self, places: Mapping[str, str]) -> dict[str, str]:
         """Return the files that could be images or masks, by their names; add the others to `skipped` or `unread`.

@@ -154,5 +154,5 @@ def _publish(form: ExportFormat, file: Path, out: Path) -> tuple[Path, ...]:
         out.parent.mkdir(parents=True, exist_ok=True)
         atomic_write_files({target: written.read_bytes() for target, written in targets.items()})
     except OSError as error:
-        raise RequestError(f"cannot be written ({error.strerror or error})", where=out) from error
+        raise RequestError(f"the exported file cannot be written ({error.strerror or error})", where=out) from error
     return tuple(targets)

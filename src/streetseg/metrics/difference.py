@@ -181,12 +181,12 @@ def require_same_ground_truth(a: Counts, b: Counts) -> None:
     if a.names != b.names:
         only_a, only_b = sorted(set(a.names) - set(b.names)), sorted(set(b.names) - set(a.names))
         raise RequestError(
-            f"the two were not scored on the same images in the same order "
+            f"the two networks were not scored on the same images in the same order "
             f"({len(only_a)} only in the first, {len(only_b)} only in the second)",
             where=first(only_a + only_b, 5),
         )
     if a.counts.shape != b.counts.shape or not np.array_equal(a.counts.sum(axis=2), b.counts.sum(axis=2)):
         raise RequestError(
-            "the two were not scored against the same ground truth (pixels per class differ)",
+            "the two networks were scored on different ground truth (pixels per class differ)",
             hint="evaluate both on the same data in the same label space",
         )

@@ -139,7 +139,7 @@ def load_bundle(path: Path, own: OwnModules = NO_MODULES) -> tuple[SegmentationN
     weights = folder / "weights.safetensors"
     if weights.is_file() and sha256(weights) != description["sha256"]:
         raise ModelError(
-            "the weights are not the ones model.json was written for (SHA-256 differs)",
+            "weights and model.json do not match (SHA-256 differs)",
             where=weights,
             hint="the file is damaged or was exchanged; copy the bundle again",
         )

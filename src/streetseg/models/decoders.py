@@ -66,7 +66,7 @@ def make_decoder(
         case "own":
             if own is None:
                 raise ModelError(
-                    "the decoder is a torch module of the caller's own, and was not passed",
+                    "the decoder is your own torch module and was not passed",
                     where="model.decoder",
                     hint="in Python: streetseg.train(DATA, decoder=MODULE), streetseg.load(MODEL, decoder=MODULE)",
                 )

@@ -68,7 +68,7 @@ def require_no_own(name: str) -> None:
     """Raise ModelError if the name is that of a module of the caller's own, which timm cannot make."""
     if is_own(name):
         raise ModelError(
-            f"the encoder {name} is a torch module of the caller's own, and was not passed",
+            f"the encoder {name} is your own torch module and was not passed",
             where=f"encoder {name}",
             hint="in Python: streetseg.train(DATA, encoder=MODULE), streetseg.load(MODEL, encoder=MODULE)",
         )

@@ -199,4 +199,4 @@ def _read(path: Path, read: Callable[[bytes], T]) -> T:
     try:
         return read(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise RequestError(f"not what a run writes ({error})", where=path, hint=DAMAGED) from error
+        raise RequestError(f"the file is damaged or was changed ({error})", where=path, hint=DAMAGED) from error

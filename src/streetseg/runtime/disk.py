@@ -130,8 +130,9 @@ def free_space_for(path: Path, needed: int) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        free = shutil.disk_usage(path.parent).free
         raise TrainingError(
-            f"cannot be saved: {needed:,} bytes are needed, {shutil.disk_usage(path.parent).free:,} bytes are free "
+            f"the file cannot be saved: {needed:,} bytes are needed, {free:,} bytes are free "
             f"({error.strerror or error})",
             where=path,
             hint="earlier files are kept; free disk space and continue the run with --resume",

@@ -1,6 +1,6 @@
-"""Callbacks: objects that are told of a run while it goes on, such as trackers; and early stopping, one of ours.
+"""Callbacks: objects that receive the events of a run, such as trackers; and early stopping, one of ours.
 
-The journal is the record of a run. A callback that fails is left out from there on, and the run goes on.
+The journal is the record of a run. A callback that fails is not called again, and the run goes on.
 """
 
 import logging
@@ -98,7 +98,7 @@ class Callbacks:
                 self.stop = str(stop) or f"{type(callback).__name__} asked to stop"
             except Exception as error:
                 log.warning(
-                    "callback %s failed in %s and is left out from here on (%s: %s)",
+                    "callback %s failed in %s and is not called again (%s: %s)",
                     type(callback).__name__, method, type(error).__name__, error,
                 )  # fmt: skip
                 self._callbacks.remove(callback)

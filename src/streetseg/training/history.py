@@ -67,7 +67,7 @@ class History:
 
     @property
     def best(self) -> EpochRow | None:
-        """The epoch with the highest validation mean IoU, the earliest of equals; NaN is below all others."""
+        """The epoch with the highest validation mean IoU, the first on a tie; NaN counts as lowest."""
         return max(self.rows, key=lambda row: -1.0 if math.isnan(row.val_iou) else row.val_iou, default=None)
 
     def close_epoch(self, row: EpochRow) -> None:

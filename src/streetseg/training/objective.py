@@ -51,7 +51,7 @@ class Objective(nn.Module):
         self.register_buffer("class_weights", weights)
 
     def forward(self, logits: Tensor, labels: Tensor, ranks: Ranks = ALONE) -> tuple[Tensor, Terms]:
-        """Return the loss of logits (B, C, h, w) and labels uint8 (B, H, W), and the terms that it is the sum of.
+        """Return the loss of logits (B, C, h, w) and labels uint8 (B, H, W), and its terms.
 
         H and W are k times h and w: each logit stands for a cell of k x k label pixels. The images may be this rank's
         share of a batch; `ranks` have the other shares.

@@ -128,7 +128,7 @@ class Length:
 
 
 def length_of(train: Train, of_epoch: int) -> Length:
-    """Return the length that the recipe asks for, where a whole epoch has `of_epoch` steps."""
+    """Return epochs and steps of the run; `of_epoch` is the number of steps of a whole epoch."""
     if train.steps is None:
         return Length(train.epochs, of_epoch, train.epochs * of_epoch)
     return Length(-(-train.steps // max(1, of_epoch)), of_epoch, train.steps)

@@ -100,7 +100,7 @@ def written_origin(folder: RunFolder) -> dict[str, Any] | None:
     """Return the origin of a run as its folder has it; None where the run was stopped before it wrote these files.
 
     Raises:
-        RequestError: the files are not what a run writes.
+        RequestError: the files are damaged or were changed.
     """
     if not (folder.recipe.is_file() and folder.data.is_file()):
         return None
@@ -110,7 +110,7 @@ def written_origin(folder: RunFolder) -> dict[str, Any] | None:
         roles = {"train": splits[recipe.data.train_split], "val": splits[recipe.data.val_split]}
         data = {role: {"images": split["images"], "fingerprint": split["fingerprint"]} for role, split in roles.items()}
     except (ValueError, KeyError, TypeError) as error:
-        raise RequestError(f"not what a run writes ({error!r})", where=folder.data) from error
+        raise RequestError(f"the file is damaged or was changed ({error!r})", where=folder.data) from error
     return {"recipe": recipe.model_dump(mode="json"), "data": data}
 
 
@@ -151,5 +151,5 @@ def require_unchanged(changed: Mapping[Path, list[str]]) -> None:
         raise RequestError(
             "the run was made from another recipe or other data",
             where=lines,
-            hint="--resume with the recipe and data as they were, or --force to go on all the same",
+            hint="--resume with the recipe and data as they were, or --force to continue with the changes",
         )

@@ -222,7 +222,7 @@ def test_masks_as_arrays_are_not_read_yet(masks: str, tmp_path: Path) -> None:
     path = rewrite(tmp_path / "data.yaml", f"images: images\nmasks: {masks}\nclasses: [a, b]\n")
     with pytest.raises(DataError, match="no masks match") as caught:
         open_folder(path)
-    assert "a.npy: format is not read (NumPy array: save it as PNG" in caught.value.where[1]
+    assert "a.npy: the format is not supported (NumPy array: save it as PNG" in caught.value.where[1]
 
 
 @pytest.mark.bad_input(53, "YOLO's description is recognized; the hint says which masks to draw")
