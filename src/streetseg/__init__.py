@@ -1,6 +1,6 @@
 """streetseg: street images in, compared and trusted segmentation networks out.
 
-One function a command: `load`, `train`, `study`, `evaluate`, `predict`, `compare`, `check`, `export`, `bench`.
+One function a command: `load`, `train`, `study`, `evaluate`, `predict`, `compare`, `check`, `export`, `bench`, `fetch`.
 The public names are imported when they are first used, so that `import streetseg` costs nothing.
 """
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from streetseg.api import compare as compare
     from streetseg.api import evaluate as evaluate
     from streetseg.api import export as export
+    from streetseg.api import fetch as fetch
     from streetseg.api import load as load
     from streetseg.api import predict as predict
     from streetseg.api import study as study
@@ -37,6 +38,7 @@ _HOMES = {
     "compare": _API,
     "evaluate": _API,
     "export": _API,
+    "fetch": _API,
     "load": _API,
     "predict": _API,
     "study": _API,

@@ -75,7 +75,7 @@ def progress_bar(what: str, total: int, *, hidden: bool = False) -> Iterator[Cal
 
 
 @contextmanager
-def counted_bar(what: str, *, hidden: bool = False) -> Iterator[Callable[[int, int], None]]:
+def counted_bar(what: str, *, hidden: bool = False) -> Iterator[Callable[[int, int | None], None]]:
     """Show a bar as `progress_bar` does, for work that says how much is done, and of how much."""
     from rich.console import Console
     from rich.progress import Progress
