@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from streetseg.api import train as train
     from streetseg.errors import StreetsegError as StreetsegError
     from streetseg.labels.space import LabelSpace as LabelSpace
+    from streetseg.notebook import LiveCurves as LiveCurves
+    from streetseg.notebook import show_batch as show_batch
     from streetseg.recipe.schema import Recipe as Recipe
     from streetseg.results import Run as Run
     from streetseg.training.callbacks import StopTraining as StopTraining
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 _API = "streetseg.api"
 _HOMES = {
     "LabelSpace": "streetseg.labels.space",
+    "LiveCurves": "streetseg.notebook",
     "Recipe": "streetseg.recipe.schema",
     "Run": "streetseg.results",
     "StopTraining": "streetseg.training.callbacks",
@@ -41,6 +44,7 @@ _HOMES = {
     "fetch": _API,
     "load": _API,
     "predict": _API,
+    "show_batch": "streetseg.notebook",
     "study": _API,
     "train": _API,
 }
