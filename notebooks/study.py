@@ -14,8 +14,8 @@
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/streetseg/streetseg/blob/main/notebooks/study.ipynb)
 #
 # Two networks label every pixel of a street image with one of eleven classes: sky, building, pole, road, pavement,
-# tree, sign symbol, fence, car, pedestrian, bicyclist. Both are U-Nets; they differ in the encoder. This notebook trains both,
-# looks at what they learned, and compares them.
+# tree, sign symbol, fence, car, pedestrian, bicyclist. Both are U-Nets; they differ in the encoder. This notebook
+# trains both, looks at what they learned, and compares them.
 #
 # It runs on Colab and on a computer of one's own. Everything that it makes is kept in one folder, on Colab in Google
 # Drive. After a disconnect, run the same cells again: a run goes on where it stopped.
@@ -107,7 +107,8 @@ streetseg.show_batch(data, recipe=SETTINGS)
 # ## 4. U-Net with a MobileNet encoder
 #
 # Loss, pixel accuracy and mean IoU of training and validation are drawn after each epoch. Each epoch leaves a
-# checkpoint, and the network of the best epoch is kept. Sections 4 and 5 do not depend on each other: run the one you want.
+# checkpoint, and the network of the best epoch is kept. Sections 4 and 5 do not depend on each other: run the one you
+# want.
 
 # %%
 mobilenet = train("mobilenetv2_100")

@@ -69,3 +69,10 @@ def test_the_study_as_a_notebook(tmp_path: Path, streetseg, monkeypatch: pytest.
     # what follows is of the latency, which differs from measurement to measurement
     verdict = json.loads((tmp_path / "study" / "study.json").read_text("utf-8"))["verdict"].partition(";")[0]
     assert verdict in shown(notebook, "comparison = ")
+
+
+def test_own_data_as_a_notebook(tmp_path: Path) -> None:
+    tiny = {"data.size": [64, 96], "train.device": "cpu", "train.precision": "fp32"}
+    notebook = run("own-data", tmp_path, f"EPOCHS = 1\nSETTINGS = {tiny!r}")
+    shares = shown(notebook, "predictions = ")
+    assert "street_00" in shares and "road" in shares and "tree" in shares
