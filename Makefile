@@ -5,7 +5,7 @@
 # make lint       style, types and the order of the packages: a part of make test
 # make pytest     the tests alone
 # make spelling   likely typing mistakes
-# All set up .venv first, from nothing but Python 3.11+ and make (on Windows in Git's bash).
+# Each sets up .venv first; it needs Python 3.11+ and make (on Windows in Git's bash).
 
 PYTHON ?= python3
 CONSTRAINTS ?= constraints.txt
@@ -45,7 +45,7 @@ $(VENV_PYTHON):
 		{ echo "error: streetseg needs Python 3.11 or newer; set it with make PYTHON=/path/to/python3.11" >&2; exit 2; }
 	$(PYTHON) -m venv .venv
 
-# A stamp per set of packages: the second time nothing is installed.
+# One stamp file for each set of packages, so that the second call installs nothing.
 .venv/installed-train: $(VENV_PYTHON) pyproject.toml $(CONSTRAINTS)
 	@echo "installing into .venv (torch is large: this can take some minutes)"
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c $(CONSTRAINTS) -e '.[train]'
@@ -56,7 +56,7 @@ $(VENV_PYTHON):
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c $(CONSTRAINTS) -e '.[train,dev]'
 	touch $@ .venv/installed-train
 
-# docs/reference/commands.md and recipe.md from the program itself, docs/explanation/reliability.md from the tests
+# docs/reference/commands.md, recipe.md and python.md from the program, docs/explanation/reliability.md from the tests
 reference: .venv/installed-train
 	$(BIN)/python tools/write_reference.py
 	$(BIN)/python tools/write_reliability.py

@@ -1,18 +1,18 @@
-"""Timing side by side: A B A B, so that whatever else the machine does meets all alike."""
+"""Time several functions in turns (A B A B), so that other load on the machine affects all of them alike."""
 
 import statistics
 import time
 from collections.abc import Callable, Mapping
 
 
-def alternating(works: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median milliseconds of each, after one call that is not timed."""
-    for work in works.values():
-        work()
-    taken: dict[str, list[float]] = {name: [] for name in works}
+def alternating(functions: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Return the median milliseconds of each function, after one call that is not measured."""
+    for function in functions.values():
+        function()
+    milliseconds: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(rounds):
-        for name, work in works.items():
+        for name, function in functions.items():
             start = time.perf_counter()
-            work()
-            taken[name].append(1e3 * (time.perf_counter() - start))
-    return {name: statistics.median(times) for name, times in taken.items()}
+            function()
+            milliseconds[name].append(1e3 * (time.perf_counter() - start))
+    return {name: statistics.median(times) for name, times in milliseconds.items()}

@@ -1,8 +1,8 @@
-"""How long intervals and comparisons take: 2,000 resamples of per-image counts.
+"""Measure time and memory of intervals and comparisons: 2,000 resamples of per-image counts.
 
     OMP_NUM_THREADS=1 python benchmarks/bootstrap.py [--images 500] [--classes 19] [--json]
 
-Seconds are CPU time of one process, the median of five calls; memory is the most that numpy held beyond the counts.
+Seconds are CPU time of one process, the median of five calls. Memory is the peak that numpy allocates in a call.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from simulate_bootstrap import World, draw
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=500)
     parser.add_argument("--classes", type=int, default=19)
@@ -44,13 +44,13 @@ def main() -> None:
         print(json.dumps(figures, indent=2))
         return
     print(f"{RESAMPLES} resamples of {args.images} images, {args.classes} classes")
-    for name, spent in figures.items():
-        if isinstance(spent, dict):
-            print(f"    {name:<48} {spent['seconds']:6.3f} s, {spent['mib']:5.0f} MiB")
+    for name, figure in figures.items():
+        if isinstance(figure, dict):
+            print(f"    {name:<48} {figure['seconds']:6.3f} s, {figure['mib']:5.0f} MiB")
 
 
 def cost(work: Callable[[], object]) -> dict[str, float]:
-    """Median CPU seconds, and the peak of memory in MiB."""
+    """Return the median CPU seconds of a call and its peak memory in MiB."""
     seconds = []
     for _ in range(5):
         start = time.process_time()

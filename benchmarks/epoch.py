@@ -1,11 +1,11 @@
-"""What an epoch costs beyond its bare steps.
+"""Measure the cost of an epoch relative to its bare steps.
 
     python benchmarks/epoch.py [--encoder NAME] [--decoder NAME] [--size 384x480] [--images N] [--json]
 
-An epoch is what training does between two validations: images out of the store, augmentation, forward, loss,
-backward, clipping, optimizer, averaged weights, scoring, journal. A bare step is forward, loss, backward and optimizer
-on a batch that is there. They take turns; the ratio is the median over the rounds of an epoch's time to that of as many
-bare steps. A last epoch is profiled: milliseconds an image of each part.
+An epoch includes everything between two validations: reading the store, augmentation, forward, loss, backward,
+clipping, optimizer, averaged weights, scoring, journal. A bare step is forward, loss, backward and optimizer on a batch
+in memory. Epochs and bare steps alternate. The ratio is the time of an epoch to the time of as many bare steps, the
+median over rounds. A last epoch is profiled: milliseconds per image of each part.
 """
 
 import argparse
@@ -22,15 +22,15 @@ from streetseg.cli.options import parse_size
 from streetseg.recipe.schema import Model, Recipe, Train
 from streetseg.runtime.device import choose_device
 
-TARGET = 1.10
+TARGET = 1.10  # largest accepted ratio
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--encoder", default="mobilenetv2_100")
     parser.add_argument("--decoder", default=Model().decoder)
-    parser.add_argument("--size", type=parse_size, default="384x480", help="of the images and crops")
+    parser.add_argument("--size", type=parse_size, default="384x480", help="size of the images and crops")
     parser.add_argument("--images", type=int, default=32)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
@@ -53,14 +53,14 @@ def main() -> None:
         f"{args.encoder}, {args.decoder}, {figures['precision']} on {figures['device']}: an epoch costs "
         f"{figures['ratio']:.3f} times its bare steps (target {TARGET})"
     )
-    for name, spent in figures["ms_per_image"].items():
-        print(f"    {name:<12} {spent:8.2f} ms an image")
-    for name, spent in figures["parts"].items():
-        print(f"        {name:<12} {spent:8.2f}")
+    for name, milliseconds in figures["ms_per_image"].items():
+        print(f"    {name:<12} {milliseconds:8.2f} ms an image")
+    for name, milliseconds in figures["parts"].items():
+        print(f"        {name:<12} {milliseconds:8.2f}")
 
 
 def measure(trainer: Trainer, rounds: int) -> dict[str, Any]:
-    """Epochs and bare steps in turns, and the parts of an epoch."""
+    """Return the times of alternating epochs and bare steps, their ratio, and the parts of an epoch."""
     epochs, bare = trainer.epochs_and_steps(rounds)
     ratios = [epoch / step for epoch, step in zip(epochs, bare, strict=True)]
     return {

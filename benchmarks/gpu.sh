@@ -1,9 +1,9 @@
 #!/bin/sh
-# Everything that is measured on a GPU, into one JSON file.
+# Write everything that benchmarks/gpu.py measures to one JSON file.
 #
-#     benchmarks/gpu.sh [OUT.json] [gpu.py's own arguments, such as --data camvid:DIR]
+#     benchmarks/gpu.sh [OUT.json] [arguments of gpu.py, such as --data camvid:DIR]
 #
-# PYTHON names the Python that streetseg[train,dev] is installed in.
+# PYTHON is the Python interpreter with streetseg[train,dev].
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 python=${PYTHON:-$here/../.venv/bin/python}

@@ -1,13 +1,13 @@
-"""How well networks do on a street that they never saw: experiments on CamVid, many at once on one GPU.
+"""Measure how well networks generalize to a street that is not in their training data: experiments on CamVid.
 
-    python benchmarks/gpu_accuracy.py pack CAMVID WEIGHTS PIECES            # where the data are
-    python benchmarks/gpu_accuracy.py run PIECES OUT --experiments screen   # where the GPU is
+    python benchmarks/gpu_accuracy.py pack CAMVID WEIGHTS PIECES            # on the machine with the data
+    python benchmarks/gpu_accuracy.py run PIECES OUT --experiments screen   # on the machine with the GPU
 
-- pack: CamVid as lossless WebP and the initial weights, in tar files of at most `--piece-mb`, for a machine that takes
-  no larger ones.
-- run: every experiment of a table below, its runs in `--workers` processes that share the GPU. An experiment by video
-  is three runs: each trains on two of the videos and is scored on the third, every third frame of it, at its last
-  epoch, so that no score chooses an epoch. OUT gets a summary, and of each run its recipe, curves, scores and network.
+- pack: write CamVid as lossless WebP and the initial weights to tar files of at most `--piece-mb`, for a machine that
+  accepts no larger files.
+- run: train all experiments of a table below, in `--workers` processes that share one GPU. An experiment by video has
+  three runs. Each trains on two of the videos and is scored on every third frame of the third, after its last epoch, so
+  that no score selects an epoch. OUT gets a summary, and the recipe, curves, scores and network of each run.
 """
 
 import argparse
@@ -38,12 +38,13 @@ WEIGHTS = {
 
 @dataclass(frozen=True)
 class Experiment:
-    """Fields of the recipe that differ from the shipped recipe camvid.
+    """An experiment, as its differences from the shipped recipe camvid.
 
     Args:
-        fields: dotted name -> value.
+        name: the name in the summary.
+        fields: dotted name -> value of recipe fields.
         encoder: one of WEIGHTS.
-        by_video: three runs, one for each video held out; otherwise one on the official split.
+        by_video: three runs, one for each video that is held out; otherwise one run on the official split.
     """
 
     name: str
@@ -77,8 +78,8 @@ EXPERIMENTS: dict[str, tuple[Experiment, ...]] = {
 }
 
 
-def main(words: Sequence[str] | None = None) -> None:
-    """Pack or run."""
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command `pack` or `run`."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
     packing = commands.add_parser("pack")
@@ -92,8 +93,8 @@ def main(words: Sequence[str] | None = None) -> None:
     running.add_argument("--experiments", choices=list(EXPERIMENTS), default="screen")
     running.add_argument("--workers", type=int, default=8)
     running.add_argument("--device", default="cuda")
-    running.add_argument("--seconds", type=float, default=1e9, help="then what still runs is ended where it is")
-    requested = parser.parse_args(words)
+    running.add_argument("--seconds", type=float, default=1e9, help="time limit, after which runs are killed")
+    requested = parser.parse_args(argv)
     if requested.command == "pack":
         pack(requested.camvid, requested.weights, requested.pieces, int(requested.piece_mb * 1e6))
     else:
@@ -101,7 +102,11 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 def pack(camvid: Path, weights: Path, pieces: Path, most: int) -> None:
-    """Write piece_0.tar, piece_1.tar, ...: images as lossless WebP, masks and weights as they are."""
+    """Write piece_0.tar, piece_1.tar, ...: images as lossless WebP, masks unchanged, weights compressed.
+
+    Args:
+        most: largest size of a piece in bytes.
+    """
     pieces.mkdir(parents=True, exist_ok=True)
     members = [(f"weights/{name}.xz", _packed(weights / name)) for name in WEIGHTS.values()]
     for folder in ("train", "val"):
@@ -123,13 +128,13 @@ def pack(camvid: Path, weights: Path, pieces: Path, most: int) -> None:
 def in_pieces(members: Sequence[tuple[str, bytes]], most: int) -> Iterator[list[tuple[str, bytes]]]:
     """Yield the members in groups of at most `most` bytes."""
     piece: list[tuple[str, bytes]] = []
-    held = 0
+    size = 0
     for name, content in members:
-        if piece and held + len(content) > most:
+        if piece and size + len(content) > most:
             yield piece
-            piece, held = [], 0
+            piece, size = [], 0
         piece.append((name, content))
-        held += len(content)
+        size += len(content)
     yield piece
 
 
@@ -138,7 +143,7 @@ def _packed(path: Path) -> bytes:
 
 
 def unpack(pieces: Path, folder: Path) -> None:
-    """The folders camvid and weights in `folder`, images as PNG."""
+    """Unpack the pieces into the folders camvid and weights in `folder`; images become PNG."""
     for piece in sorted(pieces.glob("piece_*.tar")):
         with tarfile.open(piece) as archive:
             archive.extractall(folder, filter="data")
@@ -155,7 +160,7 @@ def _as_png(path: Path) -> None:
 
 
 def split_lists(camvid: Path, folder: Path) -> dict[str, dict[str, str]]:
-    """By video held out: the lists of its training and validation samples."""
+    """Write lists of training and validation samples for each held-out video; return their paths by video and split."""
     folder.mkdir(exist_ok=True)
     names = sorted(f"{split}/{path.stem}" for split in ("train", "val") for path in (camvid / split).glob("*.png"))
     lists = {}
@@ -171,7 +176,7 @@ def split_lists(camvid: Path, folder: Path) -> dict[str, dict[str, str]]:
 
 
 def run(requested: argparse.Namespace) -> None:
-    """Unpack, train, summarize."""
+    """Unpack the data, train all runs within the time limit, and write the summary."""
     end = time.monotonic() + requested.seconds
     work: Path = requested.out / "work"
     work.mkdir(parents=True)
@@ -200,19 +205,19 @@ def run(requested: argparse.Namespace) -> None:
             print(f"{runs[future]}: {future.exception() or f'{future.result():.0f} s'}", file=sys.stderr, flush=True)
     except TimeoutError:
         print("time is up", file=sys.stderr)
-        for process in pool._processes.values():  # there is no public way to end a worker before Python 3.14
+        for process in pool._processes.values():  # before Python 3.14 no public function ends a worker
             process.kill()
     pool.shutdown(wait=False, cancel_futures=True)
-    summary = summarized(experiments, requested.out)
+    summary = summarize(experiments, requested.out)
     (requested.out / "summary.json").write_text(json.dumps(summary, indent=1))
     for row in summary:
         print(f"{row['name']}: {row['mean']} at the last epoch, {row['runs']}")
     sys.stdout.flush()
-    os._exit(0)  # killed workers would be waited for
+    os._exit(0)  # a normal exit would wait for the killed workers
 
 
 def train_one(camvid: str, fields: Mapping[str, Any], folder: Path) -> float:
-    """Seconds that a run took."""
+    """Train one run in a worker; return its seconds."""
     import torch
 
     import streetseg
@@ -223,17 +228,17 @@ def train_one(camvid: str, fields: Mapping[str, Any], folder: Path) -> float:
     return time.perf_counter() - start
 
 
-def summarized(experiments: Sequence[Experiment], out: Path) -> list[dict[str, Any]]:
-    """Of each experiment the validation mean IoU of its runs at their last and best epochs, percent."""
+def summarize(experiments: Sequence[Experiment], out: Path) -> list[dict[str, Any]]:
+    """Return for each experiment the validation mean IoU of its runs at the last and the best epoch, in percent."""
     rows = []
     for number, experiment in enumerate(experiments):
-        found = {}
+        runs = {}
         for folder in sorted(out.glob(f"{number}_*")):
             if not (folder / "results.csv").exists():
                 continue
             epochs = list(csv.DictReader((folder / "results.csv").open()))
             scores = [100 * float(row["val_iou"]) for row in epochs]
-            found[folder.name.partition("_")[2]] = {
+            runs[folder.name.partition("_")[2]] = {
                 "epochs": len(scores),
                 "last": round(scores[-1], 2),
                 "best": round(max(scores), 2),
@@ -243,8 +248,8 @@ def summarized(experiments: Sequence[Experiment], out: Path) -> list[dict[str, A
                 "name": experiment.name,
                 "encoder": experiment.encoder,
                 "fields": dict(experiment.fields),
-                "mean": round(fmean(row["last"] for row in found.values()), 2) if found else None,
-                "runs": found,
+                "mean": round(fmean(row["last"] for row in runs.values()), 2) if runs else None,
+                "runs": runs,
             }
         )
     return rows

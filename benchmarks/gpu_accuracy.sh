@@ -1,11 +1,11 @@
 #!/bin/sh
-# The experiments of gpu_accuracy.py, from packed data to a summary.
+# Run the experiments of gpu_accuracy.py on packed data and write a summary.
 #
-#     python benchmarks/gpu_accuracy.py pack CAMVID WEIGHTS PIECES     first, where the data are
+#     python benchmarks/gpu_accuracy.py pack CAMVID WEIGHTS PIECES     first, on the machine with the data
 #     benchmarks/gpu_accuracy.sh PIECES OUT [--experiments NAME] [--workers N] [--seconds S]
 #
-# PYTHON names the Python that streetseg[train] is installed in. OUT gets summary.json, and in logs.tgz the recipe, curves
-# and scores of each run.
+# PYTHON is the Python interpreter with streetseg[train]. OUT gets summary.json, and logs.tgz with the recipe, curves and
+# scores of each run.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 python=${PYTHON:-$here/../.venv/bin/python}

@@ -1,16 +1,17 @@
-"""How long one image takes in each engine and precision, against torch as commonly written.
+"""Measure the latency of one image in each engine and precision, compared with torch as commonly written.
 
     python benchmarks/latency.py [--json] [--encoder NAME ...] [--decoder classic|fast ...] [--size 384x480]
     python benchmarks/latency.py --bundle RUN --data camvid:DIR [--json]
 
-Every network runs in torch eager (float32, contiguous), torch channels_last, and exported in ONNX Runtime and OpenVINO,
-each in float32, where the processor has it bfloat16, and int8. They take turns, so that a busy machine is busy for all
-of them. A turn is a rest, an image to warm up, and then several in a row: ONNX Runtime's threads wait for more work by
-spinning, for some 50 ms after an image, and would take the cores from whoever comes next. p50 and p95 are over all
-images, `vs_torch_fp32` is the median over the rounds of the ratio within a round. A time is from an image in memory
-to its labels in memory. Without --bundle the weights are random: times do not depend on them, `label_agreement` with
-torch eager does, and is that of noise. With --bundle and --data int8 is calibrated on "train", and `mean_iou` of every
-engine and its change against torch eager are taken on "val".
+Every network runs in torch eager (float32, contiguous), in torch channels_last, and exported in ONNX Runtime and
+OpenVINO; in float32, int8, and bfloat16 where the processor supports it. The engines take turns, so that other load on
+the machine affects all alike. A turn is a pause, one image to warm up, and several measured images. The pause is needed
+because ONNX Runtime's threads spin for about 50 ms after an image and would take cores from the next engine.
+
+A time is from an image in memory to its labels in memory. p50 and p95 are over all images; `vs_torch_fp32` is the
+median over rounds of the ratio within a round. Without --bundle the weights are random. Times do not depend on weights,
+but `label_agreement` with torch eager does; it is then meaningless. With --bundle and --data, int8 is calibrated on
+"train", and `mean_iou` of every engine and its change from torch eager are measured on "val".
 """
 
 import argparse
@@ -50,13 +51,13 @@ from streetseg.models.initial_weights import build_network
 from streetseg.recipe.schema import Data
 
 REFERENCE = "torch fp32"
-IN_A_ROW = 3  # images a turn
+IN_A_ROW = 3  # measured images in a turn
 CPU = torch.device("cpu")
 Images = NDArray[np.uint8]
 
 
 class Plain(TorchEngine):
-    """Torch as commonly written: contiguous tensors."""
+    """An engine with torch as commonly written: contiguous tensors."""
 
     def __init__(self, path: Path) -> None:
         network = load_bundle(path)[0]
@@ -66,7 +67,7 @@ class Plain(TorchEngine):
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--encoder", nargs="+", default=["mobilenetv2_100", "resnext50_32x4d"], metavar="NAME")
     parser.add_argument("--decoder", nargs="+", default=["fast", "classic"], choices=["fast", "classic"])
@@ -91,26 +92,26 @@ def main() -> None:
             bundles = {f"{e} {d}": random_bundle(Path(scratch) / f"{e}-{d}", e, d, args.size) for e, d in names}
         for name, bundle in bundles.items():
             engines = all_engines(bundle, Path(scratch), source)
-            found = measure(engines, image(source, args.size), args.rounds)
+            figures = measure(engines, image(source, args.size), args.rounds)
             if args.bundle and args.data:
-                add_scores(found, engines, source)
-            result["networks"][name] = found
+                add_scores(figures, engines, source)
+            result["networks"][name] = figures
             if not args.json:
-                print_network(name, found, args.size)
+                print_network(name, figures, args.size)
     if args.json:
         print(json.dumps(result, indent=2))
 
 
 def random_bundle(folder: Path, encoder: str, decoder: Any, size: tuple[int, int]) -> Path:
-    """A network that has learned nothing."""
+    """Write a bundle with random weights; return its folder."""
     torch.manual_seed(0)
-    network, start = build_network(encoder, STREET_11, decoder=decoder, size=size, weights="none")
-    save_bundle(folder, network, initial_weights=start.as_dict(), protocol={}, scores={})
+    network, initial_weights = build_network(encoder, STREET_11, decoder=decoder, size=size, weights="none")
+    save_bundle(folder, network, initial_weights=initial_weights.as_dict(), protocol={}, scores={})
     return folder
 
 
 def all_engines(bundle: Path, scratch: Path, source: Source) -> dict[str, Engine]:
-    """Every engine and precision of this machine, the reference first."""
+    """Return every engine in every precision of this machine, the reference first."""
     network, description = load_bundle(bundle)
     about = description | {"format": EXPORTED, "streetseg": version("streetseg"), "calibration": None}
     plain, int8 = scratch / "plain.onnx", scratch / "int8.onnx"
@@ -136,7 +137,7 @@ def all_engines(bundle: Path, scratch: Path, source: Source) -> dict[str, Engine
 
 
 def image(source: Source, size: tuple[int, int]) -> Images:
-    """A real image at a size, uint8 (1, 3, H, W)."""
+    """Return the first validation image, resized to uint8 (1, 3, H, W)."""
     from streetseg.inference.backend_numpy import resize_images
 
     first = source.read_image(source.splits["val"][0]).transpose(2, 0, 1)[None]
@@ -144,53 +145,53 @@ def image(source: Source, size: tuple[int, int]) -> Images:
 
 
 def measure(engines: dict[str, Engine], seen: Images, rounds: int) -> dict[str, dict[str, Any]]:
-    """Milliseconds and agreement of each engine, all taking turns."""
+    """Return the latency and the label agreement of each engine, measured in turns."""
     labels = {name: engine.labels(engine.take(seen)) for name, engine in engines.items()}
     turns: dict[str, list[list[float]]] = {name: [] for name in engines}
     for _ in range(rounds):
         for name, engine in engines.items():
             turns[name].append(turn(engine, seen))
-    medians = {name: [median(times) for times in taken] for name, taken in turns.items()}
+    medians = {name: [median(turn_times) for turn_times in times] for name, times in turns.items()}
     return {
         name: {
-            "p50_ms": float(np.percentile(taken, 50)),
-            "p95_ms": float(np.percentile(taken, 95)),
-            "fastest_ms": float(np.min(taken)),
+            "p50_ms": float(np.percentile(milliseconds, 50)),
+            "p95_ms": float(np.percentile(milliseconds, 95)),
+            "fastest_ms": float(np.min(milliseconds)),
             "vs_torch_fp32": median(r / own for r, own in zip(medians[REFERENCE], medians[name], strict=True)),
             "label_agreement": float((labels[name] == labels[REFERENCE]).mean()),
         }
-        for name, taken in turns.items()
+        for name, milliseconds in turns.items()
     }
 
 
 def turn(engine: Engine, seen: Images) -> list[float]:
-    """Milliseconds of each image, while the other engines rest."""
+    """Return the milliseconds of each measured image of a turn."""
     time.sleep(REST)
-    taken = []
+    milliseconds = []
     for _ in range(1 + IN_A_ROW):
         start = time.perf_counter()
         engine.labels(engine.take(seen))
-        taken.append(1000 * (time.perf_counter() - start))
-    return taken[1:]
+        milliseconds.append(1000 * (time.perf_counter() - start))
+    return milliseconds[1:]
 
 
-def add_scores(found: dict[str, dict[str, Any]], engines: dict[str, Engine], source: Source) -> None:
-    """Adds mean IoU (0..100) on the validation split, and the change against torch."""
+def add_scores(figures: dict[str, dict[str, Any]], engines: dict[str, Engine], source: Source) -> None:
+    """Add the mean IoU (0..100) of each engine on the validation split, and its change from the reference."""
     store = Store.open(source, "val", size=engines[REFERENCE].size, resize_labels=False, cache=default_cache())
     for name, engine in engines.items():
         evaluation = evaluate(Predictor(engine), store, details=False)
-        found[name]["mean_iou"] = 100 * scores(evaluation.counts.total).mean["iou"]
-        found[name]["mean_iou_change"] = found[name]["mean_iou"] - found[REFERENCE]["mean_iou"]
+        figures[name]["mean_iou"] = 100 * scores(evaluation.counts.total).mean["iou"]
+        figures[name]["mean_iou_change"] = figures[name]["mean_iou"] - figures[REFERENCE]["mean_iou"]
 
 
-def print_network(name: str, found: dict[str, dict[str, Any]], size: tuple[int, int]) -> None:
-    """A table."""
+def print_network(name: str, figures: dict[str, dict[str, Any]], size: tuple[int, int]) -> None:
+    """Print the figures of each engine as a table."""
     print(f"{name}, one image of {size[0]}x{size[1]}")
-    for engine, figures in found.items():
-        line = f"    {engine:<26} p50 {figures['p50_ms']:7.1f} ms  p95 {figures['p95_ms']:7.1f} ms  "
-        line += f"{figures['vs_torch_fp32']:5.2f}x  labels {100 * figures['label_agreement']:6.2f} %"
-        if "mean_iou" in figures:
-            line += f"  mean IoU {figures['mean_iou']:.2f} ({figures['mean_iou_change']:+.2f})"
+    for engine, cost in figures.items():
+        line = f"    {engine:<26} p50 {cost['p50_ms']:7.1f} ms  p95 {cost['p95_ms']:7.1f} ms  "
+        line += f"{cost['vs_torch_fp32']:5.2f}x  labels {100 * cost['label_agreement']:6.2f} %"
+        if "mean_iou" in cost:
+            line += f"  mean IoU {cost['mean_iou']:.2f} ({cost['mean_iou_change']:+.2f})"
         print(line)
 
 

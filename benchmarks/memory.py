@@ -1,10 +1,10 @@
-"""Whether the memory of an evaluation grows with the number of images.
+"""Measure how the memory of an evaluation grows with the number of images.
 
     python benchmarks/memory.py [--images 100 1000] [--size 128x256] [--json]
 
-A tiny network is evaluated, all details included, on a store of so many images, each number in a process of its own
-with one thread; the images are noise, stored beforehand. MiB at the peak (ru_maxrss, mapped pages of the store
-included); the ratio is that of the most images to the fewest. Required: at most 1.05.
+A tiny network is evaluated, with all details, on stores of several sizes, each in its own process with one thread. The
+images are noise; the store is built before. Memory is the peak in MiB (ru_maxrss, which includes mapped pages of the
+store). The ratio compares the largest store with the smallest. Required: at most 1.05.
 """
 
 import argparse
@@ -31,13 +31,13 @@ from streetseg.labels.tables import CITYSCAPES_19
 from streetseg.models.encoder import Encoder
 from streetseg.models.network import SegmentationNetwork
 
-LIMIT = 1.05
+LIMIT = 1.05  # largest accepted ratio
 Array = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Noise:
-    """What a store asks of a source."""
+    """A data source of random images."""
 
     images: int
     size: tuple[int, int]
@@ -46,29 +46,29 @@ class Noise:
 
     @property
     def splits(self) -> Mapping[str, tuple[Sample, ...]]:
-        """All in one."""
+        """One split, "val", with all images."""
         return {"val": tuple(Sample(f"val/{i}", str(i), str(i)) for i in range(self.images))}
 
     def read_image(self, sample: Sample) -> Array:
-        """uint8 (H, W, 3)."""
+        """Return random values uint8 (H, W, 3), the same for the same sample."""
         return np.random.default_rng(int(sample.image)).integers(0, 256, (*self.size, 3), dtype=np.uint8)
 
-    def read_label(self, sample: Sample) -> Array:
-        """uint8 (H, W)."""
+    def read_mask(self, sample: Sample) -> Array:
+        """Return labels uint8 (H, W)."""
         return self.read_image(sample)[..., 0] % self.space.num_classes
 
     def stamp(self, sample: Sample) -> str:
-        """Noise does not change."""
+        """Return a constant, because the images never change."""
         return ""
 
 
 def main() -> None:
-    """Measure and print; or, with --peak-of, be the process that is measured."""
+    """Measure and print the figures. With --peak-of this is the measured process."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, nargs="+", default=[100, 1000])
     parser.add_argument("--size", default="128x256", help="height x width")
     parser.add_argument("--json", action="store_true", help="one machine-readable object on stdout")
-    parser.add_argument("--peak-of", type=Path, help=argparse.SUPPRESS)  # the cache in which the store lies
+    parser.add_argument("--peak-of", type=Path, help=argparse.SUPPRESS)  # the cache folder of the store
     args = parser.parse_args()
     height, width = map(int, args.size.split("x"))
     if args.peak_of:
@@ -92,7 +92,7 @@ def main() -> None:
 
 
 def peak(images: int, size: tuple[int, int]) -> float:
-    """MiB of a process that evaluates so many."""
+    """Return the peak memory in MiB of a process that evaluates `images` images."""
     with tempfile.TemporaryDirectory() as cache:
         noise(images, size, Path(cache))
         command = [sys.executable, __file__, "--images", str(images), "--size", f"{size[0]}x{size[1]}"]
@@ -101,12 +101,12 @@ def peak(images: int, size: tuple[int, int]) -> float:
 
 
 def noise(images: int, size: tuple[int, int], cache: Path) -> Store:
-    """A store of so many, which is built only once."""
+    """Open a store of random images; the first call builds it."""
     return Store.open(Noise(images, size), "val", size=None, resize_labels=False, cache=cache)
 
 
 def tiny_predictor() -> Predictor:
-    """A network of 0.1 M parameters."""
+    """Return a network of 0.1 M parameters with random weights."""
     torch.manual_seed(0)
     network = SegmentationNetwork(
         Encoder("test_efficientnet"), CITYSCAPES_19, decoder="classic", channels=(16, 12, 8, 8, 8)

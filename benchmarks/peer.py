@@ -21,13 +21,15 @@ def smp_step(
     at_its_best: bool,
     clip: float | None,
 ) -> Callable[[], None]:
-    """Forward, loss, backward and optimizer, with the same timm encoder, its own Dice loss and torch's cross-entropy.
+    """Return a step of the peer: forward, loss, backward and optimizer.
+
+    The peer has the same timm encoder, its own Dice loss, and torch's cross-entropy.
 
     Args:
-        images: uint8 (B, 3, H, W), where the step is to run; made float32 beforehand, which is not timed.
+        images: uint8 (B, 3, H, W) on the device of the step; converted to float32 before, which is not measured.
         labels: uint8 (B, H, W).
-        at_its_best: channels_last, the fused optimizer, on a GPU compiled; else as commonly written.
-        clip: the largest norm of the gradient; None: it is not clipped.
+        at_its_best: channels_last, fused optimizer, and compiled on a GPU; otherwise as commonly written.
+        clip: the largest norm of the gradient; None for no clipping.
     """
     torch.manual_seed(0)
     device = images.device

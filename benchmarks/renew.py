@@ -1,9 +1,9 @@
-"""Runs every benchmark of the CPU and renews the measured part of docs/results/speed.md.
+"""Run every CPU benchmark and write the measured part of docs/results/speed.md.
 
     python benchmarks/renew.py [--only NAME ...] [--out docs/results/speed.md]
 
-What stands above the mark in that page is kept; below it come machine, versions, and of each benchmark its command and
-what it printed. With --only, the others keep what they printed last. Nothing else should run meanwhile.
+The text above the mark in that page is kept. Below it, each benchmark has a section with machine, versions, command and
+output. With --only, the other sections are kept. Nothing else should run on the machine at the same time.
 """
 
 import argparse
@@ -31,7 +31,7 @@ SECTION = re.compile(r"^## (\w+)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 
 
 def main() -> None:
-    """Run and write."""
+    """Run the benchmarks and write the page after each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=COMMANDS, default=list(COMMANDS))
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "results" / "speed.md")
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def section(command: str) -> str:
-    """Machine, command and what it printed."""
+    """Run a benchmark; return its section: machine, command and output."""
     done = subprocess.run([sys.executable, *command.split()], cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{command} ended with {done.returncode}:\n{done.stderr}")
@@ -54,7 +54,7 @@ def section(command: str) -> str:
 
 
 def machine() -> str:
-    """In a sentence."""
+    """Return processor, threads, instruction set and versions as one sentence."""
     capability = torch.backends.cpu.get_cpu_capability()
     packages = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
     threads = torch.get_num_threads()
@@ -62,10 +62,10 @@ def machine() -> str:
 
 
 def processor() -> str:
-    """Its name, where the system tells it."""
-    reported = Path("/proc/cpuinfo")
-    found = re.search(r"^model name\s*:\s*(.+)$", reported.read_text(), re.MULTILINE) if reported.exists() else None
-    return found[1] if found else platform.machine()
+    """Return the name of the processor, or its architecture where the system has no /proc/cpuinfo."""
+    cpuinfo = Path("/proc/cpuinfo")
+    name = re.search(r"^model name\s*:\s*(.+)$", cpuinfo.read_text(), re.MULTILINE) if cpuinfo.exists() else None
+    return name[1] if name else platform.machine()
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""How fast scenes are drawn, which share each class has, and how little their colors tell.
+"""Measure the built-in scenes: rendering speed, share of each class, and mean IoU from color alone.
 
     python benchmarks/scenes.py [--json]
 
-Images a second are those of one process on one core at 256x512; set OMP_NUM_THREADS=1. The color baseline is a
-decision tree on a pixel's RGB, fitted to 20 training scenes and scored on 10 validation scenes.
+Images per second are those of one process on one core at 256x512; set OMP_NUM_THREADS=1. The color baseline is a
+decision tree on the RGB values of a pixel, fitted to 20 training scenes and scored on 10 validation scenes.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from streetseg.data.sources.scenes import VAL_START
 from streetseg.labels.tables import STREET_11
 from streetseg.scenes.render import render
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))
 from color_baseline import color_iou
 
 SIZE = (256, 512)
@@ -27,13 +27,13 @@ TRAIN, VAL = range(20), range(VAL_START, VAL_START + 10)
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="one machine-readable object on stdout")
     args = parser.parse_args()
     seconds = []
     scenes = []
-    render(0, 0, SIZE)  # makes the noise fields, once a process
+    render(0, 0, SIZE)  # computes the noise fields, once per process
     for index in (*TRAIN, *VAL):
         start = time.process_time()
         scenes.append(render(0, index, SIZE))

@@ -1,19 +1,19 @@
-"""The decode-once store beside what it replaces: how fast it is built, opened, and read in part.
+"""Measure the decode-once store: building, opening, and reading crops, compared with decoding the files.
 
     python benchmarks/store.py [--images 40] [--size 1024x2048] [--crop 512x512] [--files 2975] [--rounds 21] [--json]
 
 Built-in scenes are written as PNG images and PNG masks in the layout of Cityscapes. Then:
 
-    build   images a second of Store.open of a new store, beside a bare loop that decodes the same files with Pillow
-            on as many threads and keeps nothing. What the build does besides: it checks and translates the masks' ids,
-            writes everything, uncompressed, and waits until it lies on the disk.
-    open    milliseconds until a store of so many tiny samples is ready, imports and the listing of the folder excluded;
-            beside os.stat of its files alone, which is how a file that was edited is noticed.
-    read    milliseconds until a random crop of image and label lies in memory (crop), beside the whole image and
-            label (whole) and the same two files decoded (decode). Warm: the store is in the page cache. Cold: its
-            pages were dropped before each read (posix_fadvise; a disk that caches them itself still does).
+    build   images per second of Store.open for a new store, compared with a loop that only decodes the same files with
+            Pillow on as many threads. The build also checks and maps the ids of the masks, writes uncompressed arrays,
+            and waits until they are on the disk.
+    open    milliseconds to open an existing store of `--files` tiny samples, without imports and folder listing,
+            compared with os.stat of its files alone, which detects edited files.
+    read    milliseconds to copy a random crop of image and labels to memory (crop), compared with whole image and
+            labels (whole), and with decoding the two files (decode). Warm: the store is in the page cache. Cold: its
+            pages are dropped before each read (posix_fadvise; a cache of the disk itself remains).
 
-Medians of alternating rounds. Required: open under 50 ms, a warm crop under 1 ms.
+Figures are medians of alternating rounds. Required: open under 50 ms, a warm crop under 1 ms.
 """
 
 import argparse
@@ -39,7 +39,7 @@ from streetseg.labels.tables import CITYSCAPES_19, CITYSCAPES_34
 from streetseg.recipe.schema import Data
 from streetseg.scenes.render import render
 
-SCENES = 4  # drawn; more images are copies of their files
+SCENES = 4  # rendered scenes; further images are copies of their files
 NAMES = (
     "sky",
     "building",
@@ -53,7 +53,7 @@ NAMES = (
     "person",
     "bicycle",
 )
-IDS = np.zeros(256, np.uint8)  # street-11's classes in Cityscapes' ids, ignored pixels unlabeled
+IDS = np.zeros(256, np.uint8)  # id of street-11 -> label id of Cityscapes; ignored pixels become "unlabeled"
 IDS[: len(NAMES)] = [CITYSCAPES_34.names.index(name) for name in NAMES]
 OPEN_LIMIT, CROP_LIMIT = 50.0, 1.0  # milliseconds
 Size = tuple[int, int]
@@ -61,12 +61,12 @@ Array = NDArray[np.uint8]
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=40, help="of the store that is built and read")
-    parser.add_argument("--size", default="1024x2048", help="of the images, height x width")
+    parser.add_argument("--images", type=int, default=40, help="images of the store for build and read")
+    parser.add_argument("--size", default="1024x2048", help="size of the images, height x width")
     parser.add_argument("--crop", default="512x512", help="height x width")
-    parser.add_argument("--files", type=int, default=2975, help="tiny samples of the store that is opened")
+    parser.add_argument("--files", type=int, default=2975, help="tiny samples of the store for open")
     parser.add_argument("--rounds", type=int, default=21)
     parser.add_argument("--json", action="store_true", help="one machine-readable object on stdout")
     args = parser.parse_args()
@@ -95,7 +95,7 @@ def main() -> None:
 
 
 def data_set(root: Path, images: int, size: Size) -> Source:
-    """So many labeled images in the layout of Cityscapes, as a source."""
+    """Write labeled images in the layout of Cityscapes; return them as a source."""
     for folder in (root / "leftImg8bit/train/city", root / "gtFine/train/city"):
         folder.mkdir(parents=True)
     scenes: list[tuple[Path, Path]] = []
@@ -104,9 +104,9 @@ def data_set(root: Path, images: int, size: Size) -> Source:
         image = root / "leftImg8bit/train/city" / f"{stem}_leftImg8bit.png"
         mask = root / "gtFine/train/city" / f"{stem}_gtFine_labelIds.png"
         if i < SCENES:
-            pixels, label = render(0, i, (max(64, size[0]), max(128, size[1])))
+            pixels, labels = render(0, i, (max(64, size[0]), max(128, size[1])))
             Image.fromarray(pixels[: size[0], : size[1]]).save(image)
-            Image.fromarray(IDS[label[: size[0], : size[1]]]).save(mask)
+            Image.fromarray(IDS[labels[: size[0], : size[1]]]).save(mask)
             scenes.append((image, mask))
         else:
             for original, copy in zip(scenes[i % SCENES], (image, mask), strict=True):
@@ -115,7 +115,7 @@ def data_set(root: Path, images: int, size: Size) -> Source:
 
 
 def build(source: Source, folder: Path, rounds: int) -> dict[str, float]:
-    """Images a second."""
+    """Return images per second of building the store and of decoding alone, and their ratio."""
     samples = source.splits["train"]
     ours, peer = [], []
     for i in range(rounds):
@@ -132,20 +132,20 @@ def build(source: Source, folder: Path, rounds: int) -> dict[str, float]:
 
 
 def opening(source: Source, cache: Path, rounds: int) -> dict[str, float]:
-    """Milliseconds."""
+    """Return milliseconds of opening the store and of os.stat of its files."""
     samples = opened(source, cache).samples
-    places = [place for sample in samples for place in (sample.image, sample.label)]
+    places = [place for sample in samples for place in (sample.image, sample.mask)]
 
-    def ask() -> None:
+    def stat_all() -> None:
         for place in places:
             os.stat(place)  # noqa: PTH116
 
-    taken = alternating({"open": lambda: opened(source, cache), "stat": ask}, rounds)
-    return {"streetseg ms": taken["open"], "os.stat of the files alone ms": taken["stat"]}
+    milliseconds = alternating({"open": lambda: opened(source, cache), "stat": stat_all}, rounds)
+    return {"streetseg ms": milliseconds["open"], "os.stat of the files alone ms": milliseconds["stat"]}
 
 
 def reading(source: Source, cache: Path, crop: Size, rounds: int) -> dict[str, float]:
-    """Milliseconds."""
+    """Return milliseconds of each way to read a sample, warm and cold."""
     rng = np.random.default_rng(0)
 
     def a_crop(store: Store) -> None:
@@ -166,7 +166,7 @@ def reading(source: Source, cache: Path, crop: Size, rounds: int) -> dict[str, f
     store = opened(source, cache)
     warm = alternating({name: partial(way, store) for name, way in (ways | {"decode": decode}).items()}, rounds)
     cold: dict[str, list[float]] = {name: [] for name in ways}
-    del store  # what is mapped is not dropped
+    del store  # mapped pages cannot be dropped
     for _ in range(rounds):
         for name, way in ways.items():
             _drop(cache)
@@ -181,17 +181,17 @@ def reading(source: Source, cache: Path, crop: Size, rounds: int) -> dict[str, f
 
 
 def opened(source: Source, cache: Path) -> Store:
-    """The store of the only split, images at their own size."""
+    """Open the store of the split "train", with images at their own size."""
     return Store.open(source, "train", size=None, resize_labels=True, cache=cache)
 
 
 def _decoded(sample: Sample) -> tuple[Array, Array]:
-    with Image.open(sample.image) as image, Image.open(sample.label) as label:
+    with Image.open(sample.image) as image, Image.open(sample.mask) as label:
         return np.asarray(image.convert("RGB")), np.asarray(label)
 
 
 def _drop(cache: Path) -> None:
-    """Take the pages of a store's files, which nobody may have mapped, out of the page cache."""
+    """Drop the pages of a store's files from the page cache. No process may have them mapped."""
     for path in cache.rglob("*.u8"):
         descriptor = os.open(path, os.O_RDONLY)
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)

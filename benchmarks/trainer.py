@@ -1,4 +1,4 @@
-"""What benchmarks of training share: a run without a command line, on the built-in scenes."""
+"""A training run without a command line, on the built-in scenes, for the benchmarks of training."""
 
 import time
 from collections.abc import Callable
@@ -19,9 +19,9 @@ from streetseg.runtime.device import finish_work
 from streetseg.runtime.distributed import ALONE
 from streetseg.runtime.memory import keep_freed_memory
 from streetseg.training.best import Best
-from streetseg.training.fit import train_epoch
+from streetseg.training.fit import batches_in_turn, step
 from streetseg.training.history import History
-from streetseg.training.meters import Meters
+from streetseg.training.meters import StepNumbers
 from streetseg.training.optim import length_of
 from streetseg.training.progress import Progress
 from streetseg.training.recorder import RunRecorder
@@ -29,20 +29,20 @@ from streetseg.training.train_state import make_train_state
 
 
 def scenes_store(images: int, size: Size, folder: Path) -> Store:
-    """So many scenes, decoded, as training reads them."""
+    """Return a store of `images` scenes, as training reads them."""
     source = ScenesSource(train=images, val=0, size=size)
     return Store.open(source, "train", size=None, resize_labels=True, cache=folder / "cache")
 
 
 class Trainer:
-    """A run that can do an epoch as training does it, or a bare step.
+    """A run that trains whole epochs as training does, or bare steps.
 
     Args:
-        recipe: model, augmentation, loss, optimizer, batch, precision; weights should be none.
-        store: what to train on.
-        device: where.
-        folder: for the journal.
-        device_cache: keep the images on the device.
+        recipe: model, augmentation, loss, optimizer, batch and precision; `model.weights` should be "none".
+        store: the training data.
+        device: the device that trains.
+        folder: the folder for the journal.
+        device_cache: keep all images in the memory of the device.
     """
 
     def __init__(
@@ -75,28 +75,36 @@ class Trainer:
 
     @property
     def crop(self) -> Size:
-        """Height and width of what a step trains on."""
+        """Height and width of the crops that a step trains on."""
         return self.batches.crop
 
     def epoch(self) -> float:
-        """Seconds of an epoch: store, augmentation, step, average, scoring, journal; no validation, no checkpoint."""
+        """Train an epoch without validation and checkpoint; return its seconds."""
         self.epochs += 1
-        classes = self.train_state.network.space.num_classes
-        meters = self.recorder.history.meters = Meters(classes, self.device)
-        batches = replace(self.batches, epoch=self.epochs, profiler=self.train_state.profiler)
+        state = self.train_state
+        meters = self.recorder.begin_epoch()
+        batches = replace(self.batches, epoch=self.epochs, profiler=state.profiler)
         finish_work(self.device)
         start = time.perf_counter()
-        train_epoch(self.train_state, batches, self.epochs, meters, self.recorder)
+        for batch in batches_in_turn(state, batches, self.epochs, self.recorder):
+            logits, numbers = step(state, batch)
+            with state.profiler("scoring"):
+                meters.add(numbers["loss"], logits, batch.labels)
+            meters.seconds = time.perf_counter() - start
+            images = [batches.store.samples[index].image for index in batch.indices]
+            self.recorder.keep_step(StepNumbers.send(self.epochs, state.steps_done, state.lr, images, numbers))
+        self.recorder.read_steps()
+        self.recorder.history.meters = None
         finish_work(self.device)
         return time.perf_counter() - start
 
     def bare_steps(self, count: int) -> float:
-        """Seconds of so many bare steps, forward, loss, backward and optimizer, on a batch that is there."""
+        """Run `count` bare steps (forward, loss, backward, optimizer) on a batch in memory; return their seconds."""
         self.train_state.network.train()
         return seconds(lambda: self._bare_step(self.batch), count, self.device)
 
     def epochs_and_steps(self, rounds: int) -> tuple[list[float], list[float]]:
-        """Seconds an image of epochs and of as many bare steps, in turns, after some of each to warm up."""
+        """Return the seconds per image of epochs, and of as many bare steps, measured in turns after a warm-up."""
         steps, images = len(self.batches), sum(map(len, self.batches.steps()))
         self.bare_steps(steps)
         self.epoch()
@@ -116,7 +124,7 @@ class Trainer:
         train_state.optimizer.step()
 
     def profiled_epoch(self) -> dict[str, float]:
-        """Milliseconds an image of each part of an epoch, the device waited for after each."""
+        """Return the milliseconds per image of each part of an epoch, with a synchronization after each part."""
         profiler = self.train_state.profiler = Profiler(lambda: finish_work(self.device))
         with profiler("other"):
             self.epoch()
@@ -124,11 +132,11 @@ class Trainer:
         return {name: 1000 * seconds / profiler.images for name, seconds in profiler.seconds.items()}
 
 
-def seconds(work: Callable[[], object], count: int, device: torch.device) -> float:
-    """Of so many times, until the device has done it all."""
+def seconds(function: Callable[[], object], count: int, device: torch.device) -> float:
+    """Return the seconds of `count` calls, until the device has finished all work."""
     finish_work(device)
     start = time.perf_counter()
     for _ in range(count):
-        work()
+        function()
     finish_work(device)
     return time.perf_counter() - start

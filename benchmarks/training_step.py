@@ -1,16 +1,16 @@
-"""One training step of ours beside segmentation_models.pytorch's, encoder by encoder and decoder by decoder.
+"""Measure a training step, compared with segmentation_models.pytorch, for each encoder and decoder.
 
     python benchmarks/training_step.py [--encoder NAME ...] [--decoder NAME ...] [--size 384x480] [--batch 4] [--json]
 
-A step is forward, loss, backward and optimizer on a batch that lies ready. Each round does one step of every contestant
-in turn, and a ratio is the median over rounds of the two times of the same round:
+A step is forward, loss, backward and optimizer on a batch in memory. Each round runs one step of every network in turn.
+A ratio is the median over rounds of the ratio within a round:
 
 - vs_smp_plain: segmentation_models.pytorch's Unet as commonly written: float32, torch's default memory format, its
-  DiceLoss + torch's cross-entropy, AdamW, gradients clipped;
-- vs_smp_best: the same network and loss at its best on this machine: channels_last, bf16 where `train.precision=auto`
-  would take it, the fused optimizer.
+  DiceLoss + torch's cross-entropy, AdamW, clipped gradients;
+- vs_smp_best: the same network and loss in the fastest form on this machine: channels_last, bf16 where
+  `train.precision=auto` chooses it, the fused optimizer.
 
-The loss of both is cross-entropy + Dice on all pixels of the label; ours also keeps its averaged weights up to date.
+The loss of both is cross-entropy + Dice on all labeled pixels. Our step also updates the averaged weights.
 """
 
 import argparse
@@ -45,7 +45,7 @@ CLASSES = STREET_11.num_classes
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--encoder", nargs="+", default=["mobilenetv2_100", "resnext50_32x4d"])
     parser.add_argument("--decoder", nargs="+", choices=["classic", "fast"], default=["classic", "fast"])
@@ -62,19 +62,19 @@ def main() -> None:
         print(json.dumps(figures, indent=2))
         return
     print(f"{height}x{width}, {args.batch} images a step, {torch.get_num_threads()} threads, {args.rounds} rounds")
-    for encoder, found in figures.items():
-        print(f"{encoder}, {found['precision']}")
-        print(f"    smp plain {found['smp_plain_ms']:6.0f} ms an image, at its best {found['smp_best_ms']:6.0f}")
+    for encoder, times in figures.items():
+        print(f"{encoder}, {times['precision']}")
+        print(f"    smp plain {times['smp_plain_ms']:6.0f} ms an image, at its best {times['smp_best_ms']:6.0f}")
         for decoder in args.decoder:
-            of_ours = found[decoder]
+            ours = times[decoder]
             print(
-                f"    {decoder:<9} {of_ours['ms_per_image']:6.0f} ms an image, "
-                f"{of_ours['vs_smp_plain']:.2f} times as fast as plain, {of_ours['vs_smp_best']:.2f} as its best"
+                f"    {decoder:<9} {ours['ms_per_image']:6.0f} ms an image, "
+                f"{ours['vs_smp_plain']:.2f} times as fast as plain, {ours['vs_smp_best']:.2f} as its best"
             )
 
 
 def random_batch(count: int, height: int, width: int) -> Batch:
-    """Images uint8 (B, 3, H, W) and labels uint8 (B, H, W) in patches of 8 x 8, a twelfth of them ignored."""
+    """Return images uint8 (B, 3, H, W) and labels uint8 (B, H, W) in patches of 8x8, one in twelve ignored."""
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (count, 3, height, width), dtype=torch.uint8, generator=generator)
     patches = torch.randint(0, CLASSES + 1, (count, -(-height // 8), -(-width // 8)), generator=generator)
@@ -84,20 +84,20 @@ def random_batch(count: int, height: int, width: int) -> Batch:
 
 
 def compare(encoder: str, decoders: list[str], batch: Batch, rounds: int) -> dict[str, Any]:
-    """Milliseconds an image of every contestant and the ratios between them."""
+    """Return the milliseconds per image of every network and the ratios between them."""
     precision = choose_precision("auto", CPU)
     plain = Precision("fp32", "as commonly written")
     steps: dict[str, Step] = {
         "smp_plain": smp_step(encoder, *batch, CLASSES, plain, at_its_best=False, clip=1.0),
         "smp_best": smp_step(encoder, *batch, CLASSES, precision, at_its_best=True, clip=1.0),
     } | {decoder: our_step(encoder, decoder, batch, precision) for decoder in decoders}
-    for work in steps.values():
-        work()  # the first one allocates
+    for run_step in steps.values():
+        run_step()  # the first step allocates memory
     times: dict[str, list[float]] = {name: [] for name in steps}
     for _ in range(rounds):
-        for name, work in steps.items():
+        for name, run_step in steps.items():
             start = time.perf_counter()
-            work()
+            run_step()
             times[name].append(1000 * (time.perf_counter() - start) / len(batch[0]))
     return {
         "precision": precision.name,
@@ -114,12 +114,12 @@ def compare(encoder: str, decoders: list[str], batch: Batch, rounds: int) -> dic
 
 
 def ratio(theirs: list[float], ours: list[float]) -> float:
-    """Median of how many times as long theirs took in the same round."""
+    """Return the median over rounds of their time divided by ours."""
     return statistics.median(their / our for their, our in zip(theirs, ours, strict=True))
 
 
 def our_step(encoder: str, decoder: DecoderName, batch: Batch, precision: Precision) -> Step:
-    """A step of training/fit.py, averaged weights included."""
+    """Return a step of training/fit.py, which includes the averaged weights."""
     recipe = Recipe(model=Model(encoder=encoder, decoder=decoder, weights="none"), train=Train(batch=len(batch[0])))
     torch.manual_seed(0)
     network, _ = build_network(encoder, STREET_11, decoder=decoder, size=None, weights="none")
@@ -133,8 +133,8 @@ def our_step(encoder: str, decoder: DecoderName, batch: Batch, precision: Precis
         CPU,
         precision,
     )
-    ready = TrainBatch(*batch, indices=tuple(range(len(batch[0]))))
-    return lambda: step(train_state, ready)
+    train_batch = TrainBatch(*batch, indices=tuple(range(len(batch[0]))))
+    return lambda: step(train_state, train_batch)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What every test stands on: one thread, its own cache, real data or a browser where they are there, run folders."""
+"""Fixtures of all tests: one thread, a cache folder, real data, a browser, run folders, the command."""
 
 import os
 import shutil
@@ -27,7 +27,7 @@ REQUIRED = set(os.environ.get("STREETSEG_REQUIRE", "").split(",")) - {""}
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No test reads a person's recipe variables or cache."""
+    """Hide the user's recipe variables and cache from the tests."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("STREETSEG_")]:
             if name not in ("STREETSEG_REQUIRE", "STREETSEG_SHARED"):
@@ -38,7 +38,7 @@ def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder with real data: $STREETSEG_SHARED, or `shared` beside the checkout."""
+    """Return the folder with real data: $STREETSEG_SHARED, or `shared` beside the checkout."""
     folder = Path(os.environ.get("STREETSEG_SHARED", ROOT.parent / "shared"))
     if not (folder / "data").is_dir():
         missing("shared", f"no real data in {folder}; set STREETSEG_SHARED")
@@ -47,7 +47,7 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """Path of a Chromium to open a report in."""
+    """Return the path of a Chromium."""
     for name in ("chromium", "chromium-browser", "google-chrome"):
         if path := shutil.which(name):
             return path
@@ -56,7 +56,7 @@ def chromium() -> str:
 
 @pytest.fixture
 def write_run(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a finished run into a folder of this name beside the others of the test."""
+    """Return a function that writes a finished run into a folder of a given name."""
     from finished_runs import write_finished_run
 
     return lambda name, **options: write_finished_run(tmp_path / "runs" / name, **options)
@@ -64,7 +64,7 @@ def write_run(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def browser(chromium: str) -> Iterator["Browser"]:
-    """A real, headless Chromium that asks nothing of the network on its own."""
+    """Yield a headless Chromium that makes no requests of its own."""
     from playwright.sync_api import sync_playwright
 
     quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -76,7 +76,7 @@ def browser(chromium: str) -> Iterator["Browser"]:
 
 @pytest.fixture(scope="session")
 def real_runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Two run folders with real bundles of tiny networks, scored on real files in CamVid's layout."""
+    """Return two run folders with bundles of tiny networks, scored on files in CamVid's layout."""
     import torch
 
     from finished_runs import RANDOM, write_finished_run
@@ -119,7 +119,7 @@ def real_runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @dataclass(frozen=True)
 class Finished:
-    """How a command ended: exit code, what it wrote on stdout and on stderr."""
+    """A finished command: its exit code, stdout and stderr."""
 
     code: int
     out: str
@@ -128,12 +128,12 @@ class Finished:
 
 @pytest.fixture
 def streetseg(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Finished]]:
-    """Runs `streetseg WORD...` in this process, where torch is imported once for all tests."""
+    """Yield a function that runs `streetseg ARGV...` in this process, where torch is imported once for all tests."""
     from streetseg.cli.main import main
 
-    def run(*words: object) -> Finished:
+    def run(*argv: object) -> Finished:
         capfd.readouterr()
-        monkeypatch.setattr("sys.argv", ["streetseg", *map(str, words)])
+        monkeypatch.setattr("sys.argv", ["streetseg", *map(str, argv)])
         with pytest.raises(SystemExit) as ended:
             main()
         out, err = capfd.readouterr()
@@ -145,7 +145,7 @@ def streetseg(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 
 
 def missing(what: str, reason: str) -> str:
-    """Skip, or fail where STREETSEG_REQUIRE says that it must be there."""
+    """Skip the test, or fail it if STREETSEG_REQUIRE lists `what`."""
     if what in REQUIRED:
         pytest.fail(f"{reason} (STREETSEG_REQUIRE asks for it)")
     pytest.skip(reason)

@@ -1,4 +1,4 @@
-"""The Python API: what a notebook does, with tiny data and a tiny network."""
+"""The Python API as a notebook uses it, with tiny data and a tiny network."""
 
 import json
 import os
@@ -43,7 +43,7 @@ def run(data: str, tmp_path_factory: pytest.TempPathFactory) -> streetseg.Run:
 
 
 class Listener:
-    """A callback that notes what it hears."""
+    """A callback that records its calls."""
 
     def __init__(self) -> None:
         self.heard: list[tuple[str, object]] = []
@@ -131,6 +131,17 @@ def test_the_command_and_the_api_write_the_same(run: streetseg.Run, tmp_path: Pa
     for kind in ("ids", "color", "overlay"):
         name = f"a_{kind}.png"
         assert (tmp_path / "command" / name).read_bytes() == (tmp_path / "api" / name).read_bytes()
+
+
+def test_a_limit_of_megapixels(run: streetseg.Run, tmp_path: Path) -> None:
+    save(tmp_path / "a.png", street(3, SIZE)[0])
+    low = streetseg.load(run.folder, max_megapixels=0.001)
+    for images in (tmp_path / "a.png", tmp_path):
+        with pytest.raises(DataError, match="max_megapixels=N raises the limit"):
+            list(low.predict(images))  # type: ignore[call-overload]
+    assert streetseg.predict(run.folder, tmp_path / "a.png", max_megapixels=1).labels.shape == SIZE
+    with pytest.raises(RequestError, match="a limit of 0 megapixels"):
+        streetseg.load(run.folder, max_megapixels=0)
 
 
 def test_a_run_shows_itself(run: streetseg.Run) -> None:
@@ -249,6 +260,7 @@ def test_an_error_in_a_notebook_is_three_lines_in_the_words_of_python(data: str,
     assert shown[0].startswith("RequestError: this is no empty folder")
     assert len(shown) == 3
     assert "out=DIR" in shown[2] and "--" not in shown[2]
+    assert str(error.value) == "\n".join(shown).removeprefix("RequestError: ")  # as any Python shows it
 
 
 def test_an_unknown_argument_is_named() -> None:
@@ -276,8 +288,8 @@ def test_the_import_is_instant() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
 
 
-def test_what_a_study_does_not_take_is_said() -> None:
-    with pytest.raises(streetseg.StreetsegError, match="a study takes no data object"):
-        streetseg.study(object(), encoders=["test_efficientnet"])  # type: ignore[arg-type]
-    with pytest.raises(streetseg.StreetsegError, match="--force goes with --resume"):
+def test_flags_that_do_not_go_together_are_said_in_the_words_of_python() -> None:
+    with pytest.raises(streetseg.StreetsegError, match="force=True goes with resume=True"):
         streetseg.train("scenes", encoder="test_efficientnet", force=True)
+    with pytest.raises(streetseg.StreetsegError, match="data is a object"):
+        streetseg.study(object(), encoders=["test_efficientnet"])  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Files and folders are there whole or not at all, whatever stops the writer."""
+"""Files and folders appear whole or not at all, whatever stops the writer."""
 
 import json
 import os
@@ -57,7 +57,7 @@ def run(program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str
 
 
 def content(folder: Path) -> dict[str, str]:
-    """All files below a folder, hidden ones too."""
+    """Return the content of all files below a folder, hidden ones included."""
     return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
 

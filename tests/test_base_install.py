@@ -51,15 +51,15 @@ print(json.dumps(failed))
 
 def test_check_runs_without_torch(tmp_path: Path) -> None:
     folder = tiny.camvid_segnet(tmp_path / "camvid")
-    found = json.loads(without_torch("import streetseg.__main__", "check", f"camvid:{folder}", "--json"))
+    report = json.loads(without_torch("import streetseg.__main__", "check", f"camvid:{folder}", "--json"))
 
-    assert found["splits"]["train"]["images"] == 6
+    assert report["splits"]["train"]["images"] == 6
 
 
 def test_doctor_says_that_torch_is_missing() -> None:
-    found = json.loads(without_torch("import streetseg.__main__", "doctor", "--json"))
+    report = json.loads(without_torch("import streetseg.__main__", "doctor", "--json"))
 
-    assert "streetseg[train]" in found["accelerators"]["none"]
+    assert "streetseg[train]" in report["accelerators"]["none"]
 
 
 def test_an_exported_model_predicts_and_is_scored_without_torch(tmp_path: Path) -> None:
@@ -67,8 +67,8 @@ def test_an_exported_model_predicts_and_is_scored_without_torch(tmp_path: Path) 
     image = next((folder / "val").iterdir())
     for name in ("onnxruntime", "openvino"):
         out = tmp_path / name
-        words = ("predict", str(model), str(image), "--out", str(out), "--engine", name, "--json")
-        reported = json.loads(without_torch("import streetseg.__main__", *words))
+        argv = ("predict", str(model), str(image), "--out", str(out), "--engine", name, "--json")
+        reported = json.loads(without_torch("import streetseg.__main__", *argv))
         assert reported["engine"] == name
         assert (out / f"{image.stem}_ids.png").exists()
     reported = json.loads(
@@ -79,10 +79,10 @@ def test_an_exported_model_predicts_and_is_scored_without_torch(tmp_path: Path) 
 
 def test_a_bundle_asks_for_the_train_extra(tmp_path: Path) -> None:
     bundle = exported(tmp_path).with_suffix("")
-    words = ["predict", str(bundle), str(tmp_path / "a.png"), "--out", str(tmp_path / "out")]
+    argv = ["predict", str(bundle), str(tmp_path / "a.png"), "--out", str(tmp_path / "out")]
     tiny.save(tmp_path / "a.png", tiny.street(0)[0])
     done = subprocess.run(
-        [sys.executable, "-c", BARRIER + "import streetseg.__main__", *words], capture_output=True, text=True
+        [sys.executable, "-c", BARRIER + "import streetseg.__main__", *argv], capture_output=True, text=True
     )
 
     assert done.returncode == 2
@@ -107,7 +107,7 @@ def test_training_asks_for_the_train_extra(tmp_path: Path) -> None:
 
 
 def without_torch(code: str, *args: str) -> str:
-    """What a Python process without torch prints."""
+    """Run Python code in a process without torch. Return what it prints."""
     done = subprocess.run([sys.executable, "-c", BARRIER + code, *args], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout

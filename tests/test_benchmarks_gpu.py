@@ -1,4 +1,4 @@
-"""benchmarks/gpu.py and epoch.py on the CPU with tiny networks: everything runs and every figure is there."""
+"""benchmarks/gpu.py and epoch.py on the CPU with tiny networks: they run and print every figure."""
 
 import json
 import os
@@ -20,22 +20,22 @@ def benchmarks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_everything_for_the_gpu(tmp_path: Path) -> None:
-    """Through the shell script, in a process of its own, as people start it."""
+    """The shell script runs in a process of its own, as people start it."""
     data = tiny.camvid_segnet(tmp_path / "camvid", n_train=4, n_val=2, size=(32, 64))
     study = {"data": {"size": None}, "train": {"batch": 2, "precision": "fp32"}, "model": {"channels": None}}
-    words = ("--encoders", "test_efficientnet", "--steps", "1", "--epochs", "1", "--data", f"camvid:{data}")
+    argv = ("--encoders", "test_efficientnet", "--steps", "1", "--epochs", "1", "--data", f"camvid:{data}")
     done = subprocess.run(
-        [BENCHMARKS / "gpu.sh", tmp_path / "gpu.json", *TINY, *words, "--recipe", json.dumps(study)],
+        [BENCHMARKS / "gpu.sh", tmp_path / "gpu.json", *TINY, *argv, "--recipe", json.dumps(study)],
         env=os.environ | {"PYTHON": sys.executable},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    found = json.loads((tmp_path / "gpu.json").read_text())
-    assert found["device"] == "cpu"
-    assert set(found["training"]) == {"test_efficientnet"}
-    decoders = found["training"]["test_efficientnet"]
-    assert set(decoders) == set(found["study"]) >= {"classic", "fast"}
+    results = json.loads((tmp_path / "gpu.json").read_text())
+    assert results["device"] == "cpu"
+    assert set(results["training"]) == {"test_efficientnet"}
+    decoders = results["training"]["test_efficientnet"]
+    assert set(decoders) == set(results["study"]) >= {"classic", "fast"}
     for decoder, figures in decoders.items():
         assert figures["step"].keys() == {"images_per_second", "smp_images_per_second", "vs_smp_best"}
         assert min(figures["step"].values()) > 0
@@ -44,32 +44,34 @@ def test_everything_for_the_gpu(tmp_path: Path) -> None:
             assert epoch["images_per_second"] > 0
             assert 0 < epoch["data_share"] < 1
             assert {"data", "augment", "forward", "loss", "backward", "optimizer"} <= set(epoch["ms_per_image"])
-        assert found["study"][decoder]["seconds"] > 0
+        assert results["study"][decoder]["seconds"] > 0
     assert not (tmp_path / "gpu.json.part").exists()
 
 
 def test_an_epoch_against_its_steps(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     import epoch
 
-    words = ("--encoder", "test_efficientnet", "--decoder", "fast", "--precision", "fp32", *TINY)
-    monkeypatch.setattr(sys, "argv", ["epoch.py", *words, "--json"])
+    argv = ("--encoder", "test_efficientnet", "--decoder", "fast", "--precision", "fp32", *TINY)
+    monkeypatch.setattr(sys, "argv", ["epoch.py", *argv, "--json"])
     epoch.main()
-    found = json.loads(capsys.readouterr().out)
-    assert (found["encoder"], found["decoder"], found["precision"]) == ("test_efficientnet", "fast", "fp32")
-    assert found["images"] == 4
-    assert found["crop"] == [32, 64]
-    assert found["ratios"] == [found["ratio"]]
-    times = found["ms_per_image"]
-    assert found["ratio"] == pytest.approx(times["epoch"] / times["bare step"])
-    assert {"data", "augment", "forward", "loss", "backward", "optimizer", "average", "scoring"} <= set(found["parts"])
+    results = json.loads(capsys.readouterr().out)
+    assert (results["encoder"], results["decoder"], results["precision"]) == ("test_efficientnet", "fast", "fp32")
+    assert results["images"] == 4
+    assert results["crop"] == [32, 64]
+    assert results["ratios"] == [results["ratio"]]
+    times = results["ms_per_image"]
+    assert results["ratio"] == pytest.approx(times["epoch"] / times["bare step"])
+    assert {"data", "augment", "forward", "loss", "backward", "optimizer", "average", "scoring"} <= set(
+        results["parts"]
+    )
 
 
 def test_a_step_against_the_peer_s() -> None:
     import training_step
 
-    found = training_step.compare("test_efficientnet", ["classic", "fast"], training_step.random_batch(2, 32, 64), 1)
-    assert found["precision"] in ("fp32", "bf16")
+    results = training_step.compare("test_efficientnet", ["classic", "fast"], training_step.random_batch(2, 32, 64), 1)
+    assert results["precision"] in ("fp32", "bf16")
     for decoder in ("classic", "fast"):
-        figures = found[decoder]
-        assert figures["vs_smp_plain"] == pytest.approx(found["smp_plain_ms"] / figures["ms_per_image"])
-        assert figures["vs_smp_best"] == pytest.approx(found["smp_best_ms"] / figures["ms_per_image"])
+        figures = results[decoder]
+        assert figures["vs_smp_plain"] == pytest.approx(results["smp_plain_ms"] / figures["ms_per_image"])
+        assert figures["vs_smp_best"] == pytest.approx(results["smp_best_ms"] / figures["ms_per_image"])

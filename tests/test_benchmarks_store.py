@@ -1,4 +1,4 @@
-"""The benchmarks of scoring, memory and store run and print what they promise; no time is asserted."""
+"""The benchmarks of scoring, memory and store run and print their figures; no time is asserted."""
 
 import json
 import subprocess

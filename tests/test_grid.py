@@ -1,4 +1,4 @@
-"""A study has one precision."""
+"""All runs of a study have one precision."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ AUTO = Recipe(train=Train(device="cpu"))
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What each further choice on this machine would be; every choice takes one away."""
+    """Return the precisions that this machine would choose, in turn. Each choice removes one."""
     choices = ["bf16", "fp32", "fp32"]
     monkeypatch.setattr("streetseg.grid.choose_precision", lambda *_: Precision(choices.pop(0), "by luck"))
     return choices
@@ -36,7 +36,7 @@ def test_what_the_recipe_says_is_not_chosen(machine: list[str], tmp_path: Path) 
 
 
 def test_a_study_that_goes_on_keeps_the_one_it_had(machine: list[str], tmp_path: Path) -> None:
-    """As on another machine, which would choose bf16."""
+    """The study continues on a machine that would choose bf16."""
     (tmp_path / "b").mkdir()
     begun = Recipe(train=Train(precision="fp32"))
     (tmp_path / "b" / "recipe.yaml").write_text(recipe_yaml(begun), encoding="utf-8")

@@ -27,7 +27,7 @@ HOST_ONE = (
 
 
 def control_groups(root: Path, layout: tuple[str, dict[str, str]], quota: object) -> Path:
-    """A root of the file system with a process's control groups."""
+    """Write a file-system root that holds the control groups of a process."""
     (root / "proc/self").mkdir(parents=True)
     (root / "proc/self/cgroup").write_text(layout[0])
     for name, text in layout[1].items():

@@ -1,4 +1,4 @@
-"""The whole source read as a syntax tree: nothing in it can run what a file holds."""
+"""The syntax trees of the whole source: no call in them can run the content of a file."""
 
 import ast
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ METHODS = {"extract", "extractall"}  # of archives: they write where a member's 
 
 
 def offences(source: str) -> Iterator[str]:
-    """LINE: what, for each call or import in a module's source that could run what a file holds."""
+    """Yield "LINE: name" for each call or import in a module's source that could run the content of a file."""
     tree = ast.parse(source)
     known_as = dict(imported(tree))
     for node in ast.walk(tree):
@@ -49,7 +49,7 @@ def offences(source: str) -> Iterator[str]:
 
 
 def imported(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """What a module calls something -> its full name."""
+    """Return local name -> full name, from a module's imports."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((alias.asname, alias.name) for alias in node.names if alias.asname)
@@ -58,7 +58,7 @@ def imported(tree: ast.Module) -> Iterator[tuple[str, str]]:
 
 
 def full_name(node: ast.expr, known_as: dict[str, str]) -> str:
-    """The dotted name of an expression such as np.load; empty for others."""
+    """Return the dotted name of an expression such as np.load, or "" for other expressions."""
     match node:
         case ast.Name(id=name):
             return known_as.get(name, name)
@@ -79,8 +79,8 @@ def incorrect_arguments(call: ast.Call, known_as: dict[str, str]) -> Iterator[st
         yield f"{call.func.attr} unpacks"
 
 
-@pytest.mark.bad_input(34, "nothing in the source unpickles without weights_only, evaluates, or unpacks an archive")
-@pytest.mark.bad_input(41, "nothing in the source loads YAML but safely")
+@pytest.mark.bad_input(34, "no code in the source unpickles without weights_only, calls eval, or unpacks an archive")
+@pytest.mark.bad_input(41, "no code in the source loads YAML unsafely")
 def test_nothing_in_the_source_runs_what_a_file_holds() -> None:
     files = sorted(SOURCE.rglob("*.py"))
     assert len(files) > 100
@@ -115,7 +115,7 @@ def test_nothing_in_the_source_runs_what_a_file_holds() -> None:
     ],
 )
 def test_the_reader_of_syntax_trees_finds(source: str) -> None:
-    """The test above can fail."""
+    """The reader finds each kind of call, so the test above can fail."""
     assert len(list(offences(source))) == 1
 
 

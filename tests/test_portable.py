@@ -1,4 +1,4 @@
-"""The commands on a system that has nothing of Unix, and what the code may use of one."""
+"""The commands on a system without what only Unix has, and the modules that the source may use."""
 
 import ast
 import os
@@ -60,7 +60,7 @@ for words in (
 
 def test_the_commands_need_nothing_of_unix(tmp_path: Path) -> None:
     tiny.camvid_segnet(tmp_path / "data", n_train=4, n_val=2, size=(32, 64))
-    path = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    path = os.pathsep.join([str(Path(__file__).parent / "helpers"), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         cwd=tmp_path,
@@ -78,7 +78,7 @@ def test_the_commands_need_nothing_of_unix(tmp_path: Path) -> None:
 
 
 def test_no_module_is_of_one_system_alone() -> None:
-    """No import of what only Unix has, no fork, no SIGKILL; /proc is read where its absence is an answer."""
+    """The source imports no module of Unix, does not fork or send SIGKILL, and names /proc in machine.py alone."""
     found = []
     for path in sorted(SOURCE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

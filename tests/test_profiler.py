@@ -1,4 +1,4 @@
-"""The stopwatch: each part gets its own time, and an unmeasured one costs nothing."""
+"""The profiler: each part gets its own time, and without measuring no clock is read."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from streetseg.profiler import Profiler
 
 
 class Clock:
-    """Time that passes when told to."""
+    """A clock that a test moves forward."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0

@@ -1,4 +1,4 @@
-"""The files for the host of the project: they parse, name what is there, and agree with pyproject.toml."""
+"""Workflow, hooks, forms and citation: they parse, name existing targets, and agree with pyproject.toml."""
 
 import os
 import re
@@ -82,7 +82,7 @@ def test_the_lowest_versions_are_those_of_pyproject() -> None:
 
 
 def test_what_the_wheel_is_tried_with_works(tmp_path: Path) -> None:
-    """The last step of the job `wheel`, with the program that is installed here."""
+    """Run the last step of the job `wheel` with the program that is installed here."""
     here = str(Path(sys.executable).parent)
     environment = os.environ | {"RUNNER_TEMP": str(tmp_path), "PATH": here + os.pathsep + os.environ["PATH"]}
 

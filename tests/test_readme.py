@@ -1,4 +1,4 @@
-"""Every command of the README and the guides runs; every link leads somewhere; the reference pages are up to date."""
+"""Every command of the README and the guides runs, every link has a target, and the reference pages are up to date."""
 
 import re
 import shlex
@@ -24,14 +24,14 @@ SMALL = {
 
 
 def commands(page: Path) -> list[str]:
-    """The lines of the page's shell blocks."""
+    """Return the lines of the page's shell blocks."""
     blocks = re.findall(r"^```sh\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     return [line for block in blocks for line in block.splitlines()]
 
 
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
 def test_every_command_runs(page: Path, tmp_path: Path, streetseg, monkeypatch) -> None:
-    """In the order of the page, in a folder with a small CamVid, a small set of one's own, and an image."""
+    """Run them in the order of the page, in a folder with a small CamVid, a small data set with YAML, and an image."""
     tiny.camvid_segnet(tmp_path / "camvid")
     tiny.folder_yaml(tmp_path)
     tiny.save(tmp_path / "street.png", tiny.street(1)[0])

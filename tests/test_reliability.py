@@ -1,4 +1,4 @@
-"""docs/explanation/reliability.md: made from the marks on the tests, one row for each bad input and fault."""
+"""docs/explanation/reliability.md is written from the marks on the tests, with a row for each bad input and fault."""
 
 from pathlib import Path
 
@@ -43,5 +43,5 @@ def test_marks_are_found_above_tests_among_parameters_and_in_lists(tmp_path: Pat
 def test_a_mark_that_says_nothing_is_refused(tmp_path: Path, arguments: str) -> None:
     (tmp_path / "test_marked.py").write_text(f"@pytest.mark.bad_input({arguments})\ndef test_it(): ...\n")
 
-    with pytest.raises(ValueError, match="bad_input wants"):
+    with pytest.raises(ValueError, match="bad_input needs"):
         find_proofs(tmp_path)

@@ -1,4 +1,4 @@
-"""What a terminal gets to see of a name: visible characters and escapes, one line."""
+"""Names on a terminal: visible characters and escapes, in one line."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The project says each thing in one word, the field's own: no identifier uses another, and no text says picture."""
+"""The project has one word for each thing: no identifier uses another, and no text says picture."""
 
 import re
 import tokenize
@@ -33,7 +33,7 @@ OLDER = re.compile(r'`pictures:`|== "pictures"')
 
 
 def other_words(path: Path) -> Iterator[str]:
-    """The identifiers of a file that say another word; sentences, which are the names of tests, may say any."""
+    """Yield the identifiers of a file that use another word. Names of tests are sentences and may use any."""
     with path.open("rb") as file:
         for token in tokenize.tokenize(file.readline):
             if token.type != tokenize.NAME or token.string.startswith("test_"):

@@ -1,4 +1,4 @@
-"""Draws docs/explanation/augmentation.jpg: a batch of the built-in scenes as it is stored, and as training meets it.
+"""Draw docs/explanation/augmentation.jpg: a batch of the built-in scenes, as stored and as augmented for training.
 
 Run it after changing the augmentation, its defaults or the scenes:  python tools/draw_augmentation.py
 """

@@ -1,10 +1,10 @@
-"""Damaged and hostile inputs, thousands of them, for everything that reads a file.
+"""Fuzz every reader of files with thousands of damaged and hostile inputs.
 
 python tools/fuzz.py --inputs 10000 --seed 0
 
-Each input is a valid one after a few mutations, made again at any time from the seed, its kind and its number. Reading
-it must end well or in a StreetsegError, within a limit of memory and of processor time. Anything else is a crash: it is
-told with the words that make it happen again, and the exit code is 1.
+Each input is a valid one after a few mutations. Seed, kind and number of an input determine its bytes. Reading it must
+succeed or raise a StreetsegError, within limits of memory and processor time. Anything else is a crash: it is printed
+with the command that repeats it, and the exit code is 1.
 """
 
 import argparse
@@ -33,9 +33,9 @@ from fuzzing.mutate import mutated
 
 from streetseg.errors import StreetsegError
 
-MEMORY = 2 * 2**30  # bytes that reading one input may take beyond what the program has at its start
-SECONDS = 20  # of processor time that reading one input may take
-SILENCE = 300  # seconds without a sign of life, after which a worker is taken for hanging
+MEMORY = 2 * 2**30  # bytes that a worker may allocate beyond its memory at the start
+SECONDS = 20  # processor time that reading one input may take
+SILENCE = 300  # seconds without a result, after which a worker counts as hanging
 LIFE = 500  # inputs that one worker reads
 
 READ, REFUSED, CRASHED = "read", "refused", "crashed"
@@ -43,19 +43,19 @@ _STATES = (READ, REFUSED, CRASHED)
 
 
 class TooSlow(BaseException):
-    """The limit of processor time; no `except Exception` of a reader swallows it."""
+    """The processor time exceeds its limit. A BaseException, so that no `except Exception` of a reader catches it."""
 
 
 @dataclass(frozen=True)
 class Input:
-    """One input, named by what makes it."""
+    """One input, identified by the three values that determine its bytes."""
 
     kind: str
     number: int
     seed: int
 
     def bytes(self) -> bytes:
-        """The same bytes every time."""
+        """Return the bytes of the input, the same on each call."""
         kind = KINDS[self.kind]
         rng = random.Random(f"{self.seed} {self.kind} {self.number}")
         return mutated(rng.choice(kind.seeds), kind.seeds, kind.ways, rng)
@@ -70,13 +70,13 @@ def main() -> None:
         kind, _, number = requested.only.rpartition(":")
         sys.exit(again(Input(kind, int(number), requested.seed), requested.keep))
     start = time.monotonic()
-    found, crashes = Counter[tuple[str, str]](), []
+    counts, crashes = Counter[tuple[str, str]](), []
     for kind in KINDS:
-        for one, state, words in run(shared_out(kind, requested.inputs, requested.seed)):
-            found[kind, state] += 1
+        for one, state, message in run(inputs_of_kind(kind, requested.inputs, requested.seed)):
+            counts[kind, state] += 1
             if state == CRASHED:
-                crashes.append((one, words))
-    tell(found, crashes, requested.seed, time.monotonic() - start)
+                crashes.append((one, message))
+    print_results(counts, crashes, requested.seed, time.monotonic() - start)
     sys.exit(1 if crashes else 0)
 
 
@@ -89,14 +89,14 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def shared_out(kind: str, inputs: int, seed: int) -> list[Input]:
-    """The inputs of a kind: its share of all, one at least."""
+def inputs_of_kind(kind: str, inputs: int, seed: int) -> list[Input]:
+    """Return the inputs of a kind: its share of all `inputs`, at least one."""
     whole = sum(other.share for other in KINDS.values())
     return [Input(kind, number, seed) for number in range(max(1, round(inputs * KINDS[kind].share / whole)))]
 
 
 def run(inputs: list[Input]) -> Iterator[tuple[Input, str, str]]:
-    """(input, state, what went wrong) of each, read by workers that may die."""
+    """Yield (input, state, message) for each input. Workers read them; a worker that dies is replaced."""
     done = 0
     while done < len(inputs):
         for result in work(inputs[done : done + LIFE]):
@@ -105,13 +105,13 @@ def run(inputs: list[Input]) -> Iterator[tuple[Input, str, str]]:
 
 
 def work(inputs: list[Input]) -> Iterator[tuple[Input, str, str]]:
-    """One worker's results, as far as it came; the input it died of is its last."""
-    KINDS[inputs[0].kind].seeds  # noqa: B018  # made before the fork, for all workers
+    """Yield the results of one worker. If it dies, the last result is the crash on the input that it was reading."""
+    KINDS[inputs[0].kind].seeds  # noqa: B018  # computed before the fork, for all workers
     reading, writing = os.pipe()
     worker = os.fork()
     if worker == 0:
         os.close(reading)
-        labor(inputs, writing)
+        read_inputs(inputs, writing)
     os.close(writing)
     with os.fdopen(reading, "rb", buffering=0) as pipe:
         for one in inputs:
@@ -120,58 +120,61 @@ def work(inputs: list[Input]) -> Iterator[tuple[Input, str, str]]:
             if not line:
                 yield one, CRASHED, how_it_ended(worker, hanging=not alive)
                 return
-            state, words = line.rstrip("\n").split("\t")
-            yield one, state, words
+            state, message = line.rstrip("\n").split("\t")
+            yield one, state, message
     os.waitpid(worker, 0)
 
 
 def how_it_ended(worker: int, *, hanging: bool) -> str:
+    """Return how a worker ended: killed for hanging, by a signal, or with an exit code."""
     if hanging:
         os.kill(worker, signal.SIGKILL)
     _, status = os.waitpid(worker, 0)
     if hanging:
-        return f"no sign of life for {SILENCE} s"
+        return f"no result for {SILENCE} s"
     return f"ended by {signal.Signals(os.WTERMSIG(status)).name}" if os.WIFSIGNALED(status) else f"exit {status >> 8}"
 
 
-def labor(inputs: list[Input], pipe: int) -> None:
-    """What a worker does: read one input after the other, tell how each ended, and leave."""
+def read_inputs(inputs: list[Input], pipe: int) -> None:
+    """Read the inputs in a worker, write the result of each to `pipe`, and exit."""
     code = 1
     try:
         limit_memory()
         signal.signal(signal.SIGPROF, too_slow)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # libtiff talks of what it finds
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # libtiff prints warnings there
         for one in inputs:
-            state, words = result_of(one)
-            os.write(pipe, f"{state}\t{words[:300]}\n".encode(errors="replace"))
+            state, message = result_of(one)
+            os.write(pipe, f"{state}\t{message[:300]}\n".encode(errors="replace"))
         code = 0
     finally:
         os._exit(code)
 
 
 def limit_memory() -> None:
+    """Limit the address space of this process to its present size plus MEMORY."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * resource.getpagesize() + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def too_slow(signum: int, frame: FrameType | None) -> None:
+    """Raise TooSlow, as a signal handler."""
     raise TooSlow(f"more than {SECONDS} s of processor time")
 
 
 def result_of(one: Input) -> tuple[str, str]:
-    """How reading an input ended, and in which words if it should not have."""
+    """Return the state of an input after all its readers, and a message if it crashed."""
     try:
         states = list(attempts(one))
-    except BaseException as failure:  # whatever it is, it is what we are looking for
+    except BaseException as failure:  # every exception except StreetsegError is a crash
         place = traceback.extract_tb(failure.__traceback__)[-1]
-        words = f"{type(failure).__name__} at {Path(place.filename).name}:{place.lineno}: {failure}"
-        return CRASHED, " ".join(words.split())
+        message = f"{type(failure).__name__} at {Path(place.filename).name}:{place.lineno}: {failure}"
+        return CRASHED, " ".join(message.split())
     return (READ if READ in states else REFUSED), ""
 
 
 def attempts(one: Input) -> Iterator[str]:
-    """What each reader makes of an input."""
+    """Yield for each reader whether it reads the input or refuses it."""
     kind: Kind = KINDS[one.kind]
     folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
     try:
@@ -183,7 +186,7 @@ def attempts(one: Input) -> Iterator[str]:
                 yield READ
             except StreetsegError as refusal:
                 if out_of_memory(refusal):
-                    raise MemoryError(f"more than {MEMORY >> 20} MiB, told as: {refusal.problem}") from refusal
+                    raise MemoryError(f"more than {MEMORY >> 20} MiB, reported as: {refusal.problem}") from refusal
                 yield REFUSED
             finally:
                 signal.setitimer(signal.ITIMER_PROF, 0)
@@ -192,13 +195,13 @@ def attempts(one: Input) -> Iterator[str]:
 
 
 def out_of_memory(refusal: BaseException) -> bool:
-    """Whether a refusal only hides that the memory was not enough."""
+    """Return whether a MemoryError caused an exception."""
     cause = refusal.__cause__ or refusal.__context__
     return isinstance(refusal, MemoryError) or (cause is not None and out_of_memory(cause))
 
 
 def again(one: Input, keep: Path | None) -> int:
-    """Reads one input in this very process; its traceback if it crashes."""
+    """Read one input in this process, so that a crash shows its traceback. Write it to `keep`, if given."""
     if keep:
         keep.write_bytes(one.bytes())
     limit_memory()
@@ -207,16 +210,18 @@ def again(one: Input, keep: Path | None) -> int:
     return 0
 
 
-def tell(found: Counter[tuple[str, str]], crashes: list[tuple[Input, str]], seed: int, seconds: float) -> None:
-    """The table of what was tried, and every crash with the words that make it happen again."""
+def print_results(
+    counts: Counter[tuple[str, str]], crashes: list[tuple[Input, str]], seed: int, seconds: float
+) -> None:
+    """Print the counts of each kind and state, and every crash with the command that repeats it."""
     print(f"{'kind':<22}{'tried':>8}{'read':>8}{'refused':>9}{'crashed':>9}")
     for kind in KINDS:
-        counted = [found[kind, state] for state in _STATES]
-        print(f"{kind:<22}{sum(counted):>8}{counted[0]:>8}{counted[1]:>9}{counted[2]:>9}")
-    total = [sum(found[kind, state] for kind in KINDS) for state in _STATES]
+        row = [counts[kind, state] for state in _STATES]
+        print(f"{kind:<22}{sum(row):>8}{row[0]:>8}{row[1]:>9}{row[2]:>9}")
+    total = [sum(counts[kind, state] for kind in KINDS) for state in _STATES]
     print(f"{'all':<22}{sum(total):>8}{total[0]:>8}{total[1]:>9}{total[2]:>9}   seed {seed}, {seconds:.0f} s")
-    for one, words in crashes:
-        print(f"crash: {one.kind} {one.number}: {words}")
+    for one, message in crashes:
+        print(f"crash: {one.kind} {one.number}: {message}")
         print(f'       python tools/fuzz.py --seed {one.seed} --only "{one.kind}:{one.number}"')
 
 

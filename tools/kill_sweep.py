@@ -1,12 +1,12 @@
-"""Kill a training run at random moments, take it up again, and compare what comes out with an uninterrupted run.
+"""Kill training runs at random moments, resume them, and compare their results with an uninterrupted run.
 
     python tools/kill_sweep.py --kills 30 [--epochs 3] [--seed 0] [--jobs N]
 
-Every run is `python -m streetseg train …` in a process of its own on tiny images, killed with SIGKILL at a random
-moment: one in six while it imports and reads, the others uniformly over the time from the first trace in its run folder
-to its end, while it trains, validates, writes a checkpoint, the best network or the final evaluation. One resumed run
-in three is killed a second time. A run that has ended before its moment came is done again. Ends with exit code 1
-unless every run comes out equal.
+Every run is `python -m streetseg train …` in its own process on tiny images. It is killed with SIGKILL at a random
+moment: one run in six during imports and reading, the others uniformly between the first line of the journal and the
+end, while the run trains, validates, or writes a checkpoint, the best network or the final evaluation. One resumed run
+in three is killed a second time. A run that ends before its moment is repeated. The exit code is 1 unless all results
+are equal.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests"))  # the makers of tiny data sets
+sys.path.insert(0, str(ROOT / "tests" / "helpers"))  # the makers of tiny data sets
 
 import torch  # noqa: E402
 
@@ -32,7 +32,7 @@ from streetseg.runtime.checkpoint import load_newest_checkpoint  # noqa: E402
 from tiny import camvid_segnet  # noqa: E402
 
 FILES = ("best/weights.safetensors", "results.csv", "evaluation/scores.json", "evaluation/counts.npz")
-EARLY = 1 / 6  # share of the kills that come before a run has left a trace
+EARLY = 1 / 6  # share of the kills before the first line of the journal
 AGAIN = 1 / 3  # share of the resumed runs that are killed, too
 SETTINGS = (
     *("--encoder", "test_efficientnet", "--weights", "none", "--quiet"),
@@ -43,7 +43,7 @@ SETTINGS = (
 
 @dataclass(frozen=True)
 class Moment:
-    """So many seconds after a run's start, or after the first trace of it."""
+    """The moment of a kill, in seconds after the start of a run or after the first line of its journal."""
 
     seconds: float
     after_start: bool
@@ -51,29 +51,31 @@ class Moment:
 
 @dataclass(frozen=True)
 class Pace:
-    """How long an uninterrupted run takes to its first trace, and from there to its end, in seconds."""
+    """Seconds of an uninterrupted run: to the first line of its journal (`begin`), and from there to its end."""
 
     begin: float
     rest: float
 
-    def moment(self, draw: random.Random) -> Moment:
-        """A random moment of a run."""
-        early = draw.random() < EARLY
-        return Moment(draw.uniform(0, self.begin if early else self.rest), after_start=early)
+    def moment(self, rng: random.Random) -> Moment:
+        """Return a random moment of a run."""
+        early = rng.random() < EARLY
+        return Moment(rng.uniform(0, self.begin if early else self.rest), after_start=early)
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where one run works: its folder, its own cache, so that the store is built anew, and what it is told to do."""
+    """The folder of one run, with its own cache, so that the run builds its store, and the command that starts it."""
 
     folder: Path
     command: tuple[str, ...]
 
     @property
     def run(self) -> Path:
+        """The run folder."""
         return self.folder / "run"
 
     def start(self, *more: str) -> "subprocess.Popen[bytes]":
+        """Start the command with `more` flags; output goes to log.txt."""
         self.folder.mkdir(exist_ok=True)
         own = {"STREETSEG_CACHE": str(self.folder / "cache"), "OMP_NUM_THREADS": "1"}
         log = (self.folder / "log.txt").open("ab")
@@ -96,29 +98,29 @@ def main() -> None:
 
 
 def sweep(folder: Path, kills: int, epochs: int, seed: int, jobs: int) -> int:
-    """How many of the killed runs come out as the uninterrupted one; a line for each on the way."""
+    """Return how many killed runs have the results of an uninterrupted run; print a line for each."""
     data = camvid_segnet(folder / "camvid", n_train=6, n_val=3, size=(32, 64))
     command = (sys.executable, "-m", "streetseg", "train", f"camvid:{data}", *SETTINGS, "--epochs", str(epochs))
     whole = Place(folder / "whole", command)
     pace = finish(whole)
     expected = outcome(whole.run)
     print(
-        f"uninterrupted: {pace.begin:.1f} s to its first trace, {pace.rest:.1f} s from there; "
+        f"uninterrupted: {pace.begin:.1f} s to the first line of its journal, {pace.rest:.1f} s from there; "
         f"weights {expected['best/weights.safetensors'][:12]}"
     )
 
     def one(k: int) -> bool:
-        draw = random.Random(seed * 1_000_003 + k)
-        where, killed = Place(folder / f"run{k}", command), ""
+        rng = random.Random(seed * 1_000_003 + k)
+        place, killed = Place(folder / f"run{k}", command), ""
         while not killed:
-            shutil.rmtree(where.folder, ignore_errors=True)
-            killed = kill(where, pace.moment(draw))
-        if draw.random() < AGAIN:
-            again = kill(where, pace.moment(draw), "--resume")
+            shutil.rmtree(place.folder, ignore_errors=True)
+            killed = kill(place, pace.moment(rng))
+        if rng.random() < AGAIN:
+            again = kill(place, pace.moment(rng), "--resume")
             killed += f" and {again}" if again else ""
-        finish(where, "--resume")
-        found = outcome(where.run)
-        unequal = [name for name, value in expected.items() if found.get(name) != value]
+        finish(place, "--resume")
+        resumed = outcome(place.run)
+        unequal = [name for name, value in expected.items() if resumed.get(name) != value]
         print(f"{k + 1:3d}  killed {killed}: {'differs: ' + ', '.join(unequal) if unequal else 'equal'}")
         return not unequal
 
@@ -127,20 +129,21 @@ def sweep(folder: Path, kills: int, epochs: int, seed: int, jobs: int) -> int:
 
 
 def kill(place: Place, moment: Moment, *more: str) -> str:
-    """Kill a run at a moment: when and how far it had come, or nothing if it had ended before."""
+    """Kill a run at a moment. Return the moment and the progress of the run as text, "" if it ended before."""
     process = place.start(*more)
-    start = time.monotonic() if moment.after_start else wait_for_trace(place, process)
+    start = time.monotonic() if moment.after_start else wait_for_journal(place, process)
     try:
         process.wait(max(0.0, start + moment.seconds - time.monotonic()))
         return ""
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-        return f"{moment.seconds:5.2f} s after its {'start' if moment.after_start else 'trace'} ({how_far(place.run)})"
+        since = "start" if moment.after_start else "first line"
+        return f"{moment.seconds:5.2f} s after its {since} ({progress(place.run)})"
 
 
-def wait_for_trace(place: Place, process: "subprocess.Popen[bytes]") -> float:
-    """When the run begins to write into its folder, or ends."""
+def wait_for_journal(place: Place, process: "subprocess.Popen[bytes]") -> float:
+    """Wait until the run writes to its journal or ends; return the time."""
     before = size_of(place.run / "journal.jsonl")
     while process.poll() is None and size_of(place.run / "journal.jsonl") == before:
         time.sleep(0.01)
@@ -148,12 +151,12 @@ def wait_for_trace(place: Place, process: "subprocess.Popen[bytes]") -> float:
 
 
 def size_of(file: Path) -> int:
-    """Bytes, 0 where there is no file."""
+    """Return the bytes of a file, 0 if it does not exist."""
     return file.stat().st_size if file.exists() else 0
 
 
-def how_far(run: Path) -> str:
-    """What a run has left so far."""
+def progress(run: Path) -> str:
+    """Return the last kind of event in the journal of a run, and how many events of it there are."""
     lines = (run / "journal.jsonl").read_text().splitlines() if (run / "journal.jsonl").exists() else []
     done = [name for name in ("end", "evaluation", "epoch", "step") if any(event(name) in line for line in lines)]
     if not done:
@@ -163,30 +166,31 @@ def how_far(run: Path) -> str:
 
 
 def event(name: str) -> str:
-    """How a line of the journal begins."""
+    """Return the start of a journal line with this event."""
     return f'{{"event": "{name}"'
 
 
 def finish(place: Place, *more: str) -> Pace:
-    """Let a run end; raises if it fails."""
+    """Let a run end and return its times. Raise SystemExit if it fails."""
     start = time.monotonic()
     process = place.start(*more)
-    trace = wait_for_trace(place, process)
+    first_line = wait_for_journal(place, process)
     if code := process.wait():
         raise SystemExit(f"exit code {code}:\n{(place.folder / 'log.txt').read_text()}")
-    return Pace(begin=trace - start, rest=time.monotonic() - trace)
+    return Pace(begin=first_line - start, rest=time.monotonic() - first_line)
 
 
 def outcome(run: Path) -> dict[str, str]:
-    """SHA-256 of everything that must be equal."""
-    found = load_newest_checkpoint(run / "checkpoints")
-    assert found is not None
-    path, state = found
+    """Return the SHA-256 of each result of a run that must be equal."""
+    checkpoint = load_newest_checkpoint(run / "checkpoints")
+    assert checkpoint is not None
+    path, state = checkpoint
     return {name: sha256(run / name) for name in FILES} | {"checkpoint": path.name, "state": digest(state)}
 
 
 def digest(state: object) -> str:
-    """Of a nest of dicts, lists, tensors and plain values; what torch writes may differ where the values do not."""
+    """Return the SHA-256 of nested dicts, lists, tensors and plain values. The bytes of a file that torch writes may
+    differ for equal values."""
     if isinstance(state, torch.Tensor):
         return hashlib.sha256(state.contiguous().numpy().tobytes()).hexdigest()
     if isinstance(state, dict):

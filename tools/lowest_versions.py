@@ -1,9 +1,9 @@
-"""Prints the lowest version of each package that pyproject.toml allows at run time, as constraints for pip.
+"""Print the lowest version of each package that pyproject.toml allows at run time, as constraints for pip.
 
     python tools/lowest_versions.py > lowest.txt
     make pytest CONSTRAINTS=lowest.txt
 
-The tools of the extra `dev` are left out: what they find depends on their version, what the program does must not.
+The extra `dev` is left out: the findings of its tools depend on their version, the behavior of the program must not.
 """
 
 import re
@@ -26,10 +26,10 @@ def lowest_versions(pyproject: str) -> list[str]:
 
 
 def _lowest(requirement: str) -> str:
-    found = BOUND.fullmatch(requirement)
-    if found is None:
+    bound = BOUND.fullmatch(requirement)
+    if bound is None:
         raise ValueError(f"expected name>=version, found {requirement}")
-    return f"{found[1]}=={found[2]}"
+    return f"{bound[1]}=={bound[2]}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Prints the Markdown tables of docs/results from finished runs: python tools/results_tables.py RUN..."""
+"""Print the Markdown tables of docs/results from finished runs: python tools/results_tables.py RUN..."""
 
 import sys
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ NAMES = {
     "iou": "IoU",
     "f1": "F1 = Dice",
     "accuracy": "accuracy",
-    "sensitivity": "sensitivity",
+    "sensitivity": "sensitivity (recall)",
     "specificity": "specificity",
     "precision": "precision",
 }
@@ -40,6 +40,7 @@ def main(folders: list[str]) -> None:
 
 
 def overall_rows(groups: tuple[Group, ...]) -> list[list[str]]:
+    """Return one row for each overall score, with a column for each group of runs."""
     rows = [
         [f"mean {NAMES[metric]}", *(cell(g.scores.mean[metric], g.intervals.overall[f"mean_{metric}"]) for g in groups)]
         for metric in NAMES
@@ -53,6 +54,7 @@ def overall_rows(groups: tuple[Group, ...]) -> list[list[str]]:
 
 
 def class_rows(groups: tuple[Group, ...], metric: str) -> list[list[str]]:
+    """Return one row for each class with its score in each group of runs."""
     return [
         [name, *(cell(g.scores.per_class[metric][i], tuple(g.intervals.per_class[metric][i])) for g in groups)]
         for i, name in enumerate(groups[0].first.classes)
@@ -60,6 +62,7 @@ def class_rows(groups: tuple[Group, ...], metric: str) -> list[list[str]]:
 
 
 def all_rows(group: Group) -> list[list[str]]:
+    """Return one row for each class with all its scores in one group of runs."""
     values, ranges = group.scores.per_class, group.intervals.per_class
     return [
         [name, *(cell(values[metric][i], tuple(ranges[metric][i])) for metric in NAMES)]
@@ -68,11 +71,12 @@ def all_rows(group: Group) -> list[list[str]]:
 
 
 def run_rows(groups: tuple[Group, ...]) -> Iterable[list[str]]:
+    """Yield one row for each run."""
     for group in groups:
         for run in group.runs:
             yield [
                 run.encoder,
-                run.start["text"],
+                run.initial_weights["text"],
                 str(run.seed),
                 str(run.best_epoch),
                 f"{sum(run.curves['seconds']) / 60:.0f}",
@@ -83,11 +87,13 @@ def run_rows(groups: tuple[Group, ...]) -> Iterable[list[str]]:
 
 
 def cell(value: float, bounds: tuple[float, float]) -> str:
-    between = span(*bounds)
-    return f"{points(value)} [{between}]" if between else points(value)
+    """Return a score with its interval, if it has one."""
+    interval = span(*bounds)
+    return f"{points(value)} [{interval}]" if interval else points(value)
 
 
 def table(head: list[str], rows: Iterable[list[str]]) -> None:
+    """Print a Markdown table."""
     for row in (head, ["---"] * len(head), *rows):
         print(f"| {' | '.join(row)} |")
 

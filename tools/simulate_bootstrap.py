@@ -1,17 +1,20 @@
-"""Does the bootstrap keep its promise? Networks whose true difference is known, compared again and again.
+"""Test the bootstrap by simulation: compare networks whose true difference is known, many times.
 
     python tools/simulate_bootstrap.py [--trials 2000] [--only TEXT] [--seed 0] [--json]
 
-In every trial new images are "taken" and the networks scored on them; streetseg.metrics compares them as it does in a
-report. Counted is how often the 95 % interval holds the true difference, how often one is called better, and how often
-that is false. The figures of docs/explanation/statistics.md are from here.
+Every trial draws new images and the counts of the networks on them. streetseg.metrics compares the networks as in a
+report. The tables show how often the 95 % interval holds the true difference and how often a network is called better.
+They are in docs/explanation/statistics.md.
 
-How images and networks are drawn (`draw`): every class has a share of the pixels and a chance to be in an image,
-both falling from road to bicyclist; areas are log-normal. An image is hard or easy for all networks, as a whole and
-for each class, and each network has luck of its own, which makes counts vary far more than coin flips would. Mistakes
-go to classes that are in the image, with habits that all networks share. Frames of one video share a part of all this
-with the whole video and another part with their neighbors. Networks of one trial differ by nothing but chance, so the
-true difference of any two is exactly 0 unless the setting makes one better.
+The model of images and networks (`draw`):
+- Each class has a share of the pixels and a probability to be in an image. Both fall from the first class to the last.
+  Areas are log-normal.
+- An image is harder or easier for all networks, as a whole and for each class. Each network has an additional random
+  effect per image. Counts therefore vary far more than binomial ones.
+- Errors go to classes in the image, with preferences that all networks share.
+- Frames of one video share a part of all random effects with the whole video, and another part with their neighbors.
+- The networks of one trial differ only by chance, so that the true difference of any two is exactly 0, unless the
+  setting makes one better.
 """
 
 import argparse
@@ -31,25 +34,25 @@ from streetseg.metrics.counts import Counts
 from streetseg.metrics.difference import Difference, compare, compare_classes, holm
 from streetseg.metrics.scores import scores
 
-PIXELS = 100_000  # an image
-TRUE_SCORE_IMAGES = 200_000  # images a true score is measured on
+PIXELS = 100_000  # pixels of an image
+TRUE_SCORE_IMAGES = 200_000  # images for measuring a true score
 
 
 @dataclass(frozen=True)
 class World:
-    """Where images and networks come from.
+    """The distribution of images and networks.
 
     Args:
-        images: images a trial.
-        classes: how many.
+        images: images in a trial.
+        classes: number of classes.
         rarest: share of the images that hold the rarest class.
-        videos: frames of each video; empty for independent images.
+        videos: number of frames of each video; empty for independent images.
         alike: share of the variance that all frames of a video have in common.
-        steady: correlation of the rest between neighboring frames.
-        known: whether the comparison is told which frames are of one video.
-        networks: compared on the same images.
-        better: by how much the log odds of the first network's mistakes are lower than those of the others.
-        luck: standard deviation of such an advantage that each network has from its training.
+        steady: correlation of the remaining variance between neighboring frames.
+        known: whether the counts name the video of each image.
+        networks: number of networks that are compared on the same images.
+        better: how much lower the log odds of an error are for the first network than for the others.
+        luck: standard deviation of a random advantage, in log odds, that each network has from its training.
     """
 
     images: int
@@ -64,18 +67,18 @@ class World:
     luck: float = 0.0
 
 
-def draw(world: World, random: np.random.Generator) -> list[Counts]:
-    """Counts of every network on one draw of images."""
+def draw(world: World, rng: np.random.Generator) -> list[Counts]:
+    """Draw images; return the counts of every network on them."""
     n, c = world.images, world.classes
     rank = np.linspace(0, 1, c)
     share = np.exp(-5 * rank)
     chance = np.where(rank < 0.4, 1.0, world.rarest ** ((rank - 0.4) / 0.6))
     mistakes = -3.2 + 3.4 * rank  # log odds
 
-    present = _field(world, random, c) < [NormalDist().inv_cdf(min(p, 1 - 1e-9)) for p in chance]
-    area = np.where(present, share / chance * np.exp(0.8 * _field(world, random, c)), 0)
+    present = _field(world, rng, c) < [NormalDist().inv_cdf(min(p, 1 - 1e-9)) for p in chance]
+    area = np.where(present, share / chance * np.exp(0.8 * _field(world, rng, c)), 0)
     ground_truth = np.floor(PIXELS * area / area.sum(axis=1, keepdims=True)).astype(np.int64)
-    hard = 0.5 * _field(world, random, 1) + 0.6 * _field(world, random, c)
+    hard = 0.5 * _field(world, rng, 1) + 0.6 * _field(world, rng, c)
     habits = (area + 0.03 * share)[:, None, :] * np.exp(0.8 * np.random.default_rng(c).standard_normal((c, c)))
     habits[:, range(c), range(c)] = 0
 
@@ -83,28 +86,28 @@ def draw(world: World, random: np.random.Generator) -> list[Counts]:
     videos: tuple[str | None, ...] = (None,) * n
     if world.known and world.videos:
         videos = tuple(f"video {k}" for k, length in enumerate(world.videos) for _ in range(length))
-    found = []
+    counts = []
     for k in range(world.networks):
-        own = 0.15 * _field(world, random, 1) + 0.5 * _field(world, random, c)
-        skill = world.better * (k == 0) + world.luck * random.standard_normal()
+        own = 0.15 * _field(world, rng, 1) + 0.5 * _field(world, rng, c)
+        skill = world.better * (k == 0) + world.luck * rng.standard_normal()
         incorrect = ground_truth / (1 + np.exp(-mistakes + skill - hard - own))
-        toward = habits * np.exp(0.7 * _field(world, random, c * c).reshape(n, c, c))
+        toward = habits * np.exp(0.7 * _field(world, rng, c * c).reshape(n, c, c))
         spread = incorrect[:, :, None] * toward / toward.sum(axis=2, keepdims=True)
-        matrices = np.floor(spread + random.random(spread.shape)).astype(np.int64)
-        matrices[matrices.sum(axis=2) > ground_truth] = 0  # a handful of pixels, rounded up
+        matrices = np.floor(spread + rng.random(spread.shape)).astype(np.int64)
+        matrices[matrices.sum(axis=2) > ground_truth] = 0  # rounding exceeds an area of very few pixels
         matrices[:, range(c), range(c)] = ground_truth - matrices.sum(axis=2)
-        found.append(Counts(names, videos, matrices, np.zeros(n, np.int64)))
-    return found
+        counts.append(Counts(names, videos, matrices, np.zeros(n, np.int64)))
+    return counts
 
 
-def _field(world: World, random: np.random.Generator, size: int) -> NDArray[np.float64]:
-    """Standard normal (images, size), correlated within videos."""
-    field = random.standard_normal((world.images, size))
+def _field(world: World, rng: np.random.Generator, size: int) -> NDArray[np.float64]:
+    """Draw standard normal values float64 (images, size) that are correlated within videos."""
+    field = rng.standard_normal((world.images, size))
     start = 0
     for length in world.videos:
         for i in range(start + 1, start + length):
             field[i] = world.steady * field[i - 1] + math.sqrt(1 - world.steady**2) * field[i]
-        common = random.standard_normal(size)
+        common = rng.standard_normal(size)
         frames = slice(start, start + length)
         field[frames] = math.sqrt(world.alike) * common + math.sqrt(1 - world.alike) * field[frames]
         start += length
@@ -112,22 +115,23 @@ def _field(world: World, random: np.random.Generator, size: int) -> NDArray[np.f
 
 
 def true_mean_iou(world: World) -> float:
-    """Mean IoU of the first network on more images than anyone has."""
+    """Return the mean IoU of the first network on TRUE_SCORE_IMAGES images."""
     return _true_scores(world)[0]
 
 
 def true_difference(world: World) -> float:
-    """How much better the first network is than the second, on as many."""
+    """Return the mean IoU of the first network minus that of the second, on TRUE_SCORE_IMAGES images."""
     first, second = _true_scores(world)
     return first - second
 
 
 def _true_scores(world: World) -> list[float]:
+    """Return the mean IoU of each network on TRUE_SCORE_IMAGES images."""
     many = replace(world, images=1000)
-    random = np.random.default_rng(99)
+    rng = np.random.default_rng(99)
     totals = np.zeros((world.networks, world.classes, world.classes), np.int64)
     for _ in range(TRUE_SCORE_IMAGES // many.images):
-        totals += [counts.total for counts in draw(many, random)]
+        totals += [counts.total for counts in draw(many, rng)]
     return [scores(total).mean["iou"] for total in totals]
 
 
@@ -135,22 +139,22 @@ Outcome = dict[str, float]
 Trial = Callable[[World, np.random.Generator, int, float], Outcome]
 
 
-def pair(world: World, random: np.random.Generator, seed: int, true: float = 0.0) -> Outcome:
-    """The first half of the networks against the second, as the seeds of two encoders."""
-    networks = draw(world, random)
+def pair(world: World, rng: np.random.Generator, seed: int, true: float = 0.0) -> Outcome:
+    """Compare the first half of the networks with the second, as the seeds of two encoders."""
+    networks = draw(world, rng)
     half = world.networks // 2
-    found = compare(networks[:half], networks[half:], seed=seed)
+    difference = compare(networks[:half], networks[half:], seed=seed)
     return {
-        "interval holds the truth": found.low <= true <= found.high,
-        "A called better": found.verdict == "A is better",
-        "B called better": found.verdict == "B is better",
-        "width, points": found.high - found.low,
+        "interval holds the truth": difference.low <= true <= difference.high,
+        "A called better": difference.verdict == "A is better",
+        "B called better": difference.verdict == "B is better",
+        "width, points": difference.high - difference.low,
     }
 
 
-def alone(world: World, random: np.random.Generator, seed: int, true: float) -> Outcome:
-    """The mean IoU of one network."""
-    low, high = interval(draw(world, random)[0], seed=seed).overall["mean_iou"]
+def alone(world: World, rng: np.random.Generator, seed: int, true: float) -> Outcome:
+    """Compare the interval of the mean IoU of one network with its true mean IoU."""
+    low, high = interval(draw(world, rng)[0], seed=seed).overall["mean_iou"]
     return {
         "interval holds the truth": low <= true <= high,
         "truth below": true < low,
@@ -159,22 +163,23 @@ def alone(world: World, random: np.random.Generator, seed: int, true: float) -> 
     }
 
 
-def family(world: World, random: np.random.Generator, seed: int, _: float) -> Outcome:
-    """Equally good networks, every pair of them: is any called better, before and after Holm's correction?"""
-    pairs = list(combinations(draw(world, random), 2))
-    found = [compare([a], [b], family=len(pairs), seed=seed) for a, b in pairs]
-    return _any_called_better(found, holm(found))
+def family(world: World, rng: np.random.Generator, seed: int, _: float) -> Outcome:
+    """Compare every pair of equally good networks: is any called better, before and after Holm's correction?"""
+    pairs = list(combinations(draw(world, rng), 2))
+    differences = [compare([a], [b], family=len(pairs), seed=seed) for a, b in pairs]
+    return _any_called_better(differences, holm(differences))
 
 
-def classes(world: World, random: np.random.Generator, seed: int, _: float) -> Outcome:
-    """Two equally good networks, class by class."""
-    a, b = draw(world, random)
-    found = compare_classes([a], [b], seed=seed)
-    return _any_called_better([replace(d, adjusted=d.p_value) for d in found], found)
+def classes(world: World, rng: np.random.Generator, seed: int, _: float) -> Outcome:
+    """Compare two equally good networks class by class."""
+    a, b = draw(world, rng)
+    differences = compare_classes([a], [b], seed=seed)
+    return _any_called_better([replace(d, adjusted=d.p_value) for d in differences], differences)
 
 
 def _any_called_better(before: Sequence[Difference], after: Sequence[Difference]) -> Outcome:
-    distinguished = [[d.verdict != "not distinguishable" for d in found] for found in (before, after)]
+    """Return how often a network is called better, before and after the correction."""
+    distinguished = [[d.verdict != "not distinguishable" for d in differences] for differences in (before, after)]
     return {
         "of single comparisons": float(np.mean(distinguished[0])),
         "any, not adjusted": any(distinguished[0]),
@@ -184,7 +189,15 @@ def _any_called_better(before: Sequence[Difference], after: Sequence[Difference]
 
 @dataclass(frozen=True)
 class Setting:
-    """One row of a table: what is done in each trial, in which world, and the true value, measured if not known."""
+    """One row of a table.
+
+    Args:
+        table: the table that holds the row.
+        name: the name of the row.
+        trial: the comparison of each trial.
+        world: the distribution of images and networks.
+        true: returns the true value.
+    """
 
     table: str
     name: str
@@ -194,7 +207,7 @@ class Setting:
 
 
 def settings() -> Iterator[Setting]:
-    """All rows of all tables."""
+    """Yield all rows of all tables."""
     eleven, nineteen = World(101, 11, rarest=0.2), World(101, 19, rarest=0.03)
     for world in (eleven, nineteen):
         for images in (10, 20, 50, 101, 500):
@@ -236,15 +249,15 @@ def settings() -> Iterator[Setting]:
 
 
 def run(setting: Setting, trials: int, seed: int) -> Outcome:
-    """The mean of every outcome over the trials; each trial is the same whatever the others are."""
+    """Return the mean of every outcome over the trials. Trial k depends only on `seed` and k."""
     true = setting.true(setting.world)
-    found = [setting.trial(setting.world, np.random.default_rng([seed, k]), k, true) for k in range(trials)]
-    means = {name: float(np.mean([outcome[name] for outcome in found])) for name in found[0]}
+    outcomes = [setting.trial(setting.world, np.random.default_rng([seed, k]), k, true) for k in range(trials)]
+    means = {name: float(np.mean([outcome[name] for outcome in outcomes])) for name in outcomes[0]}
     return means | ({"truth, points": true} if true else {})
 
 
 def main() -> None:
-    """Simulate and print."""
+    """Simulate and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=2000, help="draws of images for each row")
     parser.add_argument("--only", default="", metavar="TEXT", help="rows whose table or name holds this")

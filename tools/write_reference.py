@@ -1,6 +1,6 @@
-"""Writes commands.md, recipe.md and python.md of docs/reference from the program; a test compares: they cannot drift.
+"""Write commands.md, recipe.md and python.md of docs/reference from the program. A test fails if a page is outdated.
 
-Run it after changing a command or a field:  make reference
+Run it after changing a command, a recipe field or a public docstring:  make reference
 """
 
 import inspect
@@ -20,7 +20,7 @@ REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 
 
 def commands_page() -> str:
-    """Every verb with its arguments and flags."""
+    """Return the page of all commands with their arguments and flags."""
     lines = ["# Commands", "", "`streetseg --help` and `streetseg COMMAND --help` print the same.", ""]
     for name in COMMANDS:
         command = load_command(name)
@@ -31,7 +31,7 @@ def commands_page() -> str:
 
 
 def recipe_page() -> str:
-    """Every field of a recipe with its default and help, and the shipped recipes."""
+    """Return the page of all recipe fields with default and help, and of the shipped recipes."""
     lines = [
         "# Recipe",
         "",
@@ -39,8 +39,8 @@ def recipe_page() -> str:
         "the end of a command (`optim.lr=3e-4`). Later ones win: defaults, shipped recipe, recipe file, environment,",
         "command line. `streetseg recipe show --sources` prints each value and where it came from.",
         "",
-        "Fields in *italics* do not change what comes out of a run: `--resume` accepts another value of them, and two",
-        "runs that differ in nothing else but their seed are one experiment in a comparison.",
+        "Fields in *italics* do not change the result of a run: `--resume` accepts another value for them, and runs",
+        "that otherwise differ only in their seed are one experiment in a comparison.",
     ]
     section = ""
     for path, default in leaves(Recipe()):
@@ -55,7 +55,7 @@ def recipe_page() -> str:
         "",
         "## Shipped recipes",
         "",
-        "Taken by name (`--recipe demo`), or because the data are of that kind.",
+        "A shipped recipe is used by name (`--recipe demo`), or by default for data of its kind.",
         "",
     ]
     for name in shipped_names():
@@ -72,14 +72,14 @@ OBJECTS = {
 
 
 def python_page() -> str:
-    """Every function of the API and every object it returns, from their docstrings."""
+    """Return the page of all API functions and the objects that they return, from their docstrings."""
     lines = [
         "# Python",
         "",
-        "`import streetseg` offers one function a command. Strings and paths go in; objects come out that show",
-        "themselves in a notebook and hand over pandas tables. What goes wrong is a `streetseg.StreetsegError`.",
-        "The examples below are run as tests, in the order of a session: `data` is `camvid:DIR`, `folder` a new",
-        "folder, `image` a uint8 array (H, W, 3), `run` and `other` are finished runs.",
+        "`import streetseg` offers one function for each command. Arguments are strings and paths. Results are objects",
+        "that a notebook displays, with pandas tables. Every error is a `streetseg.StreetsegError`.",
+        "The examples below run as tests, in the order of the page: `data` is `camvid:DIR`, `folder` a new folder,",
+        "`image` a uint8 array (H, W, 3), and `run` and `other` are finished runs.",
         "",
         "The shares of the classes in a folder of images, as a table:",
         "",
@@ -100,23 +100,23 @@ def python_page() -> str:
 
 
 def _signature(name: str, function: Any) -> str:
-    """The call with its defaults, one parameter a line, no types: those are in the text."""
-    words, keyword_only = [], False
+    """Return the call with its defaults, without types, which the docstring names."""
+    arguments, keyword_only = [], False
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY and not keyword_only:
             keyword_only = True
-            if not any(word.startswith("*") for word in words):
-                words.append("*")
+            if not any(argument.startswith("*") for argument in arguments):
+                arguments.append("*")
         star = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
         default = parameter.default
         text = f'"{default}"' if isinstance(default, str) else repr(default)
         shown = "" if default is parameter.empty else "=..." if callable(default) else f"={text}"
-        words.append(f"{star}{parameter.name}{shown}")
-    return f"streetseg.{name}({', '.join(words)})"
+        arguments.append(f"{star}{parameter.name}{shown}")
+    return f"streetseg.{name}({', '.join(arguments)})"
 
 
 def _text(thing: Any) -> list[str]:
-    """The docstring; arguments and errors as lists, examples as code."""
+    """Return the docstring as lines of Markdown: arguments and errors as lists, examples as code."""
     lines, code = [], False
     for line in (inspect.getdoc(thing) or "").splitlines():
         if line.startswith((">>>", "...")) and not code:
@@ -136,7 +136,7 @@ def _text(thing: Any) -> list[str]:
 
 
 def _members(kind: type) -> Iterator[str]:
-    """What an object offers, a line each."""
+    """Yield a line for each public method and property of a class."""
     for name, member in vars(kind).items():
         if name.startswith("_") or not (inspect.isfunction(member) or hasattr(member, "__doc__")):
             continue
@@ -146,15 +146,17 @@ def _members(kind: type) -> Iterator[str]:
 
 
 def _command(path: str, command: Any) -> Iterator[str]:
+    """Yield the section of one command."""
     rows = [_row(param) for param in command.params if not param.hidden]
     arguments = [param for param in command.params if param.param_type_name == "argument"]
-    words = [_metavar(param) for param in arguments if param.required]
-    words += ["[FLAGS]", *(f"[{_metavar(param)}...]" for param in arguments if not param.required)]
-    yield from (f"## streetseg {path}", "", f"    streetseg {path} {' '.join(words)}", "")
+    usage = [_metavar(param) for param in arguments if param.required]
+    usage += ["[FLAGS]", *(f"[{_metavar(param)}...]" for param in arguments if not param.required)]
+    yield from (f"## streetseg {path}", "", f"    streetseg {path} {' '.join(usage)}", "")
     yield from (str(command.help).splitlines()[0], "", "| | |", "|---|---|", *rows, "")
 
 
 def _row(param: Any) -> str:
+    """Return the table row of one argument or flag."""
     if param.param_type_name == "argument":
         name = _metavar(param)
     else:

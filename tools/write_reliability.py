@@ -1,6 +1,6 @@
-"""Writes docs/explanation/reliability.md from the tests that prove it; a test compares, so they cannot drift.
+"""Write docs/explanation/reliability.md from the marks on the tests. A test fails if the page is outdated.
 
-A test says what it proves with `@pytest.mark.bad_input(ROW, "what happens")`. Run this after changing such a mark:
+A test names what it proves with `@pytest.mark.bad_input(ROW, "what happens")`. Run this after changing such a mark:
 make reference
 """
 
@@ -27,7 +27,7 @@ FAILURES = {
     10: "EXIF rotation",
     11: "image and mask of different sizes",
     12: "truncated or empty file, not an image, a web page named .jpg",
-    13: "blanks, brackets, quotes, line breaks and other scripts in paths",
+    13: "spaces, brackets, quotes, line breaks and non-Latin letters in paths",
     14: "stray files: .DS_Store, ._x.png, Thumbs.db, notes",
     15: "images without mask, masks without image, two files of one name, upper and lower case",
     16: "empty folder, empty split, a single image",
@@ -38,7 +38,7 @@ FAILURES = {
     21: "a crop or batch of nothing but ignored pixels",
     22: "loss or gradient not a finite number",
     23: "batch of one; images of odd sizes, 1x1 to 101x333",
-    24: "kill -9 at any moment",
+    24: "kill -9 at any time",
     25: "disk full while saving",
     26: "damaged or half-written checkpoint",
     27: "resume with another recipe or data set",
@@ -48,7 +48,7 @@ FAILURES = {
     31: "one of several ranks dies",
     32: "run folder read-only, already used, or in use",
     33: "a number of images that ranks and batch do not divide",
-    34: "a pickle offered as a model; weights of a wrong shape; a bundle that is incomplete or too new",
+    34: "a pickle given as a model; weights of a wrong shape; a bundle that is incomplete or too new",
     35: "classes of model and data differ",
     36: "an exported graph that disagrees with the network, at one of several sizes or on real images",
     38: "files and classes named as HTML",
@@ -63,7 +63,7 @@ FAILURES = {
     47: "binary masks, some of 0 and 1 and some of 0 and 255",
     48: "a question about ids (does 255 mean class 1?)",
     49: "a list line with a folder",
-    50: "a fault in files that no used split needs",
+    50: "an error in files that no used split needs",
     51: "lossless WebP, TIFF with -1, float TIFF of whole numbers, .npy",
     52: "masks of an unknown kind in a known layout",
     53: "several colors for one class, hex colors, colors within a tolerance, the id in one channel",
@@ -80,19 +80,26 @@ FAILURES = {
 
 HEADER = """# What happens when something is wrong
 
-Every bad input and every fault that we know of, the tests that prove what it gets, and what that is. This page is made
-from the marks on the tests (`tools/write_reliability.py`), and a test fails when the two differ or when a row has none.
+Every known bad input and failure, what streetseg does with it, and the tests that prove it. This page is written from
+the marks on the tests (`tools/write_reliability.py`). A test fails if the page is outdated or a row has no test.
 
-The rule for all: all files in one pass before the first training step, one line a file, exit code 2, nothing written
-over, no traceback; a person's files are never changed. What a message looks like: [messages](../reference/messages.md).
+The same rules hold for all rows. All files are checked in one pass before the first training step. There is one line
+per file, the exit code is 2, and there is no traceback. No file is overwritten, and the user's files are never changed.
+The form of messages is described in [messages](../reference/messages.md).
 
-| # | bad input or fault | what happens | proved by |
+| # | bad input or failure | what happens | proved by |
 |---|---|---|---|
 """
 
 
 class Proof(NamedTuple):
-    """One mark: the row, what happens, and the test that shows it."""
+    """One mark on a test.
+
+    Args:
+        row: the number of the bad input in FAILURES.
+        outcome: what happens.
+        test: the test, as file::function.
+    """
 
     row: int
     outcome: str
@@ -100,20 +107,20 @@ class Proof(NamedTuple):
 
 
 def page(proofs: list[Proof]) -> str:
-    """The whole page; rows without a test stand there with an empty cell, for all to see."""
+    """Return the page; a row without a test has empty cells."""
     return HEADER + "".join(_row(row, [proof for proof in proofs if proof.row == row]) for row in FAILURES)
 
 
 def missing_rows(proofs: list[Proof]) -> list[int]:
-    """Rows that no test proves."""
+    """Return the rows that no test proves."""
     return sorted(set(FAILURES) - {proof.row for proof in proofs})
 
 
 def find_proofs(tests: Path) -> list[Proof]:
-    """All marks under a folder of tests, in the order of their files and lines.
+    """Return all marks under a folder of tests, in the order of their files and lines.
 
     Raises:
-        ValueError: a mark's arguments are not a known row and a text.
+        ValueError: the arguments of a mark are not a row of FAILURES and a text.
     """
     return [proof for path in sorted(tests.rglob("test_*.py")) for proof in _proofs_of(path, tests.parent)]
 
@@ -126,7 +133,7 @@ def _row(row: int, proofs: list[Proof]) -> str:
 
 
 def _proofs_of(path: Path, root: Path) -> Iterator[Proof]:
-    """The marks above a test, or among its parameters, belong to it; marks in a list of cases belong to the file."""
+    """Yield the marks of a file. A mark on a test or in its parameters names that test, other marks only the file."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     owners = {
         mark: f"::{node.name}"
@@ -145,13 +152,13 @@ def _arguments(mark: ast.Call, path: Path) -> tuple[int, str]:
     try:
         row, outcome = (ast.literal_eval(argument) for argument in mark.args)
     except ValueError as error:
-        raise ValueError(f"{path}:{mark.lineno}: {MARK} wants a row and a text") from error
+        raise ValueError(f"{path}:{mark.lineno}: {MARK} needs a row and a text") from error
     if row not in FAILURES or not isinstance(outcome, str):
-        raise ValueError(f"{path}:{mark.lineno}: {MARK} wants a known row and a text, found {row!r}, {outcome!r}")
+        raise ValueError(f"{path}:{mark.lineno}: {MARK} needs a row of FAILURES and a text, found {row!r}, {outcome!r}")
     return row, outcome
 
 
 if __name__ == "__main__":
-    found = find_proofs(ROOT / "tests")
-    PAGE.write_text(page(found), encoding="utf-8")
-    print(f"{PAGE}: {len(found)} marks, rows without a test: {missing_rows(found) or 'none'}")
+    proofs = find_proofs(ROOT / "tests")
+    PAGE.write_text(page(proofs), encoding="utf-8")
+    print(f"{PAGE}: {len(proofs)} marks, rows without a test: {missing_rows(proofs) or 'none'}")

@@ -1,4 +1,4 @@
-"""`python -m streetseg`, the same as the `streetseg` command."""
+"""The program as a module: `python -m streetseg` does the same as `streetseg`."""
 
 from streetseg.cli.main import main
 

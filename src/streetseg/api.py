@@ -12,6 +12,7 @@ from streetseg.errors import RequestError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from torch import nn
 
     from streetseg.data.fetch import Fetched
     from streetseg.deploy.export import Exported
@@ -39,6 +40,9 @@ def load(
     device: str = "auto",
     tta: bool = False,
     tile: int | None = None,
+    max_megapixels: float = 89.0,
+    encoder: "nn.Module | None" = None,
+    decoder: "nn.Module | None" = None,
 ) -> "Model":
     """Load a trained model.
 
@@ -49,10 +53,13 @@ def load(
         device: auto, cpu, cuda, cuda:1.
         tta: average over mirrored and rescaled views.
         tile: side of the windows, for images too large for the memory.
+        max_megapixels: larger image files are refused from their header.
+        encoder, decoder: the torch modules that the model was trained with, if it has modules of your own: a bundle
+            holds their weights, not their code.
 
     Raises:
-        ModelError: the model cannot be read.
-        RequestError: engine, device or precision are not to be had.
+        ModelError: the model cannot be read, or modules of your own are missing or do not fit.
+        RequestError: engine, device or precision are not available.
 
     >>> import streetseg
     >>> model = streetseg.load(run.folder)
@@ -61,13 +68,17 @@ def load(
     >>> model.predict(image).labels.shape
     (64, 96)
     """
-    from streetseg.inference.prediction import Model
-    from streetseg.inference.predictor import Predictor
+    from streetseg.inference.prediction import Model, open_predictor
+    from streetseg.request import own_modules_of
 
     if isinstance(model, Model):
         return model
+    if max_megapixels <= 0:
+        raise RequestError(f"a limit of {max_megapixels:g} megapixels", where="max_megapixels", hint="89, or more")
     path = Path(model)
-    return Model(Predictor.load(path, device, precision, engine=engine, tta=tta, tile=tile), path)
+    modules = own_modules_of(path, encoder, decoder)
+    predictor = open_predictor(path, modules, engine=engine, precision=precision, device=device, tta=tta, tile=tile)
+    return Model(predictor, path, max_megapixels=max_megapixels, modules=modules)
 
 
 def predict(
@@ -124,8 +135,7 @@ def evaluate(
     """
     from streetseg.evaluation.score import require_empty, score
     from streetseg.inference.engines.open import engines_here
-    from streetseg.inference.prediction import Model
-    from streetseg.inference.predictor import Predictor
+    from streetseg.inference.prediction import Model, open_predictor
     from streetseg.models.formats import is_exported
     from streetseg.request import open_data, request
     from streetseg.results import Scores
@@ -149,7 +159,15 @@ def evaluate(
         ranks = Ranks.from_environment()
         torch_device = choose_device(device, ranks)
         device = str(torch_device)
-    predictor = Predictor.load(path, device, precision, engine=engine, tta=tta, tile=tile)
+    predictor = open_predictor(
+        path,
+        model.modules if isinstance(model, Model) else None,
+        engine=engine,
+        precision=precision,
+        device=device,
+        tta=tta,
+        tile=tile,
+    )
     source = open_data(data, config.data.read_as(predictor.engine.reading))
     with ranks.joined(torch_device) if ranks else nullcontext() as joined:
         scored = score(predictor, source, config.data.val_split, out=out, ranks=joined, on_image=progress)
@@ -159,7 +177,8 @@ def evaluate(
 def train(
     data: "DataLike",
     *,
-    encoder: str | None = None,
+    encoder: "str | nn.Module | None" = None,
+    decoder: "str | nn.Module | None" = None,
     weights: PathLike | None = None,
     epochs: int | None = None,
     seed: int | None = None,
@@ -179,8 +198,13 @@ def train(
         data: scenes, "camvid:DIR", "cityscapes:DIR", "folder:FILE.yaml", or a folder; or an object of your own with
             `classes` (names) and `splits`: {"train": pairs, "val": pairs} of an image uint8 (H, W, 3) and labels
             uint8 (H, W), 255 where a pixel counts nowhere.
-        encoder: its timm name.
-        weights: what the network starts from: auto, none, a file or a run folder.
+        encoder: its timm name; or a torch module of your own. It takes normalized images float32 (B, 3, H, W), and
+            returns the list of maps (B, channels[i], H / s, W / s) at strides s = 2, 4, 8, 16, 32, or from 4 on. It may
+            have `channels`, and `mean` and `std` of RGB 0..1; a timm model with features_only=True is such a module.
+        decoder: fast or classic; or a torch module of your own. It takes the list of maps, and returns features
+            (B, N, H / k, W / k), k a power of two up to 32; a 1x1 convolution makes the logits of them.
+        weights: initial weights: auto, none, a file or a run folder. A module of your own keeps those that it has;
+            none says that they are untrained.
         epochs: passes over the training split.
         seed: decides initial weights, order and augmentation.
         out: the run folder, new or empty unless resuming; None for runs/<date>_<encoder>_seed<n>.
@@ -206,43 +230,46 @@ def train(
     (['lr', 'train_loss', 'train_accuracy'], 1)
     """
     from streetseg.report.report import write_run_report
-    from streetseg.request import dated_folder, interruptible, open_data, request, require_resume_with_force
+    from streetseg.request import (
+        dated_folder,
+        decoder_name,
+        interruptible,
+        name_of,
+        open_data,
+        own_objects,
+        request,
+        require_resume_with_force,
+    )
     from streetseg.results import Run
     from streetseg.runtime.worker import is_main
     from streetseg.training.train import train as run_training
 
     require_resume_with_force(force=force, resume=resume)
-    if callable(loss):
-        own_loss = loss
-    else:
-        own_loss, fields = None, fields | ({} if loss is None else {"loss": loss})
-    flags = {"model.encoder": encoder, "model.weights": weights, "train.epochs": epochs, "train.seed": seed}
-    config = request(data, recipe, flags, fields)
+    flags = {
+        "model.encoder": name_of(encoder),
+        "model.decoder": decoder_name(decoder),
+        "model.weights": weights,
+        "train.epochs": epochs,
+        "train.seed": seed,
+    }
+    config = request(data, recipe, flags, fields if loss is None or callable(loss) else fields | {"loss": loss})
     folder = (
         Path(out) if out else dated_folder("runs", f"{config.model.encoder}_seed{config.train.seed}", resume=resume)
     )
-    own_source = None if isinstance(data, (str, Path)) else open_data(data, config.data)
+    source = None if isinstance(data, (str, Path)) else open_data(data, config.data)
+    own = own_objects(source, [encoder], decoder, callbacks, loss)
     with interruptible("train", folder):
-        result = run_training(
-            config,
-            folder,
-            resume=resume,
-            force=force,
-            quiet=quiet,
-            profile=profile,
-            callbacks=callbacks,
-            loss=own_loss,
-            source=own_source,
-        )
+        result = run_training(config, folder, resume=resume, force=force, quiet=quiet, profile=profile, own=own)
         if is_main():
-            write_run_report(result.folder, source=own_source)
-    return Run(result.folder)
+            write_run_report(result.folder, source=source, modules=own.modules)
+    return Run(result.folder, own.modules)
 
 
 def study(
-    data: PathLike,
+    data: "DataLike",
     *,
-    encoders: Sequence[str] = ("mobilenetv2_100", "resnext50_32x4d"),
+    encoders: "Sequence[str | nn.Module]" = ("mobilenetv2_100", "resnext50_32x4d"),
+    decoder: "str | nn.Module | None" = None,
     seeds: int = 1,
     epochs: int | None = None,
     weights: "PathLike | Mapping[str, PathLike] | None" = None,
@@ -254,20 +281,23 @@ def study(
     profile: bool = False,
     quiet: bool = False,
     callbacks: "Sequence[Callback]" = (),
+    loss: "LossFunction | Mapping[str, object] | None" = None,
     **fields: object,
 ) -> "Study":
     """Train, evaluate and compare encoders; one report.
 
     Args:
         data: as for `train`.
-        encoders: timm names of the encoders to compare.
+        encoders: the encoders to compare: timm names, or torch modules as for `train`. Two modules of one class are
+            told apart by their attribute `name`.
+        decoder: as for `train`, for all encoders.
         seeds: runs per encoder, counted up from the seed of the recipe.
         epochs: passes over the training split.
-        weights: what the networks start from; a dict gives each encoder its own.
+        weights: initial weights; a dict gives each encoder its own.
         out: the folder of the study, new or empty unless resuming; None for study/<date>_<kind of data>.
-        devices: processes that share the work of each run.
-        resume, force, recipe, profile, quiet, fields: as for `train`.
-        callbacks: as for `train`; each hears of every run.
+        devices: processes that share the work of each run; one for objects of your own.
+        resume, force, recipe, profile, quiet, loss, fields: as for `train`.
+        callbacks: as for `train`; each is told of every run.
 
     >>> import streetseg
     >>> study = streetseg.study(data, encoders=["test_efficientnet"], weights="none", epochs=1, out=folder / "study",
@@ -276,21 +306,32 @@ def study(
     (['test_efficientnet (random weights)'], 'report.html')
     """
     from streetseg.grid import run_study
-    from streetseg.request import dated_folder, initial_weights, interruptible, request, require_resume_with_force
+    from streetseg.request import (
+        dated_folder,
+        decoder_name,
+        initial_weights,
+        interruptible,
+        name_of,
+        open_data,
+        own_objects,
+        request,
+        require_resume_with_force,
+    )
     from streetseg.results import Study
 
     require_resume_with_force(force=force, resume=resume)
-    if not isinstance(data, (str, Path)):
-        hint = "a study reads its data anew for each run: name them as DATA, or train runs one by one and compare them"
-        raise RequestError("a study takes no data object", where=f"data={type(data).__name__}", hint=hint)
     if isinstance(encoders, str):
         raise RequestError("encoders is one text", where=f"encoders={encoders!r}", hint=f"encoders=[{encoders!r}]")
-    if not encoders or len(set(encoders)) < len(encoders):
-        problem = "an encoder is named twice" if encoders else "no encoder is named"
-        raise RequestError(problem, where=f"encoders={list(encoders)}")
-    config = request(data, recipe, {"train.epochs": epochs}, fields)
-    starts = initial_weights(weights, encoders, default=config.model.weights)
+    names = [str(name_of(encoder)) for encoder in encoders]
+    if not names or len(set(names)) < len(names):
+        problem = "an encoder is named twice" if names else "no encoder is named"
+        raise RequestError(problem, where=f"encoders={names}", hint="give modules of one class an attribute `name`")
+    flags = {"model.decoder": decoder_name(decoder), "train.epochs": epochs}
+    config = request(data, recipe, flags, fields if loss is None or callable(loss) else fields | {"loss": loss})
+    starts = initial_weights(weights, names, default=config.model.weights)
     folder = Path(out) if out else dated_folder("study", config.data.source.partition(":")[0], resume=resume)
+    source = None if isinstance(data, (str, Path)) else open_data(data, config.data)
+    own = own_objects(source, encoders, decoder, callbacks, loss)
     with interruptible("study", folder):
         result = run_study(
             config,
@@ -302,9 +343,9 @@ def study(
             force=force,
             quiet=quiet,
             profile=profile,
-            callbacks=callbacks,
+            own=own,
         )
-    return Study(result.comparison, result.report)
+    return Study(result.comparison, result.report, own.modules)
 
 
 def compare(runs: "Sequence[PathLike | Run]", out: PathLike | None = None) -> "Study":
@@ -408,7 +449,7 @@ def fetch(
 
 
 def export(
-    model: PathLike,
+    model: "PathLike | Model",
     format: str,
     *,
     int8: bool = False,
@@ -423,7 +464,8 @@ def export(
     """Write a network as one file that runs without torch, checked against it.
 
     Args:
-        model: a run folder (its best bundle) or a bundle folder.
+        model: a run folder (its best bundle), a bundle folder, or what `load` returned: that is how a network with
+            modules of your own is exported.
         format: onnx or openvino.
         int8: 8-bit integers, calibrated and scored on `data`.
         data: real images for the checks; None for the built-in scenes.
@@ -439,9 +481,11 @@ def export(
     >>> done.files[0].name, done.precision
     ('model.onnx', 'fp32')
     """
+    from streetseg.inference.prediction import Model
     from streetseg.models.formats import FORMATS, is_exported
 
-    path = Path(model)
+    path = model.path if isinstance(model, Model) else Path(model)
+    modules = model.modules if isinstance(model, Model) else None
     if format not in FORMATS:
         later = "litert is not supported yet" if format == "litert" else f"unknown format {format}"
         raise RequestError(later, where="--format", hint=" or ".join(FORMATS))
@@ -467,7 +511,9 @@ def export(
 
     reading = reading_of(read_model_json(path))
     source = open_source(Data(source=str(data or "scenes"), space=space).read_as(reading))
-    return export_model(path, target, format, source, split=split, int8=int8, budget=budget, tell=progress)
+    return export_model(
+        path, target, format, source, split=split, int8=int8, budget=budget, tell=progress, modules=modules
+    )
 
 
 def bench(

@@ -1,4 +1,4 @@
-"""Arrays of images: their sizes, the one rule for the size at which a network sees an image, and resizing."""
+"""Image arrays: their sizes, the rule for the size at which a network sees an image, and resizing."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,19 +8,19 @@ from numpy.typing import NDArray
 from PIL import Image
 
 Size = tuple[int, int]  # height, width
-Array = Any  # a numpy array or a torch tensor: what an engine works on
+Array = Any  # a numpy array or a torch tensor, depending on the engine
 
 
 def input_size(image: Size, trained: Size | None) -> Size:
     """Return the size at which a network trained for `trained` (`data.size`) sees an image.
 
-    It has as many pixels as `trained`, in the image's own shape: nothing is squeezed, and the cost does not depend on
-    the image. Training, validation, evaluation, prediction, export checks, calibration and bench all ask here, image by
-    image, so that one network has one score.
+    This size has as many pixels as `trained` and the aspect ratio of the image. The image is not distorted, and the
+    cost does not depend on the image. Training, validation, evaluation, prediction, export checks, calibration and
+    bench all call this function for each image, so that a network has the same score everywhere.
 
     Args:
-        image: the image's own size.
-        trained: None for a network that sees each image at its own size.
+        image: height and width of the image.
+        trained: height and width of the training; None for a network that sees each image at its own size.
     """
     if trained is None:
         return image
@@ -29,9 +29,10 @@ def input_size(image: Size, trained: Size | None) -> Size:
 
 
 def resize_image(image: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
-    """Return uint8 (H, W, 3) at another size, bilinear and antialiased, by Pillow wherever an image is resized.
+    """Return an image, uint8 (H, W, 3), at another size; bilinear and antialiased, by Pillow.
 
-    Every engine and the store resize here: another library rounds in another way, and the labels would differ.
+    Every engine and the store resize with this function: another library rounds differently, and the predicted labels
+    would differ.
     """
     if image.shape[:2] == size:
         return image
@@ -40,11 +41,11 @@ def resize_image(image: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True)
 class Taps:
-    """The two values of an axis that each value of a resized axis lies between.
+    """The two old values that each of the n values of a resized axis is interpolated from.
 
     Args:
-        before, after: their positions, int (n,).
-        weight: share of the second, float32 (n,), 0..1.
+        before, after: positions of the two values on the old axis, intp (n,).
+        weight: weight of the value at `after`, float32 (n,), 0..1.
     """
 
     before: NDArray[np.intp]
@@ -52,12 +53,12 @@ class Taps:
     weight: NDArray[np.float32]
 
     def part(self, chosen: slice, start: int) -> "Taps":
-        """Those of a part of the resized axis, for an array that begins at `start` of the old one."""
+        """Return the taps of a part of the resized axis, for an array that begins at `start` of the old axis."""
         return Taps(self.before[chosen] - start, self.after[chosen] - start, self.weight[chosen])
 
 
 def bilinear_taps(old: int, new: int) -> Taps:
-    """How an axis of `old` values becomes one of `new`, bilinear, corners not aligned."""
+    """Return the taps that resize an axis from `old` to `new` values: bilinear, corners not aligned."""
     centers = np.maximum((np.arange(new) + 0.5) * (old / new) - 0.5, 0)
     before = np.minimum(centers.astype(np.intp), old - 1)
     return Taps(before, np.minimum(before + 1, old - 1), (centers - before).astype(np.float32))

@@ -1,7 +1,7 @@
-"""Files and folders that are either there whole or not at all.
+"""Atomic writing of files and folders: a reader sees the old content or the new one, never a part of it.
 
-A reader never meets half a file: the bytes go to a temporary name in the same folder, are flushed to the disk, and
-take the file's place in one rename; then the folder itself is flushed, so that the rename survives a power cut.
+The bytes go to a temporary file in the same folder and are flushed to the disk. One rename then replaces the file, and
+the folder is flushed, so that the rename survives a power failure.
 """
 
 import ctypes
@@ -22,18 +22,19 @@ _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # fcntl.h, linux/fs.h
 
 
 def atomic_write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` to `path`, replacing what is there in one step. Raises OSError and then leaves `path` as it was."""
+    """Write a file and replace an old one in one step. Raises OSError; the old file is then unchanged."""
     atomic_write_files({path: data})
 
 
 def atomic_write_files(contents: Mapping[Path, bytes]) -> None:
-    """Write files that belong together, replacing what is there; a reader begins with the last of them.
+    """Write files that belong together and replace the old ones.
 
-    That one is away while the others take their places, and comes when they have: it never stands beside those that
-    belong to another, wherever this ends.
+    A reader must open the last file first. The old last file is removed before the other files are replaced, and the
+    new one is put in place after them. So the last file never stands beside files of another version, even if the
+    process is killed in between.
 
     Raises:
-        OSError: one of them cannot be written; what was there is then as it was.
+        OSError: a file cannot be written. If the disk is full, this happens before an old file is replaced.
     """
     temporaries = {path: _temporary(path) for path in contents}
     *others, last = contents
@@ -55,21 +56,21 @@ def atomic_write_files(contents: Mapping[Path, bytes]) -> None:
 
 
 def atomic_write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8, replacing what is there in one step."""
+    """Write a text as UTF-8 and replace an old file in one step."""
     atomic_write_bytes(path, text.encode())
 
 
 def atomic_write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON of visible characters, NaN and infinities as null, replacing what is there."""
+    """Write a value as indented JSON, NaN and infinities as null, and replace an old file in one step."""
     atomic_write_text(path, json_text(without_nan(value)) + "\n")
 
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """A new folder to fill; it takes the place of the folder `path` when the block ends without an error.
+    """Yield a new folder to fill. It replaces the folder `path` if the block ends without an error.
 
     Raises:
-        OSError: `path` is then as it was.
+        OSError: the folder cannot be written; `path` is then unchanged.
     """
     if path.exists() and not path.is_dir():
         raise NotADirectoryError(f"a file stands where a folder is to be written: {path}")
@@ -86,33 +87,33 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             temporary.rename(path)
         _fsync(path.parent)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)  # what was not finished, or what was replaced
+        shutil.rmtree(temporary, ignore_errors=True)  # the unfinished folder, or the old one
 
 
 def remove_folder(path: Path) -> None:
-    """Remove a folder; nobody ever meets half of it."""
-    doomed = _temporary(path)
-    path.rename(doomed)
-    shutil.rmtree(doomed)
+    """Remove a folder. It is renamed first, so that a reader never sees a part of it."""
+    temporary = _temporary(path)
+    path.rename(temporary)
+    shutil.rmtree(temporary)
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what writers that were killed have left in `folder`; nobody may be writing there."""
-    for left in folder.glob(".*.tmp"):
-        if left.is_dir():
-            shutil.rmtree(left)
+    """Remove the temporary files and folders of killed processes. No other process may write to `folder` meanwhile."""
+    for leftover in folder.glob(".*.tmp"):
+        if leftover.is_dir():
+            shutil.rmtree(leftover)
         else:
-            left.unlink()
+            leftover.unlink()
 
 
 def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
+    """Return the hexadecimal SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def without_nan(value: Any) -> Any:
-    """The same nest of dicts, lists and numbers with None where a float is not finite, as JSON has no NaN."""
+    """Return nested dicts, lists and numbers with None for each float that is not finite: JSON has no NaN."""
     if isinstance(value, dict):
         return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -123,38 +124,38 @@ def without_nan(value: Any) -> Any:
 
 
 def _temporary(path: Path) -> Path:
-    """A new name beside `path`: hidden, so that no glob meets it, and short, so that it fits wherever `path` does."""
+    """Return a new path beside `path`: hidden, so that no glob matches it, and short, so that it is never too long."""
     return path.parent / f".{secrets.token_hex(8)}.tmp"
 
 
 def _exchange(new: Path, old: Path) -> None:
-    """Swap two folders' names in one step (renameat2 of Linux), or in three where system or file system cannot."""
+    """Swap two folders in one step (renameat2 of Linux), or in three steps where system or file system cannot."""
     if not (sys.platform == "linux" and _exchange_at_once(new, old)):
         exchange_in_steps(new, old)
 
 
 def _exchange_at_once(new: Path, old: Path) -> bool:
-    """Swap two names by Linux's own call; False, and nothing done, where C library or file system lack it."""
+    """Swap two folders with renameat2. Return False, with nothing done, where C library or file system lack it."""
     renameat2 = getattr(ctypes.CDLL(None), "renameat2", None)
     names = (_AT_FDCWD, os.fsencode(new), _AT_FDCWD, os.fsencode(old))
     return renameat2 is not None and renameat2(*names, _RENAME_EXCHANGE) == 0
 
 
 def exchange_in_steps(new: Path, old: Path) -> None:
-    """Swap two folders' names with plain renames; for a moment between them there is nothing at `old`."""
-    retired = _temporary(old)
-    old.rename(retired)
+    """Swap two folders with three renames. Between the first and the second, `old` does not exist."""
+    temporary = _temporary(old)
+    old.rename(temporary)
     try:
         new.rename(old)
     except BaseException:
-        retired.rename(old)
+        temporary.rename(old)
         raise
-    retired.rename(new)
+    temporary.rename(new)
 
 
 def _fsync(path: Path) -> None:
-    """Flush a written file, or a folder's entries, to the disk."""
-    # Windows flushes no folders, and files only where they are open for writing.
+    """Flush a written file, or the entries of a folder, to the disk."""
+    # Windows cannot flush a folder, and flushes a file only through a descriptor that is open for writing.
     if sys.platform == "win32" and path.is_dir():
         return
     descriptor = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""What goes wrong, said so that a person can act: what was found, where, and what to do next."""
+"""Errors of the program, each with problem, where and hint, and helpers for their texts."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -7,24 +7,24 @@ from pathlib import Path
 
 
 def did_you_mean(word: str, known: Iterable[str], *, before: str = "", most: int = 1) -> str | None:
-    """Return a hint with the known words nearest to `word`; None where none is near.
+    """Return a hint with the known words most similar to `word`; None if none is similar.
 
     Args:
-        word: what was given.
-        known: what could be given.
-        before: what stands before each of them in the hint, e.g. the folder of a file.
-        most: the number of words to name.
+        word: the word that a person gave.
+        known: the words that are valid.
+        before: text to put before each word in the hint, e.g. the folder of a file.
+        most: the largest number of words in the hint.
     """
-    near = get_close_matches(word, list(known), n=most)
-    return f"did you mean {', '.join(before + name for name in near)}?" if near else None
+    similar = get_close_matches(word, list(known), n=most)
+    return f"did you mean {', '.join(before + name for name in similar)}?" if similar else None
 
 
 def first(items: Sequence[object], limit: int | None, what: str = "") -> list[str]:
-    """Return the first items as text, and how many more there are where they are not all.
+    """Return the first items as text; if there are more, also a last line with the number of the others.
 
     Args:
-        items: anything with a text.
-        limit: the number of items to name; None names all.
+        items: objects that `str` turns into text.
+        limit: the largest number of items to name; None names all.
         what: what the items are, in the plural, e.g. "files".
     """
     if limit is None or len(items) <= limit:
@@ -33,14 +33,16 @@ def first(items: Sequence[object], limit: int | None, what: str = "") -> list[st
 
 
 class StreetsegError(Exception):
-    """A failure that streetseg understands.
+    """Base of the errors that streetseg raises on purpose.
 
     Args:
-        problem: one line, what is wrong (found …, expected …).
-        where: the file, key or value it is about; several are printed one a line.
-        hint: the next thing to try, a command where there is one.
+        problem: what is wrong, in one line (found …, expected …).
+        where: the files, keys or values that are wrong; printed one per line.
+        hint: what to do about it, a command where there is one.
 
-    `exit_code` is what a command ends with: 1 when the work failed, 2 when the request or the data is wrong.
+    They are written with the flags of the command line, as commands print them; as text, an error has the arguments of
+    Python in their place. `exit_code` is what a command ends with: 1 when the work failed, 2 when the request or the
+    data is wrong.
     """
 
     exit_code = 1
@@ -54,36 +56,62 @@ class StreetsegError(Exception):
         self.hint = hint
         super().__init__(problem)
 
-    def __str__(self) -> str:
+    def lines(self) -> list[str]:
+        """Return problem, places and hint, one a line, in the words of the command line."""
         lines = [self.problem]
         lines += [f"{'where:' if i == 0 else '      '} {place}" for i, place in enumerate(self.where)]
         if self.hint:
             lines.append(f"hint:  {self.hint}")
-        return "\n".join(lines)
+        return lines
+
+    def __str__(self) -> str:
+        """Return the lines in the words of Python, which is where an exception is shown as text."""
+        return as_arguments("\n".join(self.lines()))
 
     def _render_traceback_(self) -> list[str]:
-        """Return what IPython shows in place of a traceback: three lines, flags as arguments."""
-        return as_arguments(f"{type(self).__name__}: {self}").splitlines()
+        """Return what IPython shows in place of a traceback."""
+        return f"{type(self).__name__}: {self}".splitlines()
+
+
+SWITCHES = ("debug", "force", "int8", "json", "overlay", "profile", "quiet", "resume", "tta")  # flags without a value
+
+_CALL = re.compile(r"\bstreetseg ([a-z]+)((?: (?:[A-Z][A-Z_]+|--[a-z0-9-]+(?: [\w.|]+)?))+)")
+_FLAG = re.compile(r"(?<![\w/-])--([a-z][a-z0-9-]*)(?: (?!and\b|or\b)([\w./|]*[\w/]))?")
 
 
 def as_arguments(text: str) -> str:
-    """Return a text with the flags of the command line as arguments of Python: `--out DIR` becomes `out=DIR`."""
-    text = re.sub(r"--([a-z][a-z0-9-]*) ([A-Z0-9][\w.]*)", lambda found: f"{_name(found[1])}={found[2]}", text)
-    return re.sub(r"--([a-z][a-z0-9-]*)", lambda found: f"{_name(found[1])}=True", text)
+    """Return a text about flags of the command line as one about arguments of Python.
+
+    `--out DIR` becomes `out=DIR`, `--device cpu` becomes `device="cpu"`, `--resume` becomes `resume=True`, and
+    `streetseg export MODEL --format onnx` becomes `streetseg.export(MODEL, format="onnx")`.
+    """
+    text = _CALL.sub(_call, text)
+    return _FLAG.sub(_argument, text)
 
 
-def _name(flag: str) -> str:
-    return flag.replace("-", "_")
+def _call(command: re.Match[str]) -> str:
+    parts = re.findall(r"--[a-z0-9-]+(?: [\w.|]+)?|[A-Z][A-Z_]+", command[2])
+    return f"streetseg.{command[1]}({', '.join(_FLAG.sub(_argument, part) for part in parts)})"
+
+
+def _argument(flag: re.Match[str]) -> str:
+    name, value = flag[1].replace("-", "_"), flag[2]
+    if name in SWITCHES:
+        return f"{name}=True" + (f" {value}" if value else "")
+    if value is None:
+        return f"{name}="
+    plain = value[0].isupper() or value.isdigit()  # a placeholder such as DIR, or a number
+    return f"{name}={value}" if plain else f'{name}="{value}"'
 
 
 class RequestError(StreetsegError):
-    """The request is wrong: a flag, a recipe key, a name, a folder that cannot be written."""
+    """The request is wrong: a flag, a recipe field, a name, or a folder that cannot be written."""
 
     exit_code = 2
 
 
 class DataError(StreetsegError):
-    """The data is wrong or missing: files, masks, splits."""
+    """The data is wrong or missing: an image, a mask, a split."""
 
     exit_code = 2
 
@@ -95,8 +123,8 @@ class ModelError(StreetsegError):
 
 
 class TrainingError(StreetsegError):
-    """Training could not go on."""
+    """The training failed."""
 
 
 class LostPeerError(TrainingError):
-    """Another process of the same work is gone: a consequence, never the cause of a failure."""
+    """Another process of a distributed run has ended. This is a consequence of a failure, never its cause."""

@@ -1,7 +1,7 @@
-"""The main job: a grid of runs, encoders by seeds, and one report that compares them."""
+"""A study: a grid of runs, encoders by seeds, and one report that compares them."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from streetseg.atomic import atomic_write_json
 from streetseg.comparison.compare import Comparison, compare_runs
 from streetseg.data.open import open_source
+from streetseg.data.source import Source
 from streetseg.errors import RequestError
 from streetseg.models.initial_weights import NOT_FILES, build_network
 from streetseg.recipe.resolved import read_resolved, recipe_yaml
@@ -20,9 +21,11 @@ from streetseg.runtime.device import choose_device
 from streetseg.runtime.disk import check_folder, folder_in_use
 from streetseg.runtime.launch import launch
 from streetseg.runtime.precision import choose_precision
+from streetseg.training.own import Own
+from streetseg.training.prepare import newest_state
 from streetseg.training.resume import differences, origin_of, require_unchanged, written_origin
 from streetseg.training.splits import open_stores
-from streetseg.training.train import newest_state, train
+from streetseg.training.train import train
 
 log = logging.getLogger("streetseg")
 
@@ -31,12 +34,12 @@ WHAT = "the study's folder"
 
 @dataclass(frozen=True)
 class StudyResult:
-    """What a study came to.
+    """The results of a study.
 
     Args:
-        out: the study's folder.
+        out: the folder of the study.
         report: the report in it.
-        comparison: of its runs.
+        comparison: the comparison of its runs.
     """
 
     out: Path
@@ -55,59 +58,66 @@ def run_study(
     force: bool = False,
     quiet: bool = False,
     profile: bool = False,
-    callbacks: Iterable[object] = (),
+    own: Own | None = None,
 ) -> StudyResult:
     """Train each encoder with each seed, then compare.
 
     Args:
-        recipe: what all runs share.
+        recipe: the recipe that all runs share.
         starts: encoder -> its initial weights, as in `model.weights`.
-        seeds: runs an encoder, counted up from the recipe's seed.
-        out: the study's folder, new or empty unless resuming.
-        processes: how many train each run together.
-        resume: finished runs are kept, an unfinished one is taken up where it stopped.
-        force: runs of another recipe or other data are taken up, too, with those of now.
+        seeds: the number of runs per encoder; seeds count up from that of the recipe.
+        out: the folder of the study, new or empty unless resuming.
+        processes: the number of processes that train each run together.
+        resume: keep finished runs, and go on with an unfinished one where it stopped.
+        force: go on with runs of another recipe or other data, too, with the recipe and data of now.
         quiet: no progress.
-        profile: measure and say where each run's time went.
-        callbacks: objects with methods of `Callback`, which hear of every run; of one process only.
+        profile: measure and say where the time of each run went.
+        own: objects of the caller's own, for every run; they need runs of one process.
 
     Raises:
-        RequestError, DataError, ModelError: before the first training, when anything of the request is wrong.
-        TrainingError: when a run cannot go on.
+        RequestError, DataError, ModelError: before the first training, if anything of the request is wrong.
+        TrainingError: a run cannot go on.
     """
     check_folder(out, WHAT, resume=resume)
-    require_fit(recipe, starts)
-    callbacks = tuple(callbacks)
-    if callbacks and processes > 1:
-        raise RequestError("callbacks hear of runs in this process", where="callbacks", hint="devices=1")
+    own = own or Own()
+    if own != Own() and processes > 1:
+        problem = "callbacks, modules, loss and data of your own are in this process, others do not have them"
+        raise RequestError(problem, where=f"devices={processes}", hint="devices=1")
+    source = own.source or open_source(recipe.data)
+    require_fit(recipe, starts, source, own)
     runs = {
-        out / "runs" / f"{encoder}_seed{seed}": with_run(recipe, encoder, weights, seed)
+        out / "runs" / f"{folder_part(encoder)}_seed{seed}": with_run(recipe, encoder, weights, seed)
         for seed in range(recipe.train.seed, recipe.train.seed + seeds)
         for encoder, weights in starts.items()
     }
     runs = with_one_precision(recipe, runs)
-    changed = changed_runs(recipe, runs) if resume else {}
+    changed = changed_runs(recipe, runs, source) if resume else {}
     if not force:
         require_unchanged(changed)
     with folder_in_use(out, WHAT):
         for folder, config in runs.items():
             if not (resume and is_finished(folder)) or changed.get(folder):
                 if processes == 1:
-                    train(config, folder, resume=resume, force=force, quiet=quiet, profile=profile, callbacks=callbacks)
+                    train(config, folder, resume=resume, force=force, quiet=quiet, profile=profile, own=own)
                 else:
                     flags = {"--resume": resume, "--force": force, "--quiet": quiet, "--profile": profile}
                     train_in_processes(config, folder, processes, flags)
             if not is_reported(folder):
-                write_run_report(folder)
+                write_run_report(folder, source=own.source, modules=own.modules)
         comparison = compare_runs(list(runs))
-        report = write_report(comparison, out)
+        report = write_report(comparison, out, source=own.source, modules=own.modules)
         atomic_write_json(out / "study.json", comparison.as_json(out))
     return StudyResult(out, report, comparison)
 
 
-def changed_runs(recipe: Recipe, runs: Mapping[Path, Recipe]) -> dict[Path, list[str]]:
-    """What is not as it was in the runs that are there, found before the first of them is taken up."""
-    stores = open_stores(open_source(recipe.data), recipe)
+def folder_part(encoder: str) -> str:
+    """Return the name of an encoder as part of a file name; the colon of "python:NAME" is none on Windows."""
+    return encoder.replace(":", "-")
+
+
+def changed_runs(recipe: Recipe, runs: Mapping[Path, Recipe], source: Source) -> dict[Path, list[str]]:
+    """Return run folder -> what is not as it was, for runs that exist; found before the first of them goes on."""
+    stores = open_stores(source, recipe)
     changed = {}
     for folder, config in runs.items():
         run = RunFolder(folder)
@@ -118,7 +128,7 @@ def changed_runs(recipe: Recipe, runs: Mapping[Path, Recipe]) -> dict[Path, list
 
 
 def with_one_precision(recipe: Recipe, runs: Mapping[Path, Recipe]) -> dict[Path, Recipe]:
-    """Replace "auto" by one precision for all runs; those that have begun keep theirs, and the others join them."""
+    """Return the runs with one precision in place of "auto". Runs that exist keep theirs, and the others take it."""
     if recipe.train.precision != "auto":
         return dict(runs)
     begun = {
@@ -135,12 +145,12 @@ def with_one_precision(recipe: Recipe, runs: Mapping[Path, Recipe]) -> dict[Path
 
 
 def with_precision(recipe: Recipe, name: str) -> Recipe:
-    """The recipe with that `train.precision`."""
+    """Return the recipe with this `train.precision`."""
     return recipe.model_copy(update={"train": recipe.train.model_copy(update={"precision": name})})
 
 
 def with_run(recipe: Recipe, encoder: str, weights: str, seed: int) -> Recipe:
-    """The recipe of one run of the grid."""
+    """Return the recipe of one run of the grid."""
     return recipe.model_copy(
         update={
             "model": recipe.model.model_copy(update={"encoder": encoder, "weights": weights}),
@@ -149,37 +159,40 @@ def with_run(recipe: Recipe, encoder: str, weights: str, seed: int) -> Recipe:
     )
 
 
-def require_fit(recipe: Recipe, starts: Mapping[str, str]) -> None:
-    """Build every network once, so that the last one's name or weights are not found wrong hours after the first."""
-    space = open_source(recipe.data).space
+def require_fit(recipe: Recipe, starts: Mapping[str, str], source: Source, own: Own) -> None:
+    """Build every network once, so that an incorrect name or file of the last one is found before the first trains."""
     for encoder, weights in starts.items():
         build_network(
             encoder,
-            space,
+            source.space,
             decoder=recipe.model.decoder,
             channels=recipe.model.channels,
             size=recipe.data.size,
             weights="none" if weights in NOT_FILES else weights,
+            own=own.modules,
         )
 
 
 def train_in_processes(recipe: Recipe, folder: Path, processes: int, flags: Mapping[str, bool]) -> None:
-    """Train one network as `training.train` does, in so many processes. Raises what that raises.
+    """Train one network as `training.train` does, in several processes. Raise what that raises.
 
     Args:
-        flags: of `streetseg train`, and whether each is wanted.
+        recipe: the recipe of the run.
+        folder: the run folder.
+        processes: the number of processes, at least 2.
+        flags: flag of `streetseg train` -> whether it is set.
     """
     with TemporaryDirectory(prefix="streetseg-") as place:
         file = Path(place) / "recipe.yaml"
         file.write_text(recipe_yaml(recipe), encoding="utf-8")
-        words = [*words_of_run(recipe, file), "--out", str(folder), *(flag for flag, config in flags.items() if config)]
-        launch(words, processes, heard=False)
+        argv = [*words_of_run(recipe, file), "--out", str(folder), *(flag for flag, is_set in flags.items() if is_set)]
+        launch(argv, processes, show_stdout=False)
 
 
 def words_of_run(recipe: Recipe, file: Path) -> list[str]:
-    """`train DATA ...` for a recipe that is also in a file.
+    """Return the arguments `train DATA ...` for a recipe that is also in a file.
 
-    What is the run's own stands in the words, because the environment would win over the file.
+    The fields that differ between runs are arguments, because the environment would win over the file.
     """
     model, train = recipe.model, recipe.train
     own = ["--encoder", model.encoder, "--weights", model.weights, "--seed", str(train.seed)]

@@ -1,7 +1,7 @@
-"""What the system says of this machine and of this process.
+"""Facts about this machine and this process: memory, cores, processor.
 
-psutil asks each system in its own way. Only Linux has /proc, which says more: it is read here alone,
-as is a container's CPU quota.
+psutil reads them on every system. Linux gives more in /proc and in the CPU quota of a container. No other module
+reads those.
 """
 
 import math
@@ -23,7 +23,7 @@ def total_memory() -> int:
 
 
 def available_memory() -> int:
-    """Return the bytes of main memory that this process can still get, on Linux within its own limit (`ulimit -v`)."""
+    """Return the bytes of main memory that this process can still allocate; on Linux `ulimit -v` also limits them."""
     available = int(psutil.virtual_memory().available)
     if sys.platform == "linux":
         process = psutil.Process()
@@ -34,8 +34,11 @@ def available_memory() -> int:
 
 
 def cpu_fact(name: str) -> str | None:
-    """Return a line of /proc/cpuinfo, e.g. "model name" or "flags", as it is of the first core; None where there is
-    none."""
+    """Return the value of an entry of /proc/cpuinfo for the first core; None where there is none.
+
+    Args:
+        name: the entry, e.g. "model name" or "flags".
+    """
     try:
         lines = CPU_INFO.read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -45,18 +48,17 @@ def cpu_fact(name: str) -> str | None:
 
 
 def resident_memory() -> float:
-    """Return the KiB of this process that are in main memory; NaN where the system does not say."""
+    """Return the resident set size of this process in KiB; NaN where the system does not report it."""
     return _status("VmRSS")
 
 
 def peak_memory() -> float:
-    """Return the most KiB of this process in main memory since `forget_peak_memory`; NaN where the system does not
-    say."""
+    """Return the largest resident set size in KiB since `forget_peak_memory`; NaN where it is not reported."""
     return _status("VmHWM")
 
 
 def forget_peak_memory() -> bool:
-    """Count `peak_memory` anew from here (proc(5), clear_refs); False where that is not to be had."""
+    """Reset `peak_memory` (proc(5), clear_refs). Return False where the system cannot do that."""
     try:
         (_OWN / "clear_refs").write_text("5")
     except OSError:
@@ -69,28 +71,32 @@ def _status(key: str) -> float:
         status = (_OWN / "status").read_text(encoding="utf-8")
     except OSError:
         return math.nan
-    found = re.search(rf"^{key}:\s+(\d+) kB$", status, re.MULTILINE)
-    return float(found[1]) if found else math.nan
+    match = re.search(rf"^{key}:\s+(\d+) kB$", status, re.MULTILINE)
+    return float(match[1]) if match else math.nan
 
 
 def cores() -> int:
-    """Return the number of threads that can compute at once, at least 1: the cores the system gives this process, and
-    no more than the CPU quota of its container, rounded up."""
-    given = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, math.ceil(min(given, cpu_quota(ROOT))))
+    """Return the number of threads that can compute at the same time, at least 1.
+
+    These are the cores that the system gives this process, but at most the CPU quota of its container, rounded up.
+    """
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, math.ceil(min(allowed, cpu_quota(ROOT))))
 
 
 def thread_limit() -> int | None:
-    """Return the number of threads that a library may compute with: what OMP_NUM_THREADS says, else `cores` where they
-    are fewer than the machine's; None where nothing limits it."""
-    said = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
-    if said.isdecimal() and int(said) > 0:
-        return int(said)
+    """Return the number of threads that a library may use; None where nothing limits it.
+
+    OMP_NUM_THREADS comes first; else `cores`, if they are fewer than the cores of the machine.
+    """
+    value = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    if value.isdecimal() and int(value) > 0:
+        return int(value)
     return cores() if cores() < (os.cpu_count() or 1) else None
 
 
 def cpu_quota(root: Path) -> float:
-    """Return the cores' worth of time that Linux control groups leave this process; infinity where there is no limit.
+    """Return the CPU quota that Linux control groups set for this process, in cores; infinity where there is no limit.
 
     Args:
         root: the root of the file system, which holds proc/ and sys/.
@@ -102,20 +108,20 @@ def cpu_quota(root: Path) -> float:
     quotas = [math.inf]
     for line in lines:
         _, controllers, path = line.split(":", 2)
-        # In a container the path may be the host's, whose last parent, /, is the container's own group.
+        # In a container this may be a path of the host. Its last parent, /, is then the group of the container.
         group = PurePosixPath(path.strip())
-        below = [str(place).lstrip("/") for place in (group, *group.parents)]
+        groups = [str(parent).lstrip("/") for parent in (group, *group.parents)]
         if not controllers:
-            quotas += [_quota(root / "sys/fs/cgroup" / place) for place in below]
+            quotas += [_quota(root / "sys/fs/cgroup" / name) for name in groups]
         elif "cpu" in controllers.split(","):
             quotas += [
-                _quota_v1(root / "sys/fs/cgroup" / name / place) for name in ("cpu", controllers) for place in below
+                _quota_v1(root / "sys/fs/cgroup" / mount / name) for mount in ("cpu", controllers) for name in groups
             ]
     return min(quotas)
 
 
 def _quota(group: Path) -> float:
-    """Return the quota of a group of version 2: `cpu.max` holds it, or `max`, and the period."""
+    """Return the quota of a cgroup of version 2 in cores: `cpu.max` holds the quota, or `max`, and the period."""
     try:
         quota, period = (group / "cpu.max").read_text(encoding="ascii").split()
         return int(quota) / int(period)
@@ -124,7 +130,7 @@ def _quota(group: Path) -> float:
 
 
 def _quota_v1(group: Path) -> float:
-    """Return the quota of a group of version 1: two files, and -1 for no quota."""
+    """Return the quota of a cgroup of version 1 in cores: two files hold quota and period; -1 means no quota."""
     try:
         quota, period = (
             int((group / name).read_text(encoding="ascii")) for name in ("cpu.cfs_quota_us", "cpu.cfs_period_us")

@@ -1,4 +1,4 @@
-"""PNG files as bytes."""
+"""Encoding of images as PNG files."""
 
 import io
 from typing import Any
@@ -9,11 +9,11 @@ from PIL import Image
 
 
 def encode_png(image: NDArray[np.uint8] | Image.Image, **options: Any) -> bytes:
-    """Return an image as a PNG file.
+    """Return the bytes of a PNG file.
 
     Args:
-        image: uint8 gray (H, W) or RGB (H, W, 3), or a Pillow image of any mode that PNG has.
-        options: of Pillow's PNG writer, e.g. `compress_level`.
+        image: uint8 gray (H, W) or RGB (H, W, 3), or a Pillow image of any mode that PNG supports.
+        options: options of Pillow's PNG writer, e.g. `compress_level`.
     """
     file = io.BytesIO()
     (image if isinstance(image, Image.Image) else Image.fromarray(image)).save(file, format="PNG", **options)

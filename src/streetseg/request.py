@@ -1,10 +1,11 @@
-"""From what a caller in Python gives to a recipe, a data source and a folder."""
+"""The arguments of a call in Python as a recipe, a data source, a folder and objects of the caller's own."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from streetseg.data.open import open_source
 from streetseg.data.source import Source
@@ -12,6 +13,12 @@ from streetseg.data.sources.own import OwnData, as_source
 from streetseg.errors import RequestError
 from streetseg.recipe.load import load_recipe, require_meaning
 from streetseg.recipe.schema import Data, Recipe
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from streetseg.models.own import OwnModules
+    from streetseg.training.own import Own
 
 DataLike = str | Path | Source | OwnData
 RecipeLike = Recipe | Mapping[str, object] | str | Path | None
@@ -60,7 +67,7 @@ def request(
 
 
 def with_kind(data: str) -> str:
-    """Return DATA with its kind in front. A bare DIR is opened: its kind decides the shipped recipe."""
+    """Return DATA as "kind:path". A path without kind is opened to find it, as the kind decides the shipped recipe."""
     return data if data == "scenes" or ":" in data else open_source(Data(source=data)).spec
 
 
@@ -88,9 +95,65 @@ def initial_weights(
 
 
 def require_resume_with_force(*, force: bool, resume: bool) -> None:
-    """Raise RequestError for `force` without `resume`: nothing is ever written over."""
+    """Raise RequestError for `force` without `resume`: no run folder is ever overwritten."""
     if force and not resume:
         raise RequestError("--force goes with --resume", where="--force", hint="choose a new folder with --out")
+
+
+def name_of(part: "str | nn.Module | None") -> str | None:
+    """Return the name of an encoder: a text as it is, "python:NAME" for a module. Raise ModelError for other things."""
+    if part is None or isinstance(part, str):
+        return part
+    from streetseg.models.own import own_name, require_module
+
+    require_module(part, f"encoder={part!r:.60}")
+    return own_name(part)
+
+
+def decoder_name(decoder: "str | nn.Module | None") -> str | None:
+    """Return the name of a decoder: a text as it is, "own" for anything else, which `OwnDecoder` checks."""
+    return decoder if decoder is None or isinstance(decoder, str) else "own"
+
+
+def own_objects(
+    source: Source | None,
+    encoders: "Sequence[str | nn.Module | None]",
+    decoder: "str | nn.Module | None",
+    callbacks: Iterable[object],
+    loss: object,
+) -> "Own":
+    """Return the objects of a call that no recipe can hold; names among them are passed over."""
+    from streetseg.models.own import OwnModules, own_name
+    from streetseg.training.own import Own
+
+    modules = OwnModules(
+        {own_name(part): part for part in encoders if part is not None and not isinstance(part, str)},
+        None if isinstance(decoder, str) else decoder,
+    )
+    return Own(tuple(callbacks), loss if callable(loss) else None, source, modules)
+
+
+def own_modules_of(model: Path, encoder: "nn.Module | None", decoder: "nn.Module | None") -> "OwnModules | None":
+    """Return the modules that a bundle is loaded with; None where none were passed.
+
+    Raises:
+        RequestError: the network of the bundle was made without a module of the caller's own.
+        ModelError: there is no bundle.
+    """
+    if encoder is None and decoder is None:
+        return None
+    from streetseg.models.description import read_model_json
+    from streetseg.models.own import OwnModules, is_own
+
+    description = read_model_json(model)
+    for part, given, own in (
+        ("encoder", encoder, is_own(description["encoder"])),
+        ("decoder", decoder, description["decoder"] == "own"),
+    ):
+        if given is not None and not own:
+            problem = f"the {part} of this model is {description[part]}, not a module of your own"
+            raise RequestError(problem, where=model, hint=f"leave {part}= out")
+    return OwnModules({} if encoder is None else {description["encoder"]: encoder}, decoder)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """What the functions of `streetseg.api` return: objects that show themselves in a notebook and hand over tables.
 
-pandas is imported when a table is asked for, so that no command pays for it.
+pandas is imported when a table is requested, so that no command waits for it.
 """
 
 import io
@@ -20,14 +20,15 @@ from streetseg.data.check.findings import Findings
 from streetseg.evaluation.files import per_class_csv, per_image_csv
 from streetseg.evaluation.protocol import protocol_line
 from streetseg.evaluation.score import Scored
-from streetseg.inference.prediction import Model
-from streetseg.inference.predictor import Predictor
+from streetseg.inference.prediction import Model, open_predictor
 from streetseg.metrics.counts import Counts
 from streetseg.report.charts.comparison import run_curves
 from streetseg.runs.finished import FinishedRun, read_run
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from streetseg.models.own import OwnModules
 
 
 class Scores:
@@ -108,10 +109,12 @@ class Run:
 
     Args:
         folder: the run folder.
+        modules: of the caller's own, which the network was made with.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, modules: "OwnModules | None" = None) -> None:
         self.folder = Path(folder)
+        self._modules = modules
 
     @cached_property
     def finished(self) -> FinishedRun:
@@ -121,7 +124,7 @@ class Run:
     @cached_property
     def model(self) -> Model:
         """The best network of the run."""
-        return Model(Predictor.load(self.folder), self.folder)
+        return Model(open_predictor(self.folder, self._modules), self.folder, modules=self._modules)
 
     @cached_property
     def scores(self) -> Scores:
@@ -169,10 +172,12 @@ class Study:
     Args:
         comparison: the statistics behind the report.
         report: the report, one HTML file; None where none was written.
+        modules: of the caller's own, which the networks were made with.
     """
 
     comparison: Comparison
     report: Path | None
+    modules: "OwnModules | None" = None
 
     @property
     def verdict(self) -> str:
@@ -181,13 +186,13 @@ class Study:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What to keep in mind when reading the verdict."""
+        """Limits of the verdict, one sentence each."""
         return self.comparison.notes
 
     @property
     def runs(self) -> list[Run]:
         """The runs, those of the best encoder first."""
-        return [Run(run.folder) for group in self.comparison.groups for run in group.runs]
+        return [Run(run.folder, self.modules) for group in self.comparison.groups for run in group.runs]
 
     @property
     def table(self) -> "pd.DataFrame":
@@ -229,11 +234,11 @@ class Study:
 
 @dataclass(frozen=True, eq=False)
 class Checked:
-    """What the check of a data set found.
+    """The findings of the check of a data set.
 
     Args:
-        findings: what every file holds, and what is wrong.
-        report: the page with images, where one was asked for.
+        findings: the content of every file, and every problem.
+        report: the page with images, where one was requested.
     """
 
     findings: Findings

@@ -1,6 +1,6 @@
-"""Text: what came from outside on its way to a terminal, commands to type, and files that people write.
+"""Text: safe printing of names from files, command lines to type, and text files that people write.
 
-Files are UTF-8 or UTF-16, with or without a byte order mark, with the line ends of any system.
+Text files are UTF-8 with or without a byte order mark, or UTF-16 with one. Their lines end as on any system.
 """
 
 import codecs
@@ -19,32 +19,34 @@ _CURE = "save the file as UTF-8, which every editor offers"
 
 
 def one_line(text: str) -> str:
-    """The text with everything that is no visible character or space written out as an escape such as \\x1b.
+    """Return a text in which every character that is not visible and not a space is an escape such as \\x1b.
 
-    What is left can neither drive the terminal (ESC, BEL, CSI, OSC 8), nor turn the direction of the text beside it
-    (U+202E, the bidi marks), nor begin a line of its own: a file's name cannot pass for a message.
+    The result cannot control the terminal (ESC, BEL, CSI, OSC 8), change the direction of the text beside it (U+202E,
+    the bidi marks) or begin a new line. So a file name cannot look like a message of the program.
     """
     return "".join(char if _is_visible(char) else _escaped(char) for char in text)
 
 
 def json_text(value: object) -> str:
-    """JSON, indented, whose strings hold visible characters and escapes only; read again, it is the same value."""
+    """Return a value as indented JSON whose strings hold only visible characters and escapes."""
     text = json.dumps(value, ensure_ascii=False, indent=2)
-    return re.sub(r"[^\x20-\x7e\n]", lambda found: _json_char(found[0]), text)
+    return re.sub(r"[^\x20-\x7e\n]", lambda match: _json_char(match[0]), text)
 
 
-def command_line(words: Sequence[str]) -> str:
-    """Join words to the line that a person types: in double quotes on Windows, whose cmd takes no single ones,
-    in single quotes elsewhere."""
+def command_line(args: Sequence[str]) -> str:
+    """Return arguments as the line that a person types: in double quotes on Windows, in single quotes elsewhere.
+
+    The cmd of Windows does not know single quotes.
+    """
     if sys.platform == "win32":
         from subprocess import list2cmdline
 
-        return list2cmdline(words)
-    return shlex.join(words)
+        return list2cmdline(args)
+    return shlex.join(args)
 
 
 def _is_visible(char: str) -> bool:
-    return char.isprintable() or unicodedata.category(char) == "Zs"  # all spaces; isprintable knows only U+0020
+    return char.isprintable() or unicodedata.category(char) == "Zs"  # Zs: all spaces; isprintable accepts only U+0020
 
 
 def _escaped(char: str) -> str:
@@ -56,28 +58,29 @@ def _json_char(char: str) -> str:
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a file, without its byte order mark, lines ending with a line feed.
+    """Return the text of a file without its byte order mark; each line ends with a line feed.
 
     Raises:
-        DataError: the file cannot be read, or is neither UTF-8 nor UTF-16; with the line where the encoding breaks.
+        DataError: the file cannot be read, or is neither UTF-8 nor UTF-16. `where` names the first line that cannot be
+            decoded.
     """
     try:
-        stored = path.read_bytes()
+        data = path.read_bytes()
     except OSError as failure:
         raise DataError(f"file cannot be read: {failure.strerror or failure}", where=path) from failure
-    if not stored.startswith(_UTF_16) and stored.count(0) > len(stored) // 4:
+    if not data.startswith(_UTF_16) and data.count(0) > len(data) // 4:
         raise DataError(
             "file cannot be read: every second byte is zero, as in UTF-16 without its byte order mark",
             where=path,
             hint=_CURE,
         )
-    encoding = "utf-16" if stored.startswith(_UTF_16) else "utf-8-sig"
+    encoding = "utf-16" if data.startswith(_UTF_16) else "utf-8-sig"
     try:
-        text = stored.decode(encoding)
+        text = data.decode(encoding)
     except UnicodeDecodeError as failure:
-        line = stored.count(b"\n", 0, failure.start) + 1
+        line = data.count(b"\n", 0, failure.start) + 1
         raise DataError(
-            f"file cannot be read: not UTF-8 (byte 0x{stored[failure.start]:02x}, {failure.reason})",
+            f"file cannot be read: not UTF-8 (byte 0x{data[failure.start]:02x}, {failure.reason})",
             where=f"{path}:{line}",
             hint=_CURE,
         ) from failure

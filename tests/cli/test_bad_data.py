@@ -24,26 +24,26 @@ TINY = ("--encoder", "test_efficientnet", "--weights", "none", "--epochs", "1", 
 
 @contextmanager
 def untouched(folder: Path) -> Iterator[None]:
-    """Nothing below the folder is changed: no name, no byte, no time of change."""
+    """Assert that names, bytes and modification times below the folder do not change."""
     before = corpus.state(folder)
     yield
     assert corpus.state(folder) == before
 
 
 def flat(text: str) -> str:
-    """The text without its line breaks: a long path may be anywhere in it."""
+    """Return the text without its line breaks, which may cut a long path anywhere."""
     return " ".join(text.split())
 
 
-def checked(streetseg: Run, data: str, *words: object) -> dict:
-    """What `check --json` found in a data set that can be used."""
-    done = streetseg("check", data, "--json", *words)
+def checked(streetseg: Run, data: str, *argv: object) -> dict:
+    """Return the output of `check --json` for a data set that can be used."""
+    done = streetseg("check", data, "--json", *argv)
     assert done.code == 0, done.err + done.out
     return json.loads(done.out)
 
 
-def warnings(found: dict) -> dict[str, dict]:
-    return {warning["kind"]: warning for warning in found["warnings"]}
+def warnings(report: dict) -> dict[str, dict]:
+    return {warning["kind"]: warning for warning in report["warnings"]}
 
 
 @pytest.mark.parametrize(
@@ -51,45 +51,60 @@ def warnings(found: dict) -> dict[str, dict]:
     [
         pytest.param(
             corpus.unknown_colors,
-            marks=pytest.mark.bad_input(2, "unknown colors listed with pixels and nearest class; exit 2"),
+            marks=pytest.mark.bad_input(2, "unknown colors are listed with pixels and nearest class; exit 2"),
         ),
-        pytest.param(corpus.jpeg_masks, marks=pytest.mark.bad_input(4, "refused as stored with loss; exit 2")),
         pytest.param(
-            corpus.unknown_ids, marks=pytest.mark.bad_input(5, "listed for each file with their pixels; exit 2")
+            corpus.jpeg_masks, marks=pytest.mark.bad_input(4, "refused because it is stored with loss; exit 2")
         ),
-        pytest.param(corpus.black_and_white, marks=pytest.mark.bad_input(6, "asks whether 255 means class 1; exit 2")),
+        pytest.param(
+            corpus.unknown_ids, marks=pytest.mark.bad_input(5, "ids are listed for each file with their pixels; exit 2")
+        ),
+        pytest.param(
+            corpus.black_and_white, marks=pytest.mark.bad_input(6, "the error asks whether 255 means class 1; exit 2")
+        ),
         pytest.param(corpus.mixed_kinds, marks=pytest.mark.bad_input(7, "mixed kinds are counted and refused; exit 2")),
         pytest.param(
             corpus.polygons_only,
-            marks=pytest.mark.bad_input(7, "polygons alone: refused with the tool that draws them; exit 2"),
+            marks=pytest.mark.bad_input(7, "polygons alone are refused, and the tool that draws them is named; exit 2"),
         ),
         pytest.param(
             corpus.wrapping_ids,
-            marks=pytest.mark.bad_input(8, "ids above 255 listed with their pixels, never wrapped; exit 2"),
+            marks=pytest.mark.bad_input(8, "ids above 255 are listed with their pixels and never wrapped; exit 2"),
         ),
         pytest.param(
             corpus.deep_channels, marks=pytest.mark.bad_input(8, "several channels of 16 bits are refused; exit 2")
         ),
         pytest.param(
             corpus.turned_against_its_mask,
-            marks=pytest.mark.bad_input(10, "a mask that fits only the unturned image is said to; exit 2"),
+            marks=pytest.mark.bad_input(10, "the error says that the mask fits only the unturned image; exit 2"),
         ),
-        pytest.param(corpus.other_size, marks=pytest.mark.bad_input(11, "both sizes named; exit 2")),
+        pytest.param(corpus.other_size, marks=pytest.mark.bad_input(11, "both sizes are named; exit 2")),
         pytest.param(
-            corpus.damaged_files, marks=pytest.mark.bad_input(12, "each named with what it seems to be; exit 2")
+            corpus.damaged_files, marks=pytest.mark.bad_input(12, "each file is named with what it seems to be; exit 2")
         ),
         pytest.param(
-            corpus.unpaired, marks=pytest.mark.bad_input(15, "both sides listed, capital letters told; exit 2")
+            corpus.unpaired,
+            marks=pytest.mark.bad_input(
+                15, "files of both sides are listed, differences in capital letters named; exit 2"
+            ),
         ),
         pytest.param(
             corpus.unpaired_and_damaged,
-            marks=pytest.mark.bad_input(15, "listed together with damaged files, in one pass; exit 2"),
+            marks=pytest.mark.bad_input(15, "they are listed together with damaged files, in one pass; exit 2"),
         ),
-        pytest.param(corpus.unpaired_cityscapes, marks=pytest.mark.bad_input(15, "both sides listed; exit 2")),
-        pytest.param(corpus.empty_folder, marks=pytest.mark.bad_input(16, "said with the layout expected; exit 2")),
-        pytest.param(corpus.empty_split, marks=pytest.mark.bad_input(16, "said with the size of each split; exit 2")),
-        pytest.param(corpus.bomb, marks=pytest.mark.bad_input(18, "refused from the header; exit 2")),
-        pytest.param(corpus.dangling_link, marks=pytest.mark.bad_input(20, "a link to nothing is named; exit 2")),
+        pytest.param(
+            corpus.unpaired_cityscapes, marks=pytest.mark.bad_input(15, "files of both sides are listed; exit 2")
+        ),
+        pytest.param(
+            corpus.empty_folder, marks=pytest.mark.bad_input(16, "the error names the expected layout; exit 2")
+        ),
+        pytest.param(
+            corpus.empty_split, marks=pytest.mark.bad_input(16, "the error names the size of each split; exit 2")
+        ),
+        pytest.param(
+            corpus.bomb, marks=pytest.mark.bad_input(18, "the image is refused by the size in its header; exit 2")
+        ),
+        pytest.param(corpus.dangling_link, marks=pytest.mark.bad_input(20, "a broken link is named; exit 2")),
     ],
     ids=lambda make: make.__name__,
 )
@@ -108,32 +123,32 @@ def test_what_cannot_be_used_is_told_in_one_pass(
         trained = streetseg("train", case.data, *TINY, "--out", here / "run")
 
     assert (reported.code, as_json.code, trained.code) == (2, 2, 2)
-    found = json.loads(as_json.out)
-    in_json = flat(f"{found['error']} {' '.join(found['where'])} {found['hint']}")
+    report = json.loads(as_json.out)
+    in_json = flat(f"{report['error']} {' '.join(report['where'])} {report['hint']}")
     for text in (reported.err, trained.err, in_json):
         assert "Traceback" not in text
         for culprit in case.culprits:
             assert culprit.name in text
-        for said in case.said:
-            assert said in flat(text)
+        for part in case.said:
+            assert part in flat(text)
     assert [line[:7] for line in reported.err.splitlines()].count("error: ") == 1
     if not case.structural:
-        assert {error["problem"] for error in found["errors"]}
-        named = {file for error in found["errors"] for file in error["files"]}
+        assert {error["problem"] for error in report["errors"]}
+        named = {file for error in report["errors"] for file in error["files"]}
         assert all(any(culprit.name in file for file in named) for culprit in case.culprits)
     assert list(here.iterdir()) == []
     assert ImageFile.LOAD_TRUNCATED_IMAGES is False
 
 
 @pytest.mark.parametrize("make", [corpus.empty_folder, corpus.empty_split], ids=lambda make: make.__name__)
-@pytest.mark.bad_input(16, "error before a model is built")
+@pytest.mark.bad_input(16, "an error before a model is built")
 def test_empty_data_is_told_before_a_network_is_built(make: corpus.Maker, tmp_path: Path, streetseg: Run) -> None:
     case = make(tmp_path / "data")
 
     done = streetseg("train", case.data, "--encoder", "no_such_encoder", "--out", tmp_path / "run")
 
     assert done.code == 2
-    assert all(said in flat(done.err) for said in case.said)
+    assert all(part in flat(done.err) for part in case.said)
     assert "no_such_encoder" not in done.err
 
 
@@ -149,20 +164,20 @@ def test_a_single_image_is_refused_before_a_network_is_built(tmp_path: Path, str
     assert warnings(checked(streetseg, data))["single"]["text"].startswith("split train has one image")
 
 
-@pytest.mark.bad_input(1, "read by index, its colors ignored; the mode is told")
+@pytest.mark.bad_input(1, "masks are read by index, their colors ignored; `check` names the mode")
 def test_palette_masks_count_as_if_they_were_gray(tmp_path: Path, streetseg: Run) -> None:
     case = corpus.palette_masks(tmp_path / "palette")
     gray = f"camvid:{tiny.camvid_segnet(tmp_path / 'gray')}"
 
     with untouched(case.folder):
-        found, expected = checked(streetseg, case.data), checked(streetseg, gray)
+        report, expected = checked(streetseg, case.data), checked(streetseg, gray)
 
     for split in ("train", "val"):
-        assert found["splits"][split]["counts"] == expected["splits"][split]["counts"]
-        assert list(found["splits"][split]["masks_stored"]) == ["P PNG"]
+        assert report["splits"][split]["counts"] == expected["splits"][split]["counts"]
+        assert list(report["splits"][split]["masks_stored"]) == ["P PNG"]
 
 
-@pytest.mark.bad_input(2, "decoded through the colors of the label space")
+@pytest.mark.bad_input(2, "masks are decoded through the colors of the label space")
 def test_masks_in_colors_count_as_if_they_were_ids(tmp_path: Path, streetseg: Run) -> None:
     drawn = checked(streetseg, f"camvid:{tiny.camvid_original(tmp_path / 'original', n_train=4)}")
     ids = np.concatenate([tiny.street(index)[1].ravel() for index in range(4)])
@@ -174,18 +189,20 @@ def test_masks_in_colors_count_as_if_they_were_ids(tmp_path: Path, streetseg: Ru
     assert list(train["masks_stored"]) == ["RGB PNG"]
 
 
-@pytest.mark.bad_input(7, "label ids, train ids and colors recognized, mapped and said")
+@pytest.mark.bad_input(7, "label ids, train ids and colors are recognized, mapped and named in a note")
 @pytest.mark.parametrize("kind", ["labelIds", "labelTrainIds", "color"])
 def test_each_kind_of_cityscapes_masks_is_recognized_and_said(kind: str, tmp_path: Path, streetseg: Run) -> None:
     data = f"cityscapes:{tiny.cityscapes_folder(tmp_path / 'city', n_train=3, kind=kind)}"
 
     done = streetseg("check", data, "--json", "data.space=street-11")
 
-    found = json.loads(done.out)
+    report = json.loads(done.out)
     assert f"masks are gtFine_{kind}" in done.err
-    assert any(f"gtFine_{kind}" in note for note in found["notes"])
+    assert any(f"gtFine_{kind}" in note for note in report["notes"])
     ids = np.concatenate([tiny.street(index)[1].ravel() for index in range(3)])
-    assert found["splits"]["train"]["counts"] == {name: int((ids == i).sum()) for i, name in enumerate(STREET_11.names)}
+    assert report["splits"]["train"]["counts"] == {
+        name: int((ids == i).sum()) for i, name in enumerate(STREET_11.names)
+    }
 
 
 @pytest.mark.bad_input(7, "the license plate is ignored, as -1, 255 and 65535")
@@ -204,7 +221,7 @@ def test_the_license_plate_of_cityscapes_is_ignored(depth: type, plate: int, tmp
     assert after["counts"]["sky"] == before["counts"]["sky"] - 7
 
 
-@pytest.mark.bad_input(8, "read exactly")
+@pytest.mark.bad_input(8, "16-bit masks are read exactly")
 def test_masks_of_16_bits_count_as_those_of_8(tmp_path: Path, streetseg: Run) -> None:
     folder = tiny.camvid_segnet(tmp_path / "camvid")
     before = checked(streetseg, f"camvid:{folder}")["splits"]["val"]
@@ -217,8 +234,8 @@ def test_masks_of_16_bits_count_as_those_of_8(tmp_path: Path, streetseg: Run) ->
     assert list(after["masks_stored"]) == ["16-bit gray PNG"]
 
 
-@pytest.mark.bad_input(3, "nearest only: training on resized data meets the ids of the masks and ignore, no other")
-@pytest.mark.bad_input(9, "converted to 8-bit RGB by one rule; counted in data.json")
+@pytest.mark.bad_input(3, "nearest neighbor: training on resized data sees only ids of the masks and the ignore index")
+@pytest.mark.bad_input(9, "images are converted to 8-bit RGB by one rule and counted in data.json")
 def test_images_of_all_modes_are_converted_and_counted_in_data_json(
     tmp_path: Path, streetseg: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,23 +262,23 @@ def test_images_of_all_modes_are_converted_and_counted_in_data_json(
     assert set(np.unique(labels)) == {2, 9}
 
 
-@pytest.mark.bad_input(10, "applied to the image, and said")
+@pytest.mark.bad_input(10, "the rotation is applied to the image and named in a note")
 def test_a_rotation_by_exif_is_applied_and_said(tmp_path: Path, streetseg: Run) -> None:
     case = corpus.turned_images(tmp_path / "data")
 
     with untouched(case.folder):
-        found = checked(streetseg, case.data)
+        report = checked(streetseg, case.data)
         reported = streetseg("check", case.data)
 
-    assert found["splits"]["train"]["turned"] == 2
-    assert found["splits"]["train"]["sizes"] == {"48x64": 6}
-    entries = warnings(found)["turned"]["entries"]
+    assert report["splits"]["train"]["turned"] == 2
+    assert report["splits"]["train"]["sizes"] == {"48x64": 6}
+    entries = warnings(report)["turned"]["entries"]
     assert [entry["files"] for entry in entries] == [[str(path)] for path in case.culprits]
     assert case.said[0] in reported.out
     assert all(path.name in reported.out for path in case.culprits)
 
 
-@pytest.mark.bad_input(13, "work through check, train, predict and evaluate")
+@pytest.mark.bad_input(13, "such paths work in check, train, predict and evaluate")
 def test_any_name_works_from_check_to_evaluation(tmp_path: Path, streetseg: Run) -> None:
     folder = tmp_path / corpus.ODD_NAMES[0] / corpus.ODD_NAMES[1]
     for split in ("train", "val"):
@@ -272,19 +289,19 @@ def test_any_name_works_from_check_to_evaluation(tmp_path: Path, streetseg: Run)
     data = f"camvid:{folder}"
 
     with untouched(tmp_path / corpus.ODD_NAMES[0]):
-        found = checked(streetseg, data, "--report", tmp_path / "page.html")
+        report = checked(streetseg, data, "--report", tmp_path / "page.html")
         trained = streetseg("train", data, *TINY, "--out", tmp_path / "run")
         predicted = streetseg("predict", tmp_path / "run", folder / "val", "--out", tmp_path / "predicted")
         scored = streetseg("evaluate", tmp_path / "run", data, "--json")
 
-    assert found["splits"]["val"]["images"] == len(corpus.ODD_NAMES)
+    assert report["splits"]["val"]["images"] == len(corpus.ODD_NAMES)
     assert (trained.code, predicted.code, scored.code) == (0, 0, 0), trained.err + predicted.err + scored.err
     names = {path.name for path in (tmp_path / "predicted").iterdir()}
     assert names >= {f"{name}_ids.png" for name in corpus.ODD_NAMES}
     assert json.loads(scored.out)["protocol"]["images"] == len(corpus.ODD_NAMES)
 
 
-@pytest.mark.bad_input(13, "names that are no Unicode work, in folder:FILE.yaml and in Cityscapes' layout too")
+@pytest.mark.bad_input(13, "names that are no Unicode work too, with folder:FILE.yaml and in Cityscapes' layout")
 def test_names_that_are_no_unicode_are_checked_and_shown(tmp_path: Path, streetseg: Run) -> None:
     odd = b"caf\xe9 [1]".decode("utf-8", "surrogateescape")
     path = tiny.folder_yaml(tmp_path / "own", n_train=3, n_val=2)
@@ -295,49 +312,49 @@ def test_names_that_are_no_unicode_are_checked_and_shown(tmp_path: Path, streets
         (city / tree / "val" / "frankfurt").rename(city / tree / "val" / odd)
 
     for data in (f"folder:{path}", f"cityscapes:{city}"):
-        found = checked(streetseg, data, "--report", tmp_path / "page.html")
+        report = checked(streetseg, data, "--report", tmp_path / "page.html")
         reported = streetseg("check", data)
 
-        assert found["splits"]["val"]["images"] > 0
+        assert report["splits"]["val"]["images"] > 0
         assert reported.code == 0
         assert r"caf\udce9 [1]" in (tmp_path / "page.html").read_text("utf-8")
 
 
-@pytest.mark.bad_input(14, "skipped and listed once")
+@pytest.mark.bad_input(14, "stray files are skipped and listed once")
 def test_stray_files_are_skipped_and_listed_once(tmp_path: Path, streetseg: Run) -> None:
     case = corpus.strays(tmp_path / "data")
 
     with untouched(case.folder):
         reported = streetseg("check", case.data)
-        found = checked(streetseg, case.data)
+        report = checked(streetseg, case.data)
         scored = streetseg("train", case.data, *TINY, "--out", tmp_path / "run")
 
     assert reported.code == 0
     for path in case.culprits:
         assert (reported.out + reported.err).count(f"{path} (") == 1
-    assert {entry["files"][0] for entry in warnings(found)["skipped"]["entries"]} == set(map(str, case.culprits))
-    assert found["splits"]["train"]["images"] == 6
+    assert {entry["files"][0] for entry in warnings(report)["skipped"]["entries"]} == set(map(str, case.culprits))
+    assert report["splits"]["train"]["images"] == 6
     assert scored.code == 0
     assert scored.err.count(case.said[0]) == 1
 
 
-@pytest.mark.bad_input(17, "warning with counts and pairs, from exact and from perceptual hashes; training says it too")
+@pytest.mark.bad_input(17, "`check` and training warn with counts and pairs, from exact and perceptual hashes")
 def test_copies_across_splits_are_warned_of_with_their_pairs(tmp_path: Path, streetseg: Run) -> None:
     case = corpus.copies_across_splits(tmp_path / "data")
     identical, known, alike, other = map(str, case.culprits)
 
     with untouched(case.folder):
-        found = warnings(checked(streetseg, case.data))
+        report = warnings(checked(streetseg, case.data))
         reported = streetseg("check", case.data)
         trained = streetseg("train", case.data, *TINY, "--out", tmp_path / "run")
 
-    assert [entry["files"] for entry in found["identical"]["entries"]] == [[identical, known]]
-    assert [entry["files"] for entry in found["alike"]["entries"]] == [[alike, other]]
+    assert [entry["files"] for entry in report["identical"]["entries"]] == [[identical, known]]
+    assert [entry["files"] for entry in report["alike"]["entries"]] == [[alike, other]]
     assert f"{identical} and {known} (the same pixels)" in reported.out
     assert trained.code == 0
-    for said in case.said:
-        assert said in reported.out
-        [line] = [line for line in trained.err.splitlines() if said in line]
+    for part in case.said:
+        assert part in reported.out
+        [line] = [line for line in trained.err.splitlines() if part in line]
         assert line.startswith("warning: ")
 
 
@@ -345,27 +362,27 @@ def test_copies_across_splits_are_warned_of_with_their_pairs(tmp_path: Path, str
 def test_neighbors_in_a_video_are_warned_of(tmp_path: Path, streetseg: Run) -> None:
     case = corpus.neighbors_in_a_video(tmp_path / "data")
 
-    found = warnings(checked(streetseg, case.data))["neighbors"]
+    report = warnings(checked(streetseg, case.data))["neighbors"]
 
-    assert found["text"] == case.said[0]
-    assert [entry["files"][0] for entry in found["entries"]] == [str(path) for path in case.culprits]
-    assert [entry["reason"] for entry in found["entries"]] == [
+    assert report["text"] == case.said[0]
+    assert [entry["files"][0] for entry in report["entries"]] == [str(path) for path in case.culprits]
+    assert [entry["reason"] for entry in report["entries"]] == [
         "0.20 s apart in video 0016E5",
         "2.00 s apart in video 0016E5",
     ]
 
 
-@pytest.mark.bad_input(17, "CamVid's own split is told: 26 of 101 validation images have a neighbor in training")
+@pytest.mark.bad_input(17, "for CamVid's own split: 26 of 101 validation images have a neighbor in training")
 def test_camvid_as_it_is_handed_around_has_neighbors_in_both_splits(shared: Path, streetseg: Run) -> None:
-    found = checked(streetseg, f"camvid:{shared / 'data' / 'camvid'}")
+    report = checked(streetseg, f"camvid:{shared / 'data' / 'camvid'}")
 
-    assert list(warnings(found)) == ["neighbors"]
-    assert warnings(found)["neighbors"]["text"] == (
+    assert list(warnings(report)) == ["neighbors"]
+    assert warnings(report)["neighbors"]["text"] == (
         "26 of 101 images of val are within 2 s of one of train in the same video"
     )
 
 
-@pytest.mark.bad_input(18, "data.max_megapixels raises the limit, and lowers it")
+@pytest.mark.bad_input(18, "data.max_megapixels raises and lowers the limit")
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_the_limit_of_pixels_can_be_raised_and_lowered(
     tmp_path: Path, streetseg: Run, monkeypatch: pytest.MonkeyPatch
@@ -386,7 +403,7 @@ def test_the_limit_of_pixels_can_be_raised_and_lowered(
     assert "larger than 0.003 megapixels" in trained.err
 
 
-@pytest.mark.bad_input(19, "store built again, the file named; an edit that spoils a file is refused")
+@pytest.mark.bad_input(19, "the store is built again and the file named; an edit that damages a file is refused")
 def test_an_edited_file_is_read_again_and_said(tmp_path: Path, streetseg: Run) -> None:
     folder = tiny.camvid_segnet(tmp_path / "camvid")
     data = f"camvid:{folder}"
@@ -408,11 +425,11 @@ def test_an_edited_file_is_read_again_and_said(tmp_path: Path, streetseg: Run) -
     assert not (tmp_path / "third").exists()
 
 
-@pytest.mark.bad_input(20, "links that lead up or to themselves are not followed; those to folders are")
+@pytest.mark.bad_input(20, "links to folders are followed, except to a parent or to themselves")
 def test_loops_of_links_end(tmp_path: Path, streetseg: Run) -> None:
     case = corpus.loops_of_links(tmp_path / "data")
 
     with untouched(tmp_path):
-        found = checked(streetseg, case.data)
+        report = checked(streetseg, case.data)
 
-    assert [split["images"] for split in found["splits"].values()] == [6, 3]
+    assert [split["images"] for split in report["splits"].values()] == [6, 3]

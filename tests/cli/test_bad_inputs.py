@@ -61,13 +61,13 @@ def test_a_used_run_folder_is_not_written_over(camvid, tmp_path, streetseg) -> N
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine.txt"]
 
 
-def assert_refused(done, *said: str) -> None:
-    """Exit 2 and, after what was noted on the way, one message of error, where and hint that says all of `said`."""
+def assert_refused(done, *texts: str) -> None:
+    """Assert exit code 2 and, after any notes, one message of error, where and hint that contains all of `said`."""
     assert done.code == 2, done.err
     assert done.out == ""
     heads = [line[:7] for line in done.err.splitlines()]
     heads = heads[heads.index("error: ") :]
     assert heads[-1] == "hint:  ", done.err
     assert heads[1:-1] in ([], ["where: "] + [" " * 7] * (len(heads) - 3)), done.err
-    for text in said:
+    for text in texts:
         assert text in done.err

@@ -16,7 +16,7 @@ from conftest import Finished
 
 @pytest.fixture
 def busy() -> Iterator[Callable[[], None]]:
-    """Starts a process a core that computes until the test has ended."""
+    """Keep every core busy with a process that computes until the test has ended."""
     started: list[subprocess.Popen[bytes]] = []
 
     def start() -> None:
@@ -34,10 +34,10 @@ def test_a_busy_machine_changes_nothing(
     busy: Callable[[], None], tmp_path: Path, streetseg: Callable[..., Finished]
 ) -> None:
     data = f"camvid:{tiny.camvid_segnet(tmp_path / 'camvid', n_train=2, n_val=1)}"
-    words = ("--encoder", "test_efficientnet", "--weights", "none", "--epochs", "1", "--quiet", "train.batch=2")
+    argv = ("--encoder", "test_efficientnet", "--weights", "none", "--epochs", "1", "--quiet", "train.batch=2")
     digests, precisions = set(), set()
     for name in ("idle", "busy"):
-        done = streetseg("train", data, *words, "--out", tmp_path / name)
+        done = streetseg("train", data, *argv, "--out", tmp_path / name)
         assert done.code == 0, done.err
         digests.add(hashlib.sha256((tmp_path / name / "best" / "weights.safetensors").read_bytes()).hexdigest())
         precisions.add(json.loads((tmp_path / name / "environment.json").read_text())["precision"]["name"])

@@ -34,13 +34,13 @@ def test_weights_are_those_of_training(tmp_path: Path, streetseg) -> None:
     from streetseg.recipe.schema import Loss
     from streetseg.training.objective import Objective
 
-    found = json.loads(streetseg("check", f"camvid:{tiny.camvid_segnet(tmp_path / 'camvid')}", "--json").out)
+    report = json.loads(streetseg("check", f"camvid:{tiny.camvid_segnet(tmp_path / 'camvid')}", "--json").out)
 
-    pixels = list(found["splits"]["train"]["counts"].values())
-    for name, weights in found["class_weights"].items():
+    pixels = list(report["splits"]["train"]["counts"].values())
+    for name, weights in report["class_weights"].items():
         trained = Objective(Loss(class_weights=name), pixels, 255).class_weights
         assert torch.equal(trained, torch.tensor(list(weights.values())))
-    assert list(found["class_weights"]["balanced"].values()) == class_weights(pixels).tolist()
+    assert list(report["class_weights"]["balanced"].values()) == class_weights(pixels).tolist()
 
 
 def test_every_wrong_file_is_listed(tmp_path: Path, streetseg) -> None:
@@ -50,24 +50,24 @@ def test_every_wrong_file_is_listed(tmp_path: Path, streetseg) -> None:
         path.write_bytes(b"")
 
     done = streetseg("check", f"camvid:{folder}")
-    found = json.loads(streetseg("check", f"camvid:{folder}", "--json").out)
+    report = json.loads(streetseg("check", f"camvid:{folder}", "--json").out)
 
     assert done.code == 2
     assert all(path.name in done.err for path in images)
-    assert [error["files"] for error in found["errors"]] == [[str(path)] for path in images]
-    assert {error["found"] for error in found["errors"]} == {"0 bytes"}
+    assert [error["files"] for error in report["errors"]] == [[str(path)] for path in images]
+    assert {error["found"] for error in report["errors"]} == {"0 bytes"}
 
 
 def test_what_is_usable_is_summed_up_beside_the_errors(tmp_path: Path, streetseg) -> None:
     case = corpus.unpaired_and_damaged(tmp_path / "data")
 
     done = streetseg("check", case.data)
-    found = json.loads(streetseg("check", case.data, "--json").out)
+    report = json.loads(streetseg("check", case.data, "--json").out)
 
     assert "train: 4 images" in done.out
-    assert found["splits"]["val"]["images"] == 2
-    assert len(found["errors"]) == 3
-    assert found["error"] == "3 files cannot be used"
+    assert report["splits"]["val"]["images"] == 2
+    assert len(report["errors"]) == 3
+    assert report["error"] == "3 files cannot be used"
 
 
 def test_a_handful_of_pairs_in_the_terminal_all_of_them_as_json(tmp_path: Path, streetseg) -> None:
@@ -76,9 +76,9 @@ def test_a_handful_of_pairs_in_the_terminal_all_of_them_as_json(tmp_path: Path, 
         corpus.nth(folder, name, 0).rename(folder / name / "0016E5_07950.png")
 
     done = streetseg("check", f"camvid:{folder}")
-    found = json.loads(streetseg("check", f"camvid:{folder}", "--json").out)
+    report = json.loads(streetseg("check", f"camvid:{folder}", "--json").out)
 
-    [neighbors] = [warning for warning in found["warnings"] if warning["kind"] == "neighbors"]
+    [neighbors] = [warning for warning in report["warnings"] if warning["kind"] == "neighbors"]
     assert len(neighbors["entries"]) == 9
     assert done.out.count("in video 0016E5)") == 5
     assert "and 4 more pairs, all of them with --json" in done.out
@@ -90,9 +90,9 @@ def test_split_lists_are_looked_through(tmp_path: Path, streetseg) -> None:
     (tmp_path / "train.txt").write_text("*0006R0_*\n")
     lists = [f"data.splits.{split}={tmp_path / split}.txt" for split in ("train", "val")]
 
-    found = json.loads(streetseg("check", f"camvid:{folder}", "--json", *lists).out)
+    report = json.loads(streetseg("check", f"camvid:{folder}", "--json", *lists).out)
 
-    assert {name: split["images"] for name, split in found["splits"].items()} == {"train": 3, "val": 3}
+    assert {name: split["images"] for name, split in report["splits"].items()} == {"train": 3, "val": 3}
 
 
 def test_the_same_image_in_two_lists_is_found(tmp_path: Path, streetseg) -> None:
@@ -100,9 +100,9 @@ def test_the_same_image_in_two_lists_is_found(tmp_path: Path, streetseg) -> None
     (tmp_path / "some.txt").write_text("*0001TP_*\n")
     lists = [f"data.splits.{split}={tmp_path / 'some'}.txt" for split in ("train", "val")]
 
-    found = json.loads(streetseg("check", f"camvid:{folder}", "--json", *lists).out)
+    report = json.loads(streetseg("check", f"camvid:{folder}", "--json", *lists).out)
 
-    [identical] = [warning for warning in found["warnings"] if warning["kind"] == "identical"]
+    [identical] = [warning for warning in report["warnings"] if warning["kind"] == "identical"]
     assert all(first == second for first, second in (entry["files"] for entry in identical["entries"]))
     assert len(identical["entries"]) == 3
 
@@ -113,15 +113,15 @@ def test_classes_that_a_split_does_not_show_are_told(tmp_path: Path, streetseg) 
     for k in (1, 2):
         corpus.rewrite_mask(corpus.nth(folder, "valannot", k), lambda ids: ids % 8)
 
-    found = json.loads(streetseg("check", f"camvid:{folder}", "--json").out)
+    report = json.loads(streetseg("check", f"camvid:{folder}", "--json").out)
 
-    reported = {warning["kind"]: warning for warning in found["warnings"]}
+    reported = {warning["kind"]: warning for warning in report["warnings"]}
     assert reported["absent"]["text"] == "split val shows no car, pedestrian, bicyclist"
     assert reported["void"]["text"] == "1 of 3 masks of val hold nothing that counts"
 
 
 def test_every_file_is_read_whatever_is_known(tmp_path: Path, streetseg) -> None:
-    """The doctor looks; only training and scoring believe what was found before."""
+    """`check` reads every file; only training and scoring use the cached results of earlier checks."""
     folder = tiny.camvid_segnet(tmp_path / "camvid")
     assert streetseg("check", f"camvid:{folder}").code == 0
     path = corpus.nth(folder, "train", 0)
@@ -165,10 +165,10 @@ def test_a_page_is_made_even_where_nothing_is_usable(tmp_path: Path, streetseg) 
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
-    [("mine.html", "not written over"), ("folder.html", "this is a folder"), ("mine.png", "HTML file")],
+    ("name", "message"),
+    [("mine.html", "not replaced"), ("folder.html", "this is a folder"), ("mine.png", "HTML file")],
 )
-def test_no_file_of_a_person_is_written_over(name: str, said: str, tmp_path: Path, streetseg) -> None:
+def test_no_file_of_a_person_is_written_over(name: str, message: str, tmp_path: Path, streetseg) -> None:
     (tmp_path / "mine.html").write_text("<p>mine</p>")
     (tmp_path / "mine.png").write_bytes(b"mine")
     (tmp_path / "folder.html").mkdir()
@@ -177,7 +177,7 @@ def test_no_file_of_a_person_is_written_over(name: str, said: str, tmp_path: Pat
     done = streetseg("check", "camvid:nowhere", "--report", tmp_path / name)
 
     assert done.code == 2
-    assert said in done.err
+    assert message in done.err
     assert corpus.state(tmp_path) == before
 
 

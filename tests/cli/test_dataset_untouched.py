@@ -36,9 +36,9 @@ for words in json.load(open(sys.argv[1])):
 
 
 def commands(data: str, images: Path, out: Path) -> list[list[str]]:
-    """Every command that takes a data set, its images, or runs that remember where it is."""
+    """Return every command that takes a data set, its images, or runs that hold its path."""
     run, first, second = out / "run", out / "study/runs/test_efficientnet_seed0", out / "study/runs/test_resnet_seed0"
-    words: list[list[object]] = [
+    argv: list[list[object]] = [
         ["check", data],
         ["check", data, "--json"],
         ["check", data, "--report", out / "page.html"],
@@ -53,7 +53,7 @@ def commands(data: str, images: Path, out: Path) -> list[list[str]]:
         ["study", data, "--encoders", "test_efficientnet,test_resnet", *TINY, "--out", out / "study"],
         ["compare", first, second, "--out", out / "compared"],
     ]
-    return [[str(word) for word in command] for command in words]
+    return [[str(word) for word in command] for command in argv]
 
 
 def test_every_command_leaves_the_data_set_as_it_was(tmp_path: Path, streetseg: Run) -> None:
@@ -62,12 +62,12 @@ def test_every_command_leaves_the_data_set_as_it_was(tmp_path: Path, streetseg: 
     before = corpus.state(tmp_path / "camvid")
     called = set()
 
-    for words in commands(f"camvid:{folder}", folder / "val", tmp_path / "out"):
-        done = streetseg(*words)
-        called.add(words[0])
+    for argv in commands(f"camvid:{folder}", folder / "val", tmp_path / "out"):
+        done = streetseg(*argv)
+        called.add(argv[0])
 
-        assert done.code == 0, f"{words}: {done.err}"
-        assert corpus.state(tmp_path / "camvid") == before, words
+        assert done.code == 0, f"{argv}: {done.err}"
+        assert corpus.state(tmp_path / "camvid") == before, argv
 
     assert called | WITHOUT_DATA == set(COMMANDS)  # who adds a command says here whether it meets a data set
 
@@ -96,27 +96,27 @@ def test_scenes_are_read_again_and_not_changed(tmp_path: Path, streetseg: Run) -
     assert streetseg("scenes", tmp_path / "street", "--count", 6, "--size", "64x96").code == 0
     before = corpus.state(tmp_path / "street")
 
-    found = json.loads(streetseg("check", f"cityscapes:{tmp_path / 'street'}", "data.space=street-11", "--json").out)
+    report = json.loads(streetseg("check", f"cityscapes:{tmp_path / 'street'}", "data.space=street-11", "--json").out)
 
-    assert {name: split["images"] for name, split in found["splits"].items()} == {"train": 5, "val": 1}
-    assert not found["errors"]
+    assert {name: split["images"] for name, split in report["splits"].items()} == {"train": 5, "val": 1}
+    assert not report["errors"]
     assert corpus.state(tmp_path / "street") == before
 
 
 @pytest.fixture
 def obedient(tmp_path: Path) -> list[str]:
-    """What a command begins with so that permissions hold for it, as they do for everybody but root; tried first."""
+    """Return the words in front of a command that make permissions hold for it, also if the user is root."""
     rights = "-dac_override,-dac_read_search"  # capabilities(7): with these, root passes every permission check
-    words = [] if os.geteuid() else ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}"]
+    argv = [] if os.geteuid() else ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}"]
     secret = tmp_path / "secret"
     secret.touch(mode=0o000)
     try:
-        tried = subprocess.run([*words, "cat", str(secret)], capture_output=True, text=True)
+        tried = subprocess.run([*argv, "cat", str(secret)], capture_output=True, text=True)
     except FileNotFoundError:
         missing("permissions", "root may read everything, and there is no setpriv to give that up")
     if "Permission denied" not in tried.stderr:
         missing("permissions", f"root may read everything here: {tried.stderr.strip()}")
-    return words
+    return argv
 
 
 @pytest.mark.bad_input(20, "a read-only data set works: check, train, resume, evaluate, predict")
@@ -125,7 +125,7 @@ def test_a_read_only_data_set_works(obedient: list[str], tmp_path: Path) -> None
     out = tmp_path / "out"
     out.mkdir()
     every = commands(f"camvid:{folder}", folder / "val", out)
-    few = [words for words in every if words[0] in ("check", "train", "evaluate", "export", "predict")]
+    few = [argv for argv in every if argv[0] in ("check", "train", "evaluate", "export", "predict")]
     (tmp_path / "commands.json").write_text(json.dumps(few))
     before = corpus.state(folder)
 
@@ -162,7 +162,7 @@ def test_what_may_not_be_read_is_named(name: str, obedient: list[str], tmp_path:
 
 
 def allow(folder: Path, *, write: bool) -> None:
-    """Give or take the permission to write to the folder and everything below."""
+    """Allow or forbid writing to the folder and everything below it."""
     for path in (folder, *folder.rglob("*")):
         mode = path.stat().st_mode
         path.chmod(mode | 0o200 if write else mode & ~0o222)

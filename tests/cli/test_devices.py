@@ -1,4 +1,4 @@
-"""--devices N, and commands under torchrun: who starts whom, and what is refused."""
+"""--devices N, and commands under torchrun: which processes are started, and what is refused."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from streetseg.recipe.resolved import recipe_yaml
 
 @pytest.fixture
 def one_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process as torchrun starts one of two."""
+    """Give this process the environment that torchrun sets for one of two processes."""
     for name, value in {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0"}.items():
         monkeypatch.setenv(name, value)
 
@@ -23,7 +23,7 @@ def test_other_commands_are_not_shared(command: str, streetseg: Any) -> None:
     ended = streetseg(command, "scenes")
 
     assert ended.code == 2
-    assert ended.err.splitlines()[:2] == [f"error: streetseg {command} is one process", "where: WORLD_SIZE=2"]
+    assert ended.err.splitlines()[:2] == [f"error: streetseg {command} runs in one process", "where: WORLD_SIZE=2"]
 
 
 @pytest.mark.usefixtures("one_of_two")
@@ -40,7 +40,7 @@ def test_less_than_one_process_is_refused(streetseg: Any) -> None:
 
 
 def test_a_run_of_a_study_is_told_its_whole_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where the environment says something else of what is the run's own."""
+    """The recipe of the run wins over variables of the environment that name the same fields."""
     monkeypatch.setenv("STREETSEG_OPTIM__LR", "0.5")
     monkeypatch.setenv("STREETSEG_TRAIN__SEED", "7")
     monkeypatch.setenv("STREETSEG_TRAIN__PRECISION", "bf16")

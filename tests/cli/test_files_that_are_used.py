@@ -1,4 +1,4 @@
-"""Which files belong together and which are used: rows 49, 50, 52 and 54 of bad inputs, through the real commands."""
+"""How files are paired and which of them are used: rows 49, 50, 52 and 54 of bad inputs, through the real commands."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ CLASSES = "classes: [" + ", ".join(name.replace(" ", "_") for name in tiny.STREE
 
 
 def drives(folder: Path) -> Path:
-    """Images numbered anew in each of two folders, and the data.yaml that describes them without splits."""
+    """Write two folders whose images have the same numbers, and a data.yaml that describes them without splits."""
     for k, name in enumerate(("north/0000", "north/0001", "north/0002", "south/0000", "south/0001")):
         image, labels = tiny.street(k)
         tiny.save(folder / "img" / f"{name}.png", image)
@@ -28,25 +28,25 @@ def drives(folder: Path) -> Path:
     return path
 
 
-def found_by(streetseg: Run, *words: object) -> dict:
-    """What `check --json` found, which must be usable."""
-    done = streetseg("check", *words, "--json")
+def found_by(streetseg: Run, *argv: object) -> dict:
+    """Return the output of `check --json` for data that can be used."""
+    done = streetseg("check", *argv, "--json")
     assert done.code == 0, done.err + done.out
     return json.loads(done.out)
 
 
-def images(found: dict) -> dict[str, int]:
-    return {split: reported["images"] for split, reported in found["splits"].items()}
+def images(report: dict) -> dict[str, int]:
+    return {split: reported["images"] for split, reported in report["splits"].items()}
 
 
-def warned(found: dict, kind: str) -> list[str]:
-    return [warning["text"] for warning in found["warnings"] if warning["kind"] == kind]
+def warned(report: dict, kind: str) -> list[str]:
+    return [warning["text"] for warning in report["warnings"] if warning["kind"] == kind]
 
 
 # 49: lists
 
 
-@pytest.mark.bad_input(49, "an error with the closest name, never a file of that name in another folder")
+@pytest.mark.bad_input(49, "an error with the closest name; a file of that name in another folder is not taken")
 @pytest.mark.parametrize("line", ["south/0002.png", "img/south/0002.png", "/old/img/south/0002.png", r"south\0002.png"])
 def test_a_line_never_falls_back_to_another_folder(line: str, tmp_path: Path, streetseg: Run) -> None:
     data = drives(tmp_path / "data")
@@ -58,17 +58,17 @@ def test_a_line_never_falls_back_to_another_folder(line: str, tmp_path: Path, st
     by_name.write_text(data.read_text() + f"splits: {{train: ['north/*'], val: ['south/0000', '{line}']}}\n")
     over = [f"data.splits.{split}={tmp_path / 'data' / split}.txt" for split in ("train", "val")]
 
-    for words in ((f"folder:{by_file}",), (f"folder:{by_name}",), (f"folder:{data}", *over)):
+    for argv in ((f"folder:{by_file}",), (f"folder:{by_name}",), (f"folder:{data}", *over)):
         for done in (
-            streetseg("check", *words),
-            streetseg("train", *words, *TINY, "--out", tmp_path / "run"),
+            streetseg("check", *argv),
+            streetseg("train", *argv, *TINY, "--out", tmp_path / "run"),
         ):
             assert done.code == 2
             assert f"{line} (closest: north/0002)" in done.err
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.bad_input(49, "lines and samples are counted and said, and samples that are named twice")
+@pytest.mark.bad_input(49, "a note counts lines, samples, and samples that are named twice")
 def test_lines_and_samples_are_counted(tmp_path: Path, streetseg: Run) -> None:
     data = drives(tmp_path)
     for name, text in (("train.txt", "north/*\nnorth/0001\n\n# a remark\n"), ("val.txt", "south/0001.png\n")):
@@ -113,14 +113,14 @@ def test_a_line_with_the_mask_of_another_image(tmp_path: Path, streetseg: Run) -
 
 @contextmanager
 def untouched(folder: Path) -> Iterator[None]:
-    """Nothing below the folder is changed."""
+    """Assert that nothing below the folder is changed."""
     before = corpus.state(folder)
     yield
     assert corpus.state(folder) == before
 
 
 def unlabeled_images(folder: Path) -> Path:
-    """Seven images, the last two without mask."""
+    """Write seven images, the last two without mask."""
     for k in range(7):
         image, labels = tiny.street(k)
         tiny.save(folder / "images" / f"{k}.png", image)
@@ -138,18 +138,18 @@ def test_what_no_list_names_does_not_stop(tmp_path: Path, streetseg: Run) -> Non
     data.write_text(data.read_text() + "splits: {train: ['[0-2]'], val: ['3', '4']}\n")
 
     with untouched(tmp_path / "data"):
-        found = found_by(streetseg, f"folder:{data}")
+        report = found_by(streetseg, f"folder:{data}")
         trained = streetseg("train", f"folder:{data}", *TINY, "--out", tmp_path / "run")
         scored = streetseg("evaluate", tmp_path / "run", f"folder:{data}")
 
     text = "in data that no used split needs: 2 times image without mask, 1 times mask without image"
-    assert warned(found, "unused") == [text]
+    assert warned(report, "unused") == [text]
     for done in (trained, scored):
         assert done.code == 0, done.err
         assert f"warning: {text}" in done.err
 
 
-@pytest.mark.bad_input(50, "in a used split refused with the field that skips them; skipped, their number is said")
+@pytest.mark.bad_input(50, "in a used split they are refused with the field that skips them; a note counts the skipped")
 def test_images_without_mask_can_be_skipped(tmp_path: Path, streetseg: Run) -> None:
     data = unlabeled_images(tmp_path / "data")
     data.write_text(data.read_text() + "splits: {train: 0.6, val: 0.4}\n")
@@ -165,7 +165,7 @@ def test_images_without_mask_can_be_skipped(tmp_path: Path, streetseg: Run) -> N
     assert images(json.loads(skipped.out)) == {"train": 3, "val": 2}
 
 
-@pytest.mark.bad_input(50, "data.exclude leaves out listed samples with their faults, and says how many")
+@pytest.mark.bad_input(50, "data.exclude leaves out the listed samples, and a note counts them")
 def test_faulty_samples_can_be_excluded(tmp_path: Path, streetseg: Run) -> None:
     case = corpus.other_size(tmp_path / "data")
     lonely = corpus.nth(case.folder, "trainannot", 2)
@@ -174,13 +174,13 @@ def test_faulty_samples_can_be_excluded(tmp_path: Path, streetseg: Run) -> None:
     out.write_text(f"{case.culprits[0].stem}\ntrain/{lonely.name}\n")
 
     refused = streetseg("train", case.data, *TINY, "--out", tmp_path / "refused")
-    found = found_by(streetseg, case.data, f"data.exclude={out}")
+    report = found_by(streetseg, case.data, f"data.exclude={out}")
     trained = streetseg("train", case.data, *TINY, f"data.exclude={out}", "--out", tmp_path / "run")
 
     assert refused.code == 2
     assert "data.exclude=FILE leaves out the samples that a text file names" in refused.err
-    assert images(found) == {"train": 4, "val": 3}
-    assert f"{out}: 2 lines, 2 samples left out" in found["notes"]
+    assert images(report) == {"train": 4, "val": 3}
+    assert f"{out}: 2 lines, 2 samples left out" in report["notes"]
     assert trained.code == 0, trained.err
     assert f"{out}: 2 lines, 2 samples left out" in trained.err
 
@@ -206,12 +206,12 @@ def test_faults_of_a_split_that_is_not_used(tmp_path: Path, streetseg: Run) -> N
     damaged.write_bytes(b"")
     data = f"camvid:{root}"
 
-    found = found_by(streetseg, data, "--report", tmp_path / "page.html")
+    report = found_by(streetseg, data, "--report", tmp_path / "page.html")
     trained = streetseg("train", data, *TINY, "--out", tmp_path / "run")
     used = streetseg("check", data, "data.val_split=test")
     scored = streetseg("evaluate", tmp_path / "run", data, "--split", "test")
 
-    [unused] = [warning for warning in found["warnings"] if warning["kind"] == "unused"]
+    [unused] = [warning for warning in report["warnings"] if warning["kind"] == "unused"]
     assert str(damaged) in {file for entry in unused["entries"] for file in entry["files"]}
     assert trained.code == 0, trained.err
     assert (used.code, scored.code) == (2, 2)
@@ -248,23 +248,23 @@ def test_an_unused_split_without_files(tmp_path: Path, streetseg: Run) -> None:
     )
     data.write_text(text)
 
-    found = found_by(streetseg, f"folder:{data}")
+    report = found_by(streetseg, f"folder:{data}")
 
-    assert "no images match images/test/*.jpg" in warned(found, "unused")[0]
+    assert "no images match images/test/*.jpg" in warned(report, "unused")[0]
 
 
 # 52: what there is in place of what is read
 
 
-@pytest.mark.bad_input(52, "named with their number, the kinds that are read, and the globs that describe them; exit 2")
+@pytest.mark.bad_input(52, "the error names their number, the kinds that are read, and globs for a YAML file; exit 2")
 def test_masks_of_an_unknown_kind_are_named(tmp_path: Path, streetseg: Run) -> None:
     root = tiny.cityscapes_folder(tmp_path / "idd", n_train=3, n_val=2)
     for path in list((root / "gtFine").rglob("*.png")):
         path.with_name(path.name.replace("labelIds.png", "polygons.json")).write_text("{}")
         path.rename(path.with_name(path.name.replace("labelIds", "labellevel3Ids")))
 
-    for words in (("check",), ("train", "--encoder", "test_efficientnet", "--out", tmp_path / "run")):
-        done = streetseg(words[0], f"cityscapes:{root}", *words[1:])
+    for argv in (("check",), ("train", "--encoder", "test_efficientnet", "--out", tmp_path / "run")):
+        done = streetseg(argv[0], f"cityscapes:{root}", *argv[1:])
         assert done.code == 2
         assert "masks are gtFine_labellevel3Ids (5), which is not one of Cityscapes' kinds" in done.err
         assert "'gtFine/train/*/*_gtFine_labellevel3Ids.png'" in done.err
@@ -345,13 +345,13 @@ def test_images_and_masks_side_by_side(tmp_path: Path, streetseg: Run) -> None:
     data = tmp_path / "data.yaml"
     text = f"splits: {{train: 0.6, val: 0.4}}\n{CLASSES}"
     data.write_text(f"images: '*.png'\nmasks: '*_mask.png'\n{text}")
-    found = found_by(streetseg, f"folder:{data}")
+    report = found_by(streetseg, f"folder:{data}")
 
     data.write_text(f"images: '*.png'\nmasks: '*.png'\n{text}")
     same = streetseg("check", f"folder:{data}")
 
-    assert images(found) == {"train": 3, "val": 2}
-    assert f"{data}: 5 files that `images` and `masks` both name are taken as masks" in found["notes"]
+    assert images(report) == {"train": 3, "val": 2}
+    assert f"{data}: 5 files that `images` and `masks` both name are taken as masks" in report["notes"]
     assert same.code == 2
     assert "10 files are named by `images` and by `masks`" in same.err
 

@@ -1,4 +1,4 @@
-"""What a study writes can be handed around: it does not tell where on the machine anything lay."""
+"""What a study writes can be passed on: it holds no paths of the machine."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ START = {"kind": "random", "source": "", "text": "random weights"}
 
 
 def telling(folder: Path) -> list[str]:
-    """The files that hold the name of the place, by their path below the folder."""
+    """Return the files that contain a path of the machine, by their path below the folder."""
     return [
         str(path.relative_to(folder))
         for path in sorted(folder.rglob("*"))
@@ -37,13 +37,13 @@ def test_a_study(layout: str, tmp_path: Path, streetseg: Run) -> None:
         data = f"folder:{tiny.folder_yaml(place / 'own', n_train=2, n_val=2)}"
     weights = place / "trained"
     save_bundle(weights, tiny_network("test_efficientnet"), initial_weights=START, protocol={}, scores={})
-    words = (
+    argv = (
         "--encoders", "test_efficientnet,test_resnet", "--weights", f"test_efficientnet={weights},test_resnet=none",
         "--epochs", "1", "--quiet", "train.batch=2", "model.decoder=classic",
         "model.channels=[16, 12, 8, 8, 8]", "--out", place / "study",
     )  # fmt: skip
 
-    done = streetseg("study", data, *words)
+    done = streetseg("study", data, *argv)
 
     assert done.code == 0, done.err
     assert telling(place / "study") == []

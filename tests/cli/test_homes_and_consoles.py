@@ -24,12 +24,12 @@ NAMES = ("дорога", "été", "\N{AUTOMOBILE}")
 
 
 def run(
-    *words: object, environ: Mapping[str, str | None] | None = None, before: str = ""
+    *argv: object, environ: Mapping[str, str | None] | None = None, before: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """A real process; a variable that is None is unset."""
+    """Run `streetseg` in a process of its own. A variable that is None is unset."""
     settings = os.environ | (environ or {})
     return subprocess.run(
-        [sys.executable, "-c", before + PROGRAM, *map(str, words)],
+        [sys.executable, "-c", before + PROGRAM, *map(str, argv)],
         capture_output=True,
         encoding="utf-8",
         errors="surrogateescape",
@@ -39,7 +39,7 @@ def run(
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Own data whose class names no console of old can show."""
+    """Write data whose class names a console of cp1252 cannot show."""
     folder = tmp_path / "data"
     rng = np.random.default_rng(0)
     for split, count in (("train", 2), ("val", 1)):
@@ -58,7 +58,7 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where temporary files go, for everybody."""
+    """Point TMPDIR to an empty folder and unset the variables of the cache. Yield the folder."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr("tempfile.tempdir", None)
@@ -69,21 +69,21 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     monkeypatch.setattr("tempfile.tempdir", None)
 
 
-@pytest.mark.bad_input(58, "a temporary cache folder, said once; every command works")
-@pytest.mark.parametrize("words", [["--help"], ["doctor"], ["check", "DATA"]], ids=" ".join)
-def test_an_unknown_user(words: list[str], data: Path, temporary: Path) -> None:
-    words = [f"folder:{data}/data.yaml" if word == "DATA" else word for word in words]
-    done = run(*words, environ={"HOME": None, "USER": None, "LOGNAME": None}, before=UNKNOWN)
+@pytest.mark.bad_input(58, "a temporary cache folder is used, with one warning; every command works")
+@pytest.mark.parametrize("argv", [["--help"], ["doctor"], ["check", "DATA"]], ids=" ".join)
+def test_an_unknown_user(argv: list[str], data: Path, temporary: Path) -> None:
+    argv = [f"folder:{data}/data.yaml" if word == "DATA" else word for word in argv]
+    done = run(*argv, environ={"HOME": None, "USER": None, "LOGNAME": None}, before=UNKNOWN)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     cache = temporary / f"streetseg-{os.getuid()}"
-    if words[0] == "check":
+    if argv[0] == "check":
         assert done.stderr.count("warning: no home folder can be written to") == 1
         assert str(cache) in done.stderr
         assert any((cache / "streetseg").iterdir())
 
 
-@pytest.mark.bad_input(58, "a temporary cache folder, said once; every command works")
+@pytest.mark.bad_input(58, "a temporary cache folder is used, with one warning; every command works")
 def test_an_unknown_user_trains(data: Path, temporary: Path) -> None:
     flags = ("--encoder", "test_efficientnet", "--weights", "none", "--epochs", "1", "--quiet", "train.batch=2")
     done = run(
@@ -96,12 +96,12 @@ def test_an_unknown_user_trains(data: Path, temporary: Path) -> None:
 
 @pytest.fixture
 def no_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A home below a file, where nobody, not even root, can write."""
+    """Set HOME to a path below a file, where nobody, not even root, can write."""
     (tmp_path / "file").touch()
     monkeypatch.setenv("HOME", str(tmp_path / "file" / "home"))
 
 
-@pytest.mark.bad_input(58, "a temporary cache folder, said once; every command works")
+@pytest.mark.bad_input(58, "a temporary cache folder is used, with one warning; every command works")
 def test_a_home_that_cannot_be_written_to(no_home: None, temporary: Path) -> None:
     assert default_cache() == temporary / f"streetseg-{os.getuid()}" / "streetseg"
 
@@ -124,7 +124,7 @@ def test_a_home_is_used_where_there_is_one(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.bad_input(58, "where nothing can be written: one error that names STREETSEG_CACHE; exit 2")
 def test_nowhere_to_write(no_home: None, temporary: Path) -> None:
-    """What has the name of this user's own folder is a link."""
+    """A link has the name of the user's temporary cache folder, so that it is not used."""
     (temporary / f"streetseg-{os.getuid()}").symlink_to("/var")
     with pytest.raises(RequestError, match="can be written to") as refused:
         default_cache()
@@ -132,7 +132,7 @@ def test_nowhere_to_write(no_home: None, temporary: Path) -> None:
     serve_homeless()  # commands that need no cache work
 
 
-@pytest.mark.bad_input(59, "names are escaped; the exit code is that of the work")
+@pytest.mark.bad_input(59, "names are escaped; the exit code does not change")
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "latin-1:strict"])
 def test_a_console_that_cannot_show_a_class(encoding: str, data: Path) -> None:
     done = run("check", f"folder:{data}/data.yaml", environ={"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"})
@@ -157,9 +157,11 @@ def test_an_error_on_such_a_console(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.bad_input(59, "a reader that leaves early ends nothing: no traceback, the exit code of the work")
+@pytest.mark.bad_input(
+    59, "a reader that closes the pipe early: no traceback, the work continues and decides the exit code"
+)
 @pytest.mark.parametrize(
-    ("words", "code"),
+    ("argv", "code"),
     [
         (["--help"], 0),
         (["train", "--help"], 0),
@@ -171,13 +173,13 @@ def test_an_error_on_such_a_console(tmp_path: Path) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_reader_that_leaves(words: list[str], code: int, data: Path) -> None:
-    words = [f"folder:{data}/data.yaml" if word == "DATA" else word for word in words]
+def test_a_reader_that_leaves(argv: list[str], code: int, data: Path) -> None:
+    argv = [f"folder:{data}/data.yaml" if word == "DATA" else word for word in argv]
     reading, writing = os.pipe()
     os.close(reading)  # before the first line: the hardest case of `| head`
-    both = {} if words[0] == "recipe" else {"stderr": writing}
+    both = {} if argv[0] == "recipe" else {"stderr": writing}
     process = subprocess.Popen(
-        [sys.executable, "-m", "streetseg", *words], **{"stdout": writing, "stderr": subprocess.PIPE} | both
+        [sys.executable, "-m", "streetseg", *argv], **{"stdout": writing, "stderr": subprocess.PIPE} | both
     )
     os.close(writing)
     _, err = process.communicate(timeout=120)

@@ -1,4 +1,4 @@
-"""Image files as cameras and phones write them, through the real commands: what is read how, and what is said."""
+"""Image files as cameras and phones write them, through the real commands: how they are read, and the warnings."""
 
 import json
 from collections.abc import Callable
@@ -22,7 +22,7 @@ TINY = ("--encoder", "test_efficientnet", "--weights", "none", "--epochs", "1", 
 
 
 def layouts(folder: Path) -> dict[str, tuple[str, list[Path]]]:
-    """DATA and its image files, in every layout."""
+    """Yield DATA and its image files, in every layout."""
     camvid, city = tiny.camvid_segnet(folder / "camvid", n_train=4), tiny.cityscapes_folder(folder / "city", n_train=4)
     own = tiny.folder_yaml(folder / "own", n_train=4)
     own.write_text(own.read_text().replace("*.jpg", "*"))
@@ -34,7 +34,7 @@ def layouts(folder: Path) -> dict[str, tuple[str, list[Path]]]:
 
 
 def deep(image: Path, low: int, high: int) -> Path:
-    """Stores an image as 16-bit gray whose values go from `low` to `high`, as PNG; its new path."""
+    """Store an image as a 16-bit gray PNG whose values go from `low` to `high`. Return its new path."""
     gray = np.array(Image.open(image).convert("L")).astype(np.float64)
     gray = (gray - gray.min()) / (gray.max() - gray.min())
     image.unlink()
@@ -42,18 +42,18 @@ def deep(image: Path, low: int, high: int) -> Path:
     return image.with_suffix(".png")
 
 
-def warnings(streetseg: Run, data: str, *words: object) -> dict[str, list[dict]]:
-    """The warnings of `check --json`, by their kind."""
-    done = streetseg("check", data, "--json", *words)
+def warnings(streetseg: Run, data: str, *argv: object) -> dict[str, list[dict]]:
+    """Return the warnings of `check --json`, by kind."""
+    done = streetseg("check", data, "--json", *argv)
     assert done.code == 0, done.err + done.out
-    found: dict[str, list[dict]] = {}
+    report: dict[str, list[dict]] = {}
     for warning in json.loads(done.out)["warnings"]:
-        found.setdefault(warning["kind"], []).append(warning)
-    return found
+        report.setdefault(warning["kind"], []).append(warning)
+    return report
 
 
 def bundle(folder: Path, reading: ImageReading) -> Path:
-    """A random network that has its images read so."""
+    """Save a random network that reads images by this rule. Return its bundle."""
     torch.manual_seed(0)
     return saved(
         folder,
@@ -84,14 +84,14 @@ def test_16_bit_images_of_a_narrow_range_are_warned_of(
     for image in images:
         deep(image, low, high)
 
-    found = warnings(streetseg, data)["range"]
+    report = warnings(streetseg, data)["range"]
     cured = warnings(streetseg, data, f"data.range={cure}")
 
-    said = f"have 16 bits and use {low}..{high} of 0..65535; data.range={cure} fits them"
-    assert [one["text"] for one in found] == [
-        f"{count} of {count} images of {split} {said}" for split, count in (("train", 4), ("val", 3))
+    message = f"have 16 bits and use {low}..{high} of 0..65535; data.range={cure} fits them"
+    assert [one["text"] for one in report] == [
+        f"{count} of {count} images of {split} {message}" for split, count in (("train", 4), ("val", 3))
     ]
-    assert len(found[0]["entries"]) == 4
+    assert len(report[0]["entries"]) == 4
     assert "range" not in cured
     assert "range" not in warnings(streetseg, data, "data.range=auto")
 
@@ -147,7 +147,7 @@ def test_a_model_of_8_bit_images_that_meets_12_bits_says_so(tmp_path: Path, stre
     assert "have 16 bits" not in typed.err
 
 
-@pytest.mark.bad_input(46, "values that are cut, and a range that no image needs, are warned of")
+@pytest.mark.bad_input(46, "clipped values, and a range that no image needs, get a warning")
 def test_a_range_that_does_not_fit_is_warned_of(tmp_path: Path, streetseg: Run) -> None:
     folder = tiny.camvid_segnet(tmp_path / "camvid")
 
@@ -160,7 +160,7 @@ def test_a_range_that_does_not_fit_is_warned_of(tmp_path: Path, streetseg: Run) 
     assert "use 0..16383, of which data.range=0..4095 clips a part; data.range=0..16383 fits them" in cut["text"]
 
 
-@pytest.mark.bad_input(46, "a range that is none is refused; exit 2")
+@pytest.mark.bad_input(46, "an invalid range is refused; exit 2")
 @pytest.mark.parametrize("incorrect", ["4095", "4095..0", "0..70000", "-1..5", "wide", "0..0"])
 def test_a_range_that_is_none_is_refused(incorrect: str, tmp_path: Path, streetseg: Run) -> None:
     done = streetseg("check", f"camvid:{tiny.camvid_segnet(tmp_path / 'camvid')}", f"data.range={incorrect}")
@@ -170,7 +170,7 @@ def test_a_range_that_is_none_is_refused(incorrect: str, tmp_path: Path, streets
 
 
 def stored_turned(image: Path, mask: Path, orientation: int, *, redraw: bool) -> None:
-    """Stores an image as a camera does that was held another way; with `redraw` the mask as the pixels then lie."""
+    """Store an image with an EXIF orientation. With `redraw`, turn its mask with the stored pixels."""
     turn = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
         3: Image.Transpose.ROTATE_180,
@@ -195,13 +195,13 @@ def test_a_mask_that_fits_its_image_turned_or_not_is_warned_of(
     for image in before:
         stored_turned(image, folder / "trainannot" / image.name, orientation, redraw=True)
 
-    [found] = warnings(streetseg, f"camvid:{folder}")["turned-or-not"]
+    [report] = warnings(streetseg, f"camvid:{folder}")["turned-or-not"]
     ignored = warnings(streetseg, f"camvid:{folder}", "data.exif=ignore")
     trained = streetseg("train", f"camvid:{folder}", *TINY, "data.exif=ignore", "--out", tmp_path / "run")
 
-    assert found["text"].startswith("4 images are turned by EXIF and their masks have the same size either way")
-    assert "data.exif=ignore" in found["text"]
-    assert [entry["files"] for entry in found["entries"]] == [[str(path)] for path in before]
+    assert report["text"].startswith("4 images are turned by EXIF and their masks have the same size either way")
+    assert "data.exif=ignore" in report["text"]
+    assert [entry["files"] for entry in report["entries"]] == [[str(path)] for path in before]
     assert not {"turned", "turned-or-not"} & set(ignored)
     assert trained.code == 0, trained.err
     assert json.loads((tmp_path / "run" / "best" / "model.json").read_text())["images"]["exif"] == "ignore"
@@ -225,8 +225,8 @@ def test_masks_drawn_on_images_as_stored_can_be_used(layout: str, tmp_path: Path
     assert refused.code == 2
     assert "data.exif=ignore" in refused.err
     assert read["train"]["sizes"] == {"64x48": 4}
-    assert {split: found["counts"] for split, found in read.items()} == {
-        split: found["counts"] for split, found in before.items()
+    assert {split: report["counts"] for split, report in read.items()} == {
+        split: report["counts"] for split, report in before.items()
     }
 
 
@@ -245,7 +245,7 @@ def test_predict_turns_images_as_in_training(tmp_path: Path, streetseg: Run) -> 
     assert sizes == {"apply": (64, 48), "ignore": (48, 64)}
 
 
-@pytest.mark.bad_input(9, "bands beyond color and transparency are dropped: `check` tells them, `predict` warns once")
+@pytest.mark.bad_input(9, "bands beyond color and transparency are dropped: `check` counts them, `predict` warns once")
 def test_bands_that_are_dropped_are_said(tmp_path: Path, streetseg: Run) -> None:
     folder = tiny.camvid_segnet(tmp_path / "camvid", n_train=2)
     for image in sorted((folder / "train").iterdir()):
@@ -261,15 +261,15 @@ def test_bands_that_are_dropped_are_said(tmp_path: Path, streetseg: Run) -> None
     assert predicted.err.count("2 images read without all bands: RGB TIFF (1 more band dropped)") == 1
 
 
-@pytest.mark.bad_input(14, "images in a format that is not read are warned of by name, with the cure")
+@pytest.mark.bad_input(14, "a warning names images in a format that is not read, with the cure")
 def test_a_format_that_is_not_read_is_warned_of(tmp_path: Path, streetseg: Run) -> None:
     folder = tiny.camvid_segnet(tmp_path / "camvid")
     (folder / "train" / "IMG_1.heic").write_bytes(b"\0\0\0\x18ftypheic")
 
-    [found] = warnings(streetseg, f"camvid:{folder}")["unread"]
+    [report] = warnings(streetseg, f"camvid:{folder}")["unread"]
     trained = streetseg("train", f"camvid:{folder}", *TINY, "--out", tmp_path / "run")
 
-    assert found["text"].startswith("1 file in a format that is not read: IMG_1.heic (HEIC: convert it to PNG or JPEG")
+    assert report["text"].startswith("1 file in a format that is not read: IMG_1.heic (HEIC: convert it to PNG or JPEG")
     assert trained.code == 0
     [line] = [line for line in trained.err.splitlines() if "IMG_1.heic" in line]
     assert line.startswith("warning: ")

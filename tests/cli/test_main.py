@@ -1,4 +1,4 @@
-"""The command as a person meets it: a real process with right and wrong arguments."""
+"""The command as a user calls it: a real process with correct and wrong arguments."""
 
 import json
 import os
@@ -91,7 +91,12 @@ def test_every_public_name_is_there() -> None:
         (["train", "camvid:x", "optim.lrr=1"], "a recipe has no optim.lrr", "command line", "did you mean optim.lr?"),
         (["study", "x", "--encoders", ","], "no encoder is named", "--encoders ,", "mobilenetv2_100"),
         (["study", "x", "--encoders", "a,a"], "an encoder is named twice", "--encoders a,a", "mobilenetv2_100"),
-        (["study", "x", "model.encoder=a"], "a study names its encoders itself", "model.encoder", "--encoders A,B"),
+        (
+            ["study", "x", "model.encoder=a"],
+            "a study takes its encoders from --encoders",
+            "model.encoder",
+            "--encoders A,B",
+        ),
         (["compare", "one", "--out", "o"], "a comparison needs two runs", "one", "streetseg compare RUN RUN"),
         (
             ["recipe", "chek"],
@@ -198,7 +203,7 @@ def test_version() -> None:
 
 
 def test_a_checked_recipe_is_compared_with_the_defaults(tmp_path: Path) -> None:
-    """A run's own recipe.yaml gives every field a value; two of them are others than without it."""
+    """recipe.yaml of a run gives every field a value; two of them differ from the defaults."""
     resolved = Recipe(optim=Optim(lr=0.5), train=Train(seed=3))
     (tmp_path / "recipe.yaml").write_text(recipe_yaml(resolved), encoding="utf-8")
 

@@ -21,7 +21,7 @@ ENCODER = "test_efficientnet"
 
 
 class Trap:
-    """Unpickled, it makes a file."""
+    """An object that makes a file when it is unpickled."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark
@@ -56,12 +56,13 @@ def bundle(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def offer(tmp_path: Path, streetseg: Command) -> Callable[[Path], list[str]]:
-    """Offers a model to every command that takes one. All must refuse with exit 2 and write nothing; what they said."""
+    """Pass a model to every command that takes one. All must refuse it with exit code 2 and write nothing. Return their
+    messages."""
     data = tiny.camvid_segnet(tmp_path / "camvid", 2, 1)
     image = next((data / "val").iterdir())
 
     def offer_to_all(model: Path) -> list[str]:
-        said = []
+        messages = []
         for words in (
             ("predict", model, image, "--out", tmp_path / "out"),
             ("evaluate", model, data, "--out", tmp_path / "out"),
@@ -73,21 +74,23 @@ def offer(tmp_path: Path, streetseg: Command) -> Callable[[Path], list[str]]:
             assert "Traceback" not in done.err
             assert done.out == ""
             assert not (tmp_path / "out").exists()
-            said.append(done.err[done.err.index("error: ") :])
-        return said
+            messages.append(done.err[done.err.index("error: ") :])
+        return messages
 
     return offer_to_all
 
 
 def test_the_trap_springs_when_it_is_unpickled(trap: Trap, tmp_path: Path) -> None:
-    """Else the tests below would prove nothing."""
+    """Without this, the tests below would prove nothing."""
     by_pickle(tmp_path / "model.pkl", trap)
     pickle.loads((tmp_path / "model.pkl").read_bytes())
 
     assert trap.mark.exists()
 
 
-@pytest.mark.bad_input(34, "a pickle is refused by what it is, whatever its name, and never opened: nothing in it runs")
+@pytest.mark.bad_input(
+    34, "a pickle is refused by its content, whatever its name, and never loaded: nothing in it runs"
+)
 @pytest.mark.parametrize(
     ("write", "name"),
     [
@@ -99,9 +102,9 @@ def test_the_trap_springs_when_it_is_unpickled(trap: Trap, tmp_path: Path) -> No
 def test_a_pickle_offered_as_a_model(write, name: str, trap: Trap, tmp_path: Path, offer) -> None:
     write(tmp_path / name, trap)
 
-    for said in offer(tmp_path / name):
-        assert str(tmp_path / name) in said
-        assert "safetensors" in said
+    for messages in offer(tmp_path / name):
+        assert str(tmp_path / name) in messages
+        assert "safetensors" in messages
     assert not trap.mark.exists()
 
 
@@ -111,9 +114,9 @@ def test_a_pickle_inside_a_bundle(write, trap: Trap, bundle: Path, offer) -> Non
     write(bundle / "weights.safetensors", trap)
     describe(bundle, sha256=sha256(bundle / "weights.safetensors"))
 
-    for said in offer(bundle):
-        assert "error: not a readable safetensors file" in said
-        assert "never opened" in said
+    for messages in offer(bundle):
+        assert "error: not a readable safetensors file" in messages
+        assert "never opened" in messages
     assert not trap.mark.exists()
 
 
@@ -123,8 +126,8 @@ def test_a_folder_without_model_json(trap: Trap, bundle: Path, offer) -> None:
     for name in ("model.pt", "pytorch_model.bin", "model.json.pkl"):
         by_torch(bundle / name, trap)
 
-    for said in offer(bundle):
-        assert "error: no bundle here (sought model.json and best/model.json)" in said
+    for messages in offer(bundle):
+        assert "error: no bundle here (no model.json or best/model.json)" in messages
     assert not trap.mark.exists()
 
 
@@ -140,7 +143,7 @@ def lacking(bundle: Path) -> str:
 
 def too_many(bundle: Path) -> str:
     rewrite(bundle, {"stranger": torch.zeros(1)})
-    return "1 tensors have no place in it, first stranger"
+    return "1 tensors do not belong to it, first stranger"
 
 
 def not_numbers(bundle: Path) -> str:
@@ -162,7 +165,7 @@ def newer(bundle: Path) -> str:
 
 def with_many_classes(bundle: Path) -> str:
     describe(bundle, classes=[f"class {i}" for i in range(100_000)])
-    return "model.json is not complete or not sound (classes: List should have at most 255 items"
+    return "model.json is incomplete or invalid (classes: List should have at most 255 items"
 
 
 def with_a_long_text(bundle: Path) -> str:
@@ -193,7 +196,7 @@ def from_a_stranger_s_folder(bundle: Path) -> str:
 @pytest.mark.bad_input(
     34, "weights of a wrong shape, tensors missing or too many, no numbers: refused, the first named"
 )
-@pytest.mark.bad_input(34, "a newer version, a wrong schema, weights that do not match their SHA-256: refused and said")
+@pytest.mark.bad_input(34, "a newer version, a wrong schema, weights with another SHA-256: refused with the reason")
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -214,26 +217,26 @@ def from_a_stranger_s_folder(bundle: Path) -> str:
 def test_a_bundle_that_is_not_sound(spoil: Callable[[Path], str], bundle: Path, offer) -> None:
     expected = spoil(bundle)
 
-    for said in offer(bundle):
-        assert expected in said
-        assert len(said) < 2000
+    for messages in offer(bundle):
+        assert expected in messages
+        assert len(messages) < 2000
 
 
 def test_a_sound_bundle_is_taken(bundle: Path, tmp_path: Path, streetseg: Command) -> None:
-    """Else the refusals above would prove nothing."""
+    """Without this, the refusals above would prove nothing."""
     tiny.save(tmp_path / "a.png", tiny.street(0)[0])
 
     assert streetseg("predict", bundle, tmp_path / "a.png", "--out", tmp_path / "out").code == 0
 
 
 def rewrite(bundle: Path, change: dict[str, torch.Tensor | None]) -> None:
-    """Other tensors, and their SHA-256 in model.json."""
+    """Write other tensors, and their SHA-256 into model.json."""
     tensors = load_file(bundle / "weights.safetensors") | change
     save_file({name: tensor for name, tensor in tensors.items() if tensor is not None}, bundle / "weights.safetensors")
     describe(bundle, sha256=sha256(bundle / "weights.safetensors"))
 
 
 def describe(bundle: Path, **changes: object) -> None:
-    """Other values in model.json."""
+    """Write other values into model.json."""
     description = json.loads((bundle / "model.json").read_text()) | changes
     (bundle / "model.json").write_text(json.dumps(description))

@@ -89,7 +89,7 @@ def test_a_wholly_ignored_split_is_not_scored(tmp_path: Path, streetseg: Run) ->
     "declared", ["classes: [{name: road, id: 1}]\nignore: 255\n", "classes: [tree, road]\nignore: 255\n"]
 )
 def test_a_single_class(declared: str, tmp_path: Path, streetseg: Run) -> None:
-    """It may be the only one there is, or the only one that the masks hold."""
+    """It is the only class of the label space, or the only one in the masks."""
     data, masks = own(tmp_path / "data")
     fill(masks, "", 1, 255)
     file = tmp_path / "data" / "data.yaml"
@@ -109,7 +109,7 @@ def test_a_single_class(declared: str, tmp_path: Path, streetseg: Run) -> None:
 
 
 def test_with_the_cure_it_trains(tmp_path: Path, streetseg: Run) -> None:
-    """What the message says: the other pixels, ignored before, are a class of their own."""
+    """The cure of the message works: the pixels that were ignored become a class of their own."""
     data, masks = own(tmp_path / "data")
     fill(masks, "", 1, 255)
     file = tmp_path / "data" / "data.yaml"

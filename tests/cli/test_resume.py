@@ -1,4 +1,4 @@
-"""Stopping and taking up again through the real command, in processes of their own."""
+"""Stop and resume through the real command, in processes of their own."""
 
 import os
 import re
@@ -34,7 +34,7 @@ def uninterrupted(camvid: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def sent(*numbers: signal.Signals) -> Callable[[], None]:
-    """Sends these signals to the process itself."""
+    """Return a function that sends these signals to its own process."""
 
     def send() -> None:
         for number in numbers:
@@ -44,7 +44,7 @@ def sent(*numbers: signal.Signals) -> Callable[[], None]:
 
 
 def resume_command(err: str) -> list[str]:
-    """The words of the command that was offered."""
+    """Return the arguments of the command that the message offers."""
     [offered] = re.findall(r"^stopped; to go on: streetseg (.*)$", err, flags=re.MULTILINE)
     return shlex.split(offered)
 
@@ -52,7 +52,7 @@ def resume_command(err: str) -> list[str]:
 # SIGTERM and Ctrl-C
 
 
-@pytest.mark.bad_input(28, "the step under way is finished and saved, the resume command printed; exit 143 or 130")
+@pytest.mark.bad_input(28, "the current step is finished and saved, the resume command printed; exit 143 or 130")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_stopped_run_saves_its_step_and_says_how_to_go_on(
     number, code, camvid, uninterrupted, tmp_path, capfd, streetseg
@@ -63,17 +63,17 @@ def test_a_stopped_run_saves_its_step_and_says_how_to_go_on(
 
     assert newest_state(run)["name"] == "epoch-001-step-00002"
     assert events(run, "stop")[0]["signal"] == number.name
-    words = resume_command(capfd.readouterr().err)
-    assert words == [*map(str, train(camvid, run)), "--resume"]
+    argv = resume_command(capfd.readouterr().err)
+    assert argv == [*map(str, train(camvid, run)), "--resume"]
 
-    done = streetseg(*words)
+    done = streetseg(*argv)
 
     assert done.code == 0, done.err
     assert [event["step"] for event in events(run, "step")] == list(range(1, 10))  # no step twice
     assert_same_run(run, uninterrupted)
 
 
-@pytest.mark.bad_input(28, "in validation and between epochs as well; no step is done twice")
+@pytest.mark.bad_input(28, "the same in validation and between epochs; no step is repeated")
 @pytest.mark.parametrize(
     ("at", "call", "name"),
     [
@@ -95,13 +95,13 @@ def test_a_stop_in_validation_or_while_an_epoch_is_saved(
     assert_same_run(run, uninterrupted)
 
 
-@pytest.mark.bad_input(28, "outside the loop it ends at once; the resume command is printed where there is a run")
+@pytest.mark.bad_input(28, "outside the loop the command ends at once; it prints the resume command if there is a run")
 @pytest.mark.parametrize(
     ("at", "resumable"),
     [
-        ("streetseg.training.train:check_files", False),
-        ("streetseg.training.train:make_learner", False),
-        ("streetseg.training.train:describe_environment", True),
+        ("streetseg.training.prepare:check_files", False),
+        ("streetseg.training.prepare:make_train_state", False),
+        ("streetseg.training.prepare:describe_environment", True),
         ("streetseg.training.finish:write_evaluation", True),
         ("streetseg.report.report:write_report", True),
     ],
@@ -123,7 +123,7 @@ def test_a_stop_outside_the_loop(
         assert_same_run(run, uninterrupted)
 
 
-@pytest.mark.bad_input(28, "a second Ctrl-C ends at once; the last checkpoint is there")
+@pytest.mark.bad_input(28, "a second Ctrl-C ends the process at once; the last checkpoint is kept")
 def test_a_second_ctrl_c_does_not_wait(camvid, uninterrupted, tmp_path, capfd, streetseg) -> None:
     run = tmp_path / "run"
 
@@ -135,11 +135,11 @@ def test_a_second_ctrl_c_does_not_wait(camvid, uninterrupted, tmp_path, capfd, s
     assert_same_run(run, uninterrupted)
 
 
-@pytest.mark.bad_input(28, "the same for a process that another one terminates")
+@pytest.mark.bad_input(28, "the same for a process that is terminated by another one")
 def test_a_real_process_is_terminated(camvid: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    words = train(camvid, run, epochs=100_000)
-    process = subprocess.Popen([sys.executable, "-m", "streetseg", *map(str, words)], stderr=subprocess.PIPE, text=True)
+    argv = train(camvid, run, epochs=100_000)
+    process = subprocess.Popen([sys.executable, "-m", "streetseg", *map(str, argv)], stderr=subprocess.PIPE, text=True)
     while not (run / "journal.jsonl").exists() or len(events(run, "step")) < 5:
         assert process.poll() is None
         time.sleep(0.05)
@@ -148,7 +148,7 @@ def test_a_real_process_is_terminated(camvid: Path, tmp_path: Path) -> None:
     _, err = process.communicate()
 
     assert process.returncode == 143
-    assert resume_command(err) == [*map(str, words), "--resume"]
+    assert resume_command(err) == [*map(str, argv), "--resume"]
     last = events(run, "step")[-1]["step"]
     assert newest_state(run)["steps_done"] == last == events(run, "stop")[0]["step"]
 
@@ -156,7 +156,7 @@ def test_a_real_process_is_terminated(camvid: Path, tmp_path: Path) -> None:
 # Another recipe, other data
 
 
-@pytest.mark.bad_input(27, "refused with each difference as it was and as it is; exit 2, nothing changed")
+@pytest.mark.bad_input(27, "refused; each difference is listed with both values; exit 2, nothing changed")
 def test_another_recipe_is_refused(uninterrupted, camvid, tmp_path, streetseg) -> None:
     run = tmp_path / "run"
     shutil.copytree(uninterrupted, run)
@@ -175,7 +175,7 @@ def test_another_recipe_is_refused(uninterrupted, camvid, tmp_path, streetseg) -
     assert snapshot(run) == before
 
 
-@pytest.mark.bad_input(27, "a recipe edited in the run folder is found out, too")
+@pytest.mark.bad_input(27, "a recipe that was edited in the run folder is detected")
 def test_the_checkpoint_itself_knows_the_recipe(uninterrupted, camvid, tmp_path, streetseg) -> None:
     run = tmp_path / "run"
     shutil.copytree(uninterrupted, run)
@@ -189,7 +189,7 @@ def test_the_checkpoint_itself_knows_the_recipe(uninterrupted, camvid, tmp_path,
 
 
 def test_what_decides_nothing_may_differ(uninterrupted, camvid, tmp_path, streetseg, monkeypatch) -> None:
-    """Where the data lie, how often and how much is kept, the device, what is printed."""
+    """Path of the data, number of checkpoints, device and printing may change."""
     run = tmp_path / "run"
     shutil.copytree(uninterrupted, run)
     monkeypatch.chdir(camvid.parent)
@@ -218,9 +218,7 @@ def another_mask(camvid: Path) -> None:
     Image.fromarray(label).save(path)
 
 
-@pytest.mark.bad_input(
-    27, "changed data are refused with both fingerprints; --force goes on and the run is the new data's"
-)
+@pytest.mark.bad_input(27, "changed data are refused with both fingerprints; --force continues with the new data")
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -247,7 +245,7 @@ def test_other_data_are_refused(change, said, uninterrupted, camvid, tmp_path, s
     assert again.code == 0, again.err
 
 
-@pytest.mark.bad_input(27, "--force: the new recipe holds from the last checkpoint on, and is the run's own from then")
+@pytest.mark.bad_input(27, "--force: the new recipe holds from the last checkpoint on and becomes the run's recipe")
 def test_force_goes_on_with_the_new_recipe(uninterrupted, camvid, tmp_path, streetseg) -> None:
     run = tmp_path / "run"
     assert fork(command(*train(camvid, run)), at=STEP, call=5, do=sent(signal.SIGTERM)) == 143
@@ -306,16 +304,14 @@ def test_a_checkpoint_of_another_format_is_refused(uninterrupted, camvid, tmp_pa
 # The run folder
 
 
-@pytest.mark.bad_input(
-    32, "a folder in use by another process: refused with its process number before anything is done"
-)
+@pytest.mark.bad_input(32, "a folder in use by another process is refused at the start, with the process id")
 @pytest.mark.parametrize("more", [(), ("--resume",)])
 def test_a_folder_is_not_shared_by_two_processes(more, camvid, tmp_path, streetseg) -> None:
     run = tmp_path / "run"
     held, release = os.pipe()
 
     def meanwhile() -> None:
-        """In the first process, at its second step: the other command runs, and is refused."""
+        """In the first process, at its second step: run the other command, which is refused."""
         before = snapshot(run)
         assert fork(command(*train(camvid, run, *more))) == 2
         assert snapshot(run) == before
@@ -335,7 +331,7 @@ def test_a_killed_process_leaves_no_lock(camvid, tmp_path, streetseg) -> None:
     assert streetseg(*train(camvid, run, "--resume")).code == 0
 
 
-@pytest.mark.bad_input(32, "a folder that cannot be written: refused before the data are read")
+@pytest.mark.bad_input(32, "a folder that cannot be written is refused before the data are read")
 @pytest.mark.parametrize("more", [(), ("--resume",)])
 def test_a_read_only_folder_is_refused(more, camvid, tmp_path, capfd) -> None:
     run = tmp_path / "run"
@@ -346,13 +342,13 @@ def test_a_read_only_folder_is_refused(more, camvid, tmp_path, capfd) -> None:
         without_root_s_rights()
         command(*train(camvid, run, *more))()
 
-    assert fork(as_an_ordinary_person, at="streetseg.training.train:open_source", do=sent(signal.SIGKILL)) == 2
+    assert fork(as_an_ordinary_person, at="streetseg.training.prepare:open_source", do=sent(signal.SIGKILL)) == 2
 
     assert f"error: the run folder cannot be written (no writing in {run})" in capfd.readouterr().err
     assert list(run.iterdir()) == []
 
 
-@pytest.mark.bad_input(32, "a folder with something in it: refused, nothing written over")
+@pytest.mark.bad_input(32, "a folder that is not empty is refused; nothing is overwritten")
 def test_a_used_folder_is_refused(camvid, tmp_path, streetseg) -> None:
     run = tmp_path / "run"
     run.mkdir()
@@ -366,7 +362,7 @@ def test_a_used_folder_is_refused(camvid, tmp_path, streetseg) -> None:
 
 
 def without_root_s_rights() -> None:
-    """Take the right to write anywhere from this process, if it is root's (capset(2), all capabilities off)."""
+    """Drop all capabilities of this process (capset(2)), so that permissions hold for root, too."""
     import ctypes
 
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this process
@@ -375,6 +371,6 @@ def without_root_s_rights() -> None:
 
 
 def snapshot(run: Path) -> dict[str, tuple[int, int]]:
-    """Size and time of every file."""
+    """Return size and modification time of every file."""
     files = [path for path in run.rglob("*") if path.is_file()]
     return {str(path): (path.stat().st_size, path.stat().st_mtime_ns) for path in files}

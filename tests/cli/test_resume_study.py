@@ -1,4 +1,4 @@
-"""A study that was stopped goes on with its grid, and does nothing twice that is finished."""
+"""A study that was stopped continues its grid and repeats nothing that is finished."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import pytest
 import tiny
 from forked import command, fork, kill
 from same_run import assert_same_run
-from short_run import STEP, USUAL, Words, events
+from short_run import STEP, USUAL, Argv, events
 
 STEPS = 6  # of a run: 2 epochs of 6 images, 2 at a time
 RUNS = ("test_efficientnet_seed0", "test_resnet_seed0")
@@ -31,14 +31,14 @@ def uninterrupted(camvid: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return out
 
 
-def study(camvid: Path, out: Path, *flags: object, epochs: int = 2) -> Words:
+def study(camvid: Path, out: Path, *flags: object, epochs: int = 2) -> Argv:
     settings = [f"{path.replace('__', '.')}={value}" for path, value in USUAL.items() if path != "model__encoder"]
     usual = ("--encoders", "test_efficientnet,test_resnet", "--weights", "none", "--quiet", "--epochs", epochs)
     return ("study", f"camvid:{camvid}", *settings, *usual, *flags, "--out", out)
 
 
 def files(folder: Path) -> dict[str, int]:
-    """The time of every file."""
+    """Return the modification time of every file."""
     return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
 
@@ -53,16 +53,14 @@ def assert_same_study(out: Path, expected: Path) -> None:
 
 
 def outcome(out: Path) -> dict[str, Any]:
-    """What study.json says, but for measured times and the sentences about them."""
-    found = json.loads((out / "study.json").read_text())
-    for pair in found["differences"]:
+    """Return study.json without measured times and the sentences about them."""
+    result = json.loads((out / "study.json").read_text())
+    for pair in result["differences"]:
         del pair["latency_ratio"], pair["sentence"]
-    return {name: found[name] for name in ("protocol", "runs", "differences")}
+    return {name: result[name] for name in ("protocol", "runs", "differences")}
 
 
-@pytest.mark.bad_input(
-    24, "study --resume goes on with the grid; what is finished keeps its files, none is written again"
-)
+@pytest.mark.bad_input(24, "study --resume continues the grid; finished runs keep their files unchanged")
 @pytest.mark.parametrize(
     ("at", "call", "finished"),
     [
@@ -90,16 +88,16 @@ def test_a_killed_study(at, call, finished, camvid, uninterrupted, tmp_path, str
 
 
 def test_a_finished_study_only_compares_again(uninterrupted, camvid, streetseg) -> None:
-    before, found = files(uninterrupted / "runs"), outcome(uninterrupted)
+    before, result = files(uninterrupted / "runs"), outcome(uninterrupted)
 
     done = streetseg(*study(camvid, uninterrupted, "--resume"))
 
     assert done.code == 0, done.err
-    assert outcome(uninterrupted) == found
+    assert outcome(uninterrupted) == result
     assert files(uninterrupted / "runs") == before
 
 
-@pytest.mark.bad_input(28, "a study saves the run under way, and its own command with --resume goes on")
+@pytest.mark.bad_input(28, "a study saves the current run; the study command with --resume continues")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_stopped_study(number, code, camvid, uninterrupted, tmp_path, capfd, streetseg) -> None:
     out = tmp_path / "my study"
@@ -115,7 +113,7 @@ def test_a_stopped_study(number, code, camvid, uninterrupted, tmp_path, capfd, s
         assert [step["step"] for step in events(out / "runs" / run, "step")] == list(range(1, STEPS + 1))
 
 
-@pytest.mark.bad_input(27, "a study refuses before any run if one was made otherwise, finished or not; --force goes on")
+@pytest.mark.bad_input(27, "a study with a run of another recipe is refused before any run starts; --force continues")
 def test_a_study_with_another_recipe_is_refused(camvid, uninterrupted, tmp_path, streetseg) -> None:
     out = tmp_path / "study"
     assert fork(command(*study(camvid, out)), at=STEP, call=STEPS + 5, do=kill) == -9
@@ -134,7 +132,7 @@ def test_a_study_with_another_recipe_is_refused(camvid, uninterrupted, tmp_path,
         assert len((out / "runs" / run / "results.csv").read_text().splitlines()) == 1 + 3
 
 
-@pytest.mark.bad_input(32, "a study's folder is one process's at a time, too")
+@pytest.mark.bad_input(32, "the folder of a study, too, is used by one process at a time")
 def test_a_study_s_folder_in_use_is_refused(camvid, tmp_path, capfd) -> None:
     out = tmp_path / "study"
     codes, reported = os.pipe()

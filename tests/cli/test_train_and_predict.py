@@ -1,4 +1,4 @@
-"""The oldest job on tiny data in the true layouts: train two epochs, predict with the result."""
+"""The main job on tiny data in the true layouts: train two epochs, predict with the result."""
 
 import csv
 import json
@@ -57,7 +57,7 @@ def test_two_epochs_and_a_prediction(layout: str, tmp_path: Path, streetseg) -> 
 
 
 def test_steps_in_place_of_epochs(tmp_path: Path, streetseg) -> None:
-    """The learning rate falls over them, and whoever reads of the run is told so."""
+    """The learning rate falls over the steps, and model card and report name their number."""
     camvid, run = tiny.camvid_segnet(tmp_path / "camvid"), tmp_path / "run"
     settings = ("--weights", "none", "data.size=none", "augment.crop=none", "train.batch=3", "train.precision=fp32")
 
@@ -80,7 +80,7 @@ def test_a_bare_folder_s_layout_is_recognized(tmp_path: Path, streetseg) -> None
 
 
 def test_a_run_is_taken_up_again(tmp_path: Path, streetseg) -> None:
-    """`--resume` on a finished run changes nothing and says the same."""
+    """`--resume` on a finished run changes nothing and prints the same result."""
     camvid = tiny.camvid_segnet(tmp_path / "camvid")
     command = ("train", camvid, "--encoder", "test_resnet", *TINY, "--out", tmp_path / "run", "--json")
 

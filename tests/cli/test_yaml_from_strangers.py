@@ -1,4 +1,4 @@
-"""YAML that would run, grow or never end, through the real commands: an error with its line, and nothing happens."""
+"""YAML that would run code, grow or never end, through the real commands: an error with its line, nothing else."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -55,8 +55,8 @@ HARMFUL = {
 @pytest.mark.bad_input(
     41, "tags, anchors, deep nesting, names given twice: an error with its line, nothing runs or grows"
 )
-@pytest.mark.parametrize(("text", "line", "said"), HARMFUL.values(), ids=HARMFUL)
-def test_harmful_yaml(text: str, line: int | None, said: str, tmp_path: Path, streetseg: Command) -> None:
+@pytest.mark.parametrize(("text", "line", "message"), HARMFUL.values(), ids=HARMFUL)
+def test_harmful_yaml(text: str, line: int | None, message: str, tmp_path: Path, streetseg: Command) -> None:
     data = tiny.folder_yaml(tmp_path / "data", 2, 1)
     file, mark = tmp_path / "harm.yaml", tmp_path / "mark"
     file.write_text(text.replace("MARK", str(mark)))
@@ -70,7 +70,7 @@ def test_harmful_yaml(text: str, line: int | None, said: str, tmp_path: Path, st
     ):
         done = streetseg(*words)
         assert done.code == 2, done.err
-        assert said in done.err
+        assert message in done.err
         assert f"where: {file}:{line}\n" in done.err if line else f"where: {file}\n" in done.err
         assert "Traceback" not in done.err
         assert len(done.err) < 2000
@@ -78,7 +78,7 @@ def test_harmful_yaml(text: str, line: int | None, said: str, tmp_path: Path, st
     assert sorted(tmp_path.rglob("*")) == before
 
 
-@pytest.mark.bad_input(41, "lists on the command line and in the environment are read as safely")
+@pytest.mark.bad_input(41, "lists on the command line and in the environment: the same")
 @pytest.mark.parametrize(
     "word",
     ["[!!python/object/apply:os.system ['touch MARK']]", "[&a x, *a]", "[" * 100_000, "[1", "[\x1b]", '["\\uD800"]'],

@@ -40,14 +40,14 @@ def test_seeds_of_one_recipe_are_one_group_with_their_mean_score(write_run: Writ
 
 
 def test_settings_that_change_no_result_make_no_other_experiment(write_run: WriteRun) -> None:
-    """One run was saved after every step, its data lay elsewhere, and its device was named."""
+    """One run was saved after every step, its data had another path, and its device was named."""
     other = {"data": {"source": "camvid:/elsewhere"}, "train": {"save_steps": 1, "keep_last": 5, "device": "cpu"}}
     [group] = compare_runs([write_run("a", seed=0), write_run("b", seed=1, recipe=other)]).groups
     assert group.seeds == (0, 1)
 
 
 def test_other_training_data_make_another_experiment(write_run: WriteRun) -> None:
-    """Split lists and exclusions choose them; the fields change no result by themselves, so the fingerprint counts."""
+    """Split lists and exclusions choose the training data. The fields change no result, so the fingerprint decides."""
     runs = [write_run(name, seed=seed) for name, seed in (("whole", 0), ("part", 1))]
     data = json.loads((runs[1] / "data.json").read_text())
     data["splits"]["train"]["fingerprint"] = "another"
@@ -89,7 +89,7 @@ def test_groups_that_would_share_a_label_say_in_what_they_differ(write_run: Writ
 
 
 def test_a_decoder_that_had_other_channels_once_is_another_experiment(write_run: WriteRun) -> None:
-    """The recipe says of both only that the decoder's own are wanted."""
+    """Both recipes only ask for the default channels of the decoder."""
     runs = [write_run("a"), write_run("b")]
     for run, channels in zip(runs, ([128, 96, 64, 32], [128, 96, 64]), strict=True):
         model = json.loads((run / "best" / "model.json").read_text())

@@ -1,4 +1,4 @@
-"""The verdict in words: it follows from the interval, and says when it is not about encoders alone."""
+"""The verdict in words: it follows from the interval, and says so when more than the encoders differs."""
 
 import re
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from finished_runs import IMAGENET, RANDOM, matrices
 from streetseg.comparison.compare import compare_runs
-from streetseg.comparison.verdict import bracket, chance, dataset_name, decimals, difference_words, latency_words
+from streetseg.comparison.verdict import bracket, dataset_name, decimals, difference_words, latency_words, p_value_text
 from streetseg.metrics.difference import Difference
 
 WriteRun = Callable[..., Path]
@@ -68,14 +68,15 @@ def test_a_difference_of_starts_is_not_sold_as_a_difference_of_encoders(write_ru
         ]
     )
     assert "mobilenetv2_100 (ImageNet) is better than resnext50_32x4d (random weights)" in comparison.verdict
-    assert comparison.verdict.endswith("They did not start alike, so this is not a difference between encoders alone.")
+    warning = "Their initial weights are of different kinds, so this is not a difference between encoders alone."
+    assert comparison.verdict.endswith(warning)
     assert "different kinds of weights" in comparison.notes[0]
 
 
 def test_published_weights_are_one_kind_of_start_however_they_came(write_run: WriteRun) -> None:
     file = {"kind": "file", "source": "/w/r.safetensors", "text": "encoder from r.safetensors"}
     comparison = compare_runs([write_run("a", start=IMAGENET), write_run("b", encoder="resnet50", start=file)])
-    assert "start alike" not in comparison.verdict
+    assert "different kinds, so" not in comparison.verdict
 
 
 def test_more_than_two_are_all_set_against_the_best(write_run: WriteRun) -> None:
@@ -110,22 +111,22 @@ def test_one_run_says_what_it_reaches(write_run: WriteRun) -> None:
 def test_latency_is_not_compared_between_machines(write_run: WriteRun) -> None:
     comparison = compare_runs([write_run("a", cpu="One"), write_run("b", encoder="resnet50", cpu="Another")])
     assert "latency" not in comparison.verdict
-    assert any("not measured alike" in note for note in comparison.notes)
+    assert any("not measured in the same way" in note for note in comparison.notes)
 
 
 def test_frames_of_videos_seen_in_training_are_said_to_flatter(write_run: WriteRun) -> None:
     videos = ["0016E5"] * 20 + ["0001TP"] * 4
     run = write_run("a", sequences=videos, train_sequences=["0016E5", "0006R0"])
     notes = " ".join(compare_runs([run]).notes)
-    assert "20 of 24 validation images come from videos that training images were cut from, too (0016E5)" in notes
-    assert "flatters" in notes
+    assert "20 of 24 validation images come from videos that training images come from, too (0016E5)" in notes
+    assert "score is too high" in notes
 
 
 def test_unknown_or_separate_videos_are_not_said_to_flatter(write_run: WriteRun) -> None:
     apart = write_run("a", sequences=["0001TP"] * 24, train_sequences=["0016E5"])
     unknown = write_run("b", train_sequences=["0016E5"])
     for run in (apart, unknown):
-        assert "flatters" not in " ".join(compare_runs([run]).notes)
+        assert "score is too high" not in " ".join(compare_runs([run]).notes)
 
 
 def test_single_seeds_that_contradict_the_verdict_are_mentioned(write_run: WriteRun) -> None:
@@ -144,11 +145,11 @@ def test_one_training_each_is_mentioned(write_run: WriteRun) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ratio", "words"),
+    ("ratio", "text"),
     [(2.44, "2.4 times the latency"), (1.01, "the same latency"), (0.4, "60 % less latency")],
 )
-def test_latency_in_words(ratio: float, words: str) -> None:
-    assert latency_words(ratio) == words
+def test_latency_in_words(ratio: float, text: str) -> None:
+    assert latency_words(ratio) == text
 
 
 @pytest.mark.parametrize(
@@ -176,41 +177,41 @@ families = st.integers(1, 10)
 
 @given(shares, shares, shares, st.floats(1e-4, 1), families)
 def test_the_words_follow_from_interval_and_p_value(a: float, b: float, c: float, adjusted: float, family: int) -> None:
-    """Who is called better, and every figure in the sentence, read back from the sentence alone."""
+    """The better run and every figure are read back from the sentence alone."""
     low, value, high = sorted([a, b, c])
-    said = difference_words("A", "B", difference(value, low, high, adjusted, family=family))
-    ends = re.search(r"\[(.+), (.+)\]", said)
+    sentence = difference_words("A", "B", difference(value, low, high, adjusted, family=family))
+    ends = re.search(r"\[(.+), (.+)\]", sentence)
     assert ends
     printed = [float(end.replace("−", "-")) for end in ends.groups()]
     if (low > 0 or high < 0) and adjusted < 0.05:
         better, worse = ("A", "B") if low > 0 else ("B", "A")
-        assert said.startswith(f"{better} is better than {worse} by ")
-        assert "not distinguishable" not in said
-        assert "−" not in said
+        assert sentence.startswith(f"{better} is better than {worse} by ")
+        assert "not distinguishable" not in sentence
+        assert "−" not in sentence
         assert 0 < printed[0] <= printed[1]
     else:
-        assert said.startswith("A and B are not distinguishable (difference ")
-        assert "better" not in said
+        assert sentence.startswith("A and B are not distinguishable (difference ")
+        assert "better" not in sentence
         assert (printed[0] <= 0 <= printed[1]) == (low <= 0 <= high)
-    tested = re.search(r"p (?:=|<) (0\.\d+), adjusted for (\d+) comparisons", said)
+    tested = re.search(r"p (?:=|<) (0\.\d+), adjusted for (\d+) comparisons", sentence)
     assert (tested is not None) == (family > 1 and not low <= 0 <= high)
     if tested:
         assert int(tested[2]) == family
-        assert (float(tested[1]) < 0.05) == ("better" in said)
+        assert (float(tested[1]) < 0.05) == ("better" in sentence)
 
 
 def test_an_interval_that_leaves_out_zero_is_not_enough_after_adjustment() -> None:
-    said = difference_words("A", "B", difference(0.011, 0.001, 0.021, 0.0912, family=6))
+    sentence = difference_words("A", "B", difference(0.011, 0.001, 0.021, 0.0912, family=6))
     tested = "p = 0.091, adjusted for 6 comparisons"
-    assert said == f"A and B are not distinguishable (difference 1.1 mIoU points [0.1, 2.1]; but {tested})"
+    assert sentence == f"A and B are not distinguishable (difference 1.1 mIoU points [0.1, 2.1]; but {tested})"
 
 
-@pytest.mark.parametrize(("videos", "words"), [(1, "the one video"), (3, "the 3 videos")])
-def test_what_holds_for_few_videos_only_is_said_of_those(videos: int, words: str) -> None:
+@pytest.mark.parametrize(("videos", "text"), [(1, "the one video"), (3, "the 3 videos")])
+def test_what_holds_for_few_videos_only_is_said_of_those(videos: int, text: str) -> None:
     better = difference_words("A", "B", difference(0.02, 0.01, 0.03, 0.01, videos=videos))
-    assert better == f"A is better than B by 2.0 mIoU points [1.0, 3.0] on {words} they were scored on"
+    assert better == f"A is better than B by 2.0 mIoU points [1.0, 3.0] on {text} they were scored on"
     alike = difference_words("A", "B", difference(0.02, -0.01, 0.05, 0.2, videos=videos))
-    assert alike.startswith(f"A and B are not distinguishable on {words} they were scored on (difference ")
+    assert alike.startswith(f"A and B are not distinguishable on {text} they were scored on (difference ")
 
 
 def test_too_few_images_have_no_interval_in_words_either(write_run: WriteRun) -> None:
@@ -225,9 +226,9 @@ def test_too_few_images_have_no_interval_in_words_either(write_run: WriteRun) ->
 def test_classes_that_hardly_any_image_holds_are_named(write_run: WriteRun) -> None:
     counts = matrices(0.8)
     counts[4:, 2] = 0
-    (note,) = [note for note in compare_runs([write_run("a", counts=counts)]).notes if "Hardly any" in note]
-    assert note.startswith("Hardly any image holds car: too few for an interval.")
-    assert not any("Hardly any" in note for note in compare_runs([write_run("b")]).notes)
+    (note,) = [note for note in compare_runs([write_run("a", counts=counts)]).notes if "Too few images" in note]
+    assert note.startswith("Too few images contain car for an interval.")
+    assert not any("Too few images" in note for note in compare_runs([write_run("b")]).notes)
 
 
 def test_seeds_and_images_are_kept_apart_in_words(write_run: WriteRun) -> None:
@@ -238,7 +239,7 @@ def test_seeds_and_images_are_kept_apart_in_words(write_run: WriteRun) -> None:
     ]
     comparison = compare_runs(runs)
     (note,) = [note for note in comparison.notes if "seeds" in note]
-    assert "Its interval covers the choice of images, not the luck of training" in note
+    assert "Its interval covers the choice of images, not the choice of the seed." in note
     for group in comparison.groups:
         assert f"{group.label} {100 * group.mean_iou:.1f} ± {100 * (group.seed_deviation or 0):.1f} (3 seeds)" in note
     alone = compare_runs(runs[:3])
@@ -246,7 +247,7 @@ def test_seeds_and_images_are_kept_apart_in_words(write_run: WriteRun) -> None:
 
 
 @pytest.mark.parametrize(
-    ("p_value", "words"),
+    ("p_value", "text"),
     [
         (0.0004, "p < 0.001"),
         (0.0123, "p = 0.012"),
@@ -255,8 +256,8 @@ def test_seeds_and_images_are_kept_apart_in_words(write_run: WriteRun) -> None:
         (1.0, "p = 1.000"),
     ],
 )
-def test_a_p_value_is_printed_on_its_side_of_five_percent(p_value: float, words: str) -> None:
-    assert chance(p_value) == words
+def test_a_p_value_is_printed_on_its_side_of_five_percent(p_value: float, text: str) -> None:
+    assert p_value_text(p_value) == text
 
 
 @pytest.mark.bad_input(60, 'runs of different precision are named in the report\'s "Read with care" and in study.json')

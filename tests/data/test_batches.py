@@ -1,4 +1,4 @@
-"""Training batches: every image once, in an order of its own each epoch, whoever asks and from wherever it starts."""
+"""Training batches: every image once an epoch, in an order that depends on seed and epoch alone."""
 
 import threading
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ CROP = (32, 64)
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """Eleven images."""
+    """Build a store of eleven images."""
     return stored(camvid_segnet(tmp_path_factory.mktemp("camvid"), n_train=11), tmp_path_factory.mktemp("cache"))
 
 
@@ -97,7 +97,7 @@ def test_batches_are_augment_of_the_store(store: Store) -> None:
 
 
 def test_what_goes_to_mps_is_augmented_by_the_cpu(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Torch's sampling on MPS has no border of edge pixels."""
+    """On MPS, torch cannot sample with a border of edge pixels."""
 
     class SeenError(Exception):
         pass
@@ -181,7 +181,7 @@ def test_images_of_several_sizes_come_out_as_in_a_batch_of_their_own(tmp_path: P
 
 
 class Failing:
-    """A store whose third sample cannot be read, or is not delivered at all."""
+    """A store whose third sample raises an error or never arrives."""
 
     def __init__(self, store: Store, bad: int, failure: OSError | threading.Event) -> None:
         self.samples, self.split, self._store, self._bad, self._failure = (
@@ -211,12 +211,12 @@ def test_a_sample_that_cannot_be_read_is_named(store: Store) -> None:
         for batch in batches(Failing(store, bad, OSError(5, "Input/output error"))):  # type: ignore[arg-type]
             seen.append(batch)
     assert len(seen) == 1
-    assert caught.value.where == (store.samples[bad].image, store.samples[bad].label)
+    assert caught.value.where == (store.samples[bad].image, store.samples[bad].mask)
 
 
 def test_a_reader_that_hangs_is_given_up_with_the_names(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streetseg.data.batches._TIMEOUT", 0.2)
-    monkeypatch.setattr("streetseg.data.batches._FAREWELL", 0.2)
+    monkeypatch.setattr("streetseg.data.batches._JOIN_TIMEOUT", 0.2)
     release = threading.Event()
     bad = batches(store).steps()[0][1]
     with pytest.raises(TrainingError, match="no batch was read") as caught:

@@ -1,4 +1,4 @@
-"""Folders and archives alike: what is walked, what is skipped, and what a change of a file does to its stamp."""
+"""Folders and archives: which files are listed, which are skipped, and how the stamp follows a change of a file."""
 
 import json
 import os
@@ -103,7 +103,7 @@ def cityscapes(tmp_path: Path) -> Path:
 
 
 def add(archive: Path, name: str, data: bytes = b"harm", **about: Any) -> None:
-    """One member more, with what `about` says of it."""
+    """Add a member to an archive, with the attributes that `about` sets."""
     member = zipfile.ZipInfo(name)
     member.compress_type = zipfile.ZIP_DEFLATED
     for key, value in about.items():
@@ -168,7 +168,7 @@ def encrypted(archive: Path) -> str:
 
 
 def overlapping(archive: Path) -> str:
-    """A second entry of the directory over the bytes of the first: what makes a bomb of a small archive."""
+    """Add a second directory entry for the bytes of the first member, as a zip bomb does."""
     with zipfile.ZipFile(archive) as zipped:
         member = max(zipped.infolist(), key=lambda member: member.compress_size)
         directory = zipped.start_dir
@@ -235,7 +235,7 @@ def test_an_archive_that_is_not_sound(
 
 
 def of_another_method(archive: Path, method: int) -> None:
-    """Changes the number of the method in every header of a zip."""
+    """Change the number of the compression method in every header of a zip."""
     data = bytearray(archive.read_bytes())
     for mark, at in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
         start = data.find(mark)
@@ -246,7 +246,7 @@ def of_another_method(archive: Path, method: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said", "cure"),
+    ("content", "message", "cure"),
     [
         (b"7z\xbc\xaf\x27\x1c rest", "a 7z archive", "unpack it"),
         (b"Rar!\x1a\x07 rest", "a RAR archive", "unpack it"),
@@ -258,14 +258,14 @@ def of_another_method(archive: Path, method: int) -> None:
     ],
 )
 def test_what_is_no_zip_is_named_with_its_cure(
-    content: bytes, said: str, cure: str, cityscapes: Path, streetseg: Command
+    content: bytes, message: str, cure: str, cityscapes: Path, streetseg: Command
 ) -> None:
     (cityscapes / IMAGES).write_bytes(content)
 
     done = streetseg("check", f"cityscapes:{cityscapes}")
 
     assert done.code == 2
-    assert said in done.err
+    assert message in done.err
     assert cure in done.err
 
 
@@ -367,5 +367,5 @@ def test_a_flat_bitmap_is_no_bomb(tmp_path: Path) -> None:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder, but for the cache."""
+    """Return every file below a folder, without the cache."""
     return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}

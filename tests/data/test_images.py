@@ -1,4 +1,4 @@
-"""One rule from every way an image is stored to uint8 RGB, and a clear error for what is no image."""
+"""One rule makes uint8 RGB of every kind of image file; a file that is no image gets a clear error."""
 
 import struct
 import zlib
@@ -38,10 +38,10 @@ def test_16_bits_are_scaled_to_8(tmp_path: Path) -> None:
     Image.fromarray(values).save(tmp_path / "a.tif")
     for name in ("a.png", "a.tif"):
         assert read_image(str(tmp_path / name))[0, :, 1].tolist() == [0, 0, 1, 1, 128, 255]
-        assert decode_image(str(tmp_path / name))[1].words.startswith("16-bit gray")
+        assert decode_image(str(tmp_path / name))[1].description.startswith("16-bit gray")
 
 
-@pytest.mark.bad_input(9, "converted to 8-bit RGB by one rule; counted in data.json")
+@pytest.mark.bad_input(9, "images are converted to 8-bit RGB by one rule and counted in data.json")
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "1", "CMYK"])
 def test_other_modes_become_rgb(mode: str, tmp_path: Path) -> None:
     original = Image.fromarray(ramp()).convert(mode)
@@ -65,7 +65,7 @@ def test_a_palette_with_transparent_entries_is_read_by_its_colors(tmp_path: Path
     assert read_image(str(tmp_path / "a.png")).tolist() == [[[10, 20, 30], [40, 50, 60]]]
 
 
-@pytest.mark.bad_input(10, "applied to the image, and said")
+@pytest.mark.bad_input(10, "the rotation is applied to the image and named in a note")
 @pytest.mark.parametrize("ending", ["jpg", "png"])
 def test_exif_orientation_turns_the_image_upright(ending: str, tmp_path: Path) -> None:
     turned = np.zeros((40, 60, 3), np.uint8)
@@ -95,11 +95,11 @@ def test_16_bit_colors_keep_their_high_byte_and_are_told(tmp_path: Path) -> None
     (tmp_path / "a.png").write_bytes(tiny.png(deep, bits=16))
     image, stored = decode_image(str(tmp_path / "a.png"))
     assert image.tolist() == [[[0, 0, 1], [2, 255, 128]]]
-    assert stored.words == "16-bit RGB PNG"
+    assert stored.description == "16-bit RGB PNG"
 
 
 def png_with_header(width: int, height: int) -> bytes:
-    """A PNG of a few bytes that claims to be huge."""
+    """Return a PNG of a few bytes whose header names a huge size."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -111,7 +111,7 @@ def png_with_header(width: int, height: int) -> bytes:
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-@pytest.mark.bad_input(18, "refused from the header; exit 2")
+@pytest.mark.bad_input(18, "the image is refused by the size in its header; exit 2")
 @pytest.mark.parametrize("side", [10_000, 30_000, 60_000])
 def test_a_decompression_bomb_is_refused_from_its_header(side: int, tmp_path: Path) -> None:
     path = tmp_path / "bomb.png"
@@ -135,7 +135,7 @@ def test_the_size_limit_can_be_lowered_and_raised(tmp_path: Path, monkeypatch: p
 
 
 def broken_files(folder: Path) -> dict[str, tuple[bytes, str]]:
-    """name -> (bytes, what the error must say)."""
+    """Return name -> (bytes, text that the error must contain)."""
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)).save(folder / "whole.png")
     Image.open(folder / "whole.png").save(folder / "whole.jpg")
     png, jpg = (folder / "whole.png").read_bytes(), (folder / "whole.jpg").read_bytes()
@@ -154,12 +154,12 @@ def broken_files(folder: Path) -> dict[str, tuple[bytes, str]]:
 
 
 def test_what_is_no_whole_image_is_named_with_the_reason(tmp_path: Path) -> None:
-    for name, (data, said) in broken_files(tmp_path).items():
+    for name, (data, message) in broken_files(tmp_path).items():
         path = tmp_path / name
         path.write_bytes(data)
         with pytest.raises(FileError) as caught:
             read_image(str(path))
-        assert said in str(caught.value), name
+        assert message in str(caught.value), name
         assert str(path) in str(caught.value)
         assert path.read_bytes() == data
 
@@ -178,7 +178,7 @@ def test_any_name_is_read(name: str, tmp_path: Path) -> None:
 
 
 def in_range(values: np.ndarray, low: int, high: int) -> np.ndarray:
-    """LOW..HIGH as 0..255, computed another way than the program does."""
+    """Return LOW..HIGH scaled to 0..255, computed in another way than the program does."""
     return np.floor((values.clip(low, high) - low) * (255 / (high - low)) + 0.5).astype(np.uint8)
 
 
@@ -224,7 +224,7 @@ def test_a_range_does_not_apply_to_16_bit_gray_with_alpha(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("values", "range_", "words"),
+    ("values", "range_", "sentence"),
     [
         ((0, 65535), "full", None),
         ((0, 40000), "full", None),
@@ -236,8 +236,8 @@ def test_a_range_does_not_apply_to_16_bit_gray_with_alpha(tmp_path: Path) -> Non
         ((12, 5000), "0..4095", "use 12..5000, of which data.range=0..4095 clips a part"),
     ],
 )
-def test_a_range_that_fits_badly_is_said(values: tuple[int, int], range_: str, words: str | None) -> None:
-    assert range_words(values, ImageReading(range=range_)) == words
+def test_a_range_that_fits_badly_is_said(values: tuple[int, int], range_: str, sentence: str | None) -> None:
+    assert range_words(values, ImageReading(range=range_)) == sentence
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_exif_orientation_can_be_left_out(orientation: int, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("bands", "extra", "words"),
+    ("bands", "extra", "sentence"),
     [
         (3, None, "RGB TIFF"),
         (4, (2,), "RGBA TIFF"),
@@ -273,12 +273,14 @@ def test_exif_orientation_can_be_left_out(orientation: int, tmp_path: Path) -> N
         (6, (0, 0, 0), "RGB TIFF (3 more bands dropped)"),
     ],
 )
-def test_bands_that_are_dropped_are_told(bands: int, extra: tuple[int, ...] | None, words: str, tmp_path: Path) -> None:
+def test_bands_that_are_dropped_are_told(
+    bands: int, extra: tuple[int, ...] | None, sentence: str, tmp_path: Path
+) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (5, 7, bands), np.uint8)
     (tmp_path / "a.tif").write_bytes(tiny.tiff(pixels, extra=extra))
     image, stored = decode_image(str(tmp_path / "a.tif"))
     assert (image == pixels[..., :3]).all()
-    assert stored.words == words
+    assert stored.description == sentence
 
 
 def test_more_bands_than_can_be_read_are_no_image(tmp_path: Path) -> None:
@@ -300,7 +302,7 @@ def test_every_format_is_read_by_its_name(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC: convert it to PNG or JPEG"),
         (b"\0\0\0\x18ftypisom\0\0\0\0", "a video"),
@@ -309,11 +311,11 @@ def test_every_format_is_read_by_its_name(name: str, tmp_path: Path) -> None:
         (b"\x93NUMPY\1\0", "NumPy array"),
     ],
 )
-def test_an_image_of_another_format_is_known_by_its_content(data: bytes, said: str, tmp_path: Path) -> None:
+def test_an_image_of_another_format_is_known_by_its_content(data: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "renamed.jpg").write_bytes(data + bytes(100))
     with pytest.raises(FileError) as caught:
         read_image(str(tmp_path / "renamed.jpg"))
-    assert said in caught.value.detail
+    assert message in caught.value.detail
 
 
 @pytest.mark.parametrize("name", ["a.heic", "a.HEIF", "a.dng", "a.tga", "a.exr", "a.npy"])

@@ -1,4 +1,4 @@
-"""What lies between the data: passed over with a reason, and summed up in one line."""
+"""Files that are no data: skipped with a reason, and summed up in one line."""
 
 from streetseg.data.issues import Survey
 

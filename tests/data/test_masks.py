@@ -1,4 +1,4 @@
-"""Masks are read exactly: by index or by color, and what means nothing is an error."""
+"""Masks are read exactly, by index or by color; a value without a meaning is an error."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ CODE = MaskCode.of(STREET_11, ignored=(11,))
 
 
 def ids(height: int = 4, width: int = 12) -> np.ndarray:
-    """All ids 0..11, 11 being void."""
+    """Return an array with all ids 0..11; 11 is void."""
     return np.tile(np.arange(width, dtype=np.uint8), (height, 1))
 
 
@@ -34,7 +34,7 @@ def test_gray_masks_are_ids(tmp_path: Path) -> None:
     assert (mask == expected()).all()
 
 
-@pytest.mark.bad_input(1, "read by index, its colors ignored; the mode is told")
+@pytest.mark.bad_input(1, "masks are read by index, their colors ignored; `check` names the mode")
 def test_palette_masks_are_read_by_index_whatever_their_colors(tmp_path: Path) -> None:
     image = Image.fromarray(ids()).convert("P")
     image.putdata(ids().ravel().tolist())
@@ -136,7 +136,7 @@ def test_ids_where_colors_are_expected_and_the_other_way_round(tmp_path: Path) -
         read_mask(str(tmp_path / "colors.png"), MaskCode(STREET_11, ids=CODE.ids))
 
 
-@pytest.mark.bad_input(8, "read exactly")
+@pytest.mark.bad_input(8, "16-bit masks are read exactly")
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 65535), min_size=1, max_size=20), st.sampled_from([np.uint8, np.uint16]))
 def test_whatever_is_stored_comes_back_or_is_refused(tmp_path_factory, values: list[int], depth: type) -> None:
@@ -177,9 +177,7 @@ def test_gray_of_few_bits_stands_for_its_gray_where_classes_are_colors(bits: int
     assert read_mask(str(tmp_path / "a.png"), MaskCode(STREET_11, colors=grays)).tolist() == [[1, 0, 0]]
 
 
-@pytest.mark.bad_input(
-    43, "grays that an optimizer stored in few bits or with a palette are the ids where only they are"
-)
+@pytest.mark.bad_input(43, "grays stored in few bits or with a palette are the ids where only the grays are ids")
 @pytest.mark.parametrize(("values", "bits"), [((0, 255), 1), ((0, 85, 255), 2), ((0, 17, 255), 4), ((0, 40, 200), 8)])
 def test_grays_that_were_stored_anew_are_the_ids(values: tuple[int, ...], bits: int, tmp_path: Path) -> None:
     code = MaskCode(STREET_11, ids={value: i for i, value in enumerate(values)})

@@ -1,4 +1,4 @@
-"""Images and masks pair by name; whatever does not is a fault that names the file."""
+"""Images and masks are paired by name; a file without partner is a fault that names it."""
 
 from pathlib import Path
 

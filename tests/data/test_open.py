@@ -1,4 +1,4 @@
-"""From what a person typed to a source: every form, and every way to miss it."""
+"""From DATA as typed to a source: every form, and every mistake."""
 
 import logging
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Split lists: every form a line may have, and every way it can miss."""
+"""Split lists: every form of a line, and every mistake."""
 
 from pathlib import Path
 
@@ -63,7 +63,7 @@ def test_a_line_with_other_folders_names_nothing(line: str, tmp_path: Path) -> N
 
 
 def test_a_name_without_folders_does_not_stand_for_a_line_with_some(tmp_path: Path) -> None:
-    """What the wildcards leave of img/north/2.png and img/south/1.png is "2" and "1"."""
+    """The wildcards match "2" in img/north/2.png and "1" in img/south/1.png: the names have no folders."""
     bare = [Sample("2", "/d/img/north/2.png", "/d/ann/2.png"), Sample("1", "/d/img/south/1.png", "/d/ann/1.png")]
     file = tmp_path / "list.txt"
     for line, names in (("north/2.png", ["2"]), ("/e/img/north/2.png", ["2"]), ("2", ["2"])):

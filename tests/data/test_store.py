@@ -1,4 +1,4 @@
-"""The decode-once store: what comes out is what was decoded, once, until a file changes."""
+"""The store: it returns what was decoded, and decodes each file once until it changes."""
 
 import logging
 import os
@@ -32,7 +32,7 @@ Array = NDArray[np.uint8]
 
 @dataclass
 class Drawn:
-    """A source of arrays, which also counts what is asked of it."""
+    """A source of arrays that counts how often each is read."""
 
     images: list[Array]
     labels: list[Array]
@@ -50,7 +50,7 @@ class Drawn:
         self.reads.append(sample.name)
         return self.images[int(sample.name[-3:])]
 
-    def read_label(self, sample: Sample) -> Array:
+    def read_mask(self, sample: Sample) -> Array:
         return self.labels[int(sample.name[-3:])]
 
     def stamp(self, sample: Sample) -> str:
@@ -113,7 +113,7 @@ def test_arrays_cannot_be_written(tmp_path: Path) -> None:
         label[0] = 0
 
 
-@pytest.mark.bad_input(3, "nearest only: what comes out is an id that went in, or ignore")
+@pytest.mark.bad_input(3, "nearest neighbor: resized labels hold only ids of the mask and the ignore index")
 def test_images_and_labels_are_resized(tmp_path: Path) -> None:
     source = drawn((60, 90), (40, 40))
     store = opened(source, tmp_path, size=(30, 50))
@@ -145,7 +145,7 @@ def test_memory_stays_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         assert found
         return int(found.group(1)) * 1024
 
-    monkeypatch.setattr("streetseg.data.store._Mapped._KEPT", 4 * 2**20)
+    monkeypatch.setattr("streetseg.data.store._Mapped._MAPPED_BYTES", 4 * 2**20)
     source = Drawn([np.full((1000, 1000, 3), i, np.uint8) for i in range(20)], [np.zeros((1000, 1000), np.uint8)] * 20)
     store = opened(source, tmp_path)
     before = mapped()
@@ -164,7 +164,7 @@ def test_memory_stays_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 # When it is built again
 
 
-@pytest.mark.bad_input(19, "store built again, the file named; an edit that spoils a file is refused")
+@pytest.mark.bad_input(19, "the store is built again and the file named; an edit that damages a file is refused")
 def test_changed_file_is_decoded_again_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "streetseg")
     folder, cache = camvid_segnet(tmp_path / "camvid"), tmp_path / "cache"
@@ -259,11 +259,11 @@ def test_two_processes_build_it_once(tmp_path: Path) -> None:
         "print(store.fingerprint, sum(int(store[i][0].sum()) for i in range(len(store))), 'torch' in sys.modules)\n"
     )
     running = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    said = [process.communicate()[0].splitlines() for process in running]
+    outputs = [process.communicate()[0].splitlines() for process in running]
     assert [process.returncode for process in running] == [0, 0]
-    assert said[0][-1] == said[1][-1]
-    assert said[0][-1].endswith("False")  # the store does without torch
-    assert sum("decoding 12 images" in line for lines in said for line in lines) == 1
+    assert outputs[0][-1] == outputs[1][-1]
+    assert outputs[0][-1].endswith("False")  # the store does without torch
+    assert sum("decoding 12 images" in line for lines in outputs for line in lines) == 1
 
 
 def test_what_a_killed_builder_left_is_taken_away(tmp_path: Path) -> None:

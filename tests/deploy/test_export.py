@@ -168,11 +168,11 @@ def test_int8_is_calibrated_scored_and_runs_in_both_engines(tmp_path: Path, stre
 def test_int8_takes_data_of_another_label_space(tmp_path: Path, streetseg: Command) -> None:
     bundle = saved(tmp_path / "bundle", tiny_network(size=(48, 64)))
     data = f"cityscapes:{tiny.cityscapes_folder(tmp_path / 'cityscapes')}"
-    words = ["export", bundle, "--format", "onnx", "--int8", "--data", data, "--budget", "100"]
+    argv = ["export", bundle, "--format", "onnx", "--int8", "--data", data, "--budget", "100"]
 
-    refused = streetseg(*words)
+    refused = streetseg(*argv)
     assert (refused.code, "--space street-11 maps the data" in refused.err) == (2, True)
-    assert streetseg(*words, "--space", "street-11").code == 0
+    assert streetseg(*argv, "--space", "street-11").code == 0
 
 
 def test_int8_weights_are_integers_but_for_the_first_the_last_and_depthwise_layers(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_int8_that_costs_more_than_the_budget_is_not_exported(tmp_path: Path, mo
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("argv", "message"),
     [
         (["--format", "litert"], "litert is not supported yet"),
         (["--format", "tflite"], "unknown format tflite"),
@@ -219,11 +219,11 @@ def test_int8_that_costs_more_than_the_budget_is_not_exported(tmp_path: Path, mo
         (["--format", "onnx", "--out", "a.xml"], "ends in .onnx"),
     ],
 )
-def test_what_cannot_be_is_refused(bundle: Path, streetseg: Command, words: list[str], said: str) -> None:
-    ended = streetseg("export", bundle, *words)
+def test_what_cannot_be_is_refused(bundle: Path, streetseg: Command, argv: list[str], message: str) -> None:
+    ended = streetseg("export", bundle, *argv)
 
     assert ended.code == 2
-    assert said in ended.err
+    assert message in ended.err
 
 
 def test_a_file_in_the_way_is_kept_without_force(bundle: Path, tmp_path: Path, streetseg: Command) -> None:
@@ -239,7 +239,7 @@ def test_a_file_in_the_way_is_kept_without_force(bundle: Path, tmp_path: Path, s
 def test_a_graph_never_stands_beside_the_weights_of_another(
     files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """OpenVINO would read the old .xml with the new .bin, which is as large, and say what the old one says."""
+    """OpenVINO would read an old .xml with a new .bin of the same size, without an error."""
     for name in ("model.xml", "model.bin"):
         shutil.copyfile(files / name, tmp_path / name)
     bundle = saved(tmp_path / "other", tiny_network(size=(48, 64), seed=1))

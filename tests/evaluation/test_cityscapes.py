@@ -28,7 +28,7 @@ Command = Callable[..., Any]
 
 @pytest.fixture(autouse=True)
 def plain_official_script(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The script without instances, files and printing, on its pure Python path."""
+    """Set up the official script without instances, files and printing, in pure Python."""
     monkeypatch.setattr(official, "CSUPPORT", False)
     monkeypatch.setattr(official.args, "evalInstLevelScore", False)
     monkeypatch.setattr(official.args, "JSONOutput", False)
@@ -47,7 +47,7 @@ def same(ours: float, theirs: float) -> bool:
 
 
 def predicted(streetseg: Command, model: Path, data: Path, folder: Path) -> Path:
-    """A folder of Cityscapes label ids that `predict` wrote for the validation split, without its other files."""
+    """Return a folder of Cityscapes label ids alone, written by `predict` for the validation split."""
     images, out, alone = data / "leftImg8bit" / "val", folder / "predicted", folder / "results"
     done = streetseg("predict", model, images, "--out", out, "--ids", "cityscapes", "--json")
     assert done.code == 0, done.err
@@ -62,7 +62,7 @@ def predicted(streetseg: Command, model: Path, data: Path, folder: Path) -> Path
 
 @pytest.mark.parametrize("seed", range(4))
 def test_random_label_ids_score_the_same_to_the_last_bit(tmp_path: Path, seed: int) -> None:
-    """Ignored ids, some classes absent from the ground truth, some from the prediction, bicycles from both."""
+    """There are ignored ids; some classes are absent from ground truth or prediction, bicycles from both."""
     rng = np.random.default_rng(seed)
     in_ground_truth = np.setdiff1d(np.arange(33), rng.choice(33, 8, replace=False))
     in_prediction = np.setdiff1d(np.arange(18), rng.choice(18, 5, replace=False)).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Right/wrong maps: each kind of pixel looks different, in color and without."""
+"""Error maps: each kind of pixel looks different, in color and in gray."""
 
 import numpy as np
 import pytest

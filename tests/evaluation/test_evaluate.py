@@ -29,7 +29,7 @@ Array = NDArray[np.uint8]
 
 @dataclass
 class Memory:
-    """Images and labels at hand."""
+    """A source of images and labels in memory."""
 
     space: LabelSpace
     samples: list[Sample]
@@ -54,7 +54,7 @@ def predictor() -> Predictor:
 
 
 def naive_labels(predictor: Predictor, image: Array, label: Array) -> Array:
-    """The road written out: network, logits to the label's size, argmax."""
+    """Return labels computed step by step: network, logits resized to the labels' size, argmax."""
     with torch.inference_mode():
         logits = predictor.engine.logits(torch.from_numpy(image).permute(2, 0, 1).unsqueeze(0))
         logits = F.interpolate(logits, label.shape, mode="bilinear", align_corners=False)
@@ -81,7 +81,7 @@ def test_counts_are_those_of_the_labels_at_the_labels_resolution(predictor: Pred
 
 @pytest.mark.parametrize("batch", [1, 3, 16])
 def test_a_network_fed_in_batches_gives_the_counts_of_the_evaluation(predictor: Predictor, batch: int) -> None:
-    """Evaluation shows the network one image at a time; batches of any size must not be able to tell otherwise."""
+    """Evaluation passes one image at a time; batches of any size must give the same counts."""
     pairs = [tiny.street(i) for i in range(21)]
     result = evaluate(predictor, memory(pairs))
     images = torch.from_numpy(np.stack([image for image, _ in pairs])).permute(0, 3, 1, 2)
@@ -145,7 +145,7 @@ def test_ids_outside_the_space_are_named(predictor: Predictor, details: bool) ->
 def test_a_device_that_counts_in_silence_is_asked_what_it_left_out(
     predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As on a GPU."""
+    """A GPU counts an id outside the label space without an error, so evaluation checks the sum."""
     counted = lambda ground_truth, ids, classes, _: scattered_confusion(ground_truth, ids, classes)  # noqa: E731
     monkeypatch.setattr("streetseg.inference.backend_torch.batch_confusion", counted)
     image, label = tiny.street(0)

@@ -1,4 +1,4 @@
-"""`streetseg evaluate`: the folder others read, what is printed, and what is refused."""
+"""`streetseg evaluate`: the files it writes, the text it prints, and the requests it refuses."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Scoring shared by several processes: each image once, and the very numbers of one process."""
+"""Scoring by several processes: each image once, and exactly the scores of one process."""
 
 from pathlib import Path
 
@@ -12,16 +12,16 @@ from processes import start
 from streetseg.models.bundle import save_bundle
 
 
-@pytest.mark.bad_input(33, "each image scored once: 21 on 2 ranks give counts and scores equal to the last bit to 1's")
+@pytest.mark.bad_input(33, "each image is scored once: 21 on 2 ranks give the counts and scores of 1 rank, bit for bit")
 def test_21_images_on_two_processes_score_as_on_one(tmp_path: Path) -> None:
     initial = {"kind": "random", "source": "", "text": "random weights"}
     save_bundle(tmp_path / "bundle", tiny_network(), initial_weights=initial, protocol={}, scores={})
     data = f"camvid:{tiny.camvid_segnet(tmp_path / 'camvid', n_train=2, n_val=21)}"
-    words = ("evaluate", tmp_path / "bundle", data, "--out")
+    argv = ("evaluate", tmp_path / "bundle", data, "--out")
 
-    alone = start(command(*words, tmp_path / "alone"), tmp_path, "one")
+    alone = start(command(*argv, tmp_path / "alone"), tmp_path, "one")
     assert alone.wait() == 0, alone.err.read_text()
-    shared = start(command(*words, tmp_path / "shared", "--devices", 2), tmp_path, "two")
+    shared = start(command(*argv, tmp_path / "shared", "--devices", 2), tmp_path, "two")
     assert shared.wait() == 0, shared.err.read_text()
 
     for name in ("counts.npz", "scores.json", "per_image.csv", "per_class.csv"):

@@ -1,4 +1,4 @@
-"""The road on numpy arrays and on torch tensors: the same within rounding."""
+"""Inference on numpy arrays and on torch tensors: equal up to rounding."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What a network costs: counted by hand where that can be done."""
+"""Cost of a network: multiply-accumulates, memory and latency, compared with counts by hand."""
 
 import torch
 
@@ -16,7 +16,7 @@ def network() -> SegmentationNetwork:
 
 
 def macs_by_hooks(network: SegmentationNetwork, size: tuple[int, int]) -> int:
-    """Multiply-accumulates of every convolution, from the shapes that went through it."""
+    """Count the multiply-accumulates of every convolution from the shapes of its input and output."""
     total = 0
 
     def count(layer: torch.nn.Conv2d, _: object, output: torch.Tensor) -> None:

@@ -1,4 +1,4 @@
-"""Engines: chosen by name or by measurement, refused with the reason, and none imports more than its own library."""
+"""Engines: chosen by name or by measurement, refused with the reason; each imports only its own library."""
 
 import json
 import logging
@@ -36,7 +36,7 @@ ENGINES = [("model.onnx", "onnxruntime"), ("model.onnx", "openvino"), ("model.xm
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """model.onnx, with model.xml and the bundle `model` beside it."""
+    """Export model.onnx, with model.xml and the bundle `model` beside it."""
     return exported(tmp_path_factory.mktemp("exported"), size=(48, 64))
 
 
@@ -84,7 +84,7 @@ def test_auto_takes_the_one_that_starts_soonest_for_few_images(model: Path) -> N
 
 
 class Fake:
-    """An engine that gives one label after a while; `calls` has the names of those that were called, in order."""
+    """An engine that returns one label after a delay. `calls` collects the names of engines in the order of calls."""
 
     precision = "fp32"
     reading = AS_USUAL
@@ -122,7 +122,7 @@ def test_an_engine_whose_labels_disagree_is_left_out_however_fast(caplog: pytest
 
 
 def test_engines_are_measured_one_after_the_other() -> None:
-    """What one engine's threads still do after a call is not to disturb another's."""
+    """Threads of one engine may still run after its call; they must not disturb the measurement of another."""
     calls: list[str] = []
     engines: Any = [Fake("a", 1, 0, calls=calls), Fake("b", 1, 0, calls=calls)]
     fastest(engines, np.zeros((1, 3, 4, 4), np.uint8))
@@ -165,7 +165,7 @@ def test_files_that_are_no_exported_model(
     del stranger.metadata_props[:]
     image = tmp_path / "a.png"
     tiny.save(image, streets(1)[0])
-    for content, said in (
+    for content, message in (
         (pickle.dumps({"a": 1}), "read"),
         (b"", "read"),
         (b"<html></html>", "read"),
@@ -174,22 +174,22 @@ def test_files_that_are_no_exported_model(
         (tmp_path / file).write_bytes(content)
         ended = streetseg("predict", tmp_path / file, image, "--out", tmp_path / "out", "--engine", name)
         assert ended.code == 2, ended.err
-        assert said in ended.err
+        assert message in ended.err
         assert "Traceback" not in ended.err
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.bad_input(34, "an exported model whose description is damaged or of a newer version: refused and said")
+@pytest.mark.bad_input(34, "an exported model with a damaged or newer description is refused with the reason")
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"version": 4}, "this program reads version 3"),
         ({"classes": ["one"]}, "colors"),
-        ({"precision": "fp4"}, "not complete or not sound (precision"),
+        ({"precision": "fp4"}, "incomplete or invalid (precision"),
         ({"format": "other"}, 'not of the format "streetseg-exported"'),
     ],
 )
-def test_a_description_that_is_not_sound(model: Path, tmp_path: Path, change: dict[str, Any], said: str) -> None:
+def test_a_description_that_is_not_sound(model: Path, tmp_path: Path, change: dict[str, Any], message: str) -> None:
     spoilt = onnx.load(str(model))
     (entry,) = [entry for entry in spoilt.metadata_props if entry.key == KEY]
     entry.value = json.dumps(json.loads(entry.value) | change)
@@ -198,7 +198,7 @@ def test_a_description_that_is_not_sound(model: Path, tmp_path: Path, change: di
     for name in ("onnxruntime", "openvino"):
         with pytest.raises(ModelError) as refused:
             open_engine(tmp_path / "a.onnx", name)
-        assert said in str(refused.value)
+        assert message in str(refused.value)
 
 
 def test_what_cannot_be_is_refused(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,8 +279,8 @@ def test_nothing_heavy_but_the_engine_is_imported(model: Path, tmp_path: Path, n
         "except SystemExit as ended:\n"
         f"    print(ended.code, sorted({HEAVY} & set(sys.modules)))"
     )
-    words = ["predict", model, tmp_path / "a.png", "--out", tmp_path / "out", "--engine", name, "--json"]
-    done = subprocess.run([sys.executable, "-c", code, *map(str, words)], capture_output=True, text=True)
+    argv = ["predict", model, tmp_path / "a.png", "--out", tmp_path / "out", "--engine", name, "--json"]
+    done = subprocess.run([sys.executable, "-c", code, *map(str, argv)], capture_output=True, text=True)
 
     assert done.stdout.splitlines()[-1] == f"0 {[name]}", done.stderr
 
@@ -293,8 +293,8 @@ def test_bench_measures_every_engine(model: Path, streetseg: Command) -> None:
     assert [cost["engine"] for cost in reported["models"]] == ["onnxruntime", "openvino", "openvino"]
     assert all(cost["size"] == [40, 72] and cost["batch"] == 2 for cost in reported["models"])
     assert all(0 < cost["latency_ms"]["p50"] <= cost["latency_ms"]["p95"] for cost in reported["models"])
-    said = streetseg("bench", model, "--engine", "openvino").out
-    assert "1 of 48x64, fp32" in said
+    message = streetseg("bench", model, "--engine", "openvino").out
+    assert "1 of 48x64, fp32" in message
     assert streetseg("bench", model, "--engine", "torch").code == 2
 
 
@@ -318,7 +318,7 @@ def test_evaluate_scores_an_exported_model_by_the_same_protocol(
 
 
 def test_the_network_of_these_tests_sees_more_than_one_class() -> None:
-    """Else agreement of labels would prove little."""
+    """With a single class, equal labels would prove little."""
     network = tiny_network(size=(48, 64)).eval()
     images = torch.from_numpy(np.stack(streets(2)).transpose(0, 3, 1, 2).copy())
     with torch.inference_mode():
@@ -326,7 +326,7 @@ def test_the_network_of_these_tests_sees_more_than_one_class() -> None:
 
 
 def test_a_signal_is_survived_after_openvino_was_let_go_in_another_thread(model: Path) -> None:
-    """As it is where `auto` chooses another engine; the stack that signals are handled on was gone with it."""
+    """`auto` releases an engine in this way. The alternate stack for signal handlers used to be freed with it."""
     code = """
 import os, signal, sys
 from concurrent.futures import ThreadPoolExecutor

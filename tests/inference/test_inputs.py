@@ -1,4 +1,4 @@
-"""Which images a person means."""
+"""Inputs of prediction: paths, folders, patterns, arrays."""
 
 from pathlib import Path
 
@@ -89,7 +89,7 @@ def test_arrays_paths_and_pil_images_are_images(tmp_path: Path) -> None:
     assert (require_image(gray, AS_USUAL) == IMAGE[..., :1]).all()
 
 
-@pytest.mark.bad_input(56, "anything else is an error that names dtype and shape, with the cure")
+@pytest.mark.bad_input(56, "any other array is an error that names dtype and shape, with the cure")
 @pytest.mark.parametrize(
     ("image", "found"),
     [
@@ -116,20 +116,20 @@ def test_an_array_of_another_kind_is_refused_with_the_cure(image: np.ndarray, fo
         assert (cured == rgb).all()
 
 
-@pytest.mark.bad_input(56, "what is no image at all is named")
+@pytest.mark.bad_input(56, "an object that is no image is refused, and the error says what it is")
 @pytest.mark.parametrize("image", [None, [[1, 2]], b"bytes", torch.zeros(3, 6, 8), IMAGE[None], IMAGE[:0], IMAGE[0, 0]])
 def test_what_is_no_image_is_refused(image: object) -> None:
     with pytest.raises(RequestError, match="image is "):
         require_image(image, AS_USUAL)
 
 
-@pytest.mark.bad_input(61, "from Python, too, the flag of `predict` is named")
+@pytest.mark.bad_input(61, "from Python, the error names the flag of `predict`, too")
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_a_huge_image_is_refused_from_its_header(tmp_path: Path) -> None:
     (tmp_path / "huge.png").write_bytes(corpus.huge_png(10_000))
     with pytest.raises(FileError, match="larger than 89 megapixels") as caught:
         require_image(tmp_path / "huge.png", AS_USUAL)
-    assert caught.value.hint == "streetseg predict --max-megapixels N raises the limit"
+    assert caught.value.hint == "--max-megapixels N raises the limit"
 
 
 def test_a_pil_image_is_left_as_it_is(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_a_pil_image_is_left_as_it_is(tmp_path: Path) -> None:
         assert image.info["transparency"] == (1, 2, 3)
 
 
-@pytest.mark.bad_input(46, "a PIL image of 16-bit colors is refused where its range matters: give the path")
+@pytest.mark.bad_input(46, "a PIL image of 16-bit colors is refused where its range matters; the hint: give the path")
 def test_pil_has_no_16_bit_colors(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(tiny.png(IMAGE.astype(np.int64) * 16, bits=16))
     reading = ImageReading(range="0..4095")

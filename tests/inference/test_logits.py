@@ -1,4 +1,4 @@
-"""The one road: any size, tiles, averaged views, and the same labels for every batch."""
+"""From images to logits: any size, tiles, averaged views, and the same labels for every batch size."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def images(count: int, height: int, width: int, seed: int = 0) -> Tensor:
 
 
 class Local(nn.Module):
-    """A network that looks `reach` pixels around each pixel, as far as its two convolutions go."""
+    """A network of two convolutions whose receptive field reaches `reach` pixels around each pixel."""
 
     def __init__(self, reach: int) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ def test_the_network_sees_another_size_and_the_logits_come_back_at_the_images_ow
 
 
 def test_an_image_is_resized_as_pillow_does_for_the_store() -> None:
-    """Whether an image was made smaller when it was stored or when it is predicted, the network sees the same."""
+    """The network sees the same pixels, whether an image was resized for the store or in prediction."""
     image = images(1, 90, 160)[0].permute(1, 2, 0).numpy()
     by_pillow = np.asarray(Image.fromarray(image).resize((80, 45), Image.Resampling.BILINEAR))
     seen: list[Tensor] = []
@@ -101,7 +101,7 @@ def test_tiles_equal_the_whole_where_no_pixel_looks_beyond_the_overlap(size: tup
 
 @pytest.mark.parametrize("out", [(70, 101), (401, 333), (900, 640)])
 def test_tiles_enlarged_or_reduced_equal_the_whole(out: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The logits of each window come to the output's size by themselves, in bands, as the whole would."""
+    """The logits of each window, resized to the output in bands, equal those of the whole image."""
     monkeypatch.setattr("streetseg.inference.logits.BAND_BYTES", 2**16)
     network, shown = Local(reach=7), images(1, 210, 333)
     whole = predict_logits(network, shown, size=(180, 300), out=out)
@@ -110,7 +110,7 @@ def test_tiles_enlarged_or_reduced_equal_the_whole(out: tuple[int, int], monkeyp
 
 
 def test_tiles_of_a_real_network_differ_from_the_whole_at_few_pixels(network: SegmentationNetwork) -> None:
-    """Its deepest features look further than any overlap, so a share of pixels may change: here 1 % at most."""
+    """The receptive field of its deepest features exceeds any overlap, so labels may change: here at most 1 %."""
     smooth = nn.functional.interpolate(images(1, 12, 20).float(), (384, 640), mode="bicubic").clamp(0, 255)
     whole = predict_logits(network, smooth.to(torch.uint8)).argmax(1)
     tiled = predict_logits(network, smooth.to(torch.uint8), tile=256).argmax(1)

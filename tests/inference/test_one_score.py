@@ -1,4 +1,4 @@
-"""One network, one score: every command shows it each image at the size that one rule gives."""
+"""One network, one score: in every command, one rule decides the size at which the network sees an image."""
 
 import csv
 import json
@@ -22,7 +22,7 @@ TRAINED = (48, 80)  # data.size, of a shape that no image has
 
 
 def mixed_folder(folder: Path) -> Path:
-    """Data of their own in a YAML file: 7 images to train on and 5 to validate on, of five shapes."""
+    """Write data with a YAML file: 7 training and 5 validation images of five shapes."""
     for split, first, count in (("train", 0, 7), ("val", 7, 5)):
         for i in range(first, first + count):
             image, labels = tiny.street(i, SHAPES[i % len(SHAPES)])
@@ -40,7 +40,7 @@ def mixed_folder(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
-    """A run on images of mixed shapes, and its network exported."""
+    """Train a run on images of mixed shapes and export its network."""
     from streetseg.data.open import open_source
     from streetseg.deploy.export import export
     from streetseg.recipe.load import load_recipe
@@ -57,7 +57,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
 
 
 def mean_iou_of_masks(data: Path, found: Path) -> float:
-    """The score of the `_ids.png` files that `predict` wrote, counted here."""
+    """Return the mean IoU of the `_ids.png` files that `predict` wrote, counted here."""
     total = np.zeros((11, 11), np.int64)
     for mask in sorted((data.parent / "val" / "masks").iterdir()):
         ids = np.asarray(Image.open(found / f"{mask.stem}_ids.png"))
@@ -94,7 +94,7 @@ def test_other_engines_give_the_same_labels(trained: SimpleNamespace, engine: st
 
 
 def test_the_order_of_the_files_changes_nothing(trained: SimpleNamespace, streetseg, tmp_path: Path) -> None:
-    """The size was once that of the image whose name sorts first."""
+    """Regression: the size once came from the image whose name sorts first."""
     data = tmp_path / "renamed"
     for kind in ("images", "masks"):
         for path in sorted((trained.data.parent / "val" / kind).iterdir()):
@@ -111,7 +111,7 @@ def test_the_order_of_the_files_changes_nothing(trained: SimpleNamespace, street
 
 
 def test_averaged_views_are_those_of_the_images_at_three_scales_each_way(trained: SimpleNamespace, streetseg) -> None:
-    """`evaluate --tta` against views written out here: Pillow, the network, Pillow's size back by torch, the mean."""
+    """Compare `evaluate --tta` with views computed here: resize by Pillow, network, resize back by torch, mean."""
     import torch
     from torch.nn import functional as F
 
@@ -167,7 +167,7 @@ def test_views_and_tiles_are_scored_as_they_are_predicted(
 def test_tiles_are_windows_that_overlap_by_a_quarter_each_side(
     trained: SimpleNamespace, streetseg, tmp_path: Path
 ) -> None:
-    """`evaluate --tile` against windows written out here, each cut off 32 pixels from its inner edges."""
+    """Compare `evaluate --tile` with windows computed here, each cropped by 32 pixels at its inner edges."""
     import torch
 
     from streetseg.models.bundle import load_bundle

@@ -35,7 +35,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def street(tmp_path: Path) -> Path:
-    """Images of several sizes and formats, with names that need care."""
+    """Write images of several sizes and formats, with unusual names."""
     folder = tmp_path / "street"
     for index, (name, size) in enumerate(
         {"a.png": (48, 64), "ü b [1].jpg": (101, 33), "sub/c.png": (1, 1), "d.png": (30, 300)}.items()
@@ -122,7 +122,7 @@ def test_an_input_is_never_replaced_by_a_result(tmp_path: Path, model: Path, str
     assert contents(folder) == before
 
 
-@pytest.mark.bad_input(57, "its own results are known by their PNG text, left out, and said once")
+@pytest.mark.bad_input(57, "its own results are recognized by their PNG text and skipped, with one note")
 @pytest.mark.parametrize("below", ["", "predicted"])
 def test_predicting_again_over_its_own_results_changes_nothing(
     below: str, tmp_path: Path, street: Path, model: Path, streetseg: Command
@@ -168,7 +168,7 @@ def test_the_limit_of_pixels_can_be_raised_and_lowered(
     assert incorrect.code == 2
 
 
-@pytest.mark.bad_input(61, "the usual limit is that of training")
+@pytest.mark.bad_input(61, "the default limit is that of training")
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_a_huge_image_is_refused_with_the_flag(
     tmp_path: Path, model: Path, streetseg: Command, monkeypatch: pytest.MonkeyPatch

@@ -1,4 +1,4 @@
-"""The predictor: from a bundle on disk to labels of an image's own size."""
+"""The predictor: from a bundle on disk to labels at the image's own size."""
 
 from pathlib import Path
 

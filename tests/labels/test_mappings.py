@@ -1,4 +1,4 @@
-"""Every label mapping, against the tables it was drawn from."""
+"""Every label mapping, compared with the published tables."""
 
 import numpy as np
 import pytest

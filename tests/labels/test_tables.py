@@ -1,4 +1,4 @@
-"""The tables against their publishers' own."""
+"""The label tables, compared with those of their publishers."""
 
 import pytest
 from cityscapesscripts.helpers.labels import labels as published

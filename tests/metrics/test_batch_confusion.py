@@ -1,4 +1,4 @@
-"""Counting a batch on its device: what numpy counts image by image."""
+"""Counting a batch on its device gives what numpy counts image by image."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.i
 
 
 def batch(num_classes: int, *shape: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Ids with runs, as in images, some of them ignored; the last image wholly."""
+    """Return labels with runs of equal ids, as in masks. Some pixels are ignored; in the last image all."""
     rng = np.random.default_rng(num_classes)
     ground_truth, prediction = rng.integers(0, num_classes, (2, *shape), dtype=np.uint8).repeat(3, axis=-1)
     ground_truth[rng.random(ground_truth.shape) < 0.1] = 255

@@ -1,4 +1,4 @@
-"""Intervals of scores: what they hold, what they are made of, and that they are exact and repeatable."""
+"""Bootstrap intervals of scores: coverage, composition, exactness, repeatability."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ def test_every_interval_holds_its_score() -> None:
 
 
 def test_pixel_accuracy_of_equal_images_has_the_textbook_interval() -> None:
-    """The share of right pixels over images of one size is a mean: 1.96 standard errors either way."""
+    """Pixel accuracy over images of one size is a mean: its interval is 1.96 standard errors on each side."""
     split = counts(0.7, images=400)
     accuracy = np.trace(split.counts, axis1=1, axis2=2) / 400
     error = accuracy.std() / np.sqrt(400)
@@ -56,7 +56,7 @@ def test_an_absent_class_has_no_interval_and_does_no_harm() -> None:
 
 
 def test_seeds_are_averaged_on_the_same_draws() -> None:
-    """Three equal seeds are as one; of two different ones the interval holds the mean of their scores."""
+    """Three equal seeds give the interval of one; of two different ones it contains the mean of their scores."""
     one, two = counts(0.7, seed=1), counts(0.72, seed=2)
     alone, thrice = (interval(*networks).overall["mean_iou"] for networks in ([one], [one] * 3))
     assert thrice == pytest.approx(alone)
@@ -75,7 +75,7 @@ def test_draws_do_not_depend_on_the_size_of_a_block(monkeypatch: pytest.MonkeyPa
 
 
 def test_sums_of_pixels_stay_exact_where_float32_would_not() -> None:
-    """Counts near 2^40: a resample of images that are all alike has exactly the score of one of them."""
+    """With counts near 2^40, a resample of equal images has exactly the score of one image."""
     alike = counts(0.7)
     large = alike.counts[:1] * (2**40 // 400) + 1
     found = interval(replace(alike, counts=np.repeat(large, 60, axis=0))).overall["pixel_accuracy"]

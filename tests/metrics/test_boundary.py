@@ -1,4 +1,4 @@
-"""Boundary IoU against its definition, written out pixel by pixel."""
+"""Boundary IoU, compared with its definition computed pixel by pixel."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ Ids = NDArray[np.uint8]
 
 
 def band_of(mask: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
-    """The pixels of a mask with a pixel outside it, or outside the image, within a square of side 2 width + 1."""
+    """Return the pixels of a region within `width` pixels (in a square) of its outside or of the image's edge."""
     outside = np.pad(~mask, width, constant_values=True)
     band = np.zeros_like(mask)
     for y, x in zip(*np.nonzero(mask), strict=True):

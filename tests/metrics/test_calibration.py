@@ -1,4 +1,4 @@
-"""Expected calibration error: against torchmetrics, and on cases whose answer is known."""
+"""Expected calibration error, compared with torchmetrics, and on cases with a known value."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Counting pixels: against a naive loop and scikit-learn, at the limits of ids and counts."""
+"""Counting pixels, compared with a naive loop and scikit-learn, at the limits of ids and counts."""
 
 import numpy as np
 import pytest
@@ -41,7 +41,7 @@ def test_equals_a_naive_loop(case: tuple[NDArray[np.uint8], NDArray[np.uint8], i
 
 @pytest.mark.parametrize("run", [1, 2, 3, 4, 1000])
 def test_equals_scikit_learn_on_an_image_larger_than_a_chunk(run: int) -> None:
-    """Of noise, of a street's long runs of equal pixels, and of what lies between."""
+    """Images of noise, of long runs of equal pixels, and in between."""
     rng = np.random.default_rng(0)
     ground_truth, prediction = rng.integers(0, 19, (2, CHUNK * 2 // run + 3), dtype=np.uint8).repeat(run, axis=1)
     assert np.array_equal(

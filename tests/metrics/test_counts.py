@@ -1,4 +1,4 @@
-"""Counts on disk and in sum."""
+"""Counts: saved, loaded and summed."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The paired comparison: what is said follows from interval and p-value, and the images must be the same."""
+"""The paired comparison: the verdict follows from interval and p-value, and the images must be the same."""
 
 import math
 from dataclasses import replace
@@ -25,10 +25,10 @@ def test_a_clear_difference_is_called_by_name() -> None:
     better, worse = counts(0.75, seed=1), counts(0.65, seed=2)
     assert compare([better], [worse]).verdict == "A is better"
     assert compare([worse], [better]).verdict == "B is better"
-    found = compare([better], [worse])
-    assert found.value == scores(better.total).mean["iou"] - scores(worse.total).mean["iou"]
-    assert found.low < found.value < found.high
-    assert found.p_value == pytest.approx(0.0018, abs=1e-4)  # none of 2000 resamples: 2 / 2001 = 0.0010, as 60 units
+    result = compare([better], [worse])
+    assert result.value == scores(better.total).mean["iou"] - scores(worse.total).mean["iou"]
+    assert result.low < result.value < result.high
+    assert result.p_value == pytest.approx(0.0018, abs=1e-4)  # none of 2000 resamples: 2 / 2001 = 0.0010, as 60 units
 
 
 def test_networks_of_one_quality_are_not_distinguishable() -> None:
@@ -54,16 +54,16 @@ def test_several_seeds_are_compared_by_their_means() -> None:
     a = [counts(0.72, seed=k) for k in range(3)]
     b = [counts(0.70, seed=k) for k in (7, 8)]
     of_a, of_b = (mean_scores([scores(split.total) for split in networks]).mean["iou"] for networks in (a, b))
-    found = compare(a, b)
-    assert found.value == pytest.approx(of_a - of_b, abs=1e-15)
-    assert compare(a * 2, b * 3).low == pytest.approx(found.low, abs=1e-15)
-    assert found.high - found.low < max(c.high - c.low for c in (compare([one], [two]) for one in a for two in b))
+    result = compare(a, b)
+    assert result.value == pytest.approx(of_a - of_b, abs=1e-15)
+    assert compare(a * 2, b * 3).low == pytest.approx(result.low, abs=1e-15)
+    assert result.high - result.low < max(c.high - c.low for c in (compare([one], [two]) for one in a for two in b))
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_the_p_value_is_small_exactly_where_the_interval_leaves_out_zero(seed: int) -> None:
-    found = compare([counts(0.708, seed=seed, images=12 + seed)], [counts(0.7, seed=100 + seed, images=12 + seed)])
-    assert (found.p_value <= 0.05) == (found.low > 0 or found.high < 0)
+    result = compare([counts(0.708, seed=seed, images=12 + seed)], [counts(0.7, seed=100 + seed, images=12 + seed)])
+    assert (result.p_value <= 0.05) == (result.low > 0 or result.high < 0)
 
 
 @given(shares, shares, shares, st.floats(0, 1))
@@ -78,19 +78,19 @@ def test_the_verdict_follows_from_interval_and_p_value(one: float, two: float, t
 
 def test_what_has_no_interval_decides_nothing() -> None:
     assert difference(0.2, math.nan, math.nan, math.nan).verdict == "not distinguishable"
-    found = compare([counts(0.75, images=4)], [counts(0.5, images=4)])
-    assert found.value > 0
-    assert np.isnan([found.low, found.high, found.p_value, found.adjusted]).all()
-    assert found.verdict == "not distinguishable"
-    assert found.note == "4 images say too little about others, so there is no interval"
+    result = compare([counts(0.75, images=4)], [counts(0.5, images=4)])
+    assert result.value > 0
+    assert np.isnan([result.low, result.high, result.p_value, result.adjusted]).all()
+    assert result.verdict == "not distinguishable"
+    assert result.note == "4 images say too little about others, so there is no interval"
 
 
 def test_holm_is_what_his_paper_says() -> None:
     """Ascending p-values times m, m - 1, ..., never falling; the example is worked out by hand."""
-    found = holm([difference(1, 1, 1, p) for p in (0.03, 0.005, 0.02, math.nan, 0.6)])
-    assert [d.adjusted for d in found] == pytest.approx([0.06, 0.02, 0.06, math.nan, 0.6], nan_ok=True)
-    assert [d.family for d in found] == [4, 4, 4, 1, 4]
-    assert [d.p_value for d in found] == pytest.approx([0.03, 0.005, 0.02, math.nan, 0.6], nan_ok=True)
+    result = holm([difference(1, 1, 1, p) for p in (0.03, 0.005, 0.02, math.nan, 0.6)])
+    assert [d.adjusted for d in result] == pytest.approx([0.06, 0.02, 0.06, math.nan, 0.6], nan_ok=True)
+    assert [d.family for d in result] == [4, 4, 4, 1, 4]
+    assert [d.p_value for d in result] == pytest.approx([0.03, 0.005, 0.02, math.nan, 0.6], nan_ok=True)
 
 
 @given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=20))
@@ -112,41 +112,41 @@ def test_classes_are_compared_one_by_one_and_adjusted_for_each_other() -> None:
     taken = matrices[:, 0, 0] // 4  # of class 0 a quarter less is found, and called class 1
     matrices[:, 0, 0] -= taken
     matrices[:, 0, 1] += taken
-    found = compare_classes([a], [replace(b, counts=matrices)])
-    assert [d.verdict for d in found][:2] == ["A is better"] * 2
-    assert [d.verdict for d in found][2:] == ["not distinguishable"] * 3
-    assert [d.family for d in found] == [5] * 5
-    assert found[0].value == scores(a.total).iou[0] - scores(matrices.sum(axis=0)).iou[0]
+    result = compare_classes([a], [replace(b, counts=matrices)])
+    assert [d.verdict for d in result][:2] == ["A is better"] * 2
+    assert [d.verdict for d in result][2:] == ["not distinguishable"] * 3
+    assert [d.family for d in result] == [5] * 5
+    assert result[0].value == scores(a.total).iou[0] - scores(matrices.sum(axis=0)).iou[0]
 
 
 def test_an_absent_class_is_no_comparison() -> None:
     a, b = counts(0.75, seed=1), counts(0.65, seed=2)
     wider = [replace(split, counts=np.pad(split.counts, ((0, 0), (0, 1), (0, 1)))) for split in (a, b)]
-    found = compare_classes(wider[:1], wider[1:])
-    assert math.isnan(found[4].value)
-    assert found[4].verdict == "not distinguishable"
-    assert [d.family for d in found[:4]] == [4] * 4
+    result = compare_classes(wider[:1], wider[1:])
+    assert math.isnan(result[4].value)
+    assert result[4].verdict == "not distinguishable"
+    assert [d.family for d in result[:4]] == [4] * 4
 
 
 @pytest.mark.parametrize(("images", "has_interval"), [(4, False), (5, True)])
 def test_a_class_in_fewer_than_five_images_has_no_interval(images: int, has_interval: bool) -> None:
-    """Every resample that holds it at all would show about the same IoU: a narrow interval out of nothing."""
+    """All resamples with the class would have about the same IoU, which gives a narrow interval without evidence."""
     a, b = counts(0.75, seed=1), counts(0.65, seed=2)
     for split in (a, b):
         split.counts[images:, 3] = 0
-    found = compare_classes([a], [b])[3]
-    assert math.isfinite(found.value)
-    assert math.isfinite(found.low) == math.isfinite(found.p_value) == has_interval
+    result = compare_classes([a], [b])[3]
+    assert math.isfinite(result.value)
+    assert math.isfinite(result.low) == math.isfinite(result.p_value) == has_interval
     assert np.isfinite(interval(a).per_class["f1"][3]).all() == has_interval
     assert [d.family for d in compare_classes([a], [b])[:3]] == [3 + has_interval] * 3
 
 
 def test_more_is_drawn_where_many_comparisons_of_few_units_are_made() -> None:
-    """With 10 images the smallest p-value of 2000 resamples is 0.012: too much to stand among 11 classes."""
+    """With 10 images the smallest p-value of 2000 resamples is 0.012, too large to be adjusted for 11 classes."""
     a, b = counts(0.8, images=10, classes=11, seed=1), counts(0.4, images=10, classes=11, seed=2)
-    found = compare_classes([a], [b])
-    assert found[0].resamples > 2000
-    assert all(d.verdict == "A is better" for d in found)
+    result = compare_classes([a], [b])
+    assert result[0].resamples > 2000
+    assert all(d.verdict == "A is better" for d in result)
     assert compare([a], [b]).resamples == 2000
 
 

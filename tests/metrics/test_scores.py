@@ -1,4 +1,4 @@
-"""Scores against scikit-learn and torchmetrics, the rule of absent classes, and very large counts."""
+"""Scores, compared with scikit-learn and torchmetrics; the rule for absent classes; very large counts."""
 
 from fractions import Fraction
 
@@ -18,7 +18,7 @@ Ids = NDArray[np.uint8]
 
 
 def pixels(classes: int, seed: int, share_correct: float = 0.6) -> tuple[Ids, Ids]:
-    """Ground truth with ignored pixels and prediction, flat."""
+    """Return flat ground truth with ignored pixels, and a flat prediction."""
     rng = np.random.default_rng(seed)
     ground_truth, prediction = rng.integers(0, classes, (2, 5000), dtype=np.uint8)
     prediction = np.where(rng.random(5000) < share_correct, ground_truth, prediction)

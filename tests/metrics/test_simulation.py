@@ -17,7 +17,7 @@ def simulated(world: World, trials: int = 400) -> Outcome:
 
 
 def bound(share: float, trials: int, errors: float = 3) -> float:
-    """A share that a rate of `share` exceeds in one of 700 simulations."""
+    """Return the share that a true rate of `share` exceeds in one of 700 simulations."""
     return share + errors * sqrt(share * (1 - share) / trials)
 
 
@@ -27,29 +27,29 @@ def bound(share: float, trials: int, errors: float = 3) -> float:
     ids=["50 images", "12 images", "3 seeds each", "12 videos"],
 )
 def test_equal_networks_are_told_apart_as_rarely_as_promised(world: World) -> None:
-    found = simulated(world)
-    assert 1 - bound(0.05, 400) <= found["interval holds the truth"] <= 1 - bound(0.05, 400, errors=-3)
-    assert found["A called better"] <= bound(0.025, 400)
-    assert found["B called better"] <= bound(0.025, 400)
+    result = simulated(world)
+    assert 1 - bound(0.05, 400) <= result["interval holds the truth"] <= 1 - bound(0.05, 400, errors=-3)
+    assert result["A called better"] <= bound(0.025, 400)
+    assert result["B called better"] <= bound(0.025, 400)
 
 
 def test_frames_of_videos_drawn_as_if_independent_would_not_hold() -> None:
-    """The simulation can fail: this is what forgetting the videos comes to."""
+    """The simulation can fail: drawing frames instead of videos breaks the promise."""
     forgotten = World(60, 6, rarest=0.3, videos=(5,) * 12, alike=0.5, steady=0.7, known=False)
     assert simulated(forgotten)["interval holds the truth"] < 0.8
 
 
 def test_a_true_difference_is_inside_the_interval_and_found() -> None:
     setting = Setting("", "", pair, World(50, 6, rarest=0.3, better=0.3), true_difference)
-    found = run(setting, 200, seed=1)
-    assert found["truth, points"] > 0.02
-    assert found["interval holds the truth"] >= 1 - bound(0.05, 200)
-    assert found["A called better"] > 0.5
-    assert found["B called better"] <= 0.01
+    result = run(setting, 200, seed=1)
+    assert result["truth, points"] > 0.02
+    assert result["interval holds the truth"] >= 1 - bound(0.05, 200)
+    assert result["A called better"] > 0.5
+    assert result["B called better"] <= 0.01
 
 
 @pytest.mark.parametrize("trial", [family, classes])
 def test_among_many_comparisons_none_is_false_more_often_than_one_in_twenty(trial) -> None:  # type: ignore[no-untyped-def]
-    found = run(Setting("", "", trial, World(50, 6, rarest=0.3, networks=4 if trial is family else 2)), 150, seed=1)
-    assert found["any, adjusted"] <= bound(0.05, 150)
-    assert found["any, not adjusted"] > found["any, adjusted"]
+    result = run(Setting("", "", trial, World(50, 6, rarest=0.3, networks=4 if trial is family else 2)), 150, seed=1)
+    assert result["any, adjusted"] <= bound(0.05, 150)
+    assert result["any, not adjusted"] > result["any, adjusted"]

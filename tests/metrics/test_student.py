@@ -1,4 +1,4 @@
-"""Student's tail against scipy, and interval and p-value as two sides of one rule."""
+"""Student's tail, compared with scipy; interval and p-value follow from one rule."""
 
 import numpy as np
 import pytest
@@ -46,7 +46,7 @@ def test_normal_contributions_count_as_they_are_and_outstanding_ones_as_few() ->
 
 
 def test_the_degrees_of_freedom_are_those_of_the_spread() -> None:
-    """O'Neill's formula against a simulation: variance of sample variances of a heavy-tailed distribution."""
+    """Compare O'Neill's formula with a simulation: variance of sample variances of a heavy-tailed distribution."""
     random, n = np.random.default_rng(0), 30
     samples = random.laplace(size=(200_000, n))
     spreads = samples.var(axis=1, ddof=1)

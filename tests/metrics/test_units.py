@@ -1,4 +1,4 @@
-"""What is drawn: images, whole videos, or clips of videos that are too few or too unequal."""
+"""Units of the bootstrap: images, whole videos, or clips where videos are too few or too unequal."""
 
 from dataclasses import replace
 
@@ -38,7 +38,7 @@ def test_whole_videos_are_drawn_when_there_are_enough(videos: int) -> None:
 
 
 def test_copies_of_frames_teach_nothing_new() -> None:
-    """Five copies of each frame, each frame its own video: the interval must be that of one frame a video."""
+    """With five copies of a frame in each video, the interval must be that of one frame for each video."""
     single = counts(0.7, images=40)
     copies = Counts(
         tuple(f"{name} {copy}" for name in single.names for copy in range(5)),

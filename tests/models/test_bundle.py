@@ -1,4 +1,4 @@
-"""The model on disk: comes back bit for bit, or is refused with the reason."""
+"""Bundles: they load bit for bit, or are refused with the reason."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def bundle(tmp_path: Path) -> Path:
 
 
 def edit(bundle: Path, **changes: Any) -> None:
-    """Change keys of model.json, or take them away."""
+    """Change or remove keys of model.json."""
     description = json.loads((bundle / "model.json").read_text()) | changes
     kept = {key: value for key, value in description.items() if value is not GONE}
     (bundle / "model.json").write_text(json.dumps(kept))
@@ -130,7 +130,7 @@ def test_missing_weights(bundle: Path) -> None:
 def test_no_model_json(bundle: Path) -> None:
     (bundle / "model.json").unlink()
 
-    with pytest.raises(ModelError, match=r"no bundle here \(sought model.json and best/model.json\)") as refused:
+    with pytest.raises(ModelError, match=r"no bundle here \(no model.json or best/model.json\)") as refused:
         load_bundle(bundle)
     assert refused.value.where == (str(bundle),)
 
@@ -241,7 +241,7 @@ def test_a_pipe_in_the_weights_place_does_not_wait(bundle: Path) -> None:
 def test_a_key_that_is_missing_or_not_sound(bundle: Path, key: str, value: object) -> None:
     edit(bundle, **{key: value})
 
-    with pytest.raises(ModelError, match=f"not complete or not sound .*{key}") as refused:
+    with pytest.raises(ModelError, match=f"incomplete or invalid .*{key}") as refused:
         load_bundle(bundle)
     assert refused.value.where == (str(bundle / "model.json"),)
 
@@ -261,7 +261,7 @@ def test_an_encoder_nobody_knows(bundle: Path) -> None:
 
 
 def test_weights_of_another_network(bundle: Path) -> None:
-    """Whole and signed, but not the tensors of the network that model.json describes."""
+    """The file is whole and its SHA-256 correct, but the tensors are not those that model.json describes."""
     tensors = load_file(bundle / "weights.safetensors")
     tensors["head.weight"] = torch.zeros(7, 8, 3, 3)
     save_file(tensors, bundle / "weights.safetensors")
@@ -272,31 +272,31 @@ def test_weights_of_another_network(bundle: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"head.bias": None, "head.weight": None}, "2 tensors are missing, first head.weight"),
-        ({"evil": torch.zeros(1)}, "1 tensors have no place in it, first evil"),
+        ({"evil": torch.zeros(1)}, "1 tensors do not belong to it, first evil"),
         (
             {"head.bias": None, "head.bais": torch.zeros(11)},
-            "first head.bias; 1 tensors have no place in it, first head.bais",
+            "first head.bias; 1 tensors do not belong to it, first head.bais",
         ),
         ({"mean": torch.zeros(3)}, r"mean has shape \(3,\), the network needs \(1, 3, 1, 1\)"),
         ({"head.bias": torch.full((11,), torch.nan)}, "1 of .* tensors hold values that are not finite numbers"),
     ],
     ids=["missing", "extra", "renamed", "another shape", "not a number"],
 )
-def test_tensors_that_are_not_the_network_s(bundle: Path, change: dict[str, torch.Tensor | None], said: str) -> None:
+def test_tensors_that_are_not_the_network_s(bundle: Path, change: dict[str, torch.Tensor | None], message: str) -> None:
     tensors = load_file(bundle / "weights.safetensors") | change
     save_file({name: tensor for name, tensor in tensors.items() if tensor is not None}, bundle / "weights.safetensors")
     edit(bundle, sha256=sha256(bundle / "weights.safetensors"))
 
-    with pytest.raises(ModelError, match=said) as refused:
+    with pytest.raises(ModelError, match=message) as refused:
         load_bundle(bundle)
     assert refused.value.where == (str(bundle / "weights.safetensors"),)
 
 
 def test_a_giant_of_a_network_is_refused_before_it_takes_memory(bundle: Path) -> None:
-    """model.json asks for a network of gigabytes; the weights beside it are of a small one."""
+    """model.json describes a network of gigabytes; the weights belong to a small one."""
     edit(bundle, channels=[4096] * 5)
     code = f"""
 import resource
@@ -312,8 +312,8 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    said, grown_mib = done.stdout.splitlines()
-    assert "the weights do not fit the network of model.json" in said
+    message, grown_mib = done.stdout.splitlines()
+    assert "the weights do not fit the network of model.json" in message
     assert int(grown_mib) < 500  # with memory behind it, the decoder alone has 2.6 GiB
 
 

@@ -1,4 +1,4 @@
-"""Encoders are asked about themselves; those that do not fit are refused by name, before anything is downloaded."""
+"""Encoders: their pyramid is read from timm, and those that do not fit are refused before any download."""
 
 import os
 import subprocess
@@ -57,7 +57,7 @@ def test_a_name_like_no_other_is_refused_too() -> None:
 
 
 def test_an_unknown_tag_is_refused() -> None:
-    """What timm itself will not make is told in its words."""
+    """The message quotes timm where timm refuses a name."""
     with pytest.raises(ModelError, match=r"pyramid of test_resnet\.nobody \(Invalid pretrained tag") as refused:
         Encoder("test_resnet.nobody")
     assert refused.value.exit_code == 2
@@ -89,7 +89,7 @@ def test_offline_the_hub_s_cache_is_used_and_what_is_not_there_is_refused_quietl
         encoder(torch.ones(2, 3, 32, 32))[-1], published.train().forward_features(torch.ones(2, 3, 32, 32))
     )
     assert done.stdout.startswith("the pretrained weights of test_efficientnet are not on this machine")
-    assert "--weights none" in done.stdout
+    assert 'weights="none"' in done.stdout  # as text, an error is in the words of Python
     assert done.stderr == ""
 
 
@@ -105,7 +105,7 @@ def test_a_model_that_was_never_trained_is_refused() -> None:
 
 
 def in_the_cache(cache: Path, repository: str, network: torch.nn.Module) -> None:
-    """A repository of the hub, as its client leaves it behind after a download."""
+    """Write a repository into the hub's cache, as its client does in a download."""
     commit = "0123456789" * 4
     folder = cache / f"models--{repository.replace('/', '--')}"
     (folder / "snapshots" / commit).mkdir(parents=True)

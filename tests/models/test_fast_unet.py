@@ -1,5 +1,5 @@
-"""The fast decoder: a skip at every scale down to its last step, logits there while it learns and at the image's size
-afterwards."""
+"""The fast decoder: a skip at every scale down to its last block; logits at that stride in training, and at the image's
+size in evaluation."""
 
 import pytest
 import torch
@@ -38,7 +38,7 @@ def test_logits_at_the_decoder_s_stride_in_training_where_nothing_is_padded(netw
 
 
 def test_both_are_the_same_logits(network: SegmentationNetwork) -> None:
-    """With batch norm as in evaluation, so that only the size of what comes out depends on the mode."""
+    """Batch norm is in evaluation mode, so that the mode changes only the size of the logits."""
     images = some_images(1, 64, 96)
     with torch.no_grad():
         network.eval()

@@ -1,4 +1,4 @@
-"""What a network starts from: files, bundles, pretrained or random; said in words, refused where it does not fit."""
+"""Initial weights: files, bundles, pretrained or random; described in words, refused where they do not fit."""
 
 import pickle
 import re
@@ -28,7 +28,7 @@ def build(
 
 @pytest.fixture
 def published() -> torch.nn.Module:
-    """A whole classifier, as timm publishes its weights."""
+    """Return a whole classifier, whose weights are like those that timm publishes."""
     torch.manual_seed(3)
     return timm.create_model("test_resnet")
 
@@ -51,7 +51,7 @@ def test_a_file_in_timm_s_naming(published: torch.nn.Module, with_classifier: bo
 
 
 def test_a_pyramid_whose_names_timm_changes(tmp_path: Path) -> None:
-    """Cut into a pyramid, timm calls `stages.0` `stages_0`; a file of the whole network has the first."""
+    """As a pyramid, timm names `stages.0` `stages_0`; a file of the whole network has `stages.0`."""
     torch.manual_seed(3)
     whole = timm.create_model("test_byobnet")
     names = whole.state_dict().keys()
@@ -99,7 +99,7 @@ def test_a_wrong_shape_is_refused(published: torch.nn.Module, tmp_path: Path) ->
 
 
 class Trap:
-    """Unpickled, it would make a file."""
+    """An object that makes a file when it is unpickled."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark
@@ -166,13 +166,13 @@ def test_auto_or_random_still_refuses_what_is_wrong() -> None:
 
 
 def test_transfer_keeps_classes_by_name(tmp_path: Path) -> None:
-    """A run on Cityscapes' 19 classes begins from one on street-11: everything but the foreign rows of the head."""
+    """A run on Cityscapes' 19 classes starts from one on street-11: all but foreign rows of the head is copied."""
     before = tiny_network("test_resnet", STREET_11, seed=1)
     initial = {"kind": "random", "source": "", "text": "random weights"}
     save_bundle(tmp_path / "run" / "best", before, initial_weights=initial, protocol={"dataset": "scenes"}, scores={})
 
     torch.manual_seed(2)
-    after, said = build(tmp_path / "run", space=CITYSCAPES_19)
+    after, message = build(tmp_path / "run", space=CITYSCAPES_19)
 
     shared = [name for name in CITYSCAPES_19.names if name in STREET_11.names]
     assert shared == ["road", "building", "fence", "pole", "sky", "car"]
@@ -187,12 +187,12 @@ def test_transfer_keeps_classes_by_name(tmp_path: Path) -> None:
         there_logits, here_logits = before.eval()(images), after.eval()(images)
     for here, there in rows:
         assert torch.equal(here_logits[:, here], there_logits[:, there])
-    assert said.kind == "bundle"
-    assert said.source == "run"
+    assert message.kind == "bundle"
+    assert message.source == "run"
     assert re.fullmatch(
-        r"whole network from a run on scenes \(SHA-256 [0-9a-f]{12}…, there from random weights\); "
+        r"whole network from a run on scenes \(SHA-256 [0-9a-f]{12}…, which began from random weights\); "
         r"6 of 19 classes of the head kept by name",
-        said.text,
+        message.text,
     )
 
 
@@ -216,14 +216,14 @@ def test_transfer_from_another_encoder_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("decoder", "channels", "said"),
+    ("decoder", "channels", "message"),
     [
         ("fast", None, "model.decoder=classic model.channels=[16,12,8,8,8]"),
         ("classic", (16, 16, 8, 8, 8), "model.channels=[16,12,8,8,8]"),
     ],
 )
 def test_transfer_from_another_decoder_is_refused(
-    decoder: DecoderName, channels: tuple[int, ...] | None, said: str, tmp_path: Path
+    decoder: DecoderName, channels: tuple[int, ...] | None, message: str, tmp_path: Path
 ) -> None:
     initial = {"kind": "random", "source": "", "text": "random weights"}
     save_bundle(tmp_path / "bundle", tiny_network("test_resnet"), initial_weights=initial, protocol={}, scores={})
@@ -232,7 +232,7 @@ def test_transfer_from_another_decoder_is_refused(
         build_network(
             "test_resnet", STREET_11, decoder=decoder, channels=channels, size=None, weights=str(tmp_path / "bundle")
         )
-    assert said in str(refused.value.hint)
+    assert message in str(refused.value.hint)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The whole network: any size in, logits at that size out."""
+"""The whole network: images of any size, logits at that size."""
 
 import pytest
 import torch
@@ -39,7 +39,7 @@ def test_other_sizes_are_extended_at_the_bottom_and_right_with_the_mean_color(ne
 
 
 def test_floats_count_as_bytes_do(network: SegmentationNetwork) -> None:
-    """An image that was resized may be float; its range stays 0..255."""
+    """A resized image may be float, in the range 0..255."""
     image = some_images(1, 32, 64)
 
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""ReLU6 in place, differentiated from its output."""
+"""ReLU6 in place, with its gradient computed from its output."""
 
 import copy
 
@@ -26,14 +26,14 @@ def test_values_and_gradients_are_torch_s_own_to_the_last_bit(dtype: torch.dtype
     relu6_without_copy(ours)
     images = torch.randn(2, 3, 12, 16)
 
-    found = []
+    results = []
     for net in (ours, theirs):
         with torch.autocast("cpu", dtype, enabled=dtype is torch.bfloat16):
             out = net(images)
         out.float().square().sum().backward()
-        found.append([out.detach(), *(parameter.grad for parameter in net.parameters())])
+        results.append([out.detach(), *(parameter.grad for parameter in net.parameters())])
 
-    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+    assert all(torch.equal(one, other) for one, other in zip(*results, strict=True))
     assert (theirs[:3](images) == 6).float().mean() > 0.1
 
 

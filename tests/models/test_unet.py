@@ -1,4 +1,4 @@
-"""Our classic U-Net is the standard one: segmentation_models.pytorch's weights give the same function in ours."""
+"""The classic U-Net computes the same function as segmentation_models.pytorch's with the same weights."""
 
 import pytest
 import segmentation_models_pytorch as smp
@@ -16,7 +16,7 @@ SIZE = (32, 64)
 
 @pytest.fixture(scope="module", params=["mobilenetv2_100", "resnext50_32x4d"])
 def both(request: pytest.FixtureRequest) -> tuple[SegmentationNetwork, nn.Module]:
-    """Our network with the other library's weights, and the other library's; both in channels_last."""
+    """Return our network with the other library's weights, and the other library's network; both in channels_last."""
     torch.manual_seed(0)
     theirs = smp.Unet(f"tu-{request.param}", encoder_weights=None, classes=STREET_11.num_classes)
     ours = SegmentationNetwork(Encoder(request.param), STREET_11, decoder="classic", channels=(256, 128, 64, 32, 16))
@@ -49,19 +49,21 @@ def test_same_gradients(both: tuple[SegmentationNetwork, nn.Module]) -> None:
     (theirs(normalized(ours, images)) * direction).mean().backward()
 
     expected = in_our_names({name: parameter.grad for name, parameter in theirs.named_parameters()})
-    found = {name: parameter.grad for name, parameter in ours.named_parameters()}
-    assert found.keys() == expected.keys()
+    gradients = {name: parameter.grad for name, parameter in ours.named_parameters()}
+    assert gradients.keys() == expected.keys()
     for name, gradient in expected.items():
-        torch.testing.assert_close(found[name], gradient, rtol=1e-4, atol=1e-5 * float(gradient.abs().max()), msg=name)
+        torch.testing.assert_close(
+            gradients[name], gradient, rtol=1e-4, atol=1e-5 * float(gradient.abs().max()), msg=name
+        )
 
 
 def normalized(ours: SegmentationNetwork, images: Tensor) -> Tensor:
-    """What our network makes of images before its encoder: the other library leaves that to the caller."""
+    """Normalize images as our network does; the other library leaves that to the caller."""
     return ((images.float() - ours.mean) / ours.std).contiguous(memory_format=torch.channels_last)
 
 
 def take_statistics(network: nn.Module, images: Tensor) -> None:
-    """Let every batch norm take its statistics from these images, so that activations keep their order downwards."""
+    """Let every batch norm take its statistics from these images, so that deep activations stay of order 1."""
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     usual = norms[0].momentum
     for norm in norms:
@@ -73,7 +75,7 @@ def take_statistics(network: nn.Module, images: Tensor) -> None:
 
 
 def in_our_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The other library's names in ours."""
+    """Translate the other library's tensor names into ours."""
     renamed = {}
     for name, tensor in tensors.items():
         theirs = next(part for part in PARTS if name.startswith(part))

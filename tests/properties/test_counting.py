@@ -1,4 +1,4 @@
-"""Counts are exact, whatever the classes, the shape and the numbers."""
+"""Counts are exact for any classes, shapes and numbers."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -24,7 +24,7 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=
 
 @st.composite
 def labeled(draw: st.DrawFn, classes: st.SearchStrategy[int]) -> tuple[Ids, Ids, int]:
-    """Ground truth with ids 0..C-1 and 255, a prediction of the same shape with ids 0..C-1, and C."""
+    """Draw ground truth with ids 0..C-1 and 255, a prediction of the same shape with ids 0..C-1, and C."""
     count, shape = draw(classes), draw(SHAPES)
     ids = st.integers(0, count - 1)
     return (
@@ -73,7 +73,7 @@ def test_neither_order_nor_grouping_of_pixels_matters(case: tuple[Ids, Ids, int]
 
 @st.composite
 def huge_counts(draw: st.DrawFn) -> Counts:
-    """Matrices of up to 40 images with entries beyond 32 bits, as billions of pixels would give; none is allocated."""
+    """Draw matrices of up to 40 images with entries beyond 32 bits, as billions of pixels would give."""
     images, classes = draw(st.integers(1, 40)), draw(st.integers(1, 6))
     entries = st.just(0) | BEYOND_32_BITS
     return Counts(

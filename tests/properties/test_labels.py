@@ -26,7 +26,7 @@ COLOR = st.tuples(*[st.integers(0, 255)] * 3)
 
 @st.composite
 def any_space(draw: st.DrawFn) -> LabelSpace:
-    """1 to 255 classes; the colors of the first ones drawn, all different, none black."""
+    """Draw a space of 1 to 255 classes with different colors, none of them black."""
     count = draw(st.integers(1, 255))
     drawn = draw(st.lists(COLOR.filter(any), max_size=min(count, 20), unique=True))
     fresh = fresh_colors([*drawn, (0, 0, 0)])

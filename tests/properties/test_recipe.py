@@ -1,4 +1,4 @@
-"""Who wins: defaults < shipped recipe < file < environment < command line, whatever is said where."""
+"""Layers of a recipe: defaults < shipped recipe < file < environment < command line, for any values."""
 
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,7 @@ def test_the_last_to_speak_wins(
 
 
 def nested(values: dict[str, Any]) -> dict[str, Any]:
-    """Dotted paths as a YAML file has them; what is nothing is written as people write it."""
+    """Nest dotted paths as a YAML file does; None is written as `none` or `null`."""
     root: dict[str, Any] = {}
     for path, value in values.items():
         section, _, name = path.partition(".")
@@ -93,7 +93,7 @@ def nested(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def typed(value: object) -> str:
-    """A value as people type it."""
+    """Write a value as people type it."""
     match value:
         case None:
             return "none"
@@ -137,7 +137,7 @@ def test_merged_settings_are_the_last_said_of_their_branch(drawn: list[dict[tupl
 
 
 def related(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    """Whether one is the other or a branch that holds it."""
+    """Return whether the paths are equal or one is a branch that contains the other."""
     return one[: len(other)] == other or other[: len(one)] == one
 
 

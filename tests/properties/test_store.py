@@ -1,4 +1,4 @@
-"""What comes out of the store is what Pillow decodes."""
+"""The store returns what Pillow decodes."""
 
 import json
 from pathlib import Path
@@ -43,5 +43,5 @@ def test_images_and_masks_of_any_kind(tmp_path_factory, files: dict[str, tuple[s
         image, label = store[i]
         with Image.open(sample.image) as decoded:
             assert np.array_equal(image, np.asarray(decoded.convert("RGB")))
-        with Image.open(sample.label) as decoded:
+        with Image.open(sample.mask) as decoded:
             assert np.array_equal(label, np.asarray(decoded))

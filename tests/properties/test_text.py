@@ -1,4 +1,4 @@
-"""Text from outside, in tables and in Markdown: whatever it holds, it is shown as text."""
+"""Text from outside, in tables and in Markdown: it is always shown as text."""
 
 import csv
 import io

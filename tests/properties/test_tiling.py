@@ -1,4 +1,4 @@
-"""An image seen in windows is the image seen whole."""
+"""Tiles give the labels of the whole image."""
 
 import torch
 from hypothesis import given, settings
@@ -35,12 +35,12 @@ def test_windows_keep_every_pixel_once(extent: int, tile: int) -> None:
 def test_tiles_equal_the_whole_for_a_network_that_looks_near(
     height: int, width: int, tile: int, reach: int, seed: int
 ) -> None:
-    """Whole numbers all the way, so that equal means equal to the last bit."""
+    """All values are whole numbers, so that results are equal to the last bit."""
     generator = torch.Generator().manual_seed(seed)
     image = torch.randint(0, 256, (1, 3, height, width), dtype=torch.uint8, generator=generator)
 
     def network(seen: Tensor) -> Tensor:
-        """The sum of the pixels `reach` away, up, down, left and right, in each color."""
+        """Sum the pixels at distance `reach` above, below, left and right, in each color."""
         far = F.pad(seen.double(), (reach, reach, reach, reach))
         rows, columns = seen.shape[-2:]
         return sum(
@@ -54,7 +54,7 @@ def test_tiles_equal_the_whole_for_a_network_that_looks_near(
 @given(st.integers(1, 300), st.integers(1, 300), st.sampled_from([None, 128]), st.booleans())
 @settings(max_examples=25)
 def test_the_weights_of_all_windows_and_views_sum_to_one(height: int, width: int, tile: int | None, tta: bool) -> None:
-    """A network that answers 1 everywhere is merged to 1 everywhere."""
+    """The merged logits of a network that returns 1 everywhere are 1 everywhere."""
     image = torch.zeros(1, 3, height, width, dtype=torch.uint8)
     merged = predict_logits(lambda seen: torch.ones(1, 2, *seen.shape[-2:]), image, tile=tile, tta=tta)
 

@@ -51,7 +51,7 @@ def test_each_layer_wins_over_the_one_before(write) -> None:
 
 
 def test_who_speaks_last_of_the_length_of_a_run_is_heard(write) -> None:
-    """Steps are taken in place of epochs of the same layer or an earlier one, and epochs in place of earlier steps."""
+    """`steps` replaces `epochs` of the same or an earlier layer; `epochs` replaces `steps` of an earlier layer."""
     file = write("train:\n  steps: 4000\n  epochs: 7\n")
 
     assert load_recipe(file, environ={}).train.steps == 4000
@@ -118,11 +118,11 @@ def test_words_on_the_command_line(word: str, value: object) -> None:
         ("loss.region=focal", "loss.region: found focal, expected none, dice or lovasz"),
         ("data.size=5", "data.size: found 5, expected height and width, such as 360x480"),
         ("data.size=[1, 2, 3]", "data.size: found [1, 2, 3], expected height and width, such as 360x480"),
-        ("augment.scale=[1]", "augment.scale: found [1], expected one value more"),
+        ("augment.scale=[1]", "augment.scale: found [1], expected one more value"),
         ("augment.scale=[2,1]", "augment.scale: found [2, 1], expected the lowest, then the highest: 2.0 is above 1.0"),
         ("augment.scale=[0, 1]", "augment.scale: found 0, expected more than 0"),
         ("augment.flip=1.5", "augment.flip: found 1.5, expected at most 1"),
-        ("optim=5", "optim: found 5, expected names and values below it"),
+        ("optim=5", "optim: found 5, expected a mapping of names to values"),
         ("model.channels=[1, x]", "model.channels: found x, expected a whole number"),
     ],
 )

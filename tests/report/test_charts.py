@@ -1,4 +1,4 @@
-"""Charts are well-formed images of the numbers, whatever the names and however odd the numbers."""
+"""Charts are well-formed SVG that shows the numbers, for any names and unusual numbers."""
 
 import math
 from xml.etree import ElementTree
@@ -104,24 +104,24 @@ def test_a_chart_of_differences_shows_zero() -> None:
 
 def test_confusion_shows_shares_of_each_true_class() -> None:
     matrix = np.array([[75, 25, 0], [0, 0, 0], [1, 0, 999]])
-    found = texts(confusion_chart("shares", "spoken", matrix, ("road", "tree", "car")))
-    assert {"75", "25", "100"} <= set(found)
-    assert "nan" not in " ".join(found)
-    assert "1" not in found  # 0.1 % is left out
+    shown = texts(confusion_chart("shares", "spoken", matrix, ("road", "tree", "car")))
+    assert {"75", "25", "100"} <= set(shown)
+    assert "nan" not in " ".join(shown)
+    assert "1" not in shown  # 0.1 % is left out
 
 
 def test_cost_is_drawn_from_zero() -> None:
     offers = [Offer(Point(0, 80, 78, 82), "A", 98.0), Offer(Point(1, 75, 73, 77), "B", 41.0)]
-    found = texts(cost_chart("latency, ms", "spoken", offers, score="mean IoU, %"))
-    assert {"A", "B", "0", "latency, ms"} <= set(found)
+    shown = texts(cost_chart("latency, ms", "spoken", offers, score="mean IoU, %"))
+    assert {"A", "B", "0", "latency, ms"} <= set(shown)
 
 
 @pytest.mark.parametrize("draw", [pipeline_wide, pipeline_narrow])
 def test_the_pipeline_says_every_step(draw: type) -> None:
     lanes = [Lane("Training", (Step("Images", "367 of them"), Step("Network", f"encoder {EVIL}")))]
-    found = " ".join(texts(draw(lanes)))
-    assert "Images" in found
-    assert "367 of them" in found
+    shown = " ".join(texts(draw(lanes)))
+    assert "Images" in shown
+    assert "367 of them" in shown
 
 
 def test_names_stay_text_in_every_chart() -> None:

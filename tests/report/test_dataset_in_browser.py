@@ -1,4 +1,4 @@
-"""The page of `check` in a real browser: quiet, self-contained, readable on a phone and in the dark, and not fooled."""
+"""The page of `check` in a real browser: no requests or errors, readable on a phone and in the dark, safe from HTML."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def written(data: str, path: Path) -> Path:
 
 @pytest.fixture(scope="module", params=["good", "bad"])
 def page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of a data set with warnings only, and of one with damaged files."""
+    """Write the page of a data set with warnings only, or of one with damaged files."""
     folder = tmp_path_factory.mktemp(request.param)
     make = {"good": corpus.copies_across_splits, "bad": corpus.damaged_files}[request.param]
     return written(make(folder / "data").data, folder / "page.html")
@@ -61,7 +61,7 @@ def test_small_print_is_not_too_small_on_a_phone(browser: Browser, page: Path) -
         assert min(heights) >= 8.5
 
 
-@pytest.mark.bad_input(38, "escaped in the page of `check`, which carries a Content-Security-Policy")
+@pytest.mark.bad_input(38, "escaped in the page of `check`, which has a Content-Security-Policy")
 def test_evil_names_do_nothing(browser: Browser, tmp_path: Path) -> None:
     evil = EVIL.replace("/", "")
     for k in range(4):

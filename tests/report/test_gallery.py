@@ -1,4 +1,4 @@
-"""Which images are shown, what is drawn of them, and what is said when they cannot be."""
+"""The gallery: choice of images, their layers, and the text where images cannot be shown."""
 
 import base64
 import io
@@ -72,12 +72,13 @@ def test_layers_of_two_encoders() -> None:
     image = np.full((80, 120, 3), 90, np.uint8)
     shown = layers("val/1", image, ground_truth, [a, b], TOY, ["A", "B"])
     assert [layer.title for layer in shown] == [
-        "Image", "Ground truth", "A predicts", "B predicts", "A right or wrong", "B right or wrong", "A right, B wrong",
+        "Image", "Ground truth", "A predicts", "B predicts",
+        "A correct or incorrect", "B correct or incorrect", "A correct, B incorrect",
     ]  # fmt: skip
     assert {(layer.width, layer.height) for layer in shown} == {(60, 40)}
-    assert shown[4].alt == "val/1, where A is right or wrong: right on 100.0 % of the labeled pixels"
-    assert shown[5].alt.endswith("right on 50.0 % of the labeled pixels")
-    assert shown[6].alt == "val/1, disputed pixels: only A right on 50.0 %, only B right on 0.0 %"
+    assert shown[4].alt == "val/1, where A is correct: on 100.0 % of the labeled pixels"
+    assert shown[5].alt.endswith("where B is correct: on 50.0 % of the labeled pixels")
+    assert shown[6].alt == "val/1, disputed pixels: only A correct on 50.0 %, only B correct on 0.0 %"
     assert "road 45 %, tree 45 %" in shown[1].alt
     labels = decoded(shown[1].uri)
     assert [tuple(labels[y, x]) for y, x in ((20, 10), (20, 50), (0, 0))] == [(128, 64, 128), (128, 128, 0), (0, 0, 0)]
@@ -117,11 +118,11 @@ def test_exhibits_come_from_the_real_networks(real_runs: list[Path]) -> None:
     # What is drawn is what was counted: the share of right pixels in the words is the one of the evaluation.
     index = comparison.groups[0].counts.names.index(exhibit.name)
     counted = comparison.groups[0].counts.counts[index]
-    assert f"right on {100 * counted.trace() / counted.sum():.1f} %" in exhibit.layers[4].alt
+    assert f"correct: on {100 * counted.trace() / counted.sum():.1f} %" in exhibit.layers[4].alt
 
 
 def copied(run: Path, to: Path, old: Path, new: Path) -> Path:
-    """The run in another place, its recipe pointing to other data."""
+    """Copy the run to another place and point its recipe to other data."""
     shutil.copytree(run, to)
     recipe = to / "recipe.yaml"
     recipe.write_text(recipe.read_text().replace(str(old), str(new)))
@@ -130,7 +131,7 @@ def copied(run: Path, to: Path, old: Path, new: Path) -> Path:
 
 @pytest.fixture
 def moved(real_runs: list[Path], tmp_path: Path) -> tuple[Path, Path]:
-    """A copy of the first real run with its data, free to be damaged."""
+    """Copy the first real run with its data, so that a test may damage it."""
     data = real_runs[0].parents[1] / "camvid"
     shutil.copytree(data, tmp_path / "camvid")
     return copied(real_runs[0], tmp_path / "run", data, tmp_path / "camvid"), tmp_path / "camvid"

@@ -1,4 +1,4 @@
-"""The model card: figures with their protocol, what it started from, and names that stay text."""
+"""The model card: scores with their protocol, initial weights, and names that stay text."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the report says, as HTML, and the files beside it."""
+"""The report: its HTML, and the files beside it."""
 
 import base64
 import hashlib
@@ -24,7 +24,7 @@ EVIL = '"><img src=x onerror=alert(1)>'
 
 
 class Page(HTMLParser):
-    """Tags with their attributes, and all visible text in one line."""
+    """A parsed page: tags with their attributes, and all visible text in one line."""
 
     def __init__(self, content: str) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def two(write_run: WriteRun) -> list[Path]:
-    """Two clearly different encoders, of which the better one has two seeds."""
+    """Write runs of two clearly different encoders; the better one has two seeds."""
     return [
         write_run("a", counts=matrices(0.70), start=RANDOM, latency=40),
         write_run("b0", encoder="resnet50", counts=matrices(0.84), latency=96),
@@ -73,7 +73,7 @@ def test_all_scores_with_intervals_protocol_and_initial_weights(two: list[Path],
             assert f"{100 * value:.1f} {100 * low:.1f}–{100 * high:.1f}" in text
         for c in range(3):
             assert f"{100 * group.scores.iou[c]:.1f}" in text
-        assert group.first.start["text"] in text
+        assert group.first.initial_weights["text"] in text
     for term in ("camvid", "val split", "24 images", "label space toy", "48x64", "counted nowhere", "rules version 1"):
         assert term in text
     for name in ("IoU", "F1 = Dice", "accuracy", "sensitivity", "specificity", "precision", "3 of 3"):
@@ -83,7 +83,7 @@ def test_all_scores_with_intervals_protocol_and_initial_weights(two: list[Path],
 
 
 def test_which_classes_differ_is_said_and_tabled(write_run: WriteRun, tmp_path: Path) -> None:
-    """Of two equal networks the second calls a fifth of the cars it finds tree: worse on both, the same on road."""
+    """The second network predicts tree for a fifth of the cars: it is worse on both classes and equal on road."""
     one, two = matrices(0.8, seed=1), matrices(0.8, seed=2)
     lost = two[:, 2, 2] // 5
     two[:, 2, 2] -= lost

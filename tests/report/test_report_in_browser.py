@@ -1,4 +1,4 @@
-"""The report opened in a real browser: quiet, self-contained, readable on a phone and in the dark, and alive."""
+"""The report in a real browser: no requests or errors, readable on a phone and in the dark, and its controls work."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +17,7 @@ EVIL = '"><img src=x onerror=alert(1)>'
 
 @pytest.fixture(scope="module")
 def report(real_runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of two real networks, with gallery."""
+    """Write the report of two real networks, with gallery."""
     return write_report(compare_runs(real_runs), tmp_path_factory.mktemp("report"))
 
 

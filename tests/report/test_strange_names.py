@@ -1,4 +1,4 @@
-"""A whole study on data whose folder, files and classes have names that mean harm, and everything it leaves to read."""
+"""A whole study on data with malicious names of folder, files and classes, and everything that it writes."""
 
 import csv
 import json
@@ -35,15 +35,15 @@ FILES = (*CLASSES, NO_TEXT)
 
 @dataclass(frozen=True)
 class Done:
-    """What the study said, and where it wrote."""
+    """A finished study: its output and its folder."""
 
-    said: str
+    output: str
     out: Path
     data: Path
 
 
 def strange_data(folder: Path) -> Path:
-    """A data set whose folder, classes and files are named so; the YAML file that describes it."""
+    """Write a data set with malicious names of folder, classes and files. Return its YAML file."""
     for split, first in (("train", 0), ("val", 100)):
         for i, name in enumerate(FILES):
             image, label = tiny.street(first + i, (32, 32))
@@ -58,28 +58,28 @@ def strange_data(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Done:
-    """The real command, in a process of its own, on a terminal of its own."""
+    """Run the real command in a process of its own, on a pseudo-terminal."""
     folder = tmp_path_factory.mktemp("strange")
     data = strange_data(folder / f"{EVIL}{NO_TEXT}")
-    words = (
+    argv = (
         *("study", f"folder:{data}", "--encoders", "test_efficientnet,test_resnet", "--weights", "none"),
         *("--epochs", "1", "train.batch=4", "train.precision=fp32", "--out", str(folder / "out")),
     )
-    return Done(on_a_terminal(*words), folder / "out", data)
+    return Done(on_a_terminal(*argv), folder / "out", data)
 
 
-def on_a_terminal(*words: str) -> str:
-    """What `streetseg WORD...` writes on a terminal; it must end well."""
+def on_a_terminal(*argv: str) -> str:
+    """Return what `streetseg ARGV...` writes on a terminal. It must end with exit code 0."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "dumb", "COLUMNS": "200"}  # no bars, but all else as on any terminal
     with subprocess.Popen(
-        [sys.executable, "-m", "streetseg", *words], stdin=theirs, stdout=theirs, stderr=theirs, env=environment
+        [sys.executable, "-m", "streetseg", *argv], stdin=theirs, stdout=theirs, stderr=theirs, env=environment
     ) as process:
         os.close(theirs)
-        said = b"".join(iter(lambda: read(ours), b""))
+        output = b"".join(iter(lambda: read(ours), b""))
     os.close(ours)
-    assert process.returncode == 0, said.decode()
-    return said.decode().replace("\r\n", "\n")
+    assert process.returncode == 0, output.decode()
+    return output.decode().replace("\r\n", "\n")
 
 
 def read(terminal: int) -> bytes:
@@ -89,9 +89,7 @@ def read(terminal: int) -> bytes:
         return b""
 
 
-@pytest.mark.bad_input(
-    38, "the report shows it as text: nothing runs, nothing is asked for, and its policy forbids both"
-)
+@pytest.mark.bad_input(38, "the report shows names as text: no script, no request, and its policy forbids both")
 def test_the_report_shows_names_as_text(study: Done, browser: Browser) -> None:
     for report in (study.out / "report.html", *study.out.glob("runs/*/report.html")):
         with opened(browser, report) as (page, troubles):
@@ -108,7 +106,7 @@ def test_the_report_shows_names_as_text(study: Done, browser: Browser) -> None:
         assert not [line for line in text.split("\n") if one_line(line) != line]
 
 
-@pytest.mark.bad_input(38, "the policy would stop a script or a request that slipped through")
+@pytest.mark.bad_input(38, "the policy stops a script and a request that a test plants")
 def test_the_policy_of_the_report_stops_what_is_planted(
     study: Done, browser: Browser, tmp_path: Path, requested_names: tuple[str, list[str]]
 ) -> None:
@@ -131,7 +129,7 @@ def test_the_policy_of_the_report_stops_what_is_planted(
 
 @pytest.fixture
 def requested_names() -> Iterator[tuple[str, list[str]]]:
-    """A server's address, and what it has been asked for."""
+    """Yield the address of a server and the list of paths requested from it."""
     requested: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -150,7 +148,7 @@ def requested_names() -> Iterator[tuple[str, list[str]]]:
         thread.join()
 
 
-@pytest.mark.bad_input(38, "charts opened as files of their own show it as text")
+@pytest.mark.bad_input(38, "charts opened as single files show names as text")
 def test_the_charts_are_whole_and_quiet(study: Done, browser: Browser) -> None:
     charts = sorted(study.out.rglob("*.svg"))
     assert len(charts) > 5
@@ -161,7 +159,7 @@ def test_the_charts_are_whole_and_quiet(study: Done, browser: Browser) -> None:
             assert troubles == []
 
 
-@pytest.mark.bad_input(38, "the model card, rendered, shows it as text")
+@pytest.mark.bad_input(38, "the rendered model card shows names as text")
 def test_the_model_card_shows_names_as_text(study: Done, browser: Browser, tmp_path: Path) -> None:
     for card in study.out.glob("runs/*/model_card.md"):
         rendered = tmp_path / f"{card.parent.name}.html"
@@ -173,9 +171,7 @@ def test_the_model_card_shows_names_as_text(study: Done, browser: Browser, tmp_p
             assert troubles == []
 
 
-@pytest.mark.bad_input(
-    40, "names in CSV files: formulas get an apostrophe, escapes are written out, numbers stay numbers"
-)
+@pytest.mark.bad_input(40, "names in CSV files: formulas get an apostrophe, controls are escaped, numbers stay numbers")
 def test_the_tables_hold_text_and_numbers(study: Done) -> None:
     run = study.out / "runs" / "test_resnet_seed0"
     scores = json.loads((run / "evaluation" / "scores.json").read_text())
@@ -196,23 +192,25 @@ def test_the_tables_hold_text_and_numbers(study: Done) -> None:
         assert not [line for line in path.read_text().splitlines() if one_line(line) != line]
 
 
-@pytest.mark.bad_input(40, "names on the terminal: escapes, line breaks and turned text are written out")
+@pytest.mark.bad_input(
+    40, "names on the terminal: escape sequences, line breaks and bidi controls are shown as escapes"
+)
 def test_the_terminal_gets_visible_characters_only(study: Done, tmp_path: Path) -> None:
     run = str(study.out / "runs" / "test_resnet_seed0")
     image = str(study.data.parent / "images" / "val" / f"{ESCAPES}.png")
-    for said in (
-        study.said,
+    for output in (
+        study.output,
         on_a_terminal("check", f"folder:{study.data}"),
         on_a_terminal("evaluate", run, f"folder:{study.data}", "--out", str(tmp_path / ESCAPES)),
         on_a_terminal("predict", run, image, "--out", str(tmp_path / FAKED)),
         on_a_terminal("predict", run, image, "--out", str(tmp_path / FAKED), "--json"),
     ):
-        assert said
-        assert [one_line(line) for line in said.split("\n")] == said.split("\n")
-        assert "\nerror: faked" not in said
+        assert output
+        assert [one_line(line) for line in output.split("\n")] == output.split("\n")
+        assert "\nerror: faked" not in output
 
 
-@pytest.mark.bad_input(40, "names in errors: escapes, line breaks and turned text are written out")
+@pytest.mark.bad_input(40, "names in errors: escape sequences, line breaks and bidi controls are shown as escapes")
 @pytest.mark.parametrize("name", [ESCAPES, FAKED, TURNED])
 def test_errors_hold_visible_characters_only(name: str, tmp_path: Path, streetseg) -> None:
     tiny.save(tmp_path / "images" / f"{name}.png", tiny.street(0, (32, 32))[0])
@@ -220,7 +218,7 @@ def test_errors_hold_visible_characters_only(name: str, tmp_path: Path, streetse
     (tmp_path / "masks" / f"{name}.png").write_bytes(b"no image")
     (tmp_path / "data.yaml").write_text(f"images: images\nmasks: masks\nclasses: [{json.dumps(name)}, b]\n")
 
-    for words in (
+    for argv in (
         ("check", f"folder:{tmp_path / 'data.yaml'}"),
         ("predict", tmp_path / name, tmp_path / f"{name}.png", "--out", tmp_path / "out"),
         ("evaluate", tmp_path / name, f"folder:{tmp_path / name}.yaml"),
@@ -229,7 +227,7 @@ def test_errors_hold_visible_characters_only(name: str, tmp_path: Path, streetse
         ("recipe", "show", f"--{name}"),
         ("recipe", "check", tmp_path / name, "--debug"),
     ):
-        done = streetseg(*words)
+        done = streetseg(*argv)
         assert done.code == 2, done.err
         assert [one_line(line) for line in done.err.split("\n")] == done.err.split("\n")
         assert one_line(name) in done.err

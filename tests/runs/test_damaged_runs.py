@@ -15,10 +15,10 @@ from streetseg.report.gallery import Gallery
 from streetseg.report.model_card import model_card
 from streetseg.report.report import render
 from streetseg.report.view import page_of
-from streetseg.runs.finished import NEEDED, read_run
+from streetseg.runs.finished import REQUIRED_FILES, read_run
 
 Command = Callable[..., Any]
-JSON = [name for name in NEEDED if name.endswith(".json")]
+JSON = [name for name in REQUIRED_FILES if name.endswith(".json")]
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def run(tmp_path: Path) -> Path:
     return write_finished_run(tmp_path / "run", counts=matrices(0.8, images=6))
 
 
-@pytest.mark.parametrize("name", NEEDED)
+@pytest.mark.parametrize("name", REQUIRED_FILES)
 def test_a_file_that_was_cut_is_refused(run: Path, name: str) -> None:
     whole = (run / name).read_bytes()
     for length in {*range(0, len(whole) - 1, max(len(whole) // 12, 1)), len(whole) - 2}:
@@ -46,7 +46,7 @@ def test_a_table_that_lost_its_last_rows_is_refused(run: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ("epoch,", "Epoch,", "lacks the columns epoch"),
         ("\n2,", "\n7,", "epochs do not count up from 1"),
@@ -55,12 +55,12 @@ def test_a_table_that_lost_its_last_rows_is_refused(run: Path) -> None:
         ("\n2,", "\n\xe9,", "can't decode"),
     ],
 )
-def test_a_table_of_something_else_is_refused(run: Path, old: str, new: str, said: str) -> None:
+def test_a_table_of_something_else_is_refused(run: Path, old: str, new: str, message: str) -> None:
     table = (run / "results.csv").read_bytes().replace(b"\r\n", b"\n").decode()
     assert old in table
     (run / "results.csv").write_bytes(table.replace(old, new, 1).encode("latin-1"))
 
-    with pytest.raises(RequestError, match=said) as refused:
+    with pytest.raises(RequestError, match=message) as refused:
         read_run(run)
     assert refused.value.where == (str(run / "results.csv"),)
 
@@ -69,7 +69,7 @@ LOST = object()
 
 
 def keys_of(value: dict[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The path of every key in a nest of dicts."""
+    """Return the path of every key in a nest of dicts."""
     for key, inner in value.items():
         yield (*above, key)
         if isinstance(inner, dict):
@@ -77,7 +77,7 @@ def keys_of(value: dict[str, Any], above: tuple[str, ...] = ()) -> Iterator[tupl
 
 
 def with_damage(value: dict[str, Any], path: tuple[str, ...], damage: object) -> dict[str, Any]:
-    """The value with something else at a path, or with nothing there."""
+    """Return the value with another value at a path, or without that key."""
     key, *below = path
     if below:
         return value | {key: with_damage(value[key], tuple(below), damage)}
@@ -87,7 +87,7 @@ def with_damage(value: dict[str, Any], path: tuple[str, ...], damage: object) ->
 @pytest.mark.parametrize("damage", [LOST, None, "x", [None]], ids=["lost", "null", "text", "list"])
 @pytest.mark.parametrize("name", JSON)
 def test_a_damaged_key_is_refused_or_not_needed(run: Path, name: str, damage: object) -> None:
-    """All damage that is not refused, together, must leave enough for everything that is made from a run."""
+    """With all damage that is not refused at once, report and comparison can still be made from the run."""
     value = json.loads((run / name).read_text())
     refused = 0
     for path in reversed([*keys_of(value)]):

@@ -1,4 +1,4 @@
-"""What is read of a run folder, of today's and of earlier versions."""
+"""Reading a run folder, of this and of earlier versions."""
 
 import csv
 import json
@@ -15,7 +15,7 @@ TIMES = ("images_per_second", "seconds")
 
 
 def without_times(run: Path, *lines: str) -> Path:
-    """As runs are written now: no clock in results.csv; these lines are the journal's."""
+    """Write results.csv without times, as runs do now, and these lines as the journal."""
     rows = list(csv.DictReader((run / "results.csv").open()))
     with (run / "results.csv").open("w", newline="") as file:
         table = csv.DictWriter(file, [name for name in rows[0] if name not in TIMES], extrasaction="ignore")
@@ -37,7 +37,7 @@ def test_speeds_of_earlier_versions_stand_in_the_table(write_run: Callable[..., 
 
 
 def test_speeds_stand_in_the_journal(write_run: Callable[..., Path]) -> None:
-    """An epoch that was done twice, as its checkpoint was never whole, counts as it was done last."""
+    """Of an epoch that was done twice, because its checkpoint was damaged, the last speed counts."""
     lines = [
         epoch(1, 10, 1),
         epoch(2, 99, 99),

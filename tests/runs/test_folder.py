@@ -1,4 +1,4 @@
-"""Whether a run may use a folder, and what data.json says."""
+"""The run folder: which folders may be used, data.json and the journal."""
 
 import json
 import os
@@ -101,7 +101,7 @@ def test_data_json_counts_every_pixel(tmp_path: Path) -> None:
 
 
 def test_data_json_says_what_the_check_counted(tmp_path: Path) -> None:
-    """The labels are not counted again, nor are they the files' own where they were brought to another size."""
+    """The counts come from the check and the masks on disk, not from labels that were resized."""
     source = open_source(Data(source=f"camvid:{camvid_segnet(tmp_path / 'camvid', n_train=3, n_val=2)}"))
     findings = check_source(source, ["train", "val"])
     store = Store.open(source, "train", size=(8, 16), resize_labels=True, cache=tmp_path / "cache")

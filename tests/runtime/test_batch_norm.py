@@ -1,4 +1,4 @@
-"""Batch norm over ranks, against torch's own over the whole batch."""
+"""Batch norm over ranks, compared with torch's over the whole batch."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ SHARES = ([0, 1, 2], [3])  # of the batch, by rank
 
 
 def network() -> nn.Sequential:
-    """A plain norm, and one of timm's with an activation in it."""
+    """Return a network with a plain batch norm and one of timm's that includes an activation."""
     torch.manual_seed(0)
     plain = nn.BatchNorm2d(3, eps=1e-3)
     nn.init.normal_(plain.weight)
@@ -21,12 +21,12 @@ def network() -> nn.Sequential:
 
 
 def batch() -> Tensor:
-    """Four images that differ, far from zero, where E[x²] - E[x]² would cancel."""
+    """Return four different images with values far from zero, where E[x²] - E[x]² would cancel."""
     return torch.randn(4, 3, 5, 6, generator=torch.Generator().manual_seed(1)) + 1000 * torch.arange(4).view(4, 1, 1, 1)
 
 
 def trained(net: nn.Sequential, share: list[int]) -> dict[str, Tensor]:
-    """Outputs, gradients and running statistics after one pass whose loss is a sum over images."""
+    """Return outputs, gradients and running statistics after one pass with a loss that is a sum over images."""
     images = batch()[share].requires_grad_()
     out = net.train()(images)
     out.pow(3).sum().backward()
@@ -38,7 +38,7 @@ def trained(net: nn.Sequential, share: list[int]) -> dict[str, Tensor]:
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Tensor]]:
+def results(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Tensor]]:
     folder = tmp_path_factory.mktemp("ranks")
 
     def work() -> None:
@@ -51,17 +51,17 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Tensor]]:
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
 
 
-def test_it_is_the_batch_norm_of_the_whole_batch(found: list[dict[str, Tensor]]) -> None:
+def test_it_is_the_batch_norm_of_the_whole_batch(results: list[dict[str, Tensor]]) -> None:
     whole = trained(network(), [0, 1, 2, 3])
-    assert set(found[0]) == set(found[1]) == set(whole)
+    assert set(results[0]) == set(results[1]) == set(whole)
     for name, expected in whole.items():
         if name in ("out", "gradient"):
-            of_ranks = torch.cat([found[0][name], found[1][name]])
+            of_ranks = torch.cat([results[0][name], results[1][name]])
         elif name.startswith("gradient of"):
-            of_ranks = found[0][name] + found[1][name]
+            of_ranks = results[0][name] + results[1][name]
         else:
-            assert torch.equal(found[0][name], found[1][name])
-            of_ranks = found[0][name]
+            assert torch.equal(results[0][name], results[1][name])
+            of_ranks = results[0][name]
         assert torch.allclose(of_ranks.double(), expected.double(), rtol=1e-4, atol=1e-4), name
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints: whole, checked before use, and the last whole one is never lost."""
+"""Checkpoints: written whole, checked before use; the last whole one is never lost."""
 
 import json
 import logging
@@ -43,10 +43,10 @@ def names(folder: Path) -> list[str]:
 
 
 def newest(folder: Path) -> int:
-    found = load_newest_checkpoint(folder)
-    assert found is not None
-    assert found[0].name == f"epoch-{found[1]['epoch']:03d}"
-    return int(found[1]["epoch"])
+    newest_checkpoint = load_newest_checkpoint(folder)
+    assert newest_checkpoint is not None
+    assert newest_checkpoint[0].name == f"epoch-{newest_checkpoint[1]['epoch']:03d}"
+    return int(newest_checkpoint[1]["epoch"])
 
 
 def test_a_state_comes_back_bit_for_bit(tmp_path: Path) -> None:
@@ -55,9 +55,9 @@ def test_a_state_comes_back_bit_for_bit(tmp_path: Path) -> None:
 
     save_checkpoint(tmp_path, "epoch-001", state(1) | {"weights": weights, "random": random}, keep=1)
 
-    found = load_newest_checkpoint(tmp_path)
-    assert found is not None
-    path, loaded = found
+    newest_checkpoint = load_newest_checkpoint(tmp_path)
+    assert newest_checkpoint is not None
+    path, loaded = newest_checkpoint
     assert path == tmp_path / "epoch-001"
     assert torch.equal(loaded["weights"], weights)
     assert torch.equal(loaded["random"], random)
@@ -101,7 +101,7 @@ def test_the_thousandth_epoch_is_newer_than_the_one_before(tmp_path: Path) -> No
     assert newest(tmp_path) == 1000
 
 
-@pytest.mark.bad_input(26, "cut, emptied, changed in one bit or missing: each file of it is checked before it is used")
+@pytest.mark.bad_input(26, "each file of a checkpoint is checked before use: cut, empty, one bit changed, missing")
 @pytest.mark.parametrize("file", ["state.pt", "manifest.json"])
 @pytest.mark.parametrize("harm", ["flip", "cut", "empty", "remove"])
 def test_the_one_before_is_taken_when_the_newest_is_damaged(
@@ -148,7 +148,7 @@ def test_all_damaged_is_an_error_that_names_them(tmp_path: Path) -> None:
 
 
 class Trap:
-    """Unpickled, it would make a file."""
+    """An object that makes a file when it is unpickled."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark
@@ -158,7 +158,7 @@ class Trap:
 
 
 def test_a_state_that_would_run_code_is_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Even with a manifest that fits it."""
+    """Its manifest has the correct SHA-256."""
     save(tmp_path, 1, 2)
     poisoned = tmp_path / "epoch-002" / "state.pt"
     torch.save({"epoch": Trap(tmp_path / "sprung")}, poisoned)
@@ -171,7 +171,7 @@ def test_a_state_that_would_run_code_is_passed_over(tmp_path: Path, caplog: pyte
 
 
 def test_dropping_old_ones_never_leaves_only_damaged_ones(tmp_path: Path) -> None:
-    """Epochs 4 and 5 were damaged, the run went on from 3 with fewer checkpoints to keep."""
+    """Epochs 4 and 5 are damaged, and the run continues from epoch 3 with a smaller `keep_last`."""
     save(tmp_path, 3, 4, 5)
     for epoch in (4, 5):
         (tmp_path / f"epoch-{epoch:03d}" / "state.pt").write_bytes(b"")
@@ -183,18 +183,18 @@ def test_dropping_old_ones_never_leaves_only_damaged_ones(tmp_path: Path) -> Non
     assert names(tmp_path) == ["epoch-004"]
 
 
-@pytest.mark.bad_input(26, "one that cannot be read back after writing is an error, and those before it are kept")
+@pytest.mark.bad_input(26, "a checkpoint that cannot be read back is an error, and the earlier ones are kept")
 def test_a_checkpoint_that_is_damaged_while_it_is_written_costs_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A disk that keeps something else than what was written to it."""
+    """The disk stores other bytes than were written."""
     save(tmp_path, 1)
 
     def forgetful(path: Path) -> None:
         if path.parent.name == "epoch-002":
             path.write_bytes(b"something else")
 
-    monkeypatch.setattr("streetseg.runtime.checkpoint.forget_cached", forgetful)
+    monkeypatch.setattr("streetseg.runtime.checkpoint.drop_cached", forgetful)
     with pytest.raises(TrainingError, match="was just written and cannot be read back") as stopped:
         save(tmp_path, 2, keep=1)
 
@@ -211,7 +211,7 @@ def test_a_checkpoint_is_replaced_whole(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "epoch-001").iterdir()) == ["manifest.json", "state.pt"]
 
 
-@pytest.mark.bad_input(25, "the checkpoint before still loads; the error names the bytes needed and free")
+@pytest.mark.bad_input(25, "the earlier checkpoint still loads; the error names the bytes needed and free")
 def test_a_full_disk_keeps_the_checkpoint_before_and_is_told_in_bytes(tmp_path: Path) -> None:
     save(tmp_path, 1)
 

@@ -1,4 +1,4 @@
-"""Whether a network is compiled: asked for, or where it pays off; and what then is called."""
+"""Compilation: by request, or automatically where it pays off; and which function is then called."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from streetseg.runtime import compilation
-from streetseg.runtime.compilation import WORTH_STEPS, Compilation, choose_compilation
+from streetseg.runtime.compilation import MIN_STEPS, Compilation, choose_compilation
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -21,10 +21,10 @@ def test_what_was_asked_for(requested: str, device: torch.device) -> None:
 @pytest.mark.parametrize(
     ("device", "steps", "triton", "on", "why"),
     [
-        (CPU, 10 * WORTH_STEPS, True, False, "on a CPU"),
-        (GPU, WORTH_STEPS - 1, True, False, "too few"),
-        (GPU, WORTH_STEPS, False, False, "Triton"),
-        (GPU, WORTH_STEPS, True, True, "repay"),
+        (CPU, 10 * MIN_STEPS, True, False, "on a CPU"),
+        (GPU, MIN_STEPS - 1, True, False, "too few"),
+        (GPU, MIN_STEPS, False, False, "Triton"),
+        (GPU, MIN_STEPS, True, True, "repay"),
     ],
 )
 def test_auto(
@@ -38,15 +38,15 @@ def test_auto(
 
 @pytest.mark.parametrize(("graphs", "mode"), [(True, "reduce-overhead"), (False, "default")])
 def test_a_network_is_compiled_as_chosen(graphs: bool, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    network, said = nn.Linear(2, 2), {}
+    network, options = nn.Linear(2, 2), {}
 
     def compiled(module: nn.Module, **how: Any) -> nn.Module:
-        said.update(how)
+        options.update(how)
         return nn.Sequential(module)
 
     monkeypatch.setattr(torch, "compile", compiled)
     assert Compilation(False, "").of(network, graphs=graphs) is network
-    assert said == {}
+    assert options == {}
     found = Compilation(True, "").of(network, graphs=graphs)
-    assert said == {"dynamic": False, "mode": mode}
+    assert options == {"dynamic": False, "mode": mode}
     assert next(found.parameters()) is network.weight

@@ -1,4 +1,4 @@
-"""Where a run may run."""
+"""The device of a run."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""environment.json: what a run ran on."""
+"""environment.json: machine, versions and device of a run."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What is done for MPS, the GPU of a Mac, as far as a machine without one can tell."""
+"""MPS, the GPU of a Mac, as far as it can be tested on a machine without one."""
 
 from types import SimpleNamespace
 from typing import cast
@@ -86,7 +86,7 @@ def test_its_allocation_that_fails_is_known() -> None:
 
 @pytest.mark.parametrize(("held", "steps"), [(0.0, 1), (1.0, 0)])
 def test_no_weight_moves_after_a_number_that_is_not_finite(held: float, steps: int) -> None:
-    """Torch's fused AdamW does not look at `found_inf` on MPS."""
+    """On MPS, torch's fused AdamW ignores `found_inf`."""
     taken: list[bool] = []
     optimizer = SimpleNamespace(step=lambda: taken.append(True))
     train_state = SimpleNamespace(device=MPS, _held=torch.tensor(held), optimizer=optimizer)

@@ -1,4 +1,4 @@
-"""fp32 or bf16."""
+"""The choice between fp32 and bf16."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -22,7 +22,7 @@ def test_what_the_recipe_says_is_taken(name: str, monkeypatch: pytest.MonkeyPatc
     assert choose_precision(name, CPU) == Precision(name, "as the recipe says")
 
 
-@pytest.mark.bad_input(60, "bf16 where the processor has instructions for it, else fp32: no clock is asked")
+@pytest.mark.bad_input(60, "bf16 if the processor has instructions for it, else fp32; nothing is timed")
 @pytest.mark.parametrize(
     ("instructions", "precision"),
     [
@@ -46,7 +46,7 @@ def test_the_processor_decides(
 def test_where_torch_does_not_tell_the_system_does(
     flags: str | None, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Versions of torch without `get_capabilities`; None: a system without /proc."""
+    """With a torch that lacks `get_capabilities`, /proc/cpuinfo decides. None: a system without /proc."""
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     monkeypatch.setattr("streetseg.machine.CPU_INFO", tmp_path / "cpuinfo")
     if flags is not None:

@@ -1,4 +1,4 @@
-"""The camera and what stands on it: strokes, shadows."""
+"""The camera, and what is built on it: strokes and shadows."""
 
 import math
 

@@ -32,7 +32,7 @@ def test_command_writes_a_cityscapes_tree(tmp_path: Path, streetseg) -> None:
     for split in ("train", "val"):
         for ours, theirs in zip(drawn.splits[split], written.splits[split], strict=True):
             assert np.array_equal(drawn.read_image(ours), written.read_image(theirs))
-            assert np.array_equal(drawn.read_label(ours), table[written.read_label(theirs)])
+            assert np.array_equal(drawn.read_mask(ours), table[written.read_mask(theirs)])
 
 
 def test_color_masks_match_the_ids(tmp_path: Path, streetseg) -> None:
@@ -44,7 +44,7 @@ def test_color_masks_match_the_ids(tmp_path: Path, streetseg) -> None:
 
 
 def test_all_cores_write_the_same_files_as_one(tmp_path: Path, streetseg) -> None:
-    """Ten scenes go through processes, two do not."""
+    """Ten scenes are drawn by several processes, two by one."""
     assert streetseg("scenes", tmp_path / "ten", "--count", "10", "--size", "32x48").code == 0
     assert streetseg("scenes", tmp_path / "two", "--count", "2", "--size", "32x48").code == 0
     assert len(list((tmp_path / "ten").rglob("*.png"))) == 30

@@ -1,4 +1,4 @@
-"""A scene: the same everywhere, all classes, and no color that gives a class away."""
+"""Scenes: equal on every machine, with all classes, and without colors that reveal a class."""
 
 import hashlib
 import os
@@ -25,7 +25,7 @@ def scene(index: int) -> Pair:
 
 @cache
 def shares(count: int) -> NDArray[np.float64]:
-    """Share of the pixels of each class in each of the first scenes, (count, 11)."""
+    """Return the share of pixels of each class in each of the first scenes, float64 (count, 11)."""
     return np.stack([np.bincount(scene(i)[1].reshape(-1), minlength=256)[:11] / scene(i)[1].size for i in range(count)])
 
 
@@ -54,7 +54,7 @@ def test_seed_and_index_change_the_scene() -> None:
 
 
 def test_another_processor_draws_the_same_bytes() -> None:
-    """numpy with all its optional instruction sets switched off, in another process."""
+    """In another process, numpy has all its optional instruction sets switched off."""
     code = (
         "import hashlib; from streetseg.scenes.render import render;"
         "p, l = render(0, 1, (96, 192)); print(hashlib.sha256(p.tobytes() + l.tobytes()).hexdigest())"
@@ -76,7 +76,7 @@ def test_the_same_street_at_another_size() -> None:
 
 
 def test_every_class_is_common() -> None:
-    """Each class is in most scenes, none fills the images, hardly a pixel is without a class."""
+    """Each class is in most scenes, none fills an image, and few pixels are void."""
     found = shares(20)
     present = (found > 0).mean(axis=0)
     names = np.array(STREET_11.names)
@@ -108,7 +108,7 @@ def test_color_alone_does_not_tell_the_classes(balanced: bool) -> None:
 
 
 def test_version_is_raised_with_the_images() -> None:
-    """If this fails you changed what a scene looks like: raise SCENES_VERSION, then renew these figures."""
+    """If this fails, a scene looks different: raise SCENES_VERSION, then renew these figures."""
     image, label = scene(2)
     counts = np.bincount(label.reshape(-1), minlength=256)[:11]
     assert image.mean(axis=(0, 1)) == pytest.approx([111.8, 108.0, 102.9], abs=0.5)

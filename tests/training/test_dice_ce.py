@@ -1,4 +1,4 @@
-"""The sums behind cross-entropy and Dice, against torch's own functions and autograd."""
+"""The sums behind cross-entropy and Dice, compared with torch's functions and autograd."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ CLASSES, IGNORE = 5, 255
 
 
 def batch(cell: int, *, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
-    """Logits (2, 5, 4, 6) that want a gradient, and labels of cell x cell pixels for each, some of them ignored."""
+    """Return logits (2, 5, 4, 6) that require a gradient, and labels of cell x cell pixels for each, some ignored."""
     generator = torch.Generator().manual_seed(cell)
     logits = torch.randn(2, CLASSES, 4, 6, generator=generator, dtype=dtype).mul_(3).requires_grad_()
     labels = torch.randint(0, CLASSES + 1, (2, 4 * cell, 6 * cell), generator=generator)
@@ -81,7 +81,7 @@ def test_coarse_logits_count_as_if_they_were_repeated(settings: Loss) -> None:
 
 
 def test_without_float64_the_sums_of_classes_are_as_exact() -> None:
-    """As on MPS. One by one in float32, the million and a half pixels of class 0 would be off in the third digit."""
+    """MPS has no float64. A running sum in float32 over 1.5 million pixels would be wrong in the third digit."""
     values = torch.rand(2, 1 << 21, generator=torch.Generator().manual_seed(0))
     index = torch.zeros(1 << 21, dtype=torch.int64)
     index[::4] = 2

@@ -1,4 +1,4 @@
-"""Several processes train one network: the same steps as one, one end for all, and one error."""
+"""Several processes train one network: with the steps of one process, a common end, and one error message."""
 
 import json
 import os
@@ -40,7 +40,7 @@ SHARES = {  # of a batch of five: the images of each rank, and those whose label
 
 
 def loss_and_gradients(settings: Loss, share: list[int], ignored: list[int], ranks: Ranks) -> list[torch.Tensor]:
-    """Of a share of the batch. Batch norm is frozen: over half a batch its statistics would be others."""
+    """Return loss and gradients of a share of the batch. Batch norm is frozen, as it depends on the share."""
     network = tiny_network().eval()
     parallel = ranks.averaging_gradients(network)
     labels = torch.stack([torch.from_numpy(street(i, (32, 64))[1]) for i in range(5)])
@@ -54,7 +54,7 @@ def loss_and_gradients(settings: Loss, share: list[int], ignored: list[int], ran
 
 @pytest.mark.parametrize("shares", SHARES)
 def test_two_ranks_have_the_loss_and_the_gradient_of_one(shares: str, tmp_path: Path) -> None:
-    """Within 1e-5 of the loss, and of each weight's gradient as a whole: sums are taken in another order."""
+    """They agree within 1e-5 for the loss and for each weight's gradient, as sums are taken in another order."""
     *of_rank, ignored = SHARES[shares]
 
     def work() -> None:
@@ -94,7 +94,7 @@ def recipe(camvid: Path, **more: Any) -> Recipe:
 
 @pytest.fixture(scope="module")
 def of_two(camvid: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of two ranks, with batch norm over both."""
+    """Train a run on two ranks, with batch norm over both."""
     folder = tmp_path_factory.mktemp("runs")
     ended = fork_ranks(lambda: train(recipe(camvid, sync_batch_norm=True), folder / "run"), folder=folder)
     assert ended == [0, 0], (folder / "0.err").read_text() + (folder / "1.err").read_text()
@@ -106,7 +106,7 @@ def events(run: Path, kind: str) -> list[dict[str, Any]]:
 
 
 def test_two_ranks_train_as_one(camvid: Path, of_two: Path, tmp_path: Path) -> None:
-    """The first loss within 1e-5, the later ones within 1e-3: rounding differs, and grows from step to step."""
+    """The first loss agrees within 1e-5, later ones within 1e-3: differences in rounding grow from step to step."""
     train(recipe(camvid), tmp_path / "run", quiet=True)
 
     alone, shared = events(tmp_path / "run", "step"), events(of_two, "step")
@@ -133,26 +133,26 @@ def test_one_process_speaks(of_two: Path) -> None:
 def test_a_signal_to_one_rank_stops_all_at_the_same_step_and_two_go_on_to_the_same_end(
     camvid: Path, of_two: Path, tmp_path: Path
 ) -> None:
-    run, words = tmp_path / "run", ("train", f"camvid:{camvid}", "--recipe", of_two / "recipe.yaml", "--out")
+    run, argv = tmp_path / "run", ("train", f"camvid:{camvid}", "--recipe", of_two / "recipe.yaml", "--out")
 
     def stopped() -> None:
         if os.environ["RANK"] == "1":
             hook("streetseg.training.fit:step", 1, lambda: os.kill(os.getpid(), signal.SIGTERM))
-        command(*words, run)()
+        command(*argv, run)()
 
     assert fork_ranks(stopped, folder=tmp_path) == [143, 143], (tmp_path / "0.err").read_text()
     assert [step["step"] for step in events(run, "step")] == [1]
     assert (run / "checkpoints" / "epoch-000-step-00001").is_dir()
 
-    again = fork_ranks(command(*words, run, "--resume"), folder=tmp_path)
+    again = fork_ranks(command(*argv, run, "--resume"), folder=tmp_path)
 
     assert again == [0, 0], (tmp_path / "0.err").read_text()
     assert_same_run(run, of_two)
 
 
-@pytest.mark.bad_input(31, "an error of one rank ends all; it is the one that is printed, and its exit code counts")
+@pytest.mark.bad_input(31, "an error of one rank ends all; that error is printed and decides the exit code")
 def test_the_first_error_is_told_not_its_consequence(camvid: Path, of_two: Path, tmp_path: Path) -> None:
-    words = ("train", f"camvid:{camvid}", "--recipe", of_two / "recipe.yaml", "--out", tmp_path / "run")
+    argv = ("train", f"camvid:{camvid}", "--recipe", of_two / "recipe.yaml", "--out", tmp_path / "run")
 
     def broken() -> None:
         raise DataError("the image is broken", where="here.png")
@@ -160,7 +160,7 @@ def test_the_first_error_is_told_not_its_consequence(camvid: Path, of_two: Path,
     def work() -> None:
         if os.environ["RANK"] == "1":
             hook("streetseg.training.fit:step", 2, broken)
-        command(*words)()
+        command(*argv)()
 
     codes = fork_ranks(work, folder=tmp_path)
 
@@ -179,11 +179,11 @@ def test_the_first_error_is_told_not_its_consequence(camvid: Path, of_two: Path,
 TINY = ("--encoder", "test_efficientnet", "--weights", "none", "data.size=none", "augment.crop=none", "train.batch=6")
 
 
-@pytest.mark.bad_input(31, "kill -9 of one of two: the other ends at once, the dead one is named last, exit 1")
+@pytest.mark.bad_input(31, "kill -9 of one of two: the other ends at once; the killed one is named last; exit 1")
 def test_a_killed_rank_ends_the_job_and_one_process_goes_on(camvid: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    words = ("train", f"camvid:{camvid}", *TINY, "train.precision=fp32", "--epochs", 3, "--out", run)
-    job = start(command(*words, "--devices", 2), tmp_path, "killed")
+    argv = ("train", f"camvid:{camvid}", *TINY, "train.precision=fp32", "--epochs", 3, "--out", run)
+    job = start(command(*argv, "--devices", 2), tmp_path, "killed")
     wait_until(lambda: bool(run.exists() and list(run.glob("journal.jsonl")) and events(run, "epoch")))
 
     os.kill(launched_rank(1, run), signal.SIGKILL)
@@ -197,7 +197,7 @@ def test_a_killed_rank_ends_the_job_and_one_process_goes_on(camvid: Path, tmp_pa
     assert before[-1].endswith(" --devices 2 --resume")
     assert [line for line in before if line.startswith(("error:", "Traceback", "W", "E", "["))] == []
 
-    job = start(command(*words, "--resume"), tmp_path, "resumed")
+    job = start(command(*argv, "--resume"), tmp_path, "resumed")
 
     assert job.wait() == 0, job.err.read_text()
     said = "2 processes began this run: it goes on with the same batches, but not to the last bit"
@@ -208,8 +208,8 @@ def test_a_killed_rank_ends_the_job_and_one_process_goes_on(camvid: Path, tmp_pa
 
 def test_devices_2_ends_as_one_process_does(camvid: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    words = ("train", f"camvid:{camvid}", *TINY, "--epochs", "1", "--out", str(run), "--devices", "2", "--json")
-    job = start(command(*words), tmp_path, "job")
+    argv = ("train", f"camvid:{camvid}", *TINY, "--epochs", "1", "--out", str(run), "--devices", "2", "--json")
+    job = start(command(*argv), tmp_path, "job")
 
     assert job.wait() == 0, job.err.read_text()
     result = json.loads(job.out.read_text())
@@ -217,12 +217,12 @@ def test_devices_2_ends_as_one_process_does(camvid: Path, tmp_path: Path) -> Non
     assert Path(result["report"]).is_file()
     environment = json.loads((run / "environment.json").read_text())
     assert environment["processes"] == 2
-    assert environment["command"] == ["streetseg", *words]
+    assert environment["command"] == ["streetseg", *argv]
 
 
 def test_a_wrong_request_is_one_error_and_writes_nothing(camvid: Path, tmp_path: Path) -> None:
-    words = ("train", f"camvid:{camvid}", *TINY[:-1], "train.batch=3", "--out", tmp_path / "run", "--devices", "2")
-    job = start(command(*words), tmp_path, "job")
+    argv = ("train", f"camvid:{camvid}", *TINY[:-1], "train.batch=3", "--out", tmp_path / "run", "--devices", "2")
+    job = start(command(*argv), tmp_path, "job")
 
     assert job.wait() == 2
     assert job.out.read_text() == ""

@@ -1,4 +1,4 @@
-"""What stops a run while it trains: each fault is said in full, and what was saved is not lost."""
+"""Failures during training: each has a complete message, and no saved state is lost."""
 
 import math
 import os
@@ -16,7 +16,7 @@ from PIL import Image
 import tiny
 from forked import command, fork, kill
 from same_run import assert_same_run, newest_state
-from short_run import STEP, Words, events, train
+from short_run import STEP, Argv, events, train
 from streetseg.errors import TrainingError
 from streetseg.training.failures import compilation_explained
 
@@ -36,14 +36,14 @@ def uninterrupted(camvid: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def images(text: str, camvid: Path, split: str = "train") -> list[str]:
-    """The images of the data set that a message names."""
+    """Return the images of the data set that a message names."""
     return re.findall(rf"{re.escape(str(camvid))}/{split}/\w+\.png", text)
 
 
 # Ignored pixels alone
 
 
-@pytest.mark.bad_input(21, "a step of loss 0; pixels, crops and batches of that kind are counted in the journal")
+@pytest.mark.bad_input(21, "the step has loss 0; such pixels, crops and batches are counted in the journal")
 def test_ignored_batches_cost_nothing_and_are_counted(camvid, tmp_path, streetseg) -> None:
     data = tmp_path / "camvid"
     shutil.copytree(camvid, data)
@@ -69,10 +69,10 @@ def test_ignored_batches_cost_nothing_and_are_counted(camvid, tmp_path, streetse
 
 
 @pytest.mark.bad_input(
-    22, "stops at once: step, lr, loss terms and the files of the batch; the last checkpoint is kept"
+    22, "training stops: step, lr, loss terms and files of the batch are named; the last checkpoint is kept"
 )
 def test_a_run_that_diverges(camvid, uninterrupted, tmp_path, streetseg) -> None:
-    """One good epoch, then a learning rate that nothing survives."""
+    """After one good epoch, the learning rate is so large that the loss diverges."""
     run = tmp_path / "run"
     assert fork(command(*train(camvid, run)), at=STEP, call=4, do=kill) == -9
 
@@ -122,21 +122,19 @@ main()
 """
 
 
-def limited(kind: int, amount: int, words: Words) -> Callable[[], None]:
-    """The command under a limit of the kernel's."""
+def limited(kind: int, amount: int, argv: Argv) -> Callable[[], None]:
+    """Return work for a fork that runs the command under a limit of the kernel."""
 
     def work() -> None:
         resource.setrlimit(kind, (amount, resource.getrlimit(kind)[1]))
-        command(*words)()
+        command(*argv)()
 
     return work
 
 
-@pytest.mark.bad_input(
-    25, "bytes needed and free; the checkpoint before is kept, and the run goes on from it bit for bit"
-)
+@pytest.mark.bad_input(25, "bytes needed and free are named; the run resumes from the earlier checkpoint bit for bit")
 def test_a_full_disk(camvid, uninterrupted, tmp_path, capfd, streetseg) -> None:
-    """A limit on the size of files stands in for it: networks fit, checkpoints with the optimizer's state do not."""
+    """A limit on the size of files simulates it: networks fit, checkpoints with the optimizer's state do not."""
     run = tmp_path / "run"
     assert fork(command(*train(camvid, run)), at=STEP, call=5, do=kill) == -9
     capfd.readouterr()
@@ -178,7 +176,7 @@ def test_a_full_disk_anywhere(file, camvid, uninterrupted, tmp_path, capfd, stre
     assert_same_run(run, uninterrupted)
 
 
-@pytest.mark.bad_input(29, "batch, crop, bytes asked for and available, and smaller settings that fit; nothing is lost")
+@pytest.mark.bad_input(29, "the error names batch, crop, bytes needed and free, and smaller settings; nothing is lost")
 def test_out_of_memory(camvid, tmp_path, streetseg) -> None:
     """The address space is limited to what the process has and a little more; the second epoch has larger crops.
 
@@ -187,8 +185,8 @@ def test_out_of_memory(camvid, tmp_path, streetseg) -> None:
     run = tmp_path / "run"
     settings = {"augment__crop": "1024x1024", "augment__early_crop": "32x32", "augment__early": 0.5, "train__batch": 4}
 
-    words = map(str, train(camvid, run, epochs=2, **settings))
-    done = subprocess.run([sys.executable, "-c", LITTLE_MEMORY, *words], capture_output=True, text=True)
+    argv = map(str, train(camvid, run, epochs=2, **settings))
+    done = subprocess.run([sys.executable, "-c", LITTLE_MEMORY, *argv], capture_output=True, text=True)
 
     err = done.stderr
     assert done.returncode == 1, err
@@ -213,7 +211,7 @@ def test_out_of_memory(camvid, tmp_path, streetseg) -> None:
 
 def test_a_network_that_cannot_be_compiled_says_how_to_go_on() -> None:
     class RefusedError(RuntimeError):
-        """As torch._dynamo raises it, whose import takes a second."""
+        """A stand-in for the error of torch._dynamo, whose import takes a second."""
 
     RefusedError.__module__ = "torch._dynamo.exc"
     with (
@@ -221,7 +219,7 @@ def test_a_network_that_cannot_be_compiled_says_how_to_go_on() -> None:
         compilation_explained(),
     ):
         raise RefusedError("\nno C compiler\nand a long story")
-    assert "--resume train.compile=off" in str(stopped.value)
+    assert "--resume train.compile=off" in str(stopped.value.hint)
     with pytest.raises(RefusedError, match="bad_alloc"), compilation_explained():
         raise RefusedError("std::bad_alloc")  # memory is explained elsewhere
     with pytest.raises(RuntimeError, match="a bug of ours"), compilation_explained():
@@ -231,7 +229,7 @@ def test_a_network_that_cannot_be_compiled_says_how_to_go_on() -> None:
 # The reader
 
 
-@pytest.mark.bad_input(30, "a store that is cut under its reader: both paths of the sample; --resume builds it anew")
+@pytest.mark.bad_input(30, "a store that is cut while it is read: both paths of the sample; --resume builds it again")
 def test_a_store_that_is_cut_while_it_is_read(camvid, uninterrupted, tmp_path, capfd, streetseg, monkeypatch) -> None:
     run, cache = tmp_path / "run", tmp_path / "cache"
     monkeypatch.setenv("STREETSEG_CACHE", str(cache))
@@ -244,14 +242,14 @@ def test_a_store_that_is_cut_while_it_is_read(camvid, uninterrupted, tmp_path, c
 
     err = capfd.readouterr().err
     assert code == 1
-    assert "error: an image cannot be read from the store: a file of the store was cut while it was in use" in err
+    assert "error: an image cannot be read from the store: a file of the store was truncated while it was in use" in err
     [image] = images(err, camvid)
     assert image.replace("/train/", "/trainannot/") in err
     assert streetseg(*train(camvid, run, "--resume")).code == 0
     assert_same_run(run, uninterrupted)
 
 
-@pytest.mark.bad_input(30, "a reader that hangs is given up within a minute, with the paths of its batch")
+@pytest.mark.bad_input(30, "a reader that hangs is an error within a minute, with the paths of its batch")
 def test_a_reader_that_hangs(camvid, uninterrupted, tmp_path, capfd, streetseg, monkeypatch) -> None:
     from streetseg.data import batches
 
@@ -326,7 +324,7 @@ def cut(path: Path) -> None:
 
 
 @pytest.mark.bad_input(
-    26, "found by its SHA-256; the one before is taken, aloud, and the end is the same to the last bit"
+    26, "found by its SHA-256; the earlier one is taken with a warning; the end is equal bit for bit"
 )
 @pytest.mark.parametrize(
     ("file", "harm"),
@@ -365,7 +363,7 @@ def test_a_damaged_best_network(harm, camvid, uninterrupted, tmp_path, streetseg
     assert_same_run(run, uninterrupted)
 
 
-@pytest.mark.bad_input(26, "nothing whole left: an error that names every checkpoint")
+@pytest.mark.bad_input(26, "if no whole checkpoint is left, an error names all of them")
 def test_nothing_whole_left(camvid, uninterrupted, tmp_path, streetseg) -> None:
     run = tmp_path / "run"
     shutil.copytree(uninterrupted, run)

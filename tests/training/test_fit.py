@@ -1,4 +1,4 @@
-"""The loop: it learns, stops on nonsense, and takes a run up again as if it had never been interrupted."""
+"""The training loop: it learns, stops on values that are not finite, and resumes bit for bit."""
 
 import csv
 import json
@@ -54,7 +54,7 @@ def recipe(data: Path, **sections: Any) -> Recipe:
 
 
 class Bench:
-    """A learner and everything `fit` asks for, on six tiny images."""
+    """A train state and the other arguments of `fit`, on six tiny images."""
 
     def __init__(self, folder: Path, recipe: Recipe) -> None:
         source = open_source(recipe.data)
@@ -222,7 +222,7 @@ def test_steps_after_one_that_was_not_finite_move_nothing(camvid: Path, tmp_path
     assert [float(state["step"]) for state in train_state.optimizer.state.values()] == steps_taken
 
 
-@pytest.mark.bad_input(22, "nothing is saved while a step is unread that was not finite")
+@pytest.mark.bad_input(22, "nothing is saved before the values of all its steps were checked")
 def test_what_was_not_read_is_read_before_it_is_saved(camvid: Path, tmp_path: Path) -> None:
     bench = Bench(tmp_path, recipe(camvid))
     recorder = bench.recorder()
@@ -253,7 +253,7 @@ def test_steps_that_are_read_late_are_journaled_in_order(camvid: Path, tmp_path:
     assert [(event["step"], event["loss"]) for event in bench.events("step")] == [(i, i) for i in range(1, 5)]
 
 
-@pytest.mark.bad_input(21, "loss 0, weights stay finite")
+@pytest.mark.bad_input(21, "the loss is 0 and weights stay finite")
 def test_a_batch_without_a_pixel_that_counts_is_a_step_of_loss_0(camvid: Path, tmp_path: Path) -> None:
     data = tmp_path / "camvid"
     shutil.copytree(camvid, data)
@@ -269,7 +269,7 @@ def test_a_batch_without_a_pixel_that_counts_is_a_step_of_loss_0(camvid: Path, t
 
 
 def test_an_error_in_a_step_ends_the_reader_of_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thread that is left inside of torch when the interpreter ends aborts the process."""
+    """A thread that is still inside torch when the interpreter ends would abort the process."""
     data = camvid_segnet(tmp_path / "camvid", n_train=16, n_val=2, size=(32, 64))
     bench = Bench(tmp_path, recipe(data, train=Train(epochs=1, batch=2, precision="fp32")))
 
@@ -292,7 +292,7 @@ def test_an_error_in_a_step_ends_the_reader_of_batches(tmp_path: Path, monkeypat
 
 @pytest.fixture(scope="module")
 def uninterrupted(camvid: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run of three epochs with the checkpoints of epochs 2 and 3."""
+    """Train a run of three epochs. It has the checkpoints of epochs 2 and 3."""
     out = tmp_path_factory.mktemp("runs") / "whole"
     train(recipe(camvid), out, quiet=True)
     return out
@@ -312,7 +312,7 @@ def test_a_run_leaves_what_it_promises(uninterrupted: Path) -> None:
 def test_a_resumed_run_ends_bit_for_bit_as_an_uninterrupted_one(
     lost: int, camvid: Path, uninterrupted: Path, tmp_path: Path
 ) -> None:
-    """The last epoch's checkpoint was lost, or both: the run goes on from epoch 2, or from the start."""
+    """Without the last epoch's checkpoint the run continues from epoch 2; without both it starts anew."""
     run = tmp_path / "run"
     shutil.copytree(uninterrupted, run)
     for checkpoint in sorted((run / "checkpoints").iterdir())[-lost:]:
@@ -364,8 +364,8 @@ def test_a_profiled_run_says_where_its_time_went(
     } == set(profile["parts"])  # fmt: skip
     assert sum(part["share"] for part in profile["parts"].values()) == pytest.approx(1)
     assert sum(part["seconds"] for part in profile["parts"].values()) == pytest.approx(profile["seconds"])
-    said = capsys.readouterr().err
-    assert all(f"    {name} " in said for name in profile["parts"])
+    output = capsys.readouterr().err
+    assert all(f"    {name} " in output for name in profile["parts"])
 
 
 # Compiled networks
@@ -374,7 +374,7 @@ def test_a_profiled_run_says_where_its_time_went(
 def test_a_compiled_network_takes_full_batches_only_and_learns_the_same(
     camvid: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Stood in for by one that notes what it is given: compiling takes a minute."""
+    """A function that records its inputs stands in for the compiled network, as compiling takes a minute."""
     shapes = []
 
     class Noting(torch.nn.Module):

@@ -1,4 +1,4 @@
-"""results.csv and the best epoch."""
+"""The history of a run: results.csv and the best epoch."""
 
 import csv
 from dataclasses import replace

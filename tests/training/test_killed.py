@@ -1,4 +1,4 @@
-"""Killed at any moment and taken up again, a run ends as if nothing had happened."""
+"""A run that is killed at any moment and resumed ends as an uninterrupted one."""
 
 import os
 from pathlib import Path
@@ -68,7 +68,7 @@ MOMENTS = {
 }
 
 
-@pytest.mark.bad_input(24, "taken up in the middle of the epoch; weights, scores and results.csv equal to the last bit")
+@pytest.mark.bad_input(24, "--resume continues within the epoch; weights, scores and results.csv are equal bit for bit")
 @pytest.mark.parametrize("save_steps", [None, 1, 2], ids=lambda steps: f"save_steps={steps}")
 @pytest.mark.parametrize("moment", ["in the middle of the first epoch", "in the middle of the second epoch"])
 def test_killed_in_the_middle_of_an_epoch(
@@ -125,9 +125,9 @@ def test_killed_at_any_moment(moment: str, camvid: Path, uninterrupted: Path, tm
     assert not list(run.rglob("*.tmp"))
 
 
-@pytest.mark.bad_input(24, "also when the resumed run is killed again")
+@pytest.mark.bad_input(24, "the same if the resumed run is killed again")
 def test_killed_again_and_again(camvid: Path, uninterrupted: Path, tmp_path: Path) -> None:
-    """Each session gets one step further."""
+    """Each process gets one step further before it is killed."""
     config, run = recipe(camvid, save_steps=1), tmp_path / "run"
     sessions = 0
     while fork(lambda: train(config, run, resume=True, quiet=True), at="streetseg.training.fit:step", call=2, do=kill):

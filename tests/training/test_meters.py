@@ -1,4 +1,4 @@
-"""What an epoch's steps have come to: the counts a naive count gives, and what was left out."""
+"""Meters of an epoch: the counts of a naive loop, and the numbers of ignored pixels, crops and batches."""
 
 import numpy as np
 import pytest

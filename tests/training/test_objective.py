@@ -1,4 +1,4 @@
-"""The objective against other people's implementations, a naive loop, and its own promises about ignored pixels."""
+"""The objective, compared with other libraries and a naive loop; ignored pixels have no effect."""
 
 from collections.abc import Callable
 from itertools import product
@@ -34,7 +34,7 @@ def objective(**settings: Any) -> Objective:
 
 
 def batch(*, seed: int = 0, ignored: float = 0.2, classes: int = CLASSES) -> tuple[Tensor, Tensor]:
-    """Logits (2, 5, 6, 7) that want a gradient, and labels uint8 (2, 6, 7)."""
+    """Return logits (2, 5, 6, 7) that require a gradient, and labels uint8 (2, 6, 7)."""
     generator = torch.Generator().manual_seed(seed)
     logits = torch.randn(2, CLASSES, 6, 7, generator=generator).mul_(2).requires_grad_()
     labels = torch.randint(0, classes, (2, 6, 7), generator=generator)
@@ -72,7 +72,7 @@ def test_cross_entropy_is_torch_s_own(class_weights: str, smoothing: float) -> N
 
 
 def test_label_smoothing_is_smp_s_where_nothing_is_ignored() -> None:
-    """It counts ignored pixels in the mean, as zeros."""
+    """smp counts ignored pixels in the mean, as zeros."""
     logits, labels = batch(ignored=0.0)
     smoothing = 0.1
 
@@ -83,7 +83,7 @@ def test_label_smoothing_is_smp_s_where_nothing_is_ignored() -> None:
 
 
 def test_dice_is_smp_s_where_all_classes_are_present() -> None:
-    """It gives absent classes the loss 0 and counts them in the mean; ours leaves them out."""
+    """smp gives absent classes the loss 0 and counts them in the mean; our loss leaves them out."""
     logits, labels = batch()
     assert set(labels.unique().tolist()) == {*range(CLASSES), IGNORE}
 
@@ -132,7 +132,7 @@ def test_dice_of_a_naive_loop() -> None:
 
 
 def test_dice_of_a_large_class_is_right() -> None:
-    """4.2 million pixels of one class at 0.97: summed one by one in float32 they come out 3 % wrong."""
+    """A running sum in float32 of 4.2 million pixels with probability 0.97 would be wrong by 3 %."""
     soft = torch.full((2, 2, 1024, 2048), 0.03)
     soft[:, 0] = 0.97
 
@@ -145,7 +145,7 @@ def test_jaccard_steps_are_the_growth_of_the_jaccard_loss() -> None:
     ground_truth = [1, 0, 1, 1, 0]
 
     def jaccard_loss(incorrect: int) -> float:
-        """When the first `incorrect` pixels are predicted wrongly and the others rightly."""
+        """Return the Jaccard loss if the first `incorrect` pixels are predicted wrongly and the others correctly."""
         predicted = [1 - t for t in ground_truth[:incorrect]] + ground_truth[incorrect:]
         both = sum(t and p for t, p in zip(ground_truth, predicted, strict=True))
         either = sum(t or p for t, p in zip(ground_truth, predicted, strict=True))
@@ -157,7 +157,7 @@ def test_jaccard_steps_are_the_growth_of_the_jaccard_loss() -> None:
 
 
 def test_lovasz_of_hard_predictions_is_the_jaccard_loss() -> None:
-    """On the corners of the cube the extension is the loss itself (Berman et al. 2018, section 2)."""
+    """At the corners of the cube the Lovász extension equals the loss (Berman et al. 2018, section 2)."""
     target = torch.tensor([[[0, 0, 1, 1, 1, 0]]])
     predicted = torch.tensor([[[0, 1, 1, 1, 0, 0]]])
     soft = F.one_hot(predicted, 2).movedim(-1, 1).double()
@@ -193,7 +193,7 @@ def test_ohem_of_everything_is_no_ohem(class_weights: str) -> None:
 
 @pytest.mark.parametrize("settings", EVERY_KIND, ids=names)
 def test_more_ignored_pixels_change_nothing(settings: Loss) -> None:
-    """A third image and a wider frame, all ignored, whatever the logits there."""
+    """Add a third image and wider borders, all ignored, with arbitrary logits."""
     logits, labels = batch()
     wide_logits = torch.randn(3, CLASSES, 9, 11, generator=torch.Generator().manual_seed(1)) * 20
     wide_labels = torch.full((3, 9, 11), IGNORE, dtype=torch.uint8)
@@ -222,7 +222,7 @@ def test_a_batch_without_a_pixel_that_counts_costs_nothing(settings: Loss) -> No
 
 
 class Alike(Ranks):
-    """Ranks whose shares are all the same."""
+    """Ranks whose shares are equal."""
 
     def all_reduce_sum(self, values: Tensor) -> Tensor:
         return self.world * values

@@ -1,4 +1,4 @@
-"""AdamW: every parameter exactly once, in the right group."""
+"""Optimizer, schedule and averaged weights."""
 
 import math
 
@@ -129,10 +129,10 @@ def test_the_average_follows_its_formula() -> None:
         for name, tensor in floats(network).items():
             expected[name] = d * expected[name] + (1 - d) * tensor.double()
 
-    found = floats(average.network)
-    assert found.keys() == expected.keys()
-    assert any(name.endswith("running_mean") for name in found)
-    for name, tensor in found.items():
+    averaged = floats(average.network)
+    assert averaged.keys() == expected.keys()
+    assert any(name.endswith("running_mean") for name in averaged)
+    for name, tensor in averaged.items():
         torch.testing.assert_close(tensor.double(), expected[name], rtol=1e-5, atol=1e-6)
 
 
@@ -188,7 +188,7 @@ def test_an_average_taken_up_again_goes_on_bit_for_bit() -> None:
 
 @torch.no_grad()
 def move(network: torch.nn.Module, *, seed: int) -> None:
-    """Change weights and batch-norm statistics a little."""
+    """Change weights and batch-norm statistics slightly."""
     network(some_images(2, 32, 32, seed=seed))
     generator = torch.Generator().manual_seed(seed)
     for parameter in network.parameters():
@@ -230,6 +230,6 @@ def test_epochs_and_their_steps(train: Train, steps: int, epochs: list[int]) -> 
 
 
 def test_an_epoch_without_a_step_is_begun_all_the_same() -> None:
-    """So that who reads its batches is told that there are too few images."""
+    """The epoch begins, so that the reader of batches reports that there are too few images."""
     assert length_of(Train(epochs=3), of_epoch=0).epochs == 3
     assert length_of(Train(steps=3), of_epoch=0).epochs == 3

@@ -1,4 +1,4 @@
-"""The training split close to where it is trained on."""
+"""The training split in the memory of the training device."""
 
 from pathlib import Path
 
@@ -22,10 +22,10 @@ def stored(folder: Path) -> Store:
 
 
 @pytest.mark.parametrize(
-    ("free", "kept", "said"), [(4 * BYTES, True, "lie on the GPU"), (4 * BYTES - 1, False, "too large for the GPU")]
+    ("free", "kept", "message"), [(4 * BYTES, True, "lie on the GPU"), (4 * BYTES - 1, False, "too large for the GPU")]
 )
 def test_images_stay_on_a_gpu_with_room_for_them(
-    free: int, kept: bool, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    free: int, kept: bool, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     camvid_segnet(tmp_path / "camvid", n_train=4)
     monkeypatch.setattr(splits, "available_bytes", lambda device: free)
@@ -34,7 +34,7 @@ def test_images_stay_on_a_gpu_with_room_for_them(
     device_cache, [line] = device_cache_split(stored(tmp_path), torch.device("cuda"))
 
     assert (device_cache is not None) is kept
-    assert said in line
+    assert message in line
 
 
 def test_images_of_several_sizes_are_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Every kind of input that streetseg reads from strangers: how it is damaged, where it is put, what reads it."""
+"""The kinds of untrusted input that streetseg reads: their mutations, their place in a folder, and their readers."""
 
 import hashlib
 import json
@@ -43,7 +43,7 @@ from streetseg.labels.tables import STREET_11
 from streetseg.metrics.counts import Counts
 from streetseg.metrics.scores import per_image, scores
 from streetseg.models.bundle import load_bundle
-from streetseg.models.description import read_model_json
+from streetseg.models.description import VERSION, read_model_json
 from streetseg.models.encoder import Encoder
 from streetseg.models.initial_weights import load_encoder_file
 from streetseg.recipe.load import resolve
@@ -57,11 +57,11 @@ class Kind:
     """A kind of input.
 
     Args:
-        share: of all inputs that are tried.
-        valid: makes the inputs that mutation starts from.
-        ways: the mutations; one that is named twice is taken twice as often.
-        place: puts an input into a folder as its readers want it.
-        readers: each must read what is in the folder or refuse it with a StreetsegError.
+        share: share of all inputs.
+        valid: returns the valid inputs that are mutated.
+        ways: the mutations; one that is listed twice is chosen twice as often.
+        place: writes an input into a folder, with the other files that its readers need.
+        readers: each must read the folder or raise a StreetsegError.
     """
 
     share: float
@@ -72,7 +72,7 @@ class Kind:
 
     @property
     def seeds(self) -> list[bytes]:
-        """The valid inputs, made once."""
+        """The valid inputs, computed once."""
         return _made(self.valid)
 
 
@@ -82,6 +82,7 @@ def _made(valid: Callable[[], list[bytes]]) -> list[bytes]:
 
 
 def as_file(name: str) -> Callable[[bytes, Path], None]:
+    """Return a `place` that writes the input as one file."""
     return lambda data, folder: _write(folder / name, data)
 
 
@@ -130,14 +131,14 @@ def counts(folder: Path) -> None:
 
 
 def beside_weights(data: bytes, folder: Path) -> None:
-    """A model.json beside the weights it should describe, SHA-256 and all."""
+    """Write the input as model.json, next to the weights that it describes, with their SHA-256 filled in."""
     [weights] = _made(valid.weights)
     _write(folder / "weights.safetensors", weights)
     _write(folder / "model.json", data.replace(b"0" * 64, hashlib.sha256(weights).hexdigest().encode()))
 
 
 def beside_description(data: bytes, folder: Path) -> None:
-    """Weights beside a model.json that vouches for them: the sum must not be all that stands between them and us."""
+    """Write the input as weights, next to a model.json with their SHA-256, so that more than the checksum is tested."""
     description = json.loads(_made(valid.model_json)[0]) | {"sha256": hashlib.sha256(data).hexdigest()}
     _write(folder / "weights.safetensors", data)
     _write(folder / "model.json", json.dumps(description).encode())
@@ -145,7 +146,7 @@ def beside_description(data: bytes, folder: Path) -> None:
 
 def model_json(folder: Path) -> None:
     description = read_model_json(folder)
-    assert description["version"] == 1
+    assert description["version"] == VERSION
 
 
 def bundle(folder: Path) -> None:
@@ -174,7 +175,7 @@ def cityscapes(folder: Path) -> None:
         for sample in samples:
             source.stamp(sample)
             source.read_image(sample)
-            source.read_label(sample)
+            source.read_mask(sample)
 
 
 def png_in_zip(data: bytes, rng: Random) -> bytes:

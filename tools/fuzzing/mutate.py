@@ -1,4 +1,7 @@
-"""Damage, from the dumbest bit flip to an edit that keeps a format's checksums right."""
+"""Mutations of inputs, from bit flips to edits that keep the checksums of a format valid.
+
+A mutation takes the bytes of an input and a random generator and returns the damaged bytes.
+"""
 
 import io
 import json
@@ -14,7 +17,7 @@ import yaml
 Random = random.Random
 Mutation = Callable[[bytes, Random], bytes]
 
-NUMBERS = (
+NUMBERS = (  # values at the limits of common integer types
     0,
     1,
     2,
@@ -61,7 +64,7 @@ IMAGE_TOKENS = (
 
 
 def tokens(words: Sequence[bytes]) -> Mutation:
-    """Puts a word of the format somewhere, or in place of something."""
+    """Return a mutation that inserts one of the tokens at a random place, or overwrites a few bytes with it."""
 
     def insert(data: bytes, rng: Random) -> bytes:
         at = rng.randint(0, len(data))
@@ -71,7 +74,7 @@ def tokens(words: Sequence[bytes]) -> Mutation:
 
 
 def flip(data: bytes, rng: Random) -> bytes:
-    """Some bits the other way."""
+    """Flip 1 to 64 random bits."""
     out = bytearray(data)
     for _ in range(rng.choice((1, 1, 2, 8, 64))):
         if out:
@@ -80,7 +83,7 @@ def flip(data: bytes, rng: Random) -> bytes:
 
 
 def overwrite(data: bytes, rng: Random) -> bytes:
-    """A number at the border of what fits, in either byte order."""
+    """Overwrite a random place with one of NUMBERS, in either byte order."""
     width, order = rng.choice("BHIQ"), rng.choice("<>")
     number = struct.pack(order + width, rng.choice(NUMBERS) % 256 ** struct.calcsize(width))
     at = rng.randint(0, max(0, len(data) - len(number)))
@@ -88,20 +91,20 @@ def overwrite(data: bytes, rng: Random) -> bytes:
 
 
 def cut(data: bytes, rng: Random) -> bytes:
-    """The end is missing, or something in the middle."""
+    """Remove the end, or a part in the middle."""
     first, last = sorted(rng.randint(0, len(data)) for _ in range(2))
     return data[:first] if rng.random() < 0.5 else data[:first] + data[last:]
 
 
 def repeat(data: bytes, rng: Random) -> bytes:
-    """Something stands there twice, or many times."""
+    """Repeat a random part, of at most 4096 bytes, 2 to 21 times."""
     first, last = sorted(rng.randint(0, len(data)) for _ in range(2))
     last = min(last, first + 4096)
     return data[:last] + data[first:last] * rng.choice((1, 1, 2, 20)) + data[last:]
 
 
 def move(data: bytes, rng: Random) -> bytes:
-    """Something stands elsewhere."""
+    """Move a random part to another place."""
     first, last = sorted(rng.randint(0, len(data)) for _ in range(2))
     rest = data[:first] + data[last:]
     at = rng.randint(0, len(rest))
@@ -112,7 +115,7 @@ ANY: tuple[Mutation, ...] = (flip, flip, overwrite, overwrite, cut, repeat, move
 
 
 def png_chunks(data: bytes, rng: Random) -> bytes:
-    """Chunks changed, dropped, doubled, renamed or moved; lengths and CRCs are right again afterwards."""
+    """Change, remove, repeat, rename or move a PNG chunk; lengths and CRCs are valid again afterwards."""
     chunks, at = [], 8
     while at + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, at)
@@ -153,7 +156,7 @@ def png_chunks(data: bytes, rng: Random) -> bytes:
 
 
 def recompressed(content: bytes, rng: Random) -> bytes:
-    """What is inside a zlib stream changed, or made very long."""
+    """Change the content of a zlib stream, or replace it by a very long one."""
     start = content.find(b"\x78")
     try:
         raw = zlib.decompress(content[start:])
@@ -164,7 +167,7 @@ def recompressed(content: bytes, rng: Random) -> bytes:
 
 
 def jpeg_segments(data: bytes, rng: Random) -> bytes:
-    """A segment dropped, doubled, changed, or its length wrong; the sizes in its frame header changed."""
+    """Remove, repeat or change a JPEG segment, change its length, or change the size in the frame header."""
     marks = [
         at
         for at in range(len(data) - 4)
@@ -195,7 +198,7 @@ def jpeg_segments(data: bytes, rng: Random) -> bytes:
 
 
 def tiff_fields(data: bytes, rng: Random) -> bytes:
-    """A field of the first directory with another tag, type, count or value."""
+    """Change tag, type, count or value of a field in the first TIFF directory."""
     order = "<" if data[:2] == b"II" else ">"
     if len(data) < 16 or data[2:3] + data[3:4] not in (b"*\0", b"\0*"):
         return overwrite(data, rng)
@@ -212,8 +215,8 @@ def tiff_fields(data: bytes, rng: Random) -> bytes:
     return data[: at + where] + number + data[at + where + len(number) :]
 
 
-def zip_members(data: bytes, rng: Random, of_member: Mutation = flip) -> bytes:
-    """Members changed, dropped, doubled or renamed, with checksums right again, or with attributes of links."""
+def zip_members(data: bytes, rng: Random, mutate_member: Mutation = flip) -> bytes:
+    """Change, remove, repeat or rename a ZIP member, or give it the attributes of a link; checksums are valid again."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = [(info, archive.read(info)) for info in archive.infolist()]
@@ -240,7 +243,7 @@ def zip_members(data: bytes, rng: Random, of_member: Mutation = flip) -> bytes:
         case 4:
             members[which] = (changed, bytes(rng.choice((0, 1, 1000, 20_000_000))))
         case _:
-            members[which] = (changed, of_member(content, rng))
+            members[which] = (changed, mutate_member(content, rng))
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         for member, content in members:
@@ -249,7 +252,7 @@ def zip_members(data: bytes, rng: Random, of_member: Mutation = flip) -> bytes:
 
 
 def npy_member(data: bytes, rng: Random) -> bytes:
-    """The array in a .npy file with another shape, type or order in its header, or damaged as any file."""
+    """Change shape, dtype or order in the header of a .npy file, or damage it like any file."""
     if not data.startswith(b"\x93NUMPY") or rng.random() < 0.3:
         return rng.choice(ANY)(data, rng)
     (length,) = struct.unpack_from("<H", data, 8)
@@ -285,7 +288,7 @@ def npy_member(data: bytes, rng: Random) -> bytes:
 
 
 def json_values(data: bytes, rng: Random) -> bytes:
-    """Somewhere in the nest another value, a key gone, or a key twice."""
+    """Change a value, remove a key or repeat a key somewhere in a JSON text."""
     try:
         return json.dumps(other_value(json.loads(data), rng)).encode()
     except (ValueError, RecursionError):
@@ -293,38 +296,38 @@ def json_values(data: bytes, rng: Random) -> bytes:
 
 
 def yaml_values(data: bytes, rng: Random) -> bytes:
-    """The same in YAML."""
+    """Change a value, remove a key or repeat a key somewhere in a YAML text."""
     try:
         value = other_value(yaml.safe_load(data), rng)
         return yaml.safe_dump(value, allow_unicode=rng.random() < 0.5, default_flow_style=rng.random() < 0.5).encode()
-    except Exception:  # no YAML any more, for one of many reasons
+    except Exception:  # an earlier mutation left no valid YAML; PyYAML raises many kinds of exceptions
         return flip(data, rng)
 
 
 def other_value(value: Any, rng: Random) -> Any:
-    """A nest of dicts and lists with one thing in it changed."""
-    nest, key = value, None
-    while isinstance(nest, (dict, list)) and nest:
-        key = rng.choice(list(nest) if isinstance(nest, dict) else range(len(nest)))
-        if not isinstance(nest[key], (dict, list)) or not nest[key] or rng.random() < 0.4:
+    """Return nested dicts and lists with one random change, made in place."""
+    container, key = value, None
+    while isinstance(container, (dict, list)) and container:
+        key = rng.choice(list(container) if isinstance(container, dict) else range(len(container)))
+        if not isinstance(container[key], (dict, list)) or not container[key] or rng.random() < 0.4:
             break
-        nest = nest[key]
+        container = container[key]
     if key is None:
         raise ValueError("nothing to change")
     match rng.randrange(4):
         case 0:
-            del nest[key]
-        case 1 if isinstance(nest, dict):
-            nest[rng.choice(("", "x", "encoder", "size", "__proto__", "é" * 300))] = nest[key]
+            del container[key]
+        case 1 if isinstance(container, dict):
+            container[rng.choice(("", "x", "encoder", "size", "__proto__", "é" * 300))] = container[key]
         case 1:
-            nest.append(nest[key])
+            container.append(container[key])
         case _:
-            nest[key] = rng.choice(strange_values(nest[key]))
+            container[key] = rng.choice(strange_values(container[key]))
     return value
 
 
 def strange_values(value: object) -> list[Any]:
-    """What may stand in a value's place."""
+    """Return values that may replace `value`: other types, extreme numbers, odd texts, and containers."""
     return [
         *(None, True, False, 0, -1, 1, 255, 256, 4096, 2**31, 2**64, -(2**64), 0.5, 1e308, float("nan"), float("inf")),
         *(
@@ -346,7 +349,7 @@ def strange_values(value: object) -> list[Any]:
 
 
 def safetensors_header(data: bytes, rng: Random) -> bytes:
-    """The header's JSON changed, and its length right again; or the length alone."""
+    """Change the JSON header of a safetensors file with a valid length, or only the length."""
     if len(data) < 8:
         return flip(data, rng)
     (length,) = struct.unpack_from("<Q", data)
@@ -358,30 +361,30 @@ def safetensors_header(data: bytes, rng: Random) -> bytes:
 
 
 def floats(data: bytes, rng: Random) -> bytes:
-    """Infinity, not-a-number and denormals among the numbers at the end of the file."""
+    """Write an infinity, NaN, denormal or the largest float32 over four bytes in the second half of the file."""
     number = rng.choice((b"\0\0\x80\x7f", b"\0\0\xc0\x7f", b"\xff\xff\xff\xff", b"\1\0\0\0", b"\xff\xff\x7f\x7f"))
     at = rng.randrange(len(data) // 2, len(data) - 4) if len(data) > 16 else 0
     return data[:at] + number + data[at + 4 :]
 
 
 def lines(data: bytes, rng: Random) -> bytes:
-    """Lines doubled, dropped, moved, or set in or out."""
-    found = data.split(b"\n")
-    which = rng.randrange(len(found))
+    """Remove, repeat, indent or unindent a line."""
+    text_lines = data.split(b"\n")
+    which = rng.randrange(len(text_lines))
     match rng.randrange(4):
         case 0:
-            del found[which]
+            del text_lines[which]
         case 1:
-            found.insert(rng.randint(0, len(found)), found[which])
+            text_lines.insert(rng.randint(0, len(text_lines)), text_lines[which])
         case 2:
-            found[which] = b" " * rng.choice((1, 2, 40)) + found[which]
+            text_lines[which] = b" " * rng.choice((1, 2, 40)) + text_lines[which]
         case _:
-            found[which] = found[which].lstrip()
-    return b"\n".join(found)
+            text_lines[which] = text_lines[which].lstrip()
+    return b"\n".join(text_lines)
 
 
 def mutated(data: bytes, others: Sequence[bytes], ways: Sequence[Mutation], rng: Random) -> bytes:
-    """The input after one to four mutations; now and then spliced with another one."""
+    """Return an input after one to four mutations; one in twenty is then spliced with one of `others`."""
     for _ in range(rng.choice((1, 1, 1, 2, 2, 3, 4))):
         data = rng.choice(ways)(data, rng)
     if rng.random() < 0.05:

@@ -1,4 +1,4 @@
-"""Valid inputs of every kind, made from nothing: what mutation starts from."""
+"""Valid inputs of every kind, generated without files. Mutations start from them."""
 
 import io
 import json
@@ -13,8 +13,10 @@ from safetensors.torch import save
 from streetseg.atomic import without_nan
 from streetseg.labels.tables import STREET_11
 from streetseg.metrics.counts import Counts
+from streetseg.models.description import FORMAT, SIZE_RULE, VERSION
 from streetseg.models.encoder import Encoder
 from streetseg.models.network import SegmentationNetwork
+from streetseg.recipe.reading import AS_USUAL
 from streetseg.recipe.resolved import recipe_yaml
 from streetseg.recipe.schema import Recipe
 
@@ -56,14 +58,14 @@ data:
 
 
 def pixels(height: int = 12, width: int = 17) -> Image.Image:
-    """An image of bands and noise."""
+    """Return an RGB image of bands and noise."""
     rng = np.random.default_rng(0)
     bands = np.arange(height * width * 3).reshape(height, width, 3) % 200
     return Image.fromarray((bands + rng.integers(0, 56, bands.shape)).astype(np.uint8))
 
 
 def ids(height: int = 12, width: int = 17) -> Image.Image:
-    """A mask of all ids of street-11 and void."""
+    """Return a mask with all ids of street-11 and the ignore index."""
     values = np.arange(height * width).reshape(height, width) % 12
     return Image.fromarray(np.where(values == 11, 255, values).astype(np.uint8))
 
@@ -75,6 +77,7 @@ def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
 
 
 def wide(image: Image.Image) -> Image.Image:
+    """Return the image as 16-bit gray."""
     return Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)
 
 
@@ -136,7 +139,7 @@ def tiff() -> list[bytes]:
 
 
 def others() -> list[bytes]:
-    """BMP, GIF, WEBP, PPM."""
+    """Return BMP, GIF, WebP and PPM files."""
     image, mask = pixels(), ids()
     return [
         *(encoded(image, "BMP") for image in (image, mask, image.convert("P"), image.convert("1"))),
@@ -216,24 +219,25 @@ def network() -> SegmentationNetwork:
 
 
 def weights() -> list[bytes]:
-    """The tensors of a bundle."""
+    """Return weights.safetensors of a bundle."""
     return [save({name: tensor.contiguous() for name, tensor in network().state_dict().items()})]
 
 
 def model_json() -> list[bytes]:
-    """What stands beside `weights`; the readers put the SHA-256 in."""
+    """Return model.json files for `weights`; `kinds.beside_weights` fills in the SHA-256."""
     tiny = network()
     description = {
         **{
-            "format": "streetseg-bundle",
-            "version": 2,
+            "format": FORMAT,
+            "version": VERSION,
             "encoder": ENCODER,
             "decoder": "classic",
             "channels": list(CHANNELS),
         },
         **{
             "size": [48, 64],
-            "size_rule": "same-area",
+            "size_rule": SIZE_RULE,
+            "images": AS_USUAL.model_dump(),
             "space": STREET_11.name,
             "classes": STREET_11.names,
             "colors": STREET_11.colors,
@@ -248,14 +252,14 @@ def model_json() -> list[bytes]:
 
 
 def encoder_weights() -> list[bytes]:
-    """A whole classifier in timm's naming, as published."""
+    """Return the weights of a complete classifier in timm's naming, as timm publishes them."""
     torch.manual_seed(0)
     tensors = timm.create_model(ENCODER).state_dict()
     return [save(tensors), save({name: tensor.half() for name, tensor in tensors.items()}, {"format": "pt"})]
 
 
 def cityscapes_zip() -> list[bytes]:
-    """leftImg8bit and gtFine in one archive: the readers offer it as both."""
+    """Return archives with both leftImg8bit and gtFine; `kinds.as_cityscapes` writes each under both names."""
 
     def written(method: int) -> bytes:
         data = io.BytesIO()

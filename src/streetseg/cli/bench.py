@@ -1,4 +1,4 @@
-"""streetseg bench"""
+"""The command `streetseg bench`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,11 +15,12 @@ def bench(
     ],
     size: Annotated[
         str | None,
-        typer.Option(metavar="HxW", help="height and width of the images (what the model was trained for)"),
+        typer.Option(metavar="HxW", help="height and width of the images (default: as in training)"),
     ] = None,
     batch: Annotated[int, typer.Option(metavar="N", min=1, help="images at a time")] = 1,
     engine: Annotated[
-        str | None, typer.Option(metavar="NAME", help="torch, onnxruntime or openvino (all that run the model)")
+        str | None,
+        typer.Option(metavar="NAME", help="torch, onnxruntime or openvino (default: all that run the model)"),
     ] = None,
     precision: PrecisionFlag = "fp32",
     device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps")] = "auto",
@@ -30,20 +31,20 @@ def bench(
 
     from streetseg.inference.bench import measure_models
 
-    measured = measure_models(models, requested, engine=engine, device=device, precision=precision, batch=batch)
+    costs = measure_models(models, requested, engine=engine, device=device, precision=precision, batch=batch)
     if json:
-        print_json({"models": measured})
+        print_json({"models": costs})
         return
-    for cost in measured:
+    for cost in costs:
         height, width = cost["size"]
         latency = cost["latency_ms"]
         say(f"{cost['model']} ({cost['encoder']}), {cost['engine']} on {cost['device']}, {cost['threads']} threads")
-        seen = "{}x{}".format(*cost["network_size"])
-        at = "" if cost["network_size"] == cost["size"] else f" (the network sees {seen})"
-        say(f"    images      {cost['batch']} of {height}x{width}{at}, {cost['precision']}, {cost['runs']} runs")
+        network_size = "{}x{}".format(*cost["network_size"])
+        note = "" if cost["network_size"] == cost["size"] else f" (the network sees {network_size})"
+        say(f"    images      {cost['batch']} of {height}x{width}{note}, {cost['precision']}, {cost['runs']} runs")
         say(f"    latency     {latency['p50']:.1f} ms (p50), {latency['p95']:.1f} ms (p95)")
         say(f"    throughput  {cost['images_per_second']:.1f} images/s")
-        if cost["peak_memory_mb"] == cost["peak_memory_mb"]:  # NaN: not known
+        if cost["peak_memory_mb"] == cost["peak_memory_mb"]:  # NaN: the system does not report it
             say(f"    memory      {cost['peak_memory_mb']:.0f} MiB")
         if "macs" in cost:
             parameters, macs = cost["parameters"] / 1e6, cost["macs"] / 1e9

@@ -1,4 +1,4 @@
-"""streetseg check"""
+"""The command `streetseg check`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from streetseg.data.check.findings import Findings
     from streetseg.data.check.remarks import Remark
 
-PAIRS_SHOWN = 5  # of one remark, in the terminal
+PAIRS_SHOWN = 5  # pairs of files that the terminal shows of one remark
 
 
 def check(
@@ -24,11 +24,11 @@ def check(
     overrides: Overrides = None,
     recipe: RecipeFlag = None,
     report: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE.html", help="write what was found as a page with images")
+        Path | None, typer.Option("--report", metavar="FILE.html", help="write the findings as a page with images")
     ] = None,
     json: JsonFlag = False,
 ) -> None:
-    """Look through a dataset for everything that is wrong with it."""
+    """Check a dataset and list everything that is wrong with it."""
     from streetseg import api
     from streetseg.data.check.check import all_problems
     from streetseg.recipe.load import require_meaning
@@ -55,12 +55,12 @@ def check(
 
 
 def summary(findings: "Findings", trained_on: str) -> "Iterator[str]":
-    """What was found: each split, each class, then everything worth knowing; the errors are told apart from it."""
-    counted = [
+    """Yield the lines of a summary: each split, each class, then the remarks. The errors are reported separately."""
+    numbers = [
         f"{count} {name}{'' if count == 1 else 's'}"
         for name, count in (("error", len(findings.errors)), ("warning", len(findings.remarks)))
     ]
-    verdict = ", ".join(counted) if findings.errors or findings.remarks else "nothing wrong"
+    verdict = ", ".join(numbers) if findings.errors or findings.remarks else "nothing wrong"
     yield f"{findings.spec}: {verdict}, label space {findings.space.name}"
     yield ""
     yield from _splits(findings)
@@ -72,16 +72,16 @@ def summary(findings: "Findings", trained_on: str) -> "Iterator[str]":
 
 
 def _splits(findings: "Findings") -> "Iterator[str]":
-    for name, found in findings.splits.items():
-        sizes = {f"{height}x{width}": count for (height, width), count in found.sizes.items()}
-        yield f"{name}: {found.images} images"
+    for name, split in findings.splits.items():
+        sizes = {f"{height}x{width}": count for (height, width), count in split.sizes.items()}
+        yield f"{name}: {split.images} images"
         yield f"    sizes     {_counted(sizes)}"
-        yield f"    images  {_counted(found.images_stored)}"
-        yield f"    masks     {_counted(found.masks_stored)}"
+        yield f"    images    {_counted(split.images_stored)}"
+        yield f"    masks     {_counted(split.masks_stored)}"
 
 
 def _classes(findings: "Findings", trained_on: str) -> "Iterator[str]":
-    """A row a class: its share of the pixels of each split, and what `loss.class_weights` would weigh it by."""
+    """Yield one row per class: its share of the pixels of each split, and its weight for each `loss.class_weights`."""
     title = "share of pixels, %"
     splits = list(findings.splits.values())
     names = max(len(name) for name in (*findings.space.names, title))
@@ -89,21 +89,21 @@ def _classes(findings: "Findings", trained_on: str) -> "Iterator[str]":
     weights = findings.class_weights(trained_on) or {}
     heads = [f"{name:>{width}}" for name, width in zip(findings.splits, widths, strict=True)]
     yield f"{title:<{names}}  " + "  ".join(heads + [f"{name:>8}" for name in weights])
-    totals = [found.counts.sum() + found.ignored for found in splits]
-    rows = {name: [found.counts[i] for found in splits] for i, name in enumerate(findings.space.names)}
-    for name, pixels in (rows | {"ignored": [found.ignored for found in splits]}).items():
+    totals = [split.counts.sum() + split.ignored for split in splits]
+    rows = {name: [split.counts[i] for split in splits] for i, name in enumerate(findings.space.names)}
+    for name, pixels in (rows | {"ignored": [split.ignored for split in splits]}).items():
         cells = [
             f"{100 * part / total if total else 0:{width}.2f}"
             for part, total, width in zip(pixels, totals, widths, strict=True)
         ]
-        cells += [f"{of_class[name]:8.2f}" for of_class in weights.values() if name in of_class]
+        cells += [f"{class_weights[name]:8.2f}" for class_weights in weights.values() if name in class_weights]
         yield f"{name:<{names}}  " + "  ".join(cells)
     if weights:
         yield f"last columns: the weights of loss.class_weights={'|'.join(weights)}"
 
 
 def _remark(remark: "Remark") -> "Iterator[str]":
-    """The remark, then every file of it, or the first few pairs."""
+    """Yield the text of a remark, then all its files, or the first PAIRS_SHOWN pairs of files."""
     yield f"{'warning' if remark.care else 'note'}: {remark.text}"
     pairs = any(len(entry.places) > 1 for entry in remark.entries)
     lines = [f"{' and '.join(entry.places)} ({entry.reason})" for entry in remark.entries]
@@ -111,5 +111,5 @@ def _remark(remark: "Remark") -> "Iterator[str]":
         yield f"    {line}"
 
 
-def _counted(found: "Mapping[str, int]") -> str:
-    return ", ".join(f"{name} ({count})" for name, count in found.items())
+def _counted(counts: "Mapping[str, int]") -> str:
+    return ", ".join(f"{name} ({count})" for name, count in counts.items())

@@ -1,4 +1,4 @@
-"""The commands of the command line, each imported only when it is called."""
+"""The commands of `streetseg`. The module of a command is imported only when that command is called."""
 
 import os
 from importlib import import_module
@@ -10,8 +10,8 @@ from typer.core import TyperGroup
 from streetseg.errors import RequestError, did_you_mean
 from streetseg.runtime.worker import is_one_of_many
 
-# One line a command, and the module cli/<command>.py holds a function of the same name, or an `app` where it has
-# commands of its own. The line is the first of that function's docstring; a test compares them.
+# Command -> its help in one line. The module cli/<command>.py holds a function of the same name, or an `app` where the
+# command has subcommands. The line is the first line of that function's docstring; a test compares them.
 COMMANDS = {
     "study": "Train, evaluate and compare encoders; one report.",
     "train": "Train one network.",
@@ -20,18 +20,18 @@ COMMANDS = {
     "predict": "Label images and folders of images.",
     "export": "Write a network as one file that runs without torch, checked against it.",
     "bench": "Measure latency, throughput and memory.",
-    "check": "Look through a dataset for everything that is wrong with it.",
+    "check": "Check a dataset and list everything that is wrong with it.",
     "fetch": "Download a data set, check it, and unpack it.",
     "scenes": "Write the built-in street scenes in Cityscapes layout.",
     "doctor": "Show machine, versions, accelerators, disk and write access.",
     "recipe": "Show, list or check recipes.",
 }
 
-SHARED = ("train", "evaluate")  # the commands that several processes do together
+SHARED = ("train", "evaluate")  # the commands that several processes can run together
 
 
 class Group(TyperGroup):
-    """A group of commands that offers the nearest one for an unknown one."""
+    """A group of commands. For an unknown command the error names the most similar one."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         if args[0] in self.commands:
@@ -44,13 +44,13 @@ class Group(TyperGroup):
 
 
 class Commands(Group):
-    """The commands of `streetseg`, listed by stubs; only the one that is called is imported."""
+    """The commands of `streetseg`: stubs for the help text, replaced by the real command when it is called."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, _, rest = super().resolve_command(ctx, args)
         if is_one_of_many() and name not in SHARED:
             raise RequestError(
-                f"streetseg {name} is one process",
+                f"streetseg {name} runs in one process",
                 where=f"WORLD_SIZE={os.environ['WORLD_SIZE']}",
                 hint="start it without torchrun; train, evaluate and study take --devices N",
             )
@@ -58,7 +58,7 @@ class Commands(Group):
 
 
 def load_command(name: str) -> Any:
-    """The command of a command, its module imported."""
+    """Import the module of a command and return its click command."""
     module = import_module(f"streetseg.cli.{name}")
     app = getattr(module, "app", None)
     if app is None:

@@ -1,4 +1,4 @@
-"""What several commands share: their recipe, `--devices N`, and the command that goes on from where one stopped."""
+"""Functions that several commands share: the recipe, `--devices N`, and the message on how to resume a stopped run."""
 
 import os
 import sys
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 DevicesFlag = Annotated[
     int | None,
     typer.Option(
-        "--devices", metavar="N", min=1, help="processes on this machine that share the work, each on a GPU of its own"
+        "--devices", metavar="N", min=1, help="processes on this machine that share the work, each with its own GPU"
     ),
 ]
 
@@ -29,30 +29,36 @@ DevicesFlag = Annotated[
 def requested_recipe(
     data: str, recipe: str | None, overrides: Sequence[str] | None, flags: Mapping[str, object] | None = None
 ) -> "Recipe":
-    """The recipe of a command that reads DATA. Raises RequestError, DataError."""
+    """Return the recipe of a command that reads DATA. Raises RequestError, DataError."""
     from streetseg.recipe.load import load_recipe
     from streetseg.request import with_kind
 
     return load_recipe(recipe, overrides or [], flags={"data.source": with_kind(data), **(flags or {})})
 
 
-def done_by_many(devices: int | None, more: Sequence[str] = ()) -> bool:
-    """Run this very command in so many processes, with `more` words at its end, and wait for them.
+def run_in_processes(devices: int | None, more: Sequence[str] = ()) -> bool:
+    """Run the present command in several processes and wait until they end.
+
+    Args:
+        devices: the number of processes; None for this process alone.
+        more: arguments to append to the command.
 
     Returns:
-        True when they have done the work; False where this process is to do it, as the only one or as one of them.
+        True when the processes have done the work. False if this process must do it, alone or as one of several.
 
     Raises:
-        RequestError: this process is one of several already, and of another number.
-        StreetsegError, SystemExit, KeyboardInterrupt: as runtime.launch.
+        RequestError: this process is already one of several, and their number is not `devices`.
+        StreetsegError, SystemExit, KeyboardInterrupt: as `runtime.launch.launch`.
     """
     if devices is None or (devices == 1 and not is_one_of_many()):
         return False
     if is_one_of_many():
-        here = os.environ.get("LOCAL_WORLD_SIZE")
-        if here != str(devices):
+        running = os.environ.get("LOCAL_WORLD_SIZE")
+        if running != str(devices):
             raise RequestError(
-                f"there are {here} processes on this machine already", where=f"--devices {devices}", hint="leave it out"
+                f"there are {running} processes on this machine already",
+                where=f"--devices {devices}",
+                hint="leave it out",
             )
         return False
     from streetseg.runtime.launch import launch
@@ -63,14 +69,14 @@ def done_by_many(devices: int | None, more: Sequence[str] = ()) -> bool:
 
 @contextmanager
 def resumable(folder: Path) -> Iterator[None]:
-    """On any stop that leaves a run in `folder`, say the command that goes on from there."""
+    """If the block stops early and leaves a run in `folder`, print the command that resumes it."""
     try:
         yield
     except BaseException as stop:
-        refused = isinstance(stop, StreetsegError) and stop.exit_code == 2
-        heard = is_main() and not is_launched()
-        if heard and not refused and folder.is_dir() and any(folder.iterdir()):
-            words = [word for word in sys.argv[1:] if word != "--resume"]
+        invalid_request = isinstance(stop, StreetsegError) and stop.exit_code == 2
+        prints = is_main() and not is_launched()
+        if prints and not invalid_request and folder.is_dir() and any(folder.iterdir()):
+            args = [arg for arg in sys.argv[1:] if arg != "--resume"]
             program = "torchrun … -m streetseg" if is_one_of_many() else "streetseg"
-            tell(f"stopped; to go on: {program} {command_line([*words, '--resume'])}")
+            tell(f"stopped; to go on: {program} {command_line([*args, '--resume'])}")
         raise

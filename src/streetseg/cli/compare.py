@@ -1,4 +1,4 @@
-"""streetseg compare"""
+"""The command `streetseg compare`."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""streetseg doctor"""
+"""The command `streetseg doctor`."""
 
 import os
 import platform
@@ -33,7 +33,7 @@ def doctor(json: JsonFlag = False) -> None:
 
 
 def machine() -> dict[str, Any]:
-    """System, Python, cores that may be used, and memory (GiB)."""
+    """Return system, Python, the cores that this process may use, and memory (GiB)."""
     return {
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": f"{platform.python_version()} ({sys.executable})",
@@ -43,18 +43,18 @@ def machine() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Installed version of every package that decides a result; "not installed" where it is missing."""
-    found = {}
+    """Return the installed version of each package that affects a result; "not installed" where it is missing."""
+    installed = {}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            installed[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            installed[package] = "not installed"
+    return installed
 
 
 def accelerators() -> dict[str, str]:
-    """Device -> its name and memory; why there is none."""
+    """Return device -> its name and memory; without an accelerator, "none" -> the reason."""
     try:
         import torch
     except ModuleNotFoundError:
@@ -69,7 +69,7 @@ def accelerators() -> dict[str, str]:
 
 
 def disk(folder: Path) -> dict[str, Any]:
-    """Free space (GiB) of `folder`, and whether it can be written to."""
+    """Return the free space (GiB) of `folder`, and whether this process can write to it."""
     return {
         "folder": str(folder),
         "free_gib": round(shutil.disk_usage(folder).free / 2**30, 1),

@@ -1,11 +1,11 @@
-"""streetseg evaluate"""
+"""The command `streetseg evaluate`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streetseg.cli.common import DevicesFlag, done_by_many
+from streetseg.cli.common import DevicesFlag, run_in_processes
 from streetseg.cli.options import DataArgument, JsonFlag, OutFlag, Overrides, SpaceFlag, TileFlag, TtaFlag
 from streetseg.cli.output import counted_bar, print_json, say
 from streetseg.errors import RequestError
@@ -19,11 +19,13 @@ def evaluate(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle or run folder, .onnx or .xml")],
     data: DataArgument,
     overrides: Overrides = None,
-    split: Annotated[str | None, typer.Option(metavar="S", help="split to score on (val)")] = None,
+    split: Annotated[str | None, typer.Option(metavar="S", help="split to score on (default: val)")] = None,
     space: SpaceFlag = None,
     engine: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="torch, onnxruntime, openvino (the first of these that runs the model)"),
+        typer.Option(
+            metavar="NAME", help="torch, onnxruntime or openvino (default: the first of these that runs the model)"
+        ),
     ] = None,
     tta: TtaFlag = False,
     tile: TileFlag = None,
@@ -41,7 +43,7 @@ def evaluate(
     require_meaning(overrides or [], "evaluate", api.EVALUATE_FIELDS)
     if is_exported(model):
         require_one_model(model, devices)
-    elif done_by_many(devices):
+    elif run_in_processes(devices):
         return
     with counted_bar("images", hidden=json or not is_main()) as progress:
         scores = api.evaluate(model, data, engine=engine, tta=tta, tile=tile, out=out, recipe=config, progress=progress)
@@ -55,7 +57,7 @@ def evaluate(
 
 
 def require_one_model(model: Path, devices: int | None) -> None:
-    """Raises RequestError if several processes are to share the work of an exported model."""
+    """Raise RequestError if several processes shall score an exported model."""
     if is_one_of_many() or devices not in (None, 1):
         raise RequestError(
             "an exported model is scored by one process", where=model, hint="leave --devices out, or give the bundle"
@@ -63,7 +65,7 @@ def require_one_model(model: Path, devices: int | None) -> None:
 
 
 def summary(result: "Mapping[str, Any]") -> list[str]:
-    """The scores of scores.json for a terminal, in percent, with the protocol below."""
+    """Return the scores of scores.json as lines for a terminal, in percent, with the protocol below."""
     from streetseg.evaluation.protocol import protocol_line
 
     classes, metrics = result["per_class"], list(result["mean"])

@@ -1,4 +1,4 @@
-"""streetseg export"""
+"""The command `streetseg export`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,21 +10,24 @@ from streetseg.cli.output import print_json, say, tell
 
 
 def export(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle folder, or run folder (its best bundle)")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle folder, or run folder (its bundle `best`)")],
     format: Annotated[str, typer.Option("--format", metavar="NAME", help="onnx or openvino")],
     int8: Annotated[bool, typer.Option("--int8", help="8-bit integers, calibrated and scored on --data")] = False,
     data: Annotated[
-        str | None, typer.Option(metavar="DATA", help="real images for the checks (the built-in scenes)")
+        str | None, typer.Option(metavar="DATA", help="images for the checks (default: the built-in scenes)")
     ] = None,
     split: Annotated[str, typer.Option(metavar="S", help="split of --data to check and score on")] = "val",
     space: SpaceFlag = None,
     budget: Annotated[
-        float, typer.Option(metavar="POINTS", min=0, help="how much of 100 mean IoU --int8 may cost")
+        float, typer.Option(metavar="POINTS", min=0, help="points of mean IoU (0 to 100) that --int8 may lose")
     ] = 0.5,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="file to write (MODEL.onnx or MODEL.xml; _int8 before the dot)")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="file to write (default: MODEL.onnx or MODEL.xml, with _int8 before the dot)"
+        ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="replace a file that is there")] = False,
+    force: Annotated[bool, typer.Option("--force", help="replace an existing file")] = False,
     quiet: QuietFlag = False,
     json: JsonFlag = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""The `streetseg` command: finds the command, and turns every failure into three lines and an exit code."""
+"""The `streetseg` program: run the command of `sys.argv`; print a failure in three lines and end with its exit code."""
 
 import signal
 import sys
@@ -10,14 +10,14 @@ import typer
 from typer.exceptions import TyperException
 
 from streetseg.cli.commands import COMMANDS, Commands
-from streetseg.cli.output import forget, hear_log, prepare_console, print_error, say, tell
+from streetseg.cli.output import discard_output, prepare_console, print_error, say, show_log, tell
 from streetseg.data.cache import serve_homeless
 from streetseg.errors import RequestError, StreetsegError, did_you_mean
-from streetseg.runtime.worker import is_launched, is_main, leave_report
+from streetseg.runtime.worker import is_launched, is_main, write_error_report
 
 DONE, FAILED, INCORRECT_REQUEST, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
-# Packages that are not in the base install, and the extra that brings each.
+# Package that is not in the base install -> the extra that installs it.
 EXTRAS = {"torch": "train", "torchvision": "train", "timm": "train", "onnx": "export", "openvino": "openvino"}
 
 app = typer.Typer(
@@ -51,35 +51,39 @@ for _name, _help in COMMANDS.items():
 
 
 def main() -> NoReturn:
-    """Run the command of `sys.argv` and exit with its code."""
-    args = [arg for arg in sys.argv[1:] if arg != "--debug"]  # so that it works after the command, too
+    """Run the command of `sys.argv` and exit with its exit code."""
+    args = [arg for arg in sys.argv[1:] if arg != "--debug"]  # --debug works before and after the command
     signal.signal(signal.SIGTERM, _terminate)
     prepare_console()
     serve_homeless()
-    hear_log(quiet="--quiet" in args, silent=not is_main())
+    show_log(quiet="--quiet" in args, silent=not is_main())
     try:
         code = typer.main.get_command(app).main(args=args, prog_name="streetseg", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else DONE)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except SystemExit as end:
-        if isinstance(end.__context__, BrokenPipeError):  # where typer printed --help, and its reader had left
-            forget(sys.stdout)
+        if isinstance(
+            end.__context__, BrokenPipeError
+        ):  # typer printed --help, and the reader of the pipe had closed it
+            discard_output(sys.stdout)
             sys.exit(DONE)
         raise
     except Exception as failure:
         if "--debug" in sys.argv:
-            tell(*(f"    {line}" for line in traceback.format_exc().splitlines()))  # no line of it passes for an error
+            tell(
+                *(f"    {line}" for line in traceback.format_exc().splitlines())
+            )  # indented: no line looks like `error: …`
         error = explain(failure, args)
-        leave_report(error)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # all is done: the launcher's own need not be heard any more
+        write_error_report(error)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the report is written: a SIGTERM of the launcher may end us
         if not is_launched():
             print_error(error, as_json="--json" in args and is_main())
         sys.exit(error.exit_code)
 
 
 def explain(failure: Exception, args: list[str]) -> StreetsegError:
-    """Any failure of a command as an error a person can act on."""
+    """Return any failure of a command as an error with problem, where and hint."""
     if isinstance(failure, StreetsegError):
         return failure
     if isinstance(failure, TyperException):
@@ -97,7 +101,7 @@ def explain(failure: Exception, args: list[str]) -> StreetsegError:
 
 
 def _usage_error(failure: TyperException, args: list[str]) -> RequestError:
-    """A usage error of the command line in our words, with a did-you-mean for commands and flags."""
+    """Return a usage error of typer as a RequestError; for an unknown flag the hint names the most similar one."""
     ctx = getattr(failure, "ctx", None)
     command = ctx.command_path if ctx else " ".join(["streetseg", *(arg for arg in args[:1] if arg in COMMANDS)])
     unknown = getattr(failure, "option_name", None)

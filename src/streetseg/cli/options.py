@@ -1,4 +1,4 @@
-"""Arguments and flags that several commands share, and sizes as people type them."""
+"""Arguments and flags that several commands share, and the parser of sizes such as 360x480."""
 
 import re
 from pathlib import Path
@@ -20,17 +20,20 @@ RecipeFlag = Annotated[
 EpochsFlag = Annotated[int | None, typer.Option("--epochs", metavar="N", help="passes over the training split")]
 ResumeFlag = Annotated[bool, typer.Option("--resume", help="continue a run that was stopped")]
 ForceFlag = Annotated[
-    bool, typer.Option("--force", help="with --resume: go on although the recipe or the data are not as they were")
+    bool, typer.Option("--force", help="with --resume: go on although the recipe or the data have changed")
 ]
 QuietFlag = Annotated[bool, typer.Option("--quiet", help="no progress, only the result")]
 ProfileFlag = Annotated[
-    bool, typer.Option("--profile", help="say at the end where the time of a step went, and write it into the journal")
+    bool,
+    typer.Option(
+        "--profile", help="print at the end how long each part of a training step took, and write it into the journal"
+    ),
 ]
 JsonFlag = Annotated[bool, typer.Option("--json", help="one machine-readable object on stdout, nothing else there")]
 EngineFlag = Annotated[
     str,
     typer.Option(
-        "--engine", metavar="NAME", help="torch, onnxruntime, openvino; auto: the fastest of those that run the model"
+        "--engine", metavar="NAME", help="torch, onnxruntime or openvino; auto: the fastest that runs the model"
     ),
 ]
 PrecisionFlag = Annotated[
@@ -39,15 +42,19 @@ PrecisionFlag = Annotated[
 TtaFlag = Annotated[bool, typer.Option("--tta", help="average over mirrored and rescaled views (6 passes)")]
 TileFlag = Annotated[
     int | None,
-    typer.Option("--tile", metavar="N", help="side of the windows, for images too large for the memory"),
+    typer.Option(
+        "--tile", metavar="N", help="side of the tiles in pixels, for images that are too large for the memory"
+    ),
 ]
 SpaceFlag = Annotated[str | None, typer.Option("--space", metavar="NAME", help="label space to map the data to")]
 OutFlag = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="folder to write to")]
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """ "360x480" -> (360, 480). Raises RequestError."""
+    """Return height and width of a text such as "360x480". Raises RequestError."""
     match = re.fullmatch(r"([1-9]\d{0,5})x([1-9]\d{0,5})", text)
     if match is None:
-        raise RequestError(f"{text!r} is no size", where="--size", hint="height x width in pixels, e.g. --size 360x480")
+        raise RequestError(
+            f"{text!r} is not a size", where="--size", hint="height x width in pixels, e.g. --size 360x480"
+        )
     return int(match[1]), int(match[2])

@@ -1,4 +1,4 @@
-"""What a command prints: words on the terminal, or one JSON object on stdout."""
+"""The output of a command: lines of text on the terminal, or one JSON object on stdout."""
 
 import io
 import json
@@ -19,50 +19,53 @@ from streetseg.text import json_text, one_line
 
 
 def prepare_console() -> None:
-    """Escape what stdout and stderr cannot show, such as a class name on a console of cp1252: the work goes on."""
+    """Let stdout and stderr escape characters that they cannot encode, so that no name stops a command.
+
+    Example: a class name in Greek on a Windows console with code page 1252.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def say(*lines: str) -> None:
-    """Lines of a command's result, on stdout; a line break inside one is written out."""
+    """Print lines of a command's result on stdout; control characters are escaped (see `text.one_line`)."""
     for line in lines:
         _write(one_line(line), sys.stdout)
 
 
 def tell(*lines: str) -> None:
-    """Lines about the work under way, on stderr, where they cannot mix with a result."""
+    """Print lines about the progress on stderr, so that they never mix with a result."""
     for line in lines:
         _write(one_line(line), sys.stderr)
 
 
 def _write(line: str, stream: TextIO) -> None:
-    """One line; where the reader has left, as `| head` does, nothing more is written and the work goes on."""
+    """Write one line. If the reader of a pipe has closed it, as `| head` does, discard the output and go on."""
     try:
         typer.echo(line, file=stream)
     except BrokenPipeError:
-        forget(stream)
+        discard_output(stream)
 
 
-def forget(stream: TextIO) -> None:
-    """Send what is still to be written to nobody, so that no flush at the end fails, either."""
-    nobody = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nobody, stream.fileno())
-    os.close(nobody)
+def discard_output(stream: TextIO) -> None:
+    """Redirect a stream to the null device, so that neither later lines nor the flush at exit fail."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
 
 
 @contextmanager
 def progress_bar(what: str, total: int, *, hidden: bool = False) -> Iterator[Callable[[int], None]]:
-    """Show a bar on stderr while the block runs, if that is a terminal.
+    """Show a progress bar on stderr while the block runs, if stderr is a terminal.
 
     Args:
-        what: what is counted, e.g. "images".
-        total: the number of them.
+        what: the things that are counted, in the plural, e.g. "images".
+        total: their number.
         hidden: show nothing.
 
     Yields:
-        A function that takes how many more are done.
+        A function that takes the number of things done since its last call.
     """
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
@@ -76,7 +79,7 @@ def progress_bar(what: str, total: int, *, hidden: bool = False) -> Iterator[Cal
 
 @contextmanager
 def counted_bar(what: str, *, hidden: bool = False) -> Iterator[Callable[[int, int | None], None]]:
-    """Show a bar as `progress_bar` does, for work that says how much is done, and of how much."""
+    """Show a progress bar as `progress_bar` does. The yielded function takes the number done so far and the total."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -87,38 +90,38 @@ def counted_bar(what: str, *, hidden: bool = False) -> Iterator[Callable[[int, i
 
 
 class LogLines(logging.Handler):
-    """What the program notes while it works, as plain lines on stderr, each said once."""
+    """Handler of the program's log: prints each message on stderr, the same message only once."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.said: set[str] = set()
+        self.printed: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
         line = record.getMessage() if record.levelno < logging.WARNING else f"warning: {record.getMessage()}"
-        if line not in self.said:
-            self.said.add(line)
+        if line not in self.printed:
+            self.printed.add(line)
             tell(line)
 
 
-def hear_log(*, quiet: bool, silent: bool) -> None:
-    """Show the program's notes, with `quiet` only its warnings, and with `silent` nothing."""
+def show_log(*, quiet: bool, silent: bool) -> None:
+    """Print the program's log on stderr; with `quiet` only its warnings, with `silent` nothing."""
     log = logging.getLogger("streetseg")
     log.handlers = [handler for handler in log.handlers if not isinstance(handler, LogLines)] + [LogLines()]
     log.setLevel(logging.CRITICAL if silent else logging.WARNING if quiet else logging.INFO)
 
 
 def print_json(value: object) -> None:
-    """The one object of a `--json` command. NaN becomes null, a path its text."""
+    """Print the JSON object of a `--json` command. NaN and infinities become null, a path becomes a string."""
     text = json_text(_json_ready(value))
     try:
         text.encode(sys.stdout.encoding)
-    except UnicodeEncodeError:  # an escape of the console's would be no JSON
-        text = re.sub(r"[^\x00-\x7f]", lambda found: json.dumps(found[0])[1:-1], text)
+    except UnicodeEncodeError:  # the console's own escapes (`prepare_console`) are not valid JSON
+        text = re.sub(r"[^\x00-\x7f]", lambda match: json.dumps(match[0])[1:-1], text)
     _write(text, sys.stdout)
 
 
 def print_error(error: StreetsegError, *, as_json: bool) -> None:
-    """The error in the three-line shape on stderr; with `as_json`, as one object on stdout."""
+    """Print an error in three lines on stderr; with `as_json` as one JSON object on stdout."""
     if as_json:
         print_json({"error": error.problem, "where": list(error.where), "hint": error.hint})
     else:
@@ -126,7 +129,7 @@ def print_error(error: StreetsegError, *, as_json: bool) -> None:
 
 
 def error_text(error: StreetsegError) -> str:
-    """`error:`, `where:` and `hint:`, one place a line."""
+    """Return the lines `error:`, `where:` and `hint:` of an error; further places follow `where:`, one per line."""
     lines = [f"error: {one_line(error.problem)}"]
     lines += [f"{'where:' if i == 0 else '      '} {one_line(place)}" for i, place in enumerate(error.where)]
     if error.hint:

@@ -1,4 +1,4 @@
-"""streetseg predict"""
+"""The command `streetseg predict`."""
 
 import time
 from pathlib import Path
@@ -15,10 +15,12 @@ def predict(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle or run folder, .onnx or .xml")],
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="images, folders, quoted patterns")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="folder the results are written to")],
-    overlay: Annotated[bool, typer.Option("--overlay", help="also the image under its colors")] = False,
+    overlay: Annotated[
+        bool, typer.Option("--overlay", help="also write each image with the class colors over it")
+    ] = False,
     ids: Annotated[
         str,
-        typer.Option(metavar="own|cityscapes", help="what _ids.png holds: the model's ids, or Cityscapes label ids"),
+        typer.Option(metavar="own|cityscapes", help="ids in _ids.png: the model's own, or Cityscapes label ids"),
     ] = "own",
     tta: TtaFlag = False,
     tile: TileFlag = None,

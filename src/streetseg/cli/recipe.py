@@ -1,4 +1,4 @@
-"""streetseg recipe"""
+"""The commands of `streetseg recipe`: show, list, check."""
 
 from typing import Annotated
 
@@ -16,12 +16,12 @@ def show(
     overrides: Overrides = None,
     recipe: RecipeFlag = None,
     data: Annotated[
-        str | None, typer.Option(metavar="DATA", help="as for train; it may bring a shipped recipe")
+        str | None, typer.Option(metavar="DATA", help="as for train; a shipped recipe may belong to it")
     ] = None,
-    sources: Annotated[bool, typer.Option("--sources", help="beside each value, where it came from")] = False,
+    sources: Annotated[bool, typer.Option("--sources", help="show the source of each value")] = False,
     json: JsonFlag = False,
 ) -> None:
-    """The recipe a command would use, as YAML."""
+    """Show the recipe that a command would use, as YAML."""
     from streetseg.recipe.load import leaves, resolve
     from streetseg.recipe.resolved import recipe_yaml
     from streetseg.request import with_kind
@@ -31,7 +31,7 @@ def show(
         values = resolved.recipe.model_dump(mode="json")
         print_json({"recipe": values, "sources": resolved.origins} if sources else {"recipe": values})
     elif sources:
-        rows = [(path, _word(value), resolved.origins[path]) for path, value in leaves(resolved.recipe)]
+        rows = [(path, _value_text(value), resolved.origins[path]) for path, value in leaves(resolved.recipe)]
         widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
         for path, value, origin in rows:
             say(f"{path:<{widths[0]}}  {value:<{widths[1]}}  {origin}")
@@ -41,7 +41,7 @@ def show(
 
 @app.command("list")
 def list_recipes(json: JsonFlag = False) -> None:
-    """The recipes that come with streetseg."""
+    """List the recipes that come with streetseg."""
     from streetseg.recipe.layers import shipped_header, shipped_names
 
     headers = {name: shipped_header(name) for name in shipped_names()}
@@ -58,21 +58,21 @@ def check(
     overrides: Overrides = None,
     json: JsonFlag = False,
 ) -> None:
-    """Whether a recipe file can be used."""
+    """Check a recipe file."""
     from streetseg.recipe.load import leaves, resolve
     from streetseg.recipe.schema import Recipe
 
     resolved = resolve(recipe, overrides or [])
     defaults = dict(leaves(Recipe()))
-    other = [path for path, value in leaves(resolved.recipe) if value != defaults[path]]
+    changed = [path for path, value in leaves(resolved.recipe) if value != defaults[path]]
     given = {path: origin for path, origin in resolved.origins.items() if origin != "default"}
     if json:
         print_json({"recipe": recipe, "sets": given})
     else:
-        say(f"{recipe}: good, {len(other)} of {len(defaults)} values are not the default")
+        say(f"{recipe}: good, {len(changed)} of {len(defaults)} values are not the default")
 
 
-def _word(value: object) -> str:
+def _value_text(value: object) -> str:
     if value is None:
         return "none"
     if isinstance(value, (tuple, list)):

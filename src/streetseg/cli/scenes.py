@@ -1,4 +1,4 @@
-"""streetseg scenes"""
+"""The command `streetseg scenes`."""
 
 import time
 from pathlib import Path
@@ -13,10 +13,12 @@ from streetseg.cli.output import print_json, progress_bar, say
 def scenes(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="folder to write to, new or empty")],
     count: Annotated[
-        int, typer.Option(metavar="N", min=1, help="images in all; a fifth of them in the split val")
+        int, typer.Option(metavar="N", min=1, help="number of images; a fifth of them forms the split val")
     ] = 250,
     size: Annotated[str, typer.Option(metavar="HxW", help="height and width of the images")] = "256x512",
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="another seed gives other streets")] = 0,
+    seed: Annotated[
+        int, typer.Option(metavar="N", min=0, help="seed of the scenes; another seed gives other scenes")
+    ] = 0,
     json: JsonFlag = False,
 ) -> None:
     """Write the built-in street scenes in Cityscapes layout."""

@@ -1,4 +1,4 @@
-"""streetseg study"""
+"""The command `streetseg study`."""
 
 from typing import Annotated
 
@@ -27,13 +27,13 @@ def study(
     encoders: Annotated[
         str, typer.Option(metavar="A,B", help="timm names of the encoders to compare")
     ] = "mobilenetv2_100,resnext50_32x4d",
-    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="runs per encoder, seeds counted up from 0")] = 1,
+    seeds: Annotated[int, typer.Option(metavar="N", min=1, help="runs per encoder, with the seeds 0 to N-1")] = 1,
     epochs: EpochsFlag = None,
     weights: Annotated[
         str | None,
         typer.Option(
             metavar="FILE|auto|none",
-            help="what the networks start from; ENCODER=FILE,... gives each encoder its own",
+            help="initial weights of all networks; ENCODER=FILE,... gives each encoder its own",
         ),
     ] = None,
     out: OutFlag = None,
@@ -51,9 +51,9 @@ def study(
     require_resume_with_force(force=force, resume=resume)
     names = split_names(encoders)
     if any(word.startswith("model.encoder=") for word in overrides or []):
-        raise RequestError("a study names its encoders itself", where="model.encoder", hint="--encoders A,B")
+        raise RequestError("a study takes its encoders from --encoders", where="model.encoder", hint="--encoders A,B")
     config = requested_recipe(data, recipe, overrides, {"train.epochs": epochs})
-    starts = weights_by_encoder(weights, names, default=config.model.weights)
+    initial_weights = weights_by_encoder(weights, names, default=config.model.weights)
 
     from streetseg import api
     from streetseg.request import dated_folder
@@ -64,7 +64,7 @@ def study(
             data,
             encoders=names,
             seeds=seeds,
-            weights=starts,
+            weights=initial_weights,
             out=folder,
             devices=devices or 1,
             resume=resume,
@@ -81,7 +81,7 @@ def study(
 
 
 def split_names(text: str) -> list[str]:
-    """The encoders of `A,B`. Raises RequestError for none, or one named twice."""
+    """Return the encoders of `A,B`. Raises RequestError if there are none, or one is named twice."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names or len(set(names)) < len(names):
         problem = "an encoder is named twice" if names else "no encoder is named"
@@ -90,24 +90,29 @@ def split_names(text: str) -> list[str]:
 
 
 def weights_by_encoder(text: str | None, names: list[str], *, default: str) -> dict[str, str]:
-    """Encoder -> what it starts from, of `FILE` (for all) or `ENCODER=FILE,...` (the others take `default`).
+    """Return encoder -> its initial weights.
+
+    Args:
+        text: `FILE` for all encoders, or `ENCODER=FILE,...` for some; None for the default.
+        names: the encoders of the study.
+        default: initial weights of the encoders that `text` does not name.
 
     Raises:
-        RequestError: if weights are given to an encoder that is not in the study, or twice.
+        RequestError: `text` names an encoder that is not in the study, or one encoder twice.
     """
-    starts = dict.fromkeys(names, default)
+    weights = dict.fromkeys(names, default)
     if text is None:
-        return starts
+        return weights
     if text.partition("=")[0] not in names:
         return dict.fromkeys(names, text)
     given: set[str] = set()
     for part in text.split(","):
-        name, _, start = part.partition("=")
-        if name not in names or not start or name in given:
+        name, _, value = part.partition("=")
+        if name not in names or not value or name in given:
             problem = "weights are given twice to one encoder" if name in given else f"{part} gives no encoder weights"
             raise RequestError(
                 problem, where=f"--weights {text}", hint=f"ENCODER=FILE,... of the encoders {', '.join(names)}"
             )
         given.add(name)
-        starts[name] = start
-    return starts
+        weights[name] = value
+    return weights

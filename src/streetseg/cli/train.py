@@ -1,10 +1,10 @@
-"""streetseg train"""
+"""The command `streetseg train`."""
 
 from typing import Annotated
 
 import typer
 
-from streetseg.cli.common import DevicesFlag, done_by_many, requested_recipe, resumable
+from streetseg.cli.common import DevicesFlag, requested_recipe, resumable, run_in_processes
 from streetseg.cli.options import (
     DataArgument,
     EpochsFlag,
@@ -28,11 +28,11 @@ def train(
         str | None, typer.Option(metavar="NAME", help="timm name of the encoder, e.g. mobilenetv2_100")
     ] = None,
     weights: Annotated[
-        str | None, typer.Option(metavar="FILE|auto|none", help="what the network starts from; a run folder, too")
+        str | None, typer.Option(metavar="FILE|auto|none", help="initial weights; a run folder is accepted, too")
     ] = None,
     epochs: EpochsFlag = None,
     seed: Annotated[
-        int | None, typer.Option(metavar="N", help="decides initial weights, order and augmentation")
+        int | None, typer.Option(metavar="N", help="seed of initial weights, order of the images and augmentation")
     ] = None,
     out: OutFlag = None,
     devices: DevicesFlag = None,
@@ -60,7 +60,7 @@ def train(
 
     folder = out or dated_folder("runs", f"{config.model.encoder}_seed{config.train.seed}", resume=resume)
     with resumable(folder):
-        if done_by_many(devices, [] if out else ["--out", str(folder)]):
+        if run_in_processes(devices, [] if out else ["--out", str(folder)]):
             return
         run = api.train(
             data, out=folder, recipe=config, resume=resume, force=force, quiet=quiet or json, profile=profile

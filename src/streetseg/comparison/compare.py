@@ -1,4 +1,4 @@
-"""Which encoder is better, by how much, and whether that can be said at all."""
+"""Comparison of finished runs: groups of runs, their ranking, paired differences and the verdict."""
 
 import os
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from streetseg.errors import RequestError
 from streetseg.metrics.difference import Difference
 from streetseg.runs.finished import FinishedRun, read_run
 
-# What of the protocol must be equal; how a network looks at an image (resolution, precision) is its own affair.
+# Terms of the protocol that must be equal. The network's own resolution and precision may differ between runs.
 RULES = ("split", "images", "label_space", "resolution", "ignore", "absent", "test_time", "rules")
 
 
@@ -21,10 +21,10 @@ class Comparison:
     """Finished runs, grouped and ranked.
 
     Args:
-        groups: best first, by mean IoU.
-        pairs: each against all behind it, in rank order.
-        verdict: the first thing to say.
-        notes: what to keep in mind when reading it.
+        groups: ordered by mean IoU, the best first.
+        pairs: all pairs of groups, in rank order, the better group first.
+        verdict: the result in one or two sentences.
+        notes: caveats of the verdict, the most serious first.
     """
 
     groups: tuple[Group, ...]
@@ -34,11 +34,11 @@ class Comparison:
 
     @property
     def against_best(self) -> tuple[Pair, ...]:
-        """The best against each other one, in rank order."""
+        """The pairs of the best group with each other group, in rank order."""
         return tuple(pair for pair in self.pairs if pair.a is self.groups[0])
 
     def as_json(self, base: Path) -> dict[str, Any]:
-        """What study.json holds: run folders relative to `base`, scores 0..1."""
+        """Return the content of study.json: run folders relative to `base`, scores 0..1."""
         return {
             "format": "streetseg-study",
             "version": 2,
@@ -52,7 +52,7 @@ class Comparison:
                     "folder": _relative(run.folder, base),
                     "encoder": run.encoder,
                     "seed": run.seed,
-                    "initial_weights": dict(run.start),
+                    "initial_weights": dict(run.initial_weights),
                     "mean_iou": score,
                 }
                 for group in self.groups
@@ -95,7 +95,7 @@ def _group_json(group: Group, base: Path) -> dict[str, Any]:
     return {
         "label": group.label,
         "encoder": group.first.encoder,
-        "initial_weights": dict(group.first.start),
+        "initial_weights": dict(group.first.initial_weights),
         "seeds": list(group.seeds),
         "mean_iou": group.mean_iou,
         "interval": list(group.intervals.overall["mean_iou"]),
@@ -109,18 +109,18 @@ def _relative(folder: Path, base: Path) -> str:
 
 
 def compare_runs(runs: Sequence[Path]) -> Comparison:
-    """Reads finished run folders and compares them; runs that differ only in their seed form a group.
+    """Read finished run folders and compare them. Runs that differ only in their seed form a group.
 
     Raises:
-        RequestError: none given, one is unfinished or unreadable, the same run twice, or data, label space or scoring
-            rules differ.
+        RequestError: no run is given, a run is not finished or cannot be read, a run is given twice, or data, label
+            space or scoring rules differ.
     """
     if not runs:
         raise RequestError("nothing to compare: no run folder given")
-    read = [read_run(folder) for folder in runs]
-    for run in read[1:]:
-        _require_same_data(read[0], run)
-    groups = sorted(group_runs(read), key=lambda group: -group.mean_iou)
+    finished = [read_run(folder) for folder in runs]
+    for run in finished[1:]:
+        _require_same_data(finished[0], run)
+    groups = sorted(group_runs(finished), key=lambda group: -group.mean_iou)
     pairs = tuple(pair_groups(groups))
     return Comparison(
         groups=tuple(groups),
@@ -131,18 +131,17 @@ def compare_runs(runs: Sequence[Path]) -> Comparison:
 
 
 def _require_same_data(first: FinishedRun, other: FinishedRun) -> None:
-    """Only what was trained on as many images and scored on the same ones by the same rules can be compared.
+    """Raise RequestError unless both runs have the same numbers of images, label space and scoring rules.
 
-    Fingerprints are no ground for a refusal, because they also change with the size at which images are read; the
-    images' names and every pixel of their ground truth are compared instead, where the groups are
-    (metrics.difference.compare).
+    Fingerprints may differ, because they also depend on the size at which images are read. `metrics.difference.compare`
+    compares the names of the images and every pixel of their ground truth instead.
     """
     one, two = _terms(first), _terms(other)
     differing = [term for term in one if one[term] != two[term]]
     if differing:
-        found = "; ".join(f"{term}: {one[term]} and {two[term]}" for term in differing)
+        values = "; ".join(f"{term}: {one[term]} and {two[term]}" for term in differing)
         raise RequestError(
-            f"the runs cannot be compared, they differ in {found}",
+            f"the runs cannot be compared, they differ in {values}",
             where=(first.folder, other.folder),
             hint="compare runs of one dataset, split and label space; streetseg evaluate scores a run again",
         )
@@ -150,10 +149,10 @@ def _require_same_data(first: FinishedRun, other: FinishedRun) -> None:
 
 def _terms(run: FinishedRun) -> dict[str, object]:
     splits = run.data["splits"]
-    own = {
+    data = {
         "label space": run.data["space"],
         "classes": ", ".join(run.classes),
         "training images": splits[run.recipe.data.train_split]["images"],
         "validation images": splits[run.recipe.data.val_split]["images"],
     }
-    return own | {f"protocol {term}": run.protocol.get(term) for term in RULES}
+    return data | {f"protocol {term}": run.protocol.get(term) for term in RULES}

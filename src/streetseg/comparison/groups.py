@@ -1,4 +1,4 @@
-"""Runs that are one experiment: the same encoder from the same start, a run a seed."""
+"""Groups of runs: the runs of one experiment (same encoder, same initial weights), one per seed."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -18,27 +18,28 @@ from streetseg.recipe.decoders import DECODERS
 from streetseg.recipe.load import without_effect
 from streetseg.runs.finished import FinishedRun
 
-STARTS = {
+INITIAL_WEIGHTS = {
     "timm-pretrained": "ImageNet",
     "file": "weights file",
     "bundle": "earlier run",
     "random": "random weights",
 }
-# What changes a result and yet does not make two runs different experiments: seeds of one experiment form a group, and
-# another precision, which a machine may decide, is said among the caveats.
-OF_A_RUN = ("train.seed", "train.precision")
+# Recipe fields that change a result but do not make two runs different experiments. The seeds of one experiment form a
+# group. The precision may be chosen by the machine; a caveat names the runs that differ in it.
+PER_RUN_FIELDS = ("train.seed", "train.precision")
 
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """One encoder from one kind of start: a run a seed.
+    """The runs of one encoder with the same initial weights, one per seed.
 
     Args:
-        label: the encoder and, in brackets, what it started from; unique in a comparison.
-        settings: the flat recipe, less what differs between seeds.
-        runs: by seed.
-        counts: of all seeds together, image by image, for confusion matrices.
-        scores, intervals: means over the seeds of the scores of each; the intervals are about the images alone.
+        label: the encoder and, in brackets, its initial weights; unique in a comparison.
+        settings: the flat recipe without the fields that differ between seeds.
+        runs: ordered by seed.
+        counts: per-image counts, summed over the seeds, for confusion matrices.
+        scores: means over the seeds.
+        intervals: of these means; they cover the choice of images, not the choice of seeds.
     """
 
     label: str
@@ -50,7 +51,7 @@ class Group:
 
     @property
     def first(self) -> FinishedRun:
-        """The run with the lowest seed; it stands for the group where only one network can be shown."""
+        """The run with the lowest seed. The report shows it where it can show only one network of the group."""
         return self.runs[0]
 
     @property
@@ -60,29 +61,31 @@ class Group:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """The seeds, ascending."""
+        """The seeds in ascending order."""
         return tuple(run.seed for run in self.runs)
 
     @cached_property
     def seed_scores(self) -> tuple[float, ...]:
-        """Mean IoU of each seed by itself, 0..1."""
+        """Mean IoU of each seed, 0..1."""
         return tuple(scores(run.counts.total).mean["iou"] for run in self.runs)
 
     @property
     def seed_deviation(self) -> float | None:
-        """Sample standard deviation over seeds of the mean IoU; None for one seed."""
+        """Sample standard deviation of the mean IoU over the seeds; None for one seed."""
         return statistics.stdev(self.seed_scores) if len(self.seed_scores) > 1 else None
 
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """Two groups on the same images.
+    """Two groups that were scored on the same images.
 
     Args:
-        a, b: the better-ranked group and the other.
-        difference: mean IoU of a minus b, 0..1, each the mean over its seeds, with interval; adjusted for all pairs.
-        classes: the same of the IoU of each class; adjusted for all classes of the pair.
-        latency: median latency of a over that of b; None where they were not measured alike.
+        a: the group that ranks higher.
+        b: the other group.
+        difference: mean IoU of a minus mean IoU of b (-1..1, each the mean over its seeds) with its interval; the
+            p-value is adjusted for all pairs.
+        classes: the same for the IoU of each class; the p-values are adjusted for all classes of the pair.
+        latency: median latency of a divided by that of b; None where they were not measured in the same way.
     """
 
     a: Group
@@ -93,10 +96,10 @@ class Pair:
 
 
 def group_runs(runs: Sequence[FinishedRun]) -> list[Group]:
-    """Runs by everything that decides their result except the seed, in order of appearance.
+    """Return runs grouped by everything that affects their result except the seed, in order of appearance.
 
     Raises:
-        RequestError: the same recipe and seed twice, or seeds scored on different images.
+        RequestError: two runs have the same recipe and seed, or the seeds were scored on different images.
     """
     by_key: dict[str, list[FinishedRun]] = {}
     for run in runs:
@@ -124,27 +127,30 @@ def _group(label: str, runs: tuple[FinishedRun, ...]) -> Group:
         counts=np.sum([run.counts.counts for run in runs], axis=0),
         ignored=np.sum([run.counts.ignored for run in runs], axis=0),
     )
-    each = mean_scores([scores(run.counts.total) for run in runs])
-    return Group(label, _settings(runs[0]), runs, counts, each, interval(*(run.counts for run in runs)))
+    means = mean_scores([scores(run.counts.total) for run in runs])
+    return Group(label, _settings(runs[0]), runs, counts, means, interval(*(run.counts for run in runs)))
 
 
 def _settings(run: FinishedRun) -> dict[str, Any]:
-    """The recipe as `path.to.field: value`, with the decoder it really has, what the network really started from, and
-    the fingerprint of what it was trained on, for which the fields that choose it do not stand."""
+    """Return the settings that decide a result, as `path.to.field` -> value.
+
+    Decoder channels and initial weights are those that the run used. The fingerprint of the training images replaces
+    the fields that select them.
+    """
     flat = flatten(run.recipe.model_dump(mode="json"))
-    apart = {*without_effect(), *OF_A_RUN}
-    kept = {key: value for key, value in flat.items() if key not in apart and not key.startswith("data.splits.")}
-    channels = run.model["channels"]
+    left_out = {*without_effect(), *PER_RUN_FIELDS}
+    kept = {key: value for key, value in flat.items() if key not in left_out and not key.startswith("data.splits.")}
+    channels, weights = run.model["channels"], run.initial_weights
     return kept | {
-        # The decoder's own were others in earlier versions.
+        # The default channels of a decoder were different in earlier versions.
         "model.channels": None if tuple(channels) == DECODERS[run.model["decoder"]].channels else channels,
         "training data": run.data["splits"].get(run.recipe.data.train_split, {}).get("fingerprint", "")[:12],
-        "model.weights": "random" if run.start["kind"] == "random" else run.start["text"],
+        "model.weights": "random" if weights["kind"] == "random" else weights["text"],
     }
 
 
 def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A nest of mappings as one, its keys joined by dots."""
+    """Return nested mappings as one flat dict, with keys joined by dots."""
     flat: dict[str, Any] = {}
     for key, value in nested.items():
         flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
@@ -152,22 +158,23 @@ def flatten(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _labels(runs: Sequence[FinishedRun]) -> list[str]:
-    """Encoder and start of each; where two are alike in both, also the settings in which they differ."""
-    plain = [f"{run.encoder} ({STARTS.get(run.start['kind'], run.start['kind'])})" for run in runs]
+    """Return encoder and initial weights of each run; where several runs share them, also the settings that differ."""
+    kinds = [run.initial_weights["kind"] for run in runs]
+    short = [f"{run.encoder} ({INITIAL_WEIGHTS.get(kind, kind)})" for run, kind in zip(runs, kinds, strict=True)]
     labels = []
-    for run, label in zip(runs, plain, strict=True):
-        twins = [_settings(other) for other, name in zip(runs, plain, strict=True) if name == label]
-        own = _settings(run)
-        differing = [key for key in own if any(twin.get(key) != own[key] for twin in twins)]
-        labels.append(", ".join([label, *(f"{key}={own[key]}" for key in differing)]))
+    for run, label in zip(runs, short, strict=True):
+        same_label = [_settings(other) for other, name in zip(runs, short, strict=True) if name == label]
+        settings = _settings(run)
+        differing = [key for key in settings if any(other.get(key) != settings[key] for other in same_label)]
+        labels.append(", ".join([label, *(f"{key}={settings[key]}" for key in differing)]))
     return labels
 
 
 def pair_groups(groups: Sequence[Group]) -> list[Pair]:
-    """Every group against every one that is ranked behind it, in rank order.
+    """Return all pairs of groups, in rank order.
 
-    Holm's correction is for all pairs, also where only those with the best are of interest, because which one is the
-    best was not known before.
+    Holm's correction covers all pairs, although the report stresses the pairs with the best group: which group is the
+    best was not known before the comparison.
     """
     pairs = list(combinations(groups, 2))
     differences = holm([compare(_counts(a), _counts(b), metric="mean_iou", family=len(pairs)) for a, b in pairs])
@@ -185,8 +192,8 @@ def _counts(group: Group) -> list[Counts]:
 
 
 def _latency_ratio(a: FinishedRun, b: FinishedRun) -> float | None:
-    """Median latency of a over b's, None unless both were measured on the same machine in the same way."""
-    alike = all(a.cost.get(key) == b.cost.get(key) for key in ("size", "device", "threads", "precision"))
-    if not alike or a.environment.get("machine") != b.environment.get("machine"):
+    """Return the median latency of a divided by that of b; None unless both were measured in the same way."""
+    same_way = all(a.cost.get(key) == b.cost.get(key) for key in ("size", "device", "threads", "precision"))
+    if not same_way or a.environment.get("machine") != b.environment.get("machine"):
         return None
     return float(a.cost["latency_ms"]["p50"] / b.cost["latency_ms"]["p50"])

@@ -1,6 +1,6 @@
-"""Training batches: which samples, in which order, read ahead of the step and augmented on the device.
+"""Training batches: choose the samples of each step, read them in a background thread, augment them on the device.
 
-A split that fits lies whole in the device's memory (`DeviceCache`), and nothing is copied to it during training.
+A split that fits into the device's memory is kept there (`DeviceCache`), so that training copies no images.
 """
 
 import threading
@@ -24,13 +24,14 @@ from streetseg.profiler import Profiler
 from streetseg.recipe.schema import Augment, Size
 
 _AHEAD = 2  # batches read while the step runs
-_TIMEOUT = 50.0  # seconds until a reader that delivers nothing is given up
-_FAREWELL = 5.0  # seconds for the batch in hand; a disk that hangs holds nobody longer
-FEWEST = 2  # batch norm cannot train on one image
+_TIMEOUT = 50.0  # seconds to wait for a batch before training fails
+_JOIN_TIMEOUT = 5.0  # seconds that closing waits for the reader thread to finish its batch; a disk may hang
+FEWEST = 2  # images a rank needs in a step: batch norm cannot train on one
 
 
 class Raw(NamedTuple):
-    """Images uint8 (B, 3, H, W) in channels_last, labels uint8 (B, H, W), and each one's own size, int64 (B, 2)."""
+    """Images uint8 (B, 3, H, W) in channels_last, labels uint8 (B, H, W), and the size of each image before padding,
+    height and width, int64 (B, 2)."""
 
     images: Tensor
     labels: Tensor
@@ -38,12 +39,12 @@ class Raw(NamedTuple):
 
 
 class Reader:
-    """Copies batches out of the store, once, in a thread of its own, a few ahead of who asks.
+    """Reads batches from the store in its own thread, a few batches ahead of the consumer.
 
     Args:
-        store: a split whose labels have their images' size.
-        steps: the samples of each batch.
-        pin: into page-locked memory, from where a GPU fetches them by itself.
+        store: a split whose labels have the size of their images.
+        steps: the sample indices of each batch.
+        pin: put batches into page-locked memory, so that copies to a GPU run in the background.
     """
 
     def __init__(self, store: Store, steps: Sequence[tuple[int, ...]], *, pin: bool) -> None:
@@ -60,15 +61,15 @@ class Reader:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        # The interpreter ends the threads that are left when it ends; inside of torch that aborts the process.
-        self._thread.join(_FAREWELL)
+        # At exit the interpreter kills running threads. A thread killed inside torch aborts the process.
+        self._thread.join(_JOIN_TIMEOUT)
 
     def next(self, indices: tuple[int, ...]) -> Raw:
-        """The next batch; `indices` name it where it does not come.
+        """Return the next batch. `indices` are its samples, named in the error if it does not arrive.
 
         Raises:
-            TrainingError: a sample cannot be read, or nothing comes for too long.
-            DataError: a label has another size than its image.
+            TrainingError: a sample cannot be read, or no batch arrives within the timeout.
+            DataError: labels and image of a sample differ in size.
         """
         try:
             raw = self._ready.get(timeout=_TIMEOUT)
@@ -76,7 +77,7 @@ class Reader:
             raise TrainingError(
                 f"no batch was read for {_TIMEOUT:.0f} s",
                 where=[self._store.samples[i].image for i in indices],
-                hint=f"does the disk of {default_cache()} still answer? STREETSEG_CACHE=DIR names another place",
+                hint=f"check that the disk of {default_cache()} responds; STREETSEG_CACHE=DIR names another folder",
             ) from error
         if isinstance(raw, BaseException):
             raise raw
@@ -100,61 +101,67 @@ class Reader:
 
 
 def _read(store: Store, indices: tuple[int, ...], *, pin: bool) -> Raw:
-    """One batch as it lies in the store; smaller images are padded at the bottom and right to the largest.
+    """Read one batch from the store. Smaller images are padded at the bottom and right to the size of the largest.
 
-    By numpy alone: a torch operation on several threads would give this thread a pool of its own, and where there are
-    more pool threads than cores, OpenMP lets all of them sleep between operations: a tenth of a training step.
+    Only numpy is used here: a multi-threaded torch operation would create a second OpenMP pool for this thread. With
+    more pool threads than cores, OpenMP puts all of them to sleep between operations, which costs a tenth of a
+    training step.
     """
     pairs = [read_pair(store, i) for i in indices]
-    sizes = np.array([label.shape for _, label in pairs], dtype=np.int64)
+    sizes = np.array([ids.shape for _, ids in pairs], dtype=np.int64)
     height, width = sizes.max(axis=0).tolist()
     images = torch.empty((len(pairs), height, width, 3), dtype=torch.uint8, pin_memory=pin)
     labels = torch.empty((len(pairs), height, width), dtype=torch.uint8, pin_memory=pin)
     labels.numpy().fill(IGNORE_INDEX)
-    for i, (image, label) in enumerate(pairs):
-        below, beside = height - label.shape[0], width - label.shape[1]
-        # Padded with the edge pixels, so that bilinear reading at the edge meets no foreign color.
+    for i, (image, ids) in enumerate(pairs):
+        below, beside = height - ids.shape[0], width - ids.shape[1]
+        # Padding repeats the edge pixels, so that bilinear sampling at the edge mixes in no other color.
         images.numpy()[i] = np.pad(image, ((0, below), (0, beside), (0, 0)), mode="edge") if below or beside else image
-        labels.numpy()[i, : label.shape[0], : label.shape[1]] = label
+        labels.numpy()[i, : ids.shape[0], : ids.shape[1]] = ids
     return Raw(images.permute(0, 3, 1, 2), labels, sizes)
 
 
 def read_pair(store: Store, i: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """An image (H, W, 3) and its label (H, W) as the store has them. Raises as `Reader.next` does."""
+    """Return image uint8 (H, W, 3) and labels uint8 (H, W) of sample `i` of the store.
+
+    Raises:
+        TrainingError: the sample cannot be read.
+        DataError: its labels and image differ in size.
+    """
     sample = store.samples[i]
     try:
-        image, label = store[i]
+        image, labels = store[i]
     except (OSError, DataError) as error:
         raise TrainingError(
             f"an image cannot be read from the store: {str(error).splitlines()[0]}",
-            where=(sample.image, sample.label),
+            where=(sample.image, sample.mask),
             hint="what was saved is kept; the same command with --resume goes on and builds a damaged store again",
         ) from error
-    if image.shape[:2] != label.shape:
+    if image.shape[:2] != labels.shape:
         raise DataError(
-            f"image and label differ in size in the store (found {image.shape[:2]} and {label.shape})",
+            f"image and labels differ in size in the store (found {image.shape[:2]} and {labels.shape})",
             where=sample.name,
             hint="open the store of a training split with resize_labels=True",
         )
-    return image, label
+    return image, labels
 
 
 def device_cache_bytes(store: Store) -> int | None:
-    """What `DeviceCache` would take of the device's memory; None if the images differ in size, and so fit no batch."""
+    """Return the bytes of device memory that a `DeviceCache` of the store takes; None if its images differ in size."""
     sizes = np.unique(store.sizes, axis=0)
     return len(store) * 4 * int(sizes[0].prod()) if len(sizes) == 1 else None
 
 
 class DeviceCache:
-    """All images and labels of a store on a device.
+    """All images and labels of a store in the memory of a device.
 
     Args:
-        store: a split of images of one size, whose labels have that size.
-        device: takes `device_cache_bytes`.
+        store: a split in which all images and labels have one size.
+        device: needs `device_cache_bytes` of free memory.
 
     Raises:
         TrainingError: a sample cannot be read.
-        DataError: a label has another size than its image.
+        DataError: labels and image of a sample differ in size.
     """
 
     def __init__(self, store: Store, device: torch.device) -> None:
@@ -163,19 +170,19 @@ class DeviceCache:
         self._images = torch.empty((len(store), height, width, 3), dtype=torch.uint8, device=device)
         self._labels = torch.empty((len(store), height, width), dtype=torch.uint8, device=device)
         for i in range(len(store)):
-            image, label = read_pair(store, i)
-            self._images[i] = torch.from_numpy(image.copy())  # torch takes no view that is read-only
-            self._labels[i] = torch.from_numpy(label.copy())
+            image, labels = read_pair(store, i)
+            self._images[i] = torch.from_numpy(image.copy())  # a copy, as torch accepts no read-only array
+            self._labels[i] = torch.from_numpy(labels.copy())
 
     def batch(self, indices: Sequence[int]) -> Raw:
-        """These samples, as the reader would have read them."""
-        chosen = torch.tensor(indices).to(self._labels.device, non_blocking=True)
-        images = self._images.index_select(0, chosen).permute(0, 3, 1, 2)
-        return Raw(images, self._labels.index_select(0, chosen), self._size.repeat(len(indices), axis=0))
+        """Return the batch of these samples, equal to what `Reader` reads."""
+        selected = torch.tensor(indices).to(self._labels.device, non_blocking=True)
+        images = self._images.index_select(0, selected).permute(0, 3, 1, 2)
+        return Raw(images, self._labels.index_select(0, selected), self._size.repeat(len(indices), axis=0))
 
 
 class Batch(NamedTuple):
-    """Images uint8 (B, 3, h, w) and labels uint8 (B, h, w) on the device, and which samples of the store they are."""
+    """Images uint8 (B, 3, h, w), labels uint8 (B, h, w), both on the device, and their sample indices in the store."""
 
     images: Tensor
     labels: Tensor
@@ -183,35 +190,35 @@ class Batch(NamedTuple):
 
 
 def steps_of_epoch(images: int, batch: int, world: int) -> int:
-    """How many steps an epoch over so many images has, of `batch` images on all `world` ranks together."""
+    """Return the number of steps of an epoch over `images` images; `batch` is per step, over all `world` ranks."""
     full, left = divmod(images, batch)
     return full + (left // world >= FEWEST)
 
 
 @dataclass(frozen=True)
 class TrainBatches:
-    """The training batches of one epoch, each time the same: everything random derives from (seed, epoch, index).
+    """The training batches of one epoch. They are reproducible: all randomness derives from (seed, epoch, index).
 
-    The order is shuffled anew each epoch and cut into steps of `batch` images; each of `world` ranks takes every
-    world-th image of a step. So a step holds the same images, changed in the same way, however many ranks share it,
-    and all ranks make the same number of steps. The last step is smaller where the count does not divide, and left out
-    only where a rank would get fewer than two images, because batch norm cannot train on one. With one rank every
-    image is met once an epoch, but for one where exactly one is left over.
+    The samples are shuffled for each epoch and cut into steps of `batch` images. Each of `world` ranks takes every
+    world-th image of a step. So a step holds the same images with the same augmentation for any number of ranks, and
+    all ranks make the same number of steps. If the number of images is no multiple of `batch`, the last step is
+    smaller. It is dropped if a rank would get fewer than two images, because batch norm cannot train on one. So one
+    rank reads every image once an epoch, except for a single leftover image.
 
     Args:
-        store: a split whose labels have their images' size.
-        batch: images a step on all ranks together, at least two for each of them.
-        seed: of the run.
-        epoch: counted by the caller.
-        device: where batches go and are augmented.
-        settings: of the augmentation.
-        crop: height and width of what comes out.
-        start_step: the first step to make, when an epoch is taken up in its middle.
-        end_step: the step before which the epoch ends early; none: it goes on to its last.
-        rank: this process, 0..world-1.
-        world: processes that train together.
-        device_cache: the store's images where they lie on the device already; none: they are read ahead.
-        profiler: is told how long "data" is waited for, and what "augment" takes.
+        store: a split whose labels have the size of their images.
+        batch: images per step on all ranks together, at least two for each rank.
+        seed: the seed of the run.
+        epoch: the number of the epoch.
+        device: where batches are augmented and returned.
+        settings: the augmentation.
+        crop: height and width of the batches.
+        start_step: the first step to yield, when a run resumes in the middle of an epoch.
+        end_step: the epoch ends before this step; None: at its last step.
+        rank: the number of this process, 0..world-1.
+        world: the number of processes that train together.
+        device_cache: the store's images if they are on the device already; None: they are read from the store.
+        profiler: receives the time spent waiting for "data" and the time of "augment".
     """
 
     store: Store
@@ -229,21 +236,21 @@ class TrainBatches:
     profiler: Profiler = field(default_factory=Profiler)
 
     def __len__(self) -> int:
-        """Steps of the whole epoch, whatever `start_step` and `end_step`."""
+        """Return the number of steps of the whole epoch, regardless of `start_step` and `end_step`."""
         return steps_of_epoch(len(self.store), self.batch, self.world)
 
     def steps(self) -> list[tuple[int, ...]]:
-        """The sample indices of each step of this rank, from the first step of the epoch on."""
+        """Return the sample indices of this rank for each step of the whole epoch."""
         order = shuffled(self.seed, self.epoch, len(self.store)).tolist()
         starts = range(0, len(self) * self.batch, self.batch)
         return [tuple(order[start : start + self.batch][self.rank :: self.world]) for start in starts]
 
     def __iter__(self) -> Generator[Batch, None, None]:
-        """Yields what is left of the epoch.
+        """Yield the batches from `start_step` to `end_step`.
 
         Raises:
-            DataError: there are too few images for a single step, or labels have another size than their images.
-            TrainingError: a sample cannot be read, or the reader has stopped delivering.
+            DataError: there are too few images for one step, or labels and image of a sample differ in size.
+            TrainingError: a sample cannot be read, or the reader delivers no batch within its timeout.
         """
         steps = self.steps()
         if not steps:
@@ -252,23 +259,23 @@ class TrainBatches:
                 f"expected at least {FEWEST * self.world})"
             )
         steps = steps[self.start_step : self.end_step]
-        # The sampling of MPS knows no border of edge pixels: what it gets is augmented by the CPU.
-        place = torch.device("cpu") if self.device.type == "mps" else self.device
-        with closing(self._raw(steps, place)) as batches:
+        # grid_sample on MPS lacks padding_mode="border", so batches for MPS are augmented on the CPU.
+        augment_device = torch.device("cpu") if self.device.type == "mps" else self.device
+        with closing(self._raw(steps, augment_device)) as batches:
             for indices in steps:
                 with self.profiler("data"):
                     raw = next(batches)
                 with self.profiler("augment"):
-                    numbers = draw(self.seed, self.epoch, indices)
-                    images, labels = augment(raw.images, raw.labels, self.settings, self.crop, numbers, raw.sizes)
+                    random_params = draw(self.seed, self.epoch, indices)
+                    images, labels = augment(raw.images, raw.labels, self.settings, self.crop, random_params, raw.sizes)
                 yield Batch(images.to(self.device), labels.to(self.device), indices)
 
-    def _raw(self, steps: list[tuple[int, ...]], place: torch.device) -> Generator[Raw, None, None]:
-        """The samples of each step as they lie in the store, on the device `place`."""
+    def _raw(self, steps: list[tuple[int, ...]], device: torch.device) -> Generator[Raw, None, None]:
+        """Yield the samples of each step, not augmented, on `device`."""
         if self.device_cache is not None:
             yield from map(self.device_cache.batch, steps)
             return
-        with Reader(self.store, steps, pin=place.type == "cuda") as reader:
+        with Reader(self.store, steps, pin=device.type == "cuda") as reader:
             for indices in steps:
                 images, labels, sizes = reader.next(indices)
-                yield Raw(images.to(place, non_blocking=True), labels.to(place, non_blocking=True), sizes)
+                yield Raw(images.to(device, non_blocking=True), labels.to(device, non_blocking=True), sizes)

@@ -1,12 +1,12 @@
-"""The files of a store: decoding a split once, knowing it again, and building it anew when its images have changed.
+"""Build the files of a store: decode a split once, find its store again, and rebuild it when its files have changed.
 
-A store is a folder CACHE/store/KEY/STATE with `images.u8` and `labels.u8` (all arrays one after another, no gaps) and
-`index.json` (where each begins and its shape, the stamps of the files they came from, and the fingerprint). KEY stands
-for what was asked for (source, split, label space, sizes), STATE also for the samples and the stamps of their files. So
-a changed file gets a new folder, and a finished folder is never written again.
+A store is a folder CACHE/store/KEY/STATE with three files. `images.u8` and `labels.u8` hold all arrays one after
+another without gaps. `index.json` holds the offset and shape of each array, the stamps of the source files, and the
+fingerprint. KEY is a hash of the request (source, split, label space, sizes). STATE is a hash of the request, the
+samples and the stamps of their files. So a changed file leads to a new folder, and a finished folder never changes.
 
-The fingerprint is taken from the decoded pixels, while they are written: the same images have the same one wherever
-and whenever their files were copied.
+The fingerprint is a hash of the decoded pixels, computed while they are written. Copies of the same images have the
+same fingerprint.
 """
 
 import hashlib
@@ -36,14 +36,19 @@ from streetseg.machine import cores
 
 log = logging.getLogger("streetseg")
 
-_VERSION = 4  # of the files: another number, and older stores are not used
+_VERSION = 4  # of the file format; stores with another version are not used
 IMAGES, LABELS, _INDEX = "images.u8", "labels.u8", "index.json"
 _LOCK = "lock"  # beside the stores of one KEY
 Array = NDArray[np.uint8]
 
 
 class Index(TypedDict):
-    """index.json. A place is where an array begins in its file, followed by its shape; `fingerprint` is a SHA-256."""
+    """Content of index.json.
+
+    `images` and `labels` hold one place per sample: the offset of the array in its file, then its shape. `bytes` are
+    the sizes of the two files. `stamps` maps the name of each sample to the stamp of its files. `fingerprint` is a
+    SHA-256 in hex.
+    """
 
     fingerprint: str
     stamps: dict[str, str]
@@ -54,7 +59,7 @@ class Index(TypedDict):
 
 @dataclass(frozen=True)
 class StoreRequest:
-    """What is to be stored: the arguments of `Store.open`."""
+    """The content of a store: the arguments of `Store.open`."""
 
     source: Source
     split: str
@@ -68,36 +73,36 @@ class StoreRequest:
 
     @property
     def key(self) -> str:
-        """Names what was asked for, whatever the state of the files."""
+        """A folder name that identifies the request, independent of the state of its files."""
         kind = self.source.spec.partition(":")[0]
         readable = "".join(letter if letter.isalnum() else "_" for letter in f"{kind}-{self.split}")
         return f"{readable[:60]}-{_sha256([self.source.spec, _VERSION, *self.form]).hexdigest()[:12]}"
 
     @cached_property
     def state(self) -> str:
-        """Changes with what was asked for, the samples, and the state of their files."""
+        """A SHA-256 in hex that changes with the request, its samples and their files."""
         return _sha256([_VERSION, *self.form, list(self.stamps.items())]).hexdigest()
 
     @cached_property
     def stamps(self) -> dict[str, str]:
-        """The state of each sample's files."""
+        """The name of each sample -> the stamp of its files."""
         return {sample.name: self.source.stamp(sample) for sample in self.samples}
 
     @property
     def form(self) -> list[object]:
-        """What was asked for, wherever the files lie."""
+        """The request without the location of its files."""
         space = self.source.space
         labels_follow = self.size is not None and self.resize_labels
         return [self.split, space.names, space.ignore_index, self.size, labels_follow]
 
 
 def build_store(request: StoreRequest, cache: Path) -> tuple[Path, Index]:
-    """The folder of a complete store of what is wanted, built first where there is none, and its index.
+    """Return the folder and index of the requested store. Build it if it does not exist.
 
-    Processes that want the same build it one at a time: the first decodes, the others wait and find it.
+    Processes that request the same store take a lock: the first one builds it, the others wait and use it.
 
     Raises:
-        DataError: a file cannot be read, or an image and its label differ in size.
+        DataError: a file cannot be read, or image and mask of a sample differ in size.
         RequestError: the cache cannot be written.
     """
     cache_folder = cache / "store" / request.key
@@ -109,15 +114,15 @@ def build_store(request: StoreRequest, cache: Path) -> tuple[Path, Index]:
                 index = _read_index(folder) or _renew(folder, request)
         except OSError as error:
             raise RequestError(
-                f"cannot keep decoded images: {error.strerror or error}",
+                f"cannot write decoded images: {error.strerror or error}",
                 where=error.filename or cache_folder,
-                hint="STREETSEG_CACHE=DIR names a local folder with room for them, uncompressed",
+                hint="STREETSEG_CACHE=DIR names a local folder with enough space for them, uncompressed",
             ) from error
     return folder, index
 
 
 def _read_index(folder: Path) -> Index | None:
-    """The index of a complete store, or none."""
+    """Return the index of a store; None if the store is missing or incomplete."""
     try:
         index: Index = json.loads((folder / _INDEX).read_bytes())
         complete = index["bytes"] == [(folder / name).stat().st_size for name in (IMAGES, LABELS)]
@@ -127,13 +132,13 @@ def _read_index(folder: Path) -> Index | None:
 
 
 def _locked(cache_folder: Path) -> FileLock:
-    """Return a lock: inside `with`, nobody else builds there. It goes with the process, however that ends."""
+    """Return the lock that a process holds while it builds. The system releases it when the process ends."""
     cache_folder.mkdir(parents=True, exist_ok=True)
     return FileLock(cache_folder / _LOCK)
 
 
 def _renew(folder: Path, request: StoreRequest) -> Index:
-    """Builds the store, and takes away what was left half-built and what is outdated. The lock is held."""
+    """Build the store; remove unfinished and outdated ones. The caller holds the lock."""
     for left_behind in folder.parent.glob(".*"):
         shutil.rmtree(left_behind)
     if folder.exists():
@@ -145,13 +150,16 @@ def _renew(folder: Path, request: StoreRequest) -> Index:
     with atomic_folder(folder) as building:
         index = _build(building, request)
     for other in outdated:
-        with suppress(PermissionError):  # on Windows a process reads it: the next build removes it
-            shutil.rmtree(other)  # elsewhere such a process keeps the files until it ends
+        with suppress(PermissionError):  # on Windows, while another process reads it; the next build removes it
+            shutil.rmtree(other)  # on other systems a process that reads it keeps the open files
     return index
 
 
 def _is_outdated(folder: Path, request: StoreRequest) -> bool:
-    """Whether a file has changed since that store was built; one of more, fewer or other samples may be used again."""
+    """Return whether a file has changed since that store was built.
+
+    A store of other samples whose files have not changed is kept: a later command may request it again.
+    """
     index = _read_index(folder)
     if index is None:
         return True
@@ -164,11 +172,11 @@ def _is_outdated(folder: Path, request: StoreRequest) -> bool:
 def _build(folder: Path, request: StoreRequest) -> Index:
     images, labels = [], []
     digest = _sha256([*request.form, [sample.name for sample in request.samples]])
-    with (folder / IMAGES).open("wb") as image_file, (folder / LABELS).open("wb") as label_file:
-        for image, label in _decoded(request):
-            images.append(_append(image_file, image, digest))
-            labels.append(_append(label_file, label, digest))
-        written = [image_file.tell(), label_file.tell()]
+    with (folder / IMAGES).open("wb") as images_file, (folder / LABELS).open("wb") as labels_file:
+        for image, image_labels in _decoded(request):
+            images.append(_append(images_file, image, digest))
+            labels.append(_append(labels_file, image_labels, digest))
+        written = [images_file.tell(), labels_file.tell()]
     fingerprint = digest.hexdigest()
     index = Index(fingerprint=fingerprint, stamps=request.stamps, bytes=written, images=images, labels=labels)
     (folder / _INDEX).write_text(json.dumps(index))
@@ -176,9 +184,9 @@ def _build(folder: Path, request: StoreRequest) -> Index:
 
 
 def _decoded(request: StoreRequest) -> Iterator[tuple[Array, Array]]:
-    """Each sample's arrays in order, decoded by a thread a core (Pillow lets them run side by side).
+    """Yield image and labels of each sample in order, decoded by one thread per core (Pillow releases the GIL).
 
-    Only a few are in the air at a time, so that memory does not grow with the data set.
+    At most two samples per thread are in work at a time, so that memory does not grow with the data set.
     """
     threads = cores()
     samples = iter(request.samples)
@@ -194,21 +202,21 @@ def _decoded(request: StoreRequest) -> Iterator[tuple[Array, Array]]:
 
 
 def _decode(request: StoreRequest, sample: Sample) -> tuple[Array, Array]:
-    image, label = request.source.read_image(sample), request.source.read_label(sample)
-    if image.shape[:2] != label.shape:
+    image, labels = request.source.read_image(sample), request.source.read_mask(sample)
+    if image.shape[:2] != labels.shape:
         raise DataError(
-            "image and label differ in size "
-            f"(found {image.shape[0]}x{image.shape[1]} and {label.shape[0]}x{label.shape[1]})",
-            where=(sample.image, sample.label),
+            "image and mask differ in size "
+            f"(found {image.shape[0]}x{image.shape[1]} and {labels.shape[0]}x{labels.shape[1]})",
+            where=(sample.image, sample.mask),
         )
-    size = input_size((label.shape[0], label.shape[1]), request.size)
-    if request.resize_labels and size != label.shape:
-        label = np.asarray(Image.fromarray(label).resize((size[1], size[0]), Image.Resampling.NEAREST))
-    return resize_image(image, size), label
+    size = input_size((labels.shape[0], labels.shape[1]), request.size)
+    if request.resize_labels and size != labels.shape:
+        labels = np.asarray(Image.fromarray(labels).resize((size[1], size[0]), Image.Resampling.NEAREST))
+    return resize_image(image, size), labels
 
 
 def _append(file: BinaryIO, array: Array, digest: "hashlib._Hash") -> list[int]:
-    """Writes an array behind the others, and its shape and pixels into the digest. Returns its place."""
+    """Append an array to the file; add its shape and pixels to the digest. Return its offset and shape."""
     place, pixels = [file.tell(), *array.shape], np.ascontiguousarray(array).data
     digest.update(json.dumps(array.shape).encode())
     digest.update(pixels)

@@ -1,8 +1,8 @@
-"""Where the bytes of a data set lie: files in folders, or members of a zip archive read in place.
+"""Read the files of a data set: files in folders, or members of a zip archive, which is read in place.
 
-A place is a plain text: a path, or `ARCHIVE.zip!MEMBER`. An archive is looked through when it is opened, and refused
-whole if a member is unsound. Nothing is ever unpacked, so a member's name leads nowhere. It is refused all the same:
-whoever builds such an archive means harm, and the next program to open it may unpack it.
+A place is a text: a path, or `ARCHIVE.zip!MEMBER`. All members of an archive are tested when it is opened, and one
+unsafe member makes the whole archive an error. Archives are never unpacked, so an unsafe member name could do no harm
+here. It is an error all the same, because the next program that opens the archive may unpack it.
 """
 
 import os
@@ -16,18 +16,18 @@ from pathlib import Path
 
 from streetseg.errors import DataError, first
 
-_LARGEST_RATIO = 200  # of a member's size to its stored size; images are compressed already and have about 1
-_NEVER_A_BOMB = 10 * 2**20  # bytes that a member may unpack to at any ratio, such as a bitmap of one color
-_LISTED = 10  # unsound members named in one error
-_ENCRYPTED = 0x1  # bit of a member's flags (PKWARE APPNOTE, 4.4.4)
+_LARGEST_RATIO = 200  # largest ratio of a member's size to its compressed size; for compressed images it is about 1
+_ANY_RATIO = 10 * 2**20  # bytes; smaller members may have any ratio, e.g. a bitmap of one color
+_LISTED = 10  # unsafe members named in one error
+_ENCRYPTED = 0x1  # bit in the flags of a member (PKWARE APPNOTE, 4.4.4)
 _ZSTANDARD = 93  # read by Python 3.14 and later
 
-# Ways of compressing that zipfile does not know (PKWARE APPNOTE, 4.4.5).
+# Compression methods that zipfile does not support (PKWARE APPNOTE, 4.4.5).
 _METHODS = {1: "Shrink", 6: "Implode", 9: "Deflate64", 95: "XZ", 96: "JPEG", 98: "PPMd"} | (
     {} if hasattr(zipfile, "ZIP_ZSTANDARD") else {_ZSTANDARD: "Zstandard"}
 )
 
-# What a file named .zip is found to be: where its mark stands, the mark, what it is, what helps.
+# Other kinds of files that are named .zip: offset of the signature, signature, kind, cure.
 _UNPACK = "unpack it, and give the folder or make a zip of it"
 _KINDS = (
     (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive", _UNPACK),
@@ -37,35 +37,40 @@ _KINDS = (
     (0, b"\xfd7zXZ", "an XZ file, as of tar.xz", _UNPACK),
     (257, b"ustar", "a tar archive", _UNPACK),
     (0, b"PK\x07\x08", "one part of a split zip", "zip -s 0 FIRST.zip --out WHOLE.zip puts the parts together"),
-    (0, b"<", "a web page", "the download asked for something, perhaps a login: take it again in a browser"),
+    (0, b"<", "a web page", "the server sent a page, perhaps a login: download the file again in a browser"),
 )
-_MEMBER = ".zip!"  # what tells a member of an archive from a plain path
+_MEMBER = ".zip!"  # marks the place of an archive member
 _JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
-_MAX_BYTES = 2**30  # of one image or mask as it is stored
+_MAX_BYTES = 2**30  # largest size of one image or mask file
 
 
 def open_archive(path: Path) -> zipfile.ZipFile:
-    """The archive, ready to be read.
+    """Open a zip archive and test all its members.
 
     Raises:
-        DataError: if it is no whole zip archive, or holds members that are links or encrypted, have one name, lead out
-            of the archive, share bytes, or unpack to hundreds of times their size.
+        DataError: the file is no complete zip archive, or has members that are links, encrypted, compressed by an
+            unsupported method, named twice, named by a path out of the archive, overlapping, or that unpack to
+            hundreds of times their size.
     """
     try:
         archive = zipfile.ZipFile(path)
-    # What zipfile meets in a damaged archive, it says with exceptions of many kinds.
+    # zipfile raises exceptions of many types for damaged archives.
     except Exception as failure:
-        found, hint = _other_kind(path, str(failure))
-        raise DataError(f"archive cannot be opened ({found})", where=path, hint=hint) from failure
-    unsound = list(_unsound(archive, path))
-    if unsound:
+        kind, hint = _other_kind(path, str(failure))
+        raise DataError(f"archive cannot be opened ({kind})", where=path, hint=hint) from failure
+    unsafe = list(_unsafe(archive, path))
+    if unsafe:
         archive.close()
         raise DataError(
             "archive is not sound; nothing in it is read",
-            where=first(unsound, _LISTED),
-            hint="take it from where it was published first",
+            where=first(unsafe, _LISTED),
+            hint="download it from its original publisher",
         )
-    unreadable = [f"{path}!{member.orig_filename}: {why}" for member in archive.infolist() if (why := _locked(member))]
+    unreadable = [
+        f"{path}!{member.orig_filename}: {reason}"
+        for member in archive.infolist()
+        if (reason := _why_unreadable(member))
+    ]
     if unreadable:
         archive.close()
         raise DataError("archive cannot be read in place", where=first(unreadable, _LISTED), hint=_UNPACK)
@@ -73,7 +78,7 @@ def open_archive(path: Path) -> zipfile.ZipFile:
 
 
 def _other_kind(path: Path, failure: str) -> tuple[str, str]:
-    """Return what a file that is no zip archive is, and what helps."""
+    """Return the kind of a file that is no zip archive, and the cure."""
     try:
         with path.open("rb") as file:
             head = file.read(512)
@@ -86,11 +91,11 @@ def _other_kind(path: Path, failure: str) -> tuple[str, str]:
     for start, mark, kind, hint in _KINDS:
         if head[start:].lstrip(b" \r\n\xef\xbb\xbf").startswith(mark):
             return f"it is {kind}, no zip archive", hint
-    return failure, "was it downloaded whole?"
+    return failure, "was it downloaded completely?"
 
 
-def _locked(member: zipfile.ZipInfo) -> str | None:
-    """Why a member's bytes cannot be had; none where they can."""
+def _why_unreadable(member: zipfile.ZipInfo) -> str | None:
+    """Return why a member cannot be read; None if it can."""
     if member.flag_bits & _ENCRYPTED:
         return "encrypted"
     method = _METHODS.get(member.compress_type)
@@ -98,48 +103,49 @@ def _locked(member: zipfile.ZipInfo) -> str | None:
 
 
 def read_member(archive: zipfile.ZipFile, name: str) -> bytes:
-    """All bytes of a member. Raises KeyError if there is none, zipfile.BadZipFile if it is damaged."""
+    """Return all bytes of a member. Raise KeyError if it does not exist, zipfile.BadZipFile if it is damaged."""
     member = archive.getinfo(name)
     try:
         return archive.read(member)
-    # Each way of compressing has exceptions of its own.
+    # Each compression method raises exceptions of its own type.
     except Exception as failure:
         raise zipfile.BadZipFile(str(failure) or type(failure).__name__) from failure
 
 
-def _unsound(archive: zipfile.ZipFile, path: Path) -> Iterator[str]:
+def _unsafe(archive: zipfile.ZipFile, path: Path) -> Iterator[str]:
+    """Yield a line for each problem that makes the archive unsafe."""
     members = archive.infolist()
     times = Counter(member.filename for member in members)
     for member in members:
-        for trouble in _troubles(member):
-            yield f"{path}!{member.orig_filename}: {trouble}"
+        for problem in _problems(member):
+            yield f"{path}!{member.orig_filename}: {problem}"
     yield from (f"{path}!{name}: {count} members have this name" for name, count in times.items() if count > 1)
     stored = sum(member.compress_size for member in members)
     if stored > path.stat().st_size:
         yield f"{path}: members share bytes ({stored:,} bytes of members in a file of {path.stat().st_size:,})"
 
 
-def _troubles(member: zipfile.ZipInfo) -> Iterator[str]:
-    name = member.orig_filename  # as stored; zipfile cuts the other one at a zero byte
+def _problems(member: zipfile.ZipInfo) -> Iterator[str]:
+    name = member.orig_filename  # the stored name; zipfile cuts `filename` at a zero byte
     if "\0" in name:
         yield "a zero byte in the name"
     if ".." in re.split(r"[/\\]", name):
         yield "leads out of the archive"
     if re.match(r"[/\\]|[A-Za-z]:", name):
         yield "an absolute name"
-    kind = stat.S_IFMT(member.external_attr >> 16)  # Unix mode, in the upper half; 0 where there is none
+    kind = stat.S_IFMT(member.external_attr >> 16)  # the upper half is the Unix mode; 0 if there is none
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         yield "a link" if kind == stat.S_IFLNK else "neither file nor folder"
-    if member.file_size > max(_NEVER_A_BOMB, _LARGEST_RATIO * member.compress_size):
+    if member.file_size > max(_ANY_RATIO, _LARGEST_RATIO * member.compress_size):
         yield f"{member.compress_size:,} bytes that unpack to {member.file_size:,}"
 
 
 class FileError(DataError):
-    """One file that cannot be used.
+    """The error of one file that cannot be used.
 
     Args:
         place: the file.
-        problem: what is wrong, the same words for every file with that trouble.
+        problem: what is wrong, in the same words for every file with this problem.
         detail: what was found in this file.
     """
 
@@ -151,12 +157,12 @@ class FileError(DataError):
 
     @property
     def line(self) -> str:
-        """The whole error in one line, for lists of files with different troubles."""
+        """The error as one line, for lists of files with different problems."""
         return f"{self.place}: {self.problem}" + (f" ({self.detail})" if self.detail else "")
 
 
 def read_bytes(place: str) -> bytes:
-    """All bytes of a file or archive member. Raises FileError."""
+    """Return all bytes of a file or archive member. Raise FileError if it cannot be read or is larger than 1 GiB."""
     archive, member = _split(place)
     try:
         if member is not None:
@@ -165,7 +171,7 @@ def read_bytes(place: str) -> bytes:
             return read_member(zipped, member)
         path = Path(archive)
         status = path.stat()
-        if not stat.S_ISREG(status.st_mode):  # a pipe would wait for ever
+        if not stat.S_ISREG(status.st_mode):  # reading a pipe could block forever
             raise FileError(place, "not a regular file")
         _require_small(status.st_size, place)
         return path.read_bytes()
@@ -185,14 +191,15 @@ def _require_small(size: int, place: str) -> None:
 
 
 def stamp(place: str) -> str:
-    """Size and modification time of the file; for an archive member its size and checksum.
+    """Return size and modification time of a file, or size and checksum of an archive member, as text.
 
-    Raises FileError.
+    Raises:
+        FileError: the file is missing or cannot be read.
     """
     archive, member = _split(place) if _MEMBER in place else (place, None)
     try:
         if member is None:
-            status = os.stat(archive)  # noqa: PTH116  # a Path takes twice as long, and a store asks thousands of files
+            status = os.stat(archive)  # noqa: PTH116  # Path.stat takes twice as long, and a store has thousands of files
             return f"{status.st_size}-{status.st_mtime_ns}"
         info = _archive(archive, os.getpid()).getinfo(member)
     except (FileNotFoundError, KeyError):
@@ -203,18 +210,18 @@ def stamp(place: str) -> str:
 
 
 def walk(root: Path) -> Iterator[str]:
-    """Every file below a folder, in a stable order, as a path relative to it with forward slashes.
+    """Yield every file below a folder, in a stable order, as a path relative to it with forward slashes.
 
-    Hidden folders are not entered. Links to folders are followed unless they lead back to a folder that is being walked
-    or to one above it.
+    Hidden folders are skipped. Links to folders are followed, except to a parent of `root` or of the link: that would
+    be a cycle.
 
     Raises:
-        DataError: if a folder cannot be listed.
+        DataError: a folder cannot be listed.
     """
 
     def below(folder: str | Path, prefix: str, ancestors: frozenset[str]) -> Iterator[str]:
-        here = os.path.realpath(folder)
-        if here in ancestors:
+        real = os.path.realpath(folder)
+        if real in ancestors:
             return
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
@@ -224,7 +231,7 @@ def walk(root: Path) -> Iterator[str]:
             if not _is_folder(entry):
                 yield prefix + entry.name
             elif not is_junk(entry.name):
-                yield from below(entry.path, f"{prefix}{entry.name}/", ancestors | {here})
+                yield from below(entry.path, f"{prefix}{entry.name}/", ancestors | {real})
 
     above = (*root.absolute().parents, *root.resolve().parents)
     return below(root, "", frozenset(map(os.path.realpath, above)))
@@ -233,12 +240,12 @@ def walk(root: Path) -> Iterator[str]:
 def _is_folder(entry: "os.DirEntry[str]") -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link that leads to itself
+    except OSError:  # a link to itself
         return False
 
 
 def listing(folder: Path) -> list[Path]:
-    """What a folder holds, hidden entries left out, in a stable order. Raises DataError if it cannot be listed."""
+    """Return the entries of a folder without hidden ones, in a stable order. Raise DataError if it cannot be listed."""
     try:
         return sorted(path for path in folder.iterdir() if not is_junk(path.name))
     except OSError as failure:
@@ -246,16 +253,16 @@ def listing(folder: Path) -> list[Path]:
 
 
 def members(archive: Path) -> list[str]:
-    """Every file of a zip archive, in a stable order.
+    """Return the names of all files in a zip archive, in a stable order.
 
     Raises:
-        DataError: if it is no readable zip archive.
+        DataError: the file is no readable zip archive.
     """
     return sorted(name for name in _archive(str(archive), os.getpid()).namelist() if not name.endswith("/"))
 
 
 def member_place(archive: Path, member: str) -> str:
-    """The place of a member of an archive whose name ends in .zip."""
+    """Return the place of a member. The name of the archive must end in .zip."""
     return f"{archive}!{member}"
 
 
@@ -264,12 +271,12 @@ def _unlisted(folder: str | Path, failure: OSError) -> DataError:
 
 
 def is_junk(name: str) -> bool:
-    """What nobody put there on purpose: hidden files, `._x.png`, Thumbs.db, __MACOSX."""
+    """Return whether a file or folder is hidden or made by the system: .cache, `._x.png`, Thumbs.db, __MACOSX."""
     return name.startswith(".") or name.lower() in _JUNK
 
 
 def _split(place: str) -> tuple[str, str | None]:
-    """A place as (path, None) or (archive, member)."""
+    """Split a place into (path, None) or (archive, member)."""
     stem, mark, member = place.partition(_MEMBER)
     if mark and Path(stem + ".zip").is_file():
         return stem + ".zip", member
@@ -278,5 +285,5 @@ def _split(place: str) -> tuple[str, str | None]:
 
 @lru_cache(maxsize=16)
 def _archive(path: str, process: int) -> zipfile.ZipFile:
-    """An open archive. One a process: after a fork, parent and child would move each other's file position."""
+    """Return an open archive. The cache key has the process id, as forked processes would share the file position."""
     return open_archive(Path(path))

@@ -1,4 +1,4 @@
-"""Which image formats are read, by name and by content, and what is said of the others."""
+"""The supported image formats, and descriptions of unsupported files with a cure for each."""
 
 from PIL import features
 
@@ -17,7 +17,7 @@ _ENDINGS = {
 
 SUFFIXES = frozenset(ending for endings in _ENDINGS.values() for ending in endings)
 
-# Pillow 11.0 to 11.2 does not know AVIF, and a Pillow built by hand may lack either.
+# Pillow 11.0 to 11.2 has no AVIF, and a Pillow built from source may lack AVIF or JPEG 2000.
 FORMATS = tuple(
     name
     for name in _ENDINGS
@@ -34,7 +34,7 @@ _HDR = "floating-point image: convert it to 8-bit or 16-bit PNG"
 _NPY = "NumPy array: save it as PNG: PIL.Image.fromarray(numpy.load(FILE).astype('uint8')).save('NAME.png')"
 _MAT = "MATLAB array: write it as PNG"
 
-# File name ending -> format and cure, of image formats that are not read.
+# File name ending -> format and cure, for image formats that are not supported.
 UNREAD = (
     dict.fromkeys((".heic", ".heif", ".hif"), _HEIC)
     | dict.fromkeys((".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".orf", ".rw2", ".raf", ".pef", ".srw"), _RAW)
@@ -66,7 +66,7 @@ _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b
 
 
 def nature(data: bytes) -> str:
-    """What a file that is not read seems to be, and the cure where there is one."""
+    """Return what an unreadable file seems to be, judged by its first bytes, and the cure if there is one."""
     if not data:
         return "0 bytes"
     text = data[:512].lstrip().lower()

@@ -1,4 +1,4 @@
-"""Reading one image: bytes in, uint8 RGB out, by one rule for every way images are stored."""
+"""Read one image file as uint8 RGB, with one rule for each way in which images are stored."""
 
 import io
 import re
@@ -17,37 +17,37 @@ from streetseg.data.files import FileError, read_bytes
 from streetseg.data.formats import FORMATS, UNREAD, nature
 from streetseg.recipe.reading import AS_USUAL, FULL, ImageReading
 
-MAX_PIXELS = 89_000_000  # about where Pillow begins to suspect a decompression bomb: a quarter of a GiB as RGB
+MAX_PIXELS = 89_000_000  # about the size from which Pillow warns of a decompression bomb: a quarter of a GiB as RGB
 
-WIDE_GRAY = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})  # Pillow's modes of one channel above 8 bits
+WIDE_GRAY = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})  # Pillow's modes of one channel with more than 8 bits
 
 _ORIENTATION = 0x0112  # EXIF tag
-_SAMPLES, _EXTRA_SAMPLES = 277, 338  # TIFF tags: channels of a pixel, and what those beyond the colors are
-_DEPTHS = (1023, 4095, 16383, 65535)  # largest values of cameras of 10 to 16 bits
+_SAMPLES, _EXTRA_SAMPLES = 277, 338  # TIFF tags: number of channels, and the kinds of the channels beyond the colors
+_DEPTHS = (1023, 4095, 16383, 65535)  # largest values of cameras with 10, 12, 14 and 16 bits
 
-Values = tuple[int, int]  # lowest and highest
+Values = tuple[int, int]  # lowest and highest value
 
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """How an image or mask lies on disk.
+    """How an image or mask is stored.
 
     Args:
-        words: mode and format, such as "RGB PNG" or "16-bit gray TIFF", and the bands that are dropped.
-        size: height and width, before any rotation.
-        turned: whether its EXIF orientation turns or mirrors it.
-        values: of a 16-bit image that was decoded, the lowest and highest; those of colors are known to a multiple
-            of 256.
+        description: mode and format, e.g. "RGB PNG" or "16-bit gray TIFF", and the bands that are dropped.
+        size: height and width before any rotation.
+        turned: whether the EXIF orientation turns or mirrors the image.
+        values: the lowest and highest value of a decoded 16-bit image; None for other images. In colors read by
+            their high byte, the values are only known up to a multiple of 256.
     """
 
-    words: str
+    description: str
     size: tuple[int, int]
     turned: bool = False
     values: Values | None = None
 
     @classmethod
     def of(cls, image: Image.Image) -> "ImageFacts":
-        """Of an image whose pixels are not loaded yet."""
+        """Return the facts of an image whose pixels are not loaded yet."""
         mode = "16-bit gray" if image.mode in WIDE_GRAY else image.mode
         if ";16" in raw_mode(image) and image.mode not in WIDE_GRAY:
             mode = f"16-bit {raw_mode(image).partition(';')[0]}"
@@ -56,7 +56,7 @@ class ImageFacts:
 
 
 def raw_mode(image: Image.Image) -> str:
-    """How the pixels of a PNG, TIFF, BMP or PPM lie in the file ("RGB;16B", "L;4"), before they are loaded."""
+    """Return the layout of the pixels in a PNG, TIFF, BMP or PPM file ("RGB;16B", "L;4"), before they are loaded."""
     tiles = getattr(image, "tile", ())
     args = tiles[0].args if tiles else ""
     first = args[0] if isinstance(args, tuple) and args else args
@@ -64,23 +64,23 @@ def raw_mode(image: Image.Image) -> str:
 
 
 class TooLargeError(FileError):
-    """An image above the limit of pixels, which the person may raise."""
+    """The error of an image with more pixels than the limit, which the user may raise."""
 
 
 def read_image(place: str, *, max_pixels: int = MAX_PIXELS, reading: ImageReading = AS_USUAL) -> NDArray[np.uint8]:
-    """The image as uint8 RGB (H, W, 3), turned upright as its EXIF orientation says.
+    """Return the image as uint8 RGB (H, W, 3), turned upright by its EXIF orientation.
 
-    Gray becomes three equal channels, 16-bit gray becomes 8 bits by scaling 0..65535 to 0..255, 16-bit colors keep
-    their high byte, palettes are looked up, transparency is dropped, CMYK and YCbCr are converted without a color
+    Gray becomes three equal channels. 16-bit gray is scaled from 0..65535 to 0..255; 16-bit colors keep their high
+    byte. Palettes are resolved to colors. Transparency is dropped. CMYK and YCbCr are converted without a color
     profile.
 
     Args:
         place: a path or archive member.
-        max_pixels: larger images are refused from their header, before anything is decoded.
-        reading: another rule for EXIF orientation and 16-bit values.
+        max_pixels: the largest allowed number of pixels, tested by the header before anything is decoded.
+        reading: the rules for EXIF orientation and 16-bit values.
 
     Raises:
-        FileError: if the file is missing, empty, damaged, no image, or too large.
+        FileError: the file is missing, empty, damaged, no image, or too large.
     """
     return decode_image(place, max_pixels=max_pixels, reading=reading)[0]
 
@@ -88,53 +88,54 @@ def read_image(place: str, *, max_pixels: int = MAX_PIXELS, reading: ImageReadin
 def decode_image(
     place: str, *, max_pixels: int = MAX_PIXELS, reading: ImageReading = AS_USUAL
 ) -> tuple[NDArray[np.uint8], ImageFacts]:
-    """The image as `read_image` returns it, and how it is stored. Raises FileError."""
+    """Return the image as `read_image` does, and how it is stored. Raise FileError for the same reasons."""
     with opened(place, max_pixels) as image:
         return to_rgb(image, place, reading)
 
 
 def to_rgb(image: Image.Image, place: str, reading: ImageReading) -> tuple[NDArray[np.uint8], ImageFacts]:
-    """An image of Pillow's, loaded or not, as uint8 RGB (H, W, 3), and how it is stored.
+    """Convert a Pillow image, loaded or not, to uint8 RGB (H, W, 3). Return it and how it is stored.
 
-    `turned` is whether its EXIF orientation was applied.
+    `turned` of the facts says whether the EXIF orientation was applied.
 
     Raises:
-        FileError: its pixels are floating-point or wider than 16 bits, or `reading` does not apply to them.
+        FileError: the pixels are floating-point or have more than 16 bits, or `reading` does not support them.
     """
-    raw, file = raw_mode(image), getattr(image, "fp", None)  # both are gone once Pillow has loaded the pixels
+    raw, file = raw_mode(image), getattr(image, "fp", None)  # Pillow drops both when it loads the pixels
     stored = ImageFacts.of(image)
     if image.mode in WIDE_GRAY:
         _turn(image, reading)
         values = np.asarray(image)
-        stored = replace(stored, values=_found(values))
-        rgb = np.repeat(_eight_bits(values, reading.limits or _found(values), place)[..., None], 3, axis=2)
+        stored = replace(stored, values=_value_range(values))
+        rgb = np.repeat(_eight_bits(values, reading.limits or _value_range(values), place)[..., None], 3, axis=2)
     elif image.mode == "F":
         raise FileError(place, "image has floating-point pixels", "expected 8 or 16 bits a channel")
     elif ";16" in raw and reading.range != "full":
         _turn(image, reading)
         low_bytes = _low_bytes(file, raw, reading, place)
         values = np.asarray(image)[..., :3].astype(np.uint16) << 8 | low_bytes
-        stored = replace(stored, values=_found(values))
-        rgb = _eight_bits(values, reading.limits or _found(values), place)
+        stored = replace(stored, values=_value_range(values))
+        rgb = _eight_bits(values, reading.limits or _value_range(values), place)
     else:
         _turn(image, reading)
         image.info.pop("transparency", None)
         rgb = np.array(image if image.mode == "RGB" else image.convert("RGB"))
         if ";16" in raw:
-            low, high = _found(rgb)
+            low, high = _value_range(rgb)
             stored = replace(stored, values=(low << 8, high << 8 | 255))
     return rgb, stored if reading.exif == "apply" else replace(stored, turned=False)
 
 
 def joined_range(ranges: Sequence[Values]) -> Values:
-    """The lowest and highest value of several images, one or more."""
+    """Return the lowest and highest value of one or more images."""
     return min(low for low, _ in ranges), max(high for _, high in ranges)
 
 
 def range_words(values: Values, reading: ImageReading) -> str | None:
-    """What 16-bit images of these values lose when they are read so; None where they lose nothing.
+    """Return what 16-bit images with these values lose when they are read with `reading`; None if nothing.
 
-    Where they use less than half of the range, a bit or more of each value is lost.
+    Values outside the range are clipped. If the values use less than half of the range, each value loses one bit or
+    more.
     """
     if reading.limits is None:
         return None
@@ -147,7 +148,8 @@ def range_words(values: Values, reading: ImageReading) -> str | None:
 
 
 def range_cure(values: Values) -> str:
-    """The range to read such values in: that of a camera of so many bits, or where they fill it badly their own."""
+    """Return the `data.range` that fits these values: the full range of a 10- to 16-bit camera, or, if the values use
+    less than half of it, their own range."""
     low, high = values
     depth = next((most for most in _DEPTHS if high <= most), FULL[1])
     return f"data.range=0..{depth}" if 2 * (high - low) >= depth else f"data.range={low}..{high}"
@@ -155,14 +157,15 @@ def range_cure(values: Values) -> str:
 
 @contextmanager
 def opened(place: str, max_pixels: int) -> Iterator[Image.Image]:
-    """An image whose header has been read and whose size is allowed; the body decodes it.
+    """Open an image: read its header and test its size. The body of the `with` statement decodes it.
 
-    Raises FileError for whatever goes wrong on the way, in the body too.
+    Raises:
+        FileError: the file is no image that can be read, or the body fails to decode it.
     """
     if (cure := UNREAD.get(PurePosixPath(place).suffix.lower())) is not None:
         raise FileError(place, "format is not read", cure)
     data = read_bytes(place)
-    if max_pixels > MAX_PIXELS:  # asked for, so Pillow's own limit must give way
+    if max_pixels > MAX_PIXELS:  # the user raised the limit, so Pillow's own limit must rise too
         Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, max_pixels)
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
@@ -171,22 +174,22 @@ def opened(place: str, max_pixels: int) -> Iterator[Image.Image]:
             yield image
     except FileError:
         raise
-    except Image.DecompressionBombError as failure:  # names the number of pixels first
+    except Image.DecompressionBombError as failure:  # the first number in its text is the number of pixels
         pixels = re.search(r"\d+", str(failure))
         raise _too_large(place, int(pixels[0]) if pixels else 2 * MAX_PIXELS, max_pixels) from None
     except UnidentifiedImageError:
         raise FileError(place, "file is no image", nature(data)) from None
-    # What a decoder meets in a damaged file, it says with an exception of its own choice.
+    # Decoders raise exceptions of many types for damaged files.
     except Exception as failure:
         raise FileError(place, "file is damaged", str(failure) or type(failure).__name__) from failure
 
 
 def _dropped_bands(image: Image.Image) -> str:
-    """The bands of a TIFF that are neither color nor transparency, in words."""
+    """Return a text on the bands of a TIFF that are neither color nor transparency; "" if there are none."""
     if not isinstance(image, TiffImagePlugin.TiffImageFile):
         return ""
     extra = image.tag_v2.get(_SAMPLES, 1) - len(image.getbands())
-    # Pillow takes a fourth band for transparency where the file does not say what it is.
+    # Pillow takes a fourth band as transparency if the file does not say what it is.
     extra += image.mode == "RGBA" and _EXTRA_SAMPLES not in image.tag_v2
     return f" ({extra} more band{'s' if extra > 1 else ''} dropped)" if extra > 0 else ""
 
@@ -197,21 +200,21 @@ def _turn(image: Image.Image, reading: ImageReading) -> None:
 
 
 def _low_bytes(file: IO[bytes] | None, raw: str, reading: ImageReading, place: str) -> NDArray[np.uint8]:
-    """The low bytes of 16-bit colors, uint8 (H, W, 3); Pillow unpacks the high ones.
+    """Return the low bytes of 16-bit colors, uint8 (H, W, 3).
 
-    Asked to unpack values of the other byte order, it takes the low bytes for the high ones.
+    Pillow unpacks only the high bytes. With the opposite byte order in the raw mode, it unpacks the low bytes instead.
     """
     if not raw.startswith(("RGB;", "RGBA;", "RGBX;")):
         raise FileError(
             place, f"data.range={reading.range} is for 16-bit gray and RGB", f"found {raw}", hint="save it as RGB"
         )
     big = raw.endswith("B") or (raw.endswith("N") and sys.byteorder == "big")
-    other = raw[:-1] + ("L" if big else "B")
-    assert file is not None  # as the pixels are not loaded
+    swapped = raw[:-1] + ("L" if big else "B")
+    assert file is not None  # because the pixels are not loaded yet
     file.seek(0)
     with Image.open(file, formats=FORMATS) as image:
         image.tile = [
-            tile._replace(args=(other, *tile.args[1:]) if isinstance(tile.args, tuple) else other)
+            tile._replace(args=(swapped, *tile.args[1:]) if isinstance(tile.args, tuple) else swapped)
             for tile in image.tile
         ]
         _turn(image, reading)
@@ -219,7 +222,7 @@ def _low_bytes(file: IO[bytes] | None, raw: str, reading: ImageReading, place: s
 
 
 def _eight_bits(values: NDArray[np.integer], limits: Values, place: str) -> NDArray[np.uint8]:
-    """`limits` scaled to 0..255 and rounded; through a table, so that no wider copy of the image is made."""
+    """Scale `limits` to 0..255 and round. A lookup table avoids a wider copy of the image."""
     if values.min() < 0 or values.max() > 65535:
         raise FileError(place, "image has more than 16 bits", f"values {values.min()} to {values.max()}")
     low, span = limits[0], max(1, limits[1] - limits[0])
@@ -228,7 +231,7 @@ def _eight_bits(values: NDArray[np.integer], limits: Values, place: str) -> NDAr
     return scaled
 
 
-def _found(values: NDArray[np.integer]) -> Values:
+def _value_range(values: NDArray[np.integer]) -> Values:
     return int(values.min()), int(values.max())
 
 

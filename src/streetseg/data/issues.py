@@ -1,4 +1,4 @@
-"""What opening a data set finds besides its samples: files that are skipped, and files that cannot be used."""
+"""Issues of opening a data set: files that are skipped, and files that cannot be used."""
 
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -15,12 +15,12 @@ _NAMED = 5  # skipped files that one line names
 
 
 def together(errors: Sequence[DataError], *, limit: int | None = None, hint: str | None = None) -> DataError:
-    """All errors in one: the common problem above and the files below, or each with its problem on a line.
+    """Join errors into one. If they share a problem, it is named once, above the files; otherwise on each line.
 
     Args:
-        errors: one or more.
-        limit: at most this many lines; none names all.
-        hint: what to do about them; what the errors advise themselves is added.
+        errors: one or more errors.
+        limit: the largest number of lines; None: all.
+        hint: how to fix them; the hints of the errors are added.
     """
     if len(errors) == 1 and not isinstance(errors[0], FileError):
         return errors[0]
@@ -35,7 +35,7 @@ def together(errors: Sequence[DataError], *, limit: int | None = None, hint: str
 
 
 def one_line(error: DataError) -> str:
-    """The whole error in one line."""
+    """Return the error as one line."""
     return error.line if isinstance(error, FileError) else f"{' and '.join(error.where)}: {error.problem}"
 
 
@@ -44,10 +44,10 @@ class Failure:
     """A file that belongs to no sample, such as an image without mask.
 
     Args:
-        name: of the sample that it would be part of.
-        error: what is wrong with it.
+        name: the name of the sample that the file would be part of.
+        error: the problem.
         splits: the splits that would hold that sample.
-        unlabeled: whether it is an image without mask, which can be skipped.
+        unlabeled: whether the file is an image without mask, which can be skipped.
     """
 
     name: str
@@ -58,13 +58,13 @@ class Failure:
 
 @dataclass
 class Survey:
-    """Filled while a data set is opened, read by the check.
+    """What was found besides the samples when a data set was opened. The check reads it.
 
     Args:
-        notes: what was recognized and what was left out, a sentence each.
-        skipped: place of each file between the data that is passed over -> why.
-        unread: place of each image in a format that is not read -> format and cure.
-        failures: files that belong to no sample; they matter only where a split that is used would hold them.
+        notes: what was recognized and what was left out, one sentence each.
+        skipped: place of each file that is skipped because it is no image -> reason.
+        unread: place of each image in a format that is not supported -> format and cure.
+        failures: files that belong to no sample; they are errors only if a split that is used would hold them.
     """
 
     notes: list[str] = field(default_factory=list)
@@ -73,34 +73,38 @@ class Survey:
     failures: list[Failure] = field(default_factory=list)
 
     def failures_of(self, splits: Iterable[str]) -> list[Failure]:
-        """Return the faults that one of the splits would hold."""
+        """Return the failures that belong to one of the splits."""
         needed = frozenset(splits)
         return [failure for failure in self.failures if failure.splits & needed]
 
     def note(self, sentence: str) -> None:
-        """Keep the sentence, and put it in the log."""
+        """Add a note and log it."""
         self.notes.append(sentence)
         log.info("%s", sentence)
 
     @property
     def skipped_words(self) -> str:
-        """The skipped files in one line, the first of them by name."""
+        """One line on the skipped files; it names the first few."""
         return f"{len(self.skipped)} file{'s' if len(self.skipped) > 1 else ''} passed over: {_named(self.skipped)}"
 
     @property
     def unread_words(self) -> str:
-        """The unread files in one line, the first of them by name, with the cure of each format."""
+        """One line on the unread files; it names the first few and the cure of each format."""
         count = len(self.unread)
         what = "1 file in a format that is" if count == 1 else f"{count} files in formats that are"
         return f"{what} not read: {_named(self.unread)} ({'; '.join(dict.fromkeys(self.unread.values()))})"
 
     @property
     def unread_errors(self) -> list[FileError]:
-        """An error for each unread file, for where the data cannot do without it."""
+        """An error for each unread file, for a data set that cannot be used without it."""
         return [FileError(place, "format is not read", cure) for place, cure in self.unread.items()]
 
     def images_among(self, places: Mapping[str, str]) -> dict[str, str]:
-        """Those that could be images or masks, from name -> place; the rest is skipped, or unread for its format."""
+        """Return the files that could be images or masks, by their names; add the others to `skipped` or `unread`.
+
+        Args:
+            places: name -> place of each file.
+        """
         kept: dict[str, str] = {}
         for name, place in places.items():
             path = PurePosixPath(name)

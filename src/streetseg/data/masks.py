@@ -1,16 +1,16 @@
-"""Reading one mask: ids as stored, or colors decoded through a table. Nothing is guessed, wrapped or clipped.
+"""Read one mask as labels: by its ids, or by its colors through a lookup table. Values are never guessed or clipped.
 
-What a value of a mask of one channel means:
+The values of a mask with one channel are read as follows:
 
-- Classes without colors: the value is the id; of a palette, the index.
-- Classes that are given by color alone (CamVid's 32 colors, Cityscapes' `color`): the color that the palette or the
-  gray value stands for.
-- Classes with colors and ids: where nobody wrote the ids down, so that they only follow the order of the classes, the
-  colors decide if every value that is there stands for the color of a class; otherwise the ids do. A palette that
-  contradicts its indices is refused where both could be meant.
+- Classes without colors: the value is the id. In a mask with a palette, the value is the index.
+- Classes defined by color only (CamVid's 32 colors, Cityscapes' `color`): the color of the palette entry, or of the
+  gray value, decides.
+- Classes with colors and ids: if the ids are not written down, so that they only follow the order of the classes, the
+  colors decide, provided that every value in the mask has the color of a class; otherwise the ids decide. A palette
+  that contradicts its indices is an error if both readings are possible.
 
-Tools save color masks with a palette, without loss, and number the colors as they like; that is why a palette which
-holds the colors of the classes is believed before an order that nobody wrote down.
+Many tools save color masks without loss as a palette image and number the colors in any order. So a palette with the
+colors of the classes takes precedence over ids that are not written down.
 """
 
 from collections.abc import Mapping
@@ -27,8 +27,8 @@ from streetseg.data.images import MAX_PIXELS, WIDE_GRAY, ImageFacts, opened, raw
 from streetseg.data.unknown import NEAR, ids_in_a_channel, unknown_colors, unknown_ids
 from streetseg.labels.space import IGNORE_INDEX, Color, LabelSpace
 
-_UNKNOWN = -1  # in a lookup table: no class, and not ignored either
-_SPREAD = {"L;4": 17, "L;2": 85}  # gray of few bits, which Pillow spreads over 0 to 255
+_UNKNOWN = -1  # in a lookup table: neither a class nor ignored
+_SPREAD = {"L;4": 17, "L;2": 85}  # gray of few bits -> the factor by which Pillow scales it to 0..255
 _SAMPLE_FORMAT, _SIGNED = 339, 2  # TIFF tag, and its value for signed integers
 
 Reading = Literal["", "id", "color", "either"]
@@ -36,16 +36,15 @@ Reading = Literal["", "id", "color", "either"]
 
 @dataclass(frozen=True)
 class MaskCode:
-    """How the masks of a data set say which class a pixel has.
+    """How the masks of a data set encode the class of a pixel.
 
     Args:
         space: the classes.
-        ids: value on disk -> class id or 255, for masks of one channel; empty if the data set has none such.
-        colors: color on disk -> class id or 255, for masks of colors; empty if the data set has none such.
-        ids_only: whether masks of colors are refused, and `colors` only tell a palette that contradicts its indices.
-        ids_written: whether a person or the layout wrote the ids down; otherwise they follow the order of classes that
-            have colors.
-        asks_255: whether 255 counts nowhere only because nobody said what it means.
+        ids: value on disk -> class id or 255, for masks with one channel; empty if the classes have no ids.
+        colors: color on disk -> class id or 255, for RGB masks; empty if the classes have no colors.
+        ids_only: RGB masks are errors, and `colors` only serve to find palettes that contradict their indices.
+        ids_written: the user or the layout specifies the ids; otherwise they follow the order of the classes.
+        asks_255: 255 is ignored by default only, as the data set does not say what it means.
     """
 
     space: LabelSpace
@@ -57,13 +56,13 @@ class MaskCode:
 
     @classmethod
     def of(cls, space: LabelSpace, *, ignored: tuple[int, ...] = ()) -> "MaskCode":
-        """The code in which ids are written as they are and colors are the space's own.
+        """Return the code in which values are class ids and colors are those of the label space.
 
-        Where classes share a color, it means the first of them.
+        A color that several classes share means the first of them.
 
         Args:
             space: the classes.
-            ignored: values on disk, besides 255, that count nowhere.
+            ignored: values on disk that are ignored besides 255.
         """
         ids = {value: value for value in range(space.num_classes)}
         colors = {color: value for value, color in reversed(list(enumerate(space.colors)))}
@@ -72,14 +71,15 @@ class MaskCode:
 
 @dataclass(frozen=True)
 class MaskFacts:
-    """What is worth knowing of a mask besides its labels.
+    """Properties of a mask besides its labels.
 
     Args:
-        reading: what its values were read as: "id", "color", or "either" where both say the same; empty if drawn.
-        transparent: pixels that count nowhere because they are not opaque.
-        binary: where nobody said what 255 means, the values that are there: "0/1", "0/255", "1-bit", or "more" for
-            any others; empty where nothing is asked, or the mask holds 0 alone.
-        palette: index -> color, of the indices that are there, where a palette was read by index.
+        reading: how its values were read: "id", "color", or "either" if both give the same labels; "" if the labels
+            come from no file.
+        transparent: number of pixels that are ignored because they are not opaque.
+        binary: the values of the mask if the data set does not say what 255 means: "0/1", "0/255", "1-bit", or "more"
+            for others; "" if the meaning of 255 is known or the mask holds only 0.
+        palette: index -> color of the indices that occur, if a palette was read by index; otherwise empty.
     """
 
     reading: Reading = ""
@@ -90,7 +90,7 @@ class MaskFacts:
 
 @dataclass(frozen=True)
 class Mask:
-    """A mask that was read: labels uint8 (H, W), how it is stored, and what else it shows."""
+    """A decoded mask: its labels uint8 (H, W), how it is stored, and its other properties."""
 
     labels: NDArray[np.uint8]
     stored: ImageFacts
@@ -99,12 +99,12 @@ class Mask:
 
 @dataclass(frozen=True)
 class _Channel:
-    """One channel of a mask.
+    """A mask with one channel.
 
     Args:
         values: integers (H, W), as stored.
-        opaque: bool (H, W), which pixels count; none if all do.
-        shown: the color that each value which counts stands for; none for an index outside the palette.
+        opaque: bool (H, W), True where a pixel is opaque; None if all are.
+        shown: value of opaque pixels -> its color; None for an index outside the palette.
         form: "gray", "1-bit" or "palette".
     """
 
@@ -115,26 +115,28 @@ class _Channel:
 
 
 def read_mask(place: str, code: MaskCode, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
-    """The labels of a mask as uint8 (H, W), ids 0..C-1 of `code.space` or 255.
+    """Return the labels of a mask, uint8 (H, W), ids 0..C-1 of `code.space` or 255.
 
-    One channel (gray, palette or black and white, up to 32 bits, signed and whole floating-point numbers too) is read
-    by the rule at the top of this file. RGB is decoded through `code.colors`. Transparent pixels, wholly or partly,
-    count nowhere. An EXIF orientation is not applied.
+    A mask with one channel (gray, palette or black and white, up to 32 bits, also signed or whole floating-point
+    numbers) is read by the rules at the top of this file. RGB is decoded by `code.colors`. Pixels that are not fully
+    opaque are ignored. An EXIF orientation is not applied.
 
     Raises:
-        FileError: if the file cannot be read, is stored with loss (JPEG, lossy WEBP), has several frames, or holds
-            values or colors that `code` does not know or that contradict each other.
+        FileError: the file cannot be read, is stored with loss (JPEG, lossy WEBP), has several frames, or holds
+            values or colors that are not in `code` or contradict each other.
     """
     return decode_mask(place, code, max_pixels=max_pixels).labels
 
 
 def decode_mask(place: str, code: MaskCode, *, max_pixels: int = MAX_PIXELS) -> Mask:
-    """The labels as `read_mask` returns them, how the mask is stored, and what else it shows. Raises FileError."""
+    """Return the labels as `read_mask` does, with the other facts of the mask. Raise FileError for the same reasons."""
     with opened(place, max_pixels) as image:
         raw, stored = raw_mode(image), ImageFacts.of(image)
         _require_exact(image, place)
         if ";16" in raw and image.mode not in WIDE_GRAY:
-            raise FileError(place, "mask has several channels of 16 bits", f"{stored.words}, expected one or 8 bits")
+            raise FileError(
+                place, "mask has several channels of 16 bits", f"{stored.description}, expected one or 8 bits"
+            )
         if image.mode not in ("1", "L", "P", "LA", "PA", "F", "RGB", "RGBA", "RGBX", *WIDE_GRAY):
             raise FileError(place, "mask has neither ids nor RGB colors", f"mode {image.mode}")
         channel = _one_channel(image, raw, place)
@@ -147,35 +149,33 @@ def decode_mask(place: str, code: MaskCode, *, max_pixels: int = MAX_PIXELS) -> 
 
 
 def _require_exact(image: Image.Image, place: str) -> None:
-    """Raises FileError for a mask that is stored with loss, or holds more than one image."""
+    """Raise FileError for a mask that is stored with loss or has several frames."""
     lossy = image.format in ("JPEG", "MPO", "AVIF", "JPEG2000") or image.info.get("compression") == "jpeg"
     if lossy or (image.format == "WEBP" and not _is_lossless_webp(read_bytes(place))):
         expected = "WEBP with loss, expected PNG" if image.format == "WEBP" else f"{image.format}, expected PNG"
-        hint = (
-            "export the mask again from where it was drawn, as PNG or lossless WebP: converting this file mends nothing"
-        )
+        hint = "export the mask again as PNG or lossless WebP: converting this file does not repair it"
         raise FileError(place, "mask is stored with loss, its ids are blurred", expected, hint=hint)
     if image.format in ("PNG", "GIF") and getattr(image, "n_frames", 1) > 1:
         raise FileError(place, "mask has several frames", f"{getattr(image, 'n_frames', 1)}, expected one image")
 
 
 def _is_lossless_webp(data: bytes) -> bool:
-    """Whether a WebP file holds one image without loss: a chunk VP8L, none of lossy pixels (VP8) or frames (ANMF)."""
-    chunks, at = set(), 12
-    while at + 8 <= len(data):
-        chunks.add(data[at : at + 4])
-        size = int.from_bytes(data[at + 4 : at + 8], "little")
-        at += 8 + size + size % 2
+    """Return whether a WebP file holds one lossless image: a VP8L chunk, no VP8 (lossy) and no ANMF (frame) chunk."""
+    chunks, offset = set(), 12
+    while offset + 8 <= len(data):
+        chunks.add(data[offset : offset + 4])
+        size = int.from_bytes(data[offset + 4 : offset + 8], "little")
+        offset += 8 + size + size % 2
     return b"VP8L" in chunks and not chunks & {b"VP8 ", b"ANMF"}
 
 
 def _one_channel(image: Image.Image, raw: str, place: str) -> _Channel | None:
-    """The values of a mask, unless it holds colors."""
+    """Return the mask as one channel; None if it holds RGB colors."""
     if image.mode in ("RGB", "RGBA", "RGBX"):
         if image.format != "WEBP":
             return None
         rgb = np.asarray(image)
-        if (rgb[..., :3] != rgb[..., :1]).any():  # WebP has no gray: it stores it as three equal channels
+        if (rgb[..., :3] != rgb[..., :1]).any():  # WebP has no gray mode: gray is stored as three equal channels
             return None
         return _gray(rgb[..., 0], _opaque(image, rgb))
     values = np.asarray(image.getchannel(0) if image.mode in ("LA", "PA") else image)
@@ -200,7 +200,7 @@ def _gray(values: NDArray[np.integer], opaque: NDArray[np.bool_] | None, *, spre
 
 
 def _indexed(values: NDArray[np.uint8], opaque: NDArray[np.bool_] | None, image: Image.Image) -> _Channel:
-    """A palette; that of a GIF which shows grays alone stands for gray, which GIF stores in no other way."""
+    """Return a mask with a palette. A GIF whose palette has only grays is read as gray, as GIF has no gray mode."""
     table = np.reshape(image.getpalette("RGB") or [], (-1, 3)).astype(np.uint8)
     shown = {v: _color(table[v]) if v < len(table) else None for v in _present(values, opaque)}
     if image.format == "GIF" and all(color is not None and _is_gray(color) for color in shown.values()):
@@ -211,54 +211,55 @@ def _indexed(values: NDArray[np.uint8], opaque: NDArray[np.bool_] | None, image:
 
 
 def _whole(values: NDArray[np.floating], place: str) -> NDArray[np.int64]:
-    """Floating-point numbers as integers. Raises FileError where they are none."""
+    """Convert whole floating-point numbers to integers. Raise FileError if a number is not whole."""
     broken = values[~(np.isfinite(values) & (np.floor(values) == values) & (np.abs(values) < 2**31))]
     if len(broken):
-        found = f"{len(broken):,} pixels, such as {broken[0]:g}"
-        raise FileError(place, "mask holds numbers that are no ids", found, hint="save the mask as integers")
+        detail = f"{len(broken):,} pixels, such as {broken[0]:g}"
+        raise FileError(place, "mask holds numbers that are no ids", detail, hint="save the mask as integers")
     return values.astype(np.int64)
 
 
 def _opaque(image: Image.Image, values: NDArray[np.integer]) -> NDArray[np.bool_] | None:
-    """Which pixels are wholly opaque; none if all are."""
+    """Return which pixels are fully opaque, bool (H, W); None if all are."""
     clear = image.info.get("transparency")
     opaque: NDArray[np.bool_]
     if image.mode in ("LA", "PA", "RGBA"):
         opaque = np.asarray(image.getchannel("A")) == 255
     elif clear is None:
         return None
-    elif isinstance(clear, bytes):  # an alpha for each index of the palette
+    elif isinstance(clear, bytes):  # the alpha of each palette index
         alphas = np.full(256, 255, np.uint8)
         alphas[: len(clear)] = np.frombuffer(clear, np.uint8)
         opaque = alphas.take(values) == 255
-    else:  # the one value, index or color that is transparent
+    else:  # the transparent value, index or color
         opaque = (values != clear).any(axis=-1) if isinstance(clear, tuple) else values != clear
     return None if opaque.all() else opaque
 
 
 def _present(values: NDArray[np.integer], opaque: NDArray[np.bool_] | None) -> list[int]:
-    """The values of the pixels that count, in order."""
-    counting = values.ravel() if opaque is None else values[opaque]
-    if counting.dtype not in (np.uint8, np.uint16):
-        return [int(value) for value in np.unique(counting)]
-    there = np.zeros(np.iinfo(counting.dtype).max + 1, bool)  # in a tenth of the time of np.unique
-    there[counting] = True
-    return [int(value) for value in np.flatnonzero(there)]
+    """Return the distinct values of the opaque pixels in ascending order."""
+    visible = values.ravel() if opaque is None else values[opaque]
+    if visible.dtype not in (np.uint8, np.uint16):
+        return [int(value) for value in np.unique(visible)]
+    present = np.zeros(np.iinfo(visible.dtype).max + 1, bool)  # takes a tenth of the time of np.unique
+    present[visible] = True
+    return [int(value) for value in np.flatnonzero(present)]
 
 
 def _by_value(channel: _Channel, code: MaskCode, place: str) -> tuple[NDArray[np.uint8], MaskFacts]:
-    reading, meant = _meaning(channel, code, place)
-    if any(value not in meant for value in channel.shown):
-        counting = channel.values.ravel() if channel.opaque is None else channel.values[channel.opaque]
+    """Return labels and facts of a mask with one channel. Raise FileError for values without a meaning."""
+    reading, classes = _meaning(channel, code, place)
+    if any(value not in classes for value in channel.shown):
+        visible = channel.values.ravel() if channel.opaque is None else channel.values[channel.opaque]
         if reading != "color":
-            raise unknown_ids(place, counting, meant, code.space)
+            raise unknown_ids(place, visible, classes, code.space)
         if channel.form != "palette":
             raise FileError(place, "mask holds ids, but this data set's masks are colors", "expected RGB")
         colors = np.zeros((256, 3), np.uint8)
         for value, color in channel.shown.items():
             colors[value] = color or 0
-        raise unknown_colors(place, colors[counting], code.colors, code.space, code.ids)
-    labels = _translated(channel.values, meant)
+        raise unknown_colors(place, colors[visible], code.colors, code.space, code.ids)
+    labels = _labels_of(channel.values, classes)
     if channel.opaque is not None:
         labels[~channel.opaque] = IGNORE_INDEX
     by_index = channel.form == "palette" and reading == "id"
@@ -271,9 +272,10 @@ def _by_value(channel: _Channel, code: MaskCode, place: str) -> tuple[NDArray[np
 
 
 def _meaning(channel: _Channel, code: MaskCode, place: str) -> tuple[Reading, dict[int, int]]:
-    """What the values are read as, and value -> class id or 255; those that mean nothing are left out.
+    """Return how the values are read, and value -> class id or 255 without the values that have no meaning.
 
-    Raises FileError where a palette contradicts its indices.
+    Raises:
+        FileError: a palette contradicts its indices.
     """
     shown = channel.shown
     by_id = _by_id(shown, code)
@@ -285,23 +287,25 @@ def _meaning(channel: _Channel, code: MaskCode, place: str) -> tuple[Reading, di
         return "id", by_id
     all_ids = len(by_id) == len(shown)
     all_colors = len(by_color) == len(shown)
-    at_odds = [value for value in by_color if not _agree(by_id.get(value), by_color[value], code)]
-    if all_ids and not at_odds:
+    contradictory = [value for value in by_color if not _agree(by_id.get(value), by_color[value], code)]
+    if all_ids and not contradictory:
         return "either" if all_colors else "id", by_id
-    unsaid = code.asks_255 and IGNORE_INDEX in by_color  # nobody ignored 255, and a class has its color
-    if all_colors and not code.ids_only and (unsaid or not (all_ids and code.ids_written)):
+    color_of_255 = (
+        code.asks_255 and IGNORE_INDEX in by_color
+    )  # 255 is not ignored on purpose, and a class has its color
+    if all_colors and not code.ids_only and (color_of_255 or not (all_ids and code.ids_written)):
         return "color", by_color
     if channel.form == "palette" and all_ids and (all_colors or not code.ids_written):
-        raise _contradiction(channel, at_odds[0], by_id, by_color, code, place)
+        raise _contradiction(channel, contradictory[0], by_id, by_color, code, place)
     if channel.form == "palette" and not all_ids and not code.ids_written:
         return "color", by_color
     return "id", by_id
 
 
 def _by_id(shown: Mapping[int, Color | None], code: MaskCode) -> dict[int, int]:
-    """Value -> class id or 255, by the values themselves, or by the grays they stand for where only those are ids.
+    """Return value -> class id or 255. The values themselves are the ids, or, if only those are ids, their grays.
 
-    Optimizers store the grays 0 and 255 in one bit, and few grays in few bits or with a palette.
+    PNG optimizers store the grays 0 and 255 in one bit, and few grays in few bits or with a palette.
     """
     by_value = {value: code.ids[value] for value in shown if value in code.ids}
     grays = {value: color[0] for value, color in shown.items() if color is not None and _is_gray(color)}
@@ -312,75 +316,75 @@ def _by_id(shown: Mapping[int, Color | None], code: MaskCode) -> dict[int, int]:
 
 
 def _is_nearly_the_classes(channel: _Channel, code: MaskCode) -> bool:
-    """Whether a palette holds the colors of the classes, some of them a little off, at other indices than their ids.
+    """Return whether a palette holds the colors of the classes, some slightly changed, at other indices than their ids.
 
-    So a quantizer leaves color masks; where nobody wrote the ids down, the indices must not be taken for them.
+    Color quantizers write such masks. If the ids are not written down, the indices must not be taken for ids.
     """
     colors = [color for color in channel.shown.values() if color is not None]
     if channel.form != "palette" or code.ids_written or not 2 <= len(colors) == len(channel.shown):
         return False
-    known = np.array(list(code.colors), np.float64)
-    distances = np.linalg.norm(np.array(colors)[:, None] - known[None], axis=-1)
+    class_colors = np.array(list(code.colors), np.float64)
+    distances = np.linalg.norm(np.array(colors)[:, None] - class_colors[None], axis=-1)
     nearest = [list(code.colors.values())[i] for i in distances.argmin(axis=1)]
-    off = distances.min(axis=1)
-    if not 0 < off.max() <= NEAR or len(set(nearest)) < len(nearest):
+    deviations = distances.min(axis=1)
+    if not 0 < deviations.max() <= NEAR or len(set(nearest)) < len(nearest):
         return False
     return any(not _agree(code.ids.get(v), class_id, code) for v, class_id in zip(channel.shown, nearest, strict=True))
 
 
 def _agree(by_id: int | None, by_color: int, code: MaskCode) -> bool:
-    """Whether both are the same class, or classes that share a color."""
+    """Return whether both are the same class, or classes with the same color."""
     if by_id is None or IGNORE_INDEX in (by_id, by_color):
         return by_id == by_color
     return code.space.colors[by_id] == code.space.colors[by_color]
 
 
 def _require_plain_grays(channel: _Channel, code: MaskCode, place: str) -> None:
-    """Raises FileError for a palette of grays that are other ids than the indices: a gray mask, numbered anew."""
+    """Raise FileError for a palette of grays that are other ids than their indices: a gray mask with new numbers."""
     grays = {value: color[0] for value, color in channel.shown.items() if color is not None and _is_gray(color)}
     if channel.form != "palette" or not 2 <= len(grays) == len(channel.shown) == len(set(grays.values())):
         return
     if all(value == gray for value, gray in grays.items()):
         return
-    if set(grays.values()) == {0, 255}:  # black and white, as of one bit
+    if set(grays.values()) == {0, 255}:  # black and white, like one bit
         grays = {value: gray // 255 for value, gray in grays.items()}
     if all(value in code.ids and gray in code.ids for value, gray in grays.items()):
-        incorrect = next((value for value, gray in grays.items() if code.ids[value] != code.ids[gray]), None)
-        if incorrect is not None:
-            found = f"index {incorrect} stands for gray {channel.shown[incorrect]}"
+        index = next((value for value, gray in grays.items() if code.ids[value] != code.ids[gray]), None)
+        if index is not None:
+            detail = f"index {index} stands for gray {channel.shown[index]}"
             hint = "save the masks as gray, without a palette: then the value is the id"
-            raise FileError(place, "mask has a palette of grays that contradicts its indices", found, hint=hint)
+            raise FileError(place, "mask has a palette of grays that contradicts its indices", detail, hint=hint)
 
 
 def _contradiction(
     channel: _Channel, value: int, by_id: Mapping[int, int], by_color: Mapping[int, int], code: MaskCode, place: str
 ) -> FileError:
-    def called(class_id: int) -> str:
+    def name(class_id: int) -> str:
         return "ignored" if class_id == IGNORE_INDEX else code.space.names[class_id]
 
-    found = f"index {value} is {called(by_id[value])}, its color {channel.shown[value]} is {called(by_color[value])}"
+    detail = f"index {value} is {name(by_id[value])}, its color {channel.shown[value]} is {name(by_color[value])}"
     hint = (
         "if the colors count, save the masks as RGB; if the indices do, save them as gray, without a palette"
         if code.ids_written
         else "if the indices count, give each class its `id:`; if the colors do, save the masks as RGB"
     )
-    return FileError(place, "mask has a palette that contradicts its indices", found, hint=hint)
+    return FileError(place, "mask has a palette that contradicts its indices", detail, hint=hint)
 
 
-def _translated(values: NDArray[np.integer], meant: Mapping[int, int]) -> NDArray[np.uint8]:
-    """Labels uint8 (H, W); values without a meaning, which are those of transparent pixels, become 255."""
+def _labels_of(values: NDArray[np.integer], class_ids: Mapping[int, int]) -> NDArray[np.uint8]:
+    """Map values to labels uint8 (H, W). Values without a class id, which only transparent pixels have, become 255."""
     if values.dtype in (np.uint8, np.uint16):
         table = np.full(np.iinfo(values.dtype).max + 1, IGNORE_INDEX, np.uint8)
-        for value, class_id in meant.items():
+        for value, class_id in class_ids.items():
             table[value] = class_id
-        return table.take(values)  # in half the time of table[values]
-    present, where = np.unique(values, return_inverse=True)
-    classes = np.array([meant.get(int(value), IGNORE_INDEX) for value in present], np.uint8)
-    return classes[where].reshape(values.shape)
+        return table.take(values)  # takes half the time of table[values]
+    present, inverse = np.unique(values, return_inverse=True)
+    classes = np.array([class_ids.get(int(value), IGNORE_INDEX) for value in present], np.uint8)
+    return classes[inverse].reshape(values.shape)
 
 
 def _binary(channel: _Channel) -> str:
-    """See `MaskFacts.binary`."""
+    """Return the value of `MaskFacts.binary`."""
     present = set(channel.shown)
     if present <= {0}:
         return ""
@@ -392,22 +396,23 @@ def _binary(channel: _Channel) -> str:
 def _by_color(
     rgb: NDArray[np.uint8], opaque: NDArray[np.bool_] | None, code: MaskCode, place: str
 ) -> tuple[NDArray[np.uint8], MaskFacts]:
-    counting = rgb.reshape(-1, 3) if opaque is None else rgb[opaque]
+    """Return labels and facts of an RGB mask. Raise FileError for colors without a meaning."""
+    visible = rgb.reshape(-1, 3) if opaque is None else rgb[opaque]
     if not code.colors or code.ids_only:
-        cause, hint = ids_in_a_channel(counting, code.ids) or ("", None)
-        found = f"{cause}, expected one channel" if cause else "expected one channel"
-        raise FileError(place, "mask holds colors, but this data set's masks are ids", found, hint=hint)
+        cause, hint = ids_in_a_channel(visible, code.ids) or ("", None)
+        detail = f"{cause}, expected one channel" if cause else "expected one channel"
+        raise FileError(place, "mask holds colors, but this data set's masks are ids", detail, hint=hint)
     classes = _color_table(tuple(code.colors.items())).take(_packed(rgb))
     if opaque is not None:
         classes[~opaque] = IGNORE_INDEX
     if classes.min() == _UNKNOWN:
-        raise unknown_colors(place, counting, code.colors, code.space, code.ids)
+        raise unknown_colors(place, visible, code.colors, code.space, code.ids)
     return classes.astype(np.uint8), MaskFacts("color", _transparent(opaque))
 
 
 @lru_cache(maxsize=4)
 def _color_table(colors: tuple[tuple[Color, int], ...]) -> NDArray[np.int16]:
-    """(2^24,) int16: packed color -> class id, 255 or unknown."""
+    """Return a lookup table (2^24,) int16: packed color -> class id, 255 or `_UNKNOWN`."""
     table = np.full(1 << 24, _UNKNOWN, np.int16)
     for (red, green, blue), class_id in colors:
         table[red << 16 | green << 8 | blue] = class_id
@@ -415,8 +420,8 @@ def _color_table(colors: tuple[tuple[Color, int], ...]) -> NDArray[np.int16]:
 
 
 def _packed(rgb: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """(H, W) of red * 65536 + green * 256 + blue."""
-    packed = rgb[..., 0].astype(np.int32)  # channel by channel: all three at once would be four times the image
+    """Return red * 65536 + green * 256 + blue, int32 (H, W)."""
+    packed = rgb[..., 0].astype(np.int32)  # channel by channel, as all three as int32 would take four times the memory
     for channel in (1, 2):
         packed <<= 8
         packed |= rgb[..., channel]

@@ -1,6 +1,6 @@
-"""Which image goes with which mask: by name, never by order. What does not pair becomes a fault of the survey.
+"""Pair images with masks: by name, never by order. A file without a partner becomes a failure of the survey.
 
-Where globs name the files, the text that their wildcards stand for is the name that pairs.
+For files given by globs, the text that the wildcards match is the name.
 """
 
 import re
@@ -19,13 +19,13 @@ _WILD = re.compile(r"[*?\[]")
 
 
 def by_key(places: Iterable[tuple[str, str]], what: str, survey: Survey, split: str = "") -> dict[str, str]:
-    """key -> place, from (key, place) pairs; two places of one key, such as a.png and a.jpg, are a fault.
+    """Return key -> place. Several places with one key, such as a.png and a.jpg, are a failure.
 
     Args:
-        places: each file and what it is to be paired by.
+        places: (key, place) of each file; the key pairs it.
         what: "images" or "masks", for the message.
-        survey: takes the faults.
-        split: the split of these files, where their folder says so.
+        survey: receives the failures.
+        split: the split of these files if their folder determines it; otherwise "".
     """
     grouped: dict[str, list[str]] = {}
     for key, place in places:
@@ -41,41 +41,41 @@ def by_key(places: Iterable[tuple[str, str]], what: str, survey: Survey, split: 
 def pair(
     images: Mapping[str, str], masks: Mapping[str, str], survey: Survey, split: str = ""
 ) -> list[tuple[str, str, str]]:
-    """(key, image, mask) of every key of both, in the order of the keys; what only one side has is a fault."""
-    for here, there, problem in (
+    """Return (key, image, mask) of every key that both have, sorted by key. A file without a partner is a failure."""
+    for places, partners, problem in (
         (images, masks, "image without mask"),
         (masks, images, "mask without image"),
     ):
-        unlabeled = here is images
+        unlabeled = places is images
         hint = f"{_HINT}; {_SKIP}" if unlabeled else _HINT
-        alone = sorted(there.keys() - here.keys())
-        in_small_letters = {key.lower(): there[key] for key in alone}
-        for key in sorted(here.keys() - there.keys()):
-            twin = in_small_letters.get(key.lower())
+        unpaired = sorted(partners.keys() - places.keys())
+        by_lower_case = {key.lower(): partners[key] for key in unpaired}
+        for key in sorted(places.keys() - partners.keys()):
+            twin = by_lower_case.get(key.lower())
             detail = f"only capital letters differ from {twin}" if twin else ""
-            survey.failures.append(_failure(key, FileError(here[key], problem, detail, hint=hint), split, unlabeled))
+            survey.failures.append(_failure(key, FileError(places[key], problem, detail, hint=hint), split, unlabeled))
     return [(key, images[key], masks[key]) for key in sorted(images.keys() & masks.keys())]
 
 
 def pairs_at_all(images: Mapping[str, str], masks: Mapping[str, str]) -> bool:
-    """Return whether one key or more of both is the same, but for capital letters."""
+    """Return whether images and masks have at least one key in common, ignoring case."""
     return bool({key.lower() for key in images} & {key.lower() for key in masks})
 
 
 def nothing_pairs(images: Mapping[str, str], masks: Mapping[str, str], between: str) -> DataError:
-    """Return what to say where no key of the images is one of the masks, with the keys that almost pair.
+    """Return the error for images and masks without a common key. It names keys that are similar.
 
     Args:
-        images, masks: key -> place, of one file or more.
-        between: the two folders or globs.
+        images, masks: key -> place of one or more files.
+        between: the two folders or globs, as text.
     """
-    hint = "what the wildcards stand for must be the same for an image and its mask: *_image.png with *_mask.png"
+    hint = "the wildcards must match the same text for an image and its mask: *_image.png with *_mask.png"
     depths = [max(key.count("/") for key in keys) for keys in (images, masks)]
     if depths[0] != depths[1]:
         deeper, flat = (images, masks) if depths[0] > depths[1] else (masks, images)
         folder, other = (str(Path(min(places.values())).parent) for places in (deeper, flat))
         hint = (
-            f"the wildcards stand for folders on one side only ({folder} beside {other}):"
+            f"the wildcards match folders on one side only ({folder} beside {other}):"
             " write the folder's name into that glob, or */ into both"
         )
     problem = f"none of {len(images)} images pairs with one of {len(masks)} masks"
@@ -83,7 +83,7 @@ def nothing_pairs(images: Mapping[str, str], masks: Mapping[str, str], between: 
 
 
 def _almost(images: Iterable[str], masks: Iterable[str]) -> Iterator[str]:
-    """The first few images' keys beside the mask keys closest to them."""
+    """Yield lines on the keys of the first few images, each with the closest key of a mask."""
     by_last = {key.rpartition("/")[2]: key for key in masks}
     for key in sorted(images)[:_SHOWN]:
         last = key.rpartition("/")[2]
@@ -92,7 +92,7 @@ def _almost(images: Iterable[str], masks: Iterable[str]) -> Iterator[str]:
 
 
 def sample_name(key: str, split: str) -> str:
-    """Return the name of a sample: its key, below its split where a folder says which one it is."""
+    """Return the name of a sample: its key, or SPLIT/KEY if its folder determines its split."""
     return f"{split}/{key}" if split else key
 
 
@@ -101,24 +101,24 @@ def _failure(key: str, error: FileError, split: str, unlabeled: bool = False) ->
 
 
 def matching(base: Path, pattern: str, survey: Survey) -> list[tuple[str, str]]:
-    """(key, path) of every image below `base` that the glob names.
+    """Return (key, path) of every image below `base` that matches the glob.
 
-    The key is what the wildcards stand for, parts joined by slashes: "left/*_img.jpg" and "masks/*.png" both call
-    left/001_img.jpg and masks/001.png "001". `*`, `?` and `[...]` stay within a folder's name, `**/` stands for any
-    folders, a name ending such as .jpg also means .JPG, and a pattern without wildcards is a folder with all below it.
-    A pattern that matches nothing as it is may have backslashes for slashes, as on Windows.
+    The key is the text that the wildcards match, with parts joined by slashes: "left/*_img.jpg" and "masks/*.png" give
+    left/001_img.jpg and masks/001.png the key "001". `*`, `?` and `[...]` match within a folder's or file's name; `**/`
+    matches any number of folders. An ending such as .jpg also matches .JPG. A pattern without wildcards is a folder
+    with everything below it. If a pattern matches nothing, its backslashes are read as slashes, as on Windows.
 
     Raises:
-        DataError: if the glob is not valid or a folder cannot be listed.
+        DataError: the glob is not valid, or a folder cannot be listed.
     """
-    met, found = Survey(), list[tuple[str, str]]()
+    files_seen, matches = Survey(), list[tuple[str, str]]()
     for form in dict.fromkeys((pattern, pattern.replace("\\", "/"))):
-        met = Survey()
-        if found := list(_matching(base, form, met)):
+        files_seen = Survey()
+        if matches := list(_matching(base, form, files_seen)):
             break
-    survey.skipped |= met.skipped
-    survey.unread |= met.unread
-    return found
+    survey.skipped |= files_seen.skipped
+    survey.unread |= files_seen.unread
+    return matches
 
 
 def _matching(base: Path, pattern: str, survey: Survey) -> Iterator[tuple[str, str]]:
@@ -136,7 +136,7 @@ def _matching(base: Path, pattern: str, survey: Survey) -> Iterator[tuple[str, s
 
 
 def _regex(parts: list[str]) -> re.Pattern[str]:
-    """One group a wildcard; the ending of the file's name is outside every group."""
+    """Return a regular expression with one group per wildcard. The ending of the file name is outside all groups."""
     stem, dot, ending = parts[-1].rpartition(".")
     if not dot:
         stem, ending = parts[-1], "*"

@@ -1,4 +1,4 @@
-"""From what a person typed to a source."""
+"""Open the data source that a recipe names."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -25,34 +25,34 @@ _OPENERS: dict[str, Callable[[Path], Source]] = {
 }
 _ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 
-# Spaces in which masks are drawn but nobody trains, since void is a class there -> the space that is scored.
-_USUAL = {CITYSCAPES_34.name: CITYSCAPES_19, CAMVID_32.name: STREET_11}
+# Label space of masks, with void as a class, -> the label space that is used for training and scores by default.
+_DEFAULT_SPACES = {CITYSCAPES_34.name: CITYSCAPES_19, CAMVID_32.name: STREET_11}
 
 
 def open_source(data: Data) -> Source:
-    """The source that `data` asks for, in the label space and splits it asks for.
+    """Return the source that `data` describes, with its label space and splits.
 
-    Without `data.space`, masks of 34 Cityscapes ids are read as the 19 classes that are scored and CamVid's 32 colors
-    as street-11; other sources keep their own space. Files that belong to no sample, such as an image without mask,
-    are no error yet: `source.survey` names them, and `check_source` refuses those of the splits that are used,
-    together with the files that cannot be read.
+    Without `data.space`, masks with 34 Cityscapes ids are mapped to the 19 scored classes, and CamVid's 32 colors to
+    street-11. Other sources keep their own label space. Files that belong to no sample, such as an image without mask,
+    raise no error here. They are in `source.survey`, and `check_source` raises an error for those in the splits that
+    are used.
 
     Raises:
-        RequestError: if the kind of source or the label space is unknown, or no label mapping leads there.
-        DataError: if the folder is missing or its files do not fit the layout.
+        RequestError: the kind of source or the label space is unknown, or there is no label mapping to it.
+        DataError: the folder is missing, or its files do not fit the layout.
     """
     source = _open(data.source)
     if isinstance(source, FileSource):
         source = replace(source, max_pixels=round(data.max_megapixels * 1e6), reading=data.reading)
-    target = space(data.space) if data.space else _USUAL.get(source.space.name, source.space)
-    splits = _used(source, data)
+    target = space(data.space) if data.space else _DEFAULT_SPACES.get(source.space.name, source.space)
+    splits = _splits(source, data)
     if target == source.space and splits is source.splits:
         return source
     return SourceView(source, space=target, splits=splits)
 
 
-def _used(source: Source, data: Data) -> Mapping[str, tuple[Sample, ...]]:
-    """The splits that `data` asks for, without what it leaves out; the faults of the survey follow."""
+def _splits(source: Source, data: Data) -> Mapping[str, tuple[Sample, ...]]:
+    """Return the splits that `data` describes. Update the failures of the survey accordingly."""
     splits, survey = source.splits, source.survey
     if data.splits:
         every = {sample.name: sample for samples in splits.values() for sample in samples}
@@ -92,7 +92,7 @@ def _open(spec: str) -> Source:
 
 
 def _open_bare(path: Path) -> Source:
-    """A folder or YAML file whose layout must speak for itself; what was recognized goes to the log."""
+    """Open a folder or YAML file without a kind, by its layout. Log the kind that was recognized."""
     if not _existing(str(path)):
         raise _missing(path, "folder")
     kinds = _recognized(path)
@@ -101,7 +101,7 @@ def _open_bare(path: Path) -> Source:
         return open_folder(_only_yaml(path)) if kinds[0] == "folder" else _OPENERS[kinds[0]](path)
     if kinds:
         forms = " or ".join(f"{kind}:{path}" for kind in kinds)
-        raise DataError(f"this folder could be {' or '.join(kinds)}", where=path, hint=f"say which: {forms}")
+        raise DataError(f"this folder could be {' or '.join(kinds)}", where=path, hint=f"choose one: {forms}")
     if path.is_file():
         raise _no_folder(path)
     below = [child for child in listing(path) if child.is_dir() and _recognized(child)] if path.is_dir() else []
@@ -113,7 +113,7 @@ def _open_bare(path: Path) -> Source:
 
 
 def _no_folder(path: Path) -> DataError:
-    """A file where a folder is expected; most often an archive."""
+    """Return the error for a file, often an archive, where a folder is expected."""
     if path.name.lower().endswith(_ARCHIVES):
         hint = f"unpack it; the official zips of Cityscapes are read in place: cityscapes:{path.parent}"
         return DataError("this is an archive, expected a folder", where=path, hint=hint)
@@ -121,7 +121,7 @@ def _no_folder(path: Path) -> DataError:
 
 
 def _recognized(path: Path) -> list[str]:
-    """The kinds of data that `path` may be; a description in YAML counts only where nothing else fits."""
+    """Return the kinds of data that `path` may be. A YAML file in a folder counts only if no other layout fits."""
     if path.is_file():
         return ["folder"] if path.suffix.lower() in (".yaml", ".yml") else []
     kinds = ["cityscapes"] if is_cityscapes(path) else []
@@ -130,10 +130,10 @@ def _recognized(path: Path) -> list[str]:
 
 
 def _only_yaml(path: Path) -> Path:
-    found = [path] if path.is_file() else _yamls(path)
-    if len(found) != 1:
-        raise DataError(f"{len(found)} YAML files in this folder", where=path, hint="name one: folder:FILE.yaml")
-    return found[0]
+    yamls = [path] if path.is_file() else _yamls(path)
+    if len(yamls) != 1:
+        raise DataError(f"{len(yamls)} YAML files in this folder", where=path, hint="name one: folder:FILE.yaml")
+    return yamls[0]
 
 
 def _yamls(folder: Path) -> list[Path]:
@@ -152,7 +152,7 @@ def _existing(text: str) -> bool:
 
 
 def _missing(path: Path, what: str) -> DataError:
-    """The hint names what the closest folder above holds under a similar name."""
+    """Return the error for a missing path. Its hint names a similar entry of the closest parent that exists."""
     parent = next((folder for folder in path.parents if _existing(str(folder))), Path("/"))
     needed = path.relative_to(parent).parts[0]
     near = did_you_mean(needed, [child.name for child in listing(parent)], before=f"{parent.as_posix().rstrip('/')}/")

@@ -1,7 +1,7 @@
-"""Data sources: samples in splits, and how to read one.
+"""Data sources: samples in splits, and methods that read them.
 
-`Source` is what every source offers. In a `FileSource` images and masks are files. A `SourceView` is a source seen
-through another label space or other splits.
+`Source` is the protocol of all sources. The images and masks of a `FileSource` are files. A `SourceView` presents
+another source in a different label space or with different splits.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ from streetseg.recipe.reading import AS_USUAL, ImageReading
 
 
 def short_name(spec: str) -> str:
-    """Return a spec without the folders of this machine, for files that are handed around: camvid:CamVid for
+    """Return a spec without the folders of this machine, for files that are shared: camvid:CamVid for
     camvid:/home/me/CamVid."""
     kind, colon, path = spec.rpartition(":")
     return f"{kind}{colon}{Path(path).name}"
@@ -35,17 +35,17 @@ class Sample:
     """One labeled image.
 
     Args:
-        name: unique in its source, stable between machines, no suffix, e.g. "val/0016E5_07959".
-        image: where the image comes from, as a person would look for it (a path, or "archive.zip!member").
-        label: the same for the mask.
-        sequence: the video it was cut from, where the source knows it; frames of a sequence are not independent.
-        frame: its position in the sequence, in frames.
-        seconds: its time in the sequence, where the source knows how fast the camera was.
+        name: unique in its source, the same on every machine, without suffix, e.g. "val/0016E5_07959".
+        image: place of the image: a path, or "archive.zip!member".
+        mask: place of the mask.
+        sequence: the video that the image is a frame of, if known; frames of a sequence are not independent.
+        frame: the number of the frame in the sequence.
+        seconds: the time of the frame in the sequence, if the frame rate is known.
     """
 
     name: str
     image: str
-    label: str
+    mask: str
     sequence: str | None = None
     frame: int | None = None
     seconds: float | None = None
@@ -53,34 +53,34 @@ class Sample:
 
 @dataclass(frozen=True)
 class Look:
-    """A sample read to be checked.
+    """A sample as the check reads it.
 
     Args:
         image: uint8 RGB (H, W, 3), upright.
-        label: uint8 (h, w), ids 0..C-1 of the source's space or its ignore_index.
-        image_stored: how the image lies on disk.
-        label_stored: how the mask does.
-        mask: what else is worth knowing of the mask.
+        labels: uint8 (h, w), ids 0..C-1 of the source's label space or its ignore_index.
+        image_stored: how the image is stored.
+        mask_stored: how the mask is stored.
+        mask: properties of the mask besides its labels.
     """
 
     image: NDArray[np.uint8]
-    label: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
     image_stored: ImageFacts
-    label_stored: ImageFacts
+    mask_stored: ImageFacts
     mask: MaskFacts = field(default_factory=MaskFacts)
 
 
 class Source(Protocol):
-    """A readable data set. Reading never changes a file."""
+    """A data set that can be read. Reading never changes a file."""
 
     @property
     def spec(self) -> str:
-        """What a person typed, absolute, e.g. "camvid:/data/camvid"."""
+        """The data set as named by the user, with an absolute path, e.g. "camvid:/data/camvid"."""
         ...
 
     @property
     def space(self) -> LabelSpace:
-        """What the ids of the labels mean."""
+        """The label space of the ids."""
         ...
 
     @property
@@ -90,47 +90,47 @@ class Source(Protocol):
 
     @property
     def survey(self) -> Survey:
-        """What opening it came upon besides the samples."""
+        """What was found besides the samples when the source was opened."""
         ...
 
     @property
     def max_pixels(self) -> int:
-        """Larger images and masks are refused."""
+        """The largest number of pixels that an image or mask may have."""
         ...
 
     @property
     def reading(self) -> ImageReading:
-        """How the image files become 8-bit RGB."""
+        """How image files are converted to 8-bit RGB."""
         ...
 
     def read_image(self, sample: Sample) -> NDArray[np.uint8]:
-        """uint8 RGB (H, W, 3). Raises DataError."""
+        """Return the image, uint8 RGB (H, W, 3). Raise DataError if it cannot be read."""
         ...
 
-    def read_label(self, sample: Sample) -> NDArray[np.uint8]:
-        """uint8 (H, W), ids 0..C-1 of `space` or its ignore_index. Raises DataError."""
+    def read_mask(self, sample: Sample) -> NDArray[np.uint8]:
+        """Return the labels, uint8 (H, W), ids of `space` or its ignore_index. Raise DataError on failure."""
         ...
 
     def look(self, sample: Sample) -> Look:
-        """Both, and how they are stored. Raises DataError."""
+        """Return image, labels and how both are stored. Raise DataError if one cannot be read."""
         ...
 
     def stamp(self, sample: Sample) -> str:
-        """A short text that changes whenever the sample's files do (size, modification time)."""
+        """Return a short text that changes when the sample's files change (by size and modification time)."""
         ...
 
 
 @dataclass(frozen=True)
 class FileSource:
-    """Images and masks on disk, however they were found; a `Source`.
+    """A `Source` whose images and masks are files.
 
     Args:
-        spec: what a person typed, absolute.
-        code: how the masks say which class a pixel has.
+        spec: the data set as named by the user, with an absolute path.
+        code: how the masks encode the class of a pixel.
         splits: the paired samples.
-        survey: what was met besides them.
-        max_pixels: larger images and masks are refused from their header.
-        reading: how the image files become 8-bit RGB.
+        survey: the files that belong to no sample.
+        max_pixels: the largest number of pixels that an image or mask may have, by its header.
+        reading: how image files are converted to 8-bit RGB.
     """
 
     spec: str
@@ -146,23 +146,27 @@ class FileSource:
         return self.code.space
 
     def read_image(self, sample: Sample) -> NDArray[np.uint8]:
-        """uint8 RGB (H, W, 3). Raises DataError."""
+        """Return the image, uint8 RGB (H, W, 3). Raise DataError if it cannot be read."""
         return read_image(sample.image, max_pixels=self.max_pixels, reading=self.reading)
 
-    def read_label(self, sample: Sample) -> NDArray[np.uint8]:
-        """uint8 (H, W), ids 0..C-1 of `space` or 255. Raises DataError."""
-        return read_mask(sample.label, self.code, max_pixels=self.max_pixels)
+    def read_mask(self, sample: Sample) -> NDArray[np.uint8]:
+        """Return the labels, uint8 (H, W), ids 0..C-1 of `space` or 255. Raise DataError if they cannot be read."""
+        return read_mask(sample.mask, self.code, max_pixels=self.max_pixels)
 
     def look(self, sample: Sample) -> Look:
-        """Both, and how they are stored. Raises DataError."""
+        """Return image, labels and how both are stored. Raise DataError if one cannot be read."""
         image, image_stored = decode_image(sample.image, max_pixels=self.max_pixels, reading=self.reading)
-        mask = decode_mask(sample.label, self.code, max_pixels=self.max_pixels)
+        mask = decode_mask(sample.mask, self.code, max_pixels=self.max_pixels)
         return Look(image, mask.labels, image_stored, mask.stored, mask.facts)
 
     def stamp(self, sample: Sample) -> str:
-        """Size and modification time of both files, and what their values mean. Raises DataError."""
+        """Return size and modification time of both files, and a hash of the rules that read them.
+
+        Raises:
+            DataError: a file is missing or cannot be read.
+        """
         rules = f"{self._code_stamp} {self.reading.exif} {self.reading.range}"
-        return f"{stamp(sample.image)} {stamp(sample.label)} {rules}"
+        return f"{stamp(sample.image)} {stamp(sample.mask)} {rules}"
 
     @cached_property
     def _code_stamp(self) -> str:
@@ -172,10 +176,10 @@ class FileSource:
 
 
 class SourceView:
-    """A `Source` that reads from another one, translates its labels and names its own splits.
+    """A `Source` that reads from another source, maps its labels to `space`, and has its own splits.
 
     Raises:
-        RequestError: if no label mapping leads to `space`.
+        RequestError: there is no label mapping to `space`.
     """
 
     def __init__(self, source: Source, *, space: LabelSpace, splits: Mapping[str, tuple[Sample, ...]]) -> None:
@@ -186,21 +190,21 @@ class SourceView:
         self.reading = source.reading
         self.space = space
         self.splits = splits
-        self._translate = label_mapping(source.space, space)
+        self._mapping = label_mapping(source.space, space)
 
     def read_image(self, sample: Sample) -> NDArray[np.uint8]:
-        """uint8 RGB (H, W, 3). Raises DataError."""
+        """Return the image, uint8 RGB (H, W, 3). Raise DataError if it cannot be read."""
         return self.source.read_image(sample)
 
-    def read_label(self, sample: Sample) -> NDArray[np.uint8]:
-        """uint8 (H, W), ids 0..C-1 of `space` or 255. Raises DataError."""
-        return self._translate.take(self.source.read_label(sample))
+    def read_mask(self, sample: Sample) -> NDArray[np.uint8]:
+        """Return the labels, uint8 (H, W), ids 0..C-1 of `space` or 255. Raise DataError if they cannot be read."""
+        return self._mapping.take(self.source.read_mask(sample))
 
     def look(self, sample: Sample) -> Look:
-        """Both, and how they are stored. Raises DataError."""
+        """Return image, labels and how both are stored. Raise DataError if one cannot be read."""
         look = self.source.look(sample)
-        return replace(look, label=self._translate.take(look.label))
+        return replace(look, labels=self._mapping.take(look.labels))
 
     def stamp(self, sample: Sample) -> str:
-        """The other source's stamp: the files are the same."""
+        """Return the stamp of the other source, as the files are the same."""
         return self.source.stamp(sample)

@@ -15,17 +15,17 @@ from streetseg.data.source import Sample
 from streetseg.errors import DataError
 from streetseg.text import read_text
 
-_LISTED = 20  # wrong lines named in one error
+_LISTED = 20  # incorrect lines named in one error
 
-# Where a column ends with the suffix of an image.
+# A suffix of an image at the end of a column.
 _END = re.compile(rf"(?:{'|'.join(map(re.escape, sorted(SUFFIXES, key=len, reverse=True)))})(?=[\s,])", re.IGNORECASE)
 
-Parts = tuple[str, ...]  # of a path without its suffix
+Parts = tuple[str, ...]  # the parts of a path without its suffix
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of a split list and where it stands."""
+    """One line of a split list, and its place as FILE:LINE."""
 
     text: str
     where: str
@@ -37,7 +37,7 @@ class SplitList:
 
     Args:
         name: the file, or the key of the YAML file that holds the lines.
-        entries: the lines that say something.
+        entries: the lines, without empty ones and comments.
     """
 
     name: str
@@ -45,10 +45,10 @@ class SplitList:
 
     @classmethod
     def read(cls, path: Path) -> "SplitList":
-        """Read a text file; empty lines and lines that start with # say nothing.
+        """Read a text file. Empty lines and lines that start with # are skipped.
 
         Raises:
-            DataError: if it is missing or cannot be read.
+            DataError: it is missing or cannot be read.
         """
         try:
             lines = read_text(path).splitlines()
@@ -69,128 +69,130 @@ def listed_splits(
 ) -> dict[str, tuple[Sample, ...]]:
     """Return the samples that each list names, in the order of `samples`.
 
-    A line names a sample by its stem ("0016E5_07959"), by its full name ("val/0016E5_07959"), by its image's path
-    (alone or in the first column, so SegNet's train.txt works), or many samples by a glob over stems ("0006R0_*"),
-    or over full names if it has a slash ("val/*"). Folders that a line names must be those of the image.
+    A line names a sample by its stem ("0016E5_07959"), by its full name ("val/0016E5_07959"), or by the path of its
+    image (alone or in the first column, so that SegNet's train.txt works). A glob names many samples: by stem
+    ("0006R0_*"), or by full name if it has a slash ("val/*"). The folders of a path in a line must be those of the
+    image.
 
-    A file without partner is named in the same way: its fault then belongs to the split. Lines and samples are counted
-    in a note of the survey.
+    A line may also name a file without partner; its failure then belongs to the split. A note of the survey counts
+    the lines and samples of each list.
 
     Args:
         samples: all samples of the source.
         lists: split name -> its lines.
-        survey: of the source; the splits of its faults are set.
+        survey: the survey of the source; the splits of its failures are set.
 
     Raises:
-        DataError: if a line names no sample, or names several without being a glob.
+        DataError: a line names no sample, or names several without being a glob.
     """
-    found = _found(samples, survey.failures, lists)
+    named = _named_by(lists, samples, survey.failures)
     survey.failures = [
-        replace(failure, splits=frozenset(split for split, names in found.items() if failure.name in names))
+        replace(failure, splits=frozenset(split for split, names in named.items() if failure.name in names))
         for failure in survey.failures
     ]
-    splits = {split: tuple(sample for sample in samples if sample.name in names) for split, names in found.items()}
+    splits = {split: tuple(sample for sample in samples if sample.name in names) for split, names in named.items()}
     for split, lines in lists.items():
-        survey.note(_counted(lines, found[split], splits[split]))
+        survey.note(_counted(lines, named[split], splits[split]))
     return splits
 
 
 def without_excluded(
     splits: Mapping[str, tuple[Sample, ...]], excluded: SplitList, survey: Survey
 ) -> dict[str, tuple[Sample, ...]]:
-    """Return the splits without the samples that a list names, and drop their faults from the survey.
+    """Return the splits without the samples that a list names. Remove their failures from the survey.
 
     Raises:
-        DataError: if a line names no sample, or names several without being a glob.
+        DataError: a line names no sample, or names several without being a glob.
     """
     every = {sample.name: sample for samples in splits.values() for sample in samples}
-    names = _found(list(every.values()), survey.failures, {"": excluded})[""]
+    names = _named_by({"": excluded}, list(every.values()), survey.failures)[""]
     survey.failures = [failure for failure in survey.failures if failure.name not in names]
     lines = len(excluded.entries)
     survey.note(f"{excluded.name}: {_plural(lines, 'line')}, {_plural(len(names), 'sample')} left out")
     return {split: tuple(s for s in samples if s.name not in names) for split, samples in splits.items()}
 
 
-def _found(
-    samples: Sequence[Sample], failures: Sequence[Failure], lists: Mapping[str, SplitList]
+def _named_by(
+    lists: Mapping[str, SplitList], samples: Sequence[Sample], failures: Sequence[Failure]
 ) -> dict[str, Counter[str]]:
-    """Each list's names of samples and faults -> how many lines name it. Raises DataError."""
+    """Return for each list: name of a sample or failure -> number of lines that name it. Raise DataError."""
     names = _Names(samples, failures)
-    found: dict[str, Counter[str]] = {}
+    named: dict[str, Counter[str]] = {}
     problems: list[tuple[Entry, str]] = []
     for split, lines in lists.items():
-        found[split] = Counter()
+        named[split] = Counter()
         for entry in lines.entries:
-            meant, rest = names.meant(entry.text)
+            matches, rest = names.matches(entry.text)
             other = names.of_mask(rest)
-            if not meant:
+            if not matches:
                 problems.append((entry, ""))
-            elif len(meant) > 1 and not _is_glob(entry.text):
-                problems.append((entry, f" could be {' or '.join(meant[:3])}"))
-            elif other and not set(other) & set(meant):
+            elif len(matches) > 1 and not _is_glob(entry.text):
+                problems.append((entry, f" could be {' or '.join(matches[:3])}"))
+            elif other and not set(other) & set(matches):
                 problems.append((entry, f" names the mask of {other[0]}"))
-            found[split].update(meant)
+            named[split].update(matches)
     if problems:
-        incorrect = [
-            f"{entry.where}: {entry.text}{why or names.closest(entry.text)}" for entry, why in problems[:_LISTED]
+        lines_in_error = [
+            f"{entry.where}: {entry.text}{reason or names.closest(entry.text)}" for entry, reason in problems[:_LISTED]
         ]
         more = len(problems) - _LISTED
         raise DataError(
             "a line names no sample, or several"
             if len(problems) == 1
             else f"{len(problems)} lines name no sample each, or several",
-            where=incorrect + ([f"and {more} more lines"] if more > 0 else []),
+            where=lines_in_error + ([f"and {more} more lines"] if more > 0 else []),
             hint="a line is a sample's stem, an image's path whose folders are those of the image,"
             " or a glob over stems such as 0006R0_*",
         )
-    return found
+    return named
 
 
-def _counted(lines: SplitList, found: Counter[str], samples: Sequence[Sample]) -> str:
-    words = [_plural(len(lines.entries), "line"), _plural(len(samples), "sample")]
-    twice = sum(times > 1 for times in found.values())
-    without = len(found) - len(samples)
-    words += [f"{twice} named twice"] if twice else []
-    words += [f"{without} without image or mask"] if without > 0 else []
-    return f"{lines.name}: {', '.join(words)}"
+def _counted(lines: SplitList, named: Counter[str], samples: Sequence[Sample]) -> str:
+    """Return a note with the numbers of lines and samples of a list."""
+    counts = [_plural(len(lines.entries), "line"), _plural(len(samples), "sample")]
+    twice = sum(times > 1 for times in named.values())
+    without = len(named) - len(samples)
+    counts += [f"{twice} named twice"] if twice else []
+    counts += [f"{without} without image or mask"] if without > 0 else []
+    return f"{lines.name}: {', '.join(counts)}"
 
 
 class _Names:
-    """The names of a source's samples and faults, and what a person may mean by them."""
+    """The names of a source's samples and failures, and the ways in which a line may name them."""
 
     def __init__(self, samples: Sequence[Sample], failures: Sequence[Failure]) -> None:
-        places = [(sample.name, place) for sample in samples for place in (sample.image, sample.label)]
+        places = [(sample.name, place) for sample in samples for place in (sample.image, sample.mask)]
         places += [(failure.name, failure.error.place) for failure in failures if isinstance(failure.error, FileError)]
         self.names = dict.fromkeys(name for name, _ in places)
         self.by_stem: dict[str, list[str]] = {}
         for name in self.names:
             self.by_stem.setdefault(_parts(name)[-1], []).append(name)
         self.below: dict[str, list[tuple[str, Parts, Parts]]] = {}  # last part -> (name, path, path below all images)
-        split = [(name, _parts(place.replace(".zip!", ".zip/"))) for name, place in places]
-        common = _common([path[:-1] for _, path in split])
-        for name, path in split:
-            # Where all files lie in one folder, that folder's name is part of what a line must agree with.
+        paths = [(name, _parts(place.replace(".zip!", ".zip/"))) for name, place in places]
+        common = _common([path[:-1] for _, path in paths])
+        for name, path in paths:
+            # If all files lie in one folder, the name of this folder is part of the relative path.
             relative = path[min(common, len(path) - 2) :]
             self.below.setdefault(path[-1], []).append((name, path, relative))
 
-    def meant(self, text: str) -> tuple[list[str], str]:
-        """Return the names that a line means, whole or by its first column, and what stands in the second."""
+    def matches(self, text: str) -> tuple[list[str], str]:
+        """Return the names that match a line, or its first column, and the text of its second column."""
         parts = _parts(text)
         if "/".join(parts) in self.names:
             return ["/".join(parts)], ""
         if len(parts) == 1 and parts[0] in self.by_stem:
             return self.by_stem[parts[0]], ""
         for form, rest in _columns(text):
-            if found := self._named(form) or self._globbed(form):
-                return found, rest
+            if names := self._named(form) or self._globbed(form):
+                return names, rest
         return [], ""
 
     def of_mask(self, text: str) -> list[str]:
-        """Return the names that the path of a mask means; a second column may also hold something else."""
+        """Return the names that match the path of a mask; [] if the text is no path of an image file."""
         return self._named(text) if PurePosixPath(text).suffix.lower() in SUFFIXES else []
 
     def closest(self, text: str) -> str:
-        """Return the closest name in brackets, to be put behind a line that names nothing."""
+        """Return the closest name in brackets, for a message on a line that names nothing; "" if none is close."""
         parts = next((_parts(column.replace("\\", "/")) for column, _ in _columns(text)), ("",))
         stems = get_close_matches(parts[-1], self.by_stem, n=1)
         if len(parts) > 1 and stems:
@@ -198,9 +200,9 @@ class _Names:
         return f" (closest: {stems[0]})" if stems else ""
 
     def _named(self, text: str) -> list[str]:
-        """Return the one name that the text ends with, else all whose path or name ends with the text.
+        """Return the one name that the text ends with, else all names whose path or name ends with the text.
 
-        A name without folders does not suffice for a text with folders: the same stem may lie in another folder.
+        For a text with folders, a name without folders does not match: other folders may hold the same stem.
         """
         parts = _parts(text)
         for start in range(len(parts)):
@@ -229,10 +231,10 @@ class _Names:
 
 
 def _columns(text: str) -> Iterator[tuple[str, str]]:
-    """(first column, second) of a line, in the ways to read it.
+    """Yield (first column, second column) of a line for each way to read it.
 
-    The suffix of an image ends a column. Without one, a tab, a comma or a blank may, or nothing. A backslash may stand
-    for a slash, as on Windows.
+    The suffix of an image ends a column. Without such a suffix, a tab, a comma or a blank may end it, or the whole line
+    is one column. A backslash may mean a slash, as on Windows.
     """
     if match := _END.search(text):
         ways = [(text[: match.end()], text[match.end() :].strip(" \t,"))]
@@ -247,14 +249,14 @@ def _columns(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _parts(text: str) -> Parts:
-    """The parts of a path, without the suffix of an image."""
+    """Return the parts of a path. The suffix of an image is removed."""
     path = PurePosixPath(text)
     bare = path.with_suffix("") if path.suffix.lower() in SUFFIXES else path
     return tuple(part for part in bare.parts if part != "/")
 
 
 def _common(folders: Sequence[Parts]) -> int:
-    """How many parts all folders begin with."""
+    """Return the number of leading parts that all folders share."""
     if not folders:
         return 0
     first, last = min(folders), max(folders)

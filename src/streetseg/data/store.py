@@ -1,7 +1,7 @@
 """The decode-once store: every image and labels array of a split as raw bytes, mapped into memory.
 
-It is our own: two flat files and an index need no dependency, and the operating system shares their pages between
-processes.
+It is written by hand: two flat files and an index need no library, and processes share their pages through the
+operating system.
 """
 
 import logging
@@ -27,11 +27,12 @@ Array = NDArray[np.uint8]
 
 
 def default_cache() -> Path:
-    """Return $STREETSEG_CACHE, or streetseg/ in the folder that the system has for a user's caches, or in a temporary
-    folder where the user has no home that can be written to.
+    """Return the cache folder: $STREETSEG_CACHE, else streetseg/ in the system's cache folder of the user.
+
+    If that cannot be written to, it is streetseg/ in a temporary folder, and a warning is logged.
 
     Raises:
-        RequestError: there is no such folder.
+        RequestError: no such folder can be written to.
     """
     if chosen := os.environ.get("STREETSEG_CACHE"):
         return Path(chosen)
@@ -47,9 +48,9 @@ def default_cache() -> Path:
 class Store:
     """The images and labels of one split, read without decoding. Open one with `Store.open`.
 
-    `store[i]` is (image uint8 (H, W, 3), label uint8 (h, w)), read-only views of the mapped files: only the pages
-    that are touched are read, and memory stays flat however large the data set is.
-    `fingerprint`, a SHA-256, changes with the split, its samples' names, the classes, and every pixel as read here.
+    `store[i]` is (image uint8 (H, W, 3), labels uint8 (h, w)). Both are read-only views of memory-mapped files: the
+    system reads only the pages that are accessed, so memory use does not grow with the data set.
+    `fingerprint`, a SHA-256, changes with the split, the names of its samples, the classes, and every pixel.
     """
 
     def __init__(self, request: StoreRequest, cache: Path) -> None:
@@ -63,17 +64,17 @@ class Store:
 
     @classmethod
     def open(cls, source: Source, split: str, *, size: Size | None, resize_labels: bool, cache: Path) -> "Store":
-        """Opens the store of a split, building it first where there is none for the files as they are now.
+        """Open the store of a split. Build it if there is none, or if files have changed since it was built.
 
         Args:
-            source: where images and labels are decoded from, once.
+            source: the data set that images and masks are decoded from.
             split: one of `source.splits`.
-            size: what a network is trained for; each image is brought to its `input_size`. None keeps its own.
-            resize_labels: bring labels to the images' size too (nearest); else they keep their own resolution.
+            size: the size a network is trained for; each image is resized to its `input_size`. None: not resized.
+            resize_labels: resize labels to the size of their image (nearest); otherwise they keep their resolution.
             cache: folder to keep stores in; `default_cache()` is the user's.
 
         Raises:
-            DataError: the split is unknown or empty, a file cannot be read, or an image and its label differ in size.
+            DataError: the split is unknown or empty, a file cannot be read, or image and mask differ in size.
             RequestError: the cache cannot be written.
         """
         if not source.splits.get(split):
@@ -89,8 +90,8 @@ class Store:
 
     @cached_property
     def class_pixels(self) -> NDArray[np.int64]:
-        """Pixels of each id in all labels, int64 (256,); counted when first asked for."""
-        counts = (np.bincount(label.ravel(), minlength=256) for _, label in map(self.__getitem__, range(len(self))))
+        """Number of pixels of each id in all labels, int64 (256,); counted on first access."""
+        counts = (np.bincount(labels.ravel(), minlength=256) for _, labels in map(self.__getitem__, range(len(self))))
         return sum(counts, np.zeros(256, np.int64))
 
     @property
@@ -100,12 +101,13 @@ class Store:
 
 
 class _Mapped:
-    """The arrays of one file, each at its place: where it begins, then its shape.
+    """The arrays of one memory-mapped file. `places` holds the offset of each array, then its shape.
 
-    What was read may stay in the page cache but not mapped, so resident memory is flat.
+    Pages that were read are unmapped again, so that the memory of the process does not grow. They may stay in the
+    page cache of the system.
     """
 
-    _KEPT = 16 * 2**20  # bytes read before their pages are unmapped
+    _MAPPED_BYTES = 16 * 2**20  # bytes read before their pages are unmapped
 
     def __init__(self, path: Path, places: list[list[int]]) -> None:
         self._path = path
@@ -116,9 +118,10 @@ class _Mapped:
         self._read = 0
 
     def __getitem__(self, i: int) -> Array:
-        if self._map.size() < len(self._bytes):  # the file, by now; pages it lost would end the process without a word
+        # The current size of the file: access to a page that the file has lost would kill the process (SIGBUS).
+        if self._map.size() < len(self._bytes):
             raise DataError(
-                f"a file of the store was cut while it was in use (found {self._map.size():,} bytes, "
+                f"a file of the store was truncated while it was in use (found {self._map.size():,} bytes, "
                 f"expected {len(self._bytes):,})",
                 where=self._path,
                 hint="the same command builds the store again",
@@ -126,8 +129,8 @@ class _Mapped:
         start, *shape = self.places[i]
         size = math.prod(shape)
         self._read += size
-        if self._read > self._KEPT:
-            if sys.platform != "win32":  # where Windows needs memory, it takes such pages away by itself
-                self._map.madvise(mmap.MADV_DONTNEED)  # views stay valid: a page touched again is mapped again
+        if self._read > self._MAPPED_BYTES:
+            if sys.platform != "win32":  # Windows unmaps such pages by itself when it needs memory
+                self._map.madvise(mmap.MADV_DONTNEED)  # views stay valid: a page is mapped again on access
             self._read = size
         return self._bytes[start : start + size].reshape(shape)

@@ -1,7 +1,7 @@
-"""The checks that every export passes: the file and the network it was made from must agree.
+"""Checks of an exported file: it must agree with the network that it was made from.
 
-An int8 file may also cost no more mean IoU than its budget. The images are of the data a person names, else of the
-built-in scenes.
+An int8 file must also stay within its budget of lost mean IoU. The images come from the data that the user names, by
+default the built-in scenes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,23 +22,23 @@ from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.inference.predictor import Predictor
 from streetseg.metrics.scores import scores
 
-SIZES = ((1, 1), (33, 64), (96, 128), (101, 333))  # beside the images' own
-SELF_AGREEMENT = 0.999  # of labels and logits; ties and the order of sums account for the rest
-TOLERANCE = 1e-3  # of the largest logit: float32 sums in another order differ by a hundredth of that
-CHECKED = 4  # images at the size the network works at
+SIZES = ((1, 1), (33, 64), (96, 128), (101, 333))  # (height, width) checked besides the size the network sees
+SELF_AGREEMENT = 0.999  # least share of labels equal to the argmax of the logits; ties and rounding explain the rest
+TOLERANCE = 1e-3  # share of the largest logit; float32 sums in another order differ by a hundredth of this
+CHECKED = 4  # images checked at the size the network sees
 
 
 class DisagreementError(StreetsegError):
-    """An exported file computes something else than the network."""
+    """The outputs of an exported file differ from those of the network."""
 
 
 @dataclass(frozen=True)
 class Parity:
-    """How near an exported file is to the network.
+    """Agreement of an exported file with the network.
 
     Args:
-        images: how many were compared.
-        sizes: of the images, each (height, width).
+        images: number of compared images.
+        sizes: their sizes, each (height, width).
         difference: the largest difference of two logits, as a share of the largest logit.
         agreement: share of pixels with the same label, 0..1.
     """
@@ -50,34 +50,34 @@ class Parity:
 
 
 def compare(network: TorchEngine, exported: Engine, images: Sequence[NDArray[np.uint8]]) -> Parity:
-    """Runs both on batches of images and compares every logit and label.
+    """Run network and file on batches of images and compare every logit and label.
 
-    The file's labels are to be those of its own logits in any case. How far its logits may be from the network's
-    depends on its precision, for which see `require_parity`.
+    The file's labels must be the argmax of its own logits. `require_parity` limits the difference from the network's
+    logits for float32 files; int8 files have a budget instead.
 
     Args:
-        images: uint8 RGB (B, 3, H, W) each, of several sizes.
+        images: batches uint8 RGB (B, 3, H, W) of several sizes.
 
     Raises:
-        DisagreementError: an output has another shape or values that are not finite, or labels and logits of the file
-            do not belong together.
+        DisagreementError: an output has the wrong shape or values that are not finite, or the file's labels are not
+            the argmax of its logits.
     """
     difference, same, pixels = 0.0, 0, 0
     for batch in images:
         size = f"{batch.shape[0]} images of {batch.shape[2]}x{batch.shape[3]}"
         expected = network.logits(network.take(batch)).cpu().numpy()
         try:
-            found, labels = exported.logits(batch), exported.labels(batch)
+            logits, labels = exported.logits(batch), exported.labels(batch)
         except RuntimeError as error:
             raise _disagreement(f"it cannot be run on {size} ({str(error).splitlines()[0]})") from error
-        if found.shape != expected.shape or labels.shape != (batch.shape[0], *batch.shape[2:]):
-            shapes = f"found {found.shape} and {labels.shape}, expected {expected.shape}"
+        if logits.shape != expected.shape or labels.shape != (batch.shape[0], *batch.shape[2:]):
+            shapes = f"found {logits.shape} and {labels.shape}, expected {expected.shape}"
             raise _disagreement(f"logits and labels of {size} have wrong shapes ({shapes})")
-        if not np.isfinite(found).all():
+        if not np.isfinite(logits).all():
             raise _disagreement(f"logits of {size} are not finite numbers")
-        if (labels != backend_numpy.argmax(found)).mean() > 1 - SELF_AGREEMENT:
+        if (labels != backend_numpy.argmax(logits)).mean() > 1 - SELF_AGREEMENT:
             raise _disagreement(f"labels of {size} are not those of the largest logits")
-        difference = max(difference, float(np.abs(found - expected).max() / np.abs(expected).max()))
+        difference = max(difference, float(np.abs(logits - expected).max() / np.abs(expected).max()))
         same += int((labels == backend_numpy.argmax(expected)).sum())
         pixels += labels.size
     sizes = tuple(sorted({(batch.shape[2], batch.shape[3]) for batch in images}))
@@ -85,7 +85,7 @@ def compare(network: TorchEngine, exported: Engine, images: Sequence[NDArray[np.
 
 
 def require_parity(parity: Parity) -> None:
-    """Raises DisagreementError if a float32 file is not the network within rounding."""
+    """Raise DisagreementError if the logits of a float32 file differ from the network's by more than rounding."""
     if parity.difference > TOLERANCE:
         raise _disagreement(
             f"logits differ by {parity.difference:.2g} of the largest logit (at most {TOLERANCE:g} expected), "
@@ -101,17 +101,17 @@ def _disagreement(problem: str) -> DisagreementError:
 
 
 class BudgetError(StreetsegError):
-    """A quantized model scores too far below the network."""
+    """A quantized model loses more mean IoU than its budget allows."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Mean IoU, 0..1, on the same images.
+    """Mean IoU, 0..1, before and after quantization on the same images.
 
     Args:
-        images: how many.
-        before: of the network in float32.
-        after: of the exported file.
+        images: number of images.
+        before: mean IoU of the network in float32.
+        after: mean IoU of the exported file.
     """
 
     images: int
@@ -120,12 +120,12 @@ class Cost:
 
     @property
     def points(self) -> float:
-        """By how many points, of 100, the score falls."""
+        """The loss of mean IoU in points (0..100)."""
         return 100 * (self.before - self.after)
 
 
 def mean_iou_cost(network: Engine, exported: Engine, source: Source, split: str) -> Cost:
-    """Scores both by the one protocol. Raises DataError, RequestError."""
+    """Score network and exported file on a split with the same protocol. Raises DataError, RequestError."""
     store = Store.open(source, split, size=network.size, resize_labels=False, cache=default_cache())
     before, after = (
         scores(evaluate(Predictor(engine), store, details=False).counts.total).mean["iou"]
@@ -135,7 +135,7 @@ def mean_iou_cost(network: Engine, exported: Engine, source: Source, split: str)
 
 
 def require_budget(cost: Cost, budget: float) -> None:
-    """Raises BudgetError if the score falls by more than `budget` points."""
+    """Raise BudgetError if the mean IoU falls by more than `budget` points."""
     if not cost.points <= budget:
         raise BudgetError(
             f"int8 costs {cost.points:.2f} points of mean IoU ({100 * cost.before:.2f} before, "
@@ -145,16 +145,16 @@ def require_budget(cost: Cost, budget: float) -> None:
 
 
 def check_images(source: Source, split: str, trained: Size | None) -> list[NDArray[np.uint8]]:
-    """Batches uint8 (B, 3, H, W): a few images as the network sees them, and parts of them at odd sizes."""
+    """Return batches uint8 (B, 3, H, W): a few images as the network sees them, and the first one resized to SIZES."""
     seen = [image for _, image in as_seen(source, spread(samples_of(source, split), CHECKED), trained)]
-    parts = [resize_images(np.concatenate([seen[0], seen[0][..., ::-1]]), size) for size in SIZES]
-    return [*seen, *parts]
+    resized = [resize_images(np.concatenate([seen[0], seen[0][..., ::-1]]), size) for size in SIZES]
+    return [*seen, *resized]
 
 
 def as_seen(
     source: Source, samples: tuple[Sample, ...], trained: Size | None
 ) -> Iterator[tuple[Sample, NDArray[np.uint8]]]:
-    """Each sample and its image, uint8 (1, 3, H, W), at the size at which the network sees it."""
+    """Yield each sample and its image, uint8 (1, 3, H, W), at the size at which the network sees it."""
     for sample in samples:
         image = source.read_image(sample)
         seen = resize_image(image, input_size((image.shape[0], image.shape[1]), trained))
@@ -162,7 +162,7 @@ def as_seen(
 
 
 def samples_of(source: Source, split: str) -> tuple[Sample, ...]:
-    """The samples of a split. Raises DataError if it has none."""
+    """Return the samples of a split. Raise DataError if it has none."""
     samples = source.splits.get(split)
     if not samples:
         raise DataError(
@@ -172,5 +172,5 @@ def samples_of(source: Source, split: str) -> tuple[Sample, ...]:
 
 
 def spread(samples: tuple[Sample, ...], count: int) -> tuple[Sample, ...]:
-    """So many of the samples, evenly spaced, as neighbors in a video are alike."""
+    """Return `count` of the samples, evenly spaced, because neighboring frames of a video are alike."""
     return samples[:: max(1, len(samples) // count)][:count]

@@ -1,4 +1,4 @@
-"""A trained network as one file that runs without torch. It appears whole and checked, or not at all."""
+"""Export a trained network to a file that runs without torch. Only a complete and checked file is written."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from streetseg.arrays import Size
 from streetseg.atomic import atomic_write_files
 from streetseg.data.source import Source, short_name
 from streetseg.deploy.checks import (
@@ -30,20 +31,21 @@ from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.models.bundle import load_bundle
 from streetseg.models.description import EXPORTED
 from streetseg.models.formats import FORMATS, ExportFormat
+from streetseg.models.own import NO_MODULES, OwnModules
 
 CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written, and how it did at the gates.
+    """The files of an export and the results of its checks.
 
     Args:
-        files: the model, its .bin with it where the format has one.
-        bytes: of all files.
+        files: the model file, and its .bin where the format has one.
+        bytes: size of all files together.
         precision: "fp32" or "int8".
-        parity: how near it is to the network.
-        cost: mean IoU before and after, where int8 was asked for.
+        parity: agreement with the network.
+        cost: mean IoU before and after quantization; None for fp32.
     """
 
     files: tuple[Path, ...]
@@ -53,7 +55,7 @@ class Exported:
     cost: Cost | None
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the fields as a dict for JSON."""
         return asdict(self)
 
 
@@ -67,25 +69,27 @@ def export(
     int8: bool = False,
     budget: float = 0.5,
     tell: Callable[[str], None] = lambda line: None,
+    modules: OwnModules | None = None,
 ) -> Exported:
-    """Writes a bundle's network in another format.
+    """Write a bundle's network in another format.
 
     Args:
         model: a bundle or run folder.
-        out: the file, ending as the format does; replaced if it is there.
+        out: the file, with the suffix of the format; an existing one is replaced.
         form: "onnx" or "openvino".
         source: images for the checks, and with `int8` for calibration (split "train") and scoring (`split`).
-        split: labeled images that neither training nor calibration has seen.
+        split: labeled images that neither training nor calibration uses.
         int8: quantize.
         budget: how many points of mean IoU (0..100) int8 may cost on `split`.
         tell: hears what is being done.
+        modules: of the caller's own, which the network was made with.
 
     Raises:
         DisagreementError: file and network do not agree; nothing is written.
-        BudgetError: int8 costs more than the budget; nothing is written.
+        BudgetError: int8 loses more than the budget; nothing is written.
         ModelError, RequestError, DataError: model or data cannot be read, or do not fit each other.
     """
-    network, description = load_bundle(model)
+    network, description = load_bundle(model, modules or NO_MODULES)
     reference = TorchEngine(network, CPU)
     about = description | {
         "format": EXPORTED,
@@ -97,13 +101,7 @@ def export(
         graph = Path(scratch) / "model.onnx"
         write_graph(graph, network)
         if int8:
-            from streetseg.deploy.quantize import CALIBRATION, quantize
-
-            samples = spread(samples_of(source, "train"), CALIBRATION)
-            tell(f"calibrating on {len(samples)} images of {source.spec} train")
-            plain = graph.rename(graph.with_name("fp32.onnx"))
-            quantize(plain, graph, (image for _, image in as_seen(source, samples, network.size)))
-            about["calibration"] = {"dataset": short_name(source.spec), "split": "train", "images": len(samples)}
+            about["calibration"] = _quantize_in_place(graph, source, network.size, tell)
         describe(graph, about)
         file, engine = _in_format(graph, form)
         parity = compare(reference, engine, check_images(source, split, network.size))
@@ -119,8 +117,23 @@ def export(
     return Exported(files, sum(path.stat().st_size for path in files), about["precision"], parity, cost)
 
 
+def _quantize_in_place(graph: Path, source: Source, size: Size | None, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Replace a float32 .onnx file by its int8 form.
+
+    Returns:
+        The description of the calibration images: `dataset`, `split` and the number of `images`.
+    """
+    from streetseg.deploy.quantize import CALIBRATION, quantize
+
+    samples = spread(samples_of(source, "train"), CALIBRATION)
+    tell(f"calibrating on {len(samples)} images of {source.spec} train")
+    fp32 = graph.rename(graph.with_name("fp32.onnx"))
+    quantize(fp32, graph, (image for _, image in as_seen(source, samples, size)))
+    return {"dataset": short_name(source.spec), "split": "train", "images": len(samples)}
+
+
 def _in_format(graph: Path, form: str) -> tuple[Path, Engine]:
-    """The file in the format asked for, and the engine that runs it."""
+    """Convert an .onnx file to the requested format; return the new file and an engine that runs it."""
     if form == "onnx":
         from streetseg.inference.engines.onnxruntime_engine import OnnxRuntimeEngine
 
@@ -135,7 +148,7 @@ def _in_format(graph: Path, form: str) -> tuple[Path, Engine]:
 
 
 def _publish(form: ExportFormat, file: Path, out: Path) -> tuple[Path, ...]:
-    """Moves the finished file to its place, what belongs to it first."""
+    """Copy the finished files to `out`, the model file last, so that it never stands without the others."""
     targets = dict(zip(reversed(form.files(out)), reversed(form.files(file)), strict=True))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A network as an ONNX graph: uint8 images of any number and size in, logits and labels out."""
+"""A network as an ONNX graph. Input: uint8 images, any number and size. Outputs: logits and labels."""
 
 import json
 import warnings
@@ -13,35 +13,37 @@ from torch import Tensor, nn
 from streetseg.models.description import INPUT, KEY, LABELS, LOGITS
 from streetseg.models.network import SegmentationNetwork
 
-OPSET = 17  # what ONNX Runtime 1.13 and OpenVINO 2022.3, both of 2022, can read already
-_EXAMPLE = (2, 3, 65, 97)  # no multiples of 32, so that padding is part of what is recorded
+OPSET = 17  # ONNX Runtime 1.13 and OpenVINO 2022.3, both of 2022, can read it
+_EXAMPLE = (2, 3, 65, 97)  # height and width are no multiples of 32, so that the exporter records the padding
 
 
 class _LogitsAndLabels(nn.Module):
+    """A network with its labels as second output."""
+
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         logits: Tensor = self.network(images)
-        # Over the last axis, as OpenVINO takes twice as long for argmax over any other.
+        # The classes are moved to the last axis, because OpenVINO needs twice as long for argmax over any other.
         return logits, logits.permute(0, 2, 3, 1).argmax(3).to(torch.uint8)
 
 
 def write_graph(path: Path, network: SegmentationNetwork) -> None:
-    """Writes the network as it computes in evaluation mode, batch norm folded into the convolutions.
+    """Write the network in evaluation mode, with batch norm folded into the convolutions.
 
-    Branches that timm can fold into one convolution are folded. Torch's newer exporter is not taken: it takes forty
-    times as long, and leaves the padding out because the example does not need it or fixes the size because it does.
+    Parallel branches that timm can merge into one convolution are merged. Torch's newer exporter (dynamo) is not used:
+    it takes forty times as long. It also omits the padding if the example needs none, and fixes the size if it does.
 
     Args:
-        path: the .onnx file; replaced.
+        path: the .onnx file; an existing one is replaced.
         network: is not changed.
     """
     batch, height, width = "batch", "height", "width"
     exported = _LogitsAndLabels(reparameterize_model(network.cpu().eval())).eval()
     with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # of its being the older exporter, and of the size it has seen
+        warnings.simplefilter("ignore")  # torch warns that this exporter is the older one, and of the fixed example
         torch.onnx.export(
             exported,
             (torch.zeros(_EXAMPLE, dtype=torch.uint8),),
@@ -59,7 +61,7 @@ def write_graph(path: Path, network: SegmentationNetwork) -> None:
 
 
 def describe(path: Path, description: dict[str, Any]) -> None:
-    """Puts the description of the model into the .onnx file, and checks that the file is sound ONNX."""
+    """Write the description of the model into the metadata of the .onnx file, and check that the file is valid ONNX."""
     model = onnx.load(str(path))
     del model.metadata_props[:]
     entry = model.metadata_props.add()

@@ -1,17 +1,19 @@
-"""Eight-bit integers instead of float32, after training (static, QDQ), calibrated on training images.
+"""Static post-training quantization to int8 (QDQ), calibrated on training images.
 
-QDQ is the form of quantization that both ONNX Runtime and OpenVINO read: the graph stays one of floats, with pairs of
-QuantizeLinear and DequantizeLinear around what an engine may compute in integers. Weights have one scale a channel,
-activations one a tensor.
+ONNX Runtime and OpenVINO both read QDQ: the graph stays in float32, with pairs of QuantizeLinear and DequantizeLinear
+around the operations that an engine may compute in integers. Weights have one scale per channel, activations one scale
+per tensor.
 
-The first convolution, which sees the whole range of an image with few channels, the head, whose rounding would go
-straight into the labels, and depthwise convolutions, whose channels differ in range but would share one scale, stay in
-float32; together they are a small part of the work. On CamVid, a MobileNetV2 with the fast decoder loses 0.4 points of
-mean IoU so, and 0.9 with its depthwise convolutions in integers, which saved no time.
+Three kinds of convolution stay in float32; together they are a small part of the computation:
+- the first convolution, because few channels carry the whole range of the image;
+- the head, because its rounding errors would change labels directly;
+- depthwise convolutions, because their channels differ in range but would share one scale.
+On CamVid, a MobileNetV2 with the fast decoder loses 0.4 points of mean IoU in this way. With its depthwise convolutions
+in integers it loses 0.9 points and is no faster.
 
-Processors without VNNI (AVX2 only) add pairs of 8-bit products in 16 bits, and the sum can overflow. Weights of 7 bits
-cannot; they are taken everywhere, as nobody knows where a file will run, and cost little, because each channel of
-weights has a scale of its own.
+Processors without VNNI (AVX2 only) add pairs of 8-bit products in 16 bits, and the sum can overflow. With 7-bit weights
+it cannot. Every export uses 7-bit weights, because the file may run on any processor. They lose little, because each
+channel of the weights has its own scale.
 """
 
 import logging
@@ -27,10 +29,12 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from streetseg.models.description import INPUT
 
-CALIBRATION = 32  # images
+CALIBRATION = 32  # number of images
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]  # untyped in ONNX Runtime
+    """Calibration images in the form that ONNX Runtime reads."""
+
     def __init__(self, images: Iterator[NDArray[np.uint8]]) -> None:
         self._images = images
 
@@ -40,18 +44,18 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]  # untyped in ONNX R
 
 
 def quantize(path: Path, out: Path, images: Iterator[NDArray[np.uint8]]) -> None:
-    """Writes the int8 form of an .onnx file.
+    """Write the int8 form of an .onnx file.
 
     Args:
-        path: float32.
-        out: the new file; replaced.
-        images: uint8 (1, 3, H, W), of what the network will meet.
+        path: the float32 file.
+        out: the int8 file; an existing one is replaced.
+        images: calibration images uint8 (1, 3, H, W), at the size at which the network sees them.
     """
     prepared = out.with_name("prepared.onnx")
     quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
     root = logging.getLogger()
     level = root.level
-    root.setLevel(logging.ERROR)  # ONNX Runtime speaks through the root logger, of preparations that were made
+    root.setLevel(logging.ERROR)  # ONNX Runtime warns through the root logger to preprocess, which was done above
     try:
         quantize_static(
             str(prepared),
@@ -71,14 +75,14 @@ def quantize(path: Path, out: Path, images: Iterator[NDArray[np.uint8]]) -> None
 
 
 def sensitive(model: onnx.ModelProto) -> list[str]:
-    """Names of the nodes that stay in float32: the first convolution, the last, and the depthwise ones."""
+    """Return the names of the nodes that stay in float32: the first convolution, the last, and the depthwise ones."""
     convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
     first, *_, last = convolutions
     return [first.name, last.name, *(node.name for node in convolutions if is_depthwise(node, model))]
 
 
 def is_depthwise(node: onnx.NodeProto, model: onnx.ModelProto) -> bool:
-    """Whether a convolution mixes no channels: its weights (out, in / groups, h, w) see one of them."""
+    """Return whether a convolution is depthwise: its weights (out, in / groups, h, w) have one input channel."""
     shapes = {weight.name: tuple(weight.dims) for weight in model.graph.initializer}
     groups = next((attribute.i for attribute in node.attribute if attribute.name == "group"), 1)
     return groups > 1 and shapes[node.input[1]][1] == 1

@@ -1,6 +1,6 @@
-"""Where a network is wrong, as images. Color is never the only signal: wrong areas are hatched, too.
+"""Images that show where a prediction is incorrect. Incorrect areas have a color and a hatching.
 
-The colors are three of the Okabe-Ito palette (2008), which color-blind readers tell apart.
+The colors are three of the Okabe-Ito palette (2008), which color-blind readers can distinguish.
 """
 
 import numpy as np
@@ -16,15 +16,22 @@ ONLY_A_INCORRECT: Color = (0, 114, 178)  # blue, strokes like \
 BOTH_INCORRECT: Color = (240, 228, 66)  # yellow, crossed strokes
 IGNORED: Color = (0, 0, 0)
 
-DARKEST, CONTRAST = 35, 0.35  # of the gray image where all is right: above ignored black, below every color
-DISTANCE, WIDTH = 12, 3  # of the strokes, pixels
-STROKE = 0.35  # brightness of a stroke on its color
+# Gray levels where the prediction is correct: brighter than the black of ignored pixels, darker than every color.
+DARKEST, CONTRAST = 35, 0.35
+DISTANCE, WIDTH = 12, 3  # distance between two strokes and width of a stroke, pixels
+STROKE = 0.35  # brightness of a stroke as a factor of its color
 
 
 def error_map(image: ImageArray, ground_truth: Ids, prediction: Ids, space: LabelSpace) -> ImageArray:
-    """Where a prediction is right, the image in dim gray; where wrong, hatched vermilion; where ignored, black.
+    """Return a map of one prediction: correct pixels dim gray, incorrect ones hatched vermilion, ignored ones black.
 
-    All arrays have one height and width.
+    Args:
+        image: uint8 RGB (H, W, 3).
+        ground_truth, prediction: uint8 ids (H, W).
+        space: the classes; it names the ignore index.
+
+    Returns:
+        uint8 RGB (H, W, 3).
     """
     incorrect = ground_truth != prediction
     rising, _ = _strokes(ground_truth)
@@ -32,10 +39,10 @@ def error_map(image: ImageArray, ground_truth: Ids, prediction: Ids, space: Labe
 
 
 def dispute_map(image: ImageArray, ground_truth: Ids, a: Ids, b: Ids, space: LabelSpace) -> ImageArray:
-    """Who is wrong where, as `error_map` shows it.
+    """Return a map of two predictions A and B; arguments and result as for `error_map`.
 
-    A right and B wrong: vermilion with strokes like /. B right and A wrong: blue with strokes like \\. Both wrong:
-    yellow with crossed strokes. Both right: dim gray.
+    Only B incorrect: vermilion with strokes like /. Only A incorrect: blue with strokes like \\. Both incorrect:
+    yellow with crossed strokes. Both correct: dim gray.
     """
     a_incorrect, b_incorrect = ground_truth != a, ground_truth != b
     rising, falling = _strokes(ground_truth)
@@ -48,7 +55,11 @@ def dispute_map(image: ImageArray, ground_truth: Ids, a: Ids, b: Ids, space: Lab
 
 
 def _marked(image: ImageArray, areas: list[tuple[Mask, Color, Mask]], ignored: Mask) -> ImageArray:
-    """A dim gray copy of the image; each area in its color under its strokes; ignored pixels black over all."""
+    """Return a dim gray copy of the image, uint8 (H, W, 3), with colored areas, then black ignored pixels on top.
+
+    Args:
+        areas: for each area its pixels, its color, and the strokes drawn on it.
+    """
     gray = DARKEST + CONTRAST * (image @ np.array([0.299, 0.587, 0.114]))  # ITU-R BT.601 luma
     out = np.repeat(gray[..., None], 3, axis=2)
     for area, color, strokes in areas:
@@ -59,6 +70,6 @@ def _marked(image: ImageArray, areas: list[tuple[Mask, Color, Mask]], ignored: M
 
 
 def _strokes(ids: Ids) -> tuple[Mask, Mask]:
-    """Strokes like / and like \\ over a whole map."""
+    """Return strokes like / and strokes like \\ over a whole map, bool (H, W) each."""
     y, x = np.ogrid[: ids.shape[0], : ids.shape[1]]
     return (y + x) % DISTANCE < WIDTH, (y - x) % DISTANCE < WIDTH

@@ -1,20 +1,17 @@
-"""Evaluation: every image exactly once, down the one road, into counts.
-
-The network and the data must have the same classes; that is checked here, too.
-"""
+"""Evaluate a network on a split: predict each image exactly once and count. Check that the classes agree."""
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streetseg.arrays import Size
+from streetseg.arrays import Array, Size
 from streetseg.data.source import Sample
 from streetseg.errors import DataError, RequestError
-from streetseg.inference.backend import operations
+from streetseg.inference.backend import Operations, operations
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.mappings import mappings_from
 from streetseg.labels.space import LabelSpace
@@ -29,9 +26,11 @@ if TYPE_CHECKING:
 
     from streetseg.runtime.distributed import Ranks
 
+Loss = Callable[["Tensor", "Tensor"], "Tensor"]  # logits float32 (1, C, h, w), labels uint8 (1, h, w) -> scalar
+
 
 class Labeled(Protocol):
-    """What is evaluated on, e.g. a data.store.Store."""
+    """Images with labels, e.g. a data.store.Store."""
 
     @property
     def space(self) -> LabelSpace:
@@ -40,27 +39,27 @@ class Labeled(Protocol):
 
     @property
     def samples(self) -> Sequence[Sample]:
-        """What is in it, in order."""
+        """The samples, in order."""
         ...
 
     def __getitem__(self, i: int, /) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Image uint8 RGB (H, W, 3), and label uint8 (h, w) at its own resolution."""
+        """Return the image uint8 RGB (H, W, 3) and the labels uint8 (h, w), each at its own resolution."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What a network made of a split.
+    """The counts of a model on a split.
 
     Args:
         space: the classes.
-        counts: per-image confusion matrices; the scores come from them.
-        boundary: int64 (N, 3, C) as metrics.boundary counts them; zeros, whose scores are NaN, when not asked for.
-        calibration: float64 (3, BINS) as metrics.calibration sums them; likewise.
-        loss: mean over the images, None when none was asked for.
-        network_sizes: the sizes (H, W) the network saw.
-        label_sizes: the resolutions (h, w) the scores were taken at.
-        seconds: wall-clock time of the whole walk.
+        counts: per-image confusion matrices; the scores are computed from them.
+        boundary: int64 (N, 3, C) of metrics.boundary; zeros, whose scores are NaN, without `details`.
+        calibration: float64 (3, BINS) of metrics.calibration; zeros without `details`.
+        loss: mean over the images; None if no loss was requested.
+        network_sizes: the sizes (H, W) that the network saw.
+        label_sizes: the resolutions (h, w) at which the labels were compared.
+        seconds: wall-clock time of the evaluation.
     """
 
     space: LabelSpace
@@ -78,26 +77,26 @@ def evaluate(
     store: Labeled,
     *,
     details: bool = True,
-    loss: "Callable[[Tensor, Tensor], Tensor] | None" = None,
+    loss: Loss | None = None,
     progress: Callable[[int, int], None] | None = None,
     ranks: "Ranks | None" = None,
 ) -> Evaluation:
-    """Scores a network on every image of a store, each exactly once, at the label's own resolution.
+    """Evaluate a network on every image of a store, each exactly once, at the resolution of its labels.
 
-    The network sees one image at a time. That is no slower on a CPU, and it is the only way in which the result
-    cannot depend on a batch size: on a GPU, other kernels are taken for other batches, and they round differently.
-    Several ranks take turns; what each has counted of its own images goes into the one table that all of them get,
-    so that the result cannot depend on their number either.
+    The network sees one image at a time. On a CPU that is no slower. On a GPU it makes the result independent of a
+    batch size, because a GPU uses other kernels for other batch sizes, and they round differently. Several ranks share
+    the images. Their counts are summed into one table, the same on every rank, so that the result does not depend on
+    the number of ranks.
 
     Args:
         predictor: the network, the same on all ranks.
-        store: images and labels in the predictor's space; images at their own size, or brought to the size at which the
-            network sees them, and labels at the images' own size.
+        store: images and labels in the predictor's space; images at their own size or at the size at which the network
+            sees them, labels at the images' own size.
         details: count boundaries and calibration, too.
-        loss: called with logits float32 (1, C, h, w) and labels uint8 (1, h, w), returns a scalar; for networks in
-            torch, and without a tile.
-        progress: called with (images done, images in all) after each of this rank's.
-        ranks: the processes that share the work; None: this one alone.
+        loss: called with logits float32 (1, C, h, w) and labels uint8 (1, h, w), returns a scalar; only for networks in
+            torch and without a tile.
+        progress: called after each image of this rank with (images done, images of all ranks).
+        ranks: the processes that share the images; None: this process alone.
 
     Raises:
         DataError: the store is empty.
@@ -105,76 +104,117 @@ def evaluate(
     """
     require_same_classes(predictor.space, store.space)
     if loss is not None and predictor.tile is not None:
-        raise ValueError("a loss is taken of whole images, not of tiles")
-    samples, classes, ignore = store.samples, store.space.num_classes, store.space.ignore_index
-    if not samples:
+        raise ValueError("a loss is computed on whole images, not on tiles")
+    if not store.samples:
         raise DataError("there is no image to evaluate on")
 
     start = time.perf_counter()
-    counts = np.zeros((len(samples), classes, classes), dtype=np.int64)
-    boundary = np.zeros((len(samples), 3, classes), dtype=np.int64)
-    calibration = np.zeros((len(samples), 3, BINS))
-    losses = np.zeros(len(samples))
-    ignored = np.zeros(len(samples), dtype=np.int64)
-    sizes = np.zeros((len(samples), 4), dtype=np.int64)  # height and width of the image, then of the label
-    rank, world = (ranks.rank, ranks.world) if ranks else (0, 1)
-    for i in range(rank, len(samples), world):
-        image, label = store[i]
-        ids, confidence = np.empty(label.shape, np.uint8), np.empty(label.shape, np.float32)
-        for (rows, columns), logits in predictor.regions(image.transpose(2, 0, 1)[None], own=_shape(label)):
-            kind, found, ground_truth = operations(logits), operations(logits).argmax(logits), label[rows, columns]
-            counted = kind.confusion(ground_truth[None], found, classes, ignore)[0]
-            if counted.sum() + np.count_nonzero(ground_truth == ignore) != ground_truth.size:
-                confusion(
-                    ground_truth, kind.in_memory(found)[0], classes, ignore
-                )  # names the ids that a GPU has left out
-            counts[i] += counted
-            if details:
-                ids[rows, columns] = kind.in_memory(found)[0]
-                confidence[rows, columns] = kind.confidence(logits)[0]
-            if loss is not None:
-                losses[i] = float(loss(logits, predictor.engine.take(ground_truth[None])))
-        ignored[i] = np.count_nonzero(label == ignore)
-        if details:
-            boundary[i] = boundary_counts(label, ids, classes, ignore)
-            scored = label != ignore
-            calibration[i] = calibration_bins(confidence[scored], (ids == label)[scored])
-        sizes[i] = (*predictor.seen_size(_shape(image), _shape(label)), *label.shape)
+    images, (rank, world) = len(store.samples), (ranks.rank, ranks.world) if ranks else (0, 1)
+    tables = _Tables(images, store.space)
+    for i in range(rank, images, world):
+        tables.count(i, predictor, *store[i], details=details, loss=loss)
         if progress is not None:
-            progress(min(i - rank + world, len(samples)), len(samples))
+            progress(min(i - rank + world, images), images)
+    if ranks:
+        tables.sum_over(ranks)
+    return tables.evaluation(store.samples, with_loss=loss is not None, seconds=time.perf_counter() - start)
 
-    # An image's rows are zero on all ranks but one, so that the sums over ranks are exact, also of floats.
-    total = ranks.sum if ranks else _own
-    sizes = total(sizes)
-    return Evaluation(
-        space=store.space,
-        counts=Counts(
-            names=tuple(sample.name for sample in samples),
-            sequences=tuple(sample.sequence for sample in samples),
-            counts=total(counts),
-            ignored=total(ignored),
-        ),
-        boundary=total(boundary),
-        calibration=total(calibration).sum(axis=0),
-        loss=float(total(losses).mean()) if loss is not None else None,
-        network_sizes=_distinct(sizes[:, :2]),
-        label_sizes=_distinct(sizes[:, 2:]),
-        seconds=time.perf_counter() - start,
-    )
+
+class _Tables:
+    """Counts of a split, one row per image. The rows of images that another rank counts stay zero.
+
+    Args:
+        images: the number of images, N.
+        space: the classes of the labels.
+    """
+
+    def __init__(self, images: int, space: LabelSpace) -> None:
+        self.space, num_classes = space, space.num_classes
+        self.confusion = np.zeros((images, num_classes, num_classes), dtype=np.int64)
+        self.ignored = np.zeros(images, dtype=np.int64)
+        self.boundary = np.zeros((images, 3, num_classes), dtype=np.int64)
+        self.calibration = np.zeros((images, 3, BINS))
+        self.losses = np.zeros(images)
+        self.sizes = np.zeros((images, 4), dtype=np.int64)  # height and width that the network saw, then of the labels
+
+    def count(
+        self,
+        i: int,
+        predictor: Predictor,
+        image: NDArray[np.uint8],
+        labels: NDArray[np.uint8],
+        *,
+        details: bool,
+        loss: Loss | None,
+    ) -> None:
+        """Count one image, uint8 (H, W, 3), with its labels, uint8 (h, w), into row `i`."""
+        num_classes, ignore = self.space.num_classes, self.space.ignore_index
+        prediction, confidence = np.empty(labels.shape, np.uint8), np.empty(labels.shape, np.float32)
+        for (rows, columns), logits in predictor.regions(image.transpose(2, 0, 1)[None], own=_shape(labels)):
+            backend, ground_truth = operations(logits), labels[rows, columns]
+            predicted = backend.argmax(logits)
+            self.confusion[i] += _confusion(backend, ground_truth, predicted, num_classes, ignore)
+            if details:
+                prediction[rows, columns] = backend.in_memory(predicted)[0]
+                confidence[rows, columns] = backend.confidence(logits)[0]
+            if loss is not None:
+                self.losses[i] = float(loss(logits, predictor.engine.take(ground_truth[None])))
+        self.ignored[i] = np.count_nonzero(labels == ignore)
+        if details:
+            self.boundary[i] = boundary_counts(labels, prediction, num_classes, ignore)
+            scored = labels != ignore
+            self.calibration[i] = calibration_bins(confidence[scored], (prediction == labels)[scored])
+        self.sizes[i] = (*predictor.seen_size(_shape(image), _shape(labels)), *labels.shape)
+
+    def sum_over(self, ranks: "Ranks") -> None:
+        """Replace each table by its sum over the ranks. A row is zero on all ranks but one, so that the sums are exact,
+        also of floats."""
+        self.sizes = ranks.sum(self.sizes)
+        self.confusion, self.ignored = ranks.sum(self.confusion), ranks.sum(self.ignored)
+        self.boundary, self.calibration = ranks.sum(self.boundary), ranks.sum(self.calibration)
+        self.losses = ranks.sum(self.losses)
+
+    def evaluation(self, samples: Sequence[Sample], *, with_loss: bool, seconds: float) -> Evaluation:
+        """Return the complete tables, one row per sample, as an evaluation."""
+        return Evaluation(
+            space=self.space,
+            counts=Counts(
+                names=tuple(sample.name for sample in samples),
+                sequences=tuple(sample.sequence for sample in samples),
+                counts=self.confusion,
+                ignored=self.ignored,
+            ),
+            boundary=self.boundary,
+            calibration=self.calibration.sum(axis=0),
+            loss=float(self.losses.mean()) if with_loss else None,
+            network_sizes=_distinct(self.sizes[:, :2]),
+            label_sizes=_distinct(self.sizes[:, 2:]),
+            seconds=seconds,
+        )
+
+
+def _confusion(
+    backend: Operations, ground_truth: NDArray[np.uint8], predicted: Array, num_classes: int, ignore: int
+) -> NDArray[np.int64]:
+    """Return the confusion matrix (C, C) of one region: ground truth uint8 (h, w), predicted ids uint8 (1, h, w).
+
+    Raises:
+        DataError: the ground truth holds ids that are no class.
+    """
+    counts: NDArray[np.int64] = backend.confusion(ground_truth[None], predicted, num_classes, ignore)[0]
+    if counts.sum() + np.count_nonzero(ground_truth == ignore) != ground_truth.size:
+        # A GPU skips such ids without an error. Counting again in main memory raises the error that names them.
+        confusion(ground_truth, backend.in_memory(predicted)[0], num_classes, ignore)
+    return counts
 
 
 def _distinct(sizes: NDArray[np.int64]) -> tuple[Size, ...]:
     return tuple(sorted({(height, width) for height, width in sizes.tolist()}))
 
 
-def _own(array: NDArray[Any]) -> NDArray[Any]:
-    """The sum over one process."""
-    return array
-
-
-def label_ids(predictor: Predictor, image: NDArray[np.uint8], label: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The class with the largest logit, uint8 (h, w), of an image (H, W, 3) at the resolution of its labels (h, w)."""
-    ids: NDArray[np.uint8] = predictor.labels(image.transpose(2, 0, 1)[None], own=_shape(label))[0]
+def label_ids(predictor: Predictor, image: NDArray[np.uint8], labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the predicted ids, uint8 (h, w), of an image (H, W, 3) at the resolution of its labels (h, w)."""
+    ids: NDArray[np.uint8] = predictor.labels(image.transpose(2, 0, 1)[None], own=_shape(labels))[0]
     return ids
 
 
@@ -183,27 +223,27 @@ def _shape(array: NDArray[np.uint8]) -> Size:
 
 
 def require_same_classes(model: LabelSpace, data: LabelSpace, *, masks: LabelSpace | None = None) -> None:
-    """Raises RequestError unless model and data have the same classes in the same order.
+    """Raise RequestError unless model and data have the same classes in the same order.
 
     Args:
         model, data: the label spaces.
-        masks: the space the data's masks are drawn in, where `data` was mapped from it; the hint names the bridge that
-            leads from there to the model's classes.
+        masks: the label space of the data's mask files, where `data` was mapped from it; the hint names the label
+            mapping from there to the model's classes.
     """
     if model.names == data.names:
         return
-    start = masks or data
+    original = masks or data
     reordered = sorted(model.names) == sorted(data.names)
-    if model.name in mappings_from(start) and model.names == space(model.name).names:
+    if model.name in mappings_from(original) and model.names == space(model.name).names:
         hint = f"--space {model.name} maps the data to the model's classes"
     elif reordered:
         first = f"{{name: {model.names[0]}, id: {data.names.index(model.names[0])}}}"
         hint = (
-            f"no label mapping from {start.name} to the model's classes; a folder:FILE.yaml lists them in the model's"
-            f" order, each with its `id:` in the masks: classes: [{first}, ...]"
+            f"no label mapping from {original.name} to the model's classes; a folder:FILE.yaml lists them in the "
+            f"model's order, each with its `id:` in the masks: classes: [{first}, ...]"
         )
     else:
-        hint = f"no label mapping from {start.name} to the model's classes; score it on data that have them"
+        hint = f"no label mapping from {original.name} to the model's classes; score it on data that have them"
     raise RequestError(
         "the classes of model and data differ" + (": they are the same in another order" if reordered else ""),
         where=(_listed("model", model), _listed("data", data)),

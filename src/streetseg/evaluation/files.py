@@ -24,14 +24,14 @@ from streetseg.metrics.scores import METRICS, Floats, class_scores, defined_mean
 from streetseg.png import encode_png
 from streetseg.text import one_line
 
-# Where a spreadsheet would begin a formula: at the start of a cell, or behind what it takes for the end of a cell where
-# people separate by semicolons (OWASP, "CSV Injection"). The wide forms count as well.
+# Places where a spreadsheet begins a formula: the start of a cell, and the text after a separator, which is a semicolon
+# in some countries (OWASP, "CSV Injection"). The full-width forms of the characters count as well.
 FORMULA = re.compile(r"(^|[;,|])(?=[\s\"']*[=+\-@＝＋－＠])")
 WORST = 12  # images with an error map
 
 
 def scores_json(evaluation: Evaluation, intervals: Intervals, terms: Protocol) -> dict[str, Any]:
-    """All scores of an evaluation: 0..1, not rounded, NaN where undefined."""
+    """Return the content of scores.json: all scores of an evaluation, 0..1, not rounded, NaN where undefined."""
     names, result = evaluation.space.names, scores(evaluation.counts.total)
     images, boundary = per_image(evaluation.counts.counts), boundary_iou(evaluation)
     return {
@@ -56,12 +56,13 @@ def scores_json(evaluation: Evaluation, intervals: Intervals, terms: Protocol) -
 
 
 def boundary_iou(evaluation: Evaluation) -> Floats:
-    """Boundary IoU of each class, float64 (C,), NaN where undefined."""
+    """Return the boundary IoU of each class, float64 (C,), NaN where undefined."""
     return class_scores(*evaluation.boundary.sum(axis=0))["iou"]
 
 
 def per_class_csv(evaluation: Evaluation, intervals: Intervals) -> str:
-    """One row a class: pixels of ground truth and prediction, the scores, the interval of each of the six metrics."""
+    """Return a table with one row per class: pixels of ground truth and prediction, the scores, and the interval of
+    each of the six metrics."""
     _, ground_truth, predicted = margins(evaluation.counts.total)
     values, boundary = scores(evaluation.counts.total).per_class, boundary_iou(evaluation)
     return table(
@@ -82,27 +83,28 @@ def per_class_csv(evaluation: Evaluation, intervals: Intervals) -> str:
 
 
 def per_image_csv(evaluation: Evaluation) -> str:
-    """One row an image: mean IoU and Dice over the classes that its ground truth shows, pixel accuracy, IoU a class."""
+    """Return a table with one row per image: mean IoU and mean Dice over the classes in its ground truth, pixel
+    accuracy, and the IoU of each class."""
     counts = evaluation.counts
-    of_image, of_class = per_image(counts.counts), class_scores(*margins(counts.counts))["iou"]
+    image_scores, class_iou = per_image(counts.counts), class_scores(*margins(counts.counts))["iou"]
     return table(
         {
             "image": name,
             "sequence": counts.sequences[i] or "",
-            **{score: float(values[i]) for score, values in of_image.items()},
+            **{score: float(values[i]) for score, values in image_scores.items()},
             "labeled_pixels": int(counts.counts[i].sum()),
             "ignored_pixels": int(counts.ignored[i]),
-            **{f"iou {label}": float(of_class[i, c]) for c, label in enumerate(evaluation.space.names)},
+            **{f"iou {class_name}": float(class_iou[i, c]) for c, class_name in enumerate(evaluation.space.names)},
         }
         for i, name in enumerate(counts.names)
     )
 
 
 def table(rows: Iterable[Mapping[str, str | int | float]]) -> str:
-    """Rows of equal keys as CSV; NaN is an empty cell.
+    """Return rows with equal keys as CSV text; NaN becomes an empty cell.
 
-    Text that a spreadsheet would run gets an apostrophe, its own mark for "this is text"; control characters are
-    written out, so every row is one line. Numbers are written as they are, negative ones too.
+    Text that a spreadsheet would run as a formula gets an apostrophe, the spreadsheet's mark for plain text. Control
+    characters are escaped, so that every row is one line. Numbers are not changed, negative ones included.
     """
     lines = list(rows)
     text = io.StringIO()
@@ -122,8 +124,8 @@ def write_evaluation(folder: Path, evaluation: Evaluation, intervals: Intervals,
     """Write scores.json, per_class.csv, per_image.csv and counts.npz, each atomically.
 
     Args:
-        folder: made if missing.
-        intervals: those of the evaluation's counts.
+        folder: created if missing.
+        intervals: of the scores of the evaluation's counts.
         scores: the content of scores.json, from `scores_json`.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -136,29 +138,34 @@ def write_evaluation(folder: Path, evaluation: Evaluation, intervals: Intervals,
 
 
 def write_error_maps(folder: Path, evaluation: Evaluation, predictor: Predictor, store: Labeled) -> None:
-    """Writes folder/errors/<rank>_<name>.png for the worst images by per-image IoU, the worst first.
+    """Write folder/errors/<rank>_<name>.png for the images with the lowest per-image IoU; rank 1 is the lowest.
 
-    Each shows the image and the truth above the prediction and the right/wrong map.
+    Each file shows image and ground truth in the first row, prediction and error map in the second.
 
     Args:
-        evaluation: what `predictor` made of `store`.
+        evaluation: the evaluation of `predictor` on `store`.
     """
     errors = folder / "errors"
     errors.mkdir(parents=True, exist_ok=True)
     iou = per_image(evaluation.counts.counts)["iou"]
     ranked = [int(i) for i in np.argsort(iou, kind="stable") if np.isfinite(iou[i])]
     for rank, i in enumerate(ranked[:WORST], start=1):
-        image, label = store[i]
-        ids = label_ids(predictor, image, label)
+        image, ground_truth = store[i]
+        prediction = label_ids(predictor, image, ground_truth)
         name = re.sub(r"[^\w.-]+", "_", evaluation.counts.names[i])[-100:]
-        shown = panel(image, label, ids, evaluation.space)
-        atomic_write_bytes(errors / f"{rank:02}_{name}.png", encode_png(shown))
+        pixels = panel(image, ground_truth, prediction, evaluation.space)
+        atomic_write_bytes(errors / f"{rank:02}_{name}.png", encode_png(pixels))
 
 
 def panel(image: ImageArray, ground_truth: Ids, prediction: Ids, space: LabelSpace) -> ImageArray:
-    """Four images of the ground truth's size, two by two."""
+    """Return image, ground truth, prediction and error map, two by two: uint8 (2 h, 2 w, 3).
+
+    Args:
+        image: uint8 RGB (H, W, 3); resized to (h, w).
+        ground_truth, prediction: uint8 ids (h, w).
+    """
     height, width = ground_truth.shape
-    sized = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
-    above = np.hstack([sized, color_map(ground_truth, space)])
-    below = np.hstack([color_map(prediction, space), error_map(sized, ground_truth, prediction, space)])
+    resized = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+    above = np.hstack([resized, color_map(ground_truth, space)])
+    below = np.hstack([color_map(prediction, space), error_map(resized, ground_truth, prediction, space)])
     return np.vstack([above, below])

@@ -1,4 +1,4 @@
-"""What a score was measured on, and by which rules. No score is printed without it."""
+"""The protocol of an evaluation: data, resolution and rules of the scores. No score is printed without it."""
 
 from typing import Any
 
@@ -13,11 +13,11 @@ Protocol = dict[str, Any]
 
 
 def protocol(evaluation: Evaluation, predictor: Predictor, *, dataset: str, split: str) -> Protocol:
-    """The protocol of an evaluation, ready for JSON.
+    """Return the protocol of an evaluation, ready for JSON.
 
     Args:
-        dataset: what the images are, as a person names it, e.g. "camvid:/data/CamVid"; its folders are left out.
-        split: which part of it.
+        dataset: the data set as on the command line, e.g. "camvid:/data/CamVid"; parent folders are left out.
+        split: the name of the evaluated split.
     """
     scales = ", ".join(f"{scale:g}" for scale in TTA_SCALES)
     return {
@@ -39,8 +39,8 @@ def protocol(evaluation: Evaluation, predictor: Predictor, *, dataset: str, spli
 
 
 def protocol_line(terms: Protocol) -> str:
-    """The protocol in one line for a terminal or below a table."""
-    engine = terms.get("engine", "torch")  # scores.json of earlier versions names none
+    """Return the protocol as one line, for a terminal or below a table."""
+    engine = terms.get("engine", "torch")  # scores.json of earlier versions has no engine
     return (
         f"{terms['dataset']} {terms['split']}, {terms['images']} images, {terms['label_space']} "
         f"({terms['classes']} classes), scored at {terms['resolution']} (network: {terms['network_resolution']}), "
@@ -50,7 +50,7 @@ def protocol_line(terms: Protocol) -> str:
 
 
 def _sizes(sizes: tuple[Size, ...]) -> str:
-    """ "360x480", or the smallest and largest of several sizes."""
+    """Return "360x480" for one size, "360x480 to 720x960" for several sorted ones."""
     smallest, largest = sizes[0], sizes[-1]
-    words = f"{smallest[0]}x{smallest[1]}"
-    return words if len(sizes) == 1 else f"{words} to {largest[0]}x{largest[1]}"
+    text = f"{smallest[0]}x{smallest[1]}"
+    return text if len(sizes) == 1 else f"{text} to {largest[0]}x{largest[1]}"

@@ -1,4 +1,4 @@
-"""Score a model on a split of a data set: the check of the files, the store, the counts, the scores, the tables."""
+"""Score a model on a split of a data set: check the files, open the store, count, compute scores, write tables."""
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """A scored model.
+    """The scores of a model on a split.
 
     Args:
         evaluation: the counts of each image.
-        intervals: of the scores.
+        intervals: 95 % intervals of the scores.
         scores: the content of scores.json, with its protocol.
     """
 
@@ -37,7 +37,7 @@ class Scored:
 
 
 def require_empty(out: Path | None) -> None:
-    """Raise RequestError if the folder that is to be written holds something."""
+    """Raise RequestError unless `out` is missing, an empty folder, or None."""
     if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RequestError("this is no empty folder", where=out, hint="--out DIR names a new or an empty one")
 
@@ -57,19 +57,19 @@ def score(
         predictor: the model.
         source: the data, in the classes of the model.
         split: the name of the split.
-        out: gets tables, counts and error maps, if given; rank 0 writes.
-        ranks: the processes that share the images, joined; each comes to the same scores.
-        on_image: called after each image with the number done and the number of all.
+        out: folder for tables, counts and error maps; None writes nothing. Only rank 0 writes.
+        ranks: the processes that share the images; all return the same scores.
+        on_image: called after each image with the number done and the total number.
 
     Raises:
-        RequestError: model and data have other classes.
+        RequestError: model and data have different classes.
         DataError: files of the split cannot be used.
     """
     masks = source.source.space if isinstance(source, SourceView) else source.space
     require_same_classes(predictor.space, source.space, masks=masks)
     with ranks.one_first() if ranks else nullcontext():
         require_labels(check_source(source, [split]), split, hint="--split NAME chooses another")
-        size = None if predictor.tta else predictor.size  # views of other sizes are taken of the images as they are
+        size = None if predictor.tta else predictor.size  # the rescaled views are made from the original images
         store = Store.open(source, split, size=size, resize_labels=False, cache=default_cache())
     if ranks:
         ranks.require_equal({"images": store.fingerprint})

@@ -1,4 +1,4 @@
-"""The operations that inference does in different ways on numpy arrays and on torch tensors."""
+"""Array operations of inference that differ between numpy arrays and torch tensors."""
 
 from contextlib import AbstractContextManager
 from typing import Protocol
@@ -10,53 +10,58 @@ from streetseg.arrays import Array, Size, Taps
 
 
 class Operations(Protocol):
-    """What the road does with arrays besides indexing and arithmetic."""
+    """The operations that inference needs besides indexing and arithmetic."""
 
     def inference(self) -> AbstractContextManager[object]:
-        """The context in which nothing is remembered for gradients."""
+        """Return a context in which nothing is recorded for gradients."""
         ...
 
     def resize_images(self, images: Array, size: Size) -> Array:
-        """uint8 (B, 3, H, W) at another size, by `arrays.resize_image`."""
+        """Resize images uint8 (B, 3, H, W) by `arrays.resize_image`."""
         ...
 
     def resize_logits(self, logits: Array, size: Size) -> Array:
-        """(B, C, H, W) at another size, bilinear, corners not aligned: the rule of the metric protocol."""
+        """Resize logits (B, C, H, W), bilinear, corners not aligned: the rule of the metric protocol."""
         ...
 
     def resample(self, logits: Array, axis: int, taps: Taps) -> Array:
-        """(B, C, H, W) with one axis resized by `taps`."""
+        """Resize one axis of logits (B, C, H, W) by `taps`."""
         ...
 
     def mirrored(self, array: Array) -> Array:
-        """Left and right exchanged."""
+        """Return the array with its last axis reversed: left and right exchanged."""
         ...
 
     def empty_like(self, logits: Array, size: Size) -> Array:
-        """An array of the type and first two dimensions of (B, C, H, W), not filled."""
+        """Return an uninitialized array (B, C, *size) with the dtype and first two dimensions of `logits`."""
         ...
 
     def argmax(self, logits: Array) -> Array:
-        """The class with the largest logit of (B, C, H, W), the first of equals: uint8 (B, H, W)."""
+        """Return the class with the largest logit, the first of equal ones: (B, C, H, W) -> uint8 (B, H, W)."""
         ...
 
     def in_memory(self, array: Array) -> NDArray[np.uint8]:
-        """The array as numpy array in main memory."""
+        """Return the array as a numpy array in main memory."""
         ...
 
     def confusion(
-        self, labels: NDArray[np.uint8], found: Array, num_classes: int, ignore_index: int
+        self, labels: NDArray[np.uint8], predicted: Array, num_classes: int, ignore_index: int
     ) -> NDArray[np.int64]:
-        """metrics.confusion of labels (B, H, W) in main memory and of ids where they are: (B, C, C)."""
+        """Return metrics.confusion of each image, int64 (B, C, C).
+
+        Args:
+            labels: uint8 (B, H, W) in main memory.
+            predicted: uint8 (B, H, W), where the engine computed them.
+        """
         ...
 
     def confidence(self, logits: Array) -> NDArray[np.float32]:
-        """Probability of the likeliest class of (B, C, H, W): (B, H, W) in main memory."""
+        """Return the probability of the argmax class in main memory: (B, C, H, W) -> float32 (B, H, W)."""
         ...
 
 
 def operations(array: Array) -> Operations:
-    """Those for arrays of this kind; torch is imported only for its own."""
+    """Return the operations for arrays of this kind. Torch is imported only for torch tensors."""
     if isinstance(array, np.ndarray):
         from streetseg.inference import backend_numpy
 

@@ -1,4 +1,7 @@
-"""Operations of inference on numpy arrays (`backend.Operations`), for engines that need no torch."""
+"""Operations of inference on numpy arrays (`backend.Operations`), for engines that need no torch.
+
+Softmax sums and resizing are ours, because the base install has no library for them.
+"""
 
 from contextlib import AbstractContextManager, nullcontext
 
@@ -13,12 +16,12 @@ Floats = NDArray[np.float32]
 
 
 def inference() -> AbstractContextManager[object]:
-    """Numpy remembers nothing."""
+    """Return an empty context: numpy records nothing for gradients."""
     return nullcontext()
 
 
 def resize_images(images: Bytes, size: Size) -> Bytes:
-    """By `arrays.resize_image`."""
+    """Resize images uint8 (B, 3, H, W) by `arrays.resize_image`."""
     if images.shape[-2:] == size:
         return images
     resized = [resize_image(image, size) for image in np.ascontiguousarray(images.transpose(0, 2, 3, 1))]
@@ -26,7 +29,8 @@ def resize_images(images: Bytes, size: Size) -> Bytes:
 
 
 def resize_logits(logits: Floats, size: Size) -> Floats:
-    """One axis after the other, the one first that leaves less work for the second."""
+    """Resize logits (B, C, H, W), bilinear, one axis after the other. The axis that shrinks more comes first, which
+    leaves less work for the second."""
     axes = sorted((2, 3), key=lambda axis: size[axis - 2] / logits.shape[axis])
     for axis in axes:
         if logits.shape[axis] != size[axis - 2]:
@@ -35,7 +39,7 @@ def resize_logits(logits: Floats, size: Size) -> Floats:
 
 
 def resample(logits: Floats, axis: int, taps: Taps) -> Floats:
-    """In place where it can be: the logits of a large image are large."""
+    """Resize one axis of logits (B, C, H, W) by `taps`. The arithmetic is in place to save memory."""
     weight = taps.weight if axis == logits.ndim - 1 else taps.weight[:, None]
     low: Floats = logits.take(taps.before, axis)
     high: Floats = logits.take(taps.after, axis)
@@ -46,17 +50,20 @@ def resample(logits: Floats, axis: int, taps: Taps) -> Floats:
 
 
 def mirrored(array: NDArray[np.generic]) -> NDArray[np.generic]:
-    """A copy, as engines want arrays in plain order."""
+    """Return a contiguous copy with the last axis reversed; engines take only contiguous arrays."""
     return np.ascontiguousarray(array[..., ::-1])
 
 
 def empty_like(logits: Floats, size: Size) -> Floats:
-    """Not filled."""
+    """Return an uninitialized array (B, C, *size) with the dtype of `logits`."""
     return np.empty((*logits.shape[:2], *size), dtype=logits.dtype)
 
 
 def argmax(logits: Floats) -> Bytes:
-    """Class by class: many times faster than argmax over an axis that is not the last."""
+    """Return the class with the largest logit, the first of equal ones: (B, C, H, W) -> uint8 (B, H, W).
+
+    The loop over classes is many times faster than numpy's argmax over an axis that is not the last.
+    """
     best = logits[:, 0].copy()
     ids = np.zeros(best.shape, dtype=np.uint8)
     for k in range(1, logits.shape[1]):
@@ -66,18 +73,18 @@ def argmax(logits: Floats) -> Bytes:
 
 
 def in_memory(array: Bytes) -> Bytes:
-    """It is there."""
+    """Return the array itself: numpy arrays are in main memory."""
     return array
 
 
-def confusion(labels: Bytes, found: Bytes, num_classes: int, ignore_index: int) -> NDArray[np.int64]:
-    """Image by image."""
-    pairs = zip(labels, found, strict=True)
+def confusion(labels: Bytes, predicted: Bytes, num_classes: int, ignore_index: int) -> NDArray[np.int64]:
+    """Return the confusion matrix of each image: labels and predicted uint8 (B, H, W) -> int64 (B, C, C)."""
+    pairs = zip(labels, predicted, strict=True)
     return np.stack([confusion_of_image(*pair, num_classes, ignore_index) for pair in pairs])
 
 
 def confidence(logits: Floats) -> Floats:
-    """1 / sum of exp(logit - largest)."""
+    """Return the probability of the argmax class, 1 / sum of exp(logit - largest): (B, C, H, W) -> (B, H, W)."""
     largest = logits.max(axis=1)
     total = np.exp(logits - largest[:, None]).sum(axis=1)
     probability: Floats = 1 / total

@@ -14,30 +14,31 @@ from streetseg.metrics.batch_confusion import batch_confusion
 
 
 def argmax(logits: Tensor) -> Tensor:
-    """The class with the largest logit at each pixel, the first of several: (B, C, H, W) -> uint8 (B, H, W)."""
-    # On a CPU, torch's argmax across planes takes five to twenty times as long as its max, which finds the same ids.
+    """Return the class with the largest logit, the first of equal ones: (B, C, H, W) -> uint8 (B, H, W)."""
+    # On a CPU, torch's argmax over the class axis takes 5 to 20 times as long as its max, which returns the same ids.
     return logits.max(dim=1).indices.to(torch.uint8)
 
 
 def inference() -> AbstractContextManager[object]:
-    """Torch's own."""
+    """Return torch's inference mode."""
     return torch.inference_mode()
 
 
 def resize_images(images: Tensor, size: Size) -> Tensor:
-    """In main memory by Pillow, as for every engine: torch rounds in another way on a GPU."""
+    """Resize images uint8 (B, 3, H, W) in main memory with Pillow, as every engine does; torch rounds differently on a
+    GPU."""
     if images.shape[-2:] == size:
         return images
     return torch.from_numpy(backend_numpy.resize_images(images.cpu().numpy(), size)).to(images.device)
 
 
 def resize_logits(logits: Tensor, size: Size) -> Tensor:
-    """Torch's own."""
+    """Resize logits (B, C, H, W) with torch's bilinear interpolation, corners not aligned."""
     return F.interpolate(logits, size, mode="bilinear", align_corners=False)
 
 
 def resample(logits: Tensor, axis: int, taps: Taps) -> Tensor:
-    """As `backend_numpy.resample`."""
+    """Resize one axis of logits (B, C, H, W) by `taps`, as `backend_numpy.resample` does."""
     before, after, weight = (
         torch.from_numpy(part).to(logits.device) for part in (taps.before, taps.after, taps.weight)
     )
@@ -47,29 +48,32 @@ def resample(logits: Tensor, axis: int, taps: Taps) -> Tensor:
 
 
 def mirrored(array: Tensor) -> Tensor:
-    """Torch's own."""
+    """Return a copy with the last axis reversed."""
     return array.flip(-1)
 
 
 def empty_like(logits: Tensor, size: Size) -> Tensor:
-    """On the device of `logits`."""
+    """Return an uninitialized tensor (B, C, *size) with the dtype and on the device of `logits`."""
     return logits.new_empty(*logits.shape[:2], *size)
 
 
 def in_memory(array: Tensor) -> NDArray[np.uint8]:
-    """A copy, where it is on a GPU."""
-    copied: NDArray[np.uint8] = array.cpu().numpy()
-    return copied
+    """Return the tensor as a numpy array; a tensor on a GPU is copied."""
+    in_main_memory: NDArray[np.uint8] = array.cpu().numpy()
+    return in_main_memory
 
 
-def confusion(labels: NDArray[np.uint8], found: Tensor, num_classes: int, ignore_index: int) -> NDArray[np.int64]:
-    """Counted where the ids are; only the counts are copied."""
-    ground_truth = torch.from_numpy(np.array(labels)).to(found.device)
-    counted: NDArray[np.int64] = batch_confusion(ground_truth, found, num_classes, ignore_index).cpu().numpy()
-    return counted
+def confusion(labels: NDArray[np.uint8], predicted: Tensor, num_classes: int, ignore_index: int) -> NDArray[np.int64]:
+    """Return the confusion matrix of each image: labels and predicted uint8 (B, H, W) -> int64 (B, C, C).
+
+    Pixels are counted on the device of `predicted`; only the counts are copied to main memory.
+    """
+    ground_truth = torch.from_numpy(np.array(labels)).to(predicted.device)
+    counts: NDArray[np.int64] = batch_confusion(ground_truth, predicted, num_classes, ignore_index).cpu().numpy()
+    return counts
 
 
 def confidence(logits: Tensor) -> NDArray[np.float32]:
-    """Found where the logits are."""
+    """Return the probability of the argmax class, (B, C, H, W) -> float32 (B, H, W), computed on the logits' device."""
     probability: NDArray[np.float32] = (logits.amax(1) - logits.logsumexp(1)).exp().cpu().numpy()
     return probability

@@ -1,4 +1,4 @@
-"""What a model on disk costs in an engine."""
+"""Measure latency and memory of a model on disk in an engine."""
 
 import math
 from collections.abc import Sequence
@@ -17,20 +17,21 @@ from streetseg.models.formats import is_exported
 def measure_model(
     path: Path, name: str, size: Size | None, *, device: str = "auto", precision: str = "fp32", batch: int = 1
 ) -> dict[str, Any]:
-    """Measures a model, from images in memory to labels in memory.
+    """Measure a model, from images in memory to labels in memory.
 
     Args:
         path: a bundle or run folder, or an exported file.
         name: the engine.
-        size: height and width of the images; None for what the model was trained for. The network sees them at the
-            size that `input_size` gives, as in `predict`.
+        size: height and width of the images; None for the size that the model was trained for. The network sees them
+            at the size that `input_size` gives, as in `predict`.
         precision: "fp32" or "bf16".
-        batch: images at a time.
+        batch: images per call.
 
     Returns:
-        As `cost.measure_cost` for a bundle. For an exported file what `measure_latency` returns, `encoder`, `device`,
-        `threads`, and `peak_memory_mb` (MiB): how much resident memory grew at most, from before the file was opened;
-        NaN where the system does not say (Linux does, but for some containers).
+        For a bundle the result of `cost.measure_cost` and `encoder`. For an exported file the result of
+        `measure_latency`, `encoder`, `device`, `threads`, and `peak_memory_mb` (MiB): the largest growth of the
+        process's memory since before the file was opened; NaN on systems that do not report it (Linux does, except in
+        some containers).
 
     Raises:
         ModelError, RequestError: as `open_engine`; or no size was given and the model has none.
@@ -59,7 +60,7 @@ def measure_model(
 def measure_models(
     paths: Sequence[Path], size: Size | None, *, engine: str | None, device: str, precision: str, batch: int
 ) -> list[dict[str, Any]]:
-    """Measure each model in one engine, or in all that run it: `model` and what `measure_model` returns."""
+    """Return `model` and the result of `measure_model` for each model in one engine, or in all that can run it."""
     return [
         {"model": path} | measure_model(path, name, size, device=device, precision=precision, batch=batch)
         for path in paths
@@ -70,5 +71,5 @@ def measure_models(
 def _size(requested: Size | None, trained: Size | None, path: Path) -> Size:
     size = requested or trained
     if size is None:
-        raise RequestError("the model was trained for no one size", where=path, hint="--size HxW, e.g. 512x1024")
+        raise RequestError("the model has no training size", where=path, hint="--size HxW, e.g. 512x1024")
     return size

@@ -1,4 +1,4 @@
-"""Which images a person means: files, folders, patterns; and what Python hands over."""
+"""Find the images that the arguments of a command name, and check images that Python code passes in."""
 
 import glob
 import logging
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from streetseg.data.files import walk
-from streetseg.data.images import WIDE_GRAY, TooLargeError, raw_mode, read_image, to_rgb
+from streetseg.data.images import MAX_PIXELS, WIDE_GRAY, TooLargeError, raw_mode, read_image, to_rgb
 from streetseg.data.issues import Survey
 from streetseg.errors import RequestError
 from streetseg.inference.output import is_result
@@ -20,23 +20,23 @@ log = logging.getLogger("streetseg")
 
 
 def find_images(inputs: Sequence[str]) -> list[Path]:
-    """Every image named, once, in the order they were named; those of a folder or pattern in the order of names.
+    """Return each image once, in the order of `inputs`; the images of a folder or pattern are sorted by name.
 
-    The results of earlier predictions and files in formats that are not read are left out, and said.
+    Results of earlier predictions and files in unsupported formats are left out; the log says so.
 
     Args:
-        inputs: files, folders (searched through), or patterns such as "street/**/*.jpg". What exists is never read
-            as a pattern.
+        inputs: files, folders (searched recursively), or patterns such as "street/**/*.jpg". An existing path is never
+            read as a pattern.
 
     Raises:
-        RequestError: something named is not there or holds no image, or two images have the same stem and their
-            results would have the same name.
+        RequestError: an input does not exist or holds no image, or two images have the same stem and their results
+            would have the same name.
     """
     missing: list[str] = []
-    found: dict[Path, Path] = {}  # by what it is on disk
+    found: dict[Path, Path] = {}  # the real path of each image -> the path as named
     survey = Survey()
     for text in inputs:
-        images = _meant(text, survey)
+        images = _matching_images(text, survey)
         found |= {path.resolve(): path for path in images if path.resolve() not in found}
         if not images:
             missing.append(text)
@@ -59,43 +59,46 @@ def find_images(inputs: Sequence[str]) -> list[Path]:
     by_stem: dict[str, list[Path]] = {}
     for path in found.values():
         by_stem.setdefault(path.stem, []).append(path)
-    twice = [paths for paths in by_stem.values() if len(paths) > 1]
-    if twice:
+    shared = [paths for paths in by_stem.values() if len(paths) > 1]
+    if shared:
         raise RequestError(
-            f"{len(twice)} names are borne by two images or more, whose results would replace each other",
-            where=[path for paths in twice for path in paths],
+            f"{len(shared)} names belong to two or more images, whose results would replace each other",
+            where=[path for paths in shared for path in paths],
             hint="predict them into separate folders",
         )
     return list(found.values())
 
 
-def require_image(image: object, reading: ImageReading) -> NDArray[np.uint8]:
+def require_image(
+    image: object, reading: ImageReading, *, max_megapixels: float = MAX_PIXELS / 1e6
+) -> NDArray[np.uint8]:
     """An image from Python as uint8 RGB (H, W, 3).
 
     Args:
-        image: an array that is that already, a PIL image, or the path of a file.
+        image: an array of that dtype and shape, a PIL image, or the path of a file.
         reading: how a PIL image or a file becomes 8-bit RGB.
+        max_megapixels: larger files are refused from their header.
 
     Raises:
         FileError: the file cannot be read.
-        RequestError: it is anything else; the message says what, and how to make it right.
+        RequestError: `image` is anything else; the message says what it is, and the hint how to convert it.
     """
     if isinstance(image, (str, Path)):
         try:
-            return read_image(str(image), reading=reading)
+            return read_image(str(image), max_pixels=round(max_megapixels * 1e6), reading=reading)
         except TooLargeError as error:  # whose hint is a field of the recipe
-            hint = "streetseg predict --max-megapixels N raises the limit"
+            hint = "--max-megapixels N raises the limit"
             raise TooLargeError(error.place, error.problem, error.detail, hint=hint) from None
     if isinstance(image, Image.Image):
         if ";16" in raw_mode(image) and image.mode not in WIDE_GRAY and reading.range != "full":
-            problem = f"PIL keeps 8 of the 16 bits of this image, which is to be read with data.range={reading.range}"
+            problem = f"PIL keeps 8 of the 16 bits of this image, but the model needs data.range={reading.range}"
             raise RequestError(problem, hint="give its path")
         return to_rgb(image.copy(), "PIL image", reading)[0]
     if not isinstance(image, np.ndarray):
         kind = type(image)
         raise RequestError(
             f"image is a {kind.__module__}.{kind.__qualname__} (expected a path, a PIL image or a numpy array)",
-            hint="of a torch tensor (3, H, W): image.permute(1, 2, 0).cpu().numpy()",
+            hint="for a torch tensor (3, H, W): image.permute(1, 2, 0).cpu().numpy()",
         )
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise RequestError(
@@ -106,7 +109,7 @@ def require_image(image: object, reading: ImageReading) -> NDArray[np.uint8]:
 
 
 def _cure(image: NDArray[np.generic]) -> str | None:
-    """What makes an array an image: first its shape, then its values."""
+    """Return code that converts an array to uint8 RGB (H, W, 3), first its shape, then its values; None if none can."""
     if not image.size:
         return None
     match image.shape:
@@ -137,8 +140,8 @@ def _cure(image: NDArray[np.generic]) -> str | None:
     return cure
 
 
-def _meant(text: str, unread: Survey) -> list[Path]:
-    """What one text means; `unread` takes the files in formats that are not read."""
+def _matching_images(text: str, unread: Survey) -> list[Path]:
+    """Return the images that one argument names. Add files in unsupported formats to `unread`."""
     path = Path(text)
     if path.is_dir():
         survey = Survey()
@@ -149,6 +152,6 @@ def _meant(text: str, unread: Survey) -> list[Path]:
         return [path / name for name in images]
     if path.exists():
         return [path]
-    names = sorted(glob.glob(text, recursive=True))  # noqa: PTH207  # Path.glob takes no absolute pattern
+    names = sorted(glob.glob(text, recursive=True))  # noqa: PTH207  # Path.glob accepts no absolute pattern
     matches = [Path(name) for name in names if Path(name).is_file()]
     return [match for match in matches if unread.images_among({match.name: str(match)})]

@@ -1,4 +1,4 @@
-"""How long a predictor takes, from images in memory to labels in memory. The machine's own clock, no torch."""
+"""Measure the latency of a predictor, from images in memory to labels in memory, without torch."""
 
 import time
 from typing import Any
@@ -8,17 +8,17 @@ import numpy as np
 from streetseg.arrays import Array, Size
 from streetseg.inference.predictor import Predictor
 
-WARM_UP = 3  # runs before the clock counts
-RUNS = (10, 100)  # fewest and most runs
-SECONDS = 5.0  # enough between the two
+WARM_UP = 3  # runs that are not measured
+RUNS = (10, 100)  # fewest and most measured runs
+SECONDS = 5.0  # time after which no further run starts, once the fewest are done
 
 
 def measure_latency(predictor: Predictor, size: Size, *, batch: int = 1) -> dict[str, Any]:
-    """Label noise of a size again and again, as `predict` labels images of that size.
+    """Predict random images of a size several times, as `predict` does for images of that size.
 
     Args:
         size: height and width of the images.
-        batch: images at a time.
+        batch: images per call.
 
     Returns:
         `size` of the images and `network_size` at which the network sees them; `batch`, `engine` and `precision`;
@@ -31,7 +31,7 @@ def measure_latency(predictor: Predictor, size: Size, *, batch: int = 1) -> dict
         if run >= fewest and sum(times) > 1000 * SECONDS:
             break
         start = time.perf_counter()
-        predictor.labels(images)  # they are in main memory when this returns, also from a GPU
+        predictor.labels(images)  # returns when the labels are in main memory, also from a GPU
         if run >= 0:
             times.append(1000 * (time.perf_counter() - start))
     p50, p95 = np.percentile(times, [50, 95])
@@ -49,5 +49,5 @@ def measure_latency(predictor: Predictor, size: Size, *, batch: int = 1) -> dict
 
 
 def noise(batch: int, size: Size) -> Array:
-    """Images uint8 (B, 3, H, W), the same each time."""
+    """Return random images uint8 (B, 3, H, W), the same on each call."""
     return np.random.default_rng(0).integers(0, 256, (batch, 3, *size), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""The one road from images to logits; training's validation, evaluation, prediction and export checks all take it."""
+"""From images to logits: one function for validation, evaluation, prediction and the checks of an export."""
 
 from collections.abc import Callable, Iterator
 
@@ -12,12 +12,12 @@ from streetseg.inference.backend import operations
 Network = Callable[[Array], Array]  # (B, 3, H, W), RGB 0..255 -> logits float32 (B, C, H, W)
 Region = tuple[slice, slice]  # rows and columns
 
-TTA_SCALES = (0.75, 1.0, 1.25)  # each seen as it is and mirrored
-STRIDE = (
-    32  # of the deepest features: tiles start on its multiples, so that they meet the network's grid as the whole does
-)
+TTA_SCALES = (0.75, 1.0, 1.25)  # each used unchanged and mirrored
+# Stride of the deepest features. Tiles start on its multiples, so that the feature grid of a tile is part of the whole
+# image's.
+STRIDE = 32
 SMALLEST_TILE = 128
-BAND_BYTES = 2**26  # of the enlarged logits of one window that are in memory at once
+BAND_BYTES = 2**26  # most bytes of one window's resized logits in memory at once
 
 
 def predict_logits(
@@ -29,34 +29,31 @@ def predict_logits(
     tta: bool = False,
     tile: int | None = None,
 ) -> Array:
-    """Logits of a batch of images.
+    """Return the logits of a batch of images, float32 (B, C, *out).
 
     Args:
-        network: in evaluation mode, takes arrays such as `images` (torch: on the same device).
+        network: in evaluation mode; takes arrays of the kind of `images` (torch: on the same device).
         images: uint8 RGB (B, 3, H, W), a numpy array or a torch tensor; the logits are of the same kind.
-        size: the height and width the network is to see; None for the images' own.
+        size: the height and width at which the network sees the images; None for their own.
         out: the height and width of the logits; None for the images' own.
         tta: average the logits over mirrored and rescaled views (6 passes).
-        tile: side of the square windows the network sees at once, for images too large for the memory; a multiple
-            of 32 of at least 128. Windows overlap by a quarter, and each pixel is taken from the window in which it
-            lies furthest from the edge.
-
-    Returns:
-        float32 (B, C, *out).
+        tile: side of the square windows that the network sees one at a time, for images too large for the memory; a
+            multiple of 32, at least 128. Windows overlap by a quarter. Each pixel is taken from the window in which it
+            is furthest from the edge.
 
     Raises:
-        RequestError: if `tile` is no such size.
+        RequestError: `tile` is no such size.
     """
     own = (images.shape[-2], images.shape[-1])
     size, out = size or own, out or own
     if not tta:
         return _view(network, images, size, out, tile)
-    kind = operations(images)
+    backend = operations(images)
     total: Array = None
     for scale in TTA_SCALES:
         scaled = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
-        seen = _view(network, images, scaled, out, tile)
-        both = seen + kind.mirrored(_view(network, kind.mirrored(images), scaled, out, tile))
+        unmirrored = _view(network, images, scaled, out, tile)
+        both = unmirrored + backend.mirrored(_view(network, backend.mirrored(images), scaled, out, tile))
         total = both if total is None else total + both
     return total / (2 * len(TTA_SCALES))
 
@@ -64,12 +61,12 @@ def predict_logits(
 def predict_regions(
     network: Network, images: Array, *, size: Size, out: Size, tile: int
 ) -> Iterator[tuple[Region, Array]]:
-    """Logits window by window, so that memory is bounded however large the images and however many their classes.
+    """Yield the logits window by window, so that memory is bounded for any image size and number of classes.
 
-    Args: as for `predict_logits`.
+    Arguments and errors are those of `predict_logits`.
 
     Yields:
-        A region of (H, W) = `out` and its logits float32 (B, C, h, w). The regions cover `out` once.
+        A region of (H, W) = `out` and its logits float32 (B, C, h, w). The regions cover each pixel of `out` once.
     """
     if tile < SMALLEST_TILE or tile % STRIDE:
         raise RequestError(
@@ -77,14 +74,14 @@ def predict_regions(
             where="--tile",
             hint=f"--tile {max(SMALLEST_TILE, -(-tile // STRIDE) * STRIDE)}",
         )
-    kind = operations(images)
-    images = kind.resize_images(images, size)
+    backend = operations(images)
+    images = backend.resize_images(images, size)
     taps_y, taps_x = bilinear_taps(size[0], out[0]), bilinear_taps(size[1], out[1])
     for y, keep_y in _windows(size[0], tile):
-        rows = _of_window(taps_y.before, keep_y)
+        rows = _output_pixels(taps_y.before, keep_y)
         for x, keep_x in _windows(size[1], tile):
-            columns = _of_window(taps_x.before, keep_x)
-            with kind.inference():
+            columns = _output_pixels(taps_x.before, keep_x)
+            with backend.inference():
                 logits = network(images[..., y, x])
             if size == out:
                 yield (rows, columns), logits[..., _within(keep_y, y), _within(keep_x, x)]
@@ -92,30 +89,30 @@ def predict_regions(
             height = max(1, BAND_BYTES // (4 * logits.shape[0] * logits.shape[1] * (columns.stop - columns.start)))
             for top in range(rows.start, rows.stop, height):
                 band = slice(top, min(top + height, rows.stop))
-                with kind.inference():
-                    part = kind.resample(logits, 2, taps_y.part(band, y.start))
-                    part = kind.resample(part, 3, taps_x.part(columns, x.start))
+                with backend.inference():
+                    part = backend.resample(logits, 2, taps_y.part(band, y.start))
+                    part = backend.resample(part, 3, taps_x.part(columns, x.start))
                 yield (band, columns), part
 
 
 def resize_logits(logits: Array, size: Size) -> Array:
-    """Logits (B, C, H, W) at another size, bilinear, corners not aligned: the rule of the metric protocol."""
+    """Resize logits (B, C, H, W), bilinear, corners not aligned: the rule of the metric protocol."""
     if tuple(logits.shape[-2:]) == size:
         return logits
     return operations(logits).resize_logits(logits, size)
 
 
 def _view(network: Network, images: Array, size: Size, out: Size, tile: int | None) -> Array:
-    """One look at the images: seen at `size`, logits at `out`."""
+    """Return the logits of one view, (B, C, *out); the network sees the images at `size`."""
     if tile is not None:
-        return _whole(predict_regions(network, images, size=size, out=out, tile=tile), out)
-    kind = operations(images)
-    with kind.inference():
-        return resize_logits(network(kind.resize_images(images, size)), out)
+        return _assemble(predict_regions(network, images, size=size, out=out, tile=tile), out)
+    backend = operations(images)
+    with backend.inference():
+        return resize_logits(network(backend.resize_images(images, size)), out)
 
 
-def _whole(regions: Iterator[tuple[Region, Array]], out: Size) -> Array:
-    """The logits of all regions in one array."""
+def _assemble(regions: Iterator[tuple[Region, Array]], out: Size) -> Array:
+    """Return the logits of all regions in one array, (B, C, *out)."""
     whole: Array | None = None
     for (rows, columns), logits in regions:
         if whole is None:
@@ -125,7 +122,7 @@ def _whole(regions: Iterator[tuple[Region, Array]], out: Size) -> Array:
 
 
 def _windows(extent: int, tile: int) -> Iterator[tuple[slice, slice]]:
-    """Along one axis: each window, and the part of it that is kept. The kept parts cover 0..extent once."""
+    """Yield each window along one axis, and its kept part. The kept parts cover 0..extent once."""
     margin = STRIDE * max(1, tile // 256)
     start = 0
     while True:
@@ -137,11 +134,16 @@ def _windows(extent: int, tile: int) -> Iterator[tuple[slice, slice]]:
         start += tile - 2 * margin
 
 
-def _of_window(before: NDArray[np.intp], keep: slice) -> slice:
-    """The pixels along an axis of the output that are read from the kept part of a window."""
+def _output_pixels(before: NDArray[np.intp], keep: slice) -> slice:
+    """Return the output pixels along an axis that are interpolated from the kept part of a window.
+
+    Args:
+        before: for each output pixel the input pixel before it (`Taps.before`).
+    """
     start, stop = np.searchsorted(before, (keep.start, keep.stop))
     return slice(int(start), int(stop))
 
 
 def _within(keep: slice, window: slice) -> slice:
+    """Return the kept part relative to the start of its window."""
     return slice(keep.start - window.start, keep.stop - window.start)

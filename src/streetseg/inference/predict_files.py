@@ -1,6 +1,6 @@
-"""Predict many image files: read ahead, label in order, collect what cannot be read.
+"""Predict many image files: read ahead, predict in order, collect the files that cannot be read.
 
-What the image files turned out to be is said once for all of them.
+Warnings about how the files are stored are logged once for all files.
 """
 
 import logging
@@ -31,9 +31,9 @@ from streetseg.recipe.reading import ImageReading
 
 log = logging.getLogger("streetseg")
 
-MAX_MEGAPIXELS = MAX_PIXELS / 1e6  # larger images are refused unless a limit is given
+MAX_MEGAPIXELS = MAX_PIXELS / 1e6  # default limit; larger images are an error
 
-OnImage = Callable[[int, int], None]  # called after each image with the number done and the number of all
+OnImage = Callable[[int, int], None]  # called after each image with the number done and the total number
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,29 +61,29 @@ def predict_files(
     """Yield each file with its labels, in order; few images are in memory at a time.
 
     Raises:
-        DataError: after the last one, if files could not be read: one line a file, all in one error.
+        DataError: after the last file, if files could not be read; one error with one line per file.
     """
     reading = predictor.engine.reading
-    noticed = Noticed(reading)
+    storage = StorageWarnings(reading)
     failed: list[FileError] = []
-    waiting: deque[tuple[Path, NDArray[np.uint8]]] = deque()  # read, labels still to come
+    waiting: deque[tuple[Path, NDArray[np.uint8]]] = deque()  # images that were read and have no labels yet
 
     def readable() -> Iterator[NDArray[np.uint8]]:
         for path in files:
             try:
-                image, stored = decode_image(str(path), max_pixels=round(max_megapixels * 1e6), reading=reading)
+                image, facts = decode_image(str(path), max_pixels=round(max_megapixels * 1e6), reading=reading)
             except FileError as error:
                 failed.append(error)
                 continue
-            noticed.add(stored)
+            storage.add(facts)
             waiting.append((path, image))
             yield image
 
     for done, labels in enumerate(predictor.stream(readable()), start=1):
         yield LabeledFile(*waiting.popleft(), labels)
         on_image(done + len(failed), len(files))
-    for sentence in noticed.warnings():
-        log.warning("%s", sentence)
+    for warning in storage.warnings():
+        log.warning("%s", warning)
     if failed:
         too_large = any(isinstance(error, TooLargeError) for error in failed)
         raise DataError(
@@ -103,13 +103,13 @@ def predict_to_folder(
     max_megapixels: float = MAX_MEGAPIXELS,
     on_image: OnImage = lambda done, total: None,
 ) -> list[dict[str, Any]]:
-    """Write the results of each file into a folder, while the next one is predicted.
+    """Write the results of each file into a folder, while the next file is predicted.
 
     Args:
-        values: what the file of ids holds for each class, uint8 (C,); None for the ids themselves.
+        values: the pixel value of each class in the file of ids, uint8 (C,); None for the ids themselves.
 
     Returns:
-        For each image `input`, the files written by kind, and `size` [H, W].
+        For each image `input`, the written file of each kind, and `size` [H, W].
 
     Raises:
         RequestError: a result would replace an input or a file that no prediction wrote, or cannot be written.
@@ -131,7 +131,7 @@ def predict_to_folder(
         try:
             for file in predict_files(predictor, files, max_megapixels=max_megapixels, on_image=on_image):
                 written.append(writing.submit(write, file))
-                if len(written) > 1:  # so that few images are in memory
+                if len(written) > 1:  # wait for the oldest, so that few images are in memory
                     written.popleft().result()
         finally:
             for last in written:
@@ -140,7 +140,11 @@ def predict_to_folder(
 
 
 def require_free(files: Sequence[Path], out: Path, *, overlay: bool) -> dict[Path, dict[str, Path]]:
-    """Return file -> kind of result -> where it goes. Raise RequestError if anything of a person's is there."""
+    """Return the path of each kind of result for each file.
+
+    Raises:
+        RequestError: a result would replace an input or a file that no prediction wrote.
+    """
     results = {path: result_paths(out, path, with_overlay=overlay) for path in files}
     targets = {target.resolve() for paths in results.values() for target in paths.values()}
     if replaced := [path for path in files if path.resolve() in targets]:
@@ -149,35 +153,35 @@ def require_free(files: Sequence[Path], out: Path, *, overlay: bool) -> dict[Pat
     return results
 
 
-class Noticed:
-    """Collects how images are stored.
+class StorageWarnings:
+    """Warnings about how image files are stored, such as dropped bands or an unusual range of 16-bit values.
 
     Args:
-        reading: how the model has them read.
+        reading: how the model reads image files.
     """
 
     def __init__(self, reading: ImageReading) -> None:
         self._reading = reading
-        self._ways: Counter[str] = Counter()
-        self._values: list[tuple[int, int]] = []
+        self._forms: Counter[str] = Counter()
+        self._ranges: list[tuple[int, int]] = []
 
-    def add(self, stored: ImageFacts) -> None:
-        """One image that was read."""
-        self._ways[stored.words] += 1
-        if stored.values is not None:
-            self._values.append(stored.values)
+    def add(self, facts: ImageFacts) -> None:
+        """Add the facts of one image file."""
+        self._forms[facts.description] += 1
+        if facts.values is not None:
+            self._ranges.append(facts.values)
 
     def warnings(self) -> Iterator[str]:
-        """A sentence for each thing that may make the labels worse."""
-        for way, count in self._ways.items():
-            if "dropped" in way:
-                yield f"{_images(count)} read without all bands: {way}"
-        if self._values:
-            whole = joined_range(self._values)
-            if words := range_words(whole, self._reading):
+        """Yield a sentence for each property of the files that may make the labels worse."""
+        for form, count in self._forms.items():
+            if "dropped" in form:
+                yield f"{_images(count)} read without all bands: {form}"
+        if self._ranges:
+            whole = joined_range(self._ranges)
+            if problem := range_words(whole, self._reading):
                 rule = f"the model reads them with data.range={self._reading.range}"
                 cure = f"train with {range_cure(whole)}, or scale the images to 8 bits"
-                yield f"{_images(len(self._values))} of 16 bits {words}; {rule}: {cure}"
+                yield f"{_images(len(self._ranges))} of 16 bits {problem}; {rule}: {cure}"
 
 
 def _images(count: int) -> str:

@@ -1,4 +1,4 @@
-"""What Python gets of a model: `Model`, ready to predict, and `Prediction`, what it made of one image."""
+"""`Model`, ready to predict, and its results `Prediction` and `Predictions`: what Python callers use."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from streetseg.errors import RequestError
 from streetseg.inference.backend import operations
 from streetseg.inference.inputs import find_images, require_image
 from streetseg.inference.output import color_map, overlay, write_results
-from streetseg.inference.predict_files import predict_files, predict_to_folder, require_free
+from streetseg.inference.predict_files import MAX_MEGAPIXELS, predict_files, predict_to_folder, require_free
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import Color, LabelSpace
 from streetseg.png import encode_png
@@ -20,14 +21,44 @@ from streetseg.png import encode_png
 if TYPE_CHECKING:
     import pandas as pd
 
+    from streetseg.models.own import OwnModules
+
 ImageLike = NDArray[np.uint8] | Image.Image | str | Path
+
+
+def open_predictor(
+    path: Path,
+    modules: "OwnModules | None" = None,
+    *,
+    engine: str = "auto",
+    precision: str = "fp32",
+    device: str = "auto",
+    tta: bool = False,
+    tile: int | None = None,
+) -> Predictor:
+    """Return a model on disk, ready to run; with modules of the caller's own a bundle, which torch runs.
+
+    Raises:
+        ModelError: the model cannot be read, or the modules do not fit it.
+        RequestError: engine, device or precision are not available.
+    """
+    if modules is None:
+        return Predictor.load(path, device, precision, engine=engine, tta=tta, tile=tile)
+    from streetseg.inference.engines.torch_engine import TorchEngine
+    from streetseg.models.bundle import load_bundle
+    from streetseg.runtime.device import choose_device
+
+    if engine not in ("auto", "torch"):
+        problem = f"engine {engine} cannot run modules of your own"
+        raise RequestError(problem, where=path, hint="export the model, then load the exported file")
+    return Predictor(TorchEngine(load_bundle(path, modules)[0], choose_device(device), precision), tta=tta, tile=tile)
 
 
 class Prediction:
     """The labels of one image; shown in a notebook as the image under the colors of its classes.
 
     Args:
-        predictor: what predicted it; it runs again when confidences or probabilities are asked for.
+        predictor: predicted the labels; it runs again for confidences or probabilities.
         image: uint8 RGB (H, W, 3).
         labels: uint8 (H, W), ids of the model's classes.
         name: the stem of the files that `save` writes.
@@ -110,10 +141,10 @@ class Prediction:
 
 
 class Predictions:
-    """The predictions of many images, made while they are walked through: few are in memory at a time.
+    """The predictions of many images, made while one iterates over them: few are in memory at a time.
 
     Args:
-        model: what predicts.
+        model: predicts the labels.
         images: paths of files, or images in memory.
     """
 
@@ -127,7 +158,9 @@ class Predictions:
     def __iter__(self) -> Iterator[Prediction]:
         predictor = self._model.predictor
         if all(isinstance(image, Path) for image in self._images):
-            for file in predict_files(predictor, [Path(str(image)) for image in self._images]):
+            for file in predict_files(
+                predictor, [Path(str(image)) for image in self._images], max_megapixels=self._model.max_megapixels
+            ):
                 yield Prediction(predictor, file.image, file.labels, file.path.stem)
             return
         for number, image in enumerate(self._images):
@@ -145,7 +178,10 @@ class Predictions:
         """Write the results of every image into a folder, as `streetseg predict` does."""
         if all(isinstance(image, Path) for image in self._images):
             files = [Path(str(image)) for image in self._images]
-            predict_to_folder(self._model.predictor, files, Path(folder), overlay=overlay)
+            model = self._model
+            predict_to_folder(
+                model.predictor, files, Path(folder), overlay=overlay, max_megapixels=model.max_megapixels
+            )
             return
         for prediction in self:
             prediction.save(folder)
@@ -158,17 +194,28 @@ class Model:
     """A trained model, ready to predict.
 
     Args:
-        predictor: the engine, and how it sees an image.
+        predictor: the engine, and the size at which it sees an image.
         path: where the model was read from.
+        max_megapixels: larger image files are refused from their header.
+        modules: of the caller's own, which the network was made with.
     """
 
-    def __init__(self, predictor: Predictor, path: Path) -> None:
+    def __init__(
+        self,
+        predictor: Predictor,
+        path: Path,
+        *,
+        max_megapixels: float = MAX_MEGAPIXELS,
+        modules: "OwnModules | None" = None,
+    ) -> None:
         self.predictor = predictor
         self.path = path
+        self.max_megapixels = max_megapixels
+        self.modules = modules
 
     @property
     def space(self) -> LabelSpace:
-        """The classes that it knows: names and colors in the order of their ids."""
+        """The classes: names and colors in the order of their ids."""
         return self.predictor.space
 
     @property
@@ -190,7 +237,7 @@ class Model:
 
         Args:
             images: a path, a PIL image or a uint8 RGB array (H, W, 3) is one image and gives a `Prediction`; a folder,
-                a pattern such as "street/*.jpg" or a list gives `Predictions`, to be walked through.
+                a pattern such as "street/*.jpg" or a list gives `Predictions`, made one by one.
 
         Raises:
             RequestError: there is no such file, or an array or object is no image.
@@ -208,7 +255,7 @@ class Model:
 
     def predict_one(self, image: ImageLike, name: str) -> Prediction:
         """Label one image; `name` is the stem of its files, if it is saved."""
-        pixels = require_image(image, self.predictor.engine.reading)
+        pixels = require_image(image, self.predictor.engine.reading, max_megapixels=self.max_megapixels)
         return Prediction(self.predictor, pixels, self.predictor.predict(pixels), name)
 
     def __repr__(self) -> str:

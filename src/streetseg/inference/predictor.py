@@ -1,4 +1,4 @@
-"""A network ready to predict: the engine that runs it, and how it looks at an image."""
+"""Predict labels: an engine, and the size, views and tiles in which the network sees an image."""
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,12 +19,12 @@ from streetseg.labels.space import LabelSpace
 
 
 class Predictor:
-    """Images in, labels out.
+    """A network that predicts labels for images of any size.
 
     Args:
-        engine: the network.
-        tta: average over mirrored and rescaled views.
-        tile: side of the windows for images too large for the memory.
+        engine: runs the network.
+        tta: average the logits over mirrored and rescaled views.
+        tile: side of the windows for images too large for the memory, pixels; None for whole images.
     """
 
     def __init__(self, engine: Engine, *, tta: bool = False, tile: int | None = None) -> None:
@@ -44,29 +44,35 @@ class Predictor:
         tile: int | None = None,
         images: int | None = None,
     ) -> "Predictor":
-        """A bundle, a run folder or an exported file, as `open_engine`. Raises ModelError, RequestError."""
+        """Load a bundle, a run folder or an exported file, as `open_engine` does. Raises ModelError, RequestError."""
         return cls(open_engine(path, engine, device=device, precision=precision, images=images), tta=tta, tile=tile)
 
     @property
     def space(self) -> LabelSpace:
-        """The classes of the labels that come out."""
+        """The classes of the labels."""
         return self.engine.space
 
     @property
     def size(self) -> Size | None:
-        """The height and width that the network was trained for; None for the images' own."""
+        """The height and width that the network was trained for; None if it sees each image at its own size."""
         return self.engine.size
 
     def seen_size(self, images: Size, own: Size | None = None) -> Size:
-        """The size at which the network sees images of a size that were `own` on disk: the rule of `input_size`."""
+        """Return the size at which the network sees images, by the rule of `input_size`.
+
+        Args:
+            images: their height and width in memory.
+            own: their height and width on disk; None if it is the same.
+        """
         return images if self.size is None else input_size(own or images, self.size)
 
     def logits(self, images: Array, *, own: Size | None = None) -> Array:
-        """uint8 RGB (B, 3, H, W) -> float32 (B, C, h, w), a tensor on the engine's device or a numpy array.
+        """Return the logits float32 (B, C, h, w), a tensor on the engine's device or a numpy array.
 
         Args:
-            own: the size (h, w) the images have on disk, where they were brought to the network's size before, as a
-                store does; the logits have it. None: the images' own.
+            images: uint8 RGB (B, 3, H, W).
+            own: the size (h, w) of the images on disk, if they were resized before, as a store does; the logits have
+                this size. None: (H, W).
         """
         shape = (images.shape[-2], images.shape[-1])
         size = self.seen_size(shape, own)
@@ -74,9 +80,9 @@ class Predictor:
         return predict_logits(self.engine.logits, taken, size=size, out=own or shape, tta=self.tta, tile=self.tile)
 
     def regions(self, images: Array, *, own: Size | None = None) -> Iterator[tuple[Region, Array]]:
-        """`logits` region by region; one region, but with a tile and nothing to be averaged one for each window.
+        """Yield `logits` region by region: one region per window with a tile and without TTA, else one in all.
 
-        Then the logits of the whole are never in memory: classes and confidences are taken of each region.
+        With windows, the logits of the whole image are never in memory at once. The regions cover each pixel once.
         """
         shape = (images.shape[-2], images.shape[-1])
         out = own or shape
@@ -87,19 +93,22 @@ class Predictor:
         yield from predict_regions(self.engine.logits, self.engine.take(images), size=size, out=out, tile=self.tile)
 
     def labels(self, images: Array, *, own: Size | None = None) -> NDArray[np.uint8]:
-        """uint8 RGB (B, 3, H, W) -> ids uint8 (B, h, w), those of the largest `logits`."""
+        """Return the argmax of `logits` for the same arguments: uint8 (B, h, w) in main memory."""
         shape = (images.shape[-2], images.shape[-1])
         out = own or shape
         if self.seen_size(shape, own) == shape == out and not self.tta and self.tile is None:
-            return self.engine.labels(self.engine.take(images))  # the same, and no logits leave the engine
+            return self.engine.labels(self.engine.take(images))  # the same labels, without copying logits
         ids = np.empty((len(images), *out), dtype=np.uint8)
         for (rows, columns), logits in self.regions(images, own=own):
-            kind = operations(logits)
-            ids[:, rows, columns] = kind.in_memory(kind.argmax(logits))
+            backend = operations(logits)
+            ids[:, rows, columns] = backend.in_memory(backend.argmax(logits))
         return ids
 
     def predict(self, image: NDArray[np.uint8] | Image.Image | str | Path) -> NDArray[np.uint8]:
-        """uint8 RGB (H, W, 3) of any size, a PIL image or a file's path -> ids uint8 (H, W).
+        """Return the predicted ids of one image, uint8 (H, W).
+
+        Args:
+            image: uint8 RGB (H, W, 3) of any size, a PIL image, or the path of a file.
 
         Raises:
             RequestError: the image is anything else.
@@ -110,18 +119,21 @@ class Predictor:
         return ids
 
     def stream(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
-        """`predict` for one image after another, in order, on as many at once as the engine likes.
+        """Yield `predict` of each image, in order; `engine.workers` images are predicted at once.
 
         Few images are in memory at a time, however many there are.
         """
         rest = iter(images)
         for image in islice(rest, 1):
-            yield self.predict(image)  # on which `auto` chooses its engine: only then it knows how many that likes
+            yield self.predict(image)  # engine "auto" chooses on the first image; `workers` is known only after that
         yield from self._one_at_a_time(rest) if self.engine.workers == 1 else self._many_at_once(rest)
 
     def _one_at_a_time(self, images: Iterator[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
-        """In this thread, while another fetches the next image. In the other one torch would have threads of its own
-        beside those that this one has from loading the network, and be up to half slower."""
+        """Predict in this thread, while another thread fetches the next image.
+
+        Prediction stays in this thread, because torch starts a thread pool for each thread that calls it. The pool of
+        this thread exists since the network was loaded; a second one makes prediction up to 50 % slower.
+        """
         with ThreadPoolExecutor(1) as fetching:
             ahead = fetching.submit(next, images, None)
             while (image := ahead.result()) is not None:
@@ -129,6 +141,7 @@ class Predictor:
                 yield self.predict(image)
 
     def _many_at_once(self, images: Iterator[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
+        """Predict in `engine.workers` threads, with one image waiting."""
         with ThreadPoolExecutor(self.engine.workers) as pool:
             running = [pool.submit(self.predict, image) for image in islice(images, self.engine.workers + 1)]
             while running:

@@ -1,6 +1,5 @@
-"""Mappings from one label space to another: which id becomes which.
-
-Cityscapes' label ids are one more target: the official evaluation script scores them.
+"""Mappings from one label space to another, as lookup tables of ids; also to the label ids of Cityscapes, which its
+official evaluation script scores.
 """
 
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from streetseg.errors import RequestError
 from streetseg.labels.space import IGNORE_INDEX, LabelSpace
 from streetseg.labels.tables import CAMVID_32, CITYSCAPES_8, CITYSCAPES_19, CITYSCAPES_34, STREET_11
 
-# Same name, same class: what the Cityscapes evaluation scores. The rest is ignored there.
+# The 19 classes that the Cityscapes evaluation scores have the same name. It ignores the rest.
 _CITYSCAPES_34_TO_19 = {name: name for name in CITYSCAPES_19.names}
 
 # Category of each class in cityscapesScripts' label table.
@@ -29,8 +28,8 @@ _CITYSCAPES_34_TO_8 = {
     **dict.fromkeys(("car", "truck", "bus", "caravan", "trailer", "train", "motorcycle", "bicycle"), "vehicle"),
 }
 
-# The usual grouping of CamVid's 32 labels into the 11 that are scored (the table of MathWorks' CamVid example, after
-# Brostow et al. and Sturgess et al.). Void is the only label that is ignored.
+# The usual grouping of CamVid's 32 labels into the 11 that are scored (from MathWorks' CamVid example, after Brostow et
+# al. and Sturgess et al.). Only Void is ignored.
 _CAMVID_32_TO_STREET_11 = {
     "Sky": "sky",
     **dict.fromkeys(("Building", "Archway", "Bridge", "Tunnel", "Wall"), "building"),
@@ -45,9 +44,9 @@ _CAMVID_32_TO_STREET_11 = {
     **dict.fromkeys(("Bicyclist", "MotorcycleScooter"), "bicyclist"),
 }
 
-# Nobody published this one. Each Cityscapes class goes where CamVid's label of the same things goes in the table above:
-# walls, bridges and tunnels are building, grass (terrain) is tree, parking is pavement, every four-wheeler and train is
-# car, riders and their two-wheelers are bicyclist. Void classes and rail track have no counterpart.
+# Our own mapping; none is published. Each Cityscapes class is mapped like the CamVid label of the same things in the
+# table above: walls, bridges and tunnels to building, grass (terrain) to tree, parking to pavement, all vehicles with
+# four wheels and trains to car, riders and their two-wheelers to bicyclist. Void classes and rail track are ignored.
 _CITYSCAPES_34_TO_STREET_11 = {
     "sky": "sky",
     **dict.fromkeys(("building", "wall", "bridge", "tunnel"), "building"),
@@ -73,12 +72,12 @@ _MAPPINGS: dict[tuple[str, str], Mapping[str, str]] = {
 
 
 def label_mapping(source: LabelSpace, target: LabelSpace) -> NDArray[np.uint8]:
-    """Lookup table (256,) uint8 from ids of `source` to ids of `target`; the rest, ignore included, becomes 255.
+    """Return the lookup table (256,) uint8 from ids of `source` to ids of `target`. All other values become 255.
 
-    `label_mapping(a, b)[mask]` translates a whole mask. A space mapped to itself keeps every id.
+    `label_mapping(a, b)[labels]` maps a whole array of labels. A space mapped to itself keeps every id.
 
     Raises:
-        RequestError: if no label mapping leads from `source` to `target`; the hint names those that start there.
+        RequestError: there is no label mapping from `source` to `target`; the hint names the possible targets.
     """
     if source == target:
         names: Mapping[str, str] = {name: name for name in source.names}
@@ -91,21 +90,21 @@ def label_mapping(source: LabelSpace, target: LabelSpace) -> NDArray[np.uint8]:
             hint=f"{source.name} can become {', '.join(reachable)}" if reachable else "keep the data's own label space",
         )
     table = np.full(256, IGNORE_INDEX, np.uint8)
-    for start, end in names.items():
-        table[source.names.index(start)] = target.names.index(end)
+    for source_name, target_name in names.items():
+        table[source.names.index(source_name)] = target.names.index(target_name)
     return table
 
 
 def mappings_from(source: LabelSpace) -> list[str]:
-    """The label spaces, by name, that masks of `source` can be translated to."""
-    return [end for start, end in _MAPPINGS if start == source.name]
+    """Return the names of the label spaces that labels of `source` can be mapped to."""
+    return [target for start, target in _MAPPINGS if start == source.name]
 
 
 def cityscapes_ids(space: LabelSpace) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
-    """Cityscapes label id of each class, uint8 (C,).
+    """Return the Cityscapes label id of each class of `space`, uint8 (C,).
 
     Raises:
-        RequestError: a class has none.
+        RequestError: a class is none of Cityscapes' labels.
     """
     missing = [name for name in space.names if name not in CITYSCAPES_34.names]
     if missing:

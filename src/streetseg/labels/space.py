@@ -1,4 +1,4 @@
-"""A label space: what each id of a mask means; and colors for classes that nobody gave one."""
+"""A label space: names and colors of class ids; and generated colors for classes without one."""
 
 import colorsys
 from collections.abc import Iterable, Iterator
@@ -8,21 +8,21 @@ from itertools import count
 Color = tuple[int, int, int]
 
 IGNORE_INDEX = 255
-_GOLDEN = 0.618034  # steps of this share of the circle never come close to an earlier one soon
+_GOLDEN = 0.618034  # golden ratio: steps of this share of the color circle keep hues far apart
 
 
 @dataclass(frozen=True)
 class LabelSpace:
-    """Names and colors of the ids 0..C-1 of a mask.
+    """Names and colors of the class ids 0..C-1.
 
     Args:
-        name: how the space is called in recipes, bundles and reports, e.g. "street-11".
+        name: name of the space in recipes, bundles and reports, e.g. "street-11".
         names: one name per class, in id order.
         colors: one sRGB triple (0..255) per class, in id order.
-        ignore_index: the id of pixels that are counted nowhere.
+        ignore_index: the id of pixels that are neither trained on nor scored.
 
     Raises:
-        ValueError: if names and colors differ in number, a name repeats, or there are more classes than ids.
+        ValueError: names and colors differ in number, a name repeats, or there are more classes than ids.
     """
 
     name: str
@@ -45,7 +45,7 @@ class LabelSpace:
 
 
 def fresh_colors(taken: Iterable[Color]) -> Iterator[Color]:
-    """Endless colors that differ from each other and from those taken, always the same ones in the same order."""
+    """Yield colors that differ from each other and from `taken`, without end, in a fixed order."""
     used = set(taken)
     for i in count():
         red, green, blue = colorsys.hsv_to_rgb(i * _GOLDEN % 1, 0.85 - i // 7 % 3 * 0.25, 0.95 - i // 21 % 3 * 0.25)

@@ -1,4 +1,4 @@
-"""The label spaces streetseg knows by name, with their published ids and colors."""
+"""The built-in label spaces, with their published ids and colors."""
 
 from streetseg.errors import RequestError, did_you_mean
 from streetseg.labels.space import Color, LabelSpace
@@ -9,7 +9,7 @@ def _table(name: str, *classes: tuple[str, Color]) -> LabelSpace:
 
 
 # The 11 classes of the CamVid masks that came with SegNet (Badrinarayanan et al. 2015), with SegNet's colors.
-# Void, 11 on disk, is no class.
+# Void, 11 in the masks, is no class.
 STREET_11 = _table(
     "street-11",
     ("sky", (128, 128, 128)),
@@ -25,8 +25,8 @@ STREET_11 = _table(
     ("bicyclist", (0, 128, 192)),
 )
 
-# Cityscapes (Cordts et al. 2016), ids as in cityscapesScripts' label table. The license plate, -1 there, has no id
-# an 8-bit mask can hold and is therefore no class.
+# Cityscapes (Cordts et al. 2016), ids as in cityscapesScripts' label table. The license plate is no class, because its
+# id -1 does not fit into an 8-bit mask.
 CITYSCAPES_34 = _table(
     "cityscapes-34",
     ("unlabeled", (0, 0, 0)),
@@ -65,7 +65,7 @@ CITYSCAPES_34 = _table(
     ("bicycle", (119, 11, 32)),
 )
 
-# The 19 classes Cityscapes scores, in train id order.
+# The 19 classes that Cityscapes scores, in the order of their train ids.
 CITYSCAPES_19 = _table(
     "cityscapes-19",
     ("road", (128, 64, 128)),
@@ -89,8 +89,8 @@ CITYSCAPES_19 = _table(
     ("bicycle", (119, 11, 32)),
 )
 
-# The 8 Cityscapes categories, in category id order. Cityscapes publishes no colors for them: each has that of its
-# most frequent class.
+# The 8 Cityscapes categories, in the order of their category ids. Cityscapes publishes no colors for them: each has the
+# color of its most frequent class.
 CITYSCAPES_8 = _table(
     "cityscapes-8",
     ("void", (0, 0, 0)),
@@ -144,10 +144,10 @@ _SPACES = {space.name: space for space in (STREET_11, CITYSCAPES_34, CITYSCAPES_
 
 
 def space(name: str) -> LabelSpace:
-    """The label space of that name.
+    """Return the label space with this name.
 
     Raises:
-        RequestError: if there is none; the hint names the closest.
+        RequestError: there is none; the hint names similar ones.
     """
     try:
         return _SPACES[name]

@@ -1,4 +1,4 @@
-"""Counting a batch where it lies: on a GPU no pixel travels, only the counts do, when they are asked for."""
+"""Confusion matrices of a batch, counted on the device of the ids. From a GPU only the counts are copied."""
 
 import numpy as np
 import torch
@@ -6,12 +6,12 @@ from torch import Tensor
 
 from streetseg.metrics.confusion import confusion
 
-LANES = 64  # counters of one cell that neighboring pixels take in turn, so that they need not wait for each other
-LARGEST = 1 << 22  # counters in all, 32 MiB
+LANES = 64  # counters per cell, used in turn by neighboring pixels, so that their atomic additions do not collide
+LARGEST = 1 << 22  # most counters, 32 MiB
 
 
 def batch_confusion(ground_truth: Tensor, prediction: Tensor, num_classes: int, ignore_index: int = 255) -> Tensor:
-    """`metrics.confusion.confusion` of each image of a batch, int64 (B, C, C), on the device of the ids.
+    """Return `metrics.confusion.confusion` of each image of a batch, int64 (B, C, C), on the device of the ids.
 
     Args:
         ground_truth: uint8 (B, H, W), ids 0..num_classes-1 or `ignore_index`.
@@ -20,8 +20,8 @@ def batch_confusion(ground_truth: Tensor, prediction: Tensor, num_classes: int, 
         ignore_index: the id of pixels to leave out.
 
     Raises:
-        DataError: an id is outside its range, where the ids are in main memory, as on MPS. On CUDA nobody waits to find
-            out, and a pixel whose ground truth is outside counts nowhere.
+        DataError: an id is outside its range. On CUDA this is not checked, because the check would wait for the GPU; a
+            pixel whose ground truth is outside the range is not counted there.
     """
     if ground_truth.device.type != "cuda":
         pairs = zip(ground_truth.cpu().numpy(), prediction.cpu().numpy(), strict=True)
@@ -30,9 +30,10 @@ def batch_confusion(ground_truth: Tensor, prediction: Tensor, num_classes: int, 
 
 
 def scattered_confusion(ground_truth: Tensor, prediction: Tensor, num_classes: int) -> Tensor:
-    """The same for ids on any device, without waiting for it; a pixel whose ground truth is no class counts nowhere."""
+    """Return the same for ids on any device, without synchronization. Pixels whose ground truth is no class are not
+    counted."""
     batch, pixels = len(ground_truth), ground_truth[0].numel()
-    cells = num_classes * num_classes + 1  # the last takes what counts nowhere
+    cells = num_classes * num_classes + 1  # the last cell is for pixels that are not counted
     lanes = max(1, min(LANES, LARGEST // (batch * cells)))
     rows, columns = ground_truth.reshape(batch, pixels).long(), prediction.reshape(batch, pixels)
     index = torch.where(rows < num_classes, rows * num_classes + columns, cells - 1)

@@ -1,30 +1,29 @@
-"""Boundary IoU: overlap of ground truth and prediction near outlines, where large areas cannot hide a ragged edge.
+"""Boundary IoU: the IoU of pixels near the outlines of classes. Large areas do not hide inexact edges in it.
 
-Cheng, Girshick, Dollár, Berg & Kirillov, Boundary IoU (CVPR 2021): of each mask only the band within a distance d of
-its outline counts, d being 2 % of the image diagonal, at least one pixel; beyond the image's edge nothing belongs to
-any mask.
+Cheng, Girshick, Dollár, Berg & Kirillov, Boundary IoU (CVPR 2021): for each class only the band within a distance d
+of its outline counts. d is 2 % of the image diagonal, at least one pixel. The edge of the image is an outline, too.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-BAND = 0.02  # share of the diagonal
+BAND = 0.02  # width of the band as a share of the image diagonal
 
 
 def boundary_counts(
     ground_truth: NDArray[np.uint8], prediction: NDArray[np.uint8], num_classes: int, ignore_index: int = 255
 ) -> NDArray[np.int64]:
-    """Pixels of the bands of one image.
+    """Count the pixels in the bands of one image.
 
-    Ignored pixels belong to no band, and where they begin both ground truth and prediction have an outline.
+    Ignored pixels belong to no band. The border of an ignored area is an outline in ground truth and prediction.
 
     Args:
         ground_truth: uint8 (H, W), ids 0..num_classes-1 or `ignore_index`.
         prediction: uint8 (H, W), ids 0..num_classes-1.
 
     Returns:
-        int64 (3, C): pixels in both bands of a class, in the ground truth's, in the prediction's. Sums over images are
-        the margins that scores.class_scores takes; its "iou" is then the boundary IoU.
+        int64 (3, C): pixels in both bands of a class, in the ground truth's band, in the prediction's band. Their sums
+        over images are margins for scores.class_scores; its "iou" is then the boundary IoU.
     """
     width = max(1, round(BAND * float(np.hypot(*ground_truth.shape))))
     ground_truth_band = _band(ground_truth, width, ignore_index)
@@ -36,10 +35,10 @@ def boundary_counts(
 
 
 def _band(ids: NDArray[np.uint8], width: int, outside: int) -> NDArray[np.uint8]:
-    """The ids, but `outside` where all pixels within `width` (a square) are of one class.
+    """Return the ids with `outside` where all pixels of the square within `width` have the same id.
 
-    One look at the smallest and largest id around each pixel serves all classes at once. With `outside` around the
-    image, whose edge is an outline, too.
+    The smallest and largest id in the square decide, which handles all classes at once. The image is padded with
+    `outside`, so that its edge is an outline.
     """
     padded = np.pad(ids, width, constant_values=outside)
     inside = _around(padded, width, np.minimum) == _around(padded, width, np.maximum)
@@ -47,9 +46,10 @@ def _band(ids: NDArray[np.uint8], width: int, outside: int) -> NDArray[np.uint8]
 
 
 def _around(ids: NDArray[np.uint8], width: int, extreme: np.ufunc) -> NDArray[np.uint8]:
-    """Smallest or largest value in the square of side 2 width + 1 around each pixel; the outer `width` pixels go.
+    """Return the extreme (smallest or largest) value in the square of side 2 width + 1 around each pixel.
 
-    Rows, then columns; along each, windows are doubled until they are long enough: log2 passes instead of 2 width.
+    The result is `width` pixels smaller on each side. Rows come first, then columns. Along each, the window is doubled
+    until it is long enough, which takes log2(side) passes instead of 2 width.
     """
     side = 2 * width + 1
     for _ in range(2):

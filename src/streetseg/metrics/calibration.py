@@ -1,22 +1,22 @@
-"""Calibration: is the network right as often as it says it is?
+"""Calibration: does the predicted probability agree with the accuracy?
 
-Expected calibration error after Guo, Pleiss, Sun & Weinberger, On Calibration of Modern Neural Networks (ICML 2017):
-pixels are sorted into equal bins by the probability of their predicted class; the error is the gap between mean
-probability and accuracy of a bin, averaged over bins by their pixels.
+Expected calibration error of Guo, Pleiss, Sun & Weinberger, On Calibration of Modern Neural Networks (ICML 2017):
+pixels are sorted into bins of equal width by the probability of their predicted class. The error is the absolute
+difference of mean probability and accuracy in a bin, averaged over bins with their pixels as weights.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-BINS = 15
+BINS = 15  # as in the paper
 
 
 def calibration_bins(confidence: NDArray[np.float32], correct: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Sums of each bin, float64 (3, BINS): pixels, their confidence, those that are right. Add them over images.
+    """Return the sums of each bin, float64 (3, BINS): pixels, confidence, correct pixels. Sums of images are additive.
 
     Args:
-        confidence: probability of the predicted class, 0..1, (n,). A bin holds its upper edge, not its lower.
-        correct: whether that class is the true one, (n,).
+        confidence: float32 (n,), probability of the predicted class, 0..1. A bin includes its upper edge only.
+        correct: bool (n,), whether the predicted class is the ground truth's.
     """
     bins = np.clip(np.ceil(confidence * BINS).astype(np.intp) - 1, 0, BINS - 1)
     return np.stack(
@@ -25,7 +25,7 @@ def calibration_bins(confidence: NDArray[np.float32], correct: NDArray[np.bool_]
 
 
 def expected_calibration_error(bins: NDArray[np.float64]) -> float:
-    """0..1 from the sums (3, BINS); NaN when no pixel was counted."""
+    """Return the expected calibration error, 0..1, of sums (3, BINS); NaN if no pixel was counted."""
     pixels, confidence, correct = bins
     total = float(pixels.sum())
     return float(np.abs(confidence - correct).sum()) / total if total else float("nan")

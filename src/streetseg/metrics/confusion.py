@@ -1,4 +1,7 @@
-"""Counting: which class each pixel has, and which it was given."""
+"""The confusion matrix of ground truth and prediction.
+
+It is ours, because it is several times faster than the libraries' and raises an error for invalid ids.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,13 +9,13 @@ from numpy.typing import NDArray
 from streetseg.errors import DataError
 
 IDS = 256  # a mask holds one byte a pixel
-CHUNK = 1 << 19  # pixels counted at a time: what numpy makes of them (up to 8 bytes each) stays near the cache
+CHUNK = 1 << 19  # pixels counted at a time; numpy's temporary arrays (up to 8 bytes a pixel) then stay in the cache
 
 
 def confusion(
     ground_truth: NDArray[np.integer], prediction: NDArray[np.integer], num_classes: int, ignore_index: int = 255
 ) -> NDArray[np.int64]:
-    """Counts of (ground truth, prediction) pairs; a pixel whose ground truth is `ignore_index` counts nowhere.
+    """Count the pairs (ground truth, prediction) of all pixels except those whose ground truth is `ignore_index`.
 
     Args:
         ground_truth: integer ids of any shape, 0..num_classes-1 or `ignore_index`.
@@ -21,11 +24,11 @@ def confusion(
         ignore_index: the id of pixels to leave out, num_classes..255.
 
     Returns:
-        int64 (C, C), rows are ground truth. `ground_truth.size` minus its sum is the number of ignored pixels.
+        int64 (C, C), one row per ground truth class. `ground_truth.size` minus the sum is the number of ignored pixels.
 
     Raises:
         DataError: an id is outside its range.
-        ValueError: shapes differ, or the range of ids makes no sense.
+        ValueError: the shapes differ, or `num_classes` or `ignore_index` is out of range.
     """
     if ground_truth.shape != prediction.shape:
         raise ValueError(f"ground truth has shape {ground_truth.shape}, prediction {prediction.shape}")
@@ -36,8 +39,8 @@ def confusion(
     if columns.size and columns.max() >= num_classes:
         _require_ids(np.bincount(columns, minlength=IDS), "prediction", num_classes)
 
-    # Every byte has a row, so that bad ids of the ground truth show up as counts and no pixel must be masked out
-    # before.
+    # The table has a row for every byte. Invalid ids of the ground truth then appear as counts, and no pixel has to be
+    # removed first.
     pairs = np.zeros(IDS * num_classes, dtype=np.int64)
     for start in range(0, rows.size, CHUNK):
         pair = np.multiply(rows[start : start + CHUNK], num_classes, dtype=np.uint16)  # 255 * 255 + 254 at most
@@ -45,27 +48,27 @@ def confusion(
         pairs += _histogram(pair, len(pairs))
     table = pairs.reshape(IDS, num_classes)
 
-    of_ground_truth = table.sum(axis=1)
-    of_ground_truth[ignore_index] = 0
-    _require_ids(of_ground_truth, "ground truth", num_classes)
+    pixels_per_id = table.sum(axis=1)
+    pixels_per_id[ignore_index] = 0
+    _require_ids(pixels_per_id, "ground truth", num_classes)
     return table[:num_classes].copy()
 
 
 def _histogram(values: NDArray[np.uint16], length: int) -> NDArray[np.int64]:
-    """How often each value occurs, int64 (length,).
+    """Count how often each value occurs, int64 (length,).
 
-    In a street image most pixels are like the one before, so that runs of equal values are counted, not values.
+    Most pixels of a street image equal the pixel before, so that counting runs of equal values is faster.
     """
     changes = values[1:] != values[:-1]
-    if 3 * np.count_nonzero(changes) > values.size:  # noise: finding the runs would take longer
+    if 3 * np.count_nonzero(changes) > values.size:  # with so many short runs, counting pixels is faster
         return np.bincount(values, minlength=length)
     last = np.append(np.flatnonzero(changes), values.size - 1)
-    # A sum of weights is a float64, exact below 2^53.
+    # bincount sums weights in float64, which is exact below 2^53.
     return np.bincount(values[last], weights=np.diff(last, prepend=-1), minlength=length).astype(np.int64)
 
 
 def _bytes(ids: NDArray[np.integer], side: str) -> NDArray[np.uint8]:
-    """The ids as uint8; an id that would wrap is an error, never wrapped."""
+    """Return the ids as uint8. Raise DataError for an id outside 0..255, which would wrap around."""
     if not np.issubdtype(ids.dtype, np.integer):
         raise ValueError(f"{side} has dtype {ids.dtype}, expected integers")
     if ids.dtype != np.uint8 and ids.size and (ids.min() < 0 or ids.max() >= IDS):
@@ -73,12 +76,12 @@ def _bytes(ids: NDArray[np.integer], side: str) -> NDArray[np.uint8]:
     return ids.astype(np.uint8, copy=False)
 
 
-def _require_ids(found: NDArray[np.int64], side: str, num_classes: int) -> None:
-    """Raises DataError when `found`, pixels per id (256,), has any beyond the classes."""
-    bad = np.flatnonzero(found[num_classes:]) + num_classes
-    if bad.size:
-        ids = ", ".join(str(i) for i in bad)
+def _require_ids(pixels_per_id: NDArray[np.int64], side: str, num_classes: int) -> None:
+    """Raise DataError if `pixels_per_id`, int64 (256,), counts pixels of ids that are no class."""
+    invalid = np.flatnonzero(pixels_per_id[num_classes:]) + num_classes
+    if invalid.size:
+        ids = ", ".join(str(i) for i in invalid)
         raise DataError(
-            f"{side} holds ids outside the label space (found {ids} on {found[bad].sum()} pixels, "
+            f"{side} holds ids outside the label space (found {ids} on {pixels_per_id[invalid].sum()} pixels, "
             f"expected 0..{num_classes - 1})"
         )

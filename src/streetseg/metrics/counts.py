@@ -1,4 +1,4 @@
-"""The counts of a split: one confusion matrix an image, from which every score is computed."""
+"""The counts of a split: one confusion matrix per image. Every score is computed from them."""
 
 import io
 import math
@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 
 from streetseg.errors import DataError
 
-LARGEST = 2**32  # bytes of one array: 10,000 images of 200 classes
+LARGEST = 2**32  # bytes of one array when reading; enough for 10,000 images and 200 classes
 
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """Per-image confusion matrices.
+    """Confusion matrices of N images.
 
     Args:
-        names: the sample each matrix belongs to.
-        sequences: the video each sample was cut from, None where the source does not know it.
+        names: the sample name of each image.
+        sequences: the video of each image, None where the source does not know it.
         counts: int64 (N, C, C), pixels by image, ground truth and prediction.
-        ignored: int64 (N,), pixels whose ground truth is the ignore index.
+        ignored: int64 (N,), pixels of each image whose ground truth is the ignore index.
     """
 
     names: tuple[str, ...]
@@ -41,12 +41,12 @@ class Counts:
 
     @property
     def total(self) -> NDArray[np.int64]:
-        """int64 (C, C), the matrix of the whole split: the sum over images, never an average."""
+        """The confusion matrix of the whole split, int64 (C, C): the sum over images, not an average."""
         total: NDArray[np.int64] = self.counts.sum(axis=0)
         return total
 
     def save(self, file: Path | BinaryIO) -> None:
-        """Writes the arrays `counts`, `ignored`, `names` and `sequences` ("" where unknown) as .npz."""
+        """Write the arrays `counts`, `ignored`, `names` and `sequences` ("" where unknown) as .npz."""
         np.savez_compressed(
             file,
             counts=self.counts,
@@ -57,7 +57,7 @@ class Counts:
 
     @classmethod
     def load(cls, path: Path) -> "Counts":
-        """Reads what `save` wrote. Raises DataError."""
+        """Read what `save` wrote. Raises DataError."""
         try:
             with zipfile.ZipFile(path) as file:
                 loaded = cls(
@@ -68,21 +68,24 @@ class Counts:
                 )
             if (loaded.counts < 0).any() or (loaded.ignored < 0).any():
                 raise ValueError("a count is below zero")
-        # What zipfile and numpy meet in a damaged file, they say with exceptions of many kinds.
+        # zipfile and numpy raise exceptions of many kinds for a damaged file.
         except Exception as error:
             raise DataError(f"counts cannot be read ({error})", where=path) from error
         return loaded
 
 
 def _array(file: zipfile.ZipFile, name: str) -> NDArray[Any]:
-    """One array of an .npz file (numpy.lib.format, version 1.0), as large as its file and no larger: what its header
-    claims is not believed, and objects, which would be pickles, have no place in it."""
+    """Read one array of an .npz file (numpy.lib.format, version 1.0).
+
+    It is ours, because numpy.load allocates what the header claims. Here the shape must match the bytes in the file.
+    Object arrays, which are pickles, raise ValueError.
+    """
     member = file.getinfo(f"{name}.npy")
     if member.file_size > LARGEST:
         raise ValueError(f"{name} has {member.file_size:,} bytes")
     data = io.BytesIO(file.read(member))
     if np.lib.format.read_magic(data) != (1, 0):
-        raise ValueError(f"{name} is of another version of the format")
+        raise ValueError(f"{name} has another version of the npy format")
     shape, by_columns, dtype = np.lib.format.read_array_header_1_0(data)
     content = data.read()
     if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(content):
@@ -91,9 +94,10 @@ def _array(file: zipfile.ZipFile, name: str) -> NDArray[Any]:
 
 
 def _texts(array: NDArray[Any]) -> tuple[str, ...]:
+    """Return a one-dimensional array of texts as str. Raise ValueError for any other array."""
     if array.dtype.kind != "U" or array.ndim != 1:
         raise ValueError(f"found {array.dtype} of shape {array.shape}, expected a list of texts")
     texts = tuple(str(text) for text in array)
     for text in texts:
-        text.encode("utf-8", "surrogateescape")  # raises ValueError: half a character, which nobody could write down
+        text.encode("utf-8", "surrogateescape")  # raises ValueError for a lone surrogate, which no file could hold
     return texts

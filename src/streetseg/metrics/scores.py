@@ -1,4 +1,4 @@
-"""Scores from counts. Every formula of the metric protocol is here and nowhere else."""
+"""Compute scores from counts. Every formula of the metric protocol is in this module and nowhere else."""
 
 import statistics
 from collections.abc import Sequence
@@ -8,22 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-Pixels = NDArray[np.number]  # counts of pixels, whole numbers
+Pixels = NDArray[np.number]  # counts of pixels
 
 METRICS = ("iou", "f1", "sensitivity", "specificity", "precision", "accuracy")
-_FIELDS = {"sensitivity": "recall"}  # files and pages say sensitivity, as the studies do that they are compared with
+_FIELDS = {"sensitivity": "recall"}  # files and pages say sensitivity, the word of the studies they are compared with
 OVERALL = (*(f"mean_{metric}" for metric in METRICS), "pixel_accuracy", "frequency_weighted_iou")
 
-RULES = "1"  # version of the rules below; every printed score carries it
+RULES = "1"  # version of the formulas below; the protocol of every score contains it
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """All scores of one confusion matrix, each 0..1 or NaN where undefined.
+    """All scores of one confusion matrix, 0..1, NaN where undefined.
 
-    The six per-class arrays are float64 (C,). `mean` holds the mean of each over the classes where it is defined, and
-    `counted` how many classes those are ("n of C classes counted"). `f1` is also the Dice coefficient: on pixel counts
-    the two are one number.
+    The six per-class arrays are float64 (C,). `mean` holds the mean of each metric over the classes where it is
+    defined, and `counted` the number of these classes. `f1` equals the Dice coefficient: on pixel counts both have the
+    same formula.
     """
 
     iou: Floats
@@ -39,12 +39,12 @@ class Scores:
 
     @property
     def per_class(self) -> dict[str, Floats]:
-        """The six per-class arrays by name."""
+        """The six per-class arrays by their names in METRICS."""
         return {metric: getattr(self, _FIELDS.get(metric, metric)) for metric in METRICS}
 
 
 def scores(matrix: NDArray[np.int64]) -> Scores:
-    """All scores of a confusion matrix (C, C), rows are ground truth."""
+    """Return all scores of a confusion matrix int64 (C, C), one row per ground truth class."""
     correct, ground_truth, predicted = margins(matrix)
     per_class = class_scores(correct, ground_truth, predicted)
     overall = overall_scores(correct, ground_truth, predicted)
@@ -58,7 +58,7 @@ def scores(matrix: NDArray[np.int64]) -> Scores:
 
 
 def mean_scores(networks: Sequence[Scores]) -> Scores:
-    """Each score's mean over networks, where it is defined; `counted` are the classes that count for any of them."""
+    """Return the mean of each score over the networks where it is defined; `counted` classes count for any of them."""
     per_class = {
         metric: defined_mean(np.stack([scores.per_class[metric] for scores in networks], axis=-1)) for metric in METRICS
     }
@@ -72,10 +72,10 @@ def mean_scores(networks: Sequence[Scores]) -> Scores:
 
 
 def per_image(counts: NDArray[np.int64]) -> dict[str, Floats]:
-    """Scores of each image of counts (N, C, C): float64 (N,) each.
+    """Return the scores of each image, float64 (N,) each, from counts int64 (N, C, C).
 
-    `iou` and `dice` are means over the classes present in that image's ground truth, as many papers report them; NaN
-    for an image without a ground truth pixel. `pixel_accuracy` likewise.
+    `iou` and `dice` are means over the classes in the ground truth of the image, as many papers report them. They and
+    `pixel_accuracy` are NaN for an image whose pixels are all ignored.
     """
     correct, ground_truth, predicted = margins(counts)
     per_class = class_scores(correct, ground_truth, predicted)
@@ -88,22 +88,25 @@ def per_image(counts: NDArray[np.int64]) -> dict[str, Floats]:
 
 
 def margins(matrix: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """All that the scores need of matrices (..., C, C): correct, ground truth and predicted pixels, (..., C) each."""
+    """Return the margins of confusion matrices (..., C, C): correct, ground truth and predicted pixels, each (..., C).
+
+    Every score is a function of the margins.
+    """
     return np.diagonal(matrix, axis1=-2, axis2=-1), matrix.sum(axis=-1), matrix.sum(axis=-2)
 
 
 def class_scores(correct: Pixels, ground_truth: Pixels, predicted: Pixels) -> dict[str, Floats]:
-    """The six scores of each class, float64 (..., C), from the margins (..., C)."""
+    """Return the six scores of each class, float64 (..., C), from the margins (..., C)."""
     return {metric: class_score(metric, correct, ground_truth, predicted) for metric in METRICS}
 
 
 def class_score(metric: str, correct: Pixels, ground_truth: Pixels, predicted: Pixels) -> Floats:
-    """One of METRICS for each class, float64 (..., C), from the margins (..., C).
+    """Return one of METRICS for each class, float64 (..., C), from the margins (..., C).
 
     Absent classes follow the evaluation script of cityscapesScripts: a class in neither ground truth nor prediction is
-    NaN, one that is predicted but absent from ground truth has IoU 0. Beyond that 0/0 is NaN: sensitivity of a class
-    without ground truth pixels, precision of a class never predicted, specificity of a class that covers all ground
-    truth.
+    NaN, a class that is predicted but not in the ground truth has IoU 0. Elsewhere 0/0 is NaN: sensitivity (recall) of
+    a class without ground truth pixels, precision of a class never predicted, specificity of a class that covers all
+    ground truth.
     """
     either = ground_truth + predicted - correct
     match metric:
@@ -126,20 +129,20 @@ def class_score(metric: str, correct: Pixels, ground_truth: Pixels, predicted: P
 
 
 def defined_mean(values: Floats) -> Floats:
-    """Mean over the last axis of what is not NaN; NaN where nothing is."""
+    """Return the mean over the last axis of the values that are not NaN; NaN if all are."""
     defined = np.isfinite(values)
-    # One after the other, as cityscapesScripts adds: numpy's own sum takes another order, and its last bit may differ.
+    # cumsum adds in order, as cityscapesScripts does. numpy's sum adds in another order, and its last bit may differ.
     total = np.cumsum(np.where(defined, values, 0.0), axis=-1)[..., -1]
     return _ratio(total, defined.sum(axis=-1))
 
 
 def overall_scores(correct: Pixels, ground_truth: Pixels, predicted: Pixels) -> dict[str, Floats]:
-    """The scores named in OVERALL, float64 (...), from the margins (..., C)."""
+    """Return the scores named in OVERALL, float64 (...), from the margins (..., C)."""
     return {name: overall_score(name, correct, ground_truth, predicted) for name in OVERALL}
 
 
 def overall_score(name: str, correct: Pixels, ground_truth: Pixels, predicted: Pixels) -> Floats:
-    """One of OVERALL, float64 (...), from the margins (..., C).
+    """Return one of OVERALL, float64 (...), from the margins (..., C).
 
     `frequency_weighted_iou` is the IoU of each class weighted by its share of the ground truth.
     """
@@ -153,7 +156,7 @@ def overall_score(name: str, correct: Pixels, ground_truth: Pixels, predicted: P
 
 
 def _ratio(part: NDArray[np.number], whole: NDArray[np.number]) -> Floats:
-    """part / whole, NaN where whole is 0."""
+    """Return part / whole, NaN where whole is 0."""
     result = np.full(np.shape(whole), np.nan)
     np.divide(part, whole, out=result, where=np.asarray(whole) != 0)
     return result

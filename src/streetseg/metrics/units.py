@@ -1,10 +1,9 @@
-"""What a resampling draws: images, or where the videos they were cut from are known, whole videos or clips of them.
+"""The units of the bootstrap: images, or if their videos are known, whole videos or clips of them.
 
 Frames of one video are not independent, so whole videos are drawn (the cluster bootstrap: Davison & Hinkley, Bootstrap
-Methods and their Application, 1997, section 3.8). Where there are too few of them, or a few hold most of the images,
-the long ones are cut into clips of consecutive frames (the block bootstrap: Carlstein, Annals of Statistics 14, 1986).
-Such an interval says how a score depends on the part of these videos, and nothing about others; `videos` and `note`
-say so.
+Methods and their Application, 1997, section 3.8). If there are too few videos, or a few hold most of the images, the
+long ones are cut into clips of consecutive frames (the block bootstrap: Carlstein, Annals of Statistics 14, 1986). Such
+an interval shows how a score varies within these videos, and nothing about other videos; `videos` and `note` say so.
 """
 
 import re
@@ -17,18 +16,18 @@ from numpy.typing import NDArray
 from streetseg.metrics.counts import Counts
 from streetseg.metrics.student import FEWEST
 
-CLIPS = 10  # a clip is no longer than this part of all images
+CLIPS = 10  # a clip holds at most 1 / CLIPS of all images
 
 
 @dataclass(frozen=True, eq=False)
 class Units:
-    """What is drawn with replacement.
+    """The units that the bootstrap draws with replacement.
 
     Args:
-        of_image: int64 (N,), the number of the unit each image belongs to.
-        unit: what they are, "image", "clip" or "sequence" (whole videos).
-        videos: of how many videos the images are frames, where those cannot speak for others.
-        note: what to keep in mind when reading an interval, if anything.
+        of_image: int64 (N,), the unit number of each image.
+        unit: the kind of unit, "image", "clip" or "sequence" (whole videos).
+        videos: the number of videos of the images, if too few to generalize to other videos; else None.
+        note: a limit of the intervals that a reader must know; None if there is none.
     """
 
     of_image: NDArray[np.int64]
@@ -38,18 +37,18 @@ class Units:
 
     @property
     def count(self) -> int:
-        """How many units there are."""
+        """The number of units."""
         return int(self.of_image.max()) + 1
 
     @property
     def effective(self) -> int:
-        """How many units of equal size would average as well, rounded down (Kish, Survey Sampling, 1965, 11.7)."""
+        """The effective number of units of equal size, rounded down (Kish, Survey Sampling, 1965, 11.7)."""
         images = np.bincount(self.of_image).astype(np.float64)
         return int(images.sum() ** 2 / (images**2).sum() + 1e-9)
 
 
 def units_of(counts: Counts) -> Units:
-    """The units to draw from the images of these counts."""
+    """Return the units of the images of `counts`: whole videos where possible, else clips, else images."""
     images = np.arange(len(counts.names))
     videos = {video: number for number, video in enumerate(sorted({name for name in counts.sequences if name}))}
     if len(images) < FEWEST:
@@ -73,17 +72,22 @@ def units_of(counts: Counts) -> Units:
 
 
 def _clips(names: Sequence[str], videos: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The number of each image's clip. A video with no more than a tenth of the images is one clip."""
+    """Return the clip number of each image, int64 (N,). A video with at most 1 / CLIPS of the images is one clip.
+
+    Args:
+        names: the sample names, which hold the frame numbers.
+        videos: int64 (N,), the video number of each image.
+    """
     longest = -(-len(names) // CLIPS)
     clips, first = np.zeros(len(names), np.int64), 0
     for video in range(int(videos.max()) + 1):
-        frames = sorted(np.flatnonzero(videos == video).tolist(), key=lambda i: _in_time(names[i]))
+        frames = sorted(np.flatnonzero(videos == video).tolist(), key=lambda i: _frame_order(names[i]))
         parts = -(-len(frames) // longest)
         clips[frames] = first + np.arange(len(frames)) * parts // len(frames)
         first += parts
     return clips
 
 
-def _in_time(name: str) -> list[str | int]:
-    """Sorts names of frames by the numbers in them: frame 10 comes after frame 9."""
+def _frame_order(name: str) -> list[str | int]:
+    """Return a sort key that compares the numbers in names of frames as numbers: frame 10 comes after frame 9."""
     return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"(\d+)", name))]

@@ -1,6 +1,6 @@
-"""The model on disk: weights.safetensors and model.json, never a pickle.
+"""The bundle: a model on disk as weights.safetensors and model.json, never a pickle.
 
-A safetensors file can hold numbers and nothing that runs.
+A safetensors file holds numbers and no code.
 """
 
 from collections.abc import Iterator
@@ -28,21 +28,23 @@ from streetseg.models.description import (
 )
 from streetseg.models.encoder import Encoder
 from streetseg.models.network import SegmentationNetwork
+from streetseg.models.own import NO_MODULES, OwnEncoder, OwnModules, is_own
 from streetseg.text import one_line
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file.
+    """Return the tensors of a safetensors file by name.
 
     Raises:
-        ModelError: if it is missing, is no such file, or a value in it is not a finite number.
+        ModelError: the file is missing, is no safetensors file, or holds a value that is not a finite number.
     """
     with _readable(path):
-        tensors = load(path.read_bytes())  # its load_file takes no path that is no UTF-8
-    strange = [name for name, tensor in tensors.items() if not torch.isfinite(tensor.float()).all()]
-    if strange:
+        tensors = load(path.read_bytes())  # load_file of safetensors takes UTF-8 paths only
+    not_finite = [name for name, tensor in tensors.items() if not torch.isfinite(tensor.float()).all()]
+    if not_finite:
         raise ModelError(
-            f"{len(strange)} of {len(tensors)} tensors hold values that are not finite numbers, first {strange[0]}",
+            f"{len(not_finite)} of {len(tensors)} tensors hold values that are not finite numbers, "
+            f"first {not_finite[0]}",
             where=path,
         )
     return tensors
@@ -50,12 +52,12 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Whatever is wrong with a safetensors file, as ModelError."""
+    """Turn every failure to read a safetensors file into a ModelError."""
     try:
         if not path.exists():
             hint = f"{path.parent} holds no {path.name}; weights are auto, none, a .safetensors file or a run folder"
             raise ModelError("no such weight file", where=path, hint=hint)
-        if not path.is_file():  # a pipe would wait for ever
+        if not path.is_file():  # reading a pipe would block for ever
             raise OSError("no regular file")
         yield
     except (SafetensorError, OSError) as error:
@@ -67,7 +69,7 @@ def _readable(path: Path) -> Iterator[None]:
 
 
 def contiguous(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors as safetensors wants them: on the CPU, in plain memory order."""
+    """Return tensors as safetensors requires them: on the CPU, contiguous."""
     return {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
 
 
@@ -79,13 +81,14 @@ def save_bundle(
     protocol: dict[str, Any],
     scores: dict[str, Any],
 ) -> None:
-    """Write the bundle in one step, replacing an older one.
+    """Write a bundle atomically, replacing an older one.
 
     Args:
-        folder: the bundle's folder.
-        initial_weights: what the network started from (kind, source, text).
+        folder: the folder of the bundle.
+        network: the network; of modules of the caller's own only the weights are written, and a note says so.
+        initial_weights: where its initial weights are from (kind, source, text).
         protocol: what `scores` were measured on.
-        scores: the scores of these very weights, 0..1.
+        scores: the scores of these weights, 0..1.
     """
     space = network.space
     with atomic_folder(folder) as new:
@@ -98,6 +101,7 @@ def save_bundle(
                 "version": VERSION,
                 "encoder": network.encoder_name,
                 "decoder": network.decoder_name,
+                **_note(network),
                 "channels": network.channels,
                 "size": network.size,
                 "size_rule": SIZE_RULE,
@@ -119,14 +123,16 @@ def save_bundle(
         )
 
 
-def load_bundle(path: Path) -> tuple[SegmentationNetwork, dict[str, Any]]:
-    """The network in evaluation mode, on the CPU, and its model.json.
+def load_bundle(path: Path, own: OwnModules = NO_MODULES) -> tuple[SegmentationNetwork, dict[str, Any]]:
+    """Return the network in evaluation mode, on the CPU, and the content of model.json.
 
     Args:
         path: a bundle folder, or a run folder, whose best bundle is meant.
+        own: the modules of the caller's own that the network was trained with.
 
     Raises:
-        ModelError: if there is no bundle, it is damaged, newer than this program, or its tensors do not fit.
+        ModelError: there is no bundle, it is damaged, newer than this program, its tensors do not fit, or a module of
+            the caller's own is missing.
     """
     folder = find_bundle(path)
     description = read_model_json(folder)
@@ -140,17 +146,20 @@ def load_bundle(path: Path) -> tuple[SegmentationNetwork, dict[str, Any]]:
     space, size = space_of(description, folder / "model.json"), size_of(description)
     reading = reading_of(description)
 
+    own_encoder = own_encoder_of(own, description["encoder"])
+
     def make_network() -> SegmentationNetwork:
         return SegmentationNetwork(
-            Encoder(description["encoder"]),
+            own_encoder or Encoder(description["encoder"]),
             space,
             decoder=description["decoder"],
             channels=tuple(description["channels"]),
             size=size,
             reading=reading,
+            own_decoder=own.decoder,
         )
 
-    # A network without memory first: what a stranger's model.json asks for need not be what the weights are of.
+    # First a network without memory: model.json of an unknown source may ask for far more than its weights have.
     stored = read_safetensors(weights)
     with torch.device("meta"):
         require_same_tensors(stored, make_network().state_dict(), weights)
@@ -159,13 +168,29 @@ def load_bundle(path: Path) -> tuple[SegmentationNetwork, dict[str, Any]]:
     return network.eval(), description
 
 
+def own_encoder_of(own: OwnModules, name: str) -> OwnEncoder | None:
+    """Return the caller's own encoder of that name; None where there is none."""
+    return OwnEncoder(own.encoders[name], name) if name in own.encoders else None
+
+
+def _note(network: SegmentationNetwork) -> dict[str, str]:
+    """Return a `note` on the parts of a network whose code the bundle does not hold; empty where it holds all."""
+    parts = [f"the encoder ({network.encoder_name})"] if is_own(network.encoder_name) else []
+    parts += ["the decoder"] if network.decoder_name == "own" else []
+    if not parts:
+        return {}
+    words = " and ".join(parts)
+    cure = "streetseg.load takes the modules as encoder=, decoder="
+    return {"note": f"the weights are here, the code of {words} is not: {cure}"}
+
+
 def require_same_tensors(stored: dict[str, Tensor], needed: dict[str, Tensor], path: Path) -> None:
-    """Raises ModelError unless exactly the tensors of the network are stored, each of its shape."""
+    """Raise ModelError unless the stored tensors are exactly those of the network, with their shapes."""
     incorrect = [
         f"{len(names)} tensors {problem}, first {names[0]}"
         for problem, names in (
             ("are missing", [name for name in needed if name not in stored]),
-            ("have no place in it", [name for name in stored if name not in needed]),
+            ("do not belong to it", [name for name in stored if name not in needed]),
         )
         if names
     ]
@@ -181,5 +206,5 @@ def require_same_tensors(stored: dict[str, Tensor], needed: dict[str, Tensor], p
 
 
 def _visible(about: dict[str, Any]) -> dict[str, Any]:
-    """The same with visible characters only: a path in it may be of bytes that are no text, which JSON cannot hold."""
+    """Return the same with visible characters only: paths may hold bytes that JSON cannot."""
     return {key: one_line(value) if isinstance(value, str) else value for key, value in about.items()}

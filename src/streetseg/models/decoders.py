@@ -1,23 +1,24 @@
-"""Which decoder: its layers and its last layer."""
+"""The decoders by name: their layers, and the last layer that makes logits."""
 
 from dataclasses import dataclass
 from typing import assert_never
 
 from torch import nn
 
-from streetseg.errors import RequestError
+from streetseg.errors import ModelError, RequestError
 from streetseg.models.fast_unet import FastDecoder
+from streetseg.models.own import OwnDecoder
 from streetseg.models.unet import ClassicDecoder
 from streetseg.recipe.decoders import DECODERS, DecoderName
 
 
 @dataclass(frozen=True)
 class DecoderParts:
-    """The layers between pyramid and logits.
+    """The layers between the maps of the encoder and the logits.
 
     Args:
-        body: pyramid (maps at strides 2 to 32) -> features.
-        head: features -> logits at the same stride; one output channel a class.
+        body: maps of the encoder, strides 2 or 4 to 32 -> features.
+        head: features -> logits at the same stride; one output channel per class.
     """
 
     body: nn.Module
@@ -25,21 +26,35 @@ class DecoderParts:
 
 
 def make_decoder(
-    name: DecoderName, encoder_channels: tuple[int, ...], channels: tuple[int, ...], num_classes: int
+    name: DecoderName,
+    encoder_channels: tuple[int, ...],
+    channels: tuple[int, ...],
+    num_classes: int,
+    own: nn.Module | None = None,
 ) -> DecoderParts:
-    """Random layers of the decoder of that name.
+    """Return the decoder of that name with random weights, or the caller's own as it is.
 
     Args:
-        encoder_channels: channels of the maps at strides 2, 4, 8, 16, 32.
-        channels: of the decoder's blocks, deep to shallow.
+        encoder_channels: channels of the maps of the encoder, shallow to deep: strides 2, 4, 8, 16, 32, or from 4 on.
+        channels: output channels of the blocks of the decoder, deep to shallow.
+        num_classes: the number of logits.
+        own: the module that is meant by "own"; see `OwnDecoder`.
 
     Raises:
-        RequestError: it has another number of blocks.
+        RequestError: the decoder has another number of blocks, or needs a map that the encoder lacks.
+        ModelError: "own" without a module, or one that is no decoder.
     """
-    if len(channels) not in DECODERS[name].steps:
+    facts = DECODERS[name]
+    if len(channels) not in facts.blocks:
         raise RequestError(
-            f"the {name} decoder has {DECODERS[name].steps_in_words} blocks, {len(channels)} channel counts were given",
+            f"the {name} decoder has {facts.blocks_in_words} blocks, {len(channels)} channel counts were given",
             where="model.channels",
+        )
+    if name == "fast" and len(channels) >= len(encoder_channels):
+        raise RequestError(
+            f"the encoder has {len(encoder_channels)} maps, too few for a fast decoder of {len(channels)} blocks",
+            where="model.channels",
+            hint="give three channel counts",
         )
     match name:
         case "classic":
@@ -48,6 +63,15 @@ def make_decoder(
         case "fast":
             body = FastDecoder(encoder_channels, channels)
             head = nn.Conv2d(channels[-1], num_classes, kernel_size=1)
+        case "own":
+            if own is None:
+                raise ModelError(
+                    "the decoder is a torch module of the caller's own, and was not passed",
+                    where="model.decoder",
+                    hint="in Python: streetseg.train(DATA, decoder=MODULE), streetseg.load(MODEL, decoder=MODULE)",
+                )
+            body = OwnDecoder(own, encoder_channels)
+            head = nn.Conv2d(body.out_channels, num_classes, kernel_size=1)
         case _:
             assert_never(name)
     nn.init.xavier_uniform_(head.weight)

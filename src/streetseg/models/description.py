@@ -1,6 +1,6 @@
-"""What a model says of itself, checked before anything is built from it. Read without torch.
+"""The description of a model, checked before anything is built from it. Read without torch.
 
-A bundle has it in model.json; an exported file has it inside as one JSON text, so that a lone file can be used.
+A bundle has it in model.json. An exported file has it inside as a JSON text, so that the file alone can be used.
 """
 
 from dataclasses import dataclass
@@ -18,13 +18,14 @@ from streetseg.recipe.reading import ImageReading
 
 FORMAT = "streetseg-bundle"
 VERSION = 3
-SIZE_RULE = "same-area"  # what `size` means, and the name of the rule of arrays.input_size
+SIZE_RULE = "same-area"  # the rule by which `size` is applied: arrays.input_size
 
 EXPORTED = "streetseg-exported"
-KEY = "streetseg"  # of ONNX metadata_props, and of rt_info/framework in OpenVINO's format
-INPUT, LOGITS, LABELS = "images", "logits", "labels"  # uint8 (B,3,H,W), float32 (B,C,H,W), uint8 (B,H,W)
+KEY = "streetseg"  # key in ONNX metadata_props, and in rt_info/framework of OpenVINO's format
+# Names of the input and outputs of an exported graph: uint8 (B, 3, H, W), float32 (B, C, H, W), uint8 (B, H, W).
+INPUT, LOGITS, LABELS = "images", "logits", "labels"
 
-LARGEST = 4 * 2**20  # bytes; ours have a few thousand
+LARGEST = 4 * 2**20  # bytes of a description; real ones have a few thousand
 NO_PICKLES = "pickle files (.pt, .pth, .bin) are never opened, they can run code; convert them to .safetensors"
 
 Channel = Annotated[int, Field(ge=0, le=255)]
@@ -35,8 +36,8 @@ class _Plain(BaseModel):
     model_config = ConfigDict(strict=True)
 
 
-class Start(_Plain):
-    """What the network started from."""
+class InitialWeightsEntry(_Plain):
+    """Where the initial weights of the network are from."""
 
     kind: str
     source: str
@@ -44,7 +45,7 @@ class Start(_Plain):
 
 
 class Description(_Plain):
-    """The keys of model.json that something is built from or said with; the others only inform."""
+    """The keys of model.json that the program uses; it may hold others."""
 
     encoder: str
     decoder: DecoderName
@@ -56,7 +57,7 @@ class Description(_Plain):
     classes: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1, max_length=255)]
     colors: Annotated[list[tuple[Channel, Channel, Channel]], Field(max_length=255)]
     ignore_index: Channel
-    initial_weights: Start
+    initial_weights: InitialWeightsEntry
     protocol: dict[str, Any]
     scores: dict[str, Any]
     sha256: str
@@ -65,45 +66,43 @@ class Description(_Plain):
     @classmethod
     def _one_a_block(cls, channels: list[int], info: ValidationInfo) -> list[int]:
         decoder = info.data.get("decoder")
-        if decoder is not None and len(channels) not in DECODERS[decoder].steps:
-            steps = DECODERS[decoder].steps_in_words
-            raise PydanticCustomError("blocks", f"expected {steps} for the {decoder} decoder")
+        if decoder is not None and len(channels) not in DECODERS[decoder].blocks:
+            blocks = DECODERS[decoder].blocks_in_words
+            raise PydanticCustomError("blocks", f"expected {blocks} for the {decoder} decoder")
         return channels
 
 
 def find_bundle(path: Path) -> Path:
-    """The bundle folder meant by `path`: itself, or `path/best` of a run folder. Raises ModelError."""
+    """Return the bundle folder that `path` means: itself, or `path/best` of a run folder. Raise ModelError."""
     for folder in (path, path / "best"):
         if (folder / "model.json").is_file():
             return folder
     if path.is_file():
-        part_of_one = path.suffix == ".safetensors" or path.name == "model.json"
+        belongs_to_bundle = path.suffix == ".safetensors" or path.name == "model.json"
         raise ModelError(
             "a model is a bundle or run folder, this is a file",
             where=path,
             hint=f"give the folder that holds weights.safetensors and model.json: {path.parent}"
-            if part_of_one
+            if belongs_to_bundle
             else NO_PICKLES,
         )
     raise ModelError(
-        "no bundle here (sought model.json and best/model.json)" if path.is_dir() else "no such model folder",
+        "no bundle here (no model.json or best/model.json)" if path.is_dir() else "no such model folder",
         where=path,
         hint="give a run folder or its best/ folder",
     )
 
 
 def read_model_json(path: Path) -> dict[str, Any]:
-    """model.json of a bundle or run folder, checked.
+    """Return the content of model.json of a bundle or run folder, checked.
 
     Raises:
-        ModelError: if it is no JSON, of another format, of a newer version, or lacks a key or holds a wrong value.
+        ModelError: it is no JSON, of another format or version, lacks a key, or holds a wrong value.
     """
     file = find_bundle(path) / "model.json"
     try:
         if file.stat().st_size > LARGEST:
-            raise ModelError(
-                f"model.json has {file.stat().st_size:,} bytes, no description needs that many", where=file
-            )
+            raise ModelError(f"model.json has {file.stat().st_size:,} bytes (expected at most {LARGEST:,})", where=file)
         text = file.read_bytes()
     except OSError as error:
         raise ModelError(f"model.json cannot be read ({error})", where=file) from error
@@ -111,14 +110,14 @@ def read_model_json(path: Path) -> dict[str, Any]:
 
 
 def checked(text: str | bytes, kind: type[_Plain], form: str, name: str, file: Path) -> dict[str, Any]:
-    """A description as JSON -> its values, all of them.
+    """Return all values of a description.
 
     Args:
-        text: the JSON.
-        kind: the keys it must have.
-        form: its `format`.
-        name: how the description is called, for messages.
-        file: where it is from.
+        text: the description as JSON.
+        kind: the model of the keys that it must have.
+        form: the value of `format` that it must have.
+        name: the name of the description, for messages.
+        file: the file that holds it.
 
     Raises:
         ModelError: as `read_model_json`.
@@ -142,12 +141,12 @@ def checked(text: str | bytes, kind: type[_Plain], form: str, name: str, file: P
     try:
         kind.model_validate_json(text)
     except ValidationError as error:
-        raise ModelError(f"{name} is not complete or not sound ({invalid(error)})", where=file) from error
+        raise ModelError(f"{name} is incomplete or invalid ({invalid(error)})", where=file) from error
     return description
 
 
 def space_of(description: dict[str, Any], file: Path) -> LabelSpace:
-    """The classes of a description that was checked. Raises ModelError."""
+    """Return the classes of a checked description. Raise ModelError if they are no label space."""
     try:
         return LabelSpace(
             description["space"],
@@ -156,22 +155,22 @@ def space_of(description: dict[str, Any], file: Path) -> LabelSpace:
             description["ignore_index"],
         )
     except ValueError as error:
-        raise ModelError(f"the classes of {file.name} are not sound: {error}", where=file) from error
+        raise ModelError(f"the classes of {file.name} are invalid: {error}", where=file) from error
 
 
 def size_of(description: dict[str, Any]) -> tuple[int, int] | None:
-    """The height and width a network was trained for, None for the images' own."""
+    """Return the height and width that a network was trained for; None for the size of each image."""
     size = description["size"]
     return (size[0], size[1]) if size else None
 
 
 def reading_of(description: dict[str, Any]) -> ImageReading:
-    """How the image files a network was trained on became 8-bit RGB."""
+    """Return how the image files that a network was trained on became 8-bit RGB."""
     return ImageReading.model_validate(description.get("images", {}))
 
 
 class ExportedDescription(Description):
-    """model.json and what the export adds."""
+    """The keys of model.json, and those that the export adds."""
 
     streetseg: str
     precision: Literal["fp32", "int8"]
@@ -180,14 +179,14 @@ class ExportedDescription(Description):
 
 @dataclass(frozen=True)
 class About:
-    """What an engine must know of the model it runs.
+    """The facts that an engine needs about the model that it runs.
 
     Args:
         space: the classes.
-        size: height and width the network was trained for, None for the images' own.
-        reading: how the image files it was trained on became 8-bit RGB.
+        size: height and width that the network was trained for; None for the size of each image.
+        reading: how the image files that it was trained on became 8-bit RGB.
         precision: "fp32" or "int8".
-        description: everything the file says.
+        description: the whole description.
     """
 
     space: LabelSpace
@@ -198,21 +197,21 @@ class About:
 
 
 def require_outputs(names: set[str], path: Path) -> None:
-    """Raises ModelError unless the graph has the outputs of an exported model."""
+    """Raise ModelError unless the graph in the file `path` has the outputs of an exported model."""
     if missing := {LOGITS, LABELS} - names:
         raise ModelError(f"the graph has no output {' and '.join(sorted(missing))}", where=path)
 
 
 def read_about(text: str | None, path: Path) -> About:
-    """From the text under KEY in the file `path`. Raises ModelError."""
+    """Return the facts in the text under KEY of the file `path`. Raise ModelError if they are missing or wrong."""
     if text is None:
         raise ModelError(
-            "this file says nothing of classes and input, it was not exported by streetseg",
+            "the file holds no description of classes and input; it was not exported by streetseg",
             where=path,
             hint="streetseg export MODEL --format onnx makes one from a bundle or run folder",
         )
     if len(text) > LARGEST:
-        raise ModelError(f"the description has {len(text):,} characters, none needs that many", where=path)
+        raise ModelError(f"the description has {len(text):,} characters (expected at most {LARGEST:,})", where=path)
     description = checked(text, ExportedDescription, EXPORTED, "the description in it", path)
     size, reading = size_of(description), reading_of(description)
     return About(space_of(description, path), size, reading, description["precision"], description)

@@ -1,6 +1,6 @@
-"""The encoder: any timm network with a five-step pyramid, asked about itself rather than known.
+"""The encoder: any timm network with feature maps at strides 2 to 32. timm is asked for channels and normalization.
 
-Pretrained weights come from this machine where they are, else from the model hub; else they are refused within seconds.
+Pretrained weights come from the cache on this machine, else from the model hub; else there is an error within seconds.
 """
 
 import logging
@@ -14,11 +14,11 @@ from huggingface_hub.constants import ENDPOINT
 from torch import Tensor, nn
 
 from streetseg.errors import ModelError, did_you_mean
+from streetseg.models.own import STRIDES, is_own
 from streetseg.models.relu6 import relu6_without_copy
 
-STRIDES = (2, 4, 8, 16, 32)
 EXAMPLES = "mobilenetv2_100, resnet50, resnext50_32x4d"
-TIMEOUT = 5.0  # seconds for the hub to say anything at all
+TIMEOUT = 5.0  # seconds for the first answer of the hub
 
 
 class Encoder(nn.Module):
@@ -30,15 +30,16 @@ class Encoder(nn.Module):
 
     Attributes:
         channels: channels of the five feature maps, shallow to deep.
-        mean, std: normalization of RGB 0..1 that the weights expect.
+        mean, std: the normalization of RGB 0..1 that the weights expect.
 
     Raises:
-        ModelError: if timm has no such model, its pyramid is not at strides 2, 4, 8, 16, 32, or the pretrained weights
-            cannot be had.
+        ModelError: timm has no such model, its maps are not at strides 2, 4, 8, 16, 32, or the pretrained weights are
+            not available.
     """
 
     def __init__(self, name: str, *, pretrained: bool = False) -> None:
         super().__init__()
+        require_no_own(name)
         require_known(name)
         body = random_body(name)
         strides = tuple(body.feature_info.reduction())
@@ -58,13 +59,23 @@ class Encoder(nn.Module):
         self.std: tuple[float, ...] = tuple(body.pretrained_cfg["std"])
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Normalized float images (B, 3, H, W) -> five maps (B, channels[i], H / STRIDES[i], W / STRIDES[i])."""
+        """Return five maps (B, channels[i], H / STRIDES[i], W / STRIDES[i]) of normalized images float (B, 3, H, W)."""
         features: list[Tensor] = self.body(images)
         return features
 
 
+def require_no_own(name: str) -> None:
+    """Raise ModelError if the name is that of a module of the caller's own, which timm cannot make."""
+    if is_own(name):
+        raise ModelError(
+            f"the encoder {name} is a torch module of the caller's own, and was not passed",
+            where=f"encoder {name}",
+            hint="in Python: streetseg.train(DATA, encoder=MODULE), streetseg.load(MODEL, encoder=MODULE)",
+        )
+
+
 def require_known(name: str) -> None:
-    """Raises ModelError with the nearest names if timm has no model `name`."""
+    """Raise ModelError with the nearest names if timm has no model `name`."""
     architecture = name.split(".")[0]
     known = timm.list_models()
     if architecture in known:
@@ -77,10 +88,10 @@ def require_known(name: str) -> None:
 
 
 def random_body(name: str) -> Any:
-    """timm's feature network with random weights. Raises ModelError if timm can make none of this model."""
+    """Return timm's feature network with random weights. Raise ModelError if timm cannot make it."""
     try:
         return timm.create_model(name, features_only=True)
-    except Exception as error:  # each family of timm refuses in its own way
+    except Exception as error:  # each family of timm models raises errors of its own
         raise ModelError(
             f"timm cannot make a feature pyramid of {name} ({error})",
             where=f"encoder {name}",
@@ -89,13 +100,13 @@ def random_body(name: str) -> Any:
 
 
 def with_pretrained_weights(name: str) -> Any:
-    """timm's feature network with its default pretrained weights.
+    """Return timm's feature network with its default pretrained weights.
 
-    A file that is on this machine already is taken as it is. Only what is missing is asked for, and only if the hub
-    answers: left alone, its client tries for a minute.
+    A file in the cache is used as it is. Only a missing one is requested, and only if the hub answers: its client would
+    retry for a minute.
 
     Raises:
-        ModelError: if the weights are not here and cannot be fetched, or do not fit.
+        ModelError: the weights are not in the cache and cannot be fetched, or do not fit.
     """
     config = timm.get_pretrained_cfg(name)
     cached = cached_file(config)
@@ -106,28 +117,31 @@ def with_pretrained_weights(name: str) -> Any:
             overlay = {"file": cached} if cached else None
             return timm.create_model(name, pretrained=True, features_only=True, pretrained_cfg_overlay=overlay)
     except Exception as error:  # of the network, the hub, the file, or timm
-        raise cannot_be_had(name, error) from error
+        raise not_available(name, error) from error
 
 
 def cached_file(config: Any) -> str | None:
-    """The safetensors file of a timm pretrained configuration in the hub's cache, if it is there."""
+    """Return the safetensors file of a timm configuration in the cache of the hub; None if it is not there."""
     if config is None or not config.hf_hub_id or config.custom_load:
         return None
     repository, _, revision = config.hf_hub_id.partition("@")
-    found = try_to_load_from_cache(repository, config.hf_hub_filename or "model.safetensors", revision=revision or None)
-    return found if isinstance(found, str) and found.endswith(".safetensors") else None
+    file = try_to_load_from_cache(repository, config.hf_hub_filename or "model.safetensors", revision=revision or None)
+    return file if isinstance(file, str) and file.endswith(".safetensors") else None
 
 
 def require_hub(name: str) -> None:
-    """Raises ModelError unless the hub answers; through its own session, so that proxies, mirrors and its offline
-    switch are respected."""
+    """Raise ModelError unless the hub answers.
+
+    The request goes through the session of its client, which knows proxies, mirrors and the offline switch.
+    """
     try:
         get_session().head(ENDPOINT, timeout=TIMEOUT)
     except Exception as error:  # whichever HTTP library the hub's client is built on
-        raise cannot_be_had(name, error) from error
+        raise not_available(name, error) from error
 
 
-def cannot_be_had(name: str, error: Exception) -> ModelError:
+def not_available(name: str, error: Exception) -> ModelError:
+    """Return the error for pretrained weights that are not available."""
     reason = next(iter(str(error).splitlines()), "no reason given")
     return ModelError(
         f"the pretrained weights of {name} are not on this machine and could not be fetched "
@@ -139,11 +153,11 @@ def cannot_be_had(name: str, error: Exception) -> ModelError:
 
 @contextmanager
 def quiet(logger: str) -> Iterator[None]:
-    """Only errors of that logger are seen meanwhile."""
-    chatty = logging.getLogger(logger)
-    level = chatty.level
-    chatty.setLevel(logging.ERROR)
+    """Silence warnings of a logger inside."""
+    log = logging.getLogger(logger)
+    level = log.level
+    log.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        chatty.setLevel(level)
+        log.setLevel(level)

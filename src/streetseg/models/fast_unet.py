@@ -1,13 +1,12 @@
-"""A U-Net decoder whose cost is small beside its encoder's, for CPUs; docs/explanation/decoder.md has the trials.
+"""The fast U-Net decoder, whose cost is small beside that of its encoder; docs/explanation/decoder.md has the trials.
 
-Like every U-Net decoder it climbs back scale by scale and joins the encoder's map of each. What makes it cheap:
-- deep and skip maps are brought to the block's few channels by 1x1 convolutions, the deep one before it is enlarged,
-and
-  added, where the classic decoder concatenates all their channels at the larger size;
-- one depthwise-separable 3x3 convolution a block (Howard et al. 2017, arXiv:1704.04861) in place of two dense ones;
-- the last block is the one at stride 4, or with a fourth one at stride 2: logits are made there and enlarged, so
-nothing
-  is convolved at the image's own size, where the classic decoder spends most of its time.
+Like every U-Net decoder it doubles the size block by block and joins the map of the encoder at each size. It is cheap
+because
+- 1x1 convolutions reduce deep map and skip to the few channels of the block, the deep map before it is enlarged, and
+  the two are added; the classic decoder concatenates all their channels at the larger size;
+- a block has one depthwise-separable 3x3 convolution (Howard et al. 2017, arXiv:1704.04861) in place of two dense ones;
+- the last block ends at stride 4, or a fourth one at stride 2: logits are made there and enlarged, so there is no
+  convolution at the size of the image, where the classic decoder spends most of its time.
 """
 
 import torch
@@ -29,7 +28,7 @@ class SeparableConv(nn.Sequential):
 
 
 class FastBlock(nn.Module):
-    """One block up: narrow both maps, double the deep one, add, convolve."""
+    """Decoder block: reduce the channels of both maps, enlarge the deep one by two, add, convolve."""
 
     def __init__(self, in_channels: int, skip_channels: int, out_channels: int) -> None:
         super().__init__()
@@ -39,14 +38,14 @@ class FastBlock(nn.Module):
         self.mix = SeparableConv(out_channels)
 
     def forward(self, deep: Tensor, skip: Tensor) -> Tensor:
-        """(B, in, h, w) and (B, skip, 2h, 2w) -> (B, out, 2h, 2w)."""
+        """Return (B, out, 2h, 2w) of the deep map (B, in, h, w) and the skip (B, skip, 2h, 2w)."""
         raised = F.interpolate(self.deep(deep), scale_factor=2.0, mode="bilinear", align_corners=False)
         mixed: Tensor = self.mix(F.relu(self.norm(raised + self.skip(skip)), inplace=True))
         return mixed
 
     @torch.no_grad()
     def reparameterize(self) -> None:
-        """Folds the batch norm of the sum into both of its terms, for inference: no exporter sees that it can."""
+        """Fold the batch norm of the sum into both of its terms, for inference: exporters do not do this."""
         norm = self.norm
         if not isinstance(norm, nn.BatchNorm2d):
             return
@@ -59,10 +58,10 @@ class FastBlock(nn.Module):
 
 
 class FastDecoder(nn.Module):
-    """From the encoder's pyramid to features at a quarter of the image's size, or with a fourth block at half of it.
+    """Decoder from the maps of the encoder to features at stride 4, or with a fourth block at stride 2.
 
     Args:
-        encoder_channels: channels of the maps at strides 2, 4, 8, 16, 32.
+        encoder_channels: channels of the maps at strides 2, 4, 8, 16, 32, or from 4 on.
         channels: output channels of the blocks, deep to shallow.
     """
 
@@ -70,14 +69,14 @@ class FastDecoder(nn.Module):
         super().__init__()
         deepest, *skips = reversed(encoder_channels)
         sizes = zip((deepest, *channels[:-1]), skips[: len(channels)], channels, strict=True)
-        self.blocks = nn.ModuleList(FastBlock(*of_block) for of_block in sizes)
+        self.blocks = nn.ModuleList(FastBlock(*block_channels) for block_channels in sizes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, pyramid: list[Tensor]) -> Tensor:
-        """Maps at strides 2, 4, 8, 16, 32 -> (B, channels[-1], H / s, W / s), s the stride of the last block."""
+        """Return features (B, channels[-1], H / s, W / s) of the maps, s the stride of the last block."""
         *skips, x = pyramid
-        for block, skip in zip(self.blocks, reversed(skips), strict=False):  # the shallowest may be left over
+        for block, skip in zip(self.blocks, reversed(skips), strict=False):  # the shallowest map may have no block
             x = block(x, skip)
         return x

@@ -1,4 +1,4 @@
-"""The formats that a network is exported to, and the engines that run a model."""
+"""The table of export formats and the table of engines."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,12 +6,12 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class ExportFormat:
-    """What is said of a format without its library.
+    """The facts of an export format that need no library.
 
     Args:
-        suffix: of the model's file.
-        engines: that run it, the one that starts soonest first.
-        beside: suffixes of the files that belong to the model's.
+        suffix: suffix of the model file.
+        engines: engines that run the format, the one that starts soonest first.
+        beside: suffixes of further files of the model, next to the model file.
     """
 
     suffix: str
@@ -19,7 +19,7 @@ class ExportFormat:
     beside: tuple[str, ...] = ()
 
     def files(self, model: Path) -> list[Path]:
-        """All files of the model in `model`, which is the first of them."""
+        """Return all files of the model whose model file is `model`, the model file first."""
         return [model, *(model.with_suffix(suffix) for suffix in self.beside)]
 
 
@@ -28,7 +28,7 @@ FORMATS = {
     "openvino": ExportFormat(".xml", engines=("openvino",), beside=(".bin",)),
 }
 
-# Engine -> how its library is installed. A bundle runs in torch.
+# Engine -> the command that installs its library. A bundle runs in torch.
 ENGINES = {
     "torch": "pip install 'streetseg[train]'",
     "onnxruntime": "pip install streetseg",
@@ -37,10 +37,10 @@ ENGINES = {
 
 
 def is_exported(path: Path) -> bool:
-    """Whether `path` names an exported model, by its suffix."""
+    """Return whether `path` names an exported model, by its suffix."""
     return format_of(path) is not None
 
 
 def format_of(path: Path) -> ExportFormat | None:
-    """The format of an exported model, by its suffix; None for anything else."""
+    """Return the format of an exported model, by its suffix; None for any other path."""
     return next((form for form in FORMATS.values() if form.suffix == path.suffix.lower()), None)

@@ -1,4 +1,4 @@
-"""What a network starts from, and the words that say so."""
+"""Initial weights of a network: where they are from, and how they are loaded."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,9 +9,10 @@ from torch import Tensor
 from streetseg.atomic import sha256
 from streetseg.errors import ModelError
 from streetseg.labels.space import LabelSpace
-from streetseg.models.bundle import load_bundle, read_safetensors
+from streetseg.models.bundle import load_bundle, own_encoder_of, read_safetensors
 from streetseg.models.encoder import Encoder
 from streetseg.models.network import SegmentationNetwork
+from streetseg.models.own import NO_MODULES, OwnEncoder, OwnModules
 from streetseg.recipe.decoders import DecoderName
 from streetseg.recipe.reading import AS_USUAL, ImageReading
 
@@ -20,11 +21,11 @@ NOT_FILES = ("auto", "auto-or-random", "none")  # what `weights` can be besides 
 
 @dataclass(frozen=True)
 class InitialWeights:
-    """Where the first weights came from.
+    """Where the initial weights are from.
 
     Args:
-        kind: "timm-pretrained", "file", "bundle" or "random".
-        source: model name, or the name of the file or folder; empty for random.
+        kind: "timm-pretrained", "file", "bundle", "module" or "random".
+        source: model name, or the name of the file, folder or module; empty for random.
         text: one sentence for people, with the digest of a file.
     """
 
@@ -34,11 +35,11 @@ class InitialWeights:
 
     @property
     def pretrained(self) -> bool:
-        """Whether the encoder has learned something before."""
+        """Whether the encoder was trained before."""
         return self.kind != "random"
 
     def as_dict(self) -> dict[str, str]:
-        """For model.json."""
+        """Return the content for model.json."""
         return asdict(self)
 
 
@@ -51,23 +52,36 @@ def build_network(
     size: tuple[int, int] | None,
     weights: str,
     reading: ImageReading = AS_USUAL,
+    own: OwnModules = NO_MODULES,
 ) -> tuple[SegmentationNetwork, InitialWeights]:
-    """A network ready to train, and what it starts from.
+    """Return a network ready to train, and its initial weights.
 
     Args:
-        weights: "auto" (timm's pretrained), "auto-or-random" (the same, but random where it cannot be had), "none"
-            (random), a .safetensors file in timm's naming, or a bundle or run folder.
+        weights: "auto" (timm's pretrained), "auto-or-random" (or random where they are not available), "none"
+            (random), a .safetensors file in timm's naming, or a bundle or run folder. An encoder of the caller's own
+            keeps the weights that it has with the first three; "none" says that they are untrained.
         reading: how the image files become 8-bit RGB.
+        own: modules of the caller's own; their encoder is meant where `encoder_name` is its name.
 
     Raises:
-        ModelError: unknown encoder, weights that cannot be had or do not fit.
+        ModelError: the encoder is unknown, or the weights are not available or do not fit.
     """
 
     def make_network(*, pretrained: bool = False) -> SegmentationNetwork:
-        encoder = Encoder(encoder_name, pretrained=pretrained)
-        return SegmentationNetwork(encoder, space, decoder=decoder, channels=channels, size=size, reading=reading)
+        return SegmentationNetwork(
+            own_encoder or Encoder(encoder_name, pretrained=pretrained),
+            space,
+            decoder=decoder,
+            channels=channels,
+            size=size,
+            reading=reading,
+            own_decoder=own.decoder,
+        )
 
+    own_encoder = own_encoder_of(own, encoder_name)
     match weights:
+        case "none" | "auto" | "auto-or-random" if own_encoder is not None:
+            return make_network(), given_by_caller(encoder_name, untrained=weights == "none")
         case "none":
             return make_network(), InitialWeights("random", "", "random weights")
         case "auto":
@@ -79,26 +93,34 @@ def build_network(
                 reason = f"random weights, because {error.problem}"
                 return make_network(), InitialWeights("random", "", reason)
         case _ if weights.endswith(".safetensors"):
-            built = make_network()
-            load_encoder_file(built.encoder, Path(weights))
+            network = make_network()
+            load_encoder_file(network.encoder, Path(weights))
             digest = sha256(Path(weights))[:12]
-            return built, InitialWeights(
+            return network, InitialWeights(
                 "file", Path(weights).name, f"encoder from {Path(weights).name} (SHA-256 {digest}…)"
             )
         case _:
             built = make_network()
-            return built, transfer(built, Path(weights))
+            return built, transfer(built, Path(weights), own)
 
 
 def pretrained_by_timm(encoder_name: str) -> InitialWeights:
+    """Return the facts of weights that timm publishes."""
     return InitialWeights("timm-pretrained", encoder_name, f"encoder from timm's pretrained {encoder_name}")
 
 
-def load_encoder_file(encoder: Encoder, path: Path) -> None:
-    """Load a safetensors file in timm's naming into `encoder`; tensors past the pyramid (the classifier) are left out.
+def given_by_caller(encoder_name: str, *, untrained: bool) -> InitialWeights:
+    """Return the facts of weights that a module of the caller's own came with."""
+    if untrained:
+        return InitialWeights("random", "", f"the untrained weights that {encoder_name} came with")
+    return InitialWeights("module", encoder_name, f"encoder with the weights that {encoder_name} came with")
+
+
+def load_encoder_file(encoder: Encoder | OwnEncoder, path: Path) -> None:
+    """Load a safetensors file in timm's naming into `encoder`; other tensors of the file (the classifier) are ignored.
 
     Raises:
-        ModelError: if the file cannot be read, or a tensor of the encoder is missing or has another shape.
+        ModelError: the file cannot be read, or a tensor of the encoder is missing or has another shape.
     """
     stored = {flattened(name): tensor for name, tensor in read_safetensors(path).items()}
     own = encoder.body.state_dict()
@@ -112,13 +134,13 @@ def load_encoder_file(encoder: Encoder, path: Path) -> None:
     copy_tensors(own, {name: stored[flattened(name)] for name in own if flattened(name) in stored}, path)
 
 
-def transfer(network: SegmentationNetwork, path: Path) -> InitialWeights:
-    """Start from a trained bundle of the same encoder and decoder: both whole, the head by class name.
+def transfer(network: SegmentationNetwork, path: Path, own: OwnModules = NO_MODULES) -> InitialWeights:
+    """Copy the weights of a trained bundle with the same encoder and decoder: both whole, the head by class name.
 
     Raises:
-        ModelError: if the bundle has another encoder, decoder or channels.
+        ModelError: the bundle has another encoder, decoder or channels.
     """
-    trained, description = load_bundle(path)
+    trained, description = load_bundle(path, own)
     if shape_of(trained) != shape_of(network):
         channels = ",".join(map(str, trained.channels))
         raise ModelError(
@@ -135,30 +157,30 @@ def transfer(network: SegmentationNetwork, path: Path) -> InitialWeights:
     with torch.no_grad():
         for name in shared:
             here, there = network.space.names.index(name), trained.space.names.index(name)
-            for own, other in zip(network.head.parameters(), trained.head.parameters(), strict=True):
-                own[here] = other[there]
+            for mine, other in zip(network.head.parameters(), trained.head.parameters(), strict=True):
+                mine[here] = other[there]
     data = description.get("protocol", {}).get("dataset", "unknown data")
     before = description["initial_weights"]["text"]
     return InitialWeights(
         "bundle",
         path.name,
-        f"whole network from a run on {data} (SHA-256 {description['sha256'][:12]}…, there from {before}); "
+        f"whole network from a run on {data} (SHA-256 {description['sha256'][:12]}…, which began from {before}); "
         f"{len(shared)} of {network.space.num_classes} classes of the head kept by name",
     )
 
 
 def shape_of(network: SegmentationNetwork) -> str:
-    """What must be the same for the weights of one network to fit another, but for the head."""
+    """Return the facts that two networks must share for the weights of one to fit the other; the head aside."""
     return f"{network.encoder_name} with the {network.decoder_name} decoder of channels {network.channels}"
 
 
 def flattened(name: str) -> str:
-    """timm joins the first two parts of a name with "_" when it cuts a network into a pyramid; dots and "_" are one."""
+    """Return a tensor name with "_" for dots: timm joins the first two parts with "_" in a feature network."""
     return name.replace(".", "_")
 
 
 def copy_tensors(own: dict[str, Tensor], stored: dict[str, Tensor], path: Path) -> None:
-    """Copy by name, in place. Raises ModelError where shapes differ."""
+    """Copy tensors by name, in place. Raise ModelError where shapes differ."""
     for name, tensor in stored.items():
         if tensor.shape != own[name].shape:
             raise ModelError(

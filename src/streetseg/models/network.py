@@ -1,4 +1,4 @@
-"""The whole network: uint8 RGB in, logits out."""
+"""The segmentation network: uint8 RGB in, logits out."""
 
 import torch
 from torch import Tensor, nn
@@ -6,23 +6,25 @@ from torch.nn import functional as F
 
 from streetseg.labels.space import LabelSpace
 from streetseg.models.decoders import make_decoder
-from streetseg.models.encoder import STRIDES, Encoder
+from streetseg.models.encoder import Encoder
+from streetseg.models.own import STRIDES, OwnEncoder
 from streetseg.recipe.decoders import DECODERS, DecoderName
 from streetseg.recipe.reading import AS_USUAL, ImageReading
 
 
 class SegmentationNetwork(nn.Module):
-    """Normalize -> encode -> decode -> logits.
+    """Segmentation network: normalization, encoder, decoder, head.
 
     Args:
-        encoder: the feature pyramid.
-        space: the classes; one logit each.
-        decoder: "classic" or "fast".
-        channels: decoder channels, deep to shallow; None for the decoder's own.
-        size: (height, width) the network was trained for, or None for the images' own.
-        reading: how the image files it was trained on became 8-bit RGB.
+        encoder: returns the feature maps.
+        space: the classes; one logit for each.
+        decoder: "classic", "fast" or "own".
+        channels: output channels of the decoder blocks, deep to shallow; None for the default of the decoder.
+        size: (height, width) that the network was trained for; None for the size of each image.
+        reading: how the image files that it was trained on became 8-bit RGB.
+        own_decoder: the module that is meant by "own".
 
-    Normalization is a buffer, so nobody can forget it: the input is the image as it was read.
+    Normalization is a buffer of the network: its input is the image as it was read, and nobody can forget to normalize.
     """
 
     mean: Tensor
@@ -30,13 +32,14 @@ class SegmentationNetwork(nn.Module):
 
     def __init__(
         self,
-        encoder: Encoder,
+        encoder: Encoder | OwnEncoder,
         space: LabelSpace,
         *,
         decoder: DecoderName,
         channels: tuple[int, ...] | None = None,
         size: tuple[int, int] | None = None,
         reading: ImageReading = AS_USUAL,
+        own_decoder: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.encoder_name = encoder.name
@@ -46,21 +49,20 @@ class SegmentationNetwork(nn.Module):
         self.size = size
         self.reading = reading
         self.encoder = encoder
-        parts = make_decoder(decoder, encoder.channels, self.channels, space.num_classes)
+        parts = make_decoder(decoder, encoder.channels, self.channels, space.num_classes, own_decoder)
         self.decoder, self.head = parts.body, parts.head
         self.register_buffer("mean", torch.tensor(encoder.mean).view(1, 3, 1, 1) * 255.0)
         self.register_buffer("std", torch.tensor(encoder.std).view(1, 3, 1, 1) * 255.0)
 
     def forward(self, images: Tensor) -> Tensor:
-        """RGB 0..255, uint8 or float, (B, 3, H, W) of any size -> logits (B, C, H, W).
+        """Return logits (B, C, H, W) of RGB images 0..255, uint8 or float, (B, 3, H, W) of any size.
 
-        In training mode, where H and W are multiples of 32, the logits stay as the decoder makes them,
-        (B, C, H / k, W / k) with k its stride: the objective takes them so, and enlarging them costs as much as the
-        decoder.
+        In training mode, where H and W are multiples of 32, the logits keep the stride k of the decoder,
+        (B, C, H / k, W / k): the objective takes them like this, and to enlarge them costs as much as the decoder.
 
-        Sizes that are no multiple of 32 are extended at the bottom and right with the mean color, as augmentation
-        fills what lies outside an image, and the logits cut back. A decoder that ends below the image's size has
-        its logits enlarged, bilinear, corners not aligned.
+        Images whose sides are no multiples of 32 are padded at the bottom and right with the mean color, as in
+        augmentation, and the logits are cut back. Logits of a decoder with a stride above 1 are enlarged, bilinear,
+        corners not aligned.
         """
         height, width = images.shape[-2:]
         x = (images.float() - self.mean) / self.std

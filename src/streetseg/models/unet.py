@@ -1,9 +1,10 @@
-"""The U-Net decoder.
+"""The classic U-Net decoder.
 
-`ClassicDecoder` is the decoder of Ronneberger et al. 2015 (arXiv:1505.04597) in the form that became the standard with
-pretrained encoders: at each block nearest-neighbor upsampling by two, concatenation with the encoder's map of that
-scale, and two 3x3 convolutions with batch norm and ReLU; the last block, at the image's own scale, has no skip.
+Each block upsamples by two (nearest neighbor), concatenates the encoder's map of that scale, and applies two 3x3
+convolutions with batch norm and ReLU. The last block, at the image's own scale, has no skip connection.
 """
+
+from itertools import zip_longest
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,7 @@ class ConvNormReLU(nn.Sequential):
 
 
 class DecoderBlock(nn.Module):
-    """One block up: double the size, join the skip, convolve twice."""
+    """Decoder block: enlarge by two, concatenate the skip, convolve twice."""
 
     def __init__(self, in_channels: int, skip_channels: int, out_channels: int) -> None:
         super().__init__()
@@ -30,7 +31,7 @@ class DecoderBlock(nn.Module):
         self.conv2 = ConvNormReLU(out_channels, out_channels)
 
     def forward(self, deep: Tensor, skip: Tensor | None) -> Tensor:
-        """(B, in, h, w) and (B, skip, 2h, 2w) or None -> (B, out, 2h, 2w)."""
+        """Return (B, out, 2h, 2w) of the deep map (B, in, h, w) and the skip (B, skip, 2h, 2w) or None."""
         x = F.interpolate(deep, scale_factor=2.0, mode="nearest")
         if skip is not None:
             x = torch.cat([x, skip], dim=1)
@@ -39,10 +40,11 @@ class DecoderBlock(nn.Module):
 
 
 class ClassicDecoder(nn.Module):
-    """From the encoder's pyramid back to the image's size.
+    """Decoder from the maps of the encoder to features of the size of the image.
 
     Args:
-        encoder_channels: channels of the maps at strides 2, 4, 8, 16, 32.
+        encoder_channels: channels of the maps at strides 2, 4, 8, 16, 32, or from 4 on: then the block that ends at
+            stride 2 has no skip.
         channels: output channels of the five blocks, deep to shallow.
     """
 
@@ -50,15 +52,15 @@ class ClassicDecoder(nn.Module):
         super().__init__()
         deep_to_shallow = encoder_channels[::-1]
         inputs = (deep_to_shallow[0], *channels[:-1])
-        skips = (*deep_to_shallow[1:], 0)
+        skips = (*deep_to_shallow[1:], *[0] * (len(channels) - len(encoder_channels) + 1))
         self.blocks = nn.ModuleList(DecoderBlock(*sizes) for sizes in zip(inputs, skips, channels, strict=True))
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_uniform_(module.weight, mode="fan_in", nonlinearity="relu")
 
     def forward(self, pyramid: list[Tensor]) -> Tensor:
-        """Maps at strides 2, 4, 8, 16, 32 -> (B, channels[-1], H, W)."""
+        """Return features (B, channels[-1], H, W) of the maps at strides 2 or 4, …, 16, 32."""
         *skips, x = pyramid
-        for block, skip in zip(self.blocks, [*reversed(skips), None], strict=True):
+        for block, skip in zip_longest(self.blocks, reversed(skips)):
             x = block(x, skip)
         return x

@@ -1,6 +1,9 @@
-"""The kinds of data set that DATA can name; `data.open` opens them. Apart, so that help imports nothing heavy."""
+"""The kinds of data sets that DATA can name; `data.open` opens them.
 
-PATHS = {"camvid": "DIR", "cityscapes": "DIR", "folder": "FILE.yaml"}  # kind -> what follows its colon
+They are in a separate module so that the help text needs no heavy imports.
+"""
+
+PATHS = {"camvid": "DIR", "cityscapes": "DIR", "folder": "FILE.yaml"}  # kind -> what follows the colon
 
 FORMS = ", ".join(["scenes", *(f"{kind}:{path}" for kind, path in PATHS.items()), "or a DIR"])
 DATA_HELP = f"{FORMS} whose layout is recognized"

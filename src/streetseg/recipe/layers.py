@@ -1,4 +1,4 @@
-"""The places a recipe's values come from, each read into one layer: dotted path -> value and origin."""
+"""The sources of a recipe's values. Each is read into one layer: dotted path -> value and origin."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ KeyPath = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Setting:
-    """One value and where a person can find it: "my.yaml:12", "STREETSEG_OPTIM__LR", "command line"."""
+    """One value and its origin: "my.yaml:12", "STREETSEG_OPTIM__LR", "command line"."""
 
     value: Any
     origin: str
@@ -30,7 +30,7 @@ Layer = dict[KeyPath, Setting]
 
 
 def file_layer(path: Path) -> Layer:
-    """A recipe file. Raises RequestError where it cannot be read or is no plain YAML mapping."""
+    """Return the layer of a recipe file. Raise RequestError if it cannot be read or is no plain YAML mapping."""
     try:
         return yaml_layer(read_text(path), str(path))
     except DataError as error:
@@ -40,28 +40,28 @@ def file_layer(path: Path) -> Layer:
 
 
 def shipped_names() -> list[str]:
-    """The recipes that come with streetseg."""
+    """Return the names of the recipes that come with streetseg."""
     return sorted(entry.name[: -len(".yaml")] for entry in files(__package__).joinpath("shipped").iterdir())
 
 
 def shipped_text(name: str) -> str:
-    """The YAML of a shipped recipe, its promised score in the first lines."""
+    """Return the YAML of a shipped recipe. Its first lines hold the score it promises."""
     return files(__package__).joinpath("shipped", f"{name}.yaml").read_text(encoding="utf-8")
 
 
 def shipped_header(name: str) -> str:
-    """The comment a shipped recipe opens with: what it is for and the score it promises."""
+    """Return the comment at the top of a shipped recipe: its purpose and the score it promises."""
     lines = takewhile(lambda line: line.startswith("#"), shipped_text(name).splitlines())
     return "\n".join(line.removeprefix("#").strip() for line in lines)
 
 
 def shipped_layer(name: str) -> Layer:
-    """A recipe that comes with streetseg."""
+    """Return the layer of a recipe that comes with streetseg."""
     return yaml_layer(shipped_text(name), f"shipped recipe {name}")
 
 
 def environment_layer(environ: Mapping[str, str]) -> Layer:
-    """Variables such as STREETSEG_OPTIM__LR; without the double underscore they are no recipe value."""
+    """Return the layer of variables such as STREETSEG_OPTIM__LR. Names without a double underscore are no fields."""
     layer: Layer = {}
     for name, text in sorted(environ.items()):
         key = name.removeprefix(ENVIRONMENT_PREFIX)
@@ -71,26 +71,34 @@ def environment_layer(environ: Mapping[str, str]) -> Layer:
 
 
 def command_line_layer(overrides: Sequence[str], flags: Mapping[str, object]) -> Layer:
-    """`optim.lr=3e-4` words, and flags by their dotted path; a flag that is None was not given."""
+    """Return the layer of the command line.
+
+    Args:
+        overrides: texts such as `optim.lr=3e-4`.
+        flags: dotted path -> value of a flag; None means not given.
+
+    Raises:
+        RequestError: an override has no key or no value, or a key is given twice.
+    """
     origin = "command line"
     layer: Layer = {tuple(key.split(".")): Setting(value, origin) for key, value in flags.items() if value is not None}
-    for word in overrides:
-        key, equals, text = word.partition("=")
+    for override in overrides:
+        key, equals, text = override.partition("=")
         if not equals or not key:
             raise RequestError(
-                f"{word} is neither a flag nor a value of the recipe",
-                where=f"command line: {word}",
+                f"{override} is neither a flag nor a value of the recipe",
+                where=f"command line: {override}",
                 hint="recipe values look like optim.lr=3e-4",
             )
         path = tuple(key.split("."))
         if path in layer:
-            raise RequestError(f"{key} is given twice", where=f"command line: {word}")
-        layer[path] = Setting(_typed(text, word), origin)
+            raise RequestError(f"{key} is given twice", where=f"command line: {override}")
+        layer[path] = Setting(_typed(text, override), origin)
     return layer
 
 
 def yaml_layer(text: str, name: str) -> Layer:
-    """A YAML mapping of mappings. Raises RequestError, with the line, for whatever is not plain in it."""
+    """Return the layer of a YAML mapping of mappings. Raise RequestError, with the line, if it is not plain YAML."""
     try:
         root = parse(text)
         if root is None:
@@ -116,13 +124,13 @@ def _leaves(mapping: yaml.MappingNode, name: str, parents: KeyPath) -> Iterator[
 
 
 def _as_typed(node: yaml.Node) -> Any:
-    """What a node says; YAML's truth values as they are written, since `on` and `off` are words of the recipe."""
-    is_true = isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:bool"
-    return node.value if is_true else value_of(node)
+    """Return the value of a node. Booleans stay text, because `on` and `off` are values of some fields."""
+    is_bool = isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:bool"
+    return node.value if is_bool else value_of(node)
 
 
 def _typed(text: str, where: str) -> Any:
-    """Text as typed; only lists in brackets are read as YAML, so that no path is mistaken for anything else."""
+    """Return the text unchanged. Only lists in brackets are read as YAML, so that a path is never taken for YAML."""
     if not text.startswith("["):
         return text
     try:

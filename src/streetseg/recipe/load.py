@@ -1,4 +1,4 @@
-"""From everything a person said to one frozen recipe.
+"""Load a recipe: merge all sources of values into one frozen recipe.
 
 Precedence: defaults < shipped recipe < recipe file < environment < command line.
 """
@@ -30,11 +30,11 @@ from streetseg.recipe.schema import NoEffect, Recipe
 
 @dataclass(frozen=True)
 class Resolved:
-    """A recipe and where each of its values came from.
+    """A recipe and the origin of each of its values.
 
     Args:
         recipe: the values.
-        origins: dotted path -> "default", "shipped recipe camvid:4", "my.yaml:12", a variable's name or "command line".
+        origins: dotted path -> "default", "shipped recipe camvid:4", "my.yaml:12", a variable's name, "command line".
     """
 
     recipe: Recipe
@@ -48,7 +48,7 @@ def load_recipe(
     flags: Mapping[str, object] | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Recipe:
-    """The recipe of a run; see `resolve`."""
+    """Return the recipe of a run; `resolve` describes the arguments."""
     return resolve(recipe, overrides, flags=flags, environ=environ).recipe
 
 
@@ -59,17 +59,17 @@ def resolve(
     flags: Mapping[str, object] | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Resolved:
-    """The recipe of a run and the origin of each value.
+    """Return the recipe of a run and the origin of each value.
 
     Args:
-        recipe: a YAML file, or the name of a shipped recipe. Without a shipped name, the shipped recipe of the data's
-            kind is taken (camvid for `camvid:DIR`), where there is one.
-        overrides: `path.to.field=value` words.
-        flags: dotted path -> value as a command's flags gave them; None means not given.
-        environ: environment variables; none: this process's own.
+        recipe: a YAML file, or the name of a shipped recipe. Without such a name, the shipped recipe for the kind of
+            the data is used if there is one (camvid for `camvid:DIR`).
+        overrides: texts `path.to.field=value`.
+        flags: dotted path -> value of a command's flag; None means not given.
+        environ: environment variables; None: those of this process.
 
     Raises:
-        RequestError: unknown key, value of a wrong kind, unreadable file.
+        RequestError: a key is unknown, a value is not valid, or a file cannot be read.
     """
     requested: list[Layer] = []
     shipped = None
@@ -84,20 +84,20 @@ def resolve(
     shipped = shipped or _shipped_for(merge(requested))
     settings = merge([shipped_layer(shipped), *requested] if shipped else requested)
     for path, setting in settings.items():
-        _must_exist(path, setting)
+        _require_field(path, setting)
     try:
         values = Recipe.model_validate(_nested(settings))
     except ValidationError as error:
-        raise _incorrect_values(error, settings) from error
+        raise _invalid_values(error, settings) from error
     return Resolved(values, {path: _origin(tuple(path.split(".")), settings) for path, _ in leaves(values)})
 
 
 def merge(layers: Sequence[Layer]) -> Layer:
-    """All layers in one; later ones win, also over a whole branch given before, and epochs over steps."""
+    """Merge layers. Later ones override earlier ones, also whole branches, and later epochs override earlier steps."""
     merged: Layer = {}
     for layer in layers:
         if ("train", "epochs") in layer:
-            merged.pop(("train", "steps"), None)  # as those are taken in place of epochs, whoever asked for them
+            merged.pop(("train", "steps"), None)  # otherwise steps from an earlier layer would override epochs
         for path, setting in layer.items():
             for old in [old for old in merged if old[: len(path)] == path or path[: len(old)] == old]:
                 del merged[old]
@@ -106,7 +106,7 @@ def merge(layers: Sequence[Layer]) -> Layer:
 
 
 def leaves(section: BaseModel, parents: KeyPath = ()) -> Iterator[tuple[str, Any]]:
-    """(dotted path, value) of every field, sections opened."""
+    """Yield (dotted path, value) of every field, including those of subsections."""
     for name in type(section).model_fields:
         value = getattr(section, name)
         if isinstance(value, BaseModel):
@@ -116,28 +116,28 @@ def leaves(section: BaseModel, parents: KeyPath = ()) -> Iterator[tuple[str, Any
 
 
 def help_of(path: str) -> str:
-    """The help text of a field, one line."""
+    """Return the help text of a field as one line."""
     return " ".join((_field(path).description or "").split())
 
 
 def without_effect() -> dict[str, str]:
-    """The fields that do not change what comes out of a run: dotted path -> why."""
+    """Return the fields that do not change the result of a run: dotted path -> reason."""
     return {
         path: mark.why for path, _ in leaves(Recipe()) for mark in _field(path).metadata if isinstance(mark, NoEffect)
     }
 
 
 def require_meaning(overrides: Sequence[str], command: str, fields: Sequence[str]) -> None:
-    """Raise RequestError for `path.to.field=value` words that a command would have to ignore.
+    """Raise RequestError for overrides `path.to.field=value` that a command does not use.
 
     Args:
-        overrides: words that `load_recipe` has accepted.
-        command: its name.
-        fields: the dotted paths that mean something to it; `data.` stands for all fields of a section.
+        overrides: texts that `load_recipe` has accepted.
+        command: name of the command.
+        fields: dotted paths that it uses; `data.` means all fields of a section.
     """
     ignored = [
         path
-        for path in (word.partition("=")[0] for word in overrides)
+        for path in (override.partition("=")[0] for override in overrides)
         if not any(path == field or path.startswith(f"{field.rstrip('.')}.") for field in fields)
     ]
     if ignored:
@@ -161,12 +161,14 @@ def _shipped_for(requested: Layer) -> str | None:
     return kind if kind in shipped_names() else None
 
 
-def _must_exist(path: KeyPath, setting: Setting) -> None:
-    known = [known for known, _ in leaves(Recipe())]
+def _require_field(path: KeyPath, setting: Setting) -> None:
+    """Raise RequestError, with the closest field as hint, if the recipe has no such field."""
+    fields = [field for field, _ in leaves(Recipe())]
     dotted = ".".join(path)
-    if dotted in known or dotted in Recipe.model_fields or dotted.startswith("data.splits."):
+    if dotted in fields or dotted in Recipe.model_fields or dotted.startswith("data.splits."):
         return
-    close = [full for full in known if full.rpartition(".")[2] == path[-1]] or get_close_matches(dotted, known, n=1)
+    same_name = [field for field in fields if field.rpartition(".")[2] == path[-1]]
+    close = same_name or get_close_matches(dotted, fields, n=1)
     raise RequestError(
         f"a recipe has no {dotted}",
         where=setting.origin,
@@ -185,19 +187,20 @@ def _nested(settings: Layer) -> dict[str, Any]:
 
 
 def _origin(path: KeyPath, settings: Layer) -> str:
-    """Of the value at `path`, of the branch it lies in, or of the first value inside it."""
-    for given, setting in settings.items():
-        if path[: len(given)] == given or given[: len(path)] == path:
+    """Return the origin of the value at `path`, of the branch that holds it, or of the first value below it."""
+    for key, setting in settings.items():
+        if path[: len(key)] == key or key[: len(path)] == path:
             return setting.origin
     return "default"
 
 
-def _incorrect_values(error: ValidationError, settings: Layer) -> RequestError:
+def _invalid_values(error: ValidationError, settings: Layer) -> RequestError:
+    """Return one error that names every invalid value, with its origin."""
     problems = []
     for details in error.errors():
         path = tuple(str(part) for part in details["loc"] if isinstance(part, str))
-        found = f"{'.'.join(path)}: found {details['input']}, expected {_expected(details)}"
-        problems.append((found, _origin(path, settings), path))
+        problem = f"{'.'.join(path)}: found {details['input']}, expected {_expected(details)}"
+        problems.append((problem, _origin(path, settings), path))
     if len(problems) == 1:
         [(problem, where, path)] = problems
         return RequestError(problem, where=where, hint=help_of(".".join(path)) if len(path) > 1 else None)
@@ -209,7 +212,7 @@ def _incorrect_values(error: ValidationError, settings: Layer) -> RequestError:
 
 
 def _expected(details: ErrorDetails) -> str:
-    """What would have been right, in words."""
+    """Return a text on the values that would be valid."""
     limits = details.get("ctx", {})
     match details["type"]:
         case "greater_than":
@@ -237,10 +240,10 @@ def _expected(details: ErrorDetails) -> str:
         case "tuple_type":
             return "a list such as [1, 2]"
         case "missing":
-            return "one value more"
+            return "one more value"
         case "too_long":
             return f"a list of {limits['max_length']}"
         case "model_type" | "dict_type":
-            return "names and values below it"
+            return "a mapping of names to values"
         case _:
             return details["msg"].lower()

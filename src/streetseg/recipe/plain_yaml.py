@@ -1,6 +1,6 @@
-"""YAML that can hold names, lists and plain values, and nothing that runs, repeats itself or never ends.
+"""Read plain YAML: mappings, lists and scalars, without tags, anchors or unlimited size.
 
-`invalid` puts what pydantic found wrong with a file into one line.
+`invalid` formats the validation errors of pydantic as one line.
 """
 
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from streetseg.errors import first
 
-DEEPEST = 20  # levels of nesting; nothing that is read here has more than five
-LONGEST = 8 * 2**20  # characters
+DEEPEST = 20  # largest depth of nesting; the files of streetseg need at most five levels
+LONGEST = 8 * 2**20  # largest number of characters
 
 _OPENING = (
     yaml.BlockSequenceStartToken,
@@ -22,16 +22,16 @@ _OPENING = (
 )
 _CLOSING = (yaml.BlockEndToken, yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken)
 _SPECIAL = {yaml.TagToken: "tag", yaml.AnchorToken: "anchor", yaml.AliasToken: "alias"}
-_LISTED = 5  # faults named in one message
+_LISTED = 5  # errors named in one message
 
 
-class NotPlain(ValueError):  # noqa: N818  # says what is wrong with the text, not with the program
-    """What is wrong with a text, and in which line.
+class NotPlain(ValueError):  # noqa: N818  # the name describes the text
+    """The error of a text that is no plain YAML.
 
     Args:
         problem: one line.
-        line: counted from 1; none where it is the whole text.
-        cure: what to write instead, where that is known.
+        line: number of the line, from 1; None if the problem concerns the whole text.
+        cure: what to write instead, if known.
     """
 
     def __init__(self, problem: str, line: int | None = None, cure: str | None = None) -> None:
@@ -41,18 +41,18 @@ class NotPlain(ValueError):  # noqa: N818  # says what is wrong with the text, n
         self.cure = cure
 
     def where(self, name: object) -> str:
-        """NAME:LINE, as an editor or a terminal takes it."""
+        """Return NAME:LINE, which editors and terminals can open."""
         return f"{name}:{self.line}" if self.line else str(name)
 
 
 def parse(text: str) -> yaml.Node | None:
-    """What a text holds as nodes, which know their lines; none where the text says nothing.
+    """Return the root node of a YAML text; None if the text is empty. Nodes hold their line.
 
-    Tags are refused because they can name what is to be run, anchors because a short text can grow to gigabytes
-    through them, names that are given twice because one of the two would be lost without a word.
+    Tags are errors because they can name code to run. Anchors are errors because they let a short text grow to
+    gigabytes. Keys given twice are errors because one of the values would be lost silently.
 
     Raises:
-        NotPlain: if the text is no valid YAML, holds more than plain values.
+        NotPlain: the text is no valid YAML, or holds more than plain values.
     """
     if len(text) > LONGEST:
         raise NotPlain(f"{len(text):,} characters, no description needs that many")
@@ -64,7 +64,7 @@ def parse(text: str) -> yaml.Node | None:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise NotPlain(f"no valid YAML: {error.problem}", line, _cure(error.problem or "")) from error
-    except (yaml.YAMLError, ValueError, OverflowError) as error:  # the latter two for characters beyond Unicode
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # the latter two: escapes beyond Unicode
         raise NotPlain(f"no valid YAML: {str(error).splitlines()[0]}") from error
     if root is not None:
         _require_unique_names(root, ())
@@ -72,27 +72,27 @@ def parse(text: str) -> yaml.Node | None:
 
 
 def value_of(node: yaml.Node) -> Any:
-    """What a node says: dicts by name, lists, texts, numbers, truth values, dates, None. Raises NotPlain."""
+    """Return the value of a node: dict, list, str, number, bool, date or None. Raise NotPlain if it is not valid."""
     if isinstance(node, yaml.MappingNode):
         return {key.value: value_of(value) for key, value in node.value}
     if isinstance(node, yaml.SequenceNode):
         return [value_of(item) for item in node.value]
     try:
         return yaml.SafeLoader("").construct_document(node)
-    except (ValueError, OverflowError, yaml.YAMLError) as error:  # 2001-02-31, numbers of thousands of digits
+    except (ValueError, OverflowError, yaml.YAMLError) as error:  # e.g. 2001-02-31, or a number of thousands of digits
         problem = f"a value cannot be read: {str(error).splitlines()[0]}"
         raise NotPlain(problem, node.start_mark.line + 1) from error
 
 
 def _cure(problem: str) -> str | None:
-    """What to write instead, for the mistakes that texts from Windows bring."""
+    """Return what to write instead, for mistakes that are common with Windows paths and tabs; otherwise None."""
     if "escape character" in problem or "escape sequence" in problem:
         return "in double quotes a backslash begins an escape; write paths with /"
     return "indent by spaces; YAML takes no tabs" if r"'\t'" in problem else None
 
 
 def _require_plain_tokens(tokens: Iterator[yaml.Token]) -> None:
-    """Raises NotPlain at the first token of its kind; what comes after is not read, however long it is."""
+    """Raise NotPlain at the first token that is not plain. The text behind it is not read."""
     depth = 0
     for token in tokens:
         line = token.start_mark.line + 1
@@ -106,8 +106,8 @@ def _require_plain_tokens(tokens: Iterator[yaml.Token]) -> None:
 
 
 def _is_text(value: str) -> bool:
-    """Whether it can be a path or stand in a file: no zero byte, and half a character only as Python writes the bytes
-    of file names that are no UTF-8 (PEP 383)."""
+    """Return whether a text can be a path or be written to a file: it has no zero byte, and no surrogates other than
+    those that Python uses for file names that are no UTF-8 (PEP 383)."""
     try:
         return b"\0" not in value.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
@@ -131,7 +131,7 @@ def _require_unique_names(node: yaml.Node, parents: tuple[str, ...]) -> None:
 
 
 def invalid(error: ValidationError) -> str:
-    """`path.to.key: what is wrong`, for the first few."""
-    found = error.errors(include_input=False, include_url=False)
-    failures = [": ".join(filter(None, (".".join(map(str, failure["loc"])), failure["msg"]))) for failure in found]
-    return "; ".join(first(failures, _LISTED))
+    """Return the first few validation errors as one line: `path.to.key: message; ...`."""
+    errors = error.errors(include_input=False, include_url=False)
+    lines = [": ".join(filter(None, (".".join(map(str, details["loc"])), details["msg"]))) for details in errors]
+    return "; ".join(first(lines, _LISTED))

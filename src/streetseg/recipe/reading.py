@@ -1,11 +1,14 @@
-"""How an image file becomes 8-bit RGB: what a recipe says and a model keeps. Apart, as a model needs no recipe."""
+"""Image reading: how an image file is converted to 8-bit RGB. A recipe sets it, and a model stores it.
+
+It is in a separate module because a model needs no recipe.
+"""
 
 import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-FULL = (0, 65535)  # what 16 bits can hold
+FULL = (0, 65535)  # lowest and highest 16-bit value
 
 
 def _range(text: str) -> str:
@@ -21,7 +24,7 @@ Range = Annotated[str, AfterValidator(_range)]
 
 
 class ImageReading(BaseModel):
-    """How an image file becomes 8-bit RGB. A model keeps it, so that its images are always read as in training."""
+    """How an image file is converted to 8-bit RGB. A model stores it, so that images are always read as in training."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,7 +35,7 @@ class ImageReading(BaseModel):
 
     @property
     def limits(self) -> tuple[int, int] | None:
-        """The 16-bit values that become 0 and 255; None where each image has its own."""
+        """The 16-bit values that are mapped to 0 and 255; None if they are those of each image."""
         match self.range:
             case "full":
                 return FULL

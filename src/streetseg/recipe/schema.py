@@ -1,4 +1,4 @@
-"""What a person asked for: one frozen recipe a run. The text under each field is its help."""
+"""The schema of a recipe: all settings of one run, frozen. The docstring under each field is its help text."""
 
 import re
 import types
@@ -22,23 +22,23 @@ def _height_and_width(value: object) -> object:
 
 Size = Annotated[
     tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]],
-    BeforeValidator(_height_and_width),  # 360x480 as well as [360, 480]
+    BeforeValidator(_height_and_width),  # accepts 360x480 and [360, 480]
 ]
 
 
 @dataclass(frozen=True)
 class NoEffect:
-    """Marks a field that does not change what comes out of a run: `--resume` and comparisons pass over it.
+    """Marks a field that does not change the result of a run. `--resume` and comparisons skip it.
 
     Args:
-        why: it does not.
+        why: the reason.
     """
 
     why: str
 
 
 class Section(BaseModel):
-    """A part of the recipe: frozen, and unknown keys are errors."""
+    """A section of the recipe. It is frozen, and unknown keys are errors."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True, allow_inf_nan=False
@@ -47,37 +47,38 @@ class Section(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _none_is_nothing(cls, value: object, info: ValidationInfo) -> object:
-        """`none`, as people type it, is None where a field may be empty."""
+        """Convert the text `none` to None for fields that may be None."""
         annotation: Any = cls.model_fields[info.field_name or ""].annotation
         return None if value == "none" and types.NoneType in get_args(annotation) else value
 
 
 class Data(Section):
-    """Which images."""
+    """The data set: which images and masks, and how they are read."""
 
     source: Annotated[str, NoEffect("the fingerprint of the data is compared")] = Field("scenes", description=DATA_HELP)
     space: str | None = None
-    """label space to map to (e.g. street-11); none: the source's own, for Cityscapes its 19 scored classes"""
+    """label space to map labels to (e.g. street-11); none: that of the source, for Cityscapes its 19 scored classes"""
     size: Size | None = None
-    """how large the network sees an image: with as many pixels as this height and width, in its own shape; none:
-    at its own size"""
+    """input size of the network: images are resized to the number of pixels of this height and width, with their own
+    aspect ratio; none: images are not resized"""
     splits: Annotated[dict[str, str], NoEffect("the fingerprint of the data is compared")] = Field(default_factory=dict)
-    """split lists: split name -> text file, one sample name or glob a line; replaces the source's own splits"""
+    """split lists: split name -> text file with one sample name or glob per line; replaces the splits of the source"""
     exclude: Annotated[str | None, NoEffect("the fingerprint of the data is compared")] = None
-    """text file of samples to leave out, with the same lines as a split list; none: all are used"""
+    """text file of samples to leave out, in the format of a split list; none: all samples are used"""
     unlabeled: Annotated[Literal["refuse", "skip"], NoEffect("the fingerprint of the data is compared")] = "refuse"
-    """images without mask in a split that is used: refuse names them all, skip leaves them out and says how many"""
+    """images without mask in a split that is used: refuse is an error that names them, skip leaves them out and counts
+    them"""
     train_split: str = "train"
     """split to train on"""
     val_split: str = "val"
     """split to validate on after each epoch"""
-    max_megapixels: Annotated[float, NoEffect("a limit of what is read")] = Field(default=89.0, gt=0)
-    """larger images are refused from their header, as files that would fill the memory"""
+    max_megapixels: Annotated[float, NoEffect("only a limit for reading")] = Field(default=89.0, gt=0)
+    """largest allowed image; larger ones are errors by their header, as they could fill the memory"""
     exif: Exif = "apply"
-    """apply: turn images upright by their EXIF orientation; ignore: leave them as stored, for masks drawn on those"""
+    """apply: turn images upright by their EXIF orientation; ignore: keep images as stored, for masks drawn on these"""
     range: Range = "full"
-    """16-bit values that become 0 to 255. full: 0..65535; LOW..HIGH: these, such as 0..4095 of a 12-bit camera, and
-    what lies beyond is clipped; auto: the lowest and highest value of each image"""
+    """16-bit values that are scaled to 0..255. full: 0..65535; LOW..HIGH: these values, e.g. 0..4095 for a 12-bit
+    camera, others are clipped; auto: the lowest to the highest value of each image"""
 
     @property
     def reading(self) -> ImageReading:
@@ -85,7 +86,7 @@ class Data(Section):
         return ImageReading(exif=self.exif, range=self.range)
 
     def read_as(self, reading: ImageReading) -> "Data":
-        """The same data with images read as a model was trained to, but for what was requested otherwise."""
+        """Return the same data with the image reading of a model, except for fields that are set explicitly."""
         return self.model_copy(
             update={key: value for key, value in reading if key not in self.model_fields_set},
         )
@@ -119,99 +120,101 @@ Change = Annotated[float, Field(ge=0)]
 
 
 class Augment(Section):
-    """Random changes of the training images; each is drawn anew for each image and epoch."""
+    """Random augmentation of the training images, different for each image and epoch."""
 
     crop: Size | None = None
-    """height and width of the training crop; none: the image's size rounded down to a multiple of 32"""
+    """height and width of the training crop; none: the size of the image rounded down to multiples of 32"""
     early_crop: Size | None = None
-    """a smaller and so cheaper crop for the early epochs; none: the same throughout"""
+    """a smaller, cheaper crop for the early epochs; none: the same crop in all epochs"""
     early: Probability = 0.6
-    """share of the epochs that take early_crop, where it is given"""
+    """share of the epochs that use early_crop, if it is given"""
     early_scale: Factor = 1.0
-    """factor on `scale` in those epochs: with 0.5 the early crop shows twice as much of the street each way"""
+    """factor on `scale` in the early epochs: with 0.5 the early crop shows twice as much of the street in height and
+    width"""
     scale: Annotated[tuple[Factor, Factor], AfterValidator(_rising)] = (0.5, 2.0)
-    """lowest and highest scale factor, drawn log-uniformly"""
+    """lowest and highest scale factor, sampled log-uniformly"""
     rotate: Change = 10.0
-    """largest rotation either way, degrees"""
+    """largest rotation in either direction, degrees"""
     flip: Probability = 0.5
     """probability of a left-right flip"""
     translate: Change = 0.0
-    """largest shift either way beyond the crop's own freedom, as a share of the crop"""
+    """largest shift in either direction in addition to the random position of the crop, as a share of the crop"""
     brightness: Change = 0.3
-    """largest relative change of brightness either way"""
+    """largest relative change of brightness, up or down"""
     contrast: Change = 0.3
-    """largest relative change of contrast either way"""
+    """largest relative change of contrast, up or down"""
     saturation: Change = 0.3
-    """largest relative change of saturation either way"""
+    """largest relative change of saturation, up or down"""
     hue: Annotated[float, Field(ge=0, le=0.5)] = 0.05
-    """largest hue turn either way, as a share of the color circle"""
+    """largest hue rotation in either direction, as a share of the color circle"""
     blur: Probability = 0.1
     """probability of a Gaussian blur"""
 
 
 class Loss(Section):
-    """What is minimized; pixels of the ignore index count nowhere."""
+    """The loss function. Pixels with the ignore index are left out."""
 
     region: Literal["none", "dice", "lovasz"] = "dice"
-    """the region term beside cross-entropy"""
+    """the region loss that is added to cross-entropy"""
     region_weight: float = Field(default=1.0, ge=0)
-    """weight of the region term"""
+    """weight of the region loss"""
     class_weights: Literal["none", "mild", "balanced"] = "none"
-    """of cross-entropy. balanced: 1 / log(1.02 + share of the masks' pixels) as in ENet; mild: its square root"""
+    """class weights of cross-entropy. balanced: 1 / log(1.02 + share of pixels) as in ENet; mild: their square roots"""
     ohem: float | None = Field(default=None, gt=0, le=1)
-    """keep only this share of the hardest pixels in cross-entropy"""
+    """cross-entropy uses only this share of the pixels, those with the highest loss; none: all pixels"""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
-    """label smoothing of cross-entropy"""
+    """label smoothing of cross-entropy, 0 (none) to below 1"""
 
 
 class Optim(Section):
-    """How the weights move."""
+    """The optimizer (AdamW) and the learning-rate schedule."""
 
     lr: float = Field(default=1e-3, gt=0)
-    """peak learning rate of the decoder and of a random encoder"""
+    """peak learning rate of the decoder, and of an encoder with random initial weights"""
     encoder_lr_scale: float = Field(default=0.5, ge=0)
     """factor on lr for a pretrained encoder"""
     weight_decay: float = Field(default=0.01, ge=0)
-    """AdamW weight decay; biases and norms have none"""
+    """AdamW weight decay; biases and norm layers have none"""
     schedule: Literal["poly", "one-cycle"] = "poly"
     """poly: linear warm-up, then (1 - t)^0.9; one-cycle: cosine up, cosine down"""
     warmup: float = Field(default=0.05, ge=0, lt=1)
-    """share of the steps spent warming up"""
+    """share of the steps used for warm-up"""
     clip: float = Field(default=1.0, gt=0)
-    """largest norm of the gradient"""
+    """largest norm of the gradient; larger gradients are scaled down"""
     ema: float | None = Field(default=0.99, gt=0, lt=1)
-    """decay of the averaged weights that are validated and kept; none: the raw weights"""
+    """decay of the moving average (EMA) of the weights, which is validated and saved; none: the weights themselves"""
 
 
 class Train(Section):
-    """The run."""
+    """The training run."""
 
     epochs: int = Field(default=20, ge=1)
     """passes over the training split"""
     steps: int | None = Field(default=None, ge=1)
-    """so many steps in place of `epochs`: the epoch in which they are done ends there, and is validated"""
+    """number of steps, instead of `epochs`; the last epoch ends after them and is validated"""
     patience: int | None = Field(default=None, ge=1)
-    """end the run when validation mean IoU has not improved for so many epochs; none: all epochs are done"""
+    """end the run when validation mean IoU has not improved for this many epochs; none: all epochs are run"""
     batch: int = Field(default=8, ge=2)
-    """images a step, on all processes together"""
+    """images per step, over all processes together"""
     sync_batch_norm: bool = False
-    """with several processes, batch norm over the whole batch, as in one process, not over each one's share; slower"""
+    """with several processes: batch norm over the whole batch, as with one process, instead of each process's share;
+    slower"""
     seed: int = Field(default=0, ge=0)
-    """decides initial weights, order and augmentation"""
+    """seed of the random initial weights, the order of the samples and the augmentation"""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """auto: bf16 where the processor or GPU has instructions for it, else fp32; chosen once for all runs of a study"""
+    """auto: bf16 if the processor or GPU has instructions for it, else fp32; chosen once for all runs of a study"""
     compile: Annotated[Literal["auto", "on", "off"], NoEffect("the same network, computed faster")] = "auto"
-    """compile the network before training; auto: on a GPU, in runs long enough to repay the minute that it takes"""
+    """compile the network before training; auto: on a GPU, in runs that are long enough to save the minute it takes"""
     keep_last: Annotated[int, NoEffect("only what is kept on disk")] = Field(default=2, ge=1)
-    """checkpoints of the last epochs that are kept, besides the best epoch's"""
+    """number of checkpoints to keep, of the last epochs; the checkpoint of the best epoch is kept too"""
     save_steps: Annotated[int | None, NoEffect("only what is kept on disk")] = Field(default=None, ge=1)
-    """a checkpoint every so many steps, too; none: only at the end of each epoch"""
-    device: Annotated[str, NoEffect("a place, not a method")] = "auto"
-    """auto (CUDA where there is one, else MPS, the GPU of a Mac), cpu, cuda, cuda:1, mps"""
+    """save a checkpoint every this many steps too; none: only at the end of each epoch"""
+    device: Annotated[str, NoEffect("only where the run is computed")] = "auto"
+    """auto (CUDA if available, else MPS, the GPU of a Mac, else cpu), cpu, cuda, cuda:1, mps"""
 
 
 class Recipe(Section):
-    """Everything that decides a run."""
+    """All settings of a run."""
 
     data: Data = Data()
     model: Model = Model()

@@ -1,4 +1,4 @@
-"""The page about a data set: what it holds, every class seen, and everything that was found, shown where it can be."""
+"""The page about a data set: its splits, its classes with examples, and all findings with their images."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,14 +19,19 @@ from streetseg.report.charts.svg import chart_css
 from streetseg.report.dataset_images import Shown, class_examples, files_of, image_of, sample_at
 from streetseg.report.page import page_asset, page_environment
 
-GENERATOR = "streetseg check"  # names the pages that may be written over
-SHOWN = 12  # findings of one kind with images; the others are named
-_WIDE, _NARROW = 720, 358  # pixels of the chart, on a screen and on a phone
+GENERATOR = "streetseg check"  # marks the pages that may be replaced
+SHOWN = 12  # number of findings of one kind that are shown with images; the others are only listed
+_WIDE, _NARROW = 720, 358  # width of the chart in pixels, on a screen and on a phone
 
 
 @dataclass(frozen=True)
 class SplitRow:
-    """One split in the table of splits."""
+    """One row of the table of splits.
+
+    Args:
+        turned: number of images that EXIF turns.
+        ignored: share of the pixels that are ignored, 0..1.
+    """
 
     name: str
     images: int
@@ -39,7 +44,16 @@ class SplitRow:
 
 @dataclass(frozen=True)
 class ClassRow:
-    """One class: its share of each split's pixels, in how many images of each it is, its weights, and examples."""
+    """One class in the table of classes.
+
+    Args:
+        name: class name.
+        color: class color as CSS.
+        shares: for each split, the share of its pixels, 0..1.
+        images: for each split, the number of images with the class.
+        weights: one per kind of class weights.
+        examples: images with the class.
+    """
 
     name: str
     color: str
@@ -51,7 +65,7 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class Exhibit:
-    """One finding with the images it is about."""
+    """One finding with its images."""
 
     reason: str
     images: Sequence[Shown]
@@ -62,9 +76,9 @@ class Group:
     """All findings of one kind.
 
     Args:
-        heading: what they have in common.
-        exhibits: those that are shown, the first ones.
-        lines: the others, one in a line.
+        heading: the kind.
+        exhibits: the findings that are shown with images, the first ones.
+        lines: the other findings, one per line.
     """
 
     heading: str
@@ -73,44 +87,44 @@ class Group:
 
     @property
     def size(self) -> int:
-        """How many they are."""
+        """The number of findings."""
         return len(self.exhibits) + len(self.lines)
 
 
 def check_page(path: Path) -> None:
-    """Raises RequestError if no page can be written there, or it would take the place of a file that is none."""
+    """Raise RequestError if the path is not an HTML file, or an existing file is not a page of this command."""
     hint = "--report FILE.html names a new file, or a page that this command wrote"
     if path.suffix.lower() not in (".html", ".htm"):
         raise RequestError("the page is an HTML file", where=path, hint=hint)
     if path.is_dir():
         raise RequestError("this is a folder", where=path, hint=hint)
     if path.exists() and _generator_mark() not in path.read_bytes()[:2000].decode("utf-8", "replace"):
-        raise RequestError("a file that is no page of this command is not written over", where=path, hint=hint)
+        raise RequestError("this file is not a page of this command and is not replaced", where=path, hint=hint)
 
 
 def write_data_report(findings: Findings, source: Source, path: Path, *, trained_on: str) -> None:
-    """Writes the page, whole or not at all.
+    """Write the page atomically.
 
     Args:
-        findings: of `source`.
-        source: images are read from once more.
-        path: of the page; folders on the way are made.
-        trained_on: the split that class weights are counted on.
+        findings: the findings of `source`.
+        source: the data source; the images of the page are read from it.
+        path: the page; missing folders are created.
+        trained_on: the split that class weights are computed from.
 
     Raises:
-        RequestError: it cannot be written, or would take the place of another file.
+        RequestError: the page cannot be written, or would replace another file.
     """
     check_page(path)
     page = render_data_report(findings, source, trained_on=trained_on)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write_bytes(path, page.encode("utf-8", "backslashreplace"))  # names of files may be no Unicode
+        atomic_write_bytes(path, page.encode("utf-8", "backslashreplace"))  # a file name may not be Unicode
     except OSError as error:
         raise RequestError(f"the page cannot be written ({error.strerror or error})", where=path) from error
 
 
 def render_data_report(findings: Findings, source: Source, *, trained_on: str) -> str:
-    """The page as HTML."""
+    """Return the page as HTML."""
     weights = findings.class_weights(trained_on) or {}
     classes = list(_class_rows(findings, source, weights))
     splits = list(findings.splits)
@@ -128,7 +142,7 @@ def render_data_report(findings: Findings, source: Source, *, trained_on: str) -
             notes=findings.notes,
             space=findings.space.name,
             trained_on=trained_on,
-            splits=[_split_row(name, found) for name, found in findings.splits.items()],
+            splits=[_split_row(name, split) for name, split in findings.splits.items()],
             split_names=splits,
             markers=[bar_sign(k) for k in range(len(splits))],
             weight_names=list(weights),
@@ -143,52 +157,52 @@ def render_data_report(findings: Findings, source: Source, *, trained_on: str) -
 
 
 def headline(findings: Findings) -> str:
-    """The verdict in one sentence."""
-    images = sum(found.images for found in findings.splits.values())
+    """Return the verdict in one sentence."""
+    images = sum(split.images for split in findings.splits.values())
     if findings.errors:
-        what = "file" if all(isinstance(error, FileError) for error in findings.errors) else "thing"
-        return f"{_plural(len(findings.errors), what)} must be mended before this data set can be used."
-    care = sum(remark.care for remark in findings.remarks)
-    if care:
-        return f"All {images} images can be used; {_plural(care, 'warning')} to read first."
+        noun = "file" if all(isinstance(error, FileError) for error in findings.errors) else "thing"
+        return f"{_plural(len(findings.errors), noun)} must be mended before this data set can be used."
+    warnings = sum(remark.care for remark in findings.remarks)
+    if warnings:
+        return f"All {images} images can be used; {_plural(warnings, 'warning')} to read first."
     return f"Nothing is wrong with {images} images."
 
 
-def _split_row(name: str, found: SplitFindings) -> SplitRow:
-    total = found.counts.sum() + found.ignored
+def _split_row(name: str, split: SplitFindings) -> SplitRow:
+    total = split.counts.sum() + split.ignored
     return SplitRow(
         name,
-        found.images,
-        _counted({f"{height}x{width}": count for (height, width), count in found.sizes.items()}),
-        _counted(found.images_stored),
-        _counted(found.masks_stored),
-        found.turned,
-        found.ignored / total if total else 0.0,
+        split.images,
+        _counted({f"{height}x{width}": count for (height, width), count in split.sizes.items()}),
+        _counted(split.images_stored),
+        _counted(split.masks_stored),
+        split.turned,
+        split.ignored / total if total else 0.0,
     )
 
 
 def _class_rows(findings: Findings, source: Source, weights: dict[str, dict[str, float]]) -> Iterator[ClassRow]:
-    found = list(findings.splits.values())
+    splits = list(findings.splits.values())
     for i, (name, color) in enumerate(zip(findings.space.names, findings.space.colors, strict=True)):
         yield ClassRow(
             name,
             f"rgb({color[0]} {color[1]} {color[2]})",
-            tuple(float(split.counts[i] / max(1, split.counts.sum() + split.ignored)) for split in found),
-            tuple(sum(bool(stats.counts[i]) for _, stats in split.samples) for split in found),
-            tuple(of_class[name] for of_class in weights.values()),
+            tuple(float(split.counts[i] / max(1, split.counts.sum() + split.ignored)) for split in splits),
+            tuple(sum(bool(stats.counts[i]) for _, stats in split.samples) for split in splits),
+            tuple(class_weights[name] for class_weights in weights.values()),
             class_examples(findings, source, i),
         )
 
 
 def _chart(classes: Sequence[ClassRow], splits: Sequence[str], width: float) -> Markup:
     largest = max(classes, key=lambda row: sum(row.shares))
-    spoken = f"Share of pixels of each class in {', '.join(splits)}; the largest is {largest.name}."
+    description = f"Share of pixels of each class in {', '.join(splits)}; the largest is {largest.name}."
     rows = [Bars(row.name, tuple(100 * share for share in row.shares)) for row in classes]
-    return bars_chart("share of pixels, %", spoken, rows, width=width)
+    return bars_chart("share of pixels, %", description, rows, width=width)
 
 
 def _error_groups(findings: Findings, source: Source) -> Iterator[Group]:
-    """One group a problem, in the order of their first files."""
+    """Yield one group per problem, in the order of their first files."""
     problems: dict[str, list[DataError]] = {}
     for error in findings.errors:
         problems.setdefault(error.problem, []).append(error)
@@ -199,7 +213,7 @@ def _error_groups(findings: Findings, source: Source) -> Iterator[Group]:
 
 
 def _remark_group(remark: Remark, source: Source) -> Group:
-    """Images are shown, one or a pair; other files are only named."""
+    """Return the group of a remark. Its images are shown, one or a pair; files that are not images are only listed."""
     lines = [f"{' and '.join(entry.places)} ({entry.reason})" for entry in remark.entries]
     samples = [[sample_at(source, place) for place in entry.places] for entry in remark.entries[:SHOWN]]
     images = [[image_of(sample, source) for sample in pair if sample is not None] for pair in samples]
@@ -207,9 +221,15 @@ def _remark_group(remark: Remark, source: Source) -> Group:
 
 
 def _group(heading: str, lines: Sequence[str], images: Sequence[Sequence[Shown]]) -> Group:
-    """Of every finding its line, of the first ones their images, which may be none."""
-    shown = {k: those for k, those in enumerate(images) if those}
-    exhibits = [Exhibit(lines[k], those) for k, those in shown.items()]
+    """Return a group of findings.
+
+    Args:
+        heading: the kind of the findings.
+        lines: one line per finding.
+        images: the images of the first findings; a finding without images is only listed.
+    """
+    shown = {k: own_images for k, own_images in enumerate(images) if own_images}
+    exhibits = [Exhibit(lines[k], own_images) for k, own_images in shown.items()]
     return Group(heading, exhibits, [line for k, line in enumerate(lines) if k not in shown])
 
 
@@ -217,8 +237,8 @@ def _generator_mark() -> str:
     return f'<meta name="generator" content="{GENERATOR}">'
 
 
-def _counted(found: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} ({count})" if len(found) > 1 else name for name, count in found.items())
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} ({count})" if len(counts) > 1 else name for name, count in counts.items())
 
 
 def _plural(count: int, noun: str) -> str:

@@ -1,4 +1,4 @@
-"""The images of the page about a data set: classes in their own light, and whatever can be shown of a bad file."""
+"""Images of the page about a data set: examples of each class, and the files of a finding."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from streetseg.errors import DataError
 from streetseg.labels.space import fresh_colors
 from streetseg.report.page import jpeg_uri, png_uri
 
-EXAMPLES = 4  # images of a class
-WIDEST = 360  # pixels
-_LIGHT, _GRAY = 0.22, 128  # outside the class: so much of the image's contrast, about this gray
+EXAMPLES = 4  # number of example images of a class
+WIDEST = 360  # longest side of a shown image in pixels
+_CONTRAST, _GRAY = 0.22, 128  # outside the class, contrast is reduced by this factor around this gray
 _OUTLINE = (255, 214, 0)
 
 ImageArray = NDArray[np.uint8]
@@ -26,7 +26,7 @@ ImageArray = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Shown:
-    """An inlined image with its words; without `uri` the words stand alone."""
+    """An inlined image with its caption; without `uri` only the caption is shown."""
 
     caption: str
     alt: str
@@ -36,23 +36,23 @@ class Shown:
 
 
 def class_examples(findings: Findings, source: Source, class_id: int) -> list[Shown]:
-    """Images with the class, from the one that has most of it down the ranks, each with its share of the image."""
-    every = chain.from_iterable(found.samples for found in findings.splits.values())
-    having = [(sample, stats) for sample, stats in every if stats.counts[class_id]]
-    having.sort(key=lambda pair: -pair[1].counts[class_id])
-    places = dict.fromkeys(round(k * (len(having) - 1) / EXAMPLES) for k in range(EXAMPLES)) if having else ()
+    """Return images that contain a class, at equal steps of their rank by its pixels, with its share of each image."""
+    samples = chain.from_iterable(split.samples for split in findings.splits.values())
+    ranked = [(sample, stats) for sample, stats in samples if stats.counts[class_id]]
+    ranked.sort(key=lambda pair: -pair[1].counts[class_id])
+    ranks = dict.fromkeys(round(k * (len(ranked) - 1) / EXAMPLES) for k in range(EXAMPLES)) if ranked else ()
     name = findings.space.names[class_id]
     shown = []
-    for sample, stats in (having[place] for place in places):
+    for sample, stats in (ranked[rank] for rank in ranks):
         share = 100 * stats.counts[class_id] / stats.counts.sum()
-        image = _lit(source.read_image(sample), source.read_label(sample) == class_id)
-        words = f"{share:.1f} %" if share >= 0.1 else f"{stats.counts[class_id]:,} pixels"
-        shown.append(_shown(image, f"{sample.name}: {words}", f"{sample.name}, {name} in its own light"))
+        image = _highlight(source.read_image(sample), source.read_mask(sample) == class_id)
+        amount = f"{share:.1f} %" if share >= 0.1 else f"{stats.counts[class_id]:,} pixels"
+        shown.append(_shown(image, f"{sample.name}: {amount}", f"{sample.name}, {name} highlighted"))
     return shown
 
 
 def image_of(sample: Sample, source: Source) -> Shown:
-    """A sample's image."""
+    """Return the image of a sample, or a caption with the reason why it cannot be read."""
     try:
         return _shown(source.read_image(sample), sample.name, f"{sample.name}, the image")
     except DataError as error:
@@ -60,23 +60,23 @@ def image_of(sample: Sample, source: Source) -> Shown:
 
 
 def files_of(error: DataError, source: Source) -> list[Shown]:
-    """What can be shown of a file that cannot be used: itself, and the other file of its sample."""
+    """Return the file that an error is about, and the other file of its sample; empty if it is not about a file."""
     if not isinstance(error, FileError):
         return []
-    mine = sample_at(source, error.place)
-    if mine is None:
+    sample = sample_at(source, error.place)
+    if sample is None:
         return [_raw(error.place, source.max_pixels)]
-    return [image_of(mine, source), _raw(mine.label, source.max_pixels)]
+    return [image_of(sample, source), _raw(sample.mask, source.max_pixels)]
 
 
 def sample_at(source: Source, place: str) -> Sample | None:
-    """The sample that a file belongs to."""
-    every = chain.from_iterable(source.splits.values())
-    return next((sample for sample in every if place in (sample.image, sample.label)), None)
+    """Return the sample that a file belongs to; None where there is none."""
+    samples = chain.from_iterable(source.splits.values())
+    return next((sample for sample in samples if place in (sample.image, sample.mask)), None)
 
 
 def _raw(place: str, max_pixels: int) -> Shown:
-    """A file as it is stored; where it has one channel, each value in a color of its own."""
+    """Return a file without conversion; if it has one channel, each value gets its own color."""
     name = place.rpartition("/")[2]
     with suppress(DataError):
         with opened(place, max_pixels) as image:
@@ -88,33 +88,37 @@ def _raw(place: str, max_pixels: int) -> Shown:
 
 
 def _colored(values: NDArray[np.generic]) -> ImageArray:
-    """Values of any type (H, W) as RGB, the same value always in the same color; colors repeat after 256 values."""
+    """Return values (H, W) of any dtype as uint8 RGB (H, W, 3), one color per value; 256 colors, which then repeat."""
     colors = np.array(list(islice(fresh_colors([]), 256)), np.uint8)
     colored: ImageArray = colors[values.astype(np.int64) % 256]
     return colored
 
 
-def _lit(image: ImageArray, inside: NDArray[np.bool_]) -> ImageArray:
-    """The image as large as it is shown, with everything outside faded to gray and the border drawn."""
+def _highlight(image: ImageArray, inside: NDArray[np.bool_]) -> ImageArray:
+    """Return the image at the size that is shown; pixels outside `inside` (H, W) are gray, its border is drawn."""
     image = _reduced(image, Image.Resampling.LANCZOS)
     inside = _reduced(inside.astype(np.uint8), Image.Resampling.NEAREST) > 0
-    faded = _GRAY + _LIGHT * (image.mean(axis=2, keepdims=True) - _GRAY)
-    lit: ImageArray = np.where(inside[..., None], image, faded.astype(np.uint8))
-    around = np.pad(inside, 1, mode="edge")
-    surrounded = around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:]
-    lit[inside & ~surrounded] = _OUTLINE
-    return lit
+    faded = _GRAY + _CONTRAST * (image.mean(axis=2, keepdims=True) - _GRAY)
+    highlighted: ImageArray = np.where(inside[..., None], image, faded.astype(np.uint8))
+    padded = np.pad(inside, 1, mode="edge")
+    interior = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    highlighted[inside & ~interior] = _OUTLINE
+    return highlighted
 
 
 def _shown(image: ImageArray, caption: str, alt: str, *, sharp: bool = False) -> Shown:
-    """`sharp` for drawings: reduced without blending colors, and inlined without loss."""
+    """Return an image with its caption, at the size that is shown.
+
+    Args:
+        sharp: do not mix colors when resizing, and inline the image as PNG: for label maps.
+    """
     small = _reduced(image, Image.Resampling.NEAREST if sharp else Image.Resampling.LANCZOS)
     height, width = small.shape[:2]
     return Shown(caption, alt, png_uri(small) if sharp else jpeg_uri(small), width, height)
 
 
 def _reduced(image: ImageArray, how: Image.Resampling) -> ImageArray:
-    """At most WIDEST pixels in either direction."""
+    """Return the image, reduced to at most WIDEST pixels on the longer side."""
     scale = min(1.0, WIDEST / max(image.shape[:2]))
     height, width = (max(1, round(side * scale)) for side in image.shape[:2])
     return image if scale == 1 else np.asarray(Image.fromarray(image).resize((width, height), how))

@@ -1,10 +1,11 @@
-"""Images of what the networks see, chosen by figures.
+"""Gallery of a report: a few images with their ground truth and predictions, selected by score.
 
-Only a few images are predicted again, from the best bundles, with the data read once more through the runs' recipe.
+The images are read again through the recipe of the runs, and predicted again with the best bundles.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,19 +20,23 @@ from streetseg.labels.space import LabelSpace
 from streetseg.metrics.scores import per_image
 from streetseg.report.gallery_layers import Layer, MapKey, layers, map_keys
 
+if TYPE_CHECKING:
+    from streetseg.models.own import OwnModules
+
 EACH = 2  # images of each kind
 Predict = Callable[[ImageArray], Ids]
 
-GROUND_TRUTH_AND_ONLY, BOTH_BEST = (1, 2), (2, 3)  # places in gallery_layers.layers: what the slider begins with
+# The two layers (indices in gallery_layers.layers) that the slider shows first: for one encoder, for several.
+GROUND_TRUTH_AND_ONLY, BOTH_BEST = (1, 2), (2, 3)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """An image of the gallery.
+    """A selected image.
 
     Args:
-        index: its place in the split.
-        reason: why it is shown.
+        index: its index in the split.
+        reason: why it was selected.
     """
 
     index: int
@@ -39,11 +44,11 @@ class Choice:
 
 
 def choose(scores: Sequence[NDArray[np.float64]], each: int = EACH) -> list[Choice]:
-    """The most disputed, the worst and the best images, none of them twice.
+    """Select the most disputed, the worst and the best images, none of them twice.
 
     Args:
-        scores: per encoder, one score an image (N,), NaN where an image has no ground truth.
-        each: images of each kind; fewer where the split is too small. A single encoder disputes nothing.
+        scores: for each encoder one score per image, float64 (N,), NaN where an image has no ground truth.
+        each: number of images of each kind; fewer if the split is too small. With one encoder no image is disputed.
     """
     table = np.stack(scores)
     usable = np.flatnonzero(np.isfinite(table).all(axis=0))
@@ -61,14 +66,14 @@ def choose(scores: Sequence[NDArray[np.float64]], each: int = EACH) -> list[Choi
 
 @dataclass(frozen=True)
 class Exhibit:
-    """One image of the split with everything there is to see about it.
+    """One image of the gallery with its layers.
 
     Args:
-        name: the sample.
-        reason: why it was chosen.
-        scores: per encoder, in rank order, the mean IoU over the classes of this image, over all seeds.
-        layers: what can be seen.
-        pair: which two of the layers the slider begins with.
+        name: the name of the sample.
+        reason: why it was selected.
+        scores: for each encoder, in rank order, the mean IoU over the classes of this image, over all seeds.
+        layers: the layers.
+        pair: indices of the two layers that the slider shows first.
     """
 
     name: str
@@ -80,19 +85,25 @@ class Exhibit:
 
 @dataclass(frozen=True)
 class Gallery:
-    """The exhibits, or in `note` the reason why there are none."""
+    """The exhibits and the keys of their maps; without exhibits `note` gives the reason."""
 
     exhibits: tuple[Exhibit, ...]
     keys: tuple[MapKey, ...]
     note: str
 
 
-def collect(comparison: Comparison, letters: Sequence[str], source: Source | None = None) -> Gallery:
+def collect(
+    comparison: Comparison,
+    letters: Sequence[str],
+    source: Source | None = None,
+    modules: "OwnModules | None" = None,
+) -> Gallery:
     """The gallery of a comparison; where data or networks can no longer be read, an empty one that says why.
 
     Args:
         letters: how the encoders are called in the report, in rank order.
         source: of the caller's own, in place of what the recipe of the runs names.
+        modules: of the caller's own, which the networks were made with.
     """
     groups = comparison.groups
     image_scores = [per_image(group.counts.counts)["iou"] for group in groups]
@@ -100,10 +111,10 @@ def collect(comparison: Comparison, letters: Sequence[str], source: Source | Non
     try:
         source = source or open_source(groups[0].first.recipe.data)
         samples = [_sample(source, groups[0], choice) for choice in choices]
-        shown = [(source.read_image(sample), source.read_label(sample)) for sample in samples]
+        shown = [(source.read_image(sample), source.read_mask(sample)) for sample in samples]
         for choice, (_, ground_truth) in zip(choices, shown, strict=True):
             _require_unchanged(groups[0], choice, ground_truth, source.space)
-        predictions = [[predict(image) for image, _ in shown] for predict in map(_predictor, groups)]
+        predictions = [[predict(image) for image, _ in shown] for predict in (_predictor(g, modules) for g in groups)]
     except (StreetsegError, OSError) as error:
         return Gallery((), (), f"No images: they could not be read and predicted again ({_one_line(error)}).")
     except ModuleNotFoundError as error:
@@ -122,7 +133,7 @@ def collect(comparison: Comparison, letters: Sequence[str], source: Source | Non
     return Gallery(
         tuple(exhibits),
         map_keys(letters),
-        f"Predicted again from the best networks{seeds} for this report; the figures are those of the evaluation.",
+        f"Predicted again from the best networks{seeds} for this report; the scores are those of the evaluation.",
     )
 
 
@@ -135,17 +146,17 @@ def _sample(source: Source, group: Group, choice: Choice) -> Sample:
 
 
 def _require_unchanged(group: Group, choice: Choice, ground_truth: Ids, space: LabelSpace) -> None:
-    """The ground truth must be the one that was scored, pixel count by pixel count."""
+    """Raise DataError if the ground truth has other numbers of pixels per class than when it was scored."""
     now = np.bincount(ground_truth.ravel(), minlength=256)[: space.num_classes]
     scored = group.first.counts.counts[choice.index].sum(axis=1)
     if not np.array_equal(now, scored):
-        raise DataError(f"the label of {group.counts.names[choice.index]} has changed since it was scored")
+        raise DataError(f"the mask of {group.counts.names[choice.index]} has changed since it was scored")
 
 
-def _predictor(group: Group) -> Predict:
-    from streetseg.inference.predictor import Predictor  # brings torch, which nothing else of the report needs
+def _predictor(group: Group, modules: "OwnModules | None") -> Predict:
+    from streetseg.inference.prediction import open_predictor  # brings torch, which nothing else of the report needs
 
-    return Predictor.load(group.first.folder).predict
+    return open_predictor(group.first.folder, modules).predict
 
 
 def _one_line(error: Exception) -> str:

@@ -1,6 +1,6 @@
-"""The layers of one exhibit: an image, its ground truth, the labels of each encoder, and where they are correct.
+"""The layers of one exhibit: image, ground truth, predicted labels and maps of correct and incorrect pixels.
 
-Class names are written onto large areas: color is not the only thing that tells them apart.
+Large areas carry their class name, so that color is not the only distinction.
 """
 
 from collections.abc import Sequence
@@ -16,14 +16,14 @@ from streetseg.labels.space import LabelSpace
 from streetseg.metrics.confusion import confusion
 from streetseg.report.page import jpeg_uri, png_uri
 
-SMALLEST = 0.02  # share of the image an area must have to be named
-RASTER = 96  # longest side of the raster on which a place for the name is sought
-WIDEST = 640  # pixels; larger images are shown smaller, so that the file stays small enough to send around
+SMALLEST = 0.02  # smallest share of the image that a class must cover to be named
+RASTER = 96  # longest side of the reduced map in which the position of a name is searched
+WIDEST = 640  # longest side of a shown image in pixels; it keeps the file small
 
 
 @dataclass(frozen=True)
 class Tag:
-    """A class name and where its middle goes, in percent from the left and the top."""
+    """A class name and the position of its center, in percent from the left and from the top."""
 
     name: str
     left: float
@@ -31,21 +31,21 @@ class Tag:
 
 
 def tags(ids: NDArray[np.uint8], names: Sequence[str]) -> tuple[Tag, ...]:
-    """One name for each class that covers enough of the map (H, W), at the place deepest inside it."""
+    """Return one tag for each class that covers enough of the map (H, W), at the point farthest from its border."""
     scale = min(1.0, RASTER / max(ids.shape))
     size = (max(1, round(ids.shape[1] * scale)), max(1, round(ids.shape[0] * scale)))
     small = np.asarray(Image.fromarray(ids).resize(size, Image.Resampling.NEAREST))
-    found = []
+    placed = []
     for index, name in enumerate(names):
         area = small == index
         if area.mean() >= SMALLEST:
             row, column = deepest(area)
-            found.append(Tag(name, 100 * (column + 0.5) / size[0], 100 * (row + 0.5) / size[1]))
-    return tuple(found)
+            placed.append(Tag(name, 100 * (column + 0.5) / size[0], 100 * (row + 0.5) / size[1]))
+    return tuple(placed)
 
 
 def deepest(area: NDArray[np.bool_]) -> tuple[int, int]:
-    """Row and column of the place that survives longest when the area (H, W), not empty, is peeled from its border."""
+    """Return row and column of the point of an area, bool (H, W), that repeated erosion removes last."""
     core = np.pad(area, 1)
     while True:
         inner = core.copy()
@@ -63,11 +63,11 @@ class Layer:
     """One image of an exhibit, inlined.
 
     Args:
-        title: what it shows.
-        alt: the same in words for who cannot see it, with the figures that matter.
-        uri: the image itself, as a data: URI.
-        width, height: in pixels.
-        tags: class names and where they go.
+        title: title of the layer.
+        alt: description for screen readers, with the most important numbers.
+        uri: the image as a data: URI.
+        width, height: size of the image in pixels.
+        tags: class names and their positions.
     """
 
     title: str
@@ -80,7 +80,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class MapKey:
-    """A pattern of the maps and what it means."""
+    """A pattern of the maps and its meaning."""
 
     name: str
     uri: str
@@ -94,34 +94,36 @@ def layers(
     space: LabelSpace,
     letters: Sequence[str],
 ) -> tuple[Layer, ...]:
-    """All layers of one image, at most WIDEST pixels wide, in the ground truth's shape.
+    """Return all layers of one image, in the aspect ratio of the ground truth, at most WIDEST pixels long.
 
-    Image, ground truth, predictions in rank order, right/wrong maps in rank order, the first encoder against each
-    other.
+    The order is: image, ground truth, predictions in rank order, maps of correct pixels in rank order, the first
+    encoder against each other one.
 
     Args:
-        name: the sample.
+        name: the name of the sample.
         image: uint8 RGB (H, W, 3).
         ground_truth: uint8 (h, w), ids of `space` or its ignore index.
-        predictions: per encoder uint8 ids of any size; compared with the ground truth at the size that is shown.
-        letters: how the encoders are called, one each.
+        predictions: for each encoder labels, uint8, of any size; compared with the ground truth at the size that is
+            shown.
+        space: the label space.
+        letters: the short names of the encoders, in rank order.
     """
     height, width = shown_size(ground_truth)
     image = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
     ground_truth = _nearest(ground_truth, width, height)
-    seen = dict(zip(letters, (_nearest(ids, width, height) for ids in predictions), strict=True))
+    predicted = dict(zip(letters, (_nearest(ids, width, height) for ids in predictions), strict=True))
     best, *others = letters
     return (
         Layer("Image", f"{name}, the image", jpeg_uri(image), width, height),
         _label_layer("Ground truth", f"{name}, ground truth", ground_truth, space),
-        *(_label_layer(f"{x} predicts", f"{name}, {x} predicts", seen[x], space) for x in letters),
-        *(_error_layer(x, name, image, ground_truth, seen[x], space) for x in letters),
-        *(_dispute_layer(best, x, name, image, ground_truth, seen[best], seen[x], space) for x in others),
+        *(_label_layer(f"{x} predicts", f"{name}, {x} predicts", predicted[x], space) for x in letters),
+        *(_error_layer(x, name, image, ground_truth, predicted[x], space) for x in letters),
+        *(_dispute_layer(best, x, name, image, ground_truth, predicted[best], predicted[x], space) for x in others),
     )
 
 
 def shown_size(ground_truth: Ids) -> tuple[int, int]:
-    """Height and width at which a ground truth of this shape is shown."""
+    """Return height and width at which a ground truth (h, w) is shown."""
     scale = min(1.0, WIDEST / max(ground_truth.shape))
     return max(1, round(ground_truth.shape[0] * scale)), max(1, round(ground_truth.shape[1] * scale))
 
@@ -141,25 +143,25 @@ def _label_layer(title: str, about: str, ids: Ids, space: LabelSpace) -> Layer:
 def _error_layer(letter: str, name: str, image: ImageArray, ground_truth: Ids, ids: Ids, space: LabelSpace) -> Layer:
     matrix = confusion(ground_truth, ids, space.num_classes, space.ignore_index)
     share = matrix.trace() / max(matrix.sum(), 1)
-    alt = f"{name}, where {letter} is right or wrong: right on {100 * share:.1f} % of the labeled pixels"
+    alt = f"{name}, where {letter} is correct: on {100 * share:.1f} % of the labeled pixels"
     shown = error_map(image, ground_truth, ids, space)
-    return Layer(f"{letter} right or wrong", alt, jpeg_uri(shown), ground_truth.shape[1], ground_truth.shape[0])
+    return Layer(f"{letter} correct or incorrect", alt, jpeg_uri(shown), ground_truth.shape[1], ground_truth.shape[0])
 
 
 def _dispute_layer(
-    a: str, b: str, name: str, image: ImageArray, ground_truth: Ids, of_a: Ids, of_b: Ids, space: LabelSpace
+    a: str, b: str, name: str, image: ImageArray, ground_truth: Ids, ids_a: Ids, ids_b: Ids, space: LabelSpace
 ) -> Layer:
     labeled = ground_truth != space.ignore_index
-    a_only = (labeled & (of_a == ground_truth) & (of_b != ground_truth)).sum() / max(labeled.sum(), 1)
-    b_only = (labeled & (of_b == ground_truth) & (of_a != ground_truth)).sum() / max(labeled.sum(), 1)
-    alt = f"{name}, disputed pixels: only {a} right on {100 * a_only:.1f} %, only {b} right on {100 * b_only:.1f} %"
-    shown = dispute_map(image, ground_truth, of_a, of_b, space)
-    return Layer(f"{a} right, {b} wrong", alt, jpeg_uri(shown), ground_truth.shape[1], ground_truth.shape[0])
+    a_only = (labeled & (ids_a == ground_truth) & (ids_b != ground_truth)).sum() / max(labeled.sum(), 1)
+    b_only = (labeled & (ids_b == ground_truth) & (ids_a != ground_truth)).sum() / max(labeled.sum(), 1)
+    alt = f"{name}, disputed pixels: only {a} correct on {100 * a_only:.1f} %, only {b} correct on {100 * b_only:.1f} %"
+    shown = dispute_map(image, ground_truth, ids_a, ids_b, space)
+    return Layer(f"{a} correct, {b} incorrect", alt, jpeg_uri(shown), ground_truth.shape[1], ground_truth.shape[0])
 
 
 def map_keys(letters: Sequence[str]) -> tuple[MapKey, ...]:
-    """The patterns of the maps, drawn by the functions that draw the maps."""
-    space = LabelSpace("key", ("right", "wrong"), ((0, 0, 0), (0, 0, 0)))
+    """Return the patterns of the maps, drawn by the functions that draw the maps."""
+    space = LabelSpace("key", ("correct", "incorrect"), ((0, 0, 0), (0, 0, 0)))
     gray = np.full((24, 36, 3), 200, dtype=np.uint8)
     correct, incorrect = np.zeros((24, 36), dtype=np.uint8), np.ones((24, 36), dtype=np.uint8)
     ignored = np.full((24, 36), space.ignore_index, dtype=np.uint8)
@@ -168,25 +170,25 @@ def map_keys(letters: Sequence[str]) -> tuple[MapKey, ...]:
         return MapKey(name, png_uri(image))
 
     keys = [
-        key("right: the image in dim gray", error_map(gray, correct, correct, space)),
-        key("wrong", error_map(gray, correct, incorrect, space)),
+        key("correct: the image in dim gray", error_map(gray, correct, correct, space)),
+        key("incorrect", error_map(gray, correct, incorrect, space)),
     ]
     if len(letters) > 1:
         a, others = letters[0], "the other" if len(letters) > 2 else letters[1]
         keys = [
             keys[0],
             key(
-                f"wrong; where two are compared: {a} right, {others} wrong",
+                f"incorrect; where two are compared: {a} correct, {others} incorrect",
                 dispute_map(gray, correct, correct, incorrect, space),
             ),
-            key(f"{others} right, {a} wrong", dispute_map(gray, correct, incorrect, correct, space)),
-            key("both wrong", dispute_map(gray, correct, incorrect, incorrect, space)),
+            key(f"{others} correct, {a} incorrect", dispute_map(gray, correct, incorrect, correct, space)),
+            key("both incorrect", dispute_map(gray, correct, incorrect, incorrect, space)),
         ]
     return (*keys, key("not labeled, not counted", error_map(gray, ignored, correct, space)))
 
 
 def _label_png(ids: Ids, space: LabelSpace) -> str:
-    """A palette image: exact colors in few bytes; ids beyond the classes are black."""
+    """Return labels as a palette image: exact colors in few bytes; ids that are no class are black."""
     image = Image.fromarray(ids)
     palette = np.zeros((256, 3), dtype=np.uint8)
     palette[: space.num_classes] = space.colors

@@ -1,4 +1,4 @@
-"""model_card.md: what a network is, what it was trained on, how good it is and where it is not."""
+"""The model card (model_card.md): what a model is, its training data, scores and limits."""
 
 import re
 from collections.abc import Sequence
@@ -14,65 +14,52 @@ from streetseg.text import one_line
 
 
 def write_model_card(group: Group, folder: Path) -> Path:
-    """Writes FOLDER/model_card.md about the first network of a group. Returns its path."""
+    """Write FOLDER/model_card.md about the first network of a group. Return its path."""
     path = folder / "model_card.md"
     atomic_write_text(path, model_card(group))
     return path
 
 
 def model_card(group: Group) -> str:
-    """The card as Markdown; every name in it is plain text, whatever it holds."""
-    run, scores, overall = group.first, group.scores, group.intervals.overall
+    """Return the card as Markdown. Every name in it is escaped."""
+    run = group.first
     size = run.recipe.data.size
-    seen = f"as many pixels as {size[0]}×{size[1]}, in its own shape" if size else "its own size"
+    input_size = f"as many pixels as {size[0]}×{size[1]}, in the shape of the image" if size else "the image's own size"
     splits = run.data["splits"]
-    means = [
-        [f"mean {metric}", words.points(scores.mean[metric]), words.span(*overall[f"mean_{metric}"])]
-        for metric in METRICS
-    ]
-    rest = [
-        ["pixel accuracy", words.points(scores.pixel_accuracy), words.span(*overall["pixel_accuracy"])],
-        ["expected calibration error", words.points(run.scores.get("ece")), ""],
-    ]
-    classes = [
-        [plain(name), *(words.points(float(scores.per_class[metric][c])) for metric in METRICS)]
-        for c, name in enumerate(run.classes)
-    ]
-    limits = [plain(note) for note in caveats([group], [])]
     return "\n".join(
         [
             f"# {plain(run.encoder)} U-Net for {plain(run.data['space'])}",
             "",
             f"Labels each pixel of a street image with one of {len(run.classes)} classes. Takes uint8 RGB of any "
-            f"size (normalization is inside the network); trained at {seen}.",
+            f"size (normalization is inside the network); trained at {input_size}.",
             "",
             f"- **Encoder:** {plain(run.encoder)}",
-            f"- **Initial weights:** {plain(run.start['text'])}",
+            f"- **Initial weights:** {plain(run.initial_weights['text'])}",
             f"- **Decoder:** U-Net, {plain(run.recipe.model.decoder)}",
             f"- **Trained on:** {plain(short_name(run.data['spec']))}, "
             f"{splits[run.recipe.data.train_split]['images']} images, "
             f"{words.duration(run.recipe.train)}, seed {run.seed}",
             f"- **Parameters:** {words.figure(run.cost['parameters'] / 1e6)} million",
-            f"- **Mean IoU:** {100 * group.mean_iou:.1f} {bracket(*overall['mean_iou'])}, "
-            f"{scores.counted['iou']} of {len(run.classes)} classes counted",
+            f"- **Mean IoU:** {100 * group.mean_iou:.1f} {bracket(*group.intervals.overall['mean_iou'])}, "
+            f"{group.scores.counted['iou']} of {len(run.classes)} classes counted",
             "",
             "## Scores",
             "",
             f"In percent. {plain(words.protocol_line(group))}",
             "",
-            *table(["score", "value", "95 % interval"], means + rest),
+            *table(["score", "value", "95 % interval"], score_rows(group)),
             "",
-            "F1 and the Dice coefficient are one number on counts of pixels.",
+            "Computed from counts of pixels, F1 and the Dice coefficient are the same number.",
             "",
             "## Classes",
             "",
-            *table(["class", *METRICS], classes),
+            *table(["class", *METRICS], class_rows(group)),
             "",
             "## Limits",
             "",
-            *(f"- {limit}" for limit in limits),
-            "- Scores hold for images like those it was scored on; other cameras, cities, weather were not tried.",
-            "- Not made for decisions on which somebody's safety depends.",
+            *(f"- {plain(note)}" for note in caveats([group], [])),
+            "- The scores hold for images like the scored ones. Other cameras, cities and weather were not tested.",
+            "- Not made for decisions on which the safety of people depends.",
             "",
             "## Use",
             "",
@@ -82,13 +69,35 @@ def model_card(group: Group) -> str:
     )
 
 
+def score_rows(group: Group) -> list[list[str]]:
+    """Return the rows of the table of scores: name, value and interval in percent."""
+    scores, overall = group.scores, group.intervals.overall
+    means = [
+        [f"mean {metric}", words.points(scores.mean[metric]), words.span(*overall[f"mean_{metric}"])]
+        for metric in METRICS
+    ]
+    return [
+        *means,
+        ["pixel accuracy", words.points(scores.pixel_accuracy), words.span(*overall["pixel_accuracy"])],
+        ["expected calibration error", words.points(group.first.scores.get("ece")), ""],
+    ]
+
+
+def class_rows(group: Group) -> list[list[str]]:
+    """Return the rows of the table of classes: name and all scores in percent."""
+    return [
+        [plain(name), *(words.points(float(group.scores.per_class[metric][c])) for metric in METRICS)]
+        for c, name in enumerate(group.first.classes)
+    ]
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a Markdown table, the first column to the left, the others to the right."""
+    """Return the lines of a Markdown table; the first column is aligned left, the others right."""
     rule = ["---", *("---:" for _ in head[1:])]
     return [f"| {' | '.join(row)} |" for row in (head, rule, *rows)]
 
 
 def plain(text: str) -> str:
-    """Text that Markdown shows as it is: no markup, no HTML, no entity, no line break, nothing invisible."""
+    """Escape a text for Markdown: no markup, HTML, entity, line break or invisible character remains active."""
     marked = re.sub(r"([\\`*{}\[\]|#!~$]|(?<!\w)_|_(?!\w))", r"\\\1", one_line(" ".join(text.split())))
     return marked.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,4 +1,4 @@
-"""What every page of streetseg is made with: templates that escape, style sheets and images that go inside."""
+"""Parts of every HTML page: the template environment, style sheets and inlined images."""
 
 import base64
 import io
@@ -17,7 +17,7 @@ JPEG_QUALITY = 82
 
 
 def page_environment() -> Environment:
-    """Templates of this package; values are escaped and shown as visible text, and a missing one is an error."""
+    """Return the template environment: it escapes values and control characters, and a missing value is an error."""
     return Environment(
         loader=PackageLoader("streetseg.report"),
         autoescape=True,
@@ -29,24 +29,24 @@ def page_environment() -> Environment:
 
 
 def page_asset(name: str) -> str:
-    """A style sheet or script that lies beside the templates."""
+    """Return the text of a style sheet or script in the folder of the templates."""
     return files("streetseg.report").joinpath("templates", name).read_text("utf-8")
 
 
 def _visible(value: object) -> object:
-    """Text without control characters: a name can neither turn the text beside it nor spoil the file."""
+    """Escape the control characters of a text: a name cannot change the direction of the text beside it."""
     return one_line(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def jpeg_uri(image: NDArray[np.uint8]) -> str:
-    """Return an image, uint8 RGB (H, W, 3), as a data: URI, colors at full resolution."""
+    """Return an image, uint8 RGB (H, W, 3), as a data: URI of a JPEG file without color subsampling."""
     file = io.BytesIO()
     Image.fromarray(image).save(file, format="jpeg", quality=JPEG_QUALITY, subsampling=0)
     return _data_uri("jpeg", file.getvalue())
 
 
 def png_uri(image: NDArray[np.uint8] | Image.Image) -> str:
-    """Return an image, uint8 RGB (H, W, 3) or of Pillow, as a data: URI without loss."""
+    """Return an image, uint8 RGB (H, W, 3) or a Pillow image, as a data: URI of a PNG file."""
     return _data_uri("png", encode_png(image, optimize=True))
 
 

@@ -1,10 +1,11 @@
-"""The report: one HTML file that holds everything it shows, and its charts as files."""
+"""The report of a comparison: one self-contained HTML file, and its charts as SVG files."""
 
 import base64
 import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
@@ -20,14 +21,20 @@ from streetseg.report.page import page_asset, page_environment
 from streetseg.report.view import Page, letters, page_of
 from streetseg.report.words import figure, points
 
+if TYPE_CHECKING:
+    from streetseg.models.own import OwnModules
 
-def write_report(comparison: Comparison, out: Path, *, source: Source | None = None) -> Path:
+
+def write_report(
+    comparison: Comparison, out: Path, *, source: Source | None = None, modules: "OwnModules | None" = None
+) -> Path:
     """Writes OUT/report.html and OUT/plots/*.svg.
 
     Args:
         comparison: of one encoder or more.
         out: made if missing; a run folder for the report of a single run.
         source: of the caller's own, in place of what the recipe of the runs names.
+        modules: of the caller's own, which the networks were made with.
 
     Returns:
         The path of the report.
@@ -37,7 +44,7 @@ def write_report(comparison: Comparison, out: Path, *, source: Source | None = N
     """
     names = letters(len(comparison.groups))
     charts = draw(comparison, names)
-    page = render(page_of(comparison, names, charts, collect(comparison, names, source)))
+    page = render(page_of(comparison, names, charts, collect(comparison, names, source, modules)))
     try:
         (out / "plots").mkdir(parents=True, exist_ok=True)
         for name, chart in charts.by_name(_stems(comparison, names)).items():
@@ -48,11 +55,11 @@ def write_report(comparison: Comparison, out: Path, *, source: Source | None = N
     return out / "report.html"
 
 
-def write_run_report(folder: Path, *, source: Source | None = None) -> Path:
+def write_run_report(folder: Path, *, source: Source | None = None, modules: "OwnModules | None" = None) -> Path:
     """Writes report.html, plots/*.svg and model_card.md of one run into its own folder. Returns the report's path."""
     comparison = compare_runs([folder])
     write_model_card(comparison.groups[0], folder)
-    return write_report(comparison, folder, source=source)
+    return write_report(comparison, folder, source=source, modules=modules)
 
 
 def render(page: Page) -> str:
@@ -70,23 +77,23 @@ def render(page: Page) -> str:
 
 
 def _stems(comparison: Comparison, names: Sequence[str]) -> list[str]:
-    """File names for the encoders: their labels, or their letters where labels hold nothing to tell them apart by."""
+    """Return a file stem per encoder: its label, or its letter if the labels give no distinct stems."""
     stems = [re.sub(r"[^\w.-]+", "_", group.label)[:80].strip("_.") for group in comparison.groups]
     return stems if all(stems) and len(set(stems)) == len(stems) else list(names)
 
 
 def _source_hash(script: str) -> str:
-    """How a Content-Security-Policy names one inline script (W3C CSP Level 3, section 2.3.1)."""
+    """Return the hash by which a Content-Security-Policy allows an inline script (W3C CSP Level 3, section 2.3.1)."""
     return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode('ascii')}"
 
 
 def _unbroken(sentence: str) -> str:
-    """The sentence with no line break inside short brackets and p-values, so that an interval stays in one piece."""
+    """Return a sentence with no-break spaces inside short brackets and p-values, so that no interval is wrapped."""
     return re.sub(
         r"[\[(][^\])]{1,24}[\])]|p [=<] [\d.]+", lambda match: match[0].replace(" ", "\N{NO-BREAK SPACE}"), sentence
     )
 
 
 def _lines(text: str) -> Markup:
-    """Text whose line breaks are kept."""
+    """Return a text as HTML with its line breaks."""
     return Markup("<br>").join(text.split("\n"))

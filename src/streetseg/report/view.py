@@ -1,4 +1,4 @@
-"""What the report's template prints, computed and named; the template itself decides nothing."""
+"""The values that the template of the report prints. All computation is here, none in the template."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from streetseg.comparison.compare import Comparison
 from streetseg.comparison.groups import Group
-from streetseg.comparison.verdict import chance, dataset_name, pair_sentence
+from streetseg.comparison.verdict import dataset_name, p_value_text, pair_sentence
 from streetseg.metrics.difference import Difference
 from streetseg.metrics.scores import METRICS, defined_mean, per_image
 from streetseg.report import words
@@ -31,7 +31,13 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Metric:
-    """A column: the name of the score, over classes and of one class; a line break where it may wrap."""
+    """A column of the tables of scores.
+
+    Args:
+        name: the metric.
+        heading: title of its mean over classes; a line break where it may wrap.
+        column: title of its value for one class.
+    """
 
     name: str
     heading: str
@@ -40,7 +46,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A score 0..1 and its interval as text."""
+    """A score, 0..1, and its interval as text in percent."""
 
     value: float
     range: str = ""
@@ -48,7 +54,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class ClassRow:
-    """The scores of one class."""
+    """The scores of one class, and its share of the pixels, 0..1."""
 
     name: str
     scores: dict[str, Estimate]
@@ -57,7 +63,7 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class Entry:
-    """One encoder, everywhere in the report under its letter and color."""
+    """One encoder in the report. It has the same letter and color everywhere."""
 
     letter: str
     series: int
@@ -84,7 +90,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class DifferenceRow:
-    """The difference of two encoders in one score, as the tables print it."""
+    """The difference of two encoders in one score, as text for a table."""
 
     name: str
     value: str
@@ -95,7 +101,7 @@ class DifferenceRow:
 
 @dataclass(frozen=True)
 class Opponents:
-    """The best encoder and another one, class by class."""
+    """The best encoder and another one, compared class by class."""
 
     a: "Entry"
     b: "Entry"
@@ -107,7 +113,7 @@ class Opponents:
 
 @dataclass(frozen=True)
 class RunRow:
-    """One run of the table of runs."""
+    """One row of the table of runs."""
 
     entry: Entry
     seed: int
@@ -129,7 +135,7 @@ class LegendItem:
 
 @dataclass(frozen=True)
 class Page:
-    """Everything on the page, in the order of the page."""
+    """All values of the page, in its order."""
 
     title: str
     kicker: str
@@ -158,12 +164,19 @@ class Page:
 
 
 def letters(count: int) -> list[str]:
-    """A, B, … Z, A2, B2, …: what encoders are called for short, in rank order."""
+    """Return short names of encoders, in rank order: A, B, … Z, A2, B2, …"""
     return [chr(ord("A") + k % 26) + (str(k // 26 + 1) if k >= 26 else "") for k in range(count)]
 
 
 def page_of(comparison: Comparison, letters: Sequence[str], charts: Charts, gallery: Gallery) -> Page:
-    """Return the whole page; `letters` are the encoders' short names, in rank order, as in charts and gallery."""
+    """Return all values of the page.
+
+    Args:
+        comparison: the comparison.
+        letters: the short names of the encoders in rank order, as in charts and gallery.
+        charts: the charts of the comparison.
+        gallery: the images of the comparison.
+    """
     groups = comparison.groups
     first = groups[0].first
     entries = [_entry(k, group, letter, charts) for k, (group, letter) in enumerate(zip(groups, letters, strict=True))]
@@ -204,19 +217,19 @@ def page_of(comparison: Comparison, letters: Sequence[str], charts: Charts, gall
 
 def _entry(k: int, group: Group, letter: str, charts: Charts) -> Entry:
     scores, overall = group.scores, group.intervals.overall
-    of_image = per_image(group.counts.counts)
+    image_scores = per_image(group.counts.counts)
     first = group.first
     return Entry(
         letter=letter,
         series=k,
         label=group.label,
         encoder=first.encoder,
-        start=first.start["text"],
+        start=first.initial_weights["text"],
         mean={name: Estimate(scores.mean[name], words.span(*overall[f"mean_{name}"])) for name in METRICS},
         pixel_accuracy=Estimate(scores.pixel_accuracy, words.span(*overall["pixel_accuracy"])),
         frequency_weighted_iou=Estimate(scores.frequency_weighted_iou, words.span(*overall["frequency_weighted_iou"])),
-        image_iou=Estimate(float(defined_mean(of_image["iou"]))),
-        image_dice=Estimate(float(defined_mean(of_image["dice"]))),
+        image_iou=Estimate(float(defined_mean(image_scores["iou"]))),
+        image_dice=Estimate(float(defined_mean(image_scores["dice"]))),
         ece=first.scores.get("ece"),
         counted=f"{scores.counted['iou']} of {len(first.classes)}",
         spread=words.spread(group),
@@ -248,11 +261,10 @@ def _classes(group: Group) -> list[ClassRow]:
 
 
 def _pairs(comparison: Comparison, entries: Sequence[Entry]) -> list[DifferenceRow]:
-    """Every pair of encoders."""
-    both = combinations(entries, 2)
+    """Return one row for each pair of encoders."""
     return [
         _difference_row(f"{a.letter} − {b.letter}", pair.difference, a, b)
-        for (a, b), pair in zip(both, comparison.pairs, strict=True)
+        for (a, b), pair in zip(combinations(entries, 2), comparison.pairs, strict=True)
     ]
 
 
@@ -280,7 +292,7 @@ def _difference_row(name: str, difference: Difference, a: Entry, b: Entry) -> Di
         name,
         words.signed(difference.value),
         "" if isnan(difference.low) else f"{words.signed(difference.low)} to {words.signed(difference.high)}",
-        "–" if isnan(difference.adjusted) else chance(difference.adjusted).removeprefix("p ").removeprefix("= "),
+        "–" if isnan(difference.adjusted) else p_value_text(difference.adjusted).removeprefix("p ").removeprefix("= "),
         verdicts.get(difference.verdict, "not distinguishable"),
     )
 

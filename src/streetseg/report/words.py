@@ -1,4 +1,4 @@
-"""Figures, protocols and facts of a report as text."""
+"""Texts of a report: numbers, protocols and facts."""
 
 import math
 import re
@@ -19,20 +19,20 @@ from streetseg.recipe.schema import Train
 from streetseg.report.charts.pipeline import Lane, Step
 from streetseg.runs.finished import FinishedRun
 
-MEMORY = "Memory: weights and everything else that is alive at once."
+MEMORY = "Memory: weights and all other tensors that exist at the same time."
 UNITS = {"image": "images", "clip": "clips of consecutive frames", "sequence": "whole videos"}
-MISTAKES = 5  # named below a confusion matrix
+MISTAKES = 5  # number of confusions that are listed below a confusion matrix
 ABSOLUTE = re.compile(r"(?<![^=:,])/[^,]*/(?=[^/])")  # the folders in /home/me/x, camvid:/home/me/x and a=/home/me/x
-SMALLEST_MISTAKE = 0.05  # share of a class's pixels
+SMALLEST_MISTAKE = 0.05  # smallest share of a class's pixels that is listed
 
 
 def points(value: float | None) -> str:
-    """A share 0..1 in percent, one decimal; a dash for none."""
+    """Return a share 0..1 in percent with one decimal; a dash for None or NaN."""
     return "–" if value is None or not math.isfinite(value) else f"{100 * value:.1f}"
 
 
 def signed(value: float) -> str:
-    """A difference of shares in points with its sign: +1.2, −0.4, 0.0."""
+    """Return a difference of shares in points with its sign, such as +1.2, −0.4 or 0.0; a dash for NaN."""
     return (
         "–"
         if not math.isfinite(value)
@@ -41,40 +41,40 @@ def signed(value: float) -> str:
 
 
 def span(low: float, high: float) -> str:
-    """An interval of shares: 69.9–73.2."""
+    """Return an interval of shares in percent, such as 69.9–73.2; an empty text for NaN."""
     return "" if not math.isfinite(low) or not math.isfinite(high) else f"{100 * low:.1f}–{100 * high:.1f}"
 
 
 def figure(value: float | None) -> str:
-    """A number with about three digits; a dash for none."""
+    """Return a number with about three digits; a dash for None or NaN."""
     if value is None or not math.isfinite(value):
         return "–"
     return f"{value:,.0f}".replace(",", " ") if abs(value) >= 100 else f"{value:#.3g}"
 
 
 def protocol_line(group: Group) -> str:
-    """Everything a score is worth nothing without."""
+    """Return the protocol of the scores as a sentence: data, sizes and scoring rules."""
     p = group.first.protocol
     return (
         f"{dataset_name(p['dataset'])}, {p['split']} split, {p['images']} images, label space {p['label_space']}; "
-        f"scored at the labels' own resolution {p['resolution']} (the network saw {p['network_resolution']}); "
+        f"scored at the resolution of the masks {p['resolution']} (the network saw {p['network_resolution']}); "
         f"{p['ignore']}; {p['absent']}; {p['test_time']}; rules version {p['rules']}."
     )
 
 
 def interval_rule(intervals: Intervals, several_seeds: bool, encoders: int) -> str:
-    """How the intervals came about, what they cover, and what they do not."""
+    """Return how the intervals were computed and what they cover."""
     unit = UNITS[intervals.unit]
     pairs = f" Differences are resampled in pairs, the same {unit} for both." if encoders > 1 else ""
     family = encoders * (encoders - 1) // 2
     holm = (
         f" Their p-values are adjusted for all {family} pairs (Holm), and one encoder is called better only where the "
-        "adjusted p-value is below 0.05 and the interval leaves out 0."
+        "adjusted p-value is below 0.05 and the interval does not contain 0."
     )
     seeds = (
         " With several seeds every score is the mean over the seeds, each scored on the same images. The interval "
-        "says what other images would have changed; the ± in the last column, the standard deviation over seeds, "
-        "what another training would have."
+        "covers the choice of images. The ± in the last column is the standard deviation over seeds; it covers the "
+        "choice of the seed."
     )
     return (
         f"Intervals: {100 * CONFIDENCE:.0f} %, percentile bootstrap over {unit}, {intervals.resamples} resamples."
@@ -83,7 +83,7 @@ def interval_rule(intervals: Intervals, several_seeds: bool, encoders: int) -> s
 
 
 def classes_sentence(pair: Pair, a: str, b: str) -> str:
-    """On which classes the two differ and on how many they do not; `a` and `b` are their letters."""
+    """Return the classes on which two encoders differ, and the number of the others; `a` and `b` are their letters."""
     tested = [(name, d) for name, d in zip(pair.a.first.classes, pair.classes, strict=True) if d.p_value == d.p_value]
     if not tested:
         return f"{a} against {b}: too few images to tell single classes apart."
@@ -91,16 +91,16 @@ def classes_sentence(pair: Pair, a: str, b: str) -> str:
         letter: [name for name, d in tested if d.verdict == f"{side} is better"]
         for side, letter in (("A", a), ("B", b))
     }
-    found = [f"{letter} is better on {listed(names)}" for letter, names in better.items() if names]
-    alike = len(tested) - sum(len(names) for names in better.values())
-    if alike:
-        rest = f"the other {alike}" if found else f"all {alike}"
-        found.append(f"not distinguishable on {rest}")
-    return f"{a} against {b}: {'; '.join(found)} (p-values adjusted for {len(tested)} classes)."
+    results = [f"{letter} is better on {listed(names)}" for letter, names in better.items() if names]
+    undecided = len(tested) - sum(len(names) for names in better.values())
+    if undecided:
+        rest = f"the other {undecided}" if results else f"all {undecided}"
+        results.append(f"not distinguishable on {rest}")
+    return f"{a} against {b}: {'; '.join(results)} (p-values adjusted for {len(tested)} classes)."
 
 
 def curve_protocol(group: Group) -> str:
-    """What the curves were measured on."""
+    """Return the protocol of the learning curves as a sentence."""
     p = group.first.protocol
     return (
         f"Validation: {dataset_name(p['dataset'])}, {p['split']} split, {p['images']} images, scored as above after "
@@ -109,7 +109,7 @@ def curve_protocol(group: Group) -> str:
 
 
 def cost_protocol(groups: Sequence[Group]) -> str:
-    """On what, at which size and in which precision costs were measured; each way once."""
+    """Return machine, image size and precision of the cost measurement; groups measured in the same way share them."""
     ways: dict[str, list[str]] = {}
     for group in groups:
         cost = group.first.cost
@@ -123,58 +123,63 @@ def cost_protocol(groups: Sequence[Group]) -> str:
 
 
 def machine(run: FinishedRun) -> str:
-    """The machine of a run in a few words."""
-    about = run.environment["machine"]
-    parts = [f"{about['cpu']}, {about['cores']} cores", f"{about['memory_gb']:.0f} GB", about.get("gpu")]
+    """Return the machine of a run: processor, cores, memory and GPU."""
+    facts = run.environment["machine"]
+    parts = [f"{facts['cpu']}, {facts['cores']} cores", f"{facts['memory_gb']:.0f} GB", facts.get("gpu")]
     return ", ".join(part for part in parts if part)
 
 
 def spread(group: Group) -> str:
-    """Mean IoU over seeds: mean ± standard deviation in percent, or the one value."""
+    """Return the mean IoU in percent, with several seeds as mean ± standard deviation."""
     deviation = group.seed_deviation
     return points(group.mean_iou) + ("" if deviation is None else f" ± {100 * deviation:.1f}")
 
 
 def seeds(group: Group) -> str:
-    """seed 0, or seeds 0, 1, 2."""
+    """Return the seeds of a group: "seed 0", or "seeds 0, 1, 2"."""
     numbers = ", ".join(str(seed) for seed in group.seeds)
     return f"seed{'s' if len(group.seeds) > 1 else ''} {numbers}"
 
 
 def mistakes(matrix: NDArray[np.int64], names: Sequence[str]) -> list[str]:
-    """The most frequent confusions in words: "pole called building (31 %)"."""
+    """Return the most frequent confusions in words, such as "pole called building (31 %)".
+
+    Args:
+        matrix: int64 (C, C), numbers of pixels, rows ground truth.
+        names: C class names.
+    """
     totals = matrix.sum(axis=1, keepdims=True)
     shares = np.divide(matrix, totals, out=np.zeros(matrix.shape), where=totals > 0)
     np.fill_diagonal(shares, 0)
     order = np.argsort(-shares, axis=None, kind="stable")[:MISTAKES]
-    places = [divmod(int(place), len(names)) for place in order]
+    cells = [divmod(int(index), len(names)) for index in order]
     return [
         f"{names[row]} called {names[column]} ({100 * shares[row, column]:.0f} %)"
-        for row, column in places
+        for row, column in cells
         if shares[row, column] >= SMALLEST_MISTAKE
     ]
 
 
 def duration(train: Train) -> str:
-    """How long a run is."""
+    """Return the length of a run in epochs or steps, as text."""
     return f"{train.epochs} epochs" if train.steps is None else f"{train.steps} steps"
 
 
 def minutes(run: FinishedRun) -> float:
-    """Time spent in all epochs."""
+    """Return the duration of all epochs in minutes."""
     return sum(run.curves["seconds"]) / 60
 
 
 def command(run: FinishedRun) -> str | None:
-    """The command that made the run, without the folders of the machine that it ran on."""
-    words = run.environment.get("command")
-    return shlex.join([Path(words[0]).name, *(ABSOLUTE.sub("", word) for word in words[1:])]) if words else None
+    """Return the command of a run without the folders of its machine; None where the run did not record it."""
+    argv = run.environment.get("command")
+    return shlex.join([Path(argv[0]).name, *(ABSOLUTE.sub("", arg) for arg in argv[1:])]) if argv else None
 
 
 def recipe(run: FinishedRun) -> str:
-    """Every value of a run's recipe as YAML, without the folders of the machine."""
+    """Return the resolved recipe of a run as YAML, without the folders of its machine."""
     data, model = run.recipe.data, run.recipe.model
-    splits = {split: Path(listed).name for split, listed in data.splits.items()}
+    splits = {split: Path(file).name for split, file in data.splits.items()}
     shown = {
         "data": data.model_copy(update={"source": short_name(data.source), "splits": splits}),
         "model": model.model_copy(update={"weights": Path(model.weights).name}),
@@ -183,12 +188,12 @@ def recipe(run: FinishedRun) -> str:
 
 
 def facts(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
-    """What was done, with what: a name, and one line or more."""
+    """Return the facts about the runs: name -> one or more lines."""
     run = groups[0].first
     splits = run.data["splits"]
     recipe = run.recipe
     runs = [one for group in groups for one in group.runs]
-    found = [
+    entries = [
         ("Data", [short_name(run.data["spec"])]),
         ("Splits", [_split(name, split) for name, split in splits.items()]),
         ("Label space", [f"{run.data['space']}: {', '.join(run.classes)}"]),
@@ -196,7 +201,7 @@ def facts(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
             "Fingerprints",
             [f"{name} {split['fingerprint'][:16]}" for name, split in splits.items() if "fingerprint" in split],
         ),
-        ("Initial weights", [f"{group.label}: {group.first.start['text']}" for group in groups]),
+        ("Initial weights", [f"{group.label}: {group.first.initial_weights['text']}" for group in groups]),
         ("Seeds", [f"{group.label}: {seeds(group)}" for group in groups]),
         ("Training", [f"{duration(recipe.train)}, {recipe.train.batch} images a step"]),
         ("Precision", [f"{name}{_why(one)}" for name, one in {one.precision: one for one in reversed(runs)}.items()]),
@@ -204,13 +209,13 @@ def facts(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
         ("Versions", _unique(_versions(one) for one in runs)),
         ("Code", _unique(_git(one) for one in runs)),
     ]
-    return [(name, lines) for name, lines in found if any(lines)]
+    return [(name, lines) for name, lines in entries if any(lines)]
 
 
 def _split(name: str, split: Mapping[str, Any]) -> str:
     videos = split.get("sequences") or []
-    cut_from = f" from {'video' if len(videos) == 1 else 'videos'} {', '.join(videos)}" if 0 < len(videos) <= 12 else ""
-    return f"{name} {split['images']} images{cut_from}"
+    origin = f" from {'video' if len(videos) == 1 else 'videos'} {', '.join(videos)}" if 0 < len(videos) <= 12 else ""
+    return f"{name} {split['images']} images{origin}"
 
 
 def _why(run: FinishedRun) -> str:
@@ -232,7 +237,7 @@ def _unique(texts: Iterable[str]) -> list[str]:
 
 
 def pipeline(groups: Sequence[Group]) -> list[Lane]:
-    """The way from images to the verdict, with the settings of this study."""
+    """Return the steps from the images to the verdict, with the settings of this study."""
     run = groups[0].first
     recipe, splits = run.recipe, run.data["splits"]
     train, validation = splits[recipe.data.train_split]["images"], splits[recipe.data.val_split]["images"]
@@ -240,7 +245,7 @@ def pipeline(groups: Sequence[Group]) -> list[Lane]:
     augment, loss = recipe.augment, recipe.loss
     region = "" if loss.region == "none" else f" + {loss.region.capitalize()}"
     names = ", ".join(dict.fromkeys(group.first.encoder for group in groups))
-    drawn = UNITS[groups[0].intervals.unit]
+    resampled = UNITS[groups[0].intervals.unit]
     return [
         Lane(
             f"Training, {duration(recipe.train)} each",
@@ -252,7 +257,9 @@ def pipeline(groups: Sequence[Group]) -> list[Lane]:
                     "color, blur; new in every epoch",
                 ),
                 Step("Encoder", f"{names}: features at five scales"),
-                Step("U-Net decoder", f"{recipe.model.decoder}: climbs back scale by scale, with a skip at each"),
+                Step(
+                    "U-Net decoder", f"{recipe.model.decoder}: upsamples scale by scale, with a skip connection at each"
+                ),
                 Step("Loss and step", f"cross-entropy{region}; AdamW, {recipe.optim.schedule} schedule"),
             ),
         ),
@@ -261,12 +268,12 @@ def pipeline(groups: Sequence[Group]) -> list[Lane]:
             (
                 Step("Images", f"{validation} of the {recipe.data.val_split} split, not augmented"),
                 Step("Best network", "the epoch with the highest validation mean IoU"),
-                Step("Labels", "logits at the label's own resolution, then the likeliest class"),
+                Step("Labels", "logits at the resolution of the mask, then the argmax over classes"),
                 Step(
                     "Counts",
                     f"a {len(run.classes)}×{len(run.classes)} matrix of ground truth and prediction for each image",
                 ),
-                Step("Scores, intervals", f"from the summed counts; bootstrap over {drawn}, in pairs"),
+                Step("Scores, intervals", f"from the summed counts; bootstrap over {resampled}, in pairs"),
             ),
         ),
     ]

@@ -1,4 +1,4 @@
-"""A finished run folder, read once and checked, without torch."""
+"""A finished run: read all files of a run folder once and check them. Needs no torch."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -11,9 +11,9 @@ from streetseg.metrics.counts import Counts
 from streetseg.models.description import read_model_json, space_of
 from streetseg.recipe.resolved import read_resolved
 from streetseg.recipe.schema import Recipe
-from streetseg.runs.schema import Cost, Data, Environment, Said, Scored, checked, columns, events, speeds
+from streetseg.runs.schema import Cost, Data, Environment, Schema, Scored, checked, columns, events, speeds
 
-NEEDED = (
+REQUIRED_FILES = (
     "recipe.yaml",
     "environment.json",
     "data.json",
@@ -30,7 +30,7 @@ DAMAGED = "the file was damaged or changed since: copy the run folder again, or 
 
 @dataclass(frozen=True, eq=False)
 class FinishedRun:
-    """What the files of a run folder say.
+    """The content of a finished run folder.
 
     Args:
         folder: the run folder.
@@ -38,7 +38,7 @@ class FinishedRun:
         model: model.json of the best bundle.
         counts: per-image counts of the evaluation.
         scores: scores.json, with its protocol.
-        curves: the columns of results.csv by name, one float an epoch, NaN where a cell is empty; with `seconds` and
+        curves: column of results.csv -> one float per epoch, NaN where a cell is empty; also `seconds` and
             `images_per_second` of the journal.
         cost, environment, data: the JSON files of these names.
     """
@@ -60,14 +60,14 @@ class FinishedRun:
 
     @property
     def seed(self) -> int:
-        """The seed that decided initial weights, order and augmentation."""
+        """The seed of initial weights, order of the images and augmentation."""
         return self.recipe.train.seed
 
     @property
-    def start(self) -> Mapping[str, str]:
-        """What the network started from: kind, source and text."""
-        start: Mapping[str, str] = self.model["initial_weights"]
-        return start
+    def initial_weights(self) -> Mapping[str, str]:
+        """The initial weights of the network: kind, source and text."""
+        weights: Mapping[str, str] = self.model["initial_weights"]
+        return weights
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -81,45 +81,46 @@ class FinishedRun:
 
     @property
     def protocol(self) -> Mapping[str, Any]:
-        """What the scores were measured on, and by which rules."""
+        """The protocol of the scores: data, sizes and scoring rules."""
         protocol: Mapping[str, Any] = self.scores["protocol"]
         return protocol
 
     @property
     def precision(self) -> str:
-        """What the network was computed in while it trained."""
-        about = self.environment.get("precision") or {}
-        return str(about.get("name") or about.get("chosen") or self.recipe.train.precision)
+        """The precision of the training: "fp32" or "bf16"."""
+        precision = self.environment.get("precision") or {}
+        return str(precision.get("name") or precision.get("chosen") or self.recipe.train.precision)
 
     @property
     def ended_early(self) -> bool:
-        """Whether a callback ended it before its last epoch, as `train.patience` does."""
+        """Whether a callback ended the run before its last epoch, as `train.patience` does."""
         return any(line.get("event") == "early_stop" for line in _read(self.folder / "journal.jsonl", events))
 
     @property
     def best_epoch(self) -> int | None:
-        """The last epoch marked as best in results.csv, counted from 1."""
+        """The last epoch that results.csv marks as best, counted from 1; None where it marks none."""
         marked = [epoch for epoch, best in zip(self.curves["epoch"], self.curves["best"], strict=True) if best == 1]
         return int(marked[-1]) if marked else None
 
 
 def read_run(folder: Path) -> FinishedRun:
-    """Reads a run folder.
+    """Read a run folder.
 
     Raises:
-        RequestError: it is no run folder, the run is unfinished, one of its files cannot be read or is not what a run
-            writes, or they contradict each other.
-        DataError, ModelError: so it is with evaluation/counts.npz or the bundle.
+        RequestError: the folder is not a run folder, the run is not finished, a file cannot be read or does not have
+            the schema of its kind, or the files contradict each other.
+        DataError: evaluation/counts.npz cannot be read.
+        ModelError: the bundle cannot be read.
     """
     if not folder.is_dir():
         raise RequestError("no such run folder", where=folder, hint="give the folders that streetseg train wrote")
-    missing = [name for name in NEEDED if not (folder / name).is_file()]
-    if len(missing) == len(NEEDED):
-        raise RequestError(f"not a run folder (no {NEEDED[0]} in it)", where=folder)
+    missing = [name for name in REQUIRED_FILES if not (folder / name).is_file()]
+    if len(missing) == len(REQUIRED_FILES):
+        raise RequestError(f"not a run folder (no {REQUIRED_FILES[0]} in it)", where=folder)
     if missing or not _ended(folder / "journal.jsonl"):
-        found = f"it lacks {', '.join(missing)}" if missing else "its journal has no end"
+        reason = f"it lacks {', '.join(missing)}" if missing else "its journal has no end"
         raise RequestError(
-            f"the run is not finished ({found})", where=folder, hint="its own command with --resume finishes it"
+            f"the run is not finished ({reason})", where=folder, hint="its own command with --resume finishes it"
         )
     model = read_model_json(folder / "best")
     space_of(model, folder / "best" / "model.json")
@@ -140,57 +141,61 @@ def read_run(folder: Path) -> FinishedRun:
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether a run ended and left all its files."""
-    return all((folder / name).is_file() for name in NEEDED) and _ended(folder / "journal.jsonl")
+    """Return whether a run has ended and all its files exist."""
+    return all((folder / name).is_file() for name in REQUIRED_FILES) and _ended(folder / "journal.jsonl")
 
 
 def is_reported(folder: Path) -> bool:
-    """Whether a finished run has the report of what it came to, and not of a time before it went on."""
+    """Return whether the report of a finished run exists and is not older than its journal."""
     report, journal = folder / "report.html", folder / "journal.jsonl"
     return report.is_file() and report.stat().st_mtime_ns >= journal.stat().st_mtime_ns
 
 
 def _ended(journal: Path) -> bool:
-    """Whether the last line of the journal says that the run ended."""
+    """Return whether the last line of the journal is the event `end`."""
     lines = _read(journal, events)
     return bool(lines) and lines[-1].get("event") == "end"
 
 
 def _speeds(journal: Path, curves: Mapping[str, tuple[float, ...]]) -> dict[str, tuple[float, ...]]:
-    """What the journal says of each epoch's speed; runs of earlier versions have it in results.csv instead."""
-    said = speeds(_read(journal, events))
+    """Return the columns `images_per_second` and `seconds` of the journal; NaN for an epoch that it does not hold.
+
+    Runs of earlier versions have these columns in results.csv instead.
+    """
+    epochs = speeds(_read(journal, events))
     return {
-        name: tuple(getattr(said.get(int(epoch)), name, math.nan) for epoch in curves["epoch"])
+        name: tuple(getattr(epochs.get(int(epoch)), name, math.nan) for epoch in curves["epoch"])
         for name in ("images_per_second", "seconds")
     }
 
 
 def _require_consistent(run: FinishedRun) -> None:
-    """Raises RequestError where one file says what is not so in another: one was cut, or is of another run."""
+    """Raise RequestError if two files contradict each other: one is truncated, or belongs to another run."""
     train, rows = run.recipe.train, len(run.curves["epoch"])
     splits = (run.recipe.data.train_split, run.recipe.data.val_split)
-    alike = {
+    must_be_equal = {
         "encoder in recipe.yaml and best/model.json": (run.encoder, run.model["encoder"]),
         "images in evaluation/scores.json and counts.npz": (run.protocol["images"], len(run.counts.names)),
         "classes in best/model.json and evaluation/counts.npz": (len(run.classes), run.counts.counts.shape[1]),
     }
-    found = [f"{what}: {one} and {two}" for what, (one, two) in alike.items() if one != two]
-    found += [f"no split {split} in data.json" for split in splits if split not in run.data["splits"]]
-    epochs = train.epochs if train.steps is None else 1  # how many they are depends on the processes, too
-    if rows < epochs and not run.ended_early:  # more there can be, after --force
-        found.append(f"epochs in recipe.yaml and results.csv: {epochs} and {rows}")
-    if found:
+    conflicts = [f"{what}: {one} and {two}" for what, (one, two) in must_be_equal.items() if one != two]
+    conflicts += [f"no split {split} in data.json" for split in splits if split not in run.data["splits"]]
+    # With `train.steps` the number of epochs also depends on the number of processes.
+    epochs = train.epochs if train.steps is None else 1
+    if rows < epochs and not run.ended_early:  # there may be more rows, after --resume --force
+        conflicts.append(f"epochs in recipe.yaml and results.csv: {epochs} and {rows}")
+    if conflicts:
         raise RequestError(
-            f"the files of the run contradict each other ({'; '.join(found)})", where=run.folder, hint=DAMAGED
+            f"the files of the run contradict each other ({'; '.join(conflicts)})", where=run.folder, hint=DAMAGED
         )
 
 
-def _json(path: Path, kind: type[Said]) -> Mapping[str, Any]:
+def _json(path: Path, kind: type[Schema]) -> Mapping[str, Any]:
     return _read(path, lambda data: checked(data, kind))
 
 
 def _read(path: Path, read: Callable[[bytes], T]) -> T:
-    """What `read` makes of a file. Raises RequestError where it makes nothing of it."""
+    """Return the result of `read` for the bytes of a file. Raises RequestError if it raises OSError or ValueError."""
     try:
         return read(path.read_bytes())
     except (OSError, ValueError) as error:

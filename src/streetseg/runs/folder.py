@@ -1,4 +1,4 @@
-"""The run folder: what is in it, whether a run may use it, and its journal.jsonl: what happened, one line an event."""
+"""The run folder: the paths of its files, whether a run may use it, data.json and the journal."""
 
 import json
 import os
@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from streetseg.atomic import remove_leftovers, without_nan
 from streetseg.data.check.findings import Findings
 from streetseg.data.store import Store
-from streetseg.runtime.disk import check_folder, folder_in_use, room_for
+from streetseg.runtime.disk import check_folder, folder_in_use, free_space_for
 
 WHAT = "the run folder"
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The places in a run folder."""
+    """The paths in a run folder."""
 
     path: Path
 
@@ -55,15 +55,15 @@ class RunFolder:
         return self.path / "best"
 
     def require_usable(self, *, resume: bool) -> None:
-        """Raises RequestError, with nothing written yet, if a run cannot or must not write here."""
+        """Raise RequestError if a run cannot or must not write here. Write nothing."""
         check_folder(self.path, WHAT, resume=resume)
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """The folder, made where it is missing, this process's alone, and cleared of what a killed one half wrote.
+        """Create and lock the folder for this process, and remove the temporary files of a killed process.
 
         Raises:
-            RequestError: if it cannot be written, or another process uses it.
+            RequestError: the folder cannot be written, or another process uses it.
         """
         with folder_in_use(self.path, WHAT):
             for name in ("", "checkpoints", "evaluation", "evaluation/errors", "plots"):
@@ -72,13 +72,13 @@ class RunFolder:
 
 
 def describe_data(spec: str, stores: Sequence[Store], findings: Findings | None) -> dict[str, Any]:
-    """Return the content of data.json: what each split holds, and how its files are stored."""
+    """Return the content of data.json: size, fingerprint and class counts of each split, and its file formats."""
     space = stores[0].space
-    stored = findings.as_json()["splits"] if findings else {}
+    split_findings = findings.as_json()["splits"] if findings else {}
     splits = {}
     for store in stores:
         pixels = class_pixels(store, findings)
-        splits[store.split] = stored.get(store.split, {}) | {
+        splits[store.split] = split_findings.get(store.split, {}) | {
             "images": len(store),
             "fingerprint": store.fingerprint,
             "counts": dict(zip(space.names, pixels[: space.num_classes].tolist(), strict=True)),
@@ -89,19 +89,19 @@ def describe_data(spec: str, stores: Sequence[Store], findings: Findings | None)
 
 
 def class_pixels(store: Store, findings: Findings | None) -> NDArray[np.int64]:
-    """Return the pixels of each id in a split, int64 (256,), as the check counted them in the masks.
+    """Return the number of pixels of each id in a split, int64 (256,), as the check counted them in the masks.
 
-    Scenes have no masks to check: their pixels are counted in the store.
+    Scenes have no masks to check; their pixels are counted in the store.
     """
     return store.class_pixels if findings is None else findings.splits[store.split].class_pixels
 
 
 class Journal:
-    """Appends events to a file of JSON lines.
+    """The journal of a run: a file of JSON lines, one per event.
 
     Args:
-        path: the file; made on the first event. Half a line at its end, left by a stop in the middle of writing, is
-            cut off. None: nothing is written, as another process does it.
+        path: the file; it is created with the first event. An incomplete last line, left by a process that was killed
+            while it wrote, is removed. None: write nothing, because another process writes the journal.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -111,14 +111,14 @@ class Journal:
             os.truncate(path, whole)
 
     def write(self, event: str, **fields: Any) -> None:
-        """Append one event with the time it happened (seconds since 1970); NaN and infinities become null.
+        """Append one event with the present time (seconds since 1970); NaN and infinities become null.
 
         Raises:
-            TrainingError: if there is no room for it.
+            TrainingError: the file cannot be written, for example because the disk is full.
         """
         if self.path is None:
             return
-        happened = without_nan({"event": event, "time": round(time.time(), 3), **fields})
-        line = json.dumps(happened, ensure_ascii=False, allow_nan=False)
-        with room_for(self.path, len(line) + 1), self.path.open("a", encoding="utf-8") as file:
+        record = without_nan({"event": event, "time": round(time.time(), 3), **fields})
+        line = json.dumps(record, ensure_ascii=False, allow_nan=False)
+        with free_space_for(self.path, len(line) + 1), self.path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")

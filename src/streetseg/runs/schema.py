@@ -1,6 +1,6 @@
-"""What the files of a finished run must hold so that everything can be computed and said that is made from them.
+"""The schema of the files of a finished run: the keys that a comparison, a report or a verdict needs.
 
-The functions turn the bytes of a file into values. What is wrong with them is said by a ValueError.
+The functions parse the bytes of a file. They raise ValueError with the reason where the content is not valid.
 """
 
 import csv
@@ -13,21 +13,21 @@ from pydantic import BaseModel, ConfigDict, Field, InstanceOf, ValidationError
 
 from streetseg.recipe.plain_yaml import invalid
 
-QUANTITIES = ("loss", "accuracy", "iou")  # of results.csv, on the training and on the validation split
+QUANTITIES = ("loss", "accuracy", "iou")  # results.csv holds each for the training and for the validation split
 COLUMNS = ("epoch", "best", *(f"{split}_{quantity}" for split in ("train", "val") for quantity in QUANTITIES))
 
-Text = InstanceOf[str]  # a name that is no UTF-8 holds halves of characters, which pydantic's own str refuses
-Measured = Annotated[float, Field(ge=0)]
+Text = InstanceOf[str]  # a file name that is not UTF-8 holds lone surrogates, which pydantic's own str does not accept
+NonNegative = Annotated[float, Field(ge=0)]
 
 
-class Said(BaseModel):
-    """The keys of a JSON file that something is computed with or said of; there may be others, which only inform."""
+class Schema(BaseModel):
+    """Base of the schemas: the keys of a JSON file that the program reads. Further keys are allowed."""
 
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
 
-class ProtocolTerms(Said):
-    """What scores were measured on, and by which rules."""
+class ProtocolTerms(Schema):
+    """The protocol of the scores: data, sizes and scoring rules."""
 
     dataset: Text
     split: Text
@@ -41,60 +41,60 @@ class ProtocolTerms(Said):
     rules: Text
 
 
-class Scored(Said):
-    """evaluation/scores.json"""
+class Scored(Schema):
+    """The file evaluation/scores.json."""
 
     protocol: ProtocolTerms
     ece: float | None = None
 
 
-class Latency(Said):
-    """Of one image, milliseconds."""
+class Latency(Schema):
+    """The latency of one image in milliseconds: median and 95th percentile."""
 
     p50: Annotated[float, Field(gt=0)]
-    p95: Measured | None = None
+    p95: NonNegative | None = None
 
 
-class Cost(Said):
-    """cost.json"""
+class Cost(Schema):
+    """The file cost.json."""
 
     size: Annotated[list[int], Field(min_length=2, max_length=2)]
     device: Text
     threads: int | None = None
     precision: Text
     latency_ms: Latency
-    images_per_second: Measured | None = None
-    parameters: Measured
-    macs: Measured | None = None
-    peak_memory_mb: Measured | None = None
+    images_per_second: NonNegative | None = None
+    parameters: NonNegative
+    macs: NonNegative | None = None
+    peak_memory_mb: NonNegative | None = None
 
 
-class Machine(Said):
-    """What a run ran on."""
+class Machine(Schema):
+    """The machine of a run."""
 
     cpu: Text
     cores: int | None
-    memory_gb: Measured
+    memory_gb: NonNegative
     gpu: Text | None = None
 
 
-class Git(Said):
-    """The state of the program's own checkout."""
+class Git(Schema):
+    """Commit of the program's own checkout, and whether its files were changed."""
 
     commit: Text | None = None
     changed: bool | None = None
 
 
-class Precision(Said):
-    """What the network was computed in; earlier versions called its name `chosen`."""
+class Precision(Schema):
+    """The precision of the training. Earlier versions wrote `chosen` in place of `name`."""
 
     name: Text | None = None
     chosen: Text | None = None
     why: Text | None = None
 
 
-class Environment(Said):
-    """environment.json"""
+class Environment(Schema):
+    """The file environment.json."""
 
     versions: dict[Text, Text | None]
     machine: Machine
@@ -103,32 +103,32 @@ class Environment(Said):
     precision: Precision | None = None
 
 
-class Split(Said):
-    """What is said of one split in data.json."""
+class Split(Schema):
+    """One split in data.json."""
 
     images: Annotated[int, Field(ge=0)]
     fingerprint: Text = ""
     sequences: list[Text] = []
 
 
-class Data(Said):
-    """data.json"""
+class Data(Schema):
+    """The file data.json."""
 
     spec: Text
     space: Text
     splits: dict[Text, Split]
 
 
-class Epoch(Said):
-    """The line of an epoch in journal.jsonl."""
+class Epoch(Schema):
+    """The event `epoch` in journal.jsonl."""
 
     epoch: int
-    images_per_second: Measured
-    seconds: Measured
+    images_per_second: NonNegative
+    seconds: NonNegative
 
 
-def checked(data: bytes, kind: type[Said]) -> dict[str, Any]:
-    """A JSON object with at least the keys of its kind. Raises ValueError."""
+def checked(data: bytes, kind: type[Schema]) -> dict[str, Any]:
+    """Return the JSON object of a file. Raises ValueError if it does not have the keys of its schema."""
     value: dict[str, Any] = _parsed(data)
     try:
         kind.model_validate(value)
@@ -145,50 +145,53 @@ def _parsed(data: bytes) -> Any:
 
 
 def columns(data: bytes) -> dict[str, tuple[float, ...]]:
-    """results.csv: its columns by name, one float an epoch, NaN where a cell is empty. Raises ValueError."""
+    """Return the columns of results.csv: name -> one float per epoch, NaN where a cell is empty. Raises ValueError."""
     text = data.decode()
     if not text.endswith("\n"):
         raise ValueError("it ends in the middle of a line")
     try:
-        head, *rows = filter(None, csv.reader(io.StringIO(text, newline="")))  # no empty lines
+        head, *rows = filter(None, csv.reader(io.StringIO(text, newline="")))  # without empty lines
     except csv.Error as error:
         raise ValueError(str(error)) from error
     if missing := [name for name in COLUMNS if name not in head]:
         raise ValueError(f"it lacks the columns {', '.join(missing)}")
     if any(len(row) != len(head) for row in rows):
         raise ValueError("a row is longer or shorter than the first")
-    found = {name: tuple(_number(row[k]) for row in rows) for k, name in enumerate(head)}
-    if found["epoch"] != tuple(range(1, len(rows) + 1)):
+    table = {name: tuple(_number(row[k]) for row in rows) for k, name in enumerate(head)}
+    if table["epoch"] != tuple(range(1, len(rows) + 1)):
         raise ValueError("its epochs do not count up from 1")
-    return found
+    return table
 
 
 def _number(cell: str) -> float:
-    """A cell as a float; empty is NaN, and a ground truth value 0 or 1."""
-    ground_truth = {"": math.nan, "true": 1.0, "false": 0.0}
-    return ground_truth[cell.lower()] if cell.lower() in ground_truth else float(cell)
+    """Return a cell as a float: NaN for an empty cell, 1 for true, 0 for false."""
+    words = {"": math.nan, "true": 1.0, "false": 0.0}
+    return words[cell.lower()] if cell.lower() in words else float(cell)
 
 
 def events(data: bytes) -> list[dict[str, Any]]:
-    """The lines of journal.jsonl, empty where one cannot be read; a stop in the middle of writing leaves half a one."""
-    found = []
+    """Return the events of journal.jsonl, one per line.
+
+    A line that cannot be parsed gives an empty event: a process that was killed while it wrote leaves such a line.
+    """
+    journal = []
     for line in data.splitlines():
         try:
             event = _parsed(line)
         except ValueError:
             event = None
-        found.append(event if isinstance(event, dict) else {})
-    return found
+        journal.append(event if isinstance(event, dict) else {})
+    return journal
 
 
 def speeds(journal: list[dict[str, Any]]) -> dict[int, Epoch]:
-    """What the journal says of each epoch; of one that was done twice, the last."""
-    found = {}
+    """Return epoch number -> its event in the journal; the last event of an epoch that was trained twice."""
+    epochs = {}
     for event in journal:
         if event.get("event") == "epoch":
             try:
                 epoch = Epoch.model_validate(event)
-            except ValidationError:  # as a line that cannot be read
+            except ValidationError:  # treated like a line that cannot be parsed
                 continue
-            found[epoch.epoch] = epoch
-    return found
+            epochs[epoch.epoch] = epoch
+    return epochs

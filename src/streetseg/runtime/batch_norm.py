@@ -1,4 +1,4 @@
-"""Batch norm over a whole batch that several ranks share."""
+"""Batch norm whose statistics cover the whole batch, of which each rank holds a part."""
 
 import torch
 from timm.layers.norm_act import convert_sync_batchnorm
@@ -8,13 +8,13 @@ from streetseg.runtime.distributed import all_reduce_sum
 
 
 def share_batch_norm(network: nn.Module) -> None:
-    """Let every batch norm of a network take its statistics over all ranks while it trains.
+    """Let every batch norm of a network compute its training statistics over all ranks.
 
-    Weights, buffers and their names stay as they are. On GPUs it is torch's own SyncBatchNorm; on the CPU, where torch
-    has none, `SharedBatchNorm`.
+    Weights, buffers and their names do not change. On GPUs this uses torch's SyncBatchNorm. Torch has none for the CPU;
+    there `SharedBatchNorm` is used.
     """
     if next(network.parameters()).device.type == "cuda":
-        # torch's own conversion would drop the activations that timm fuses into its norms.
+        # The conversion of torch would remove the activations that timm fuses into its norms.
         convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
         return
     for parent in list(network.modules()):
@@ -24,13 +24,13 @@ def share_batch_norm(network: nn.Module) -> None:
 
 
 class SharedBatchNorm(nn.BatchNorm2d):
-    """A batch norm over all ranks, with whatever follows it in a norm of timm's.
+    """Batch norm with statistics over all ranks, with the dropout and activation that a norm of timm contains.
 
     Args:
-        norm: the batch norm whose place it takes; its weights and buffers are used, not copied.
+        norm: the batch norm to replace; its weights and buffers are used, not copied.
 
-    Each rank's mean and variance are put together as those of parts of one sample (Chan, Golub & LeVeque 1979,
-    "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances"), so that nothing cancels.
+    Means and variances of the ranks are combined as those of parts of one sample (Chan, Golub & LeVeque 1979,
+    "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances"), which avoids cancellation.
     """
 
     def __init__(self, norm: nn.BatchNorm2d) -> None:
@@ -43,25 +43,25 @@ class SharedBatchNorm(nn.BatchNorm2d):
         self.train(norm.training)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W), this rank's share of the batch -> the same shape and dtype."""
-        normal: Tensor = self.act(self.drop(self.of_whole_batch(x) if self.training else super().forward(x)))
-        return normal
+        """Normalize this rank's part of the batch, (B, C, H, W); shape and dtype stay the same."""
+        normalized: Tensor = self.act(self.drop(self.normalize(x) if self.training else super().forward(x)))
+        return normalized
 
-    def of_whole_batch(self, x: Tensor) -> Tensor:
-        """The share, normalized by mean and variance of the whole batch."""
+    def normalize(self, x: Tensor) -> Tensor:
+        """Normalize this rank's part, (B, C, H, W), by mean and variance of the whole batch."""
         values = x.float()
-        variance, mean = torch.var_mean(values, dim=(0, 2, 3), correction=0)
-        here = torch.full_like(mean, values.numel() / self.num_features)
-        count = all_reduce_sum(here)
-        mean_of_all = all_reduce_sum(here * mean) / count
-        variance_of_all = all_reduce_sum(here * (variance + (mean - mean_of_all).square())) / count
-        self.remember(mean_of_all.detach(), (variance_of_all * count / (count - 1)).detach())
-        scale = self.weight * torch.rsqrt(variance_of_all + self.eps)
-        mean, scale, bias = (numbers.view(1, -1, 1, 1) for numbers in (mean_of_all, scale, self.bias))
+        local_variance, local_mean = torch.var_mean(values, dim=(0, 2, 3), correction=0)
+        local_count = torch.full_like(local_mean, values.numel() / self.num_features)
+        count = all_reduce_sum(local_count)
+        mean = all_reduce_sum(local_count * local_mean) / count
+        variance = all_reduce_sum(local_count * (local_variance + (local_mean - mean).square())) / count
+        self.update_running_stats(mean.detach(), (variance * count / (count - 1)).detach())
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        mean, scale, bias = (numbers.view(1, -1, 1, 1) for numbers in (mean, scale, self.bias))
         return ((values - mean) * scale + bias).to(x.dtype)
 
-    def remember(self, mean: Tensor, unbiased_variance: Tensor) -> None:
-        """The running statistics that are used after training."""
+    def update_running_stats(self, mean: Tensor, unbiased_variance: Tensor) -> None:
+        """Update the running statistics, which are used after the training; mean and variance (C,), float32."""
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.num_batches_tracked is not None

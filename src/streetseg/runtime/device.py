@@ -1,4 +1,4 @@
-"""The device of a run, and the one seed of everything random on it."""
+"""The device of a run: choice, threads, random number generators and seeds."""
 
 import random
 
@@ -14,12 +14,14 @@ KINDS = ("cpu", "cuda", "mps")
 
 
 def choose_device(name: str, ranks: Ranks = ALONE) -> torch.device:
-    """The device of that name; for "auto" CUDA where there is one, else MPS (the GPU of a Mac), else the CPU.
+    """Return the device of that name; for "auto" CUDA if available, else MPS (the GPU of a Mac), else the CPU.
 
-    Torch's threads follow the CPU quota from here on. Each of several processes on a machine takes a GPU of its own.
+    This also limits the threads of torch to the CPU quota. If several processes run on a machine, each takes its own
+    GPU.
 
     Raises:
-        RequestError: if the device is unknown, not there, of a kind nobody has tried, or not enough for the processes.
+        RequestError: the device is unknown, not available or of a kind that is not supported, or there are fewer GPUs
+            than processes.
     """
     follow_quota()
     if name == "auto":
@@ -40,23 +42,24 @@ def choose_device(name: str, ranks: Ranks = ALONE) -> torch.device:
 
 
 def best_kind(ranks: Ranks) -> str:
-    """The kind of device that "auto" stands for. Torch connects no processes on MPS: several take the CPU."""
+    """Return the kind of device for "auto". Torch cannot connect processes on MPS; several processes take the CPU."""
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() and ranks.world == 1 else "cpu"
 
 
 def follow_quota() -> None:
-    """Let torch use no more threads than a container's CPU quota has room for: more would wait for one another."""
+    """Limit the threads of torch to the CPU quota of a container: more threads would wait for one another."""
     limit = thread_limit()
     if limit is not None and torch.get_num_threads() > limit:
         torch.set_num_threads(limit)
 
 
 def tune(device: torch.device) -> None:
-    """Let a GPU try which of its convolutions is the fastest for each shape: training meets few shapes, and often.
+    """Set the options of cuDNN for training; do nothing on other devices than CUDA.
 
-    And let fp32 be fp32: left alone, cuDNN rounds the factors of convolutions to the ten bits of TF32.
+    Benchmark mode finds the fastest convolution for each shape, and training has few shapes. TF32 is off: by default
+    cuDNN rounds the factors of fp32 convolutions to the 10 mantissa bits of TF32.
     """
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = True
@@ -64,7 +67,7 @@ def tune(device: torch.device) -> None:
 
 
 def finish_work(device: torch.device) -> None:
-    """Until the device has done all it was told: a GPU works on after the call that asked it to."""
+    """Wait until the device has finished all queued work: calls to a GPU return before the work is done."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":
@@ -72,7 +75,7 @@ def finish_work(device: torch.device) -> None:
 
 
 def rng_state(device: torch.device) -> Tensor | None:
-    """The state of the device's own random numbers; None for a CPU, which has torch's."""
+    """Return the state of the device's random number generator; None for the CPU, which uses torch's global one."""
     match device.type:
         case "cuda":
             return torch.cuda.get_rng_state(device)
@@ -82,7 +85,7 @@ def rng_state(device: torch.device) -> Tensor | None:
 
 
 def set_rng_state(device: torch.device, state: Tensor) -> None:
-    """Put back what `rng_state` returned for a device of that kind."""
+    """Restore a state that `rng_state` returned for a device of the same kind."""
     match device.type:
         case "cuda":
             torch.cuda.set_rng_state(state, device)
@@ -91,29 +94,30 @@ def set_rng_state(device: torch.device, state: Tensor) -> None:
 
 
 def summing_device(device: torch.device) -> torch.device:
-    """Where sums of results are kept: on the device itself, but for MPS, which has no float64, in main memory."""
+    """Return the device for float64 sums of results: `device` itself, but the CPU for MPS, which has no float64."""
     return torch.device("cpu") if device.type == "mps" else device
 
 
 def require_own_device(device: torch.device, processes: int) -> None:
-    """Raises RequestError unless each of the processes on this machine can have a GPU of its own."""
+    """Raise RequestError unless each process on this machine can have its own GPU."""
     if device.index is not None:
         raise unusable(str(device), f"{processes} processes take one GPU each")
-    found = torch.cuda.device_count()
-    if found < processes:
+    gpus = torch.cuda.device_count()
+    if gpus < processes:
         raise RequestError(
-            f"{processes} processes need a GPU each (found {found})",
+            f"{processes} processes need a GPU each (found {gpus})",
             where="train.device",
-            hint=f"at most {found} processes, or train.device=cpu",
+            hint=f"at most {gpus} processes, or train.device=cpu",
         )
 
 
 def unusable(name: str, reason: str) -> RequestError:
+    """Return the error for a device that cannot be used."""
     return RequestError(f"device {name} cannot be used ({reason})", where="train.device", hint="auto, cpu, cuda or mps")
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python, numpy and torch; from here the initial weights follow. Batches draw from their own generators."""
+    """Seed Python, numpy and torch; this decides random initial weights. Batches have their own generators."""
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)

@@ -1,8 +1,8 @@
-"""Processes that work together: torch.distributed, as torchrun sets it up. A process alone needs none of it.
+"""Several processes in one run: torch.distributed, as torchrun sets it up. A single process needs none of it.
 
-Two kinds of waiting are kept apart. In the middle of a step all ranks compute the same amount, so one that does not
-answer is given up soon. Everything else is patient, because rank 0 may be reading a data set for the first time or
-writing a checkpoint to a slow disk. A rank that dies, however, is noticed at once in both: its connections close.
+There are two timeouts. Within a step all ranks compute the same amount, so the timeout is short. Elsewhere it is long,
+because rank 0 may be reading a data set for the first time or writing a checkpoint to a slow disk. If a rank ends, the
+others notice it at once in both cases, because its connections close.
 """
 
 import json
@@ -24,8 +24,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from streetseg.errors import LostPeerError, RequestError
 
-STEP_TIMEOUT = timedelta(seconds=40)  # within a step: how long a rank may compute more than another
-TIMEOUT = timedelta(hours=2)  # elsewhere: how long the others wait while one rank works alone
+STEP_TIMEOUT = timedelta(seconds=40)  # within a step: how long a rank waits for a slower one
+TIMEOUT = timedelta(hours=2)  # elsewhere: how long the ranks wait while one of them works alone
 
 T = TypeVar("T")
 Number = TypeVar("Number", np.int64, np.float64)
@@ -33,16 +33,17 @@ Number = TypeVar("Number", np.int64, np.float64)
 
 @dataclass(frozen=True)
 class Ranks:
-    """This process among those that work together; by default alone.
+    """This process and its rank among the processes of a run; by default a single process.
 
     Args:
-        rank: 0..world-1; rank 0 writes and speaks for all.
-        world: how many processes there are, on all machines.
-        local_rank: 0.. among the processes of this machine; the index of its GPU.
-        local_world: processes on this machine.
+        rank: 0..world-1; rank 0 writes all files and prints all messages.
+        world: number of processes on all machines.
+        local_rank: rank among the processes of this machine, from 0; also the index of its GPU.
+        local_world: number of processes on this machine.
+        slow: group of all ranks with the long timeout; `joined` sets it.
 
-    The methods are called by all ranks alike, each at the same place of its work, between `joined` and its end. Alone,
-    each is the obvious thing and costs nothing.
+    All ranks must call the methods in the same order, inside `joined`. In a single process they return at once: a sum
+    is the value itself, and so on.
     """
 
     rank: int = 0
@@ -53,19 +54,19 @@ class Ranks:
 
     @classmethod
     def from_environment(cls) -> "Ranks":
-        """What torchrun says in the environment; alone where it says nothing.
+        """Return the ranks that torchrun wrote into the environment; a single process where it wrote none.
 
         Raises:
-            RequestError: the environment speaks of several processes, but not as torchrun does.
+            RequestError: WORLD_SIZE names several processes, but the other variables of torchrun are not valid.
         """
         if os.environ.get("WORLD_SIZE", "1") == "1":
             return cls()
         names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
         missing = [name for name in (*names, "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]
         if missing or not all(os.environ[name].isdecimal() for name in names):
-            found = f"it lacks {', '.join(missing)}" if missing else "a rank or a size is not a number"
+            reason = f"it lacks {', '.join(missing)}" if missing else "a rank or a size is not a number"
             raise RequestError(
-                f"the environment speaks of several processes, but not as torchrun does ({found})",
+                f"the environment describes several processes, but not as torchrun does ({reason})",
                 where=[f"{name}={os.environ[name]}" for name in names if name in os.environ],
                 hint="start with torchrun or --devices, or unset WORLD_SIZE",
             )
@@ -74,15 +75,15 @@ class Ranks:
 
     @property
     def is_main(self) -> bool:
-        """Whether this process writes and speaks for all."""
+        """Whether this process writes all files and prints all messages."""
         return self.rank == 0
 
     @contextmanager
     def joined(self, device: torch.device) -> Iterator["Ranks"]:
-        """Connects the ranks: gloo for what lies in memory, NCCL for what lies on a GPU.
+        """Connect the ranks for the block: gloo for tensors in main memory, NCCL for tensors on a GPU.
 
         Raises:
-            LostPeerError: another rank is gone, or does not answer in time.
+            LostPeerError: another rank has ended, or does not answer in time.
         """
         if self.world == 1:
             yield self
@@ -92,30 +93,32 @@ class Ranks:
         try:
             store, rank, world = next(rendezvous("env://", timeout=TIMEOUT))
             store.set(f"started/{rank}", "")
-            store.wait([f"started/{other}" for other in range(world)], TIMEOUT)  # imports from a slow disk take long
+            store.wait(
+                [f"started/{other}" for other in range(world)], TIMEOUT
+            )  # imports from a slow disk take a long time
             backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
             dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=STEP_TIMEOUT)
-            together = replace(self, slow=slow_group())
-            yield together
-            together.wait()  # nobody leaves while another still listens
+            connected = replace(self, slow=slow_group())
+            yield connected
+            connected.wait()  # no rank may leave while another still expects a message
         except RuntimeError as error:
             if not isinstance(error, dist.DistError) and "gloo" not in str(error):
                 raise
             raise LostPeerError(
-                f"process {self.rank} has lost the others ({reason(error)})",
+                f"process {self.rank} has lost the others ({connection_error(error)})",
                 hint="another process has failed or hangs; its own message says more",
             ) from error
-        # After a failure the process ends without this: its connections must not close before its message is written.
+        # A process that fails does not get here: its connections must not close before its error report is written.
         dist.destroy_process_group()
 
     def wait(self) -> None:
-        """Until all ranks are here."""
+        """Wait until all ranks call this."""
         if self.world > 1:
             dist.barrier(group=self.slow)
 
     @contextmanager
     def one_first(self) -> Iterator[None]:
-        """The first rank of each machine alone, then the others: what it leaves in a cache they find there."""
+        """Run the block first on local rank 0 of each machine, then on the others, which can use its cache files."""
         if self.local_rank > 0:
             self.wait()
         yield
@@ -123,17 +126,18 @@ class Ranks:
             self.wait()
 
     def all_reduce_sum(self, values: Tensor) -> Tensor:
-        """The sum over ranks of a tensor in the middle of a step, on any device, of the same shape on each.
+        """Return the sum over ranks of a tensor within a step; any device, the same shape on each rank.
 
-        Its gradient is the sum over ranks, too: where each rank derives the same loss from totals and the gradients of
-        the weights are averaged over ranks, as DistributedDataParallel does, the average is the gradient of that loss.
+        The gradient is summed over ranks, too. Each rank computes the same loss from the sums, and
+        DistributedDataParallel averages the gradients of the weights over ranks; the average is then the gradient of
+        that loss.
         """
         if self.world == 1:
             return values
         return all_reduce_sum(values)
 
     def sum(self, array: NDArray[Number]) -> NDArray[Number]:
-        """The sum over ranks of an array of the same shape on each. Exact for integers."""
+        """Return the sum over ranks of an array that has the same shape on each rank. Exact for integers."""
         if self.world == 1:
             return array
         total = torch.from_numpy(array.copy())
@@ -142,7 +146,7 @@ class Ranks:
         return summed
 
     def all_reduce_max(self, number: int) -> int:
-        """The largest of the ranks' numbers."""
+        """Return the largest of the numbers of all ranks."""
         if self.world == 1:
             return number
         largest = torch.tensor([number])
@@ -150,7 +154,7 @@ class Ranks:
         return int(largest)
 
     def gather(self, value: T) -> list[T]:
-        """What each rank has to say, by rank, as JSON brings it over: numbers, text, None, lists and dicts of them."""
+        """Return the values of all ranks, ordered by rank. They are sent as JSON: numbers, text, None, lists, dicts."""
         if self.world == 1:
             return [value]
         message = np.frombuffer(json.dumps(value).encode(), dtype=np.uint8)
@@ -163,11 +167,11 @@ class Ranks:
         return [json.loads(row[:length].tobytes()) for row, length in zip(rows, lengths, strict=True)]
 
     def broadcast(self, value: T) -> T:
-        """Rank 0's value, as JSON brings it over; what the others give is not looked at."""
+        """Return rank 0's value, sent as JSON; the values of the other ranks are ignored."""
         return self.gather(value)[0]
 
     def broadcast_network(self, network: nn.Module) -> None:
-        """Overwrite parameters and buffers with rank 0's."""
+        """Overwrite the parameters and buffers of a network with those of rank 0."""
         if self.world == 1:
             return
         self.wait()
@@ -176,9 +180,9 @@ class Ranks:
                 dist.broadcast(tensor, src=0)
 
     def averaging_gradients(self, network: nn.Module) -> nn.Module:
-        """The network as one whose gradients are averaged over ranks in the backward pass; rank 0's buffers go to all.
+        """Return the network with gradients that the backward pass averages over ranks; buffers come from rank 0.
 
-        Called alike on all ranks, before their first step.
+        All ranks must call this before their first step.
         """
         if self.world == 1:
             return network
@@ -186,15 +190,13 @@ class Ranks:
         return DistributedDataParallel(network, device_ids=[device] if device.type == "cuda" else None)
 
     def require_equal(self, facts: Mapping[str, object]) -> None:
-        """Raises RequestError on every rank unless they agree on all facts: numbers, text, None, lists and dicts."""
-        found = self.gather(dict(facts))
-        different = [name for name in facts if any(of_one[name] != found[0][name] for of_one in found)]
+        """Raise RequestError on every rank unless all ranks have equal facts: numbers, text, None, lists, dicts."""
+        gathered = self.gather(dict(facts))
+        different = [name for name in facts if any(own[name] != gathered[0][name] for own in gathered)]
         if different:
             raise RequestError(
                 "the processes do not agree on what is to be done",
-                where=[
-                    f"{name}: process {i} has {of_one[name]}" for name in different for i, of_one in enumerate(found)
-                ],
+                where=[f"{name}: process {i} has {own[name]}" for name in different for i, own in enumerate(gathered)],
                 hint="all machines need the same program, data and recipe, and a run folder that all of them see",
             )
 
@@ -203,25 +205,25 @@ ALONE = Ranks()
 
 
 def slow_group() -> dist.ProcessGroup:
-    """All ranks, for what may take long."""
+    """Return a group of all ranks with the long timeout."""
     group = dist.new_group(backend="gloo", timeout=TIMEOUT)
-    assert isinstance(group, dist.ProcessGroup)  # a number stands only for ranks outside a group
+    assert isinstance(group, dist.ProcessGroup)  # torch returns a number only to ranks outside the group
     return group
 
 
 def all_reduce_sum(values: Tensor) -> Tensor:
-    """`Ranks.all_reduce_sum` where there are several, for whoever does not know them."""
+    """Return `Ranks.all_reduce_sum` of a tensor, for code without a Ranks object. Needs more than one rank."""
     total: Tensor = _Total.apply(values)
     return total
 
 
-def reason(error: Exception) -> str:
-    """What gloo or NCCL has to say, without the place in its source and its advice."""
+def connection_error(error: Exception) -> str:
+    """Return the first line of an error of gloo or NCCL, without its source location and its advice."""
     return re.sub(r"^\[[^]]*\] |\.? This is typically.*", "", next(iter(str(error).splitlines()), "no reason given"))
 
 
 class _Total(torch.autograd.Function):
-    """Sum over ranks in both directions."""
+    """Sum over ranks in the forward and in the backward pass."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What a run ran on: versions, machine, code."""
+"""The environment of a run: versions, machine and git state, for environment.json."""
 
 import os
 import platform
@@ -16,7 +16,7 @@ PACKAGES = ("streetseg", "torch", "torchvision", "timm", "numpy", "pillow", "saf
 
 
 def describe_environment() -> dict[str, Any]:
-    """Versions, machine and git state, for environment.json."""
+    """Return the content of environment.json: versions, machine, git state and command."""
     return {
         "versions": {"python": platform.python_version()} | {name: installed_version(name) for name in PACKAGES},
         "machine": {
@@ -33,6 +33,7 @@ def describe_environment() -> dict[str, Any]:
 
 
 def installed_version(package: str) -> str | None:
+    """Return the version of a package; None if it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -40,24 +41,24 @@ def installed_version(package: str) -> str | None:
 
 
 def cpu_name() -> str:
-    """The processor's own name where Linux tells it."""
+    """Return the model name of the processor; on systems other than Linux what Python knows of it."""
     return cpu_fact("model name") or platform.processor() or platform.machine()
 
 
 def gpu_name() -> str | None:
-    """Name the GPU that torch can use; None where there is none."""
+    """Return the name of the GPU that torch can use; None where there is none."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     return "Apple GPU (MPS)" if torch.backends.mps.is_available() else None
 
 
 def git_state() -> dict[str, Any] | None:
-    """Commit of the program's own checkout and whether it was changed; None for an installed package."""
-    here = Path(__file__).parent
+    """Return the commit of the program's checkout and whether its files were changed; None for an installed package."""
+    folder = Path(__file__).parent
 
     def git(*arguments: str) -> str | None:
         try:
-            done = subprocess.run(("git", "-C", here, *arguments), capture_output=True, text=True, check=False)
+            done = subprocess.run(("git", "-C", folder, *arguments), capture_output=True, text=True, check=False)
         except FileNotFoundError:
             return None
         return done.stdout.strip() if done.returncode == 0 else None

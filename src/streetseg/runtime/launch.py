@@ -1,4 +1,4 @@
-"""`streetseg --devices N`: the same command in N processes, started and watched by torchrun's own agent."""
+"""Launcher for `--devices N`: run the same command in N processes, with the agent of torchrun."""
 
 import json
 import logging
@@ -16,20 +16,21 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from streetseg.errors import StreetsegError, TrainingError
 from streetseg.machine import cores
-from streetseg.runtime.worker import LAUNCHED, read_report
+from streetseg.runtime.worker import LAUNCHED, read_error_report
 
-TERMINATED = (128 + signal.SIGTERM, -signal.SIGTERM)  # exit codes of a process that was asked to stop
+TERMINATED = (128 + signal.SIGTERM, -signal.SIGTERM)  # exit codes of a process that SIGTERM ended
 
 
-def launch(words: Sequence[str], processes: int, *, heard: bool = True) -> None:
-    """Run `streetseg WORDS` in so many processes on this machine, and wait for them.
+def launch(args: Sequence[str], processes: int, *, show_stdout: bool = True) -> None:
+    """Run `streetseg ARGS` in several processes on this machine and wait until they end.
 
-    Their output is this process's. A signal that ends this process ends them; where one fails, the others are stopped.
+    They share the output streams of this process. A signal that ends this process also ends them. If one fails, the
+    others are stopped.
 
     Args:
-        words: of the command line, the command first.
-        processes: at least 2.
-        heard: let them print their result on stdout.
+        args: arguments of the program, the command first.
+        processes: number of processes, at least 2.
+        show_stdout: let them print their result on stdout.
 
     Raises:
         StreetsegError: the error of the process that failed first.
@@ -45,10 +46,10 @@ def launch(words: Sequence[str], processes: int, *, heard: bool = True) -> None:
             rdzv_endpoint="localhost:0",
             local_addr="localhost",
             max_restarts=0,
-            logs_specs=DefaultLogsSpecs(log_dir=logs, redirects=Std.NONE if heard else Std.OUT),
+            logs_specs=DefaultLogsSpecs(log_dir=logs, redirects=Std.NONE if show_stdout else Std.OUT),
         )
         try:
-            elastic_launch(config, sys.executable)("-P", "-m", "streetseg", *words)
+            elastic_launch(config, sys.executable)("-P", "-m", "streetseg", *args)
         except ChildFailedError as failed:
             raise first_error(list(failed.failures.items()), processes) from None
         except SignalException as stop:
@@ -58,16 +59,16 @@ def launch(words: Sequence[str], processes: int, *, heard: bool = True) -> None:
 
 
 def first_error(failures: Sequence[tuple[int, ProcessFailure]], processes: int) -> BaseException:
-    """What ended the work: the earliest failure that is not the consequence of another."""
+    """Return the cause: the error of the earliest failure that is not a consequence of another failure."""
 
     def order(item: tuple[int, ProcessFailure]) -> tuple[bool, float]:
-        report = read_report(item[1].error_file_data)
+        report = read_error_report(item[1].error_file_data)
         if report is not None:
             return report.consequence, report.time
         return item[1].exitcode in TERMINATED, item[1].timestamp
 
     rank, failure = min(failures, key=order)
-    report = read_report(failure.error_file_data)
+    report = read_error_report(failure.error_file_data)
     if report is not None:
         return report.error()
     if failure.exitcode in TERMINATED:
@@ -76,29 +77,32 @@ def first_error(failures: Sequence[tuple[int, ProcessFailure]], processes: int) 
 
 
 def unexplained(name: str, failure: ProcessFailure) -> StreetsegError:
-    """The error of a process that could not say what happened."""
+    """Return the error for a process that ended without an error report."""
     if failure.exitcode < 0:
         return TrainingError(
             f"{name} was killed by {signal.Signals(-failure.exitcode).name}",
             where=f"process id {failure.pid}",
-            hint="where nobody did that, the memory was full: a smaller train.batch or augment.crop needs less",
+            hint="if nobody did that, the memory was full: a smaller train.batch or augment.crop needs less",
         )
     return TrainingError(f"{name} ended with exit code {failure.exitcode}", hint="its own messages stand above")
 
 
 @contextmanager
 def settings_for_ranks(processes: int) -> Iterator[None]:
-    """For the time of a launch: cores shared out, torchrun's own lines silenced, signal handlers put back after it."""
-    chosen = {
+    """Set up a launch: divide the cores among the processes and silence torchrun's log.
+
+    Environment and signal handlers are restored at the end.
+    """
+    variables = {
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max(1, cores() // processes))),
         LAUNCHED: json.dumps(sys.argv),
     }
-    before = {name: os.environ.get(name) for name in chosen}
+    before = {name: os.environ.get(name) for name in variables}
     handlers = {which: signal.getsignal(which) for which in (signal.SIGINT, signal.SIGTERM)}
     elastic = logging.getLogger("torch.distributed.elastic")
     elastic.addHandler(logging.NullHandler())
     elastic.propagate = False
-    os.environ.update(chosen)
+    os.environ.update(variables)
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C: noted while the work runs, obeyed where nothing is lost."""
+"""SIGTERM and Ctrl-C: recorded when they come, acted on at the next point where no work is lost."""
 
 import os
 import signal
@@ -12,9 +12,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopSignals:
-    """Inside `with`, the first SIGINT or SIGTERM is only noted in `requested`; the second does what it did before.
+    """Context in which the first SIGINT or SIGTERM is only recorded in `requested`; a second one has its usual effect.
 
-    Python hears signals in its main thread alone; in another one nothing is changed.
+    Python handles signals only in its main thread. In another thread this context does nothing.
     """
 
     def __init__(self) -> None:
@@ -23,30 +23,30 @@ class StopSignals:
 
     def __enter__(self) -> "StopSignals":
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
+            self._before = {number: signal.signal(number, self._record) for number in SIGNALS}
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._as_before()
+        self._restore()
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def _record(self, number: int, frame: FrameType | None) -> None:
         self.requested = signal.Signals(number)
-        self._as_before()
+        self._restore()
         if not is_main():
-            return  # one of several is heard
-        # Not through Python's own streams: the signal may have come in the middle of a write to them.
+            return  # only one of several processes prints
+        # Not through Python's streams: the signal may have come while Python was writing to them.
         os.write(2, f"\n{self.requested.name}: stopping at the next safe point; a second one stops at once\n".encode())
 
-    def _as_before(self) -> None:
+    def _restore(self) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}
 
 
-def obey(number: int) -> NoReturn:
-    """End as that signal asks: raises KeyboardInterrupt for SIGINT, SystemExit(143) for SIGTERM."""
+def end_by_signal(number: int) -> NoReturn:
+    """End the process as a signal requests: raise KeyboardInterrupt for SIGINT, SystemExit(143) for SIGTERM."""
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     raise SystemExit(128 + number)

@@ -1,7 +1,7 @@
-"""A process that torchrun started: what it knows of that without torch, and how it leaves word of its failure.
+"""A process that torchrun started: its role, read from the environment without torch, and its error report.
 
-torchrun names a file to each process; what is in it when the process fails, torchrun shows at its own end, for the
-first process that failed. `streetseg --devices N` (runtime.launch) reads more of it.
+torchrun gives each process the name of an error file. If a process fails, torchrun shows the content of the file of the
+first one that failed. The launcher of `--devices N` (runtime.launch) reads the whole report from it.
 """
 
 import json
@@ -14,39 +14,39 @@ from typing import Any
 
 from streetseg.errors import LostPeerError, RequestError, StreetsegError, TrainingError
 
-LAUNCHED = "STREETSEG_LAUNCHED"  # set by runtime.launch for the processes it starts: its own sys.argv
+LAUNCHED = "STREETSEG_LAUNCHED"  # variable that runtime.launch sets for its processes: its own sys.argv, as JSON
 ERROR_FILE = "TORCHELASTIC_ERROR_FILE"
 
 
 def is_one_of_many() -> bool:
-    """Whether this process is one of several that work together."""
+    """Return whether this process is one of several in a run."""
     return os.environ.get("WORLD_SIZE", "1") != "1"
 
 
 def is_main() -> bool:
-    """Whether this process speaks for all."""
+    """Return whether this process writes all files and prints all messages."""
     return not is_one_of_many() or os.environ.get("RANK") == "0"
 
 
 def is_launched() -> bool:
-    """Whether `streetseg --devices N` started this process, and so prints its error and the command to go on with."""
+    """Return whether `--devices N` started this process; the launcher then prints its error and how to resume."""
     return LAUNCHED in os.environ
 
 
 def typed_command() -> list[str]:
-    """The words of the command that a person typed, the program first."""
-    words: list[str] = json.loads(os.environ[LAUNCHED]) if is_launched() else sys.argv
-    return words
+    """Return the command that a person typed, as a list of arguments, the program first."""
+    argv: list[str] = json.loads(os.environ[LAUNCHED]) if is_launched() else sys.argv
+    return argv
 
 
 @dataclass(frozen=True)
 class Report:
-    """A failure in a file.
+    """The report of an error, as the error file holds it.
 
     Args:
-        problem, where, hint, exit_code: of the error.
+        problem, where, hint, exit_code: fields of the error.
         consequence: another process failed first.
-        time: when, in seconds since 1970.
+        time: time of the error in seconds since 1970.
     """
 
     problem: str
@@ -58,28 +58,28 @@ class Report:
 
     @classmethod
     def of(cls, error: StreetsegError) -> "Report":
-        """What is to be known of an error that happens now."""
+        """Return the report of an error that happens now."""
         lost = isinstance(error, LostPeerError)
         return cls(error.problem, error.where, error.hint, error.exit_code, lost, time.time())
 
     def error(self) -> StreetsegError:
-        """The error again."""
+        """Return the error that the report describes."""
         kind = RequestError if self.exit_code == RequestError.exit_code else TrainingError
         return kind(self.problem, where=self.where, hint=self.hint)
 
 
-def leave_report(error: StreetsegError) -> None:
-    """Write the error where torchrun looks for it; nothing where no torchrun is."""
+def write_error_report(error: StreetsegError) -> None:
+    """Write the report of an error to the error file of torchrun; do nothing if torchrun did not start this process."""
     path = os.environ.get(ERROR_FILE)
     if path is None:
         return
     report = Report.of(error)
-    text = f"error: {error}"
+    text = "\n".join(("error: " + error.lines()[0], *error.lines()[1:]))
     shown = {"message": text, "extraInfo": {"py_callstack": text, "timestamp": str(int(report.time))}}
     Path(path).write_text(json.dumps({"message": shown, "streetseg": asdict(report)}), encoding="utf-8")
 
 
-def read_report(error_file: dict[str, Any]) -> Report | None:
-    """The report in what torchrun read of an error file; None where the process wrote none."""
-    found = error_file.get("streetseg")
-    return Report(**found | {"where": tuple(found["where"])}) if found else None
+def read_error_report(error_file: dict[str, Any]) -> Report | None:
+    """Return the report in the content of an error file; None if the process wrote none."""
+    report = error_file.get("streetseg")
+    return Report(**report | {"where": tuple(report["where"])}) if report else None

@@ -1,4 +1,4 @@
-"""Built-in street images with exact labels: drawn by a program, so that everything runs without a download.
+"""Procedural street images with exact labels, so that everything runs without a download.
 
-The renderer is our own: numpy and Pillow draw the same bytes on every machine, and no game engine is needed.
+The renderer is written by hand: with numpy and Pillow it gives the same bytes on every machine, without a game engine.
 """

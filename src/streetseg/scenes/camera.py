@@ -1,4 +1,4 @@
-"""The pinhole camera, and where it stands in the street.
+"""The pinhole camera, and a random position of it in the street.
 
 World axes, in meters: x to the right, y up, z ahead; the street runs along z and the ground is y = 0.
 """
@@ -16,7 +16,7 @@ from streetseg.scenes.street import Street
 
 Floats = NDArray[np.float32]
 
-NEAR = 0.35  # meters; what is nearer than this is cut away
+NEAR = 0.35  # near plane, meters; nearer parts are clipped
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class Camera:
     Args:
         width, height: of the image plane, in pixels.
         focal: focal length in pixels.
-        position: of the pinhole, in the world.
-        yaw: turn to the right, radians.
-        pitch: turn downwards, radians.
-        roll: turn about the line of sight, clockwise, radians.
+        position: position of the pinhole, in the world.
+        yaw: rotation to the right, radians.
+        pitch: rotation downwards, radians.
+        roll: rotation about the line of sight, clockwise, radians.
     """
 
     width: int
@@ -42,7 +42,7 @@ class Camera:
 
     @cached_property
     def axes(self) -> tuple[tuple[float, float, float], ...]:
-        """Unit vectors right, down and ahead of the camera, in the world."""
+        """Unit vectors to the right of, down from and ahead of the camera, in the world."""
         sy, cy = math.sin(self.yaw), math.cos(self.yaw)
         sp, cp = math.sin(self.pitch), math.cos(self.pitch)
         sr, cr = math.sin(self.roll), math.cos(self.roll)
@@ -54,7 +54,10 @@ class Camera:
         return turned_right, turned_down, ahead  # type: ignore[return-value]
 
     def rays(self, height: int, width: int, rows: slice = slice(None)) -> tuple[Floats, Floats, Floats]:
-        """World directions x, y, z, of any length, through the pixels of some rows of a (height, width) image."""
+        """Return world directions x, y, z, each float32 (rows, width), through the pixels of a (height, width) image.
+
+        They are not normalized. `rows` selects rows of the image.
+        """
         u = ((np.arange(width) + 0.5) * (self.width / width) - self.width / 2) / self.focal
         v = ((np.arange(height)[rows] + 0.5) * (self.height / height) - self.height / 2) / self.focal
         right, down, ahead = self.axes
@@ -66,7 +69,7 @@ class Camera:
 
 
 def clip_near(view: list[list[float]]) -> list[list[float]]:
-    """Cut a polygon in camera coordinates at the near plane (Sutherland and Hodgman 1974); [] if all is behind it."""
+    """Clip a polygon in camera coordinates at the near plane (Sutherland and Hodgman 1974); [] if all is behind it."""
     kept: list[list[float]] = []
     previous = view[-1]
     for point in view:
@@ -80,7 +83,7 @@ def clip_near(view: list[list[float]]) -> list[list[float]]:
 
 
 def draw_camera(street: Street, size: tuple[int, int], rng: Rng) -> Camera:
-    """Choose a camera: mostly in a car in its lane, sometimes held by someone on the pavement."""
+    """Return a random camera for images of `size` (height, width): usually in a car, sometimes on the pavement."""
     height, width = size[0] * OVERSAMPLING, size[1] * OVERSAMPLING
     ahead = 1 if street.right_hand else -1
     if rng.chance(0.85):

@@ -1,6 +1,6 @@
-"""The canvas: one stroke paints color, class and material together, so that they cannot disagree.
+"""The canvas: one stroke paints color, class and material together, so that they always agree.
 
-The classes are the ids of street-11 by name.
+The constants SKY to BICYCLIST are the class ids of street-11.
 """
 
 from typing import cast
@@ -15,26 +15,26 @@ from streetseg.scenes.texture import Material
 
 SKY, BUILDING, POLE, ROAD, PAVEMENT, TREE, SIGN, FENCE, CAR, PEDESTRIAN, BICYCLIST = range(STREET_11.num_classes)
 IGNORE = IGNORE_INDEX
-OVERSAMPLING = 2  # the canvas is this many times finer than the image: soft color edges, hard label edges
+OVERSAMPLING = 2  # canvas pixels per image pixel in each direction: color edges are soft, class edges hard
 
 Path = list[float]  # x0, y0, x1, y1, ... in canvas pixels
 
 
-# What a stroke leaves: red, green, blue 0..255, and class and material in one byte. The byte is the X of Pillow's mode
-# RGBX: drawn like a color, but without a meaning to Pillow.
+# The value of a painted pixel: red, green, blue 0..255, and one byte for class and material. The byte is the X of
+# Pillow's mode RGBX, which Pillow draws like a color but does not interpret.
 Ink = tuple[int, int, int, int]
 
 
-def mark(label: int, material: Material) -> int:
-    """Class and material in one byte; the ignore index 255 becomes 15, which is no class of street-11."""
-    return (label & 15) << 4 | material
+def mark(class_id: int, material: Material) -> int:
+    """Return class and material in one byte. The ignore index 255 becomes 15, which is no class of street-11."""
+    return (class_id & 15) << 4 | material
 
 
-_LABEL_OF_MARK = np.array([IGNORE if m >> 4 == 15 else m >> 4 for m in range(256)], np.uint8)
+_CLASS_OF_MARK = np.array([IGNORE if m >> 4 == 15 else m >> 4 for m in range(256)], np.uint8)
 
 
 class Canvas:
-    """An image of (height, width) in the making, at `OVERSAMPLING` times its resolution."""
+    """A canvas for an image of (height, width), at `OVERSAMPLING` times its resolution."""
 
     def __init__(self, height: int, width: int) -> None:
         self.height, self.width = height, width
@@ -47,34 +47,34 @@ class Canvas:
         self._draw.polygon(path, ink)
 
     def line(self, path: Path, ink: Ink, width: float) -> None:
-        """Draw a polyline; at least one canvas pixel wide."""
-        whole = max(1, round(width))
-        self._draw.line(path, ink, whole, "curve" if whole > 2 else None)
+        """Draw a polyline that is at least one canvas pixel wide."""
+        pixels = max(1, round(width))
+        self._draw.line(path, ink, pixels, "curve" if pixels > 2 else None)
 
     def ellipse(self, x: float, y: float, rx: float, ry: float, ink: Ink) -> None:
         """Fill an upright ellipse."""
         self._draw.ellipse((x - rx, y - ry, x + rx, y + ry), ink)
 
     def pixel(self, x: float, y: float) -> Ink | None:
-        """What is on a canvas pixel now; None outside the canvas."""
+        """Return the current value of a canvas pixel; None outside the canvas."""
         if 0 <= x < self._image.width and 0 <= y < self._image.height:
             return cast(Ink, self._image.getpixel((int(x), int(y))))
         return None
 
     def colors(self) -> NDArray[np.uint8]:
-        """The image so far, uint8 (H, W, 3): each pixel the mean of its fine pixels."""
+        """Return the current image, uint8 (H, W, 3): each pixel is the mean of its canvas pixels."""
         return np.asarray(self._image.reduce(OVERSAMPLING))[..., :3]
 
     def labels(self) -> NDArray[np.uint8]:
-        """Class ids so far, uint8 (H, W): those of one of each pixel's fine pixels, never a mixture."""
-        return _LABEL_OF_MARK.take(self._marks())
+        """Return the current labels, uint8 (H, W): each pixel has the class of one of its canvas pixels."""
+        return _CLASS_OF_MARK.take(self._marks())
 
     def materials(self) -> NDArray[np.uint8]:
-        """Materials so far, uint8 (H, W)."""
+        """Return the current materials, uint8 (H, W)."""
         return self._marks() & np.uint8(15)
 
     def recolor(self, image: NDArray[np.uint8]) -> None:
-        """Replace all colors by an image (H, W, 3); classes and materials stay, at the image's resolution."""
+        """Replace all colors by an image (H, W, 3). Classes and materials are kept at the resolution of the image."""
         pixels = np.dstack([image, self._marks()])
         coarse = Image.frombuffer("RGBX", (self.width, self.height), pixels.tobytes(), "raw", "RGBX", 0, 1)
         self._image = coarse.resize(self._image.size, Image.Resampling.NEAREST)

@@ -1,4 +1,4 @@
-"""Scenes as files, in the layout of Cityscapes (Cordts et al. 2016)."""
+"""Write scenes to files in the layout of Cityscapes (Cordts et al. 2016)."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -16,11 +16,11 @@ from streetseg.machine import cores
 from streetseg.png import encode_png
 from streetseg.scenes.render import render
 
-FEW = 8  # scenes that are drawn before another process would have started
-MOST = 61  # processes that Python can wait for on Windows
-CITIES = {"train": "arlmere", "val": "bexholm"}  # no town is in two splits, as in the original
+FEW = 8  # up to this many scenes, one process is faster: starting others would take longer
+MOST = 61  # largest number of processes that Python can wait for on Windows
+CITIES = {"train": "arlmere", "val": "bexholm"}  # no city is in two splits, as in Cityscapes
 
-# The Cityscapes class that each class of street-11 is written as; their label mapping leads back to it.
+# Class of street-11 -> Cityscapes class in the masks. The label mapping of Cityscapes maps it back.
 _WRITTEN_AS = {
     "sky": "sky",
     "building": "building",
@@ -37,19 +37,22 @@ _WRITTEN_AS = {
 
 
 def cityscapes_ids() -> NDArray[np.uint8]:
-    """Lookup table (256,) from ids of street-11 to ids of cityscapes-34; the rest, ignore included, is unlabeled."""
+    """Return the lookup table, uint8 (256,), from ids of street-11 to ids of cityscapes-34; others become unlabeled."""
     table = np.full(256, CITYSCAPES_34.names.index("unlabeled"), np.uint8)
     table[: STREET_11.num_classes] = [CITYSCAPES_34.names.index(_WRITTEN_AS[name]) for name in STREET_11.names]
     return table
 
 
 def write_scene(out: Path, split: str, number: int, *, seed: int, index: int, size: tuple[int, int]) -> None:
-    """Draw scene `index` and write its image, its mask of 34 ids and its mask in colors as number `number`.
+    """Render scene `index`; write its image, its mask of 34 ids and its mask in colors as number `number`.
 
-    Each file is there whole or not at all. Raises OSError.
+    Each file is written atomically.
+
+    Raises:
+        OSError: a file cannot be written.
     """
-    image, label = render(seed, index, size)
-    ids = cityscapes_ids()[label]
+    image, labels = render(seed, index, size)
+    ids = cityscapes_ids()[labels]
     colors = np.array(CITYSCAPES_34.colors, np.uint8)[ids]
     city = CITIES[split]
     name = f"{city}_{number:06d}_000019"
@@ -64,7 +67,7 @@ def _write(path: Path, pixels: NDArray[np.uint8]) -> None:
 
 
 def require_empty_folder(out: Path) -> None:
-    """Make the folder, before anything is drawn. Raise RequestError if it holds something or cannot be made."""
+    """Create the folder. Raise RequestError if it is not empty or cannot be created."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         if any(out.iterdir()):
@@ -81,13 +84,17 @@ def write_scenes(
     size: tuple[int, int],
     on_scene: Callable[[], None] = lambda: None,
 ) -> None:
-    """Draw and write every (split, number, index), on all cores.
+    """Render and write scenes on all cores.
 
     Args:
+        jobs: (split, number in the split, index) of each scene.
+        out: the folder to write to.
+        seed: the seed of the scenes.
+        size: height and width of the images.
         on_scene: called after each scene.
 
     Raises:
-        StreetsegError: scenes cannot be written, or a process that draws them ended.
+        StreetsegError: a file cannot be written, or a rendering process was killed.
     """
     try:
         if cores() == 1 or len(jobs) <= FEW:
@@ -95,12 +102,12 @@ def write_scenes(
                 write_scene(out, split, number, seed=seed, index=index, size=size)
                 on_scene()
             return
-        # spawned, not forked: a fork would copy whatever threads and locks this process holds
+        # "spawn", as a fork would copy the locks of other threads of this process
         with ProcessPoolExecutor(min(cores(), MOST), mp_context=get_context("spawn")) as pool:
-            work = [pool.submit(write_scene, out, *job[:2], seed=seed, index=job[2], size=size) for job in jobs]
+            futures = [pool.submit(write_scene, out, *job[:2], seed=seed, index=job[2], size=size) for job in jobs]
             try:
-                for done in as_completed(work):
-                    done.result()
+                for future in as_completed(futures):
+                    future.result()
                     on_scene()
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)

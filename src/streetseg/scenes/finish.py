@@ -1,4 +1,4 @@
-"""From the painted canvas to a photograph: speckle, glow, wet mirror, lens and sensor."""
+"""Post-processing of the painted canvas: speckle, reflections on wet roads, glow of lamps, lens and sensor."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ Planes = Floats  # (3, H, W), display values 0..255
 
 
 def finish(painter: Painter, labels: NDArray[np.uint8], rng: Rng) -> NDArray[np.uint8]:
-    """The image, uint8 (H, W, 3)."""
+    """Return the final image, uint8 (H, W, 3)."""
     canvas = painter.canvas
     planes = np.ascontiguousarray(canvas.colors().transpose(2, 0, 1)).astype(np.float32)
     visibility = painter.light.visibility
@@ -28,17 +28,17 @@ def finish(painter: Painter, labels: NDArray[np.uint8], rng: Rng) -> NDArray[np.
 
 
 def _mirror(planes: Planes, labels: NDArray[np.uint8], painter: Painter, rng: Rng) -> None:
-    """On a wet road the street stands on its head, about the horizon, smeared downwards."""
+    """Add reflections to wet ground, in place: the image mirrored at the horizon and smeared downwards."""
     camera, height = painter.camera, labels.shape[0]
     horizon = height / 2 - camera.focal / OVERSAMPLING * camera.pitch
     wet = (labels == ROAD) | (labels == PAVEMENT)
     rows = np.arange(height)
     source = np.clip((2 * horizon - rows).astype(np.int64) + 2, 0, height - 1)
-    upside = planes[:, source]
+    mirrored = planes[:, source]
     smear = max(2, height // 40)
-    total = upside.copy()
+    total = mirrored.copy()
     for step in (1, 2, 3):
-        total += np.roll(upside, step * smear, axis=1)
+        total += np.roll(mirrored, step * smear, axis=1)
     column = (np.arange(labels.shape[1]) + rng.integer(0, FIELD)) % FIELD
     row = (rows * 3 + rng.integer(0, FIELD)) % FIELD
     puddles = np.clip(fields()["patch"][row][:, column] * np.float32(0.8) + np.float32(0.55), 0, 1)
@@ -48,14 +48,14 @@ def _mirror(planes: Planes, labels: NDArray[np.uint8], painter: Painter, rng: Rn
 
 
 def _glow(planes: Planes, painter: Painter) -> None:
-    """Halos of the lamps that are still seen."""
+    """Add a halo, in place, around each lamp that nothing is painted over."""
     canvas = painter.canvas
-    seen = [lamp for lamp in painter.lamps if lamp.paint and canvas.pixel(lamp.x, lamp.y) == lamp.paint]
-    if not seen:
+    visible = [lamp for lamp in painter.lamps if lamp.paint and canvas.pixel(lamp.x, lamp.y) == lamp.paint]
+    if not visible:
         return
     halo = Image.new("RGB", (canvas.width // 2, canvas.height // 2))
     draw = ImageDraw.Draw(halo)
-    for lamp in seen:
+    for lamp in visible:
         x, y, r = (value / (2 * OVERSAMPLING) for value in (lamp.x, lamp.y, max(lamp.radius, 1.0)))
         draw.ellipse((x - r, y - r, x + r, y + r), fill=tuple(round(150 * c) for c in lamp.color))
     soft = halo.filter(ImageFilter.BoxBlur(max(1.0, canvas.height / 100))).filter(
@@ -66,7 +66,7 @@ def _glow(planes: Planes, painter: Painter) -> None:
 
 
 def _sensor_color(planes: Planes, painter: Painter, rng: Rng) -> None:
-    """White balance, contrast, saturation, vignette."""
+    """Apply white balance, contrast, saturation and vignette, in place."""
     height, width = planes.shape[1:]
     warm, green = rng.bell(0.0, 0.045), rng.bell(0.0, 0.012)
     gains = ((1 + warm) * (1 - green), 1 + green, (1 - warm) * (1 - green))
@@ -87,7 +87,7 @@ def _sensor_color(planes: Planes, painter: Painter, rng: Rng) -> None:
 
 
 def _blur(image: NDArray[np.uint8], painter: Painter, rng: Rng) -> NDArray[np.uint8]:
-    """Focus, and sometimes the shake or the speed of the camera."""
+    """Return the image with the blur of focus and, sometimes, of camera motion."""
     scale = image.shape[0] / 256
     blurred = Image.fromarray(image)
     softness = rng.uniform(0.0, 0.55) if rng.chance(0.85) else rng.uniform(0.5, 1.0)
@@ -99,11 +99,11 @@ def _blur(image: NDArray[np.uint8], painter: Painter, rng: Rng) -> NDArray[np.ui
 
 
 def _noise(image: NDArray[np.uint8], painter: Painter, rng: Rng) -> NDArray[np.uint8]:
-    """Grain of the sensor: stronger at dusk."""
+    """Return the image with the noise of a sensor, which is stronger at dusk."""
     height, width = image.shape[:2]
     level = rng.uniform(1.0, 5.5) + 3.5 * painter.light.night
     grain = rng.bytes(height, width, 3).astype(np.int16)
-    grain -= 128  # evenly spread, with a deviation of 74
+    grain -= 128  # uniform, with a standard deviation of 74
     grain *= np.int16(round(level * 128 / 74))
     grain >>= 7
     grain += image

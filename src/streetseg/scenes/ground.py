@@ -1,4 +1,4 @@
-"""The ground: road, pavements, lawns and markings; first flat colors and classes, then grain, shadow and air."""
+"""The ground: road, pavements, lawns and markings. First flat colors and classes, then grain, shadows and haze."""
 
 import math
 
@@ -15,11 +15,11 @@ from streetseg.scenes.sky import Rays
 from streetseg.scenes.street import BEHIND, FAR, Street
 from streetseg.scenes.texture import FIELD, Material, fields
 
-SIDEWAYS = 120.0  # meters that a crossing street is followed to either side
+SIDEWAYS = 120.0  # length of a crossing street on either side, meters
 
 
 class GroundPainter:
-    """Lays flat albedo colors on the ground; light comes later, for the whole image at once."""
+    """Paints flat albedo colors on the ground. `light_ground` lights them later, for the whole image at once."""
 
     def __init__(self, painter: Painter, rng: Rng) -> None:
         self.painter, self.rng, self.street = painter, rng, painter.street
@@ -28,6 +28,7 @@ class GroundPainter:
         self.white = vary(rng, (0.86, 0.86, 0.83) if rng.chance(0.85) else (0.85, 0.72, 0.30))
 
     def paint(self) -> None:
+        """Paint pavement, lawns, roads, curbs, repairs and markings, each over the ones before."""
         street = self.street
         self._strip(-FAR, FAR, BEHIND, FAR, self.paving, PAVEMENT)
         lawn = choose(self.rng, LAWNS)
@@ -43,8 +44,8 @@ class GroundPainter:
         self._repairs()
         self._markings()
 
-    def _strip(self, left: float, right: float, first: float, last: float, color: Color, label: int) -> None:
-        """A strip along the road, following its bend."""
+    def _strip(self, left: float, right: float, first: float, last: float, color: Color, class_id: int) -> None:
+        """Paint a strip along the road that follows its bend."""
         if self.street.bend == 0.0 or last - first < 4.0:
             stops = [first, last]
         else:
@@ -53,10 +54,10 @@ class GroundPainter:
         outline = [(left, 0.0, s) for s in stops] + [(right, 0.0, s) for s in reversed(stops)]
         seen = self.painter.path(outline)
         if seen:
-            self.painter.canvas.polygon(seen[0], self.painter.raw_ink(color, label, Material.GROUND))
+            self.painter.canvas.polygon(seen[0], self.painter.raw_ink(color, class_id, Material.GROUND))
 
     def _curbs(self) -> None:
-        """Curb stones (pavement) and the gutter before them (road)."""
+        """Paint curb stones (pavement) and the gutter beside them (road)."""
         street, rng = self.street, self.rng
         stone, gutter = scale(vary(rng, self.paving), rng.uniform(1.05, 1.35)), scale(self.asphalt, 0.62)
         for side in (-1, 1):
@@ -72,7 +73,7 @@ class GroundPainter:
                 self._strip(near, far, first - 0.2, first, stone, PAVEMENT)
 
     def _repairs(self) -> None:
-        """Patches, seams, tire tracks and manholes of an old road."""
+        """Paint patches, seams, tire tracks and manholes of an old road."""
         street, rng = self.street, self.rng
         for lane in range(street.lanes):
             middle = (lane + 0.5 - street.lanes / 2) * street.lane
@@ -96,11 +97,11 @@ class GroundPainter:
             if not street.crossed(s, 1.0):
                 self._disc(t, s, 0.3, scale(self.paving, rng.uniform(0.5, 0.8)), PAVEMENT)
 
-    def _disc(self, t: float, s: float, radius: float, color: Color, label: int) -> None:
+    def _disc(self, t: float, s: float, radius: float, color: Color, class_id: int) -> None:
         turns = [k * math.pi / 6 for k in range(12)]
         seen = self.painter.path((t + radius * math.cos(a), 0.0, s + radius * math.sin(a)) for a in turns)
         if seen:
-            self.painter.canvas.polygon(seen[0], self.painter.raw_ink(color, label, Material.GROUND))
+            self.painter.canvas.polygon(seen[0], self.painter.raw_ink(color, class_id, Material.GROUND))
 
     def _markings(self) -> None:
         street, rng = self.street, self.rng
@@ -137,7 +138,7 @@ class GroundPainter:
                 self._arrow(ahead * street.lane / 2, first - rng.uniform(9, 16), white)
 
     def _line(self, t: float, width: float, dashes: tuple[float, float] | None, color: Color) -> None:
-        """A line along the road, interrupted at crossing streets and zebras; dashes are (painted, gap) meters."""
+        """Paint a line along the road with gaps at crossing streets and zebras; dashes are (painted, gap) meters."""
         holes = self.street.crossings + tuple((a - 0.5, b + 0.5) for a, b in self.street.zebras)
         for first, last in self.street.blocks():
             if dashes is None:
@@ -171,13 +172,13 @@ def light_ground(
     painter: Painter,
     rng: Rng,
 ) -> Floats:
-    """Grain, shadows, light and air on the rows of the image that hold ground.
+    """Light the rows of the image that hold ground: apply grain, shadows, light and haze.
 
     Args:
         albedo: flat ground colors, uint8 (h, W, 3).
         labels: classes, uint8 (h, W).
-        rays: directions of the pixels, float32 (h, W) each; those above the horizon give any color.
-        rows: where these h rows lie in the image.
+        rays: directions of the pixels, float32 (h, W) each; pixels above the horizon get arbitrary colors.
+        rows: the position of these h rows in the image.
 
     Returns:
         Display colors 0..1, float32 (3, h, W).
@@ -206,10 +207,10 @@ def light_ground(
     return colors
 
 
-def _soft(mask: Image.Image, radius: float, rows: slice) -> Floats:
-    """Some rows of a mask with soft edges, 0..1."""
-    cut = mask.crop((0, rows.start, mask.width, mask.height)).filter(ImageFilter.BoxBlur(radius))
-    return np.asarray(cut).astype(np.float32) * np.float32(1 / 255)
+def _soft(shadows: Image.Image, radius: float, rows: slice) -> Floats:
+    """Return rows of a shadow map, blurred, float32 (h, W) in 0..1."""
+    blurred = shadows.crop((0, rows.start, shadows.width, shadows.height)).filter(ImageFilter.BoxBlur(radius))
+    return np.asarray(blurred).astype(np.float32) * np.float32(1 / 255)
 
 
 def _offset(street: Street, along: Floats) -> Floats:
@@ -225,7 +226,7 @@ def _grain(
     lawn: NDArray[np.bool_],
     rng: Rng,
 ) -> Floats:
-    """Speckle fixed to the ground: fine grain that fades with distance and stains that stay."""
+    """Return brightness factors (h, W) fixed to the ground: fine grain that fades with distance, and stains."""
     start = np.float32(rng.uniform(0, FIELD))
     fine = _sample("mottle", across, along, 26.0, start)
     stains = _sample("patch", across, along, 3.0, start)
@@ -236,7 +237,7 @@ def _grain(
 
 
 def _sample(name: str, across: Floats, along: Floats, density: float, start: np.float32) -> Floats:
-    """A noise field laid on the ground with `density` field pixels a meter."""
+    """Return a noise field projected on the ground, with `density` field pixels per meter."""
     column = (across * np.float32(density) + start).astype(np.int32) & (FIELD - 1)
     row = (along * np.float32(density) + start).astype(np.int32) & (FIELD - 1)
     return fields()[name].reshape(-1).take(row * FIELD + column)
@@ -249,7 +250,7 @@ def _slabs(
     pavement: NDArray[np.bool_],
     rng: Rng,
 ) -> Floats:
-    """Dark joints between paving slabs, washed out with distance."""
+    """Return brightness factors (h, W) of paving slabs: dark joints that fade with distance."""
     long, wide = np.float32(rng.pick((0.4, 0.6, 0.9, 1.2))), np.float32(rng.pick((0.4, 0.6, 0.9)))
     rows, columns = along / long, across / wide
     joint = np.minimum(rows - np.floor(rows), columns - np.floor(columns)) < np.float32(0.05)

@@ -1,4 +1,4 @@
-"""What stands where in the street."""
+"""The layout of a scene: choose and place all things in the street."""
 
 import math
 from typing import Protocol
@@ -23,24 +23,24 @@ AWAY, TOWARD, RIGHT, LEFT = 0.0, math.pi, math.pi / 2, -math.pi / 2  # headings
 
 
 class Thing(Protocol):
-    """Something that stands in the street."""
+    """An object in the street."""
 
     @property
     def reach(self) -> float:
-        """s of its far end; things are painted from the farthest to the nearest."""
+        """s of its far end; the farthest things are painted first."""
         ...
 
     def cast(self, painter: Painter) -> None:
-        """Darken the ground around it."""
+        """Paint its shadow on the ground."""
         ...
 
     def paint(self, painter: Painter) -> None:
-        """Paint it."""
+        """Paint it on the canvas."""
         ...
 
 
 def furnish(street: Street, light: Light, eye: tuple[float, float], rng: Rng) -> list[Thing]:
-    """Everything in the street, in no order; nothing stands where the camera is, at `eye` (t, s)."""
+    """Return all things in the street, in no order. No thing is placed at the camera, `eye` (t, s)."""
     left, right = (
         tuple((lot.first, lot.last, lot.height) for lot in street.lots if lot.side == side and not lot.green)
         for side in (-1, 1)
@@ -49,7 +49,7 @@ def furnish(street: Street, light: Light, eye: tuple[float, float], rng: Rng) ->
 
 
 class Furnisher:
-    """Puts things into a street, one kind after the other."""
+    """Places things in a street, one kind after the other."""
 
     def __init__(self, street: Street, light: Light, shade: Shade, eye: tuple[float, float], rng: Rng) -> None:
         self.street, self.light, self.shade, self.eye, self.rng = street, light, shade, eye, rng
@@ -69,7 +69,7 @@ class Furnisher:
         self._pedestrians()
 
     def _free(self, t: float, s: float, radius: float) -> bool:
-        """Claim a spot on the ground if nothing stands there."""
+        """Return whether a spot on the ground is free, and reserve it if so."""
         if any((t - a) ** 2 + (s - b) ** 2 < (radius + r) ** 2 for a, b, r in self.taken):
             return False
         self.taken.append((t, s, radius))
@@ -91,22 +91,22 @@ class Furnisher:
                 self._garden(lot, rng)
 
     def _garden(self, lot: Lot, rng: Rng) -> None:
-        """A front garden: hedge or fence to the pavement and to the neighbor, bushes or a tree behind."""
-        edge, room = self._edge(lot.side), self.street.setback[lot.side > 0]
+        """Add a front garden: a hedge or fence to the pavement and to the neighbor, with bushes or a tree behind."""
+        edge, depth = self._edge(lot.side), self.street.setback[lot.side > 0]
         kind = rng.pick(("railing", "boards", "wall"))
         if rng.chance(0.3):
             self._hedge(edge, lot, rng)
         elif rng.chance(0.8):
             self._fence(kind, lot.side, edge, lot.first, lot.last - lot.first, rng)
         if rng.chance(0.5):
-            self._fence(kind, lot.side, edge, lot.first, room, rng, across=True)
+            self._fence(kind, lot.side, edge, lot.first, depth, rng, across=True)
         for _ in range(rng.integer(0, 2)):
-            t = edge + lot.side * rng.uniform(0.8, max(0.9, room - 0.6))
+            t = edge + lot.side * rng.uniform(0.8, max(0.9, depth - 0.6))
             tree = rng.pick(("bush", "leafy", "conifer"), (5, 1, 1))
             self._tree(tree, t, rng.uniform(lot.first + 0.5, lot.last - 0.5), rng)
 
     def _park(self, lot: Lot, rng: Rng) -> None:
-        """No house: trees and bushes, often behind a fence or a hedge."""
+        """Add a park: trees and bushes, often behind a fence or a hedge."""
         edge, length = self._edge(lot.side), lot.last - lot.first
         if rng.chance(0.65):
             kind = rng.pick(("railing", "railing", "boards", "wall"))
@@ -120,7 +120,7 @@ class Furnisher:
             self._tree(rng.pick(("leafy", "bush", "conifer"), (5, 3, 2)), t, s, rng)
 
     def _edge(self, side: int) -> float:
-        """t of the line between pavement and plots."""
+        """Return t of the line between pavement and plots."""
         return side * (self.street.road + self.street.pavement[side > 0] + 0.1)
 
     def _hedge(self, t: float, lot: Lot, rng: Rng) -> None:
@@ -137,7 +137,7 @@ class Furnisher:
         self.things.append(draw_fence(kind, side, t, s, length, across, rng, self.shade))
 
     def _background(self) -> None:
-        """Houses and trees that close the street at its far end, and woods behind them."""
+        """Add houses and trees that close the street at its far end, and woods behind them."""
         street, rng = self.street, self.rng.child()
         self.things.append(Woods(street.length + 90.0, choose(rng, LEAVES["dark"]), rng.child()))
         t, s = -140.0, street.length + 12.0
@@ -145,7 +145,7 @@ class Furnisher:
             width = rng.uniform(9.0, 26.0)
             if rng.chance(0.65):
                 height, style = max(3.5, rng.bell(10.0, 4.0)), draw_style(rng, self.light.night)
-                # its end wall looks at the camera, and is a front
+                # its end wall faces the camera and has windows
                 lot = Lot(1, s, s + 12.0, height, corner=True, beside=0.0, green=False)
                 self.things.append(Building(lot, t, width, style, rng.child(), self.shade))
             else:
@@ -200,7 +200,7 @@ class Furnisher:
             put("bin", rng.uniform(5.0, 40.0), rng.uniform(0.3, 1.5))
 
     def _fences(self, side: int) -> None:
-        """Between road and pavement, as at schools and on main roads; along crossing streets; around roadworks."""
+        """Add fences between road and pavement, along crossing streets, and around roadworks."""
         rng, street = self.rng.child(), self.street
         ends = (*street.crossings, *street.zebras)
         for first, last in street.crossings:
@@ -222,7 +222,7 @@ class Furnisher:
     # --- on the road ------------------------------------------------------------------------------------------------
 
     def _heading(self, s: float, heading: float) -> float:
-        """A heading relative to the road at s."""
+        """Return a heading relative to the road as an absolute heading at s."""
         return heading + math.atan(self.street.heading(s))
 
     def _parked(self, side: int) -> None:
@@ -268,13 +268,13 @@ class Furnisher:
         for _ in range(rng.pick((1, 1, 2, 2, 3, 4))):
             for _ in range(6):
                 side, s = rng.pick((-1, 1)), rng.uniform(5.0, 26.0)
-                room = street.road - street.parking[side > 0]
-                t = side * (room - rng.uniform(0.4, 1.3))
+                edge = street.road - street.parking[side > 0]
+                t = side * (edge - rng.uniform(0.4, 1.3))
                 heading = AWAY if street.right_hand == (side > 0) else TOWARD
                 if street.crossed(s) and rng.chance(0.6):
                     t, heading = rng.uniform(-street.road, street.road), rng.pick((LEFT, RIGHT))
                 elif rng.chance(0.15):
-                    t, heading = rng.uniform(-room, room), heading + rng.bell(0.0, 0.5)
+                    t, heading = rng.uniform(-edge, edge), heading + rng.bell(0.0, 0.5)
                 if self._free(t, s, 0.75):
                     pose = Pose(t, s, self._heading(s, heading) + rng.bell(0.0, 0.12))
                     self.things.append(draw_bicyclist(pose, rng, self.shade))

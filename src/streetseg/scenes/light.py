@@ -1,4 +1,4 @@
-"""Sun, sky light and weather, and what they do to a color."""
+"""Sun, sky light and weather, and their effect on a color."""
 
 import math
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from streetseg.scenes.rng import Rng
 
 Color = tuple[float, float, float]  # display values 0..1
 Vector = tuple[float, float, float]
-Floats = NDArray[np.floating[Any]]  # float32 throughout; numpy's types lose it in sums with Python numbers
+Floats = NDArray[np.floating[Any]]  # always float32; numpy's type hints lose this in sums with Python numbers
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Light:
         to_sun: unit vector toward the sun.
         sun: linear color of the sun, (0, 0, 0) when it is hidden.
         ambient: linear color of the light from the sky.
-        haze: display color of far air.
-        visibility: meters after which 63 % of the light is air.
+        haze: display color of distant haze.
+        visibility: distance in meters at which 63 % of the light is haze.
         wet: 0 (dry) to 1 (mirroring road).
         gain: exposure of the camera.
         night: 0 (day) to 1 (lamps lit).
@@ -41,7 +41,7 @@ class Light:
     night: float
 
     def lit(self, albedo: Color, normal: Vector, sunshine: float = 1.0) -> Color:
-        """Display color of a matt surface: albedo (display), unit normal, share of sun that reaches it."""
+        """Return the display color of a matte surface: albedo (display), unit normal, share of sunlight on it."""
         x, y, z = self.to_sun
         direct = max(0.0, normal[0] * x + normal[1] * y + normal[2] * z) * sunshine * self.gain
         sky = (0.72 + 0.28 * normal[1]) * self.gain
@@ -53,7 +53,7 @@ class Light:
         )
 
     def lit_ground(self, albedo: Floats, sunshine: Floats) -> Floats:
-        """`lit` for level ground, whole image: albedo (3, H, W) and sunshine (H, W) to display values 0..1."""
+        """Return `lit` for level ground: albedo (3, H, W), changed in place, and sunshine (H, W)."""
         for channel, ambient, sun in zip(albedo, self.ambient, self.sun, strict=True):
             channel *= channel
             channel *= np.float32(ambient * self.gain) + sunshine * np.float32(sun * self.to_sun[1] * self.gain)
@@ -65,20 +65,20 @@ Amount = TypeVar("Amount", float, Floats)
 
 
 def haziness(depth: Amount) -> Amount:
-    """Share of the light that is air, 0..1, after `depth` visibilities.
+    """Return the share of the light that is haze, 0..1, at a distance of `depth` times the visibility.
 
-    1 - 1 / (1 + d + d²/2 + d³/6), close to 1 - exp(-d), in operations that round alike on every machine.
+    1 - 1 / (1 + d + d²/2 + d³/6) is close to 1 - exp(-d) and rounds the same way on every machine.
     """
     return 1 - 1 / (1 + depth * (1 + depth * (0.5 + depth / 6)))
 
 
 def _tone(linear: float) -> float:
-    """Linear to display: highlights roll off (Reinhard et al. 2002, white at 2), then gamma 2."""
+    """Convert linear to display: tone mapping (Reinhard et al. 2002, white at 2), then gamma 2."""
     return math.sqrt(linear * (1.0 + linear / 4.0) / (1.0 + linear))
 
 
 def draw_light(rng: Rng) -> Light:
-    """Choose the weather."""
+    """Return random weather."""
     kind = rng.pick(("clear", "cloudy", "overcast", "fog", "dusk"), (0.34, 0.22, 0.24, 0.07, 0.13))
     azimuth = rng.uniform(-math.pi, math.pi)
     height = math.radians(rng.uniform(6, 16) if kind == "dusk" else rng.uniform(22, 65))

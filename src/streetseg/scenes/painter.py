@@ -1,4 +1,4 @@
-"""Strokes in the street: street coordinates in, strokes on the canvas out, dimmed by the air between."""
+"""The painter: projects shapes in street coordinates to strokes on the canvas, with haze by distance."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ from streetseg.scenes.texture import Material
 
 
 class Lamp(NamedTuple):
-    """A light source: where it is on the canvas, its radius there, its color, and the paint left on its middle."""
+    """A light source: center and radius on the canvas, its color, and the value of the pixel at its center."""
 
     x: float
     y: float
@@ -24,12 +24,12 @@ class Lamp(NamedTuple):
 
 
 class Painter:
-    """Paints things of a street, seen by a camera in some light.
+    """Paints things of a street as a camera sees them in some light.
 
     Attributes:
-        shadow: mask (H, W) of ground that the sun does not reach, 255 in shadow; drawn before the ground is lit.
-        lamps: light sources painted so far.
-        contact: mask (H, W) of ground darkened by a thing that stands on it.
+        shadow: shadow map (H, W) of the ground, 255 in shadow; complete before the ground is lit.
+        lamps: light sources that were painted.
+        contact: shadow map (H, W) of the ground under things that stand on it.
     """
 
     def __init__(self, canvas: Canvas, camera: Camera, light: Light, street: Street) -> None:
@@ -43,31 +43,35 @@ class Painter:
         self._shadow_draw, self._contact_draw = ImageDraw.Draw(self.shadow), ImageDraw.Draw(self.contact)
         self.center = (camera.width / 2, camera.height / 2)
 
-    # --- where things are -------------------------------------------------------------------------------------------
+    # --- projection -------------------------------------------------------------------------------------------------
 
     def view(self, point: Vector) -> Vector:
-        """Street coordinates to camera coordinates (meters right, down, ahead)."""
+        """Convert street coordinates to camera coordinates (meters right, down, ahead)."""
         t, y, s = point
         px, py, pz = self._eye
         ahead = s if s > 0.0 else 0.0
-        x, y, z = t + self._bend * ahead * ahead - px, y - py, s - pz  # Street.place, written out: called most of all
+        x, y, z = (
+            t + self._bend * ahead * ahead - px,
+            y - py,
+            s - pz,
+        )  # `Street.place` inlined, as this is called most often
         (ax, ay, az), (bx, by, bz), (cx, cy, cz) = self._axes
         return (x * ax + y * ay + z * az, x * bx + y * by + z * bz, x * cx + y * cy + z * cz)
 
     def sees(self, center: Vector, radius: float) -> bool:
-        """Whether any of a ball may be in the image."""
+        """Return whether a part of a ball may be in the image."""
         x, y, z = self.view(center)
         if z < NEAR - radius:
             return False
-        reach = 1.2 * radius + max(z, 0.0) * self._slopes[0]  # 1.2: the edge of the image is seen at a slant
+        reach = 1.2 * radius + max(z, 0.0) * self._slopes[0]  # 1.2: the planes of the view frustum are oblique
         return abs(x) < reach and abs(y) < 1.2 * radius + max(z, 0.0) * self._slopes[1]
 
     def pixels(self, meters: float, distance: float) -> float:
-        """How many canvas pixels a length covers at a distance."""
+        """Return the number of canvas pixels that a length covers at a distance."""
         return self.camera.focal * meters / max(distance, NEAR)
 
     def path(self, points: Iterable[Vector]) -> tuple[Path, float] | None:
-        """Outline in canvas pixels and mean distance; None if it is behind the camera or outside the image."""
+        """Return outline in canvas pixels and mean distance; None if it is behind the camera or outside the image."""
         view = [self.view(p) for p in points]
         depths = [v[2] for v in view]
         if min(depths) < NEAR:
@@ -84,8 +88,8 @@ class Painter:
         path[::2], path[1::2] = xs, ys
         return path, sum(depths) / len(depths)
 
-    def ink(self, color: Color, label: int, material: Material, distance: float) -> Ink:
-        """A display color seen through the air."""
+    def ink(self, color: Color, class_id: int, material: Material, distance: float) -> Ink:
+        """Return the ink of a display color seen through haze at a distance."""
         light = self.light
         air = haziness(distance / light.visibility)
         (red, green, blue), (hazy_red, hazy_green, hazy_blue) = color, light.haze
@@ -93,34 +97,34 @@ class Painter:
             min(255, int((red + (hazy_red - red) * air) * 255.0 + 0.5)),
             min(255, int((green + (hazy_green - green) * air) * 255.0 + 0.5)),
             min(255, int((blue + (hazy_blue - blue) * air) * 255.0 + 0.5)),
-            mark(label, material if air < 0.75 else Material.SMOOTH),  # haze hides grain
+            mark(class_id, material if air < 0.75 else Material.SMOOTH),  # grain is invisible in haze
         )
 
     @staticmethod
-    def raw_ink(color: Color, label: int, material: Material) -> Ink:
-        """A color as it is."""
-        return _byte(color[0]), _byte(color[1]), _byte(color[2]), mark(label, material)
+    def raw_ink(color: Color, class_id: int, material: Material) -> Ink:
+        """Return the ink of a color without haze."""
+        return _byte(color[0]), _byte(color[1]), _byte(color[2]), mark(class_id, material)
 
     # --- strokes ----------------------------------------------------------------------------------------------------
 
-    def polygon(self, points: Iterable[Vector], color: Color, label: int, material: Material) -> None:
+    def polygon(self, points: Iterable[Vector], color: Color, class_id: int, material: Material) -> None:
         """Fill a flat polygon given by its corners."""
         seen = self.path(points)
         if seen:
             path, distance = seen
-            self.canvas.polygon(path, self.ink(color, label, material, distance))
+            self.canvas.polygon(path, self.ink(color, class_id, material, distance))
 
     def limb(
-        self, start: Vector, end: Vector, radii: tuple[float, float], color: Color, label: int, material: Material
+        self, start: Vector, end: Vector, radii: tuple[float, float], color: Color, class_id: int, material: Material
     ) -> None:
-        """A rounded stick with a radius at each end, meters."""
+        """Paint a rounded stick with a radius at each end, meters."""
         a, b = self.view(start), self.view(end)
         if a[2] < NEAR or b[2] < NEAR:
             return
         ax, ay = self._image(a)
         bx, by = self._image(b)
         ra, rb = self.pixels(radii[0], a[2]), self.pixels(radii[1], b[2])
-        ink = self.ink(color, label, material, (a[2] + b[2]) / 2)
+        ink = self.ink(color, class_id, material, (a[2] + b[2]) / 2)
         if max(ra, rb) < 1.0:
             self.canvas.line([ax, ay, bx, by], ink, ra + rb)
             return
@@ -136,15 +140,15 @@ class Painter:
             self.canvas.ellipse(bx, by, rb, rb, ink)
 
     def ball(
-        self, center: Vector, radius: float, color: Color, label: int, material: Material, squash: float = 1.0
+        self, center: Vector, radius: float, color: Color, class_id: int, material: Material, squash: float = 1.0
     ) -> None:
-        """A ball of this radius, meters; `squash` is its height over its width."""
+        """Paint a ball of this radius, meters; `squash` is its height over its width."""
         x, y, z = self.view(center)
         if z < NEAR:
             return
         u, v = self._image((x, y, z))
         r = self.pixels(radius, z)
-        self.canvas.ellipse(u, v, r, r * squash, self.ink(color, label, material, z))
+        self.canvas.ellipse(u, v, r, r * squash, self.ink(color, class_id, material, z))
 
     def blob(
         self,
@@ -152,29 +156,29 @@ class Painter:
         radius: float,
         outline: Sequence[tuple[float, float]],
         color: Color,
-        label: int,
+        class_id: int,
         material: Material,
     ) -> None:
-        """A ragged ball: the outline is given in radii around its center, as the camera sees it."""
+        """Paint a ragged ball. The outline, as the camera sees it, is given in radii around its center."""
         x, y, z = self.view(center)
         if z < NEAR:
             return
         u, v = self._image((x, y, z))
         r = self.pixels(radius, z)
         path = [c for across, down in outline for c in (u + across * r, v + down * r)]
-        self.canvas.polygon(path, self.ink(color, label, material, z))
+        self.canvas.polygon(path, self.ink(color, class_id, material, z))
 
-    def wire(self, points: Iterable[Vector], thickness: float, color: Color, label: int, material: Material) -> None:
-        """A thin polyline of this thickness, meters; never thinner than a canvas pixel."""
+    def wire(self, points: Iterable[Vector], thickness: float, color: Color, class_id: int, material: Material) -> None:
+        """Paint a polyline of this thickness, meters, at least one canvas pixel wide."""
         view = [self.view(p) for p in points]
         if min(v[2] for v in view) < NEAR:
             return
         distance = sum(v[2] for v in view) / len(view)
         path = [c for v in view for c in self._image(v)]
-        self.canvas.line(path, self.ink(color, label, material, distance), self.pixels(thickness, distance))
+        self.canvas.line(path, self.ink(color, class_id, material, distance), self.pixels(thickness, distance))
 
     def shine(self, center: Vector, radius: float, color: Color) -> None:
-        """Note a lamp; it glows in the finished image if nothing is painted over it."""
+        """Record a lamp. It glows in the final image if nothing is painted over it."""
         x, y, z = self.view(center)
         if z > NEAR:
             u, v = self._image((x, y, z))
@@ -183,7 +187,7 @@ class Painter:
     # --- shadows on the ground --------------------------------------------------------------------------------------
 
     def cast(self, points: Iterable[Vector]) -> None:
-        """Shadow the hull of these points throws on the ground, if the sun shines."""
+        """Paint the shadow of the hull of these points on the ground, if the sun shines."""
         if not self.sunny:
             return
         sx, sy, sz = self.light.to_sun
@@ -191,14 +195,14 @@ class Painter:
         self._darken(self._shadow_draw, hull([(t, s) for t, _, s in thrown]), 255)
 
     def cast_disc(self, center: Vector, radius: float) -> None:
-        """Shadow of a level disc."""
+        """Paint the shadow of a horizontal disc."""
         t, y, s = center
         sx, sy, sz = self.light.to_sun
         t, s = t - y * sx / sy, s - y * sz / sy
         self._darken(self._shadow_draw, [(t + radius * c, s + radius * d) for c, d in _CIRCLE], 255)
 
     def touch(self, points: Iterable[Vector], strength: float) -> None:
-        """Darken the ground under the hull of these points: where a thing stands, little sky light arrives."""
+        """Darken the ground under the hull of these points: little sky light reaches the ground under a thing."""
         self._darken(self._contact_draw, hull([(t, s) for t, _, s in points]), round(255 * strength))
 
     def _darken(self, draw: ImageDraw.ImageDraw, outline: list[tuple[float, float]], value: int) -> None:
@@ -215,7 +219,7 @@ _CIRCLE = [(math.cos(k * math.pi / 4), math.sin(k * math.pi / 4)) for k in range
 
 
 def hull(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Convex hull (Andrew's monotone chain, 1979)."""
+    """Return the convex hull of points (Andrew's monotone chain, 1979)."""
     ordered = sorted(set(points))
 
     def chain(path: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:

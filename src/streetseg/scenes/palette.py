@@ -1,6 +1,6 @@
-"""Colors of things. They overlap on purpose: a gray may be a car, a road, a facade, a pole, a coat or the sky.
+"""Colors of things, as display values 0..1 of the surface without light.
 
-Display values 0..1 of the surface itself, before light falls on it.
+The palettes overlap on purpose: gray may be a car, a road, a facade, a pole, a coat or the sky.
 """
 
 from streetseg.scenes.light import Color
@@ -43,7 +43,7 @@ LAWNS = _hex("5c7038", "6f7f42", "80854f", "4d6133", "948f5c")
 
 
 def vary(rng: Rng, color: Color, amount: float = 0.06) -> Color:
-    """The color a little lighter or darker and a little off in hue."""
+    """Return the color with a small random change of lightness and hue."""
     level = 1.0 + rng.bell(0.0, amount)
     shift, turn = rng.uniform(-0.3, 0.3) * amount, rng.uniform(-0.3, 0.3) * amount
     red, green, blue = color
@@ -51,17 +51,17 @@ def vary(rng: Rng, color: Color, amount: float = 0.06) -> Color:
 
 
 def choose(rng: Rng, colors: tuple[Color, ...], amount: float = 0.06) -> Color:
-    """One of the colors, varied."""
+    """Return a random one of the colors, varied."""
     return vary(rng, rng.pick(colors), amount)
 
 
 def mix(a: Color, b: Color, share: float) -> Color:
-    """(1 - share) of a and share of b."""
+    """Return the mixture of (1 - share) of a and share of b."""
     return a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share, a[2] + (b[2] - a[2]) * share
 
 
 def scale(color: Color, factor: float) -> Color:
-    """The color brighter (factor > 1) or darker, cut at white."""
+    """Return the color multiplied by a factor, clipped at 1."""
     return min(1.0, color[0] * factor), min(1.0, color[1] * factor), min(1.0, color[2] * factor)
 
 

@@ -1,4 +1,4 @@
-"""One street scene from its number."""
+"""Render one street scene from its seed and index."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +15,11 @@ from streetseg.scenes.rng import Rng
 from streetseg.scenes.sky import sky
 from streetseg.scenes.street import draw_street
 
-SCENES_VERSION = 3  # raise it when the same (seed, index) gives another image
+SCENES_VERSION = 3  # increase it when the image of a (seed, index) changes
 
 
 def render(seed: int, index: int, size: tuple[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Draw scene `index` of `seed`: uint8 RGB (H, W, 3) and uint8 labels (H, W) of street-11."""
+    """Render scene `index` of `seed`. Return uint8 RGB (H, W, 3) and labels uint8 (H, W) of street-11."""
     rng = Rng(seed, index)
     light, street = draw_light(rng.child()), draw_street(rng.child())
     camera = draw_camera(street, size, rng.child())
@@ -38,7 +38,7 @@ def render(seed: int, index: int, size: tuple[int, int]) -> tuple[NDArray[np.uin
 
 
 def _light_backdrop(painter: Painter, rng: Rng) -> None:
-    """Turn the flat colors of sky and ground into lit ones, before anything is painted in front of them."""
+    """Light the flat colors of sky and ground, before things are painted in front of them."""
     canvas = painter.canvas
     labels = canvas.labels()
     image = np.asarray(Image.fromarray(_sky(painter, rng)).resize((canvas.width, canvas.height))).copy()
@@ -52,13 +52,13 @@ def _light_backdrop(painter: Painter, rng: Rng) -> None:
 
 
 def _sky(painter: Painter, rng: Rng) -> NDArray[np.uint8]:
-    """The sky at half the resolution of the image: it is smooth, and most of it will be hidden."""
+    """Return the sky, uint8 (H // 2, W // 2, 3). It is smooth and mostly hidden, so half the resolution suffices."""
     canvas = painter.canvas
     rays = painter.camera.rays(canvas.height // 2, canvas.width // 2)
     return _bytes(sky(rays, painter.light, rng))
 
 
 def _bytes(colors: Floats) -> NDArray[np.uint8]:
-    """Display colors 0..1 (3, H, W) to uint8 (H, W, 3)."""
+    """Convert display colors 0..1 (3, H, W) to uint8 (H, W, 3)."""
     levels = (np.clip(colors, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
     return np.ascontiguousarray(levels.transpose(1, 2, 0))

@@ -11,7 +11,7 @@ Planes = Floats  # (3, H, W)
 
 
 def sky(rays: Rays, light: Light, rng: Rng) -> Planes:
-    """Display colors 0..1 of the sky along rays (H, W) each, float32 (3, H, W)."""
+    """Return display colors 0..1 of the sky along rays (H, W) each, float32 (3, H, W)."""
     x, y, z = rays
     length = np.sqrt(x * x + y * y + z * z)
     height = np.maximum(y / length, 0)
@@ -30,7 +30,7 @@ def sky(rays: Rays, light: Light, rng: Rng) -> Planes:
 
 
 def _tones(light: Light, rng: Rng) -> tuple[Color, Color]:
-    """Colors of the zenith and of the horizon."""
+    """Return the colors of the zenith and of the horizon."""
     if light.kind == "clear":
         deep = rng.uniform(0.0, 1.0)
         return (0.27 + 0.3 * deep, 0.47 + 0.25 * deep, 0.75 + 0.15 * deep), light.haze
@@ -74,6 +74,6 @@ def _sixteenth_power(x: Floats) -> Floats:
 
 
 def _blend(colors: Planes, other: Color, share: Floats) -> None:
-    """Mix this share (H, W) of another color into the colors, in place."""
+    """Mix a share (H, W) of another color into the colors, in place."""
     for channel, value in zip(colors, other, strict=True):
         channel += (np.float32(value) - channel) * share

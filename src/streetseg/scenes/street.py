@@ -1,7 +1,7 @@
-"""The plan of a street: where the road runs, how wide it is, where other streets cross it, and which spots have sun.
+"""The plan of a street: its course, widths, crossing streets and plots, and the shade of its buildings.
 
-Street coordinates, in meters: t to the right of the middle of the road, y up, s along the road; the world's (x, y, z)
-but for the bend of the road.
+Street coordinates, in meters: t to the right of the middle of the road, y up, s along the road. Without the bend of the
+road they equal the world coordinates (x, y, z).
 """
 
 from dataclasses import dataclass, replace
@@ -10,8 +10,8 @@ from typing import NamedTuple
 from streetseg.scenes.light import Light, Vector
 from streetseg.scenes.rng import Rng
 
-BEHIND = -8.0  # the ground begins this far behind the camera
-FAR = 900.0
+BEHIND = -8.0  # s at which the ground begins, behind the camera
+FAR = 900.0  # s at which the ground ends
 Row = tuple[tuple[float, float, float], ...]  # (first s, last s, height) of the buildings on one side
 
 
@@ -20,11 +20,11 @@ class Lot(NamedTuple):
 
     Args:
         side: left (-1) or right (+1).
-        first, last: where it lies along the street.
-        height: of the house on it.
-        corner: another street runs past its near end.
-        beside: height of the house that touches its near end, 0 where there is none.
-        green: there is no house but a park.
+        first, last: s of its near and far end.
+        height: height of its house.
+        corner: whether another street runs along its near end.
+        beside: height of the house that touches its near end; 0 if there is none.
+        green: whether it is a park instead of a house.
     """
 
     side: int
@@ -38,20 +38,20 @@ class Lot(NamedTuple):
 
 @dataclass(frozen=True)
 class Street:
-    """The plan.
+    """The plan of a street, in meters.
 
     Args:
         road: half the width of the road.
         lane: width of one lane.
-        lanes: number of lanes in both directions together.
-        parking: width of the parking strip at each curb (left, right), 0 where there is none; part of the road.
-        pavement: width of the pavement left and right.
-        setback: room between pavement and buildings left and right (front gardens).
-        bend: the road leaves the straight line by bend * s², in meters.
-        length: of the street, where the background begins.
+        lanes: number of lanes, both directions together.
+        parking: width of the parking strip at each curb (left, right), part of the road; 0 if there is none.
+        pavement: width of the pavement (left, right).
+        setback: distance between pavement and buildings (left, right), for front gardens.
+        bend: at s, the road deviates from a straight line by bend * s².
+        length: length of the street; the background begins there.
         crossings: (first, last) s of each street that crosses.
         zebras: (first, last) s of each zebra crossing.
-        right_hand: traffic keeps to the right.
+        right_hand: whether traffic keeps to the right.
         lots: the plots on both sides.
     """
 
@@ -69,35 +69,35 @@ class Street:
     lots: tuple[Lot, ...] = ()
 
     def place(self, point: Vector) -> Vector:
-        """Street coordinates (t, y, s) to world coordinates."""
+        """Convert street coordinates (t, y, s) to world coordinates."""
         t, y, s = point
         return (t + self.offset(s), y, s)
 
     def offset(self, s: float) -> float:
-        """How far the middle of the road lies to the right of its start, at s."""
+        """Return how far the middle of the road at s lies to the right of its start."""
         reach = max(0.0, s)
         return self.bend * reach * reach
 
     def heading(self, s: float) -> float:
-        """Slope dx/dz of the road at s."""
+        """Return the slope dx/dz of the road at s."""
         return 2.0 * self.bend * max(0.0, s)
 
     def front(self, side: int) -> float:
-        """Distance of the building line from the middle of the road, on the left (-1) or right (+1)."""
+        """Return the distance of the buildings from the middle of the road, on the left (-1) or right (+1)."""
         return self.road + self.pavement[side > 0] + self.setback[side > 0]
 
     def crossed(self, s: float, margin: float = 0.0) -> bool:
-        """Whether s lies in a crossing street."""
+        """Return whether s lies in a crossing street, or within `margin` of one."""
         return any(first - margin < s < last + margin for first, last in self.crossings)
 
     def blocks(self) -> list[tuple[float, float]]:
-        """The stretches between crossing streets, near to far."""
+        """Return (first, last) s of the blocks between crossing streets, the nearest first."""
         edges = [BEHIND, *(s for crossing in self.crossings for s in crossing), self.length]
         return [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a > 1.0]
 
 
 def draw_street(rng: Rng) -> Street:
-    """Choose a plan."""
+    """Return a random plan."""
     lanes = rng.pick((1, 2, 2, 2, 3, 4))
     lane = rng.uniform(2.9, 3.6)
     parking = tuple(rng.uniform(2.0, 2.3) if rng.chance(0.55) else 0.0 for _ in range(2))
@@ -159,7 +159,11 @@ def _lots(street: Street, rng: Rng) -> tuple[Lot, ...]:
 
 @dataclass(frozen=True)
 class Shade:
-    """The skyline of both sides against the sun."""
+    """The shade of the buildings on both sides.
+
+    Args:
+        left, right: the buildings of each side.
+    """
 
     light: Light
     street: Street
@@ -167,7 +171,7 @@ class Shade:
     right: Row
 
     def line(self, t: float, s: float) -> float:
-        """Height up to which the spot (t, s) lies in the shade of the buildings on the sunny side; 0 or below: none."""
+        """Return the height up to which the spot (t, s) is in the shade of the buildings; 0 or less: no shade."""
         x, y, z = self.light.to_sun
         if max(self.light.sun) <= 0.0:
             return 1000.0
@@ -175,11 +179,11 @@ class Shade:
         away = (side * self.street.front(side) - t) / x if abs(x) > 1e-3 else 1000.0
         if away < 0:
             return 0.0
-        there = s + away * z
+        s_there = s + away * z
         row = self.right if side > 0 else self.left
-        roof = max((height for first, last, height in row if first <= there <= last), default=0.0)
+        roof = max((height for first, last, height in row if first <= s_there <= last), default=0.0)
         return roof - away * y
 
     def sunshine(self, t: float, s: float, y: float = 0.9) -> float:
-        """1 where the sun reaches the spot, else 0."""
+        """Return 1 if the sun reaches the spot at height y, else 0."""
         return 0.0 if self.line(t, s) > y else 1.0

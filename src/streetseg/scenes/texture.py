@@ -1,7 +1,7 @@
-"""Surface noise: tileable fields that every surface is speckled with, and the materials that use them.
+"""Surface noise: tileable noise fields, and the materials that use them.
 
-All of it is integer arithmetic (Pillow resizes 8-bit images in fixed point), so that a scene has the same bytes on
-every machine.
+The fields are computed with integers (Pillow resizes 8-bit images in fixed point), so that a scene has the same bytes
+on every machine.
 """
 
 from enum import IntEnum
@@ -14,11 +14,11 @@ from PIL import Image
 from streetseg.scenes.light import Floats
 from streetseg.scenes.rng import Rng
 
-FIELD = 512  # side of a field, pixels; fields repeat without a seam
+FIELD = 512  # height and width of a field, pixels; fields tile without a seam
 
 
 class Material(IntEnum):
-    """What a stroke is made of: decides its speckle. The value is what the canvas stores."""
+    """The material of a surface, which determines its noise. The canvas stores the value."""
 
     SMOOTH = 0
     PLASTER = 1
@@ -38,7 +38,7 @@ class Material(IntEnum):
     GROUND = 15
 
 
-# material -> (field, gain): the speckle multiplies the color by 1 + gain * field, field in -1..1
+# material -> (field, gain): noise multiplies the color by 1 + gain * field, with the field in -1..1
 _SPECKLE: dict[Material, tuple[str, float]] = {
     Material.SMOOTH: ("mottle", 0.05),
     Material.PLASTER: ("mottle", 0.17),
@@ -60,7 +60,7 @@ _SPECKLE: dict[Material, tuple[str, float]] = {
 
 
 def _octave(rng: Rng, rows: int, columns: int) -> NDArray[np.int32]:
-    """Smooth noise with this many periods down and across, -128..127, (FIELD, FIELD)."""
+    """Return smooth noise with this many periods down and across, -128..127, (FIELD, FIELD)."""
     grid = np.pad(rng.bytes(rows, columns), 2, mode="wrap")
     box = (2, 2, columns + 2, rows + 2)
     smooth = Image.fromarray(grid).resize((FIELD, FIELD), Image.Resampling.BICUBIC, box=box)
@@ -68,7 +68,7 @@ def _octave(rng: Rng, rows: int, columns: int) -> NDArray[np.int32]:
 
 
 def _normalized(field: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Stretched so that two deviations reach 1, cut at -1..1."""
+    """Scale a field so that two standard deviations become 1, and clip it to -1..1."""
     centered = field - int(field.sum(dtype=np.int64)) // field.size
     deviation = np.sqrt(float((centered.astype(np.int64) ** 2).sum()) / field.size)
     return np.asarray(np.clip(centered / (2.0 * deviation), -1.0, 1.0), np.float32)
@@ -76,7 +76,7 @@ def _normalized(field: NDArray[np.int32]) -> NDArray[np.float32]:
 
 @cache
 def fields() -> dict[str, NDArray[np.float32]]:
-    """The noise fields by name, each float32 (FIELD, FIELD) in -1..1; made once a process."""
+    """Return the noise fields by name, each float32 (FIELD, FIELD) in -1..1; computed once per process."""
     rng = Rng(20_230_517)
 
     def layered(*octaves: tuple[int, int, int]) -> NDArray[np.float32]:
@@ -99,13 +99,12 @@ def fields() -> dict[str, NDArray[np.float32]]:
 
 @cache
 def _material_stack() -> NDArray[np.float32]:
-    """Speckle of every material, gain applied: float32 (materials, FIELD, FIELD)."""
-    made = fields()
-    return np.stack([np.float32(gain) * made[name] for name, gain in (_SPECKLE[m] for m in Material)])
+    """Return the noise of every material, with its gain: float32 (materials, FIELD, FIELD)."""
+    return np.stack([np.float32(gain) * fields()[name] for name, gain in (_SPECKLE[m] for m in Material)])
 
 
 def speckle(materials: NDArray[np.uint8], strength: float, rng: Rng) -> Floats:
-    """Factor 1 + strength * speckle for each pixel of a (H, W) material map, float32 (H, W); fields start anywhere."""
+    """Return the factor 1 + strength * noise for each pixel of a material map (H, W), float32; offsets are random."""
     height, width = materials.shape
     rows = (np.arange(height) + rng.integer(0, FIELD - 1)) % FIELD
     columns = (np.arange(width) + rng.integer(0, FIELD - 1)) % FIELD

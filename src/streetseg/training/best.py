@@ -1,4 +1,4 @@
-"""The bundle of the best epoch, and putting it right when it is not the one the history tells of."""
+"""The bundle of the best epoch, and its repair where it is not the one that the history names."""
 
 import copy
 import logging
@@ -12,7 +12,7 @@ from streetseg.models.bundle import save_bundle
 from streetseg.models.initial_weights import InitialWeights
 from streetseg.models.network import SegmentationNetwork
 from streetseg.runtime.checkpoint import checkpoint_name, load_checkpoint
-from streetseg.runtime.disk import room_for
+from streetseg.runtime.disk import free_space_for
 from streetseg.training.history import EpochRow
 
 log = logging.getLogger("streetseg")
@@ -23,10 +23,10 @@ class Best:
     """The best bundle of a run.
 
     Args:
-        folder: the bundle.
-        initial: what the network started from.
-        validation: what the scores of the bundle are measured on.
-        digest: SHA-256 of its weights; none before the first epoch is over.
+        folder: the folder of the bundle.
+        initial: the initial weights of the network.
+        validation: data set, split and number of images of the scores.
+        digest: SHA-256 of the weights; None before the first epoch is over.
     """
 
     folder: Path
@@ -35,9 +35,9 @@ class Best:
     digest: str | None = None
 
     def write(self, network: SegmentationNetwork, row: EpochRow, precision: str) -> None:
-        """Write the weights of an epoch that is better than those before."""
+        """Write the weights of an epoch that is better than those before, with its scores."""
         needed = sum(tensor.nbytes for tensor in network.state_dict().values())
-        with room_for(self.folder, needed):
+        with free_space_for(self.folder, needed):
             save_bundle(
                 self.folder,
                 network,
@@ -48,17 +48,19 @@ class Best:
         self.digest = sha256(self.weights)
 
     def put_right(self, network: SegmentationNetwork, row: EpochRow, precision: str, checkpoints: Path) -> None:
-        """Take the best weights from their epoch's checkpoint if the bundle is damaged, lost, or of another epoch.
+        """Write the bundle again from the checkpoint of the best epoch if it is damaged, missing, or of another epoch.
 
-        It is of another epoch when the run was stopped between a bundle and its checkpoint, or goes on from an
+        It is of another epoch where the run was stopped between a bundle and its checkpoint, or goes on from an
         earlier checkpoint because a later one is damaged.
 
         Args:
-            network: of the same shape, in any state; is left as it is.
+            network: a network of the same layers, with any weights; it is not changed.
             row: the best epoch.
+            precision: the precision in which that epoch was validated.
+            checkpoints: the folder of the checkpoints.
 
         Raises:
-            TrainingError: if that checkpoint is damaged or lost, too.
+            TrainingError: that checkpoint is damaged or missing, too.
         """
         if self.weights.is_file() and sha256(self.weights) == self.digest:
             return

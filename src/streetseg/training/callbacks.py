@@ -1,6 +1,6 @@
-"""Callbacks: objects that hear of a run while it goes on, such as trackers; and early stopping, one of ours.
+"""Callbacks: objects that are told of a run while it goes on, such as trackers; and early stopping, one of ours.
 
-The journal stays the truth: a callback reads, and one that fails is left out from there on while the run goes on.
+The journal is the record of a run. A callback that fails is left out from there on, and the run goes on.
 """
 
 import logging
@@ -26,33 +26,33 @@ class StopTraining(Exception):  # noqa: N818  # a request, not an error
 
 
 class Callback(Protocol):
-    """What a run tells. Any of the four methods may be missing; each is called in the main process only."""
+    """The methods of a callback. Any of the four may be missing; each is called in the main process only."""
 
     def start(self, run: str, folder: Path, recipe: Mapping[str, Scalar]) -> None:
-        """Hear that a run starts, or goes on: its title, its folder, its recipe by dotted field."""
+        """Take the start or the resumption of a run: its title, its folder, its recipe by dotted field."""
         ...
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """Hear numbers after so many steps: "train/loss" and "train/lr" of a step, "val/iou" and others of an epoch.
+        """Take numbers after `step` steps: "train/loss" and "train/lr" of a step, "val/iou" and others of an epoch.
 
         May raise `StopTraining` on those of an epoch, which hold "epoch".
         """
         ...
 
     def image(self, step: int, name: str, rgb: NDArray[np.uint8]) -> None:
-        """Hear an image uint8 (H, W, 3), after each epoch: "val/0", the first of the validation split.
+        """Take an image uint8 (H, W, 3) after each epoch: "val/0", the first of the validation split.
 
         Image and ground truth above, prediction and its errors below.
         """
         ...
 
     def finish(self, outcome: Outcome, summary: Mapping[str, float]) -> None:
-        """Hear how the run ended: the best epoch and its scores."""
+        """Take the end of the run: how it ended, and the best epoch with its scores."""
         ...
 
 
 class EarlyStopping:
-    """Ends a run when validation mean IoU has not improved for so many epochs.
+    """Ends a run when validation mean IoU has not improved for `patience` epochs.
 
     Args:
         patience: epochs without improvement.
@@ -68,7 +68,7 @@ class EarlyStopping:
         self._check()
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """Raise StopTraining after an epoch, when it is time."""
+        """Raise StopTraining after an epoch if the last improvement is too many epochs ago."""
         if "epoch" in values:
             self._check()
 
@@ -79,7 +79,7 @@ class EarlyStopping:
 
 
 class Callbacks:
-    """Calls every callback, and keeps a run safe from them.
+    """Calls every callback, and leaves out those that fail.
 
     Args:
         callbacks: in the order in which they are called.
@@ -90,7 +90,7 @@ class Callbacks:
         self.stop: str | None = None
 
     def tell(self, method: str, *arguments: object) -> None:
-        """Call a method of each callback that has it; `stop` says why the run is to end, once one of them asked."""
+        """Call a method of each callback that has it. If one raises StopTraining, `stop` becomes its reason."""
         for callback in list(self._callbacks):
             try:
                 getattr(callback, method, _nothing)(*arguments)
@@ -104,9 +104,9 @@ class Callbacks:
                 self._callbacks.remove(callback)
 
     def wants_images(self) -> bool:
-        """Whether any callback has a method `image`."""
+        """Return whether any callback has a method `image`."""
         return any(hasattr(callback, "image") for callback in self._callbacks)
 
 
 def _nothing(*arguments: object) -> None:
-    """Stand in for a method that a callback lacks."""
+    """Do nothing, in place of a method that a callback lacks."""

@@ -1,8 +1,8 @@
-"""The sums over pixels that cross-entropy and Dice are made of, with a gradient written out by hand.
+"""The sums over pixels that cross-entropy and Dice are made of, with a gradient written by hand.
 
-Left to autograd, the two losses keep a dozen tensors of the logits' size; here it is one, and the backward pass makes
-one more. Logits may be coarser than labels: each stands for a cell of k x k label pixels, as if it had been enlarged by
-repetition, and no tensor of that size is made.
+By hand, although autograd could do it: for the two losses, autograd keeps a dozen tensors of the size of the logits.
+Here it is one, and the backward pass makes one more. Logits may be coarser than labels: each stands for a cell of k x k
+label pixels, as if it were repeated, but no tensor of that size is made.
 """
 
 from typing import Any, NamedTuple, cast
@@ -13,13 +13,13 @@ from torch.nn import functional as F
 
 
 class SoftmaxSums(NamedTuple):
-    """Over all label pixels that count, with p the softmax of a pixel's logits and t its label.
+    """Sums over all pixels that are not ignored, with p the softmax of the logits of a pixel and t its label.
 
     Args:
         cross_entropy: scalar, the sum of -weight[t] log p[t].
-        overlap: (C,), for each class the sum of p[t] over the pixels labeled so.
+        overlap: (C,), for each class the sum of p[t] over the pixels with that label.
         predicted: (C,), the sum of p.
-        ground_truth: (C,), how many pixels are labeled so; no function of the logits.
+        ground_truth: (C,), the number of pixels with that label; it has no gradient.
     """
 
     cross_entropy: Tensor
@@ -29,17 +29,18 @@ class SoftmaxSums(NamedTuple):
 
 
 def cells(labels: Tensor, logits: Tensor) -> Tensor:
-    """Labels (B, k h, k w) as cells (B, k * k, h, w) of the logits (B, C, h, w)."""
+    """Return labels (B, k h, k w) as cells (B, k * k, h, w) of the logits (B, C, h, w)."""
     return F.pixel_unshuffle(labels.unsqueeze(1), labels.shape[-1] // logits.shape[-1])
 
 
 def softmax_sums(logits: Tensor, labels: Tensor, weights: Tensor | None, ignore_index: int) -> SoftmaxSums:
-    """The sums, differentiable with respect to the logits; on a GPU nobody waits for them.
+    """Return the sums, differentiable with respect to the logits, without a wait for the device.
 
     Args:
         logits: float (B, C, h, w).
         labels: uint8 (B, k h, k w), 0..C-1 or `ignore_index`, which counts nowhere.
-        weights: float (C,), of each class in cross-entropy; None: 1.
+        weights: float (C,), the weight of each class in cross-entropy; None for 1.
+        ignore_index: the label of pixels that are ignored.
     """
     return SoftmaxSums(
         *cast(tuple[Tensor, Tensor, Tensor, Tensor], _SoftmaxSums.apply(logits, labels, weights, ignore_index))
@@ -54,7 +55,7 @@ def class_sums(values: Tensor, index: Tensor, classes: int) -> Tensor:
 
 
 def class_sums_in_pairs(values: Tensor, index: Tensor, classes: int) -> Tensor:
-    """The same where there is no float64 (MPS): class by class, as torch adds up a whole row in pairs."""
+    """Return the same where there is no float64 (MPS): class by class, as torch adds up a whole row in pairs."""
     return torch.stack([(values * (index == i)).sum(dim=1) for i in range(classes)], dim=1)
 
 
@@ -86,7 +87,10 @@ class _SoftmaxSums(torch.autograd.Function):
     def backward(
         ctx: Any, by_cross_entropy: Tensor, by_overlap: Tensor, by_predicted: Tensor, _: Tensor
     ) -> tuple[Tensor, None, None, None]:
-        """d/dz[c] of f(p): p[c] (f'[c] - sum of p f'), with f' = by_predicted, and by_overlap at the ground truth."""
+        """Return the gradient of f(p) by a logit z[c]: p[c] (f'[c] - sum of p f').
+
+        f' is `by_predicted`, plus `by_overlap` at the class of the ground truth.
+        """
         p, p_true, index, weight, times = ctx.saved_tensors
         at_true = p_true * by_overlap[index]
         weighted = weight * by_cross_entropy

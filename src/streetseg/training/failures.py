@@ -1,4 +1,4 @@
-"""What can stop a run in its steps, in words that say where it was and what to do."""
+"""Failures of training steps: errors that say at which step, on which images, and what to do."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,11 +16,12 @@ _MULTIPLE = 32  # the deepest stride of the encoders
 
 
 def not_finite(numbers: StepNumbers, values: Mapping[str, float], images: Sequence[str]) -> TrainingError:
-    """The error for a loss or gradient that is NaN or infinite.
+    """Return the error for a loss or gradient that is NaN or infinite.
 
     Args:
-        values: of `numbers`.
-        images: of the whole batch.
+        numbers: of the step.
+        values: the numbers by name.
+        images: paths of the images of the whole batch.
     """
     what = "gradient" if math.isfinite(values["loss"]) else "loss"
     terms = ", ".join(f"{name} {values[name]:.4g}" for name in numbers.names if name not in ("loss", "gradient_norm"))
@@ -34,22 +35,22 @@ def not_finite(numbers: StepNumbers, values: Mapping[str, float], images: Sequen
 
 @contextmanager
 def explained(recipe: Recipe, crop: Size, device: torch.device) -> Iterator[None]:
-    """What the machine refuses inside, in words of the run. As `memory_explained` and `compilation_explained`."""
+    """Turn failures of memory and compiler inside into errors that say what to do."""
     with memory_explained(recipe, crop, device), compilation_explained():
         yield
 
 
 @contextmanager
 def memory_explained(recipe: Recipe, crop: Size, device: torch.device) -> Iterator[None]:
-    """Turns an allocation that fails inside into an error that says how much was asked for, and what needs less.
+    """Turn a failed allocation inside into an error that says how much was requested, and which settings need less.
 
     Args:
-        recipe: of the run.
+        recipe: the recipe of the run.
         crop: height and width of the training crop.
-        device: where the run is.
+        device: where the run trains.
 
     Raises:
-        TrainingError
+        TrainingError: out of memory.
     """
     try:
         yield
@@ -67,10 +68,10 @@ def memory_explained(recipe: Recipe, crop: Size, device: torch.device) -> Iterat
 
 @contextmanager
 def compilation_explained() -> Iterator[None]:
-    """Turns a network that cannot be compiled, which shows in its first step, into an error that says how to go on.
+    """Turn a failed compilation, which shows in the first step, into an error that says how to go on.
 
     Raises:
-        TrainingError
+        TrainingError: the network cannot be compiled.
     """
     try:
         yield
@@ -85,7 +86,7 @@ def compilation_explained() -> Iterator[None]:
 
 
 def smaller_steps(batch: int, crop: Size) -> list[str]:
-    """Overrides that about halve what a step needs."""
+    """Return recipe overrides that about halve the memory of a step."""
     height, width = (max(_MULTIPLE, round(side * 0.7) // _MULTIPLE * _MULTIPLE) for side in crop)
     requested = [f"train.batch={batch // 2}"] if batch // 2 >= _FEWEST else []
     return [*requested, f"augment.crop={height}x{width}"]

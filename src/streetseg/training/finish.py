@@ -1,8 +1,6 @@
-"""The end of a run: the best network scored in full, measured, and its bundle told so."""
+"""The end of a run: its best network is scored in full and measured, and the bundle gets the scores."""
 
 import copy
-
-import torch
 
 from streetseg.atomic import atomic_write_json
 from streetseg.data.store import Store
@@ -15,36 +13,27 @@ from streetseg.inference.predictor import Predictor
 from streetseg.metrics.bootstrap import interval
 from streetseg.metrics.scores import scores
 from streetseg.models.bundle import load_bundle, save_bundle
-from streetseg.models.network import SegmentationNetwork
-from streetseg.runs.folder import Journal, RunFolder
-from streetseg.runtime.disk import room_for
-from streetseg.runtime.distributed import Ranks
+from streetseg.models.own import NO_MODULES, OwnModules
+from streetseg.runtime.disk import free_space_for
+from streetseg.training.recorder import RunRecorder
 
 
-def finish_run(
-    folder: RunFolder,
-    network: SegmentationNetwork,
-    val: Store,
-    journal: Journal,
-    *,
-    dataset: str,
-    device: torch.device,
-    ranks: Ranks,
-) -> float:
-    """Score the best bundle in fp32, measure what it costs here, and write both down.
+def finish_run(recorder: RunRecorder, val: Store, *, dataset: str, modules: OwnModules = NO_MODULES) -> float:
+    """Score the best bundle in fp32, measure its cost on this machine, and write both down.
 
     Args:
-        folder: of a trained run.
-        network: of the bundle's shape, in any state; ranks that do not read the bundle get its weights in a copy of it.
+        recorder: of a trained run; all of its ranks score, rank 0 reads and writes.
         val: the validation split at the labels' own resolution.
-        journal: gets a line with the time that scoring took.
         dataset: what a person typed, for the protocol.
-        ranks: all of them score, rank 0 reads and writes.
+        modules: of the caller's own, which the network was made with.
 
     Returns:
         Mean IoU, 0..1.
     """
-    best, description = load_bundle(folder.best) if ranks.is_main else (copy.deepcopy(network), {})
+    folder, journal, state = recorder.folder, recorder.journal, recorder.train_state
+    device, ranks = state.device, state.ranks
+    # Ranks that do not read the bundle get its weights in a copy of their network.
+    best, description = load_bundle(folder.best, modules) if ranks.is_main else (copy.deepcopy(state.network), {})
     predictor = Predictor(TorchEngine(best, device))
     ranks.broadcast_network(best)
     evaluation = evaluate(predictor, val, ranks=ranks)
@@ -55,7 +44,7 @@ def finish_run(
     terms = protocol(evaluation, predictor, dataset=dataset, split=val.split)
     intervals = interval(evaluation.counts)
     place = folder.path / "evaluation"
-    with room_for(place, evaluation.counts.counts.nbytes + sum(t.nbytes for t in best.state_dict().values())):
+    with free_space_for(place, evaluation.counts.counts.nbytes + sum(t.nbytes for t in best.state_dict().values())):
         write_evaluation(place, evaluation, intervals, scores_json(evaluation, intervals, terms))
         write_error_maps(place, evaluation, predictor, val)
         save_bundle(

@@ -1,8 +1,8 @@
-"""The loop, on one page: epochs of steps; each epoch is validated, written down and handed on to be saved."""
+"""The training loop, on one page: epochs of steps; each epoch is validated, written down and saved."""
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import replace
 
@@ -28,67 +28,72 @@ from streetseg.training.train_state import TrainState
 def fit(
     train_state: TrainState, batches_of: Callable[[int], TrainBatches], val: Labeled, recorder: RunRecorder
 ) -> None:
-    """Trains from where the history ends, be it in the middle of an epoch, to the end of the run.
+    """Train from where the history ends, which may be in the middle of an epoch, to the end of the run.
 
     Args:
-        train_state: is changed in place.
-        batches_of: the batches of an epoch, counted from 1.
-        val: what each epoch is validated on.
-        recorder: writes down what happens; its history gets a row an epoch.
+        train_state: changed in place.
+        batches_of: returns the batches of an epoch, counted from 1.
+        val: the images that each epoch is validated on.
+        recorder: writes the run down; its history gets a row an epoch.
 
     Raises:
-        TrainingError: if loss or gradient are no longer finite numbers.
+        TrainingError: loss or gradient are no longer finite numbers.
         KeyboardInterrupt, SystemExit: a signal asked to stop; everything up to the last step is saved.
     """
     history = recorder.history
     for epoch in range(history.epochs_done + 1, recorder.length.epochs + 1):
         if history.best is not None and recorder.is_over():
             return
-        classes, ranks = train_state.network.space.num_classes, train_state.ranks
-        history.meters = history.meters or Meters(classes, train_state.device, ranks)
-        train_epoch(train_state, batches_of(epoch), epoch, history.meters, recorder)
+        meters, batches = recorder.begin_epoch(), batches_of(epoch)
+        start = time.perf_counter() - meters.seconds
+        with closing(batches_in_turn(train_state, batches, epoch, recorder)) as left:
+            for batch in left:
+                logits, numbers = step(train_state, batch)
+                with train_state.profiler("scoring"):
+                    meters.add(numbers["loss"], logits, batch.labels)
+                meters.seconds = time.perf_counter() - start
+                images = [batches.store.samples[index].image for index in batch.indices]
+                recorder.keep_step(StepNumbers.send(epoch, train_state.steps_done, train_state.lr, images, numbers))
+        recorder.read_steps()
         start = time.perf_counter()
         with train_state.profiler("validation"):
             evaluation = validate(train_state, val, recorder.stop_if_requested)
-        meters = history.meters.together()
+        meters = meters.together()
         row = epoch_row(epoch, train_state, meters, evaluation)
         if recorder.callbacks.wants_images():
             recorder.callbacks.tell("image", train_state.steps_done, "val/0", example(train_state, val))
         recorder.keep_epoch(row, epoch_notes(meters, evaluation, time.perf_counter() - start))
 
 
-def train_epoch(
-    train_state: TrainState, batches: TrainBatches, epoch: int, meters: Meters, recorder: RunRecorder
-) -> None:
-    """What is left of one pass over the training images. On a GPU, no step waits for the one before."""
-    length, samples, profiler = recorder.length, batches.store.samples, train_state.profiler
-    batches = replace(batches, start_step=meters.steps, end_step=length.steps_in(epoch))
+def batches_in_turn(
+    train_state: TrainState, batches: TrainBatches, epoch: int, recorder: RunRecorder
+) -> Generator[Batch]:
+    """Yield the batches of an epoch that are not done yet, and set the learning rate for each.
+
+    On a GPU, no step waits for the one before.
+    """
+    length, meters = recorder.length, recorder.history.meters
+    first = 0 if meters is None else meters.steps
     train_state.network.train()
-    start = time.perf_counter() - meters.seconds
-    with closing(iter(batches)) as left:  # an error ends the reader too
-        for batch in left:
-            train_state.ranks.wait()  # for one that reads or saves slowly: in the step itself nobody waits long
+    with closing(iter(replace(batches, start_step=first, end_step=length.steps_in(epoch)))) as left:
+        for batch in left:  # an error ends the reader, too
+            train_state.ranks.wait()  # for a rank that reads or saves slowly: in the step itself none waits long
             set_lr(train_state.optimizer, lr_factor(train_state.steps_done, length.steps, train_state.recipe.optim))
-            logits, numbers = step(train_state, batch)
-            train_state.steps_done += 1
-            profiler.images += len(batch.indices)
-            with profiler("scoring"):
-                meters.add(numbers["loss"], logits, batch.labels)
-            meters.seconds = time.perf_counter() - start
-            images = [samples[index].image for index in batch.indices]
-            recorder.keep_step(StepNumbers.send(epoch, train_state.steps_done, train_state.lr, images, numbers))
-    recorder.read_steps()
+            yield batch
 
 
 def step(train_state: TrainState, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-    """Forward, backward, clip, step, average.
+    """Take one training step: forward, backward, clip, move the weights, average them.
 
     Returns:
-        Logits, and what there is to journal, on the device: the loss, its weighted terms and the gradient's norm. If
-        loss or norm are not finite, this step moves no weight and none after it does: whoever reads the numbers stops.
+        Logits (B, C, h, w), and numbers for the journal on the device: the loss, its weighted terms and the norm of
+        the gradient. If loss or norm are not finite, neither this step nor a later one moves a weight: the recorder
+        stops the run when it reads the numbers.
     """
     profiler = train_state.profiler
-    train_state.optimizer.zero_grad(set_to_none=True)  # first: a replayed CUDA graph writes where they lie
+    train_state.optimizer.zero_grad(
+        set_to_none=True
+    )  # first: a replayed CUDA graph writes into the gradients of before
     with profiler("forward"), train_state.precision.autocast(train_state.device):
         logits = train_state.logits(batch.images)
     with profiler("loss"):
@@ -103,6 +108,8 @@ def step(train_state: TrainState, batch: Batch) -> tuple[Tensor, dict[str, Tenso
     if train_state.average is not None:
         with profiler("average"):
             train_state.average.update()
+    train_state.steps_done += 1
+    profiler.images += len(batch.indices)
     return logits.detach(), {
         "loss": loss,
         **{name: term.detach() for name, term in terms.items()},
@@ -111,13 +118,15 @@ def step(train_state: TrainState, batch: Batch) -> tuple[Tensor, dict[str, Tenso
 
 
 def validate(train_state: TrainState, val: Labeled, on_image: Callable[[], None]) -> Evaluation:
-    """Score the kept weights on every validation image, in the run's own precision.
+    """Score the weights that are kept on every validation image, in the precision of the run.
 
     Args:
-        on_image: called on all ranks together, after each image of which each of them has one.
+        train_state: its averaged weights are scored, where there are any.
+        val: the validation images.
+        on_image: called on all ranks at once, each time that each of them has scored one image more.
 
     Raises:
-        TrainingError: if their loss is not a finite number, so that they are not saved.
+        TrainingError: the loss is not a finite number. These weights are not saved.
     """
 
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -129,9 +138,8 @@ def validate(train_state: TrainState, val: Labeled, on_image: Callable[[], None]
             on_image()
 
     ranks = train_state.ranks
-    ranks.broadcast_network(
-        train_state.scored
-    )  # the ranks' weights are the same, the statistics of their batches are not
+    # The weights of the ranks are the same, the batch-norm statistics of their batches are not.
+    ranks.broadcast_network(train_state.scored)
     predictor = Predictor(TorchEngine(train_state.scored, train_state.device, train_state.precision.name))
     evaluation = evaluate(predictor, val, details=False, loss=loss, progress=progress, ranks=ranks)
     assert evaluation.loss is not None
@@ -151,7 +159,7 @@ def example(train_state: TrainState, val: Labeled) -> NDArray[np.uint8]:
 
 
 def epoch_row(epoch: int, train_state: TrainState, meters: Meters, evaluation: Evaluation) -> EpochRow:
-    """The epoch in numbers."""
+    """Return the row of results.csv of an epoch."""
     trained, validated = scores(meters.matrix()), scores(evaluation.counts.total)
     assert evaluation.loss is not None
     return EpochRow(
@@ -167,7 +175,7 @@ def epoch_row(epoch: int, train_state: TrainState, meters: Meters, evaluation: E
 
 
 def epoch_notes(meters: Meters, evaluation: Evaluation, val_seconds: float) -> EpochNotes:
-    """What else there is to say of the epoch."""
+    """Return what the journal says of an epoch besides its row; `val_seconds` is the time of its validation."""
     nothing_counts = (evaluation.counts.counts.sum(axis=(1, 2)) == 0).sum()
     return EpochNotes(
         images_per_second=meters.images / meters.seconds,

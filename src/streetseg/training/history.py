@@ -1,4 +1,4 @@
-"""results.csv: one row an epoch, and which epoch was the best; and the epoch that is not over yet."""
+"""The epochs of a run: the rows of results.csv, the best of them, and the meters of the epoch under way."""
 
 import csv
 import io
@@ -12,10 +12,10 @@ from streetseg.training.meters import Meters
 
 @dataclass(frozen=True)
 class EpochRow:
-    """What one epoch came to; two equal runs have equal rows, so no clock is read here.
+    """The results of an epoch. Two equal runs have equal rows, so there are no times in it.
 
-    Losses are means; accuracies are shares of right pixels and IoUs means over classes, 0..1. Training figures are
-    counted on the augmented batches while the weights move, so they lag behind the validation figures.
+    Losses are means; accuracies are shares of correct pixels, and IoUs are means over classes, 0..1. Training
+    figures are counted on augmented batches while the weights move, so they lag behind the validation figures.
     """
 
     epoch: int
@@ -33,11 +33,11 @@ class EpochNotes:
     """What the journal says of an epoch besides its row.
 
     Args:
-        images_per_second: trained on.
-        seconds: of training and validation.
-        ignored_pixels: of the training crops.
-        ignored_only_crops, ignored_only_batches: training crops and batches without a pixel that counts; they cost 0.
-        ignored_only_val_images: validation images of that kind.
+        images_per_second: training speed.
+        seconds: time of training and validation.
+        ignored_pixels: ignored pixels of the training crops.
+        ignored_only_crops, ignored_only_batches: training crops and batches with ignored pixels only; their loss is 0.
+        ignored_only_val_images: validation images with ignored pixels only.
     """
 
     images_per_second: float
@@ -52,8 +52,8 @@ class History:
     """The epochs so far.
 
     Args:
-        rows: from an earlier session of the same run, oldest first.
-        meters: of the epoch after them, where it was begun.
+        rows: the epochs done before the run was resumed, oldest first.
+        meters: the meters of the epoch after them, where it was begun.
     """
 
     def __init__(self, rows: list[EpochRow] | None = None, meters: Meters | None = None) -> None:
@@ -62,7 +62,7 @@ class History:
 
     @property
     def epochs_done(self) -> int:
-        """How many epochs are complete."""
+        """The number of complete epochs."""
         return len(self.rows)
 
     @property
@@ -71,12 +71,12 @@ class History:
         return max(self.rows, key=lambda row: -1.0 if math.isnan(row.val_iou) else row.val_iou, default=None)
 
     def close_epoch(self, row: EpochRow) -> None:
-        """The epoch that was begun is over."""
+        """Add the row of the epoch under way, which is complete."""
         self.rows.append(row)
         self.meters = None
 
     def write(self, path: Path) -> None:
-        """All rows as CSV, replacing what is there in one step."""
+        """Write all rows as CSV, replacing an older file in one step."""
         text = io.StringIO()
         columns = [field.name for field in fields(EpochRow)]
         table = csv.DictWriter(text, [*columns, "best"], lineterminator="\n")

@@ -16,10 +16,10 @@ from streetseg.runtime.distributed import ALONE, Ranks
 
 
 class Meters:
-    """Loss and counts of an epoch's steps, kept where `summing_device` says until they are read, and taken along in a
-    checkpoint.
+    """Loss and confusion counts of the steps of an epoch; part of every checkpoint.
 
-    Each of several ranks counts its own share of every batch; `together` sums them up.
+    They stay on the device that `summing_device` names until they are read. Each rank counts its own share of every
+    batch; `together` adds the ranks up.
 
     Args:
         num_classes: of the label space.
@@ -40,9 +40,9 @@ class Meters:
 
     @torch.no_grad()
     def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
-        """Take in one step's loss () over the whole batch, and this share's logits (B, C, h, w) and labels (B, H, W).
+        """Add a step: its loss, 0-dimensional, and logits (B, C, h, w) and labels (B, H, W) of this rank's share.
 
-        Coarser logits are repeated up to the size of the labels.
+        The loss is that of the whole batch. Coarser logits are repeated up to the size of the labels.
         """
         loss, ids, labels = (each.to(self.counts.device) for each in (loss, argmax(logits), labels))
         ids = F.interpolate(ids.unsqueeze(1), labels.shape[-2:], mode="nearest").squeeze(1)
@@ -50,7 +50,7 @@ class Meters:
         self.counts += each.sum(dim=0)
         pixels = each.sum(dim=1)
         nothing_counts = pixels == 0
-        # A batch whose loss is 0 has no pixel that counts on any rank; one of them notes it.
+        # A batch whose loss is 0 has no pixel that counts on any rank; only rank 0 counts it.
         whole_batch = nothing_counts.all() & (loss == 0.0) & self.ranks.is_main
         self.ignored += torch.stack([labels.numel() - pixels.sum(), nothing_counts.sum(), whole_batch])
         self.loss += loss.double() * len(labels)
@@ -58,7 +58,7 @@ class Meters:
         self.steps += 1
 
     def together(self) -> "Meters":
-        """The sum over ranks, the same on all of them; they call this together."""
+        """Return the sum over the ranks, the same on all of them. All ranks call this at the same point."""
         if self.ranks.world == 1:
             return self
         numbers = torch.cat([self.counts.cpu(), self.ignored.cpu(), torch.tensor([self.images])])
@@ -71,20 +71,20 @@ class Meters:
         return whole
 
     def matrix(self) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
-        """int64 (C, C), rows are ground truth."""
+        """Return the confusion matrix int64 (C, C): rows are ground truth, columns are predictions."""
         return self.counts.view(self.num_classes, self.num_classes).cpu().numpy()
 
     def ignored_counts(self) -> dict[str, int]:
-        """How many pixels, whole crops and whole batches the objective left out, for the journal."""
+        """Return how many pixels, whole crops and whole batches the objective ignored, for the journal."""
         names = ("ignored_pixels", "ignored_only_crops", "ignored_only_batches")
         return dict(zip(names, self.ignored.tolist(), strict=True))
 
     def state_dict(self) -> dict[str, Any]:
-        """For a checkpoint, of what is `together`."""
+        """Return the content for a checkpoint; call it on what `together` returned."""
         return {name: value for name, value in vars(self).items() if name not in ("num_classes", "ranks")}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """From a checkpoint; rank 0 takes on what all had counted, the others begin with nothing."""
+        """Take the content of a checkpoint: rank 0 gets the counts of all ranks, the others begin with zeros."""
         for name, value in state.items():
             if self.ranks.is_main or name in ("steps", "seconds"):
                 setattr(self, name, value.to(self.counts.device) if isinstance(value, Tensor) else value)
@@ -92,16 +92,16 @@ class Meters:
 
 @dataclass(frozen=True)
 class StepNumbers:
-    """What there is to say of a step; read late, as a GPU is still at work on it when the next one is handed over.
+    """The numbers of a step. They are read late: a GPU still computes them when the next step is handed to it.
 
     Args:
         epoch: counted from 1.
         step: of the run, counted from 1.
         lr: learning rate of the decoder and the head.
         images: paths of this rank's images.
-        names: of the numbers.
-        values: float32 (numbers,) in main memory, to be read when they have arrived.
-        arrival: happens on the GPU when they have; None: they are there.
+        names: the names of the numbers.
+        values: float32 (numbers,) in main memory, complete after `arrival`.
+        arrival: the event on the GPU after which `values` may be read; None where they may be read at once.
     """
 
     epoch: int
@@ -116,18 +116,18 @@ class StepNumbers:
     def send(
         cls, epoch: int, step: int, lr: float, images: Sequence[str], numbers: Mapping[str, Tensor]
     ) -> "StepNumbers":
-        """Set `numbers`, 0-dimensional and on one device, off to main memory. Nobody waits for them here."""
+        """Start the copy of `numbers`, 0-dimensional tensors on one device, to main memory, without waiting for it."""
         values = torch.stack(list(numbers.values())).float()
         device, arrival = values.device, None
         if device.type == "cuda":
             there = torch.empty(values.shape, pin_memory=True)
             values = there.copy_(values, non_blocking=True)
             arrival = torch.cuda.Event()  # type: ignore[no-untyped-call]
-            arrival.record(torch.cuda.current_stream(device))  # else that of cuda:0, wherever the numbers are
+            arrival.record(torch.cuda.current_stream(device))  # the current stream of cuda:0 would be the default
         return cls(epoch, step, lr, images, tuple(numbers), values, arrival)
 
     def read(self) -> dict[str, float]:
-        """The numbers by name; waits until they are there."""
+        """Return the numbers by name; wait until they have arrived."""
         if self.arrival is not None:
             self.arrival.synchronize()
         return dict(zip(self.names, self.values.tolist(), strict=True))

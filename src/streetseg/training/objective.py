@@ -1,13 +1,14 @@
-"""What training minimizes.
+"""The objective: what training minimizes.
 
 Cross-entropy over the pixels that count, plus a region term that looks at whole classes:
 - Dice: 1 - the soft Dice coefficient of each class over the batch (Milletari et al. 2016, arXiv:1606.04797);
 - Lovász-softmax: the Lovász extension of each class's Jaccard loss (Berman et al. 2018, arXiv:1705.08790).
-Both average over the classes that are present in the batch's ground truth. A batch without a counted pixel costs 0.
+Both average over the classes that are present in the ground truth of the batch. A batch in which every pixel is ignored
+has the loss 0.
 
-Where several ranks share a batch, its sums are taken over all of them before anything is divided: however unequal
-their shares are, the loss is that of the whole batch, the same on each. Two things cannot be had as sums: OHEM takes
-the hardest pixels of each rank's own share, and Lovász-softmax is the mean over ranks of each share's own.
+Where several ranks share a batch, sums are taken over all ranks before anything is divided. So the loss is that of the
+whole batch, the same on each rank, even if the shares are unequal. Two terms are no sums: OHEM takes the hardest pixels
+of each rank's own share, and Lovász-softmax is the mean over the ranks of the loss of each share.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,8 +24,8 @@ from streetseg.recipe.schema import Loss
 from streetseg.runtime.distributed import ALONE, Ranks
 from streetseg.training.dice_ce import SoftmaxSums, softmax_sums
 
-# Stands in for a weight of 0. Its inverse, the gradient of a mean, is a float32 even when many ranks add up theirs;
-# that of the smallest float32 overflows on four ranks, and infinity times a pixel's weight of 0 is not a number.
+# Replaces a total weight of 0. Its inverse is the gradient of a mean: it must stay a finite float32 when many ranks add
+# theirs. The inverse of the smallest float32 overflows on four ranks, and infinity times a weight of 0 is NaN.
 LEAST = 1e-30
 
 Terms = dict[str, Tensor]
@@ -34,7 +35,7 @@ class Objective(nn.Module):
     """Named loss terms and their weighted sum.
 
     Args:
-        settings: which terms.
+        settings: which terms, and their weights.
         class_pixels: pixels of each class in the training split, for balanced class weights.
         ignore_index: the label of pixels that count nowhere.
     """
@@ -50,10 +51,10 @@ class Objective(nn.Module):
         self.register_buffer("class_weights", weights)
 
     def forward(self, logits: Tensor, labels: Tensor, ranks: Ranks = ALONE) -> tuple[Tensor, Terms]:
-        """Logits (B, C, h, w) and labels uint8 (B, H, W) -> what to minimize, and the terms it is the sum of.
+        """Return the loss of logits (B, C, h, w) and labels uint8 (B, H, W), and the terms that it is the sum of.
 
-        H and W are k times h and w: each logit answers for a cell of k x k label pixels. The batch may be this rank's
-        share of one; `ranks` are those that have the others.
+        H and W are k times h and w: each logit stands for a cell of k x k label pixels. The images may be this rank's
+        share of a batch; `ranks` have the other shares.
         """
         sums = softmax_sums(logits, labels, self.class_weights, self.ignore_index)
         if self.settings.ohem is None and not self.settings.label_smoothing:
@@ -72,7 +73,7 @@ class Objective(nn.Module):
         return torch.stack(list(terms.values())).sum(), terms
 
     def cross_entropy(self, log_probabilities: Tensor, labels: Tensor, ranks: Ranks = ALONE) -> Tensor:
-        """Weighted, smoothed cross-entropy as torch's own; with OHEM over the hardest share of the counted pixels."""
+        """Return weighted, smoothed cross-entropy as torch defines it; with OHEM, of the hardest pixels only."""
         smoothing, keep = self.settings.label_smoothing, self.settings.ohem
         target, counted = labels.long(), labels != self.ignore_index
         pixels = F.nll_loss(
@@ -107,7 +108,7 @@ class OwnObjective(nn.Module):
         self.function = function
 
     def forward(self, logits: Tensor, labels: Tensor, ranks: Ranks = ALONE) -> tuple[Tensor, Terms]:
-        """Logits (B, C, h, w) and labels uint8 (B, H, W) -> what to minimize, and it again as the only term."""
+        """Return the loss of logits (B, C, h, w) and labels uint8 (B, H, W), and the same as the only term."""
         logits = logits.float()
         if labels.shape[-2:] != logits.shape[-2:]:
             logits = F.interpolate(logits, labels.shape[-2:], mode="nearest")
@@ -116,7 +117,7 @@ class OwnObjective(nn.Module):
 
 
 def log_probabilities_at(labels: Tensor, logits: Tensor) -> Tensor:
-    """Log-softmax float32 (B, C, H, W) of logits (B, C, h, w), each repeated for its cell of labels (B, H, W)."""
+    """Return the log-softmax float32 (B, C, H, W) of logits (B, C, h, w), repeated up to the size of the labels."""
     log_probabilities = F.log_softmax(logits.float(), dim=1)
     if labels.shape[-2:] == logits.shape[-2:]:
         return log_probabilities
@@ -124,13 +125,13 @@ def log_probabilities_at(labels: Tensor, logits: Tensor) -> Tensor:
 
 
 def mean(total: Tensor, weight: Tensor, ranks: Ranks = ALONE) -> Tensor:
-    """The weighted mean over all ranks; 0 where nothing weighs anything. Nobody waits to find out."""
+    """Return the weighted mean over all ranks; 0 where the total weight is 0, without a wait for the device."""
     total, weight = ranks.all_reduce_sum(torch.stack([total, weight.to(total.dtype)])).unbind()
     return total / weight.clamp(min=LEAST)
 
 
 def dice_loss(sums: SoftmaxSums, ranks: Ranks = ALONE) -> Tensor:
-    """1 - mean soft Dice over the classes present; 0 where none is."""
+    """Return 1 - mean soft Dice over the classes present; 0 where no class is."""
     overlap, ground_truth, predicted = ranks.all_reduce_sum(
         torch.stack([sums.overlap, sums.ground_truth, sums.predicted])
     ).unbind()
@@ -140,7 +141,14 @@ def dice_loss(sums: SoftmaxSums, ranks: Ranks = ALONE) -> Tensor:
 
 
 def lovasz_softmax(probabilities: Tensor, target: Tensor, counted: Tensor, ranks: Ranks = ALONE) -> Tensor:
-    """Mean over the classes present of the Lovász extension of the Jaccard loss, over the whole batch or share."""
+    """Return the mean over the classes present of the Lovász extension of the Jaccard loss.
+
+    Args:
+        probabilities: float32 (B, C, H, W).
+        target: labels int64 (B, H, W).
+        counted: bool (B, H, W), False where a pixel is ignored.
+        ranks: those that share the batch.
+    """
     pixels = probabilities.movedim(1, -1)[counted]
     classes = target[counted]
     losses = []
@@ -153,7 +161,11 @@ def lovasz_softmax(probabilities: Tensor, target: Tensor, counted: Tensor, ranks
 
 
 def jaccard_steps(ground_truth: Tensor) -> Tensor:
-    """How much the Jaccard loss grows with each further wrong pixel; labels 0/1 in order of falling error (P,)."""
+    """Return how much the Jaccard loss grows with each further incorrect pixel, float32 (P,).
+
+    Args:
+        ground_truth: 0 or 1 of each pixel, float32 (P,), in order of falling error.
+    """
     total = ground_truth.sum()
     intersection = total - ground_truth.cumsum(0)
     union = total + (1.0 - ground_truth).cumsum(0)

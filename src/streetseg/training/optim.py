@@ -16,9 +16,10 @@ START, END = 0.04, 1e-4  # one-cycle: factors at the first and the last step
 
 
 def make_optimizer(network: SegmentationNetwork, settings: Optim, *, pretrained: bool) -> torch.optim.AdamW:
-    """AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101) over six groups: encoder, decoder and head, decayed or not.
+    """Return AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101) over six groups of parameters.
 
-    Each group's `peak_lr` is what the schedule scales. A pretrained encoder moves by `encoder_lr_scale` times the rate.
+    They are encoder, decoder and head, each with and without weight decay. The schedule scales the `peak_lr` of each
+    group. That of a pretrained encoder is `encoder_lr_scale` times the rate.
     """
     lr_of_encoder = settings.lr * (settings.encoder_lr_scale if pretrained else 1.0)
     groups = []
@@ -35,7 +36,7 @@ def make_optimizer(network: SegmentationNetwork, settings: Optim, *, pretrained:
 
 
 def set_lr(optimizer: torch.optim.Optimizer, factor: float) -> None:
-    """Scale every group's peak learning rate."""
+    """Set the learning rate of every group to its peak rate times `factor`."""
     for group in optimizer.param_groups:
         group["lr"] = group["peak_lr"] * factor
 
@@ -43,17 +44,17 @@ def set_lr(optimizer: torch.optim.Optimizer, factor: float) -> None:
 def hold_where(optimizer: torch.optim.Optimizer, flag: Tensor) -> None:
     """Let `step` change nothing while `flag`, float32 and 0-dimensional on the optimizer's device, is 1 and not 0.
 
-    It is how torch's own GradScaler tells a fused optimizer of an overflow: the device decides, and nobody waits.
+    torch's GradScaler tells a fused optimizer of an overflow in this way. The device decides: the CPU does not wait.
     """
     optimizer.found_inf = flag  # type: ignore[attr-defined]
 
 
 def lr_factor(step: int, steps: int, settings: Optim) -> float:
-    """The factor 0..1 at a step.
+    """Return the factor 0..1 on the learning rate at a step.
 
     Args:
         step: 0..steps-1.
-        steps: of the whole run.
+        steps: the number of steps of the whole run.
         settings: schedule and share of warm-up. "poly" rises in a line and falls as (1 - t)^0.9; "one-cycle" rises and
             falls as half cosines (Smith 2018, arXiv:1708.07120).
     """
@@ -66,7 +67,7 @@ def lr_factor(step: int, steps: int, settings: Optim) -> float:
 
 
 def between(first: float, last: float, t: float) -> float:
-    """Half a cosine from `first` at t = 0 to `last` at t = 1."""
+    """Return the value at t of half a cosine from `first` at t = 0 to `last` at t = 1."""
     return last + (first - last) * (1.0 + math.cos(math.pi * t)) / 2.0
 
 
@@ -74,9 +75,9 @@ class ExponentialAverage:
     """An exponential moving average of a network's weights and batch-norm statistics.
 
     Args:
-        network: is followed, on the device where it is now; `self.network` is its averaged copy, in evaluation mode.
-        decay: share of the old average kept at each step; early on less, (1 + n) / (10 + n), so that the random start
-            is soon forgotten.
+        network: the network that is averaged, on its device; `self.network` is the averaged copy, in evaluation mode.
+        decay: share of the old average kept at each step; early on less, (1 + n) / (10 + n), so that the first
+            weights are soon forgotten.
     """
 
     def __init__(self, network: SegmentationNetwork, decay: float) -> None:
@@ -87,34 +88,34 @@ class ExponentialAverage:
 
     @torch.no_grad()
     def update(self) -> None:
-        """Take in the weights after a step."""
+        """Add the weights after a step to the average."""
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         self.updates += 1
         torch._foreach_lerp_(self._averaged, self._current, 1.0 - decay)
 
     def state_dict(self) -> dict[str, Any]:
-        """For a checkpoint."""
+        """Return the content for a checkpoint."""
         return {"network": self.network.state_dict(), "updates": self.updates}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """From a checkpoint."""
+        """Take the content of a checkpoint."""
         self.network.load_state_dict(state["network"])
         self.updates = state["updates"]
 
 
 def floats(network: nn.Module) -> list[Tensor]:
-    """All floating-point parameters and buffers in a fixed order; not copies, and so of the network as it will be."""
+    """Return all floating-point parameters and buffers in a fixed order: the tensors themselves, not copies."""
     return [tensor for tensor in (*network.parameters(), *network.buffers()) if tensor.is_floating_point()]
 
 
 @dataclass(frozen=True)
 class Length:
-    """Of a run.
+    """The length of a run.
 
     Args:
-        epochs: that are begun.
+        epochs: the number of epochs; the last may end early.
         of_epoch: steps of a whole epoch.
-        steps: of the whole run. The last epoch ends early where they are no multiple of `of_epoch`.
+        steps: steps of the whole run. The last epoch ends early where they are no multiple of `of_epoch`.
     """
 
     epochs: int
@@ -122,12 +123,12 @@ class Length:
     steps: int
 
     def steps_in(self, epoch: int) -> int:
-        """Of an epoch, counted from 1."""
+        """Return the number of steps of an epoch, counted from 1."""
         return min(self.of_epoch, self.steps - (epoch - 1) * self.of_epoch)
 
 
 def length_of(train: Train, of_epoch: int) -> Length:
-    """What the recipe asks for, when a whole epoch has so many steps."""
+    """Return the length that the recipe asks for, where a whole epoch has `of_epoch` steps."""
     if train.steps is None:
         return Length(train.epochs, of_epoch, train.epochs * of_epoch)
     return Length(-(-train.steps // max(1, of_epoch)), of_epoch, train.steps)

@@ -1,4 +1,4 @@
-"""What a person sees while a run trains: one bar in a terminal, plain lines elsewhere, nothing when quiet."""
+"""Progress of a run: one bar in a terminal, plain lines elsewhere, nothing when quiet."""
 
 import time
 from types import TracebackType
@@ -13,20 +13,20 @@ PLAIN_EVERY = 30.0  # seconds between lines when there is no terminal
 
 
 class _Console(Console):
-    """A console whose reader may leave, as `2>&1 | head` does: the run goes on, and its lines go to nobody."""
+    """A console that goes silent when its pipe is closed, as by `2>&1 | head`: the run goes on."""
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
 
 
 class Progress:
-    """Reports steps of a run on standard error.
+    """Shows the steps of a run on standard error.
 
     Args:
         title: what is being done, e.g. "mobilenetv2_100 seed 0".
         total: steps in all.
-        done: steps of earlier sessions.
-        quiet: say nothing.
+        done: steps that were done before the run was resumed.
+        quiet: print nothing.
     """
 
     def __init__(self, title: str, total: int, *, done: int = 0, quiet: bool = False) -> None:
@@ -56,7 +56,7 @@ class Progress:
         self.bar.stop()
 
     def step(self, figures: str) -> None:
-        """One more step done; `figures` stand beside the bar."""
+        """Count one more step; `figures` are shown beside the bar."""
         self.done += 1
         if self.live:
             self.bar.update(self.task, completed=self.done, figures=figures)
@@ -64,6 +64,7 @@ class Progress:
             self.last_line = time.monotonic()
             self.say(f"{self.title}: step {self.done} of {self.total}, {figures}")
 
-    def say(self, line: str) -> None:
-        """A line that stays."""
-        self.console.print(one_line(line), highlight=False, markup=False, soft_wrap=True)
+    def say(self, *lines: str) -> None:
+        """Print lines that stay."""
+        for line in lines:
+            self.console.print(one_line(line), highlight=False, markup=False, soft_wrap=True)

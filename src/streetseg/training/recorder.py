@@ -1,4 +1,4 @@
-"""What is kept of each step and epoch: journal lines, the table, the best bundle, checkpoints."""
+"""RunRecorder: writes each step and epoch down, as journal lines, table, best bundle and checkpoints."""
 
 import math
 from collections import deque
@@ -8,13 +8,13 @@ from typing import Any
 
 from streetseg.runs.folder import Journal, RunFolder
 from streetseg.runtime.checkpoint import checkpoint_name, save_checkpoint
-from streetseg.runtime.disk import room_for
-from streetseg.runtime.signals import StopSignals, obey
+from streetseg.runtime.disk import free_space_for
+from streetseg.runtime.signals import StopSignals, end_by_signal
 from streetseg.training.best import Best
 from streetseg.training.callbacks import Callbacks
 from streetseg.training.failures import not_finite
 from streetseg.training.history import EpochNotes, EpochRow, History
-from streetseg.training.meters import StepNumbers
+from streetseg.training.meters import Meters, StepNumbers
 from streetseg.training.optim import Length
 from streetseg.training.progress import Progress
 from streetseg.training.resume import snapshot
@@ -28,12 +28,17 @@ class RunRecorder:
     All ranks call the same methods in the same order: rank 0 writes, and they agree on what is to be done.
 
     Args:
-        length: of the whole run.
+        folder: the run folder.
+        train_state: what is saved.
+        length: epochs and steps of the whole run.
         best: the bundle of the best epoch.
         origin: the recipe and the fingerprints of the data, for every checkpoint.
+        history: the epochs so far, and the meters of the one under way.
+        journal: gets a line for each event; writes nothing beside rank 0.
+        progress: shows the run to a person.
         stop: the signals that ask the run to end.
-        callbacks: what else hears of it, in rank 0.
-        unread: steps whose numbers may still be on their way.
+        callbacks: objects that are told of the run, in rank 0.
+        unread: steps whose numbers were not read from the device yet.
     """
 
     folder: RunFolder
@@ -49,10 +54,10 @@ class RunRecorder:
     unread: deque[StepNumbers] = field(default_factory=deque)
 
     def begin(self, *, anew: bool) -> None:
-        """Before the first step: a checkpoint even of the start, so that there is always one to go on from.
+        """Save a new run before its first step, so that there is always a checkpoint to go on from.
 
         Args:
-            anew: the run is new. One that is forced to go on otherwise than before leaves its checkpoint as it is.
+            anew: the run is new. A resumed one keeps its checkpoint, and its best bundle is repaired where needed.
         """
         row, checkpoints = self.history.best, self.folder.checkpoints
         if row is not None and self.train_state.ranks.is_main:
@@ -60,8 +65,15 @@ class RunRecorder:
         if anew:
             self.save()
 
+    def begin_epoch(self) -> Meters:
+        """Return the meters of the epoch: new ones, or those of an epoch that was begun before the run was resumed."""
+        train_state = self.train_state
+        classes = train_state.network.space.num_classes
+        self.history.meters = self.history.meters or Meters(classes, train_state.device, train_state.ranks)
+        return self.history.meters
+
     def keep_step(self, numbers: StepNumbers) -> None:
-        """After each step of the epoch: a safe point, where the run may be saved and may end."""
+        """Journal a step that was done: a safe point, where the run may be saved and may end."""
         train_state, train = self.train_state, self.train_state.recipe.train
         self.unread.append(numbers)
         with train_state.profiler("journal"):
@@ -72,7 +84,10 @@ class RunRecorder:
         self.stop_if_requested(saved=saved)
 
     def read_steps(self, but: int = 0) -> None:
-        """Journal and show the steps that were not read yet, but so many of the last.
+        """Journal and show the steps that were not read yet.
+
+        Args:
+            but: how many of the last steps are left for later.
 
         Raises:
             TrainingError: if a loss or gradient is not a finite number; no weight was moved by it or after it.
@@ -94,10 +109,13 @@ class RunRecorder:
             )
 
     def stop_if_requested(self, *, saved: bool = False) -> None:
-        """At a moment when no step is half done: end if a signal asked to, with everything saved.
+        """End the run, with everything saved, if a signal asked to. Called when no step is half done.
+
+        Args:
+            saved: the checkpoint of this moment was written already.
 
         Raises:
-            KeyboardInterrupt, SystemExit
+            KeyboardInterrupt, SystemExit: after SIGINT or SIGTERM.
         """
         ranks = self.train_state.ranks
         requested = ranks.all_reduce_max(self.stop.requested or 0)
@@ -107,14 +125,17 @@ class RunRecorder:
             self.journal.write("stop", signal=Signals(requested).name, step=self.train_state.steps_done)
             self.progress.say(f"saved after step {self.train_state.steps_done}")
             ranks.wait()  # the others end when rank 0 has saved
-            obey(requested)
+            end_by_signal(requested)
 
     def keep_epoch(self, row: EpochRow, notes: EpochNotes) -> None:
-        """The checkpoint comes last: until it is whole, a resumed run does the epoch again and writes the same."""
+        """Write an epoch down.
+
+        The checkpoint comes last: until it is whole, a resumed run does the epoch again and writes the same.
+        """
         self.history.close_epoch(row)
         is_best = self.history.best is row
         if self.train_state.ranks.is_main:
-            with room_for(self.folder.results, 1000 * row.epoch):
+            with free_space_for(self.folder.results, 1000 * row.epoch):
                 self.history.write(self.folder.results)
         if is_best and self.train_state.ranks.is_main:
             with self.train_state.profiler("checkpoint"):
@@ -131,7 +152,7 @@ class RunRecorder:
         self.stop_if_requested(saved=True)
 
     def is_over(self) -> bool:
-        """Whether a callback asked to end the run here, as a finished one; the same answer on all ranks."""
+        """Return whether a callback asked to end the run here, as a finished one; the same on all ranks."""
         if not self.train_state.ranks.all_reduce_max(int(self.callbacks.stop is not None)):
             return False
         epochs = self.history.epochs_done
@@ -139,8 +160,27 @@ class RunRecorder:
         self.progress.say(f"ends after epoch {epochs}: {self.callbacks.stop}")
         return True
 
+    def end(self, val_iou: float, images: int) -> int:
+        """Write the last lines of the run, and return its best epoch.
+
+        Args:
+            val_iou: mean IoU of the best network on the validation split in fp32, 0..1.
+            images: of that split.
+        """
+        assert self.history.best is not None
+        best_epoch, profiler = self.history.best.epoch, self.train_state.profiler
+        if profiler.measured:
+            self.journal.write("profile", **profiler.as_dict())
+            self.progress.say(*profiler.lines())
+        self.journal.write("end", best_epoch=best_epoch, mean_iou=val_iou)
+        self.progress.say(
+            f"best epoch {best_epoch}: mean IoU {val_iou:.4f} in fp32 on {images} images",
+            f"run folder: {self.folder.path}",
+        )
+        return best_epoch
+
     def save(self) -> None:
-        """A checkpoint of this moment, if all steps up to it were sound."""
+        """Write a checkpoint of this moment. Raise TrainingError if a step up to it was not finite."""
         self.read_steps()
         history, best = self.history, self.history.best
         meters = None if history.meters is None else history.meters.together()

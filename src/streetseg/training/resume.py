@@ -1,4 +1,4 @@
-"""Resume: what a checkpoint holds, how it is put back, and what must not have changed in recipe and data."""
+"""Resume: the content of a checkpoint, how it is restored, and what must not have changed in recipe and data."""
 
 import json
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ FORMAT = 4  # 1 had no epochs begun and no recipe, 2 the random numbers of CUDA 
 
 
 def snapshot(train_state: TrainState, history: History, best: Best) -> dict[str, Any]:
-    """Everything a run needs to go on, in what torch.load(weights_only=True) reads."""
+    """Return everything that a run needs to go on, in types that torch.load(weights_only=True) reads."""
     return {
         "format": FORMAT,
         "precision": train_state.precision.name,
@@ -44,7 +44,7 @@ def snapshot(train_state: TrainState, history: History, best: Best) -> dict[str,
 
 
 def require_format(state: dict[str, Any], path: Path) -> None:
-    """Raises RequestError if another version of the program wrote the state."""
+    """Raise RequestError if the checkpoint is in the format of another version of the program."""
     found = state.get("format", 1)
     if found != FORMAT:
         raise RequestError(
@@ -55,12 +55,12 @@ def require_format(state: dict[str, Any], path: Path) -> None:
 
 
 def restore(train_state: TrainState, best: Best, state: dict[str, Any]) -> History:
-    """Put a snapshot back into `train_state` and `best`; returns what was done.
+    """Restore `train_state` and `best` from a snapshot, and return the epochs so far.
 
-    What the recipe says of the optimizer stays: it is another one than in the snapshot only where that was forced.
+    Learning rate and weight decay stay those of the recipe. They differ from the snapshot only in a forced resume.
 
     Raises:
-        RequestError: if the state is that of another network.
+        RequestError: the snapshot is of another network.
     """
     settings = [(group["peak_lr"], group["weight_decay"]) for group in train_state.optimizer.param_groups]
     try:
@@ -90,17 +90,17 @@ def restore(train_state: TrainState, best: Best, state: dict[str, Any]) -> Histo
 
 
 def origin_of(recipe: Recipe, stores: tuple[Store, Store]) -> dict[str, Any]:
-    """What every checkpoint of a run says of where it comes from: `recipe`, and `data` as they are now."""
+    """Return the origin of a run, which every checkpoint holds: its `recipe`, and its `data` with fingerprints."""
     roles = zip(("train", "val"), stores, strict=True)
     data = {role: {"images": len(store), "fingerprint": store.fingerprint} for role, store in roles}
     return {"recipe": recipe.model_dump(mode="json"), "data": data}
 
 
 def written_origin(folder: RunFolder) -> dict[str, Any] | None:
-    """What the files of a run folder say of where it comes from; None where the run was stopped before it wrote them.
+    """Return the origin of a run as its folder has it; None where the run was stopped before it wrote these files.
 
     Raises:
-        RequestError: if they are not what a run writes.
+        RequestError: the files are not what a run writes.
     """
     if not (folder.recipe.is_file() and folder.data.is_file()):
         return None
@@ -115,7 +115,7 @@ def written_origin(folder: RunFolder) -> dict[str, Any] | None:
 
 
 def is_written(folder: RunFolder, origin: Mapping[str, Any]) -> bool:
-    """Whether the files of a run folder say that this is its origin."""
+    """Return whether the files of a run folder have this origin."""
     try:
         return written_origin(folder) == origin
     except RequestError:
@@ -123,11 +123,11 @@ def is_written(folder: RunFolder, origin: Mapping[str, Any]) -> bool:
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """One line for each thing that decides a run and is not as it was.
+    """Return a line for each recipe field and split that decides a run and has changed.
 
     Args:
-        then: the state in a checkpoint, or from `written_origin`.
-        now: from `origin_of`.
+        then: a checkpoint, or the result of `written_origin`.
+        now: the result of `origin_of`.
     """
     was, is_now = (dict(leaves(Recipe.model_validate(origin["recipe"]))) for origin in (then, now))
     free = without_effect()
@@ -140,12 +140,12 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def of_images(found: Mapping[str, Any]) -> str:
-    """A split in one phrase."""
+    """Return a split in one phrase."""
     return f"{found['images']} images with fingerprint {found['fingerprint'][:12]}"
 
 
 def require_unchanged(changed: Mapping[Path, list[str]]) -> None:
-    """Raises RequestError if any run, by its folder, has differences."""
+    """Raise RequestError if any run has changed: `changed` maps run folders to their lines of `differences`."""
     lines = [f"{folder}: {line}" for folder, found in changed.items() for line in found]
     if lines:
         raise RequestError(

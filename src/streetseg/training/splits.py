@@ -1,4 +1,4 @@
-"""The two splits of a run: there, sound, decoded, and close to where they are trained on."""
+"""The two splits of a run: checked, decoded, and cached on the GPU where they fit."""
 
 import torch
 
@@ -11,11 +11,11 @@ from streetseg.errors import DataError
 from streetseg.recipe.schema import Recipe
 from streetseg.runtime.memory import available_bytes
 
-DEVICE_CACHE_SHARE = 0.25  # of the free GPU memory that the images may take: the rest is the network's
+DEVICE_CACHE_SHARE = 0.25  # of the free GPU memory that the images may take; the network needs the rest
 
 
 def require_images(source: Source, recipe: Recipe) -> None:
-    """Raises DataError if one of the two splits is missing or empty, or the training split has too few images."""
+    """Raise DataError if one of the two splits is missing or empty, or the training split has one image only."""
     split = recipe.data.train_split
     require_splits(source, (split, recipe.data.val_split))
     if len(source.splits.get(split, ())) == 1:
@@ -23,10 +23,10 @@ def require_images(source: Source, recipe: Recipe) -> None:
 
 
 def check_files(source: Source, recipe: Recipe) -> Findings | None:
-    """What every file of the two splits holds; None for drawn images, which have no files.
+    """Return what the check found in the files of the two splits; None for scenes, which have no files.
 
     Raises:
-        DataError: files cannot be used, all of a split is ignored, or there is one class only.
+        DataError: files cannot be used, all pixels of a split are ignored, or there is one class only.
     """
     train, val = recipe.data.train_split, recipe.data.val_split
     if source.spec == "scenes":
@@ -39,7 +39,7 @@ def check_files(source: Source, recipe: Recipe) -> Findings | None:
 
 
 def open_stores(source: Source, recipe: Recipe) -> tuple[Store, Store]:
-    """The decoded training and validation images; the latter's labels keep their own resolution."""
+    """Return the decoded training and validation splits; validation labels keep their own resolution."""
     size, cache = recipe.data.size, default_cache()
     return (
         Store.open(source, recipe.data.train_split, size=size, resize_labels=True, cache=cache),
@@ -48,7 +48,10 @@ def open_stores(source: Source, recipe: Recipe) -> tuple[Store, Store]:
 
 
 def device_cache_split(store: Store, device: torch.device) -> tuple[DeviceCache | None, list[str]]:
-    """The training images in the GPU's own memory, if there are a GPU and room; and what is to be said of it."""
+    """Return the training images in the memory of the GPU, where they fit, and lines that say so.
+
+    On a CPU, and where they do not fit, the first is None.
+    """
     if device.type != "cuda":
         return None, []
     needed, free = device_cache_bytes(store), available_bytes(device)

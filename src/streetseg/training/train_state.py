@@ -27,7 +27,21 @@ from streetseg.training.optim import ExponentialAverage, hold_where, make_optimi
 
 @dataclass
 class TrainState:
-    """What changes while training, and what changes it; the same on all ranks that train together."""
+    """Training state; the same on all ranks that train together.
+
+    Args:
+        recipe: everything that decides the run.
+        network: the network that is trained.
+        average: its averaged weights; None where the recipe has none.
+        optimizer: moves the weights.
+        objective: the loss.
+        device: where all of them are.
+        precision: of the forward pass.
+        ranks: the processes that train together.
+        steps_done: steps since the start of the run.
+        compilation: whether the network is compiled, and why.
+        profiler: measures the parts of a step.
+    """
 
     recipe: Recipe
     network: SegmentationNetwork
@@ -49,25 +63,25 @@ class TrainState:
         hold_where(self.optimizer, self._held)
 
     def logits(self, images: Tensor) -> Tensor:
-        """Images uint8 (B, 3, H, W), this rank's share of a batch -> logits (B, C, H, W), for a backward pass."""
-        # An epoch's last batch is a smaller one: it is not worth a compilation of its own.
+        """Return logits (B, C, h, w) of images uint8 (B, 3, H, W), this rank's share of a batch, with a gradient."""
+        # The last batch of an epoch is smaller: it is not worth a compilation of its own.
         network = self._compiled if len(images) == self._full else self._network
         logits: Tensor = network(images)
         return logits
 
     def hold_unless_finite(self, number: Tensor) -> None:
-        """From a number on that is NaN or infinite, no step moves a weight. Decided on the device: nobody waits."""
+        """Let no step move a weight from now on if `number` is NaN or infinite. The device decides, without a wait."""
         torch.maximum(self._held, (~number.isfinite()).float(), out=self._held)
 
     def move_weights(self) -> None:
         """Take one step of the optimizer, unless a number was not finite."""
-        if self.device.type == "mps" and self._held:  # its fused AdamW does not look at the flag: here one waits
+        if self.device.type == "mps" and self._held:  # fused AdamW ignores the flag on MPS, so the CPU has to wait
             return
         self.optimizer.step()
 
     @property
     def scored(self) -> SegmentationNetwork:
-        """The weights that are validated and kept: the averaged ones where there are any."""
+        """The network that is validated and kept: the averaged one where there is one."""
         return self.network if self.average is None else self.average.network
 
     @property
@@ -89,13 +103,19 @@ def make_train_state(
     steps: int,
     loss: LossFunction | None = None,
 ) -> TrainState:
-    """Everything that learns, on its device. A resumed run keeps the precision that `auto` found at its start.
+    """Return the training state on its device. A resumed run keeps the precision that `auto` chose at its start.
 
     Args:
+        recipe: everything that decides the run.
+        network: with its initial weights.
+        initial: where these weights are from; decides the learning rate of the encoder.
         class_pixels: pixels of each class in the training split, int64 (C,).
-        state: of the checkpoint to go on from.
-        steps: that are still to be done, about.
-        loss: of the caller's own, in place of the recipe's.
+        device: where to train.
+        state: the checkpoint to go on from; None for a new run.
+        ranks: the processes that train together.
+        profiler: measures the parts of a step.
+        steps: about the number of steps that are left; decides whether compilation is worth its time.
+        loss: of the caller's own, in place of the loss of the recipe.
     """
     tune(device)
     network.to(device).to(memory_format=torch.channels_last)
@@ -124,7 +144,7 @@ def make_train_state(
 
 
 def describe_start(train_state: TrainState, initial: InitialWeights) -> dict[str, Any]:
-    """What environment.json says of the run besides versions and machine."""
+    """Return what environment.json says of the run besides versions and machine."""
     return {
         "device": str(train_state.device),
         "processes": train_state.ranks.world,

@@ -29,7 +29,7 @@ def only(**changes: object) -> Augment:
 
 
 def drawn(batch: int = 1, value: float = 0.5, **numbers: float) -> RandomParams:
-    """The same number for all, but for those named."""
+    """Return random parameters with one number for all fields but the named ones."""
     center = {field.name: np.full(batch, value) for field in fields(RandomParams)}
     return replace(RandomParams(**center), **{name: np.full(batch, number) for name, number in numbers.items()})
 
@@ -41,7 +41,7 @@ def noise(batch: int, height: int, width: int, classes: int = 11) -> tuple[Tenso
 
 
 def painted(batch: int, height: int, width: int, block: int = 8) -> tuple[Tensor, Tensor, Tensor]:
-    """Images painted from blocky labels (ids and the ignore index) with a color for each id; and the colors."""
+    """Return images painted from blocky labels (ids and the ignore index), the labels, and the color of each id."""
     generator = torch.Generator().manual_seed(7)
     colors = torch.randint(0, 256, (256, 3), dtype=torch.uint8, generator=generator)
     blocks = torch.randint(0, 12, (batch, -(-height // block), -(-width // block)), generator=generator)
@@ -51,7 +51,7 @@ def painted(batch: int, height: int, width: int, block: int = 8) -> tuple[Tensor
 
 
 def same_in_3x3(labels: Tensor) -> Tensor:
-    """Where a pixel and its eight neighbors have one id; never at the rim."""
+    """Return a mask that is True where a pixel and its eight neighbors have one id, and False at the rim."""
     as_float = labels.float().unsqueeze(1)
     flat = F.max_pool2d(as_float, 3, 1) == -F.max_pool2d(-as_float, 3, 1)
     return F.pad(flat.squeeze(1), (1, 1, 1, 1))
@@ -77,7 +77,7 @@ def test_alignment_test_would_notice_one_pixel() -> None:
     assert not torch.equal(images.permute(0, 2, 3, 1)[inside], colors[labels[inside].long()])
 
 
-@pytest.mark.bad_input(3, "nearest only: what comes out is an id that went in, or ignore")
+@pytest.mark.bad_input(3, "nearest neighbor: resized labels hold only ids of the mask and the ignore index")
 @given(
     seed=st.integers(0, 10**6),
     size=st.tuples(st.integers(1, 60), st.integers(1, 60)),

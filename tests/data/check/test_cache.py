@@ -1,4 +1,4 @@
-"""What is known of unchanged files is believed, and of nothing else: counted by what is read."""
+"""The check uses cached results for unchanged files only. The tests count which files are read."""
 
 import json
 import logging
@@ -21,7 +21,7 @@ SPLITS = ["train", "val"]
 
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Counter[str]:
-    """How often each sample was read, with a cache of the test's own."""
+    """Count how often each sample is read, with a cache of the test's own."""
     monkeypatch.setenv("STREETSEG_CACHE", str(tmp_path / "cache"))
     counter: Counter[str] = Counter()
     look = FileSource.look
@@ -54,7 +54,7 @@ def test_unchanged_files_are_read_once(tmp_path: Path, looks: Counter[str]) -> N
             assert (one.mask, one.colors) == (two.mask, two.colors)
 
 
-@pytest.mark.bad_input(19, "checked again, and only the edited file")
+@pytest.mark.bad_input(19, "only the edited file is checked again")
 @pytest.mark.parametrize("what", ["train", "trainannot"])
 def test_an_edited_file_is_read_again_and_no_other(what: str, tmp_path: Path, looks: Counter[str]) -> None:
     folder = tiny.camvid_segnet(tmp_path / "camvid")
@@ -98,7 +98,7 @@ def test_files_that_cannot_be_used_are_read_again_each_time(tmp_path: Path, look
     path = corpus.nth(folder, "train", 0)
     path.write_bytes(b"")
     for _ in range(2):
-        assert len(examine(opened(folder), SPLITS, believe=True).errors) == 1
+        assert len(examine(opened(folder), SPLITS, use_cache=True).errors) == 1
     assert looks[f"train/{path.stem}"] == 2
     assert sorted(looks.values()) == [1] * 8 + [2]
 
@@ -132,4 +132,4 @@ def test_a_memory_that_cannot_be_written_is_warned_of(
     (tmp_path / "cache").write_text("a file")
     with caplog.at_level(logging.WARNING, "streetseg"):
         check_source(opened(folder), SPLITS)
-    assert any("cannot be remembered" in message for message in caplog.messages)
+    assert any("check results cannot be saved" in message for message in caplog.messages)

@@ -1,4 +1,4 @@
-"""One pass over all files: the right counts, and every trouble of every file in one error."""
+"""One pass over all files: correct counts, and every fault of every file in one error."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Ids that mean another thing from image to image are found by the colors under them, and sound ones left alone."""
+"""Ids that mean another class from image to image are found by the colors under them; sound ids give no warning."""
 
 import warnings
 
@@ -9,7 +9,7 @@ from streetseg.data.check.jumps import exchanged
 
 
 def images(n: int, classes: int, noise: float) -> np.ndarray:
-    """Colors under each class, float64 (n, classes, 3), with a class missing here and there."""
+    """Return mean colors under each class, float64 (n, classes, 3), NaN for a class that an image lacks."""
     rng = np.random.default_rng(0)
     colors = rng.normal(0, 1, (1, classes, 3)) + rng.normal(0, noise, (n, classes, 3))
     colors[rng.random((n, classes)) < 0.1] = np.nan

@@ -1,4 +1,4 @@
-"""What one split gives away of another: every pair found, against a naive search; nothing where nothing is known."""
+"""Frames of one video in two splits: every pair is found, as by a naive search; none where the time is unknown."""
 
 import numpy as np
 from hypothesis import given, settings

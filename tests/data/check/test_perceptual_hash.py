@@ -1,4 +1,4 @@
-"""The perceptual hash: close for what looks the same, far for what does not; compared with a naive loop."""
+"""The perceptual hash: close for images that look the same, far for others; search compared with a naive loop."""
 
 import io
 from itertools import combinations
@@ -47,7 +47,7 @@ def test_each_bit_compares_neighboring_cells() -> None:
 
 @pytest.fixture(scope="module")
 def streets(shared: Path) -> list[np.ndarray]:
-    """Images of CamVid that are ten seconds or more apart."""
+    """Return images of CamVid that are ten seconds or more apart."""
     return [read_image(str(path)) for path in sorted((shared / "data/camvid/train").glob("*.png"))[::12]]
 
 

@@ -1,4 +1,4 @@
-"""CamVid in each layout it is handed around in."""
+"""CamVid in each layout in which it is distributed."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def test_segnets_layout_is_read_with_void_ignored(tmp_path: Path) -> None:
     first = source.splits["val"][0]
     assert first.name == "val/0016E5_07959"
     assert (source.read_image(first) == image).all()
-    assert (source.read_label(first) == label).all()
+    assert (source.read_mask(first) == label).all()
 
 
 def test_samples_know_their_video_and_frame(tmp_path: Path) -> None:
@@ -40,12 +40,12 @@ def test_the_original_layout_is_mapped_to_street_11(tmp_path: Path) -> None:
     for index, sample in enumerate((*source.splits["train"], *source.splits["val"])):
         image, label = tiny.street(index)
         assert (source.read_image(sample) == image).all()
-        assert (source.read_label(sample) == label).all()
+        assert (source.read_mask(sample) == label).all()
 
 
 def test_the_original_layout_keeps_its_32_labels_where_asked(tmp_path: Path) -> None:
     source = open_source(Data(source=f"camvid:{tiny.camvid_original(tmp_path)}", space="camvid-32"))
-    label = source.read_label(source.splits["train"][0])
+    label = source.read_mask(source.splits["train"][0])
     assert {source.space.names[i] for i in np.unique(label)} == {*tiny.CAMVID_NAMES, "Void"}
 
 
@@ -76,7 +76,7 @@ def test_masks_of_ids_in_the_order_of_the_color_table(tmp_path: Path) -> None:
         ids = tiny.in_space(tiny.street(index)[1], tiny.CAMVID_32, tiny.CAMVID_NAMES)
         tiny.save(tmp_path / "LabeledApproved_full" / f"{path.stem}_P.png", np.where(ids == 255, 30, ids))
     source = open_source(Data(source=f"camvid:{tmp_path}"))
-    assert (source.read_label(source.splits["train"][0]) == tiny.street(0)[1]).all()
+    assert (source.read_mask(source.splits["train"][0]) == tiny.street(0)[1]).all()
 
 
 def test_a_folder_a_split_with_masks_in_color(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_folder_a_split_with_masks_in_color(tmp_path: Path) -> None:
         tiny.save(tmp_path / split / "0001TP_006690.png", image)
         tiny.save(tmp_path / f"{split}_labels" / "0001TP_006690_L.png", rgb)
     source = open_source(Data(source=f"camvid:{tmp_path}"))
-    assert (source.read_label(source.splits["val"][0]) == tiny.street(1)[1]).all()
+    assert (source.read_mask(source.splits["val"][0]) == tiny.street(1)[1]).all()
 
 
 def test_split_lists_regroup_the_videos(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_split_lists_regroup_the_videos(tmp_path: Path) -> None:
     assert {sample.sequence for sample in source.splits["train"]} == {"0006R0", "0016E5"}
     assert {sample.sequence for sample in source.splits["val"]} == {"0001TP"}
     assert len(source.splits["train"]) == 4
-    assert (source.read_label(source.splits["val"][0]) == tiny.street(1)[1]).all()
+    assert (source.read_mask(source.splits["val"][0]) == tiny.street(1)[1]).all()
 
 
 def test_files_that_do_not_pair_are_listed(tmp_path: Path) -> None:

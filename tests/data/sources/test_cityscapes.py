@@ -28,7 +28,7 @@ def test_folders_and_archives_give_the_same(make: Callable[..., Path], tmp_path:
     assert (sample.sequence, sample.frame) == ("frankfurt_000000", 20)
     assert sample.seconds == pytest.approx(20 / 17)  # 17 frames a second
     assert (source.read_image(sample) == image).all()
-    assert (source.read_label(sample) == label).all()
+    assert (source.read_mask(sample) == label).all()
     assert source.stamp(sample) == source.stamp(sample)
 
 
@@ -53,14 +53,14 @@ def test_each_kind_of_mask_is_read_as_the_19_scored_classes(
     assert any(f"gtFine_{kind}" in message for message in caplog.messages)
     for index, sample in enumerate(sorted(source.splits["train"], key=lambda sample: sample.frame or 0)):
         ground_truth = tiny.in_space(tiny.street(index)[1], source.space, tiny.CITYSCAPES_NAMES)
-        assert (source.read_label(sample) == ground_truth).all()
+        assert (source.read_mask(sample) == ground_truth).all()
 
 
 def test_the_34_ids_and_the_8_categories_are_had_for_the_asking(tmp_path: Path) -> None:
     spec = f"cityscapes:{tiny.cityscapes_folder(tmp_path)}"
     for name in ("cityscapes-34", "cityscapes-8"):
         source = open_source(Data(source=spec, space=name))
-        label = source.read_label(source.splits["train"][0])
+        label = source.read_mask(source.splits["train"][0])
         assert source.space.name == name
         assert label.max() < source.space.num_classes  # void is a class there, nothing is ignored
 
@@ -69,19 +69,19 @@ def test_the_34_ids_and_the_8_categories_are_had_for_the_asking(tmp_path: Path) 
 def test_the_license_plate_is_ignored(depth: type, plate: int, tmp_path: Path) -> None:
     source = open_cityscapes(tiny.cityscapes_folder(tmp_path))
     sample = source.splits["train"][0]
-    ids = np.array(Image.open(sample.label)).astype(depth)
+    ids = np.array(Image.open(sample.mask)).astype(depth)
     ids[0, :3] = plate
     if depth is np.int32:  # a TIFF, since PNG has no negative numbers
-        Image.fromarray(ids).save(sample.label, format="TIFF")
+        Image.fromarray(ids).save(sample.mask, format="TIFF")
     else:
-        Image.fromarray(ids).save(sample.label)
-    assert (source.read_label(sample)[0, :3] == 255).all()
+        Image.fromarray(ids).save(sample.mask)
+    assert (source.read_mask(sample)[0, :3] == 255).all()
 
 
 def test_the_most_exact_kind_is_taken_where_there_are_several(tmp_path: Path) -> None:
     tiny.cityscapes_folder(tmp_path, kind="color")
     tiny.cityscapes_folder(tmp_path, kind="labelIds")
-    assert open_cityscapes(tmp_path).splits["train"][0].label.endswith("_gtFine_labelIds.png")
+    assert open_cityscapes(tmp_path).splits["train"][0].mask.endswith("_gtFine_labelIds.png")
 
 
 def test_mixed_kinds_are_an_error(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Somebody's own data, described in YAML: every form it may take, and every mistake with its line."""
+"""A user's own data, described in YAML: every form of it, and every mistake with its line."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def test_globs_a_split_with_classes_and_colors(tmp_path: Path) -> None:
     assert source.space.names == STREET_11.names
     assert source.space.colors == STREET_11.colors
     assert source.splits["val"][0].name == "val/street 003"
-    assert (source.read_label(source.splits["val"][0]) == tiny.street(3)[1]).all()
+    assert (source.read_mask(source.splits["val"][0]) == tiny.street(3)[1]).all()
 
 
 def test_a_built_in_space_brings_its_mappings(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_a_built_in_space_brings_its_mappings(tmp_path: Path) -> None:
         tiny.save(mask, tiny.cityscapes_mask(tiny.street(index)[1], "labelIds"))
     rewrite(path, "images: images/**/*.jpg\nmasks: masks/**/*_mask.png\nspace: cityscapes-34\n")
     source = open_source(Data(source=f"folder:{path}", space="street-11"))
-    assert (source.read_label(source.splits["all"][0]) == tiny.street(0)[1]).all()
+    assert (source.read_mask(source.splits["all"][0]) == tiny.street(0)[1]).all()
 
 
 def test_masks_in_color(tmp_path: Path) -> None:
@@ -48,9 +48,9 @@ def test_masks_in_color(tmp_path: Path) -> None:
         tiny.save(mask, tiny.painted(tiny.street(index)[1], STREET_11))
     source = open_folder(path)
     with pytest.raises(DataError, match="colors outside the label space"):  # void is black, and nobody said so
-        source.read_label(source.splits["train"][0])
+        source.read_mask(source.splits["train"][0])
     source = open_folder(rewrite(path, path.read_text() + "ignore_color: [0, 0, 0]\n"))
-    assert (source.read_label(source.splits["train"][0]) == tiny.street(0)[1]).all()
+    assert (source.read_mask(source.splits["train"][0]) == tiny.street(0)[1]).all()
 
 
 def test_ids_on_disk_may_be_anything_and_several_may_be_one_class(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_ids_on_disk_may_be_anything_and_several_may_be_one_class(tmp_path: Path
     )
     source = open_folder(path)
     assert source.space.name == "mine"
-    assert source.read_label(source.splits["all"][0]).tolist() == [[0, 0, 1, 255, 255]]
+    assert source.read_mask(source.splits["all"][0]).tolist() == [[0, 0, 1, 255, 255]]
     assert len(set(source.space.colors)) == 2
 
 
@@ -124,7 +124,7 @@ HEAD = "images: images\nmasks: masks\n"
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "said"),
+    ("text", "line", "message"),
     [
         (HEAD + "clases: [a]\n", 3, "unknown key clases, did you mean classes?"),
         (HEAD + "classes:\n  - a\n  - {name: b, colour: [1, 2, 3]}\n", 5, "classes.1.colour, did you mean color?"),
@@ -156,11 +156,11 @@ HEAD = "images: images\nmasks: masks\n"
         (HEAD + "classes: &a [b]\n", 3, "found a YAML anchor"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_named_with_its_line(text: str, line: int, said: str, tmp_path: Path) -> None:
+def test_a_mistake_is_named_with_its_line(text: str, line: int, message: str, tmp_path: Path) -> None:
     path = rewrite(tmp_path / "data.yaml", text)
     with pytest.raises(DataError) as caught:
         open_folder(path)
-    assert said in caught.value.problem
+    assert message in caught.value.problem
     assert caught.value.where == (f"{path}:{line}",)
 
 
@@ -204,16 +204,16 @@ def test_colors_as_hex_and_several_of_one_class(tmp_path: Path) -> None:
     )
     source = open_folder(path)
     assert source.space.colors == ((70, 130, 180), (255, 0, 0))
-    assert source.read_label(source.splits["all"][0]).tolist() == [[1, 1, 0, 255]]
+    assert source.read_mask(source.splits["all"][0]).tolist() == [[1, 1, 0, 255]]
 
 
-@pytest.mark.bad_input(42, "255 is a class where an `id:` says so and no `ignore:`")
+@pytest.mark.bad_input(42, "255 is a class if an `id:` names it and no `ignore:` does")
 def test_an_id_of_255_is_a_class_unless_it_is_ignored_in_writing(tmp_path: Path) -> None:
     path = rewrite(tmp_path / "data.yaml", HEAD + "classes: [{name: a, id: 0}, {name: b, id: 255}]\n")
     assert mask_code(read_folder_file(path, print), "data").ids == {0: 0, 255: 1}
 
 
-@pytest.mark.bad_input(51, "masks as .npy are refused with what to save them as")
+@pytest.mark.bad_input(51, ".npy masks are refused; the hint names PNG")
 @pytest.mark.parametrize("masks", ["masks", "masks/*.npy"])
 def test_masks_as_arrays_are_not_read_yet(masks: str, tmp_path: Path) -> None:
     tiny.save(tmp_path / "images" / "a.png", np.zeros((2, 2, 3), np.uint8))
@@ -225,7 +225,7 @@ def test_masks_as_arrays_are_not_read_yet(masks: str, tmp_path: Path) -> None:
     assert "a.npy: format is not read (NumPy array: save it as PNG" in caught.value.where[1]
 
 
-@pytest.mark.bad_input(53, "YOLO's description is named, with what to draw of it")
+@pytest.mark.bad_input(53, "YOLO's description is recognized; the hint says which masks to draw")
 def test_the_description_of_yolo_is_named(tmp_path: Path) -> None:
     path = rewrite(tmp_path / "data.yaml", "path: .\ntrain: images/train\nnc: 1\nnames: {0: road}\n")
     with pytest.raises(DataError) as caught:
@@ -245,7 +245,7 @@ def test_pictures_of_older_descriptions_are_read_as_images_with_a_note(text: str
     new, old = (open_folder(rewrite(path, text.format(word=word) + CLASSES)) for word in ("images", "pictures"))
     assert old.splits == new.splits
     assert [note for note in old.survey.notes if note not in new.survey.notes] == [
-        f"{path}: `pictures:` is read as `images:`, its name now"
+        f"{path}: `pictures:` is read as `images:`, its new name"
     ]
 
 

@@ -39,7 +39,7 @@ def test_reads_what_the_renderer_draws() -> None:
         image, label = render(3, first + 1, SIZE)
         sample = source.splits[split][1]
         assert np.array_equal(source.read_image(sample), image)
-        assert np.array_equal(source.read_label(sample), label)
+        assert np.array_equal(source.read_mask(sample), label)
 
 
 def test_image_and_label_are_one_drawing() -> None:
@@ -47,7 +47,7 @@ def test_image_and_label_are_one_drawing() -> None:
     sample = source.splits["train"][0]
     before = module._drawn.cache_info().misses
     source.read_image(sample)
-    source.read_label(sample)
+    source.read_mask(sample)
     assert module._drawn.cache_info().misses == before + 1
 
 
@@ -56,18 +56,18 @@ def test_a_reader_may_write_into_what_it_got() -> None:
     sample = source.splits["train"][0]
     kept = source.read_image(sample).copy()
     source.read_image(sample)[:] = 0
-    source.read_label(sample)[:] = 0
+    source.read_mask(sample)[:] = 0
     assert np.array_equal(source.read_image(sample), kept)
-    assert source.read_label(sample).any()
+    assert source.read_mask(sample).any()
 
 
 def test_threads_read_the_same_as_one_reader() -> None:
     source = ScenesSource(6, 0, SIZE)
     samples = source.splits["train"] * 3
     with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(source.read_label, samples))
+        together = list(pool.map(source.read_mask, samples))
     for sample, label in zip(samples, together, strict=True):
-        assert np.array_equal(label, source.read_label(sample))
+        assert np.array_equal(label, source.read_mask(sample))
 
 
 def test_travels_to_another_process() -> None:

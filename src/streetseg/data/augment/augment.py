@@ -1,7 +1,7 @@
-"""Augmentation: one function for a batch of images and their labels together, the same on CPU and GPU.
+"""Augmentation: one function that augments a batch of images and their labels, with the same result on CPU and GPU.
 
-It is our own: libraries augment image by image on the CPU, or draw from a global generator, and a run could not be
-resumed exactly.
+It is written by hand: libraries augment image by image on the CPU or use a global random generator, so that a run
+could not be resumed exactly.
 """
 
 import numpy as np
@@ -19,10 +19,14 @@ _MULTIPLE = 32  # the deepest stride of the encoders: such a crop needs no paddi
 
 
 def training_crop(size: Size, settings: Augment) -> Size:
-    """Height and width of the training crop: as asked, or the images' `size` rounded down to multiples of 32.
+    """Return height and width of the training crop: `settings.crop`, or `size` rounded down to multiples of 32.
+
+    Args:
+        size: height and width of the images.
+        settings: the augmentation.
 
     Raises:
-        RequestError: no crop was asked for and the images are smaller than 32 x 32.
+        RequestError: `settings.crop` is None and the images are smaller than 32 x 32.
     """
     if settings.crop is not None:
         return settings.crop
@@ -44,20 +48,20 @@ def augment(
     random_params: RandomParams,
     sizes: NDArray[np.int64] | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Cuts a changed crop out of each image, and the same out of its label.
+    """Transform each image, with the same geometry for its labels, and crop both.
 
     Args:
         images: uint8 RGB (B, 3, H, W), in any memory format.
         labels: uint8 (B, H, W), on the same device.
-        settings: how far each change goes.
-        crop: (h, w), height and width of what comes out.
-        random_params: what was drawn for each image.
-        sizes: int64 (B, 2), the height and width of each image where some were padded at the bottom and right to the
-            common H, W (with their edge pixels, so that nothing bleeds in); none: all fill it.
+        settings: the range of each random change.
+        crop: (h, w), height and width of the result.
+        random_params: the random numbers of each image.
+        sizes: int64 (B, 2), height and width of each image before it was padded at the bottom and right, by repeating
+            its edge pixels, to the common H and W; None: no image is padded.
 
     Returns:
-        Images uint8 (B, 3, h, w) and labels uint8 (B, h, w). Images are read bilinearly, labels at the nearest
-        pixel, both at the same coordinates. What lies outside an image has the mean color of ImageNet and the ignore
+        Images uint8 (B, 3, h, w) and labels uint8 (B, h, w). Images are sampled bilinearly, labels by the nearest
+        pixel, both at the same coordinates. Pixels outside an image have the mean color of ImageNet and the ignore
         index.
     """
     padded = (images.shape[2], images.shape[3])

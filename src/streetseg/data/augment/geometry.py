@@ -1,4 +1,4 @@
-"""Scale, rotation, flip, shift and crop as one affine map, and reading images and labels through it.
+"""Geometric augmentation: scale, rotation, flip, shift and crop as one affine map that samples images and labels.
 
 Coordinates are continuous: pixel i covers [i, i + 1), its center is i + 0.5 (`align_corners=False`).
 """
@@ -18,12 +18,12 @@ from streetseg.recipe.schema import Augment, Size
 def crop_to_image(
     settings: Augment, random_params: RandomParams, sizes: NDArray[np.int64], crop: Size
 ) -> NDArray[np.float64]:
-    """The affine maps from crop to image coordinates: float64 (B, 2, 3), rows x and y, columns x, y and 1.
+    """Return the affine maps from crop to image coordinates: float64 (B, 2, 3), rows x and y, columns x, y and 1.
 
-    An image of `sizes` (int64 (B, 2), height and width) is scaled, and the crop is laid on it. Where the scaled
-    image is larger than the crop, the crop's place is uniform over all that lie inside; where it is smaller, the
-    image's place is uniform over all that lie inside the crop. Then the image is turned about the center of what
-    the two share. Places are whole pixels: a crop without scaling and rotation moves pixels and does not blend them.
+    The image, of size `sizes` (int64 (B, 2), height and width), is scaled, and the crop is placed on it. If the scaled
+    image is larger than the crop, the position of the crop is uniform inside the image. If it is smaller, the position
+    of the image is uniform inside the crop. Then the image is rotated about the center of their intersection.
+    Positions are whole pixels, so a crop without scaling and rotation moves pixels and does not blend them.
     """
     low, high = settings.scale
     scale = low * (high / low) ** random_params.scale
@@ -35,7 +35,7 @@ def crop_to_image(
     top = _place(random_params.top, tall - height) + _shift(random_params.shift_down, settings.translate * height)
     left = _place(random_params.left, wide - width) + _shift(random_params.shift_right, settings.translate * width)
 
-    # Crop coordinates are mirrored, turned about the pivot, moved to the scaled image, and brought to its own size.
+    # Crop coordinates are mirrored, rotated about the pivot, moved to the scaled image, and divided by the scale.
     mirror, mirrored_start = np.where(flipped, -1.0, 1.0), np.where(flipped, width, 0.0)
     pivot_x = (np.maximum(0, -left) + np.minimum(width, wide - left)) / 2
     pivot_y = (np.maximum(0, -top) + np.minimum(height, tall - top)) / 2
@@ -47,27 +47,31 @@ def crop_to_image(
 
 
 def sampling_grid(maps: NDArray[np.float64], padded: Size, crop: Size, device: torch.device) -> Tensor:
-    """Where each crop pixel looks in images padded to a common size: float32 (B, h, w, 2) as `grid_sample` has it."""
-    # -1 and 1 are the outer edges of the padded image.
+    """Return the coordinates of each crop pixel in the padded images, for `grid_sample`: float32 (B, h, w, 2)."""
+    # For `grid_sample`, -1 and 1 are the outer edges of the padded image.
     normalized = maps * (2 / np.array([padded[1], padded[0]], dtype=np.float64))[:, None]
     normalized[:, :, 2] -= 1
     points = normalized.transpose(2, 0, 1).astype(np.float32, order="C")
     by_x, by_y, start = torch.from_numpy(points).to(device, non_blocking=True).unsqueeze(2)
     right = torch.arange(crop[1], device=device)[:, None] + 0.5
     down = torch.arange(crop[0], device=device)[:, None] + 0.5
-    # As complex numbers x and y are added together, in one pass over memory.
+    # Complex numbers add x and y in one pass over memory.
     columns, rows = torch.view_as_complex(by_x * right + start), torch.view_as_complex(by_y * down)
     return torch.view_as_real(columns[:, None, :] + rows[:, :, None])
 
 
 def sample_images(images: Tensor, grid: Tensor) -> Tensor:
-    """Bilinear: uint8 (B, 3, H, W) -> float32 (B, 3, h, w) in 0..255; the edge pixels go on outside the image."""
+    """Sample uint8 (B, 3, H, W) bilinearly as float32 (B, 3, h, w) in 0..255. Outside, edge pixels are repeated."""
     return F.grid_sample(images.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
 def sample_labels(labels: Tensor, grid: Tensor, sizes: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-    """Nearest: uint8 (B, H, W) -> labels uint8 (B, h, w), IGNORE_INDEX outside; and 1 inside, 0 outside, likewise."""
-    # Sampling pads with 0, so 0 is kept for "outside" and an id is stored one higher.
+    """Sample labels uint8 (B, H, W) by the nearest pixel.
+
+    Returns:
+        Labels uint8 (B, h, w), IGNORE_INDEX outside the image; and uint8 (B, h, w), 1 inside the image and 0 outside.
+    """
+    # Sampling pads with 0, so ids are shifted by one and 0 means outside.
     shifted = labels.unsqueeze(1).float().add_(1)
     for padded, (height, width) in zip(shifted, sizes.tolist(), strict=True):
         padded[:, height:] = 0
@@ -77,16 +81,16 @@ def sample_labels(labels: Tensor, grid: Tensor, sizes: NDArray[np.int64]) -> tup
     return ids.sub(1).to(torch.uint8), ids.clamp_(max=1).to(torch.uint8)  # -1 becomes 255, which is IGNORE_INDEX
 
 
-def _either_way(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
-    """From [0, 1) to [-1, 1)."""
-    return 2 * drawn - 1
+def _either_way(uniform: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Map [0, 1) to [-1, 1)."""
+    return 2 * uniform - 1
 
 
-def _place(drawn: NDArray[np.float64], free: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A whole number of pixels between 0 and `free` (which is negative where the image is smaller than the crop)."""
-    return cast(NDArray[np.float64], np.sign(free) * np.floor(drawn * (np.floor(np.abs(free)) + 1)))
+def _place(uniform: NDArray[np.float64], free: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Map [0, 1) to whole pixels between 0 and `free`, which is negative if the image is smaller than the crop."""
+    return cast(NDArray[np.float64], np.sign(free) * np.floor(uniform * (np.floor(np.abs(free)) + 1)))
 
 
-def _shift(drawn: NDArray[np.float64], largest: float) -> NDArray[np.float64]:
-    """A whole number of pixels between -largest and largest."""
-    return cast(NDArray[np.float64], np.rint(_either_way(drawn) * largest))
+def _shift(uniform: NDArray[np.float64], largest: float) -> NDArray[np.float64]:
+    """Map [0, 1) to whole pixels between -largest and largest."""
+    return cast(NDArray[np.float64], np.rint(_either_way(uniform) * largest))

@@ -1,8 +1,8 @@
-"""The random numbers of training: each is a function of (seed, epoch, sample index) and of nothing else.
+"""The random numbers of training. Each depends only on (seed, epoch, sample index).
 
-A counter-based generator (Philox, Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011) jumps straight
-to the numbers of one sample, so that neither the order in which samples are read, nor the batch they fall into, nor the
-number of readers or ranks changes what happens to them, and a resumed run goes on with the numbers it would have had.
+A counter-based generator (Philox, Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011) computes the
+numbers of a sample directly. So the augmentation of a sample does not depend on the order of reading, on its batch, or
+on the number of ranks, and a resumed run continues with the same numbers.
 """
 
 from collections.abc import Sequence
@@ -11,16 +11,16 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-# The third word of the counter keeps the purposes apart: no number is used twice.
+# The third word of the counter separates the purposes, so that no number is used twice.
 _ORDER, _AUGMENT = 0, 1
 
 
 @dataclass(frozen=True)
 class RandomParams:
-    """What was drawn for each of the B images of a batch: float64 (B,) in [0, 1) for each possible change.
+    """The random numbers of a batch of B images: one array float64 (B,) in [0, 1) per kind of change.
 
-    What a number means is up to the settings; 0.5 is no rotation, shift or change of color, the middle of the scales
-    (on a logarithmic axis) and the central crop.
+    The settings map a number to the size of the change. 0.5 means no rotation, no shift, no change of color, the middle
+    of the scales (on a logarithmic axis), and the central crop.
     """
 
     scale: NDArray[np.float64]
@@ -39,14 +39,14 @@ class RandomParams:
 
 
 def draw(seed: int, epoch: int, indices: Sequence[int]) -> RandomParams:
-    """The numbers of the samples `indices` of a split in this epoch."""
+    """Return the random numbers of the samples `indices` of a split in this epoch."""
     kinds = len(fields(RandomParams))
     table = np.array([_generator(seed, epoch, _AUGMENT, index).random(kinds) for index in indices])
     return RandomParams(*table.reshape(len(indices), kinds).T)
 
 
 def shuffled(seed: int, epoch: int, length: int) -> NDArray[np.int64]:
-    """The order, int64 (length,), in which the samples 0..length-1 are met in this epoch."""
+    """Return the order of the samples 0..length-1 in this epoch, int64 (length,)."""
     return np.argsort(_generator(seed, epoch, _ORDER, 0).random(length), kind="stable")
 
 

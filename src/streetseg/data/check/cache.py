@@ -1,7 +1,7 @@
-"""What was already read of a data set, so that files that did not change are not read again.
+"""Cache of check results, so that files which have not changed are not read again.
 
-A file CACHE/check/NAME.json holds, for each sample, where its files are, their stamps and what was found in them. NAME
-stands for all that decides what is found in a file: source, label space, size limit, and the version of the rules.
+A file CACHE/check/NAME.json holds, for each sample, the places of its files, their stamps and its `SampleStats`. NAME
+is a hash of everything that affects the results: source, label space, size limit, and the version of the rules.
 """
 
 import hashlib
@@ -16,15 +16,15 @@ from streetseg.data.source import Sample, Source
 
 log = logging.getLogger("streetseg")
 
-_RULES = 3  # another number when reading or checking changes: nothing found before is then believed
+_RULES = 3  # version of reading and checking; a new number makes all older entries invalid
 
 
 class CheckCache:
-    """What was found in the samples of one source.
+    """The cached statistics of the samples of one source.
 
     Args:
-        source: the data.
-        cache: folder to keep it in; `default_cache()` is the user's.
+        source: the data set.
+        cache: folder to keep the file in; `default_cache()` is the user's.
     """
 
     def __init__(self, source: Source, cache: Path) -> None:
@@ -36,29 +36,29 @@ class CheckCache:
         self._changed = False
 
     def get(self, sample: Sample, stamp: str) -> SampleStats | None:
-        """What was found in the sample's files, if they have not changed since."""
+        """Return the statistics of a sample; None if there are none or its files have changed."""
         entry = self._entries.get(sample.name)
-        if not isinstance(entry, dict) or entry.get("files") != [sample.image, sample.label, stamp]:
+        if not isinstance(entry, dict) or entry.get("files") != [sample.image, sample.mask, stamp]:
             return None
         try:
             return SampleStats.from_json(entry["found"])
-        except (KeyError, TypeError, ValueError, IndexError):  # a damaged entry is none
+        except (KeyError, TypeError, ValueError, IndexError):  # a damaged entry counts as missing
             return None
 
     def keep(self, sample: Sample, stamp: str, stats: SampleStats) -> None:
-        """Remember what was found in files of that stamp, which was taken before they were read."""
-        self._entries[sample.name] = {"files": [sample.image, sample.label, stamp], "found": stats.as_json()}
+        """Store the statistics of a sample. `stamp` must have been taken before its files were read."""
+        self._entries[sample.name] = {"files": [sample.image, sample.mask, stamp], "found": stats.as_json()}
         self._changed = True
 
     def save(self) -> None:
-        """Write what is new. A cache that cannot be written costs time only, and is warned of."""
+        """Write the file if there are new entries. If it cannot be written, log a warning: only time is lost."""
         if not self._changed:
             return
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             atomic_write_text(self._path, json.dumps(self._entries))
         except OSError as error:
-            log.warning("what was checked cannot be remembered (%s): %s", error.strerror or error, self._path)
+            log.warning("check results cannot be saved (%s): %s", error.strerror or error, self._path)
 
     def _load(self) -> dict[str, Any]:
         try:

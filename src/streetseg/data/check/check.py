@@ -1,4 +1,4 @@
-"""One pass over every file of a data set, before anything is built on it."""
+"""The check of a data set: read every image and mask once and report all problems together."""
 
 import logging
 from collections import Counter
@@ -23,7 +23,7 @@ log = logging.getLogger("streetseg")
 
 _LISTED = 20  # files named in one error
 
-# Names that splits to train and to validate on go by, in the order in which they are proposed.
+# Usual names of training and validation splits, in the order in which hints propose them.
 _SPLIT_NAMES = {
     "train_split": ("train", "training", "trn"),
     "val_split": ("val", "valid", "validation", "dev", "eval", "test", "testing"),
@@ -31,20 +31,20 @@ _SPLIT_NAMES = {
 
 
 def check_source(source: Source, splits: Sequence[str], *, limit: int | None = _LISTED) -> Findings:
-    """The check before training and scoring: files that have not changed since they were last read are believed.
+    """Check splits before training or scoring. For files that have not changed, the cached results are used.
 
-    Every remark goes to the log as one line.
+    Every remark is logged as one line.
 
     Args:
-        source: the data.
-        splits: names of the splits to read.
-        limit: at most this many files are named in the error; none names all.
+        source: the data set.
+        splits: names of the splits to check.
+        limit: the error names at most this many files; None: all.
 
     Raises:
-        DataError: if a split is missing or empty, or files cannot be used: one line a file, all files in one error.
+        DataError: a split is missing or empty, or files cannot be used. One error holds all files, one line per file.
     """
     require_splits(source, splits)
-    findings = examine(source, splits, believe=True)
+    findings = examine(source, splits, use_cache=True)
     if findings.errors:
         raise all_problems(findings, limit)
     for remark in findings.remarks:
@@ -60,17 +60,17 @@ def examine(
     splits: Sequence[str],
     *,
     used: Sequence[str] | None = None,
-    believe: bool = False,
+    use_cache: bool = False,
     on_file: Callable[[], None] = lambda: None,
 ) -> Findings:
-    """Read every image and mask of `splits` once, on all cores: what they hold and all that is wrong with them.
+    """Read every image and mask of `splits` once, on all cores. Return their content and all their problems.
 
     Args:
-        source: the data.
+        source: the data set.
         splits: names of the splits to read.
-        used: those whose faults are errors; faults of the others are a remark, and so is a split that is not there.
-            None, or none that is there, takes all of `splits`.
-        believe: take what is known of files that have not changed; otherwise every file is read, whatever is known.
+        used: the splits whose problems are errors. Problems of other splits, and missing splits, become remarks.
+            None, or only missing splits: all of `splits`.
+        use_cache: use the cached results of files that have not changed; otherwise read every file.
         on_file: called after each sample, for a progress bar.
     """
     cache = CheckCache(source, default_cache())
@@ -78,24 +78,24 @@ def examine(
     used = [split for split in used or () if split in source.splits] or splits
     errors: list[DataError] = [failure.error for failure in source.survey.failures_of(used)]
     if errors:
-        errors += source.survey.unread_errors  # a mask without image may be that of a HEIC file
+        errors += source.survey.unread_errors  # e.g. the image of a mask without image may be a HEIC file
     unused: list[DataError] = [failure.error for failure in source.survey.failures if not failure.splits & set(used)]
     seen: dict[str, tuple[tuple[Sample, SampleStats], ...]] = {}
     for split in splits:
         samples = source.splits.get(split, ())
-        incorrect = errors if split in used else unused
+        problems = errors if split in used else unused
         if not samples and not source.survey.failures_of([split]):
-            incorrect.append(_missing(source, split))
+            problems.append(_missing(source, split))
         usable = []
-        for sample, result in zip(samples, _in_parallel(source, samples, cache, believe=believe), strict=True):
+        for sample, result in zip(samples, _in_parallel(source, samples, cache, use_cache=use_cache), strict=True):
             if isinstance(result, DataError):
-                incorrect.append(result)
+                problems.append(result)
             else:
                 usable.append((sample, result))
             on_file()
         seen[split] = tuple(usable)
     cache.save()
-    found = {split: SplitFindings(source.space, usable) for split, usable in seen.items()}
+    split_findings = {split: SplitFindings(source.space, usable) for split, usable in seen.items()}
     errors += filter(None, (_is_255_a_class(source, seen), _read_in_two_ways(seen)))
     remarks = (
         *_absent(source, absent),
@@ -104,18 +104,18 @@ def examine(
         *file_remarks(source, seen),
         *jumps(source, seen),
     )
-    return Findings(source.spec, source.space, tuple(source.survey.notes), found, remarks, tuple(errors))
+    return Findings(source.spec, source.space, tuple(source.survey.notes), split_findings, remarks, tuple(errors))
 
 
 def require_splits(source: Source, splits: Sequence[str]) -> None:
-    """Raises DataError if a split is missing or empty, unless its files without a partner are the reason."""
+    """Raise DataError if a split is missing or empty. A split that is empty because files have no partner passes."""
     for split in splits:
         if not source.splits.get(split) and not source.survey.failures_of([split]):
             raise _missing(source, split)
 
 
 def all_problems(findings: Findings, limit: int | None = None) -> DataError:
-    """All errors of the findings, at least one, as one; at most `limit` files are named."""
+    """Return all errors of the findings, at least one, as a single error that names at most `limit` files."""
     hints = [f"{doctor_command(findings.spec)} lists them all"] if limit is not None else []
     if any(isinstance(error, FileError) for error in findings.errors):
         hints.append("data.exclude=FILE leaves out the samples that a text file names")
@@ -123,19 +123,19 @@ def all_problems(findings: Findings, limit: int | None = None) -> DataError:
 
 
 def doctor_command(spec: str) -> str:
-    """What a person types to see everything that was found."""
+    """Return the command that shows all findings of a data set."""
     return command_line(["streetseg", "check", spec])
 
 
 def _in_parallel(
-    source: Source, samples: Sequence[Sample], cache: CheckCache, *, believe: bool
+    source: Source, samples: Sequence[Sample], cache: CheckCache, *, use_cache: bool
 ) -> Iterator[SampleStats | DataError]:
-    """The samples in order, read by as many threads as there are cores (Pillow decodes without the GIL)."""
+    """Yield statistics or error of each sample in order, read by one thread per core (Pillow releases the GIL)."""
 
     def look(sample: Sample) -> SampleStats | DataError:
         try:
-            stamp = source.stamp(sample)  # before the files are read: who edits them meanwhile has them read again
-            if believe and (stats := cache.get(sample, stamp)) is not None:
+            stamp = source.stamp(sample)  # before the files are read: if they change meanwhile, the entry is outdated
+            if use_cache and (stats := cache.get(sample, stamp)) is not None:
                 return stats
             stats = look_at(source, sample)
         except DataError as error:
@@ -151,14 +151,14 @@ def _in_parallel(
 
 
 def _absent(source: Source, splits: Sequence[str]) -> Iterator[Remark]:
-    """Splits that training would ask for, and how to have them."""
+    """Yield a remark for each split that training needs and the data set lacks, with the cure."""
     for split in splits:
         error = _missing(source, split)
         yield Remark("no-split", f"{error.problem}; {error.hint}")
 
 
 def _unused(errors: Sequence[DataError]) -> Iterator[Remark]:
-    """What is wrong in splits that are not used."""
+    """Yield a remark on the problems of splits that are not used."""
     if errors:
         words = ", ".join(f"{count} times {problem}" for problem, count in Counter(e.problem for e in errors).items())
         entries = tuple(_entry(error) for error in errors)
@@ -181,7 +181,7 @@ def _missing(source: Source, split: str) -> DataError:
 
 
 def _other_split(source: Source, split: str) -> str | None:
-    """How to take a split of another name, or to make splits where there are none."""
+    """Return a hint how to use a split of another name, or how to make splits if there are none."""
     for field, names in _SPLIT_NAMES.items():
         others = [name for name in names if source.splits.get(name)] if split in names else []
         if others:
@@ -195,9 +195,10 @@ def _other_split(source: Source, split: str) -> str | None:
 
 
 def _is_255_a_class(source: Source, seen: Seen) -> DataError | None:
-    """Masks of nothing but 0 and 255 are usually black and white drawings, where 255 is a class and not ignored.
+    """Return an error if the masks hold only 0 and 255 and the data set does not say what 255 means.
 
-    Asked of what each mask holds on disk, where nobody said what 255 means, and only where no mask holds other ids.
+    Such masks are usually black and white drawings, in which 255 is a class and not ignored. The test uses the values
+    on disk. It passes if any mask holds other ids.
     """
     masks = Counter(stats.mask.binary for samples in seen.values() for _, stats in samples)
     if not masks["0/255"] or masks["more"]:
@@ -215,16 +216,16 @@ def _is_255_a_class(source: Source, seen: Seen) -> DataError | None:
         problem,
         where=source.spec,
         hint=f"if so, give class 1 ({second}) `id: {ids}` and class 0 ({first}) `id: 0` in a folder:FILE.yaml;"
-        " if it counts nowhere, write `ignore: 255`",
+        " if it is to be ignored, write `ignore: 255`",
     )
 
 
 def _read_in_two_ways(seen: Seen) -> DataError | None:
-    """Masks stored alike, of which some fit the colors of the classes and others only the order of their names."""
+    """Return an error if masks of one mode are read in two ways: some by color, others by the order of the classes."""
     ways: dict[str, dict[str, list[str]]] = {}
     for sample, stats in (pair for samples in seen.values() for pair in samples):
         if stats.mask.reading in ("id", "color"):
-            ways.setdefault(stats.mask_mode, {}).setdefault(stats.mask.reading, []).append(sample.label)
+            ways.setdefault(stats.mask_mode, {}).setdefault(stats.mask.reading, []).append(sample.mask)
     for mode, places in ways.items():
         if len(places) == 2:
             fewer, more = sorted(("id", "color"), key=lambda way: len(places[way]))

@@ -1,4 +1,4 @@
-"""Findings: what the check of a data set found, and whether its labels can be learned and scored at all."""
+"""Findings: the result of the check of a data set, and tests that its labels can be trained on and scored."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -20,11 +20,11 @@ from streetseg.labels.space import LabelSpace
 
 @dataclass(frozen=True)
 class SplitFindings:
-    """What the files of a split hold.
+    """The content of a split.
 
     Args:
-        space: what the ids mean.
-        samples: those that can be used, in order, and what is in them.
+        space: the label space of the ids.
+        samples: the usable samples, in order, with their statistics.
     """
 
     space: LabelSpace
@@ -37,51 +37,51 @@ class SplitFindings:
 
     @property
     def counts(self) -> NDArray[np.int64]:
-        """int64 (C,), pixels of each class."""
+        """Pixels of each class, int64 (C,)."""
         return self.class_pixels[: self.space.num_classes]
 
     @property
     def ignored(self) -> int:
-        """Pixels of the ignore index."""
+        """Number of pixels with the ignore index."""
         return int(self.class_pixels[self.space.ignore_index])
 
     @property
     def sizes(self) -> Mapping[tuple[int, int], int]:
-        """(height, width) of the images, upright -> how many."""
+        """(height, width) of the upright images -> number of images."""
         return Counter(stats.size for _, stats in self.samples)
 
     @property
     def images_stored(self) -> Mapping[str, int]:
-        """How the images are stored ("RGB PNG", "16-bit gray TIFF") -> how many."""
+        """How images are stored ("RGB PNG", "16-bit gray TIFF") -> number of images."""
         return Counter(stats.image_stored for _, stats in self.samples)
 
     @property
     def masks_stored(self) -> Mapping[str, int]:
-        """The same for the masks."""
-        return Counter(stats.label_stored for _, stats in self.samples)
+        """How masks are stored -> number of masks."""
+        return Counter(stats.mask_stored for _, stats in self.samples)
 
     @property
     def turned(self) -> int:
-        """Images that an EXIF orientation turns."""
+        """Number of images to which an EXIF orientation was applied."""
         return sum(stats.image_turned for _, stats in self.samples)
 
     @cached_property
     def class_pixels(self) -> NDArray[np.int64]:
-        """Pixels of each id in all masks, int64 (256,)."""
+        """Pixels of each id in the labels of the split, int64 (256,)."""
         return sum((stats.counts for _, stats in self.samples), np.zeros(256, np.int64))
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What the files of a source hold, and what is wrong with them.
+    """The content of a source and all its problems.
 
     Args:
-        spec: the data set.
-        space: what its labels mean.
-        notes: what was recognized on opening it, a sentence each.
-        splits: split -> what its usable files hold.
-        remarks: what is worth knowing, though the data can be used.
-        errors: what must be mended first; a `FileError` is about one file.
+        spec: the data set, as `Source.spec`.
+        space: its label space.
+        notes: what was recognized when it was opened, one sentence each.
+        splits: split -> the content of its usable files.
+        remarks: what a user should know although the data can be used.
+        errors: problems that must be fixed before the data can be used; a `FileError` concerns one file.
     """
 
     spec: str
@@ -92,15 +92,16 @@ class Findings:
     errors: tuple[DataError, ...]
 
     def class_weights(self, split: str | None) -> dict[str, dict[str, float]] | None:
-        """What `loss.class_weights` would weigh each class by: its values -> class -> weight, mean 1.
+        """Return the class weights for each value of `loss.class_weights`: value -> class -> weight, with mean 1.
 
         Args:
-            split: what is trained on; none, or one that is not there, takes all splits together.
+            split: the training split; None, or a split that does not exist: all splits together.
 
-        Returns None where no pixel counts.
+        Returns:
+            The weights; None if every pixel is ignored.
         """
-        chosen = [self.splits[split]] if split is not None and split in self.splits else list(self.splits.values())
-        pixels = sum((found.counts for found in chosen), np.zeros(self.space.num_classes, np.int64))
+        splits = [self.splits[split]] if split is not None and split in self.splits else list(self.splits.values())
+        pixels = sum((content.counts for content in splits), np.zeros(self.space.num_classes, np.int64))
         if not pixels.any():
             return None
         return {
@@ -109,22 +110,22 @@ class Findings:
         }
 
     def as_json(self) -> dict[str, Any]:
-        """For data.json and `--json`: counts by class name, sizes as "HxW"."""
+        """Return the findings for data.json and `--json`: counts by class name, sizes as "HxW"."""
         return {
             "spec": self.spec,
             "space": self.space.name,
             "notes": list(self.notes),
             "splits": {
                 name: {
-                    "images": found.images,
-                    "counts": dict(zip(self.space.names, found.counts.tolist(), strict=True)),
-                    "ignored": found.ignored,
-                    "sizes": {f"{height}x{width}": count for (height, width), count in found.sizes.items()},
-                    "images_stored": dict(found.images_stored),
-                    "masks_stored": dict(found.masks_stored),
-                    "turned": found.turned,
+                    "images": content.images,
+                    "counts": dict(zip(self.space.names, content.counts.tolist(), strict=True)),
+                    "ignored": content.ignored,
+                    "sizes": {f"{height}x{width}": count for (height, width), count in content.sizes.items()},
+                    "images_stored": dict(content.images_stored),
+                    "masks_stored": dict(content.masks_stored),
+                    "turned": content.turned,
                 }
-                for name, found in self.splits.items()
+                for name, content in self.splits.items()
             },
             "warnings": [remark.as_json() for remark in self.remarks],
             "errors": [_error_as_json(error) for error in self.errors],
@@ -141,8 +142,9 @@ def require_labels(findings: Findings, split: str, *, hint: str) -> None:
     """Raise DataError if every pixel of a split is ignored.
 
     Args:
-        findings: of that split, at least.
-        hint: how to name another split.
+        findings: findings that include the split.
+        split: its name.
+        hint: how to choose another split.
     """
     if not findings.splits[split].counts.any():
         raise DataError(
@@ -153,12 +155,11 @@ def require_labels(findings: Findings, split: str, *, hint: str) -> None:
 
 
 def require_two_classes(findings: Findings, split: str) -> None:
-    """Raise DataError if a split that is trained on holds one class only: a network that always answers it
-    scores 100 %."""
+    """Raise DataError if a training split holds only one class: a network that always predicts it scores 100 %."""
     names = [name for name, pixels in zip(findings.space.names, findings.splits[split].counts, strict=True) if pixels]
     if len(names) == 1:
         raise DataError(
-            f"split {split!r} holds one class only ({names[0]}): a network that always answers it scores 100 %",
+            f"split {split!r} holds one class only ({names[0]}): a network that always predicts it scores 100 %",
             where=findings.spec,
             hint="give the other pixels a class of their own and do not ignore them, in a folder:FILE.yaml, each class"
             " with the id that it has in the masks, such as"

@@ -1,4 +1,4 @@
-"""Images of one split that give away another: copies, near copies, and neighbors in a video."""
+"""Leaks between splits: images of one split that are copies, near copies or video neighbors of another split's."""
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
@@ -9,61 +9,61 @@ from streetseg.data.check.remarks import Entry, Remark, Seen
 from streetseg.data.check.sample import SampleStats
 from streetseg.data.source import Sample
 
-SECONDS = 2.0  # frames of one video no further apart show the same street
-_ROUNDING = 1e-6  # times are frames divided by a rate
+SECONDS = 2.0  # frames of one video that are at most this far apart show the same street
+_ROUNDING = 1e-6  # times are rounded: they are frame numbers divided by a frame rate
 
 Samples = Sequence[tuple[Sample, SampleStats]]
 
 
 def leaks(seen: Seen) -> Iterator[Remark]:
-    """For each two splits, how many images of the later one have a counterpart in the earlier, and which."""
-    for (first, known), (second, tested) in combinations(seen.items(), 2):
-        if not known or not tested:
+    """Yield remarks for each two splits: the images of the later split with a counterpart in the earlier one."""
+    for (first, earlier), (second, later) in combinations(seen.items(), 2):
+        if not earlier or not later:
             continue
-        identical, alike = _copies(known, tested)
+        identical, alike = _copies(earlier, later)
         if identical:
-            text = f"{len(identical)} of {len(tested)} images of {second} are in {first} too, pixel for pixel"
+            text = f"{len(identical)} of {len(later)} images of {second} are in {first} too, pixel for pixel"
             yield Remark("identical", text, identical)
         if alike:
-            text = f"{len(alike)} of {len(tested)} images of {second} look nearly the same as one of {first}"
+            text = f"{len(alike)} of {len(later)} images of {second} look nearly the same as one of {first}"
             yield Remark("alike", text, alike)
-        neighbors = _neighbors(known, tested)
+        neighbors = _neighbors(earlier, later)
         if neighbors:
             yield Remark(
                 "neighbors",
-                f"{len(neighbors)} of {len(tested)} images of {second} are within {SECONDS:g} s of one of {first} "
+                f"{len(neighbors)} of {len(later)} images of {second} are within {SECONDS:g} s of one of {first} "
                 "in the same video",
                 neighbors,
             )
 
 
-def _copies(known: Samples, tested: Samples) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
-    """Pairs of the same pixels, and pairs of nearly the same look, the most similar first."""
-    by_content = {stats.content: sample for sample, stats in reversed(known)}
+def _copies(earlier: Samples, later: Samples) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
+    """Return the pairs with equal pixels, and the pairs that look nearly the same, the most similar first."""
+    by_content = {stats.content: sample for sample, stats in reversed(earlier)}
     closest, bits = nearest(
-        [stats.perceptual_hash for _, stats in tested], [stats.perceptual_hash for _, stats in known]
+        [stats.perceptual_hash for _, stats in later], [stats.perceptual_hash for _, stats in earlier]
     )
     identical: list[Entry] = []
     alike: list[tuple[int, Entry]] = []
-    for (sample, stats), index, differing in zip(tested, closest, bits, strict=True):
+    for (sample, stats), index, differing in zip(later, closest, bits, strict=True):
         if twin := by_content.get(stats.content):
             identical.append(Entry((sample.image, twin.image), "the same pixels"))
         elif differing <= ALIKE:
             reason = f"{differing} of {BITS} bits of their perceptual hashes differ"
-            alike.append((int(differing), Entry((sample.image, known[index][0].image), reason)))
+            alike.append((int(differing), Entry((sample.image, earlier[index][0].image), reason)))
     return tuple(identical), _closest_first(alike)
 
 
-def _neighbors(known: Samples, tested: Samples) -> tuple[Entry, ...]:
-    """Each tested frame with the frame of its video that is nearest in time, where that is near; nearest first."""
+def _neighbors(earlier: Samples, later: Samples) -> tuple[Entry, ...]:
+    """Return each later frame that has an earlier frame of the same video within `SECONDS`; nearest first."""
     videos: dict[str, list[tuple[float, str]]] = {}
-    for sample, _ in known:
+    for sample, _ in earlier:
         if sample.sequence is not None and sample.seconds is not None:
             videos.setdefault(sample.sequence, []).append((sample.seconds, sample.image))
     for frames in videos.values():
         frames.sort()
     near: list[tuple[float, Entry]] = []
-    for sample, _ in tested:
+    for sample, _ in later:
         if sample.sequence is None or sample.seconds is None or sample.sequence not in videos:
             continue
         frames = videos[sample.sequence]

@@ -1,4 +1,4 @@
-"""What is worth knowing about a data set, though it can be used."""
+"""Remarks: properties of a data set that a user should know although the data can be used."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -12,12 +12,12 @@ from streetseg.data.images import joined_range, range_cure, range_words
 from streetseg.data.source import Sample, Source
 from streetseg.labels.space import Color
 
-Seen = Mapping[str, tuple[tuple[Sample, SampleStats], ...]]  # split -> its samples
+Seen = Mapping[str, tuple[tuple[Sample, SampleStats], ...]]  # split -> its samples and their statistics
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One file, or the two of a pair, and why they are mentioned."""
+    """One file, or a pair of files, and the reason why a remark names it."""
 
     places: tuple[str, ...]
     reason: str
@@ -25,14 +25,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class Remark:
-    """One thing to know.
+    """One remark.
 
     Args:
-        kind: a word for programs: skipped, unread, turned, turned-or-not, mask-turned, range, converted, mixed-masks,
-            transparent, palettes, void, one-class, absent, single, jumps, identical, alike, neighbors.
-        text: the same for a person, with counts, in one line.
-        entries: every file or pair it is about; none where it holds for all.
-        care: whether scores or training may suffer; otherwise it was handled by a rule.
+        kind: a keyword for programs: no-split, unused, skipped, unread, turned, turned-or-not, mask-turned, range,
+            converted, mixed-masks, transparent, palettes, void, one-class, absent, single, jumps, identical, alike,
+            neighbors.
+        text: one line for a person, with counts.
+        entries: every file or pair that the remark concerns; empty if it concerns the whole data set.
+        care: True if training or scores may suffer; False if a documented rule handles it.
     """
 
     kind: str
@@ -41,13 +42,13 @@ class Remark:
     care: bool = True
 
     def as_json(self) -> dict[str, Any]:
-        """Each entry with its files and the reason."""
+        """Return the remark for data.json and `--json`."""
         entries = [{"files": list(entry.places), "reason": entry.reason} for entry in self.entries]
         return {"kind": self.kind, "text": self.text, "entries": entries}
 
 
 def file_remarks(source: Source, seen: Seen) -> Iterator[Remark]:
-    """What single files give rise to."""
+    """Yield the remarks on single files and on the labels."""
     skipped = tuple(Entry((place,), reason) for place, reason in source.survey.skipped.items())
     if skipped:
         yield Remark("skipped", source.survey.skipped_words, skipped, care=False)
@@ -77,22 +78,22 @@ def _turned(seen: Seen) -> Iterator[Remark]:
         what = "1 image is turned by EXIF and its mask has" if len(either) == 1 else many
         cure = "if the masks were drawn on the images as stored, use data.exif=ignore"
         yield Remark("turned-or-not", f"{what} the same size either way: {cure}", either)
-    masks = tuple(Entry((s.label,), "EXIF orientation not applied") for s, stats in every if stats.label_turned)
+    masks = tuple(Entry((s.mask,), "EXIF orientation not applied") for s, stats in every if stats.mask_turned)
     if masks:
         yield Remark("mask-turned", f"{len(masks)} masks with an EXIF orientation, which is not applied", masks)
 
 
 def _ranges(source: Source, seen: Seen) -> Iterator[Remark]:
-    """16-bit images whose values the recipe's range fits badly, and a range that no image needs."""
+    """Yield remarks on 16-bit images whose values do not fit `data.range`, and on a range that no image needs."""
     deep = {
         split: [(sample, stats.values) for sample, stats in samples if stats.values is not None]
         for split, samples in seen.items()
     }
-    every = [values for found in deep.values() for _, values in found]
-    for split, found in deep.items():
-        if found and (words := range_words(joined_range([values for _, values in found]), source.reading)):
-            entries = tuple(Entry((sample.image,), f"{low}..{high}") for sample, (low, high) in found)
-            count = f"{len(found)} of {len(seen[split])} images of {split} have 16 bits and"
+    every = [values for images in deep.values() for _, values in images]
+    for split, images in deep.items():
+        if images and (words := range_words(joined_range([values for _, values in images]), source.reading)):
+            entries = tuple(Entry((sample.image,), f"{low}..{high}") for sample, (low, high) in images)
+            count = f"{len(images)} of {len(seen[split])} images of {split} have 16 bits and"
             yield Remark("range", f"{count} {words}; {range_cure(joined_range(every))} fits them", entries)
     if source.reading.range != "full" and any(seen.values()) and not every:
         yield Remark("range", f"data.range={source.reading.range} changes nothing: no image has 16 bits")
@@ -115,7 +116,7 @@ def _converted(seen: Seen) -> Iterator[Remark]:
 
 
 def _kinds_of_masks(seen: Seen) -> Iterator[Remark]:
-    """Masks of several kinds, as where two tools wrote them."""
+    """Yield a remark if the masks are of several kinds, for example written by two tools."""
     every = [(sample, stats) for samples in seen.values() for sample, stats in samples]
     kinds = Counter((stats.mask_mode, stats.mask.reading) for _, stats in every)
     if len({mode for mode, _ in kinds}) < 2:
@@ -127,7 +128,7 @@ def _kinds_of_masks(seen: Seen) -> Iterator[Remark]:
         f"masks are of {len(kinds)} kinds: "
         + ", ".join(f"{count} {mode}{words[reading]}" for (mode, reading), count in kinds.most_common()),
         tuple(
-            Entry((sample.label,), stats.label_stored + words[stats.mask.reading])
+            Entry((sample.mask,), stats.mask_stored + words[stats.mask.reading])
             for sample, stats in every
             if (stats.mask_mode, stats.mask.reading) != usual
         ),
@@ -141,16 +142,16 @@ def _transparent(seen: Seen) -> Iterator[Remark]:
         pixels = sum(stats.mask.transparent for _, stats in masks)
         yield Remark(
             "transparent",
-            f"{len(masks)} masks have transparent pixels, which count nowhere ({pixels:,} pixels)",
+            f"{len(masks)} masks have transparent pixels, which are ignored ({pixels:,} pixels)",
             tuple(
-                Entry((s.label,), f"{stats.mask.transparent:,} of {stats.size[0] * stats.size[1]:,} pixels")
+                Entry((s.mask,), f"{stats.mask.transparent:,} of {stats.size[0] * stats.size[1]:,} pixels")
                 for s, stats in masks
             ),
         )
 
 
 def _palettes(seen: Seen) -> Iterator[Remark]:
-    """Palettes that show one index in several colors: the class behind the index may differ from mask to mask."""
+    """Yield a remark if palettes give one index several colors: its class may differ from mask to mask."""
     shown: dict[int, Counter[Color]] = {}
     every = [(sample, stats) for samples in seen.values() for sample, stats in samples if stats.mask.palette]
     for _, stats in every:
@@ -162,7 +163,7 @@ def _palettes(seen: Seen) -> Iterator[Remark]:
         unlike = [index for index, color in stats.mask.palette.items() if color != usual[index]]
         if unlike:
             words = ", ".join(f"{index} is {stats.mask.palette[index]}" for index in unlike[:3])
-            entries.append(Entry((sample.label,), words))
+            entries.append(Entry((sample.mask,), words))
     if entries:
         index = max(shown, key=lambda index: len(shown[index]))
         colors = " and ".join(f"{color} in {count}" for color, count in shown[index].most_common(3))
@@ -179,7 +180,7 @@ def _is_plain(stored: str) -> bool:
 
 
 def _classes(source: Source, seen: Seen) -> Iterator[Remark]:
-    """Masks in which nothing counts, and classes that a split does not show."""
+    """Yield remarks on data of one class, masks that are wholly ignored, and classes that a split lacks."""
     classes = source.space.num_classes
     total = sum(
         (stats.counts[:classes] for samples in seen.values() for _, stats in samples), np.zeros(classes, np.int64)
@@ -187,11 +188,11 @@ def _classes(source: Source, seen: Seen) -> Iterator[Remark]:
     if np.count_nonzero(total) == 1:
         only = source.space.names[int(total.argmax())]
         yield Remark(
-            "one-class", f"the masks hold one class only ({only}): a network that always answers it scores 100 %"
+            "one-class", f"the masks hold one class only ({only}): a network that always predicts it scores 100 %"
         )
     for split, samples in seen.items():
         void = tuple(
-            Entry((sample.label,), "every pixel is ignored")
+            Entry((sample.mask,), "every pixel is ignored")
             for sample, stats in samples
             if not stats.counts[:classes].any()
         )

@@ -1,4 +1,4 @@
-"""What is kept of a sample once its two files were read."""
+"""Statistics of a sample: what the check keeps of an image and its mask."""
 
 import hashlib
 from collections.abc import Mapping
@@ -14,35 +14,35 @@ from streetseg.data.masks import MaskFacts
 from streetseg.data.source import Sample, Source
 from streetseg.labels.space import Color
 
-_SAMPLED = 256  # rows and columns that mean colors are taken from
-_SPECK = 0.002  # share of the image below which a class has no color worth comparing
+_SAMPLED = 256  # rows and columns of the grid that mean colors are computed from
+_SPECK = 0.002  # a class that covers a smaller share of the image has no mean color
 
 
 @dataclass(frozen=True)
 class SampleStats:
-    """One sample.
+    """Statistics of one sample.
 
     Args:
-        counts: int64 (256,), pixels of each id of the source's space, 255 being those that count nowhere.
-        size: height and width of image and mask, upright.
-        image_stored: how the image is stored, in words.
-        label_stored: the same for the mask.
+        counts: int64 (256,), pixels of each id of the source's label space; 255 is the ignore index.
+        size: height and width of the upright image and of the mask.
+        image_stored: how the image is stored, e.g. "RGB PNG".
+        mask_stored: how the mask is stored, e.g. "P PNG".
         image_turned: whether an EXIF orientation was applied to the image.
-        label_turned: whether the mask has one, which is not applied.
-        content: digest of the image's pixels, whatever file they came from.
+        mask_turned: whether the mask has an EXIF orientation; it is not applied.
+        content: SHA-256 of size and pixels of the image, in hex.
         perceptual_hash: perceptual hash of the image, 16 bytes.
-        mask: what is worth knowing of the mask besides its labels.
-        colors: id -> mean color of the image under it, of the classes that are more than specks.
-        values: lowest and highest value of a 16-bit image; None for one of 8 bits.
-        fits_unturned: whether the image was turned, and the mask has the size of the unturned one, too.
+        mask: properties of the mask besides its labels.
+        colors: id -> mean color of its pixels in the image, for classes that cover enough of it.
+        values: lowest and highest value of a 16-bit image; None for an 8-bit image.
+        fits_unturned: whether the image was turned and the mask also has the size of the image as stored.
     """
 
     counts: NDArray[np.int64]
     size: tuple[int, int]
     image_stored: str
-    label_stored: str
+    mask_stored: str
     image_turned: bool
-    label_turned: bool
+    mask_turned: bool
     content: str
     perceptual_hash: bytes
     mask: MaskFacts = field(default_factory=MaskFacts)
@@ -52,19 +52,19 @@ class SampleStats:
 
     @property
     def mask_mode(self) -> str:
-        """How the mask's pixels are stored, whatever the format of the file: "P", "RGB", "16-bit gray"."""
-        return self.label_stored.rpartition(" ")[0] or self.label_stored
+        """How the pixels of the mask are stored, without the file format: "P", "RGB", "16-bit gray"."""
+        return self.mask_stored.rpartition(" ")[0] or self.mask_stored
 
     def as_json(self) -> dict[str, Any]:
-        """For the cache; the counts as [id, pixels] of the ids that are there."""
+        """Return the statistics for the cache; counts as [id, pixels] for each id with pixels."""
         present = np.flatnonzero(self.counts)
         return {
             "counts": [[int(i), int(self.counts[i])] for i in present],
             "size": list(self.size),
             "image_stored": self.image_stored,
-            "label_stored": self.label_stored,
+            "mask_stored": self.mask_stored,
             "image_turned": self.image_turned,
-            "label_turned": self.label_turned,
+            "mask_turned": self.mask_turned,
             "content": self.content,
             "perceptual_hash": self.perceptual_hash.hex(),
             "reading": self.mask.reading,
@@ -77,62 +77,66 @@ class SampleStats:
         }
 
     @classmethod
-    def from_json(cls, reported: Mapping[str, Any]) -> "SampleStats":
-        """What `as_json` wrote. Raises KeyError, TypeError, ValueError or IndexError for anything else."""
+    def from_json(cls, content: Mapping[str, Any]) -> "SampleStats":
+        """Return the statistics that `as_json` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError, IndexError: the content is not what `as_json` writes.
+        """
         counts = np.zeros(256, np.int64)
-        for class_id, pixels in reported["counts"]:
+        for class_id, pixels in content["counts"]:
             counts[class_id] = pixels
-        height, width = reported["size"]
-        values = reported["values"]
-        names = ("image_stored", "label_stored", "image_turned", "label_turned", "content", "fits_unturned")
+        height, width = content["size"]
+        values = content["values"]
+        names = ("image_stored", "mask_stored", "image_turned", "mask_turned", "content", "fits_unturned")
         palette, colors = (
-            {index: (red, green, blue) for index, red, green, blue in reported[name]} for name in ("palette", "colors")
+            {index: (red, green, blue) for index, red, green, blue in content[name]} for name in ("palette", "colors")
         )
         return cls(
             counts,
             (height, width),
-            **{name: reported[name] for name in names},
-            perceptual_hash=bytes.fromhex(reported["perceptual_hash"]),
-            mask=MaskFacts(reported["reading"], reported["transparent"], reported["binary"], palette),
+            **{name: content[name] for name in names},
+            perceptual_hash=bytes.fromhex(content["perceptual_hash"]),
+            mask=MaskFacts(content["reading"], content["transparent"], content["binary"], palette),
             colors=colors,
             values=None if values is None else (values[0], values[1]),
         )
 
 
 def look_at(source: Source, sample: Sample) -> SampleStats:
-    """Reads a sample.
+    """Read image and mask of a sample and return their statistics.
 
     Raises:
         DataError: a file cannot be used, or image and mask differ in size.
     """
     look = source.look(sample)
     size = (look.image.shape[0], look.image.shape[1])
-    fits_unturned = look.image_stored.turned and look.image_stored.size == look.label.shape
-    if size != look.label.shape:
-        found = f"image {size[0]}x{size[1]}, mask {look.label.shape[0]}x{look.label.shape[1]}"
+    fits_unturned = look.image_stored.turned and look.image_stored.size == look.labels.shape
+    if size != look.labels.shape:
+        sizes = f"image {size[0]}x{size[1]}, mask {look.labels.shape[0]}x{look.labels.shape[1]}"
         hint = None
         if fits_unturned:
-            found += "; the mask fits the image as it is stored, before its EXIF rotation"
+            sizes += "; the mask fits the image as it is stored, before its EXIF rotation"
             hint = "data.exif=ignore leaves images as they are stored"
-        raise FileError(sample.label, "image and mask differ in size", found, hint=hint)
+        raise FileError(sample.mask, "image and mask differ in size", sizes, hint=hint)
     return SampleStats(
-        counts=np.bincount(look.label.ravel(), minlength=256),
+        counts=np.bincount(look.labels.ravel(), minlength=256),
         size=size,
-        image_stored=look.image_stored.words,
-        label_stored=look.label_stored.words,
+        image_stored=look.image_stored.description,
+        mask_stored=look.mask_stored.description,
         image_turned=look.image_stored.turned,
-        label_turned=look.label_stored.turned,
+        mask_turned=look.mask_stored.turned,
         content=hashlib.sha256(repr(size).encode() + look.image.tobytes()).hexdigest(),
         perceptual_hash=perceptual_hash(look.image),
         mask=look.mask,
-        colors=_colors(look.image, look.label, source.space.num_classes),
+        colors=_colors(look.image, look.labels, source.space.num_classes),
         values=look.image_stored.values,
         fits_unturned=fits_unturned,
     )
 
 
 def _colors(image: NDArray[np.uint8], labels: NDArray[np.uint8], classes: int) -> dict[int, Color]:
-    """Mean color under each class, from a grid of pixels."""
+    """Return the mean color of each class in the image, computed on a grid of pixels."""
     rows, columns = (max(1, length // _SAMPLED) for length in labels.shape)
     pixels, ids = image[::rows, ::columns].reshape(-1, 3), labels[::rows, ::columns].ravel()
     counts = np.bincount(ids, minlength=256)[:classes]

@@ -1,4 +1,4 @@
-"""CamVid as it is handed around: SegNet's id masks, or the original images with masks in 32 colors."""
+"""CamVid in its usual layouts: SegNet's masks of ids, or the original images with masks in 32 colors."""
 
 import re
 from collections.abc import Iterator
@@ -15,44 +15,44 @@ from streetseg.errors import DataError
 from streetseg.labels.tables import CAMVID_32, STREET_11
 
 SPLITS = ("train", "val", "test")
-FRAMES_PER_SECOND = 30  # of the videos that the names number the frames of (Brostow et al. 2009)
+FRAMES_PER_SECOND = 30  # of the videos; image names hold the number of the frame (Brostow et al. 2009)
 
-# SegNet's masks: 0..10 as street-11, 11 is void.
+# SegNet's masks: ids 0..10 as in street-11, 11 is void.
 SEGNET = MaskCode.of(STREET_11, ignored=(11,))
-# The authors' masks: name_L.png in colors; some hand them on as name_P.png, ids in the order of the color table.
+# The authors' masks: NAME_L.png in colors. Some copies have NAME_P.png with ids in the order of the color table.
 ORIGINAL_COLORS = MaskCode(CAMVID_32, colors=MaskCode.of(CAMVID_32).colors)
 ORIGINAL_IDS = replace(MaskCode.of(CAMVID_32), ids_only=True)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a copy of CamVid keeps its images and masks.
+    """The layout of a copy of CamVid.
 
     Args:
-        folders: split -> (images, masks); a copy that does not sort its images by split has only "all".
-        mark: what a mask's stem has behind the image's.
-        code: how the masks say which class a pixel has.
-        words: the layout for a person.
+        folders: split -> (folder of images, folder of masks); only "all" if the images are not sorted by split.
+        mark: what follows the stem of the image in the stem of the mask.
+        code: how the masks encode the class of a pixel.
+        description: the layout in words, for a note.
     """
 
     folders: dict[str, tuple[Path, Path]]
     mark: str
     code: MaskCode
-    words: str
+    description: str
 
 
 def find_layout(root: Path) -> Layout | None:
-    """How the copy of CamVid in `root` is laid out; none if it holds no CamVid."""
-    for mask_folder, mark, code, words in (
+    """Return the layout of the copy of CamVid in `root`; None if it holds no CamVid."""
+    for mask_folder, mark, code, description in (
         ("{}annot", "", SEGNET, "SegNet's id masks"),
         ("{}_labels", "_L", ORIGINAL_COLORS, "a folder a split, masks in 32 colors"),
     ):
         folders = {split: (root / split, root / mask_folder.format(split)) for split in SPLITS}
         folders = {split: pair for split, pair in folders.items() if all(folder.is_dir() for folder in pair)}
         if folders:
-            return Layout(folders, mark, code, words)
+            return Layout(folders, mark, code, description)
     subfolders = [path for path in listing(root) if path.is_dir()]
-    for mark, code, words in (
+    for mark, code, description in (
         ("_L", ORIGINAL_COLORS, "the original, masks in 32 colors"),
         ("_P", ORIGINAL_IDS, "all images in one folder, masks in 32 ids"),
     ):
@@ -60,18 +60,18 @@ def find_layout(root: Path) -> Layout | None:
             stems = {path.stem.removesuffix(mark) for path in listing(masks) if path.name.endswith(f"{mark}.png")}
             for images in subfolders:
                 if images != masks and any(path.stem in stems for path in listing(images)):
-                    return Layout({"all": (images, masks)}, mark, code, words)
+                    return Layout({"all": (images, masks)}, mark, code, description)
     return None
 
 
 def open_camvid(root: Path) -> FileSource:
-    """The CamVid data set in `root`.
+    """Open the CamVid data set in `root`.
 
-    Where all images lie in one folder, train.txt, val.txt and test.txt in `root` name the splits, and what they do
-    not name becomes the split "unlisted"; without them there is one split, "all".
+    If all images lie in one folder, train.txt, val.txt and test.txt in `root` define the splits, and the images that
+    they do not name become the split "unlisted". Without these files there is one split, "all".
 
     Raises:
-        DataError: if the layout is not one of CamVid's, or it holds no images.
+        DataError: the layout is none of CamVid's, or there are no images.
     """
     layout = find_layout(root)
     if layout is None:
@@ -81,14 +81,14 @@ def open_camvid(root: Path) -> FileSource:
             hint="expected train and trainannot, or 701_StillsRaw_full and LabeledApproved_full with NAME_L.png",
         )
     survey = Survey()
-    survey.note(f"{root}: CamVid, {layout.words}")
+    survey.note(f"{root}: CamVid, {layout.description}")
     splits = {split: _samples(split, *folders, layout.mark, survey) for split, folders in layout.folders.items()}
     if not any(splits.values()) and not survey.failures:
         folders = [str(images) for images, _ in layout.folders.values()]
         raise DataError(
             "no images in this folder",
             where=[*folders, *(error.line for error in survey.unread_errors)],
-            hint="was the data set unpacked whole?",
+            hint="was the data set unpacked completely?",
         )
     if "all" in splits:
         splits = _sorted_by_lists(splits["all"], root, survey)
@@ -113,7 +113,7 @@ def _stems(folder: Path, mark: str, survey: Survey) -> Iterator[tuple[str, str]]
 
 
 def _moment(stem: str) -> tuple[str | None, int | None, float | None]:
-    """Video, frame and time in seconds of "0016E5_07959" or "0006R0_f00930"."""
+    """Return video, frame and time in seconds of a stem such as "0016E5_07959" or "0006R0_f00930"."""
     match = re.fullmatch(r"([^_]+)_\D*(\d+)", stem)
     return (match[1], int(match[2]), int(match[2]) / FRAMES_PER_SECOND) if match else (None, None, None)
 

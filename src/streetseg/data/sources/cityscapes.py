@@ -1,6 +1,6 @@
 """Cityscapes (Cordts et al. 2016) in its published layout: the trees leftImg8bit and gtFine, as folders or zips.
 
-Splits that gtFine does not have, such as train_extra, take their masks from gtCoarse, where it is there.
+Splits without masks in gtFine, such as train_extra, take their masks from gtCoarse if it exists.
 """
 
 import re
@@ -23,53 +23,58 @@ IMAGES, MASKS, COARSE = "leftImg8bit", "gtFine", "gtCoarse"
 
 _OTHER_ARCHIVES = (".7z", ".rar", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".z01", ".zip.001")
 
-# The labeled frames are each the 20th of a snippet of 30, cut from drives recorded at this rate (Cordts et al. 2016).
-# Names number the frames within one sequence of a city: where a city is one long sequence, they tell how far apart two
-# frames are; where each snippet is a sequence of its own (all frames are 19), nothing says what lies between two.
+# Each labeled frame is the 20th of a snippet of 30 frames, recorded at this rate (Cordts et al. 2016). Names hold the
+# number of the frame within a sequence of a city. If a city is one long sequence, this gives the time between two
+# frames. If each snippet is its own sequence (all frame numbers are 19), the time between two snippets is unknown.
 FRAMES_PER_SECOND = 17
 
-# The license plate is -1 in the label table; writers of 8 and 16 bits make it 255 and 65535.
+# The license plate is -1 in the label table; in masks of 8 and 16 bits it becomes 255 and 65535.
 _PLATE = (-1, 65535)
 _IDS = MaskCode.of(CITYSCAPES_34, ignored=_PLATE)
 _TRAIN_IDS = MaskCode.of(CITYSCAPES_19, ignored=_PLATE)
 
-# Kinds of masks by the ending of their names, the most exact first: colors cannot tell a pole from a group of poles.
+# Ending of a mask's name -> code, the most exact kind first: by color, pole and polegroup are the same.
 _CODES = {
     "labelIds": MaskCode(CITYSCAPES_34, ids=_IDS.ids, colors=_IDS.colors, ids_only=True),
     "labelTrainIds": MaskCode(CITYSCAPES_19, ids=_TRAIN_IDS.ids, colors=_TRAIN_IDS.colors, ids_only=True),
     "color": MaskCode(CITYSCAPES_34, colors=_IDS.colors),
 }
 
-_PROBED = 8  # masks of the test split that are read to see whether it is labeled at all
+_PROBED = 8  # masks of the test split that are read to find out whether it is labeled
 
 
 @dataclass
 class _Split:
-    """What the trees hold of a split: key -> place, the masks by kind; and the tree that has its masks."""
+    """The files of a split.
+
+    Args:
+        images: key -> place.
+        masks: kind -> key -> place.
+        tree: the tree that holds the masks.
+    """
 
     images: dict[str, str]
     masks: dict[str, dict[str, str]]
     tree: str = MASKS
 
     @property
-    def known(self) -> bool:
-        """Whether there are masks of a kind that is read."""
+    def has_masks(self) -> bool:
+        """Whether there are masks of a supported kind."""
         return any(self.masks.get(kind) for kind in _CODES)
 
 
 def is_cityscapes(root: Path) -> bool:
-    """Whether `root` holds Cityscapes' images, as folders or zips."""
-    return _found(root, IMAGES) or bool(_others(root, IMAGES))
+    """Return whether `root` holds the images of Cityscapes, as folders or archives."""
+    return _has_tree(root, IMAGES) or bool(_others(root, IMAGES))
 
 
 def open_cityscapes(root: Path) -> FileSource:
-    """The Cityscapes data set in `root`, in the label space of its masks (34 ids, or 19 train ids).
+    """Open the Cityscapes data set in `root`, in the label space of its masks (34 ids, or 19 train ids).
 
-    Every split on disk is opened, but for a test split without labels, as published: it is left out, which the log
-    says.
+    Every split on disk is opened. A test split without labels, as published, is left out with a note.
 
     Raises:
-        DataError: if a tree is missing or empty, or the masks are of different kinds.
+        DataError: a tree is missing or empty, or the masks are of different kinds.
     """
     survey = Survey()
     on_disk = _splits(root, survey)
@@ -77,7 +82,7 @@ def open_cityscapes(root: Path) -> FileSource:
         hint = f"expected SPLIT/CITY/NAME_{IMAGES}.png in it"
         where = [str(root / IMAGES), *(error.line for error in survey.unread_errors)]
         raise DataError("no Cityscapes images in this folder", where=where, hint=hint)
-    if "test" in on_disk and len(on_disk) > 1 and not on_disk["test"].known:
+    if "test" in on_disk and len(on_disk) > 1 and not on_disk["test"].has_masks:
         survey.note(f"{root}: the test split has no labels and is left out")
         del on_disk["test"]
     kind = _kind(on_disk, root)
@@ -94,7 +99,7 @@ def open_cityscapes(root: Path) -> FileSource:
 
 
 def _splits(root: Path, survey: Survey) -> dict[str, _Split]:
-    """The splits that have images; a split with masks alone has nothing to read and is left out."""
+    """Return the splits that have images. A split that has only masks is left out with a note."""
     splits: dict[str, _Split] = {}
     images: dict[str, list[tuple[str, str]]] = {}
     for name, place in survey.images_among(_tree(root, IMAGES)).items():
@@ -110,19 +115,19 @@ def _splits(root: Path, survey: Survey) -> dict[str, _Split]:
             splits[split].masks = masks
     if without_images := fine.keys() - splits.keys():
         survey.note(f"{root}: no images of {', '.join(sorted(without_images))}, left out")
-    if _found(root, COARSE) and not all(split.known for split in splits.values()):
+    if _has_tree(root, COARSE) and not all(split.has_masks for split in splits.values()):
         for split, masks in _masks(_tree(root, COARSE), COARSE, survey).items():
-            if split in splits and not splits[split].known:
+            if split in splits and not splits[split].has_masks:
                 splits[split].masks, splits[split].tree = masks, COARSE
     return splits
 
 
 def _masks(tree: Mapping[str, str], name: str, survey: Survey) -> dict[str, dict[str, dict[str, str]]]:
-    """Split -> kind -> key -> place, of every mask and file of polygons in a tree."""
+    """Return split -> kind -> key -> place of every mask and polygon file in a tree."""
     masks: dict[str, dict[str, dict[str, str]]] = {}
     polygons = {path: place for path, place in tree.items() if path.endswith(f"_{name}_polygons.json")}
-    drawn = {path: place for path, place in tree.items() if path not in polygons}
-    for path, place in [*polygons.items(), *survey.images_among(drawn).items()]:
+    others = {path: place for path, place in tree.items() if path not in polygons}
+    for path, place in [*polygons.items(), *survey.images_among(others).items()]:
         if match := re.fullmatch(rf"([^/]+)/(.+)_{name}_(\w+)\.(\w+)", path):
             masks.setdefault(match[1], {}).setdefault(match[3], {})[match[2]] = place
         else:
@@ -136,7 +141,7 @@ def _usual_order(split: str) -> int:
 
 
 def _tree(root: Path, tree: str) -> dict[str, str]:
-    """Path below the tree -> place, of every file of leftImg8bit or gtFine; folders are taken before archives."""
+    """Return path below the tree -> place of every file of a tree. Folders take precedence over archives."""
     if folders := _folders(root, tree):
         return {name: str(folder / name) for folder in reversed(folders) for name in walk(folder)}
     if archives := _archives(root, tree):
@@ -145,7 +150,7 @@ def _tree(root: Path, tree: str) -> dict[str, str]:
         hint = "unpack it here, or put the official zip there, which is read in place"
         raise DataError(f"{tree} is in an archive of a kind that is not read", where=others, hint=hint)
     hint = f"expected the folder {tree} or {tree}_trainvaltest.zip"
-    if tree == MASKS and _found(root, COARSE):
+    if tree == MASKS and _has_tree(root, COARSE):
         hint = (
             f"{hint}; {COARSE} is there: its masks can be described in a folder:FILE.yaml,"
             f" {_described(COARSE, 'train', 'labelIds', 'png')}"
@@ -153,30 +158,30 @@ def _tree(root: Path, tree: str) -> dict[str, str]:
     raise DataError(f"no {tree} in this folder", where=root, hint=hint)
 
 
-def _found(root: Path, tree: str) -> bool:
+def _has_tree(root: Path, tree: str) -> bool:
     return bool(_folders(root, tree) or _archives(root, tree))
 
 
 def _folders(root: Path, tree: str) -> list[Path]:
-    """The tree itself, else the folders of those archives that were each unpacked into one of its own."""
+    """Return the folder of the tree, or the folders of its archives if each was unpacked into its own folder."""
     if (root / tree).is_dir():
         return [root / tree]
     return sorted(path for path in root.glob(f"{tree}_*/{tree}") if path.is_dir())
 
 
 def _archives(root: Path, tree: str) -> list[Path]:
-    """The zips of a tree; those of other trees, such as leftImg8bit_blurred.zip, hold none of its members."""
+    """Return the zips of a tree. Zips of other trees, such as leftImg8bit_blurred.zip, are not among them."""
     zips = [root / f"{tree}.zip", *sorted(root.glob(f"{tree}_train*.zip"))]
     return [path for path in zips if path.is_file()]
 
 
 def _others(root: Path, tree: str) -> list[Path]:
-    """Archives of the tree that are not read."""
+    """Return the archives of the tree in formats that are not supported."""
     return sorted(path for path in root.glob(f"{tree}*") if path.name.endswith(_OTHER_ARCHIVES))
 
 
 def _members(archive: Path, tree: str) -> Iterator[tuple[str, str]]:
-    """(path below the tree, place) of the members; the tree may lie in a folder, names may have backslashes."""
+    """Yield (path below the tree, place) of each member. The tree may lie in a folder; names may have backslashes."""
     for member in members(archive):
         above, mark, name = f"/{member}".replace("\\", "/").partition(f"/{tree}/")
         if mark and not any(map(is_junk, above.split("/")[1:])):
@@ -184,31 +189,34 @@ def _members(archive: Path, tree: str) -> Iterator[tuple[str, str]]:
 
 
 def _kind(splits: Mapping[str, _Split], root: Path) -> str:
-    """The kind of masks to read: the most exact that every image of train and val has, if they are there."""
-    usual = {name: split for name, split in splits.items() if name in ("train", "val")}
-    if any(split.known for split in usual.values()):
-        splits = usual
+    """Return the kind of masks to read: the most exact one that every image has.
+
+    Only the images of train and val count if these splits have masks.
+    """
+    train_and_val = {name: split for name, split in splits.items() if name in ("train", "val")}
+    if any(split.has_masks for split in train_and_val.values()):
+        splits = train_and_val
     needed = [(name, key) for name, split in splits.items() for key in split.images]
-    having = {kind: sum(key in splits[name].masks.get(kind, {}) for name, key in needed) for kind in _CODES}
-    for kind, count in having.items():
+    counts = {kind: sum(key in splits[name].masks.get(kind, {}) for name, key in needed) for kind in _CODES}
+    for kind, count in counts.items():
         if count == len(needed):
             return kind
-    if not any(having.values()):
+    if not any(counts.values()):
         raise _no_kind(splits, len(needed), root)
-    fullest = max(having, key=lambda kind: having[kind])
-    missing = [(name, key) for name, key in needed if key not in splits[name].masks.get(fullest, {})]
+    most_frequent = max(counts, key=lambda kind: counts[kind])
+    missing = [(name, key) for name, key in needed if key not in splits[name].masks.get(most_frequent, {})]
     if all(any(key in splits[name].masks.get(kind, {}) for kind in _CODES) for name, key in missing):
-        found = ", ".join(f"{count} {kind}" for kind, count in having.items() if count)
+        found = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
         raise DataError(
             f"the masks are of different kinds (found {found} for {len(needed)} images)",
             where=root / MASKS,
             hint="give every image a gtFine_labelIds.png",
         )
-    return fullest
+    return most_frequent
 
 
 def _no_kind(splits: Mapping[str, _Split], images: int, root: Path) -> DataError:
-    """What there is in place of masks that are read."""
+    """Return the error for a data set without supported masks. It names the files that exist instead."""
     counts: Counter[str] = Counter()
     for split in splits.values():
         counts.update({kind: len(masks) for kind, masks in split.masks.items()})
@@ -237,7 +245,7 @@ def _no_kind(splits: Mapping[str, _Split], images: int, root: Path) -> DataError
 
 
 def _described(tree: str, split: str, kind: str, suffix: str) -> str:
-    """How a split with masks of that kind is said in a YAML file."""
+    """Return the line of a YAML file that describes a split with masks of that kind."""
     images, masks = f"{IMAGES}/{split}/*/*_{IMAGES}.*", f"{tree}/{split}/*/*_{tree}_{kind}.{suffix}"
     return f"splits: {{{split}: {{images: '{images}', masks: '{masks}'}}}}"
 
@@ -248,16 +256,16 @@ def _samples(name: str, split: _Split, kind: str, survey: Survey) -> tuple[Sampl
 
 
 def _moment(key: str) -> tuple[str | None, int | None, float | None]:
-    """City with sequence number, frame, and time in seconds, of "aachen/aachen_000000_000019"."""
+    """Return sequence, frame and time in seconds of a key such as "aachen/aachen_000000_000019"."""
     match = re.fullmatch(r"(?:.*/)?([^/]+_\d+)_(\d+)", key)
     return (match[1], int(match[2]), int(match[2]) / FRAMES_PER_SECOND) if match else (None, None, None)
 
 
 def _all_void(samples: tuple[Sample, ...], code: MaskCode) -> bool:
-    """Whether some masks, spread over the split, hold nothing that is scored. Damaged files are not judged here."""
+    """Return whether a few masks of the split hold no scored class. A file that cannot be read counts as False."""
     scored = label_mapping(code.space, CITYSCAPES_19)
     step = max(1, len(samples) // _PROBED)
     try:
-        return all((scored[read_mask(sample.label, code)] == IGNORE_INDEX).all() for sample in samples[::step])
+        return all((scored[read_mask(sample.mask, code)] == IGNORE_INDEX).all() for sample in samples[::step])
     except DataError:
         return False

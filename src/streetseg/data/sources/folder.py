@@ -1,4 +1,4 @@
-"""Somebody's own data: images and masks in folders, described by a YAML file."""
+"""A user's own data set: images and masks in folders, described by a YAML file."""
 
 import hashlib
 import os
@@ -21,61 +21,61 @@ _SHOWN = 3  # files named in one message
 
 
 def open_folder(path: Path) -> FileSource:
-    """The data set that a YAML file describes; see `FolderFile` for what the file says.
+    """Open the data set that a YAML file describes; `FolderFile` has its fields.
 
     Raises:
-        DataError: if the file is wrong (with the line), or a glob matches nothing.
-        RequestError: if it names a label space that is unknown.
+        DataError: the file has mistakes (each is named with its line), or a glob matches nothing.
+        RequestError: the file names an unknown label space.
     """
     survey = Survey()
-    described = read_folder_file(path, survey.note)
-    code = mask_code(described, path.stem)
+    description = read_folder_file(path, survey.note)
+    code = mask_code(description, path.stem)
     splits = {
         split: _of_split(split, choice, path, survey)
-        for split, choice in described.splits.items()
+        for split, choice in description.splits.items()
         if isinstance(choice, FolderSplit)
     }
-    if described.images and described.masks:
-        below = Survey(survey.notes, survey.skipped)
-        together = _samples("", described.images, described.masks, path, below)
-        splits |= _sorted(together, described.splits, path, below)
-        survey.failures += below.failures
-    ordered = {split: splits[split] for split in described.splits} or splits
+    if description.images and description.masks:
+        unsorted = Survey(survey.notes, survey.skipped)
+        samples = _samples("", description.images, description.masks, path, unsorted)
+        splits |= _sorted(samples, description.splits, path, unsorted)
+        survey.failures += unsorted.failures
+    ordered = {split: splits[split] for split in description.splits} or splits
     return FileSource(f"folder:{path}", code, ordered, survey)
 
 
-def mask_code(described: FolderFile, name: str) -> MaskCode:
-    """How the masks say which class a pixel has.
+def mask_code(description: FolderFile, name: str) -> MaskCode:
+    """Return how the masks encode the class of a pixel.
 
     Args:
-        described: the YAML file.
-        name: what the label space is called if the file does not say.
+        description: the content of the YAML file.
+        name: the name of the label space if the file gives none.
     """
-    ignored_colors = dict.fromkeys(described.ignored_colors, IGNORE_INDEX)
-    ignored_ids = dict.fromkeys(described.ignore, IGNORE_INDEX)
-    if described.space is not None:
-        code = MaskCode.of(space(described.space))
+    ignored_colors = dict.fromkeys(description.ignored_colors, IGNORE_INDEX)
+    ignored_ids = dict.fromkeys(description.ignore, IGNORE_INDEX)
+    if description.space is not None:
+        code = MaskCode.of(space(description.space))
         return MaskCode(code.space, {**code.ids, **ignored_ids}, {**code.colors, **ignored_colors})
-    classes = described.classes or ()
-    given = {color: i for i, one in enumerate(classes) for color in one.colors}
-    fresh = fresh_colors(given)
+    classes = description.classes or ()
+    colors = {color: i for i, one in enumerate(classes) for color in one.colors}
+    new_colors = fresh_colors(colors)
     label_space = LabelSpace(
-        described.name or name,
+        description.name or name,
         tuple(one.name for one in classes),
-        tuple(one.colors[0] if one.colors else next(fresh) for one in classes),
+        tuple(one.colors[0] if one.colors else next(new_colors) for one in classes),
     )
     ids = {value: i for i, one in enumerate(classes) for value in one.id or (i,)}
     return MaskCode(
         label_space,
         {**ignored_ids, **ids},
-        {**ignored_colors, **given},
-        ids_written=described.ids_written or not given,
-        asks_255=len(classes) > 1 and IGNORE_INDEX not in ids and "ignore" not in described.model_fields_set,
+        {**ignored_colors, **colors},
+        ids_written=description.ids_written or not colors,
+        asks_255=len(classes) > 1 and IGNORE_INDEX not in ids and "ignore" not in description.model_fields_set,
     )
 
 
 def _of_split(split: str, choice: FolderSplit, path: Path, survey: Survey) -> tuple[Sample, ...]:
-    """The samples of a split's own globs. Globs that name nothing are a fault of this split alone."""
+    """Return the samples of a split with its own globs. Globs that match nothing are a failure of this split only."""
     try:
         return _samples(split, choice.images, choice.masks, path, survey)
     except DataError as error:
@@ -84,14 +84,14 @@ def _of_split(split: str, choice: FolderSplit, path: Path, survey: Survey) -> tu
 
 
 def _sorted(
-    together: tuple[Sample, ...], choices: Mapping[str, Split], path: Path, survey: Survey
+    samples: tuple[Sample, ...], choices: Mapping[str, Split], path: Path, survey: Survey
 ) -> dict[str, tuple[Sample, ...]]:
-    """The splits of the samples that lie together: their shares, or what text files and lists name; else one split."""
+    """Sort samples of common globs into splits by shares, or by lists of names; else they are one split, "all"."""
     shares = {split: share for split, share in choices.items() if isinstance(share, float)}
     lists = {split: _list(split, choice, path) for split, choice in choices.items() if isinstance(choice, (str, tuple))}
     if lists:
-        return listed_splits(together, lists, survey)
-    splits = _shared_out(together, shares) if shares else {} if choices else {"all": together}
+        return listed_splits(samples, lists, survey)
+    splits = _by_share(samples, shares) if shares else {} if choices else {"all": samples}
     survey.failures = [replace(failure, splits=frozenset(splits)) for failure in survey.failures]
     return splits
 
@@ -106,11 +106,11 @@ def _list(split: str, choice: str | tuple[str, ...], path: Path) -> SplitList:
 def _samples(
     split: str, images: tuple[str, ...], masks: tuple[str, ...], path: Path, survey: Survey
 ) -> tuple[Sample, ...]:
-    of_images = _matching(images, "images", path, survey)
-    of_masks = _matching(masks, "masks", path, survey)
-    of_images, of_masks = _distinguished(of_images, of_masks, path, survey)
-    by_image = by_key(((key, place) for place, key in of_images.items()), "images", survey, split)
-    by_mask = by_key(((key, place) for place, key in of_masks.items()), "masks", survey, split)
+    image_keys = _matching(images, "images", path, survey)
+    mask_keys = _matching(masks, "masks", path, survey)
+    image_keys, mask_keys = _distinguished(image_keys, mask_keys, path, survey)
+    by_image = by_key(((key, place) for place, key in image_keys.items()), "images", survey, split)
+    by_mask = by_key(((key, place) for place, key in mask_keys.items()), "masks", survey, split)
     if not pairs_at_all(by_image, by_mask):
         raise nothing_pairs(by_image, by_mask, f"{path}: {' or '.join(images)} and {' or '.join(masks)}")
     pairs = pair(by_image, by_mask, survey, split)
@@ -118,15 +118,15 @@ def _samples(
 
 
 def _matching(patterns: tuple[str, ...], what: str, path: Path, survey: Survey) -> dict[str, str]:
-    """Place -> key of every file that the globs name. Raises DataError where there is none."""
-    found = {place: key for pattern in patterns for key, place in matching(path.parent, pattern, survey)}
-    if not found:
+    """Return place -> key of every file that the globs match. Raise DataError if there is none."""
+    keys = {place: key for pattern in patterns for key, place in matching(path.parent, pattern, survey)}
+    if not keys:
         raise DataError(
             f"no {what} match {' or '.join(patterns)}",
             where=[path, *(error.line for error in survey.unread_errors)],
             hint=_no_match_hint(patterns, path),
         )
-    return found
+    return keys
 
 
 def _no_match_hint(patterns: tuple[str, ...], path: Path) -> str:
@@ -141,9 +141,10 @@ def _no_match_hint(patterns: tuple[str, ...], path: Path) -> str:
 def _distinguished(
     images: dict[str, str], masks: dict[str, str], path: Path, survey: Survey
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Both without the files that the globs of both name, which belong to the narrower glob.
+    """Assign files that the globs of images and of masks both match to the narrower glob. Return images and masks.
 
-    Raises DataError where neither glob is narrower.
+    Raises:
+        DataError: neither glob is narrower.
     """
     both = images.keys() & masks.keys()
     if not both:
@@ -161,14 +162,16 @@ def _distinguished(
     )
 
 
-def _shared_out(samples: tuple[Sample, ...], shares: dict[str, float]) -> dict[str, tuple[Sample, ...]]:
-    """Each split's share, drawn by a hash of the names: the same on every machine and in every order of files."""
-    drawn = sorted(samples, key=lambda sample: hashlib.sha256(sample.name.encode("utf-8", "surrogateescape")).digest())
+def _by_share(samples: tuple[Sample, ...], shares: dict[str, float]) -> dict[str, tuple[Sample, ...]]:
+    """Split samples by shares in the order of a hash of their names, so that the splits are the same everywhere."""
+    shuffled = sorted(
+        samples, key=lambda sample: hashlib.sha256(sample.name.encode("utf-8", "surrogateescape")).digest()
+    )
     splits: dict[str, tuple[Sample, ...]] = {}
     start = 0.0
     for split, share in shares.items():
         end = start + share
-        chosen = drawn[round(start * len(drawn)) : round(end * len(drawn))]
-        splits[split] = tuple(sorted(chosen, key=lambda sample: sample.name))
+        selected = shuffled[round(start * len(shuffled)) : round(end * len(shuffled))]
+        splits[split] = tuple(sorted(selected, key=lambda sample: sample.name))
         start = end
     return splits

@@ -1,4 +1,4 @@
-"""The YAML file that describes somebody's own data, read with the line of every mistake."""
+"""The YAML file that describes a user's own data set. Errors name the line of every mistake."""
 
 import re
 from collections import Counter
@@ -23,10 +23,10 @@ def _several(value: object) -> object:
 
 
 def _rgb(value: object) -> object:
-    """[70, 130, 180] of "#4682b4"; other values as they are."""
+    """Convert "#4682b4" to [70, 130, 180]. Return other values unchanged."""
     if isinstance(value, str) and re.fullmatch("#[0-9a-fA-F]{6}", value):
         return list(bytes.fromhex(value[1:]))
-    if value is None or isinstance(value, str):  # an unquoted #4682b4 is a comment to YAML, and leaves nothing
+    if value is None or isinstance(value, str):  # None: #4682b4 without quotes is a comment in YAML
         raise PydanticCustomError("color", 'expected [70, 130, 180] or, in quotes, "#4682b4"')
     return value
 
@@ -36,7 +36,7 @@ def _number_of_colors(value: object) -> str:
 
 
 def _kind_of_split(value: object) -> str:
-    """Decides which form of a split is meant, so that a mistake is explained in that form only."""
+    """Return the form of a split, so that a mistake is explained for this form only."""
     match value:
         case dict():
             return "globs"
@@ -64,7 +64,7 @@ class _Plain(BaseModel):
 
 
 class FolderClass(_Plain):
-    """A class: its name, its colors in RGB masks, its ids in masks of one channel. The first color is drawn with."""
+    """A class: name, colors in RGB masks, ids in masks of one channel. Its first color is used in output."""
 
     name: Annotated[str, Field(min_length=1)]
     color: Colors = ()
@@ -72,7 +72,7 @@ class FolderClass(_Plain):
 
     @property
     def colors(self) -> tuple[Color, ...]:
-        """All its colors, none if it was given none."""
+        """All colors of the class; () if the file gives none."""
         return _all_colors(self.color)
 
     @model_validator(mode="before")
@@ -86,7 +86,7 @@ def _all_colors(colors: Colors) -> tuple[Color, ...]:
 
 
 class FolderSplit(_Plain):
-    """A split with its own globs."""
+    """A split with its own globs for images and masks."""
 
     images: Globs
     masks: Globs
@@ -102,12 +102,12 @@ Split = Annotated[
 
 
 class _TwoMeaningsError(ValueError):
-    """A value that the file gives two meanings.
+    """The error for a value with two meanings.
 
     Args:
         problem: one line.
-        key: where the second meaning is given.
-        hint: how to mend it.
+        key: the key that gives the second meaning.
+        hint: the cure.
     """
 
     def __init__(self, problem: str, key: str, hint: str) -> None:
@@ -117,17 +117,17 @@ class _TwoMeaningsError(ValueError):
 
 
 class FolderFile(_Plain):
-    """Somebody's own data. Paths are relative to the YAML file.
+    """The description of a data set. Paths are relative to the YAML file.
 
     Args:
         images: glob or globs of all images, unless every split has its own.
-        masks: the same for the masks.
-        classes: names, or names with colors and ids, one or several each; without ids they count from 0.
-        space: name of a label space of streetseg, in place of classes.
-        ignore: ids in masks of one channel that count nowhere.
-        ignore_color: a color or colors in RGB masks that count nowhere.
+        masks: glob or globs of all masks, unless every split has its own.
+        classes: names, or names with one or more colors and ids; without ids, ids follow the order from 0.
+        space: name of a label space of streetseg, instead of classes.
+        ignore: ids in masks of one channel that are ignored.
+        ignore_color: color or colors in RGB masks that are ignored.
         splits: split -> its own globs, a text file of names, a list of names, or its share of all images.
-        name: what the label space is called; otherwise the file's own name.
+        name: name of the label space; by default the stem of the file.
     """
 
     images: Globs | None = None
@@ -159,19 +159,19 @@ class FolderFile(_Plain):
 
     @property
     def ids_written(self) -> bool:
-        """Whether the classes say which ids they have; otherwise these follow their order."""
+        """Whether the classes have explicit ids; otherwise ids follow the order of the classes."""
         return any(one.id for one in self.classes or ())
 
     @property
     def ignored_colors(self) -> tuple[Color, ...]:
-        """The colors that count nowhere."""
+        """The colors that are ignored."""
         return _all_colors(self.ignore_color)
 
     def meanings(self) -> tuple[dict[int, str], dict[Color, str]]:
-        """id -> name of the class and color -> name of the class. Raises RequestError if `space` is unknown."""
+        """Return id -> class name, and color -> class name. Raise RequestError if `space` is unknown."""
         if self.space is not None:
-            known = space(self.space)
-            return dict(enumerate(known.names)), dict(zip(known.colors, known.names, strict=True))
+            label_space = space(self.space)
+            return dict(enumerate(label_space.names)), dict(zip(label_space.colors, label_space.names, strict=True))
         classes = self.classes or ()
         return (
             {value: one.name for i, one in enumerate(classes) for value in one.id or (i,)},
@@ -191,7 +191,7 @@ class FolderFile(_Plain):
                 raise ValueError(f"{what} {value} is given twice")
 
     def _require_one_meaning(self) -> None:
-        """Raises _TwoMeaningsError for an id or color that is a class and ignored."""
+        """Raise _TwoMeaningsError for an id or color that is both a class and ignored."""
         ids, colors = self.meanings()
         for value in self.ignore if "ignore" in self.model_fields_set else ():
             if value in ids:
@@ -206,8 +206,8 @@ class FolderFile(_Plain):
                 raise _TwoMeaningsError(problem, "ignore_color", cure)
 
 
-# Words that other tools use -> ours.
-_OTHER_WORDS = {
+# Key of other tools -> our key.
+_OTHER_KEYS = {
     "image": ("images",),
     "labels": ("masks",),
     "annotations": ("masks",),
@@ -224,40 +224,40 @@ _YOLO_HINT = (
 
 
 def read_folder_file(path: Path, note: Callable[[str], None]) -> FolderFile:
-    """Return what the YAML file says; `note` gets a sentence where it says `pictures:` for `images:`.
+    """Return the content of the YAML file. `note` receives a sentence if it uses `pictures:` for `images:`.
 
     Raises:
-        DataError: if it cannot be read, is no plain YAML, or does not describe a data set; each mistake with its line.
+        DataError: it cannot be read, is no plain YAML, or does not describe a data set; each mistake with its line.
     """
     try:
         root = _mapping(path)
-        if _took_older_word(root):
-            note(f"{path}: `pictures:` is read as `images:`, its name now")
+        if _rename_older_key(root):
+            note(f"{path}: `pictures:` is read as `images:`, its new name")
         return FolderFile.model_validate(value_of(root))
     except NotPlain as error:
         raise DataError(error.problem, where=error.where(path), hint=error.cure or _HINT) from error
     except ValidationError as error:
-        found = error.errors()
-    mistakes = [_mistake(details, root, path) for details in found]
+        errors = error.errors()
+    mistakes = [_mistake(details, root, path) for details in errors]
     if len(mistakes) == 1:
         where, problem = mistakes[0]
-        cause = found[0].get("ctx", {}).get("error")
+        cause = errors[0].get("ctx", {}).get("error")
         raise DataError(problem, where=where, hint=cause.hint if isinstance(cause, _TwoMeaningsError) else _HINT)
     lines = [f"{where}: {problem}" for where, problem in mistakes]
-    hint = _YOLO_HINT if {("nc",), ("names",)} & {details["loc"] for details in found} else _HINT
+    hint = _YOLO_HINT if {("nc",), ("names",)} & {details["loc"] for details in errors} else _HINT
     raise DataError(f"{len(lines)} mistakes in the description of the data", where=lines, hint=hint)
 
 
 def _mapping(path: Path) -> yaml.MappingNode:
-    """The file's nodes. Raises DataError where it cannot be read, NotPlain where it is no plain mapping."""
+    """Return the nodes of the file. Raise DataError if it cannot be read, NotPlain if it is no plain mapping."""
     root = parse(read_text(path))
     if not isinstance(root, yaml.MappingNode):
         raise NotPlain("no names and values in this file")
     return root
 
 
-def _took_older_word(root: yaml.MappingNode) -> bool:
-    """Read `pictures:`, the word of older descriptions, as `images:`. Return whether it was there."""
+def _rename_older_key(root: yaml.MappingNode) -> bool:
+    """Rename `pictures:`, the key of older descriptions, to `images:`. Return whether there was one."""
     splits = [value for key, value in root.value if key.value == "splits" and isinstance(value, yaml.MappingNode)]
     own = [value for split in splits for _, value in split.value if isinstance(value, yaml.MappingNode)]
     older = [
@@ -272,7 +272,7 @@ def _took_older_word(root: yaml.MappingNode) -> bool:
 
 
 def _mistake(details: ErrorDetails, root: yaml.Node, path: Path) -> tuple[str, str]:
-    """(FILE:LINE, what is wrong there)."""
+    """Return (FILE:LINE, the mistake in one line)."""
     cause = details.get("ctx", {}).get("error")
     trail, node, line = _follow([cause.key] if isinstance(cause, _TwoMeaningsError) else details["loc"], root)
     where = f"{path}:{line}"
@@ -281,8 +281,8 @@ def _mistake(details: ErrorDetails, root: yaml.Node, path: Path) -> tuple[str, s
         case "extra_forbidden":
             models: dict[str, type[BaseModel]] = {"classes": FolderClass, "splits": FolderSplit}
             model = models.get(trail[0], FolderFile) if len(trail) > 1 else FolderFile
-            meant = [name for name in _OTHER_WORDS.get(trail[-1], ()) if name in model.model_fields]
-            close = meant or get_close_matches(trail[-1], model.model_fields, n=1)
+            known = [name for name in _OTHER_KEYS.get(trail[-1], ()) if name in model.model_fields]
+            close = known or get_close_matches(trail[-1], model.model_fields, n=1)
             return where, f"unknown key {name}" + (f", did you mean {close[0]}?" if close else "")
         case "missing":
             missing = str(details["loc"][-1])
@@ -305,7 +305,7 @@ def _mistake(details: ErrorDetails, root: yaml.Node, path: Path) -> tuple[str, s
 
 
 def _follow(loc: Sequence[int | str], root: yaml.Node) -> tuple[list[str], Any, int]:
-    """The keys and positions of `loc` that are in the file, the node of the last one, and its line."""
+    """Return the keys and indices of `loc` that exist in the file, the node of the last one, and its line."""
     node: Any = root
     trail: list[str] = []
     line = root.start_mark.line

@@ -1,4 +1,4 @@
-"""A data source of the caller's own: images and labels that Python has, in place of files."""
+"""A data source in memory: images and labels from Python objects instead of files."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
 class OwnData(Protocol):
-    """What an object needs to be trained on; `colors`, a triple 0..255 for each class, is used where it is there."""
+    """The protocol of an object that can be used as data. It may also have `colors`: an RGB triple 0..255 per class."""
 
     @property
     def classes(self) -> Sequence[str]:
@@ -28,7 +28,7 @@ class OwnData(Protocol):
 
     @property
     def splits(self) -> Mapping[str, Sequence[Pair]]:
-        """Split -> pairs of an image uint8 RGB (H, W, 3) and labels uint8 (H, W), 255 where a pixel counts nowhere."""
+        """Split -> pairs of an image uint8 RGB (H, W, 3) and labels uint8 (H, W), 255 for ignored pixels."""
         ...
 
 
@@ -36,10 +36,10 @@ class OwnSource:
     """An `OwnData` object as a data source.
 
     Args:
-        data: is asked for a pair whenever one is read, so it need not hold them all in memory.
+        data: it is indexed each time a pair is read, so it need not hold all pairs in memory.
 
     Raises:
-        RequestError: the classes are not usable.
+        RequestError: the classes cannot be used.
     """
 
     max_pixels = MAX_PIXELS
@@ -61,21 +61,21 @@ class OwnSource:
         }
 
     def read_image(self, sample: Sample) -> NDArray[np.uint8]:
-        """Return the image uint8 RGB (H, W, 3). Raise DataError if it is none."""
+        """Return the image uint8 RGB (H, W, 3). Raise DataError if dtype or shape differ."""
         return self._pair(sample)[0]
 
-    def read_label(self, sample: Sample) -> NDArray[np.uint8]:
-        """Return the labels uint8 (H, W). Raise DataError if they are none, or hold an id of no class."""
+    def read_mask(self, sample: Sample) -> NDArray[np.uint8]:
+        """Return the labels uint8 (H, W). Raise DataError if dtype or shape differ, or for an id of no class."""
         return self._pair(sample)[1]
 
     def look(self, sample: Sample) -> Look:
-        """Return both, and that they come from memory."""
+        """Return image and labels; both are "stored" as arrays. Raise DataError as the other methods do."""
         image, labels = self._pair(sample)
         stored = ImageFacts("array", (labels.shape[0], labels.shape[1]))
         return Look(image, labels, stored, stored)
 
     def stamp(self, sample: Sample) -> str:
-        """Return a digest of image and labels: nothing less says that they have not changed."""
+        """Return a SHA-256 of image and labels: arrays have no modification time."""
         image, labels = self._pair(sample)
         return hashlib.sha256(image.tobytes() + labels.tobytes() + repr(image.shape).encode()).hexdigest()
 
@@ -93,14 +93,14 @@ class OwnSource:
             raise DataError(
                 f"labels hold ids outside the classes ({', '.join(map(str, outside.tolist()))})",
                 where=f"{self.spec} {sample.name}",
-                hint=f"ids are 0 to {self.space.num_classes - 1}, and {IGNORE_INDEX} for pixels that count nowhere",
+                hint=f"ids are 0 to {self.space.num_classes - 1}, and {IGNORE_INDEX} for ignored pixels",
             )
         return image, labels
 
 
 def as_source(data: Any) -> Source:
-    """Return a data source as it is, and an `OwnData` object as one. Raise RequestError for anything else."""
-    if all(hasattr(data, name) for name in ("spec", "space", "splits", "survey", "read_image", "read_label")):
+    """Return a data source unchanged, and an `OwnData` object as a source. Raise RequestError for other objects."""
+    if all(hasattr(data, name) for name in ("spec", "space", "splits", "survey", "read_image", "read_mask")):
         source: Source = data
         return source
     if hasattr(data, "classes") and hasattr(data, "splits"):

@@ -1,4 +1,4 @@
-"""The source `scenes`: images that are drawn when they are read."""
+"""The source `scenes`: images that are rendered when they are read."""
 
 from functools import lru_cache
 
@@ -13,23 +13,23 @@ from streetseg.labels.tables import STREET_11
 from streetseg.recipe.reading import AS_USUAL
 from streetseg.scenes.render import SCENES_VERSION, render
 
-VAL_START = 1_000_000  # index of the first validation scene; training scenes lie below it, however many there are
+VAL_START = 1_000_000  # index of the first validation scene; all training scenes have a smaller index
 
 
 class ScenesSource:
-    """Procedural street scenes as a data source; nothing is read from disk.
+    """Procedural street scenes as a data source. No file is read.
 
-    A scene depends on (seed, index, size) alone: asking for more training scenes changes neither the first ones nor
+    A scene depends only on (seed, index, size). A larger number of training scenes changes neither the first ones nor
     the validation scenes.
 
     Args:
         train: number of scenes in split "train".
         val: number of scenes in split "val".
         size: height and width of every image, in pixels.
-        seed: another seed gives other streets.
+        seed: seed of the renderer.
 
     Raises:
-        RequestError: if a number is negative or too large, or the size too small to show a street.
+        RequestError: a number is negative or too large, or the size is too small to show a street.
     """
 
     spec = "scenes"
@@ -50,24 +50,24 @@ class ScenesSource:
         self.splits = {"train": self._samples("train", train), "val": self._samples("val", val)}
 
     def read_image(self, sample: Sample) -> NDArray[np.uint8]:
-        """uint8 RGB (H, W, 3)."""
+        """Return the image, uint8 RGB (H, W, 3)."""
         return self._scene(sample)[0].copy()
 
-    def read_label(self, sample: Sample) -> NDArray[np.uint8]:
-        """uint8 (H, W), ids of street-11 or its ignore_index."""
+    def read_mask(self, sample: Sample) -> NDArray[np.uint8]:
+        """Return the labels, uint8 (H, W), ids of street-11 or its ignore_index."""
         return self._scene(sample)[1].copy()
 
     def look(self, sample: Sample) -> Look:
-        """Both; they are stored nowhere."""
-        drawn = ImageFacts("drawn", self.size)
-        return Look(self.read_image(sample), self.read_label(sample), drawn, drawn)
+        """Return image and labels; there are no files."""
+        facts = ImageFacts("drawn", self.size)
+        return Look(self.read_image(sample), self.read_mask(sample), facts, facts)
 
     def stamp(self, sample: Sample) -> str:
-        """Changes with the renderer's version, the seed and the size."""
+        """Return a text that changes with the version of the renderer, the seed and the size."""
         return f"scenes v{SCENES_VERSION} seed {self.seed} {self.size[0]}x{self.size[1]}"
 
     def jobs(self) -> list[tuple[str, int, int]]:
-        """(split, number in it, index of the scene) of every sample."""
+        """Return (split, number in the split, index of the scene) of every sample."""
         return [(s, number, first_index(s) + number) for s in self.splits for number in range(len(self.splits[s]))]
 
     def _samples(self, split: str, count: int) -> tuple[Sample, ...]:
@@ -81,11 +81,11 @@ class ScenesSource:
 
 
 def first_index(split: str) -> int:
-    """Index of the first scene of "train" or "val"; the ranges never meet."""
+    """Return the index of the first scene of "train" or "val"; the ranges do not overlap."""
     return {"train": 0, "val": VAL_START}[split]
 
 
 @lru_cache(maxsize=8)
 def _drawn(seed: int, index: int, size: tuple[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The last few scenes: an image and its label are read one after the other and drawn once."""
+    """Render a scene. The last few are cached, as image and labels of a scene are read one after the other."""
     return render(seed, index, size)

@@ -1,6 +1,6 @@
-"""The engine interface: what computes logits, in torch, ONNX Runtime and OpenVINO alike.
+"""The interface of the engines that compute logits: torch, ONNX Runtime and OpenVINO.
 
-`ExportedEngine` holds what the engines of exported models share.
+`ExportedEngine` is the base class of the engines for exported models.
 """
 
 from abc import ABC, abstractmethod
@@ -25,22 +25,22 @@ class Engine(Protocol):
 
     @property
     def precision(self) -> str:
-        """ "fp32", "bf16" or "int8", of the inner computation."""
+        """ "fp32", "bf16" or "int8": the precision inside the network; logits are always float32."""
         ...
 
     @property
     def encoder(self) -> str:
-        """timm's name of the network's encoder."""
+        """The timm name of the network's encoder."""
         ...
 
     @property
     def space(self) -> LabelSpace:
-        """The classes."""
+        """The classes of the network."""
         ...
 
     @property
     def size(self) -> Size | None:
-        """Height and width the network was trained for; None for the images' own."""
+        """The height and width that the network was trained for; None if it sees each image at its own size."""
         ...
 
     @property
@@ -50,59 +50,59 @@ class Engine(Protocol):
 
     @property
     def workers(self) -> int:
-        """How many threads may call it at once to keep the machine busy."""
+        """The number of threads that should call the engine at once to use all cores."""
         ...
 
     def take(self, images: Array) -> Array:
-        """uint8 (B, 3, H, W) as numpy array -> the array this engine works on."""
+        """Convert a numpy array uint8 (B, 3, H, W) to the kind of array that this engine computes on."""
         ...
 
     def logits(self, images: Array) -> Array:
-        """What `take` returns, of any height and width -> float32 (B, C, H, W) of the same kind."""
+        """Return the logits float32 (B, C, H, W) of images from `take`, of any height and width."""
         ...
 
     def labels(self, images: Array) -> NDArray[np.uint8]:
-        """What `take` returns -> the classes with the largest logits, (B, H, W)."""
+        """Return the argmax of the logits, uint8 (B, H, W) in main memory, of images from `take`."""
         ...
 
 
 class ExportedEngine(ABC):
-    """Runs a graph with the outputs of an exported model; `about` is what its file says."""
+    """An engine for an exported model; `about` is the description inside its file."""
 
     about: About
 
     @property
     def encoder(self) -> str:
-        """The file's."""
+        """The timm name of the encoder, from the file."""
         return str(self.about.description["encoder"])
 
     @property
     def space(self) -> LabelSpace:
-        """The file's."""
+        """The classes, from the file."""
         return self.about.space
 
     @property
     def size(self) -> Size | None:
-        """The file's."""
+        """The training size, from the file."""
         return self.about.size
 
     @property
     def reading(self) -> ImageReading:
-        """The file's."""
+        """The reading of image files, from the file."""
         return self.about.reading
 
     def take(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """In plain order."""
+        """Return the images as a contiguous array."""
         return np.ascontiguousarray(images)
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """As `Engine.logits`."""
+        """Return logits, as `Engine.logits`."""
         return self._run(LOGITS, images)
 
     def labels(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """As `Engine.labels`."""
+        """Return labels, as `Engine.labels`."""
         return self._run(LABELS, images)
 
     @abstractmethod
     def _run(self, output: str, images: NDArray[np.uint8]) -> NDArray[Any]:
-        """One of the outputs, by its name."""
+        """Compute the output of that name for images uint8 (B, 3, H, W)."""

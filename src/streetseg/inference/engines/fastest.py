@@ -1,4 +1,4 @@
-"""The fastest of several engines for one exported model, found out on the first images."""
+"""The fastest of several engines for one exported model, measured on the first images."""
 
 import logging
 import threading
@@ -18,20 +18,20 @@ from streetseg.recipe.reading import ImageReading
 
 log = logging.getLogger("streetseg")
 
-RUNS = 3  # of each engine, in a row, after one to warm up
-# Seconds before an engine is measured. ONNX Runtime's threads wait for more work by spinning, for some 50 ms after a
-# call, and take the cores from whoever comes next.
+RUNS = 3  # measured runs of each engine, after one run to warm up
+# Pause in seconds before an engine is measured. ONNX Runtime's threads spin for about 50 ms after a call and would
+# take cores from the next engine.
 REST = 0.2
-AGREE = {"fp32": 0.999, "int8": 0.98, "bf16": 0.98}  # least share of equal labels; rounding differs between engines
+AGREE = {"fp32": 0.999, "int8": 0.98, "bf16": 0.98}  # least share of equal labels; engines round differently
 
 
 class Fastest:
-    """Runs all engines on the first images it gets, then only the fastest of those whose labels agree.
+    """An engine that runs all `engines` on the first images, and from then on the fastest whose labels agree.
 
-    What it tells of itself is true of the chosen engine, and before one is chosen of the first.
+    Its properties are those of the chosen engine; before the choice, those of the first engine.
 
     Args:
-        engines: two or more, all of the same model; the labels of the first are the ones to agree with.
+        engines: two or more engines for the same model; the labels of the first are the reference.
     """
 
     def __init__(self, engines: Sequence[Engine]) -> None:
@@ -41,69 +41,70 @@ class Fastest:
 
     @property
     def name(self) -> str:
-        """The chosen engine's."""
-        return self._first.name
+        """The name of the chosen engine."""
+        return self._current.name
 
     @property
     def precision(self) -> str:
-        """The chosen engine's."""
-        return self._first.precision
+        """The precision of the chosen engine."""
+        return self._current.precision
 
     @property
     def encoder(self) -> str:
-        """The model's."""
-        return self._first.encoder
+        """The timm name of the model's encoder."""
+        return self._current.encoder
 
     @property
     def space(self) -> LabelSpace:
-        """The model's."""
-        return self._first.space
+        """The classes of the model."""
+        return self._current.space
 
     @property
     def size(self) -> Size | None:
-        """The model's."""
-        return self._first.size
+        """The training size of the model."""
+        return self._current.size
 
     @property
     def reading(self) -> ImageReading:
-        """The model's."""
-        return self._first.reading
+        """How the model reads image files."""
+        return self._current.reading
 
     @property
     def workers(self) -> int:
-        """The chosen engine's."""
-        return self._first.workers
+        """The number of threads that should call the chosen engine at once."""
+        return self._current.workers
 
     @property
-    def _first(self) -> Engine:
+    def _current(self) -> Engine:
         return self._chosen or self._engines[0]
 
     def take(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """In plain order."""
+        """Return the images as a contiguous array."""
         return np.ascontiguousarray(images)
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """As `Engine.logits`."""
+        """Return logits, as `Engine.logits`."""
         logits: NDArray[np.float32] = self._fastest(images).logits(images)
         return logits
 
     def labels(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """As `Engine.labels`."""
+        """Return labels, as `Engine.labels`."""
         return self._fastest(images).labels(images)
 
     def _fastest(self, images: NDArray[np.uint8]) -> Engine:
+        """Return the chosen engine; the first call chooses it."""
         with self._lock:
             if self._chosen is None:
                 self._chosen = fastest(self._engines, images)
-                self._engines = (self._chosen,)  # the others' memory is not needed any more
+                self._engines = (self._chosen,)  # frees the memory of the other engines
             return self._chosen
 
 
 def fastest(engines: Sequence[Engine], images: NDArray[np.uint8]) -> Engine:
-    """The engine that labels `images` in the least time, of those that agree with the first; said in the log.
+    """Return the fastest engine on `images` of those whose labels agree with the first's. The log names it.
 
     Raises:
-        StreetsegError: the first engine fails; others that fail are left out, and that is said.
+        StreetsegError: the first engine fails. Other engines that fail are left out with a warning.
     """
     labels = {engines[0]: engines[0].labels(images)}
     for engine in engines[1:]:
@@ -122,20 +123,20 @@ def fastest(engines: Sequence[Engine], images: NDArray[np.uint8]) -> Engine:
             del labels[engine]
     milliseconds = {engine: _milliseconds(engine, images) for engine in labels}
     chosen = min(milliseconds, key=lambda engine: milliseconds[engine])
-    listed = ", ".join(f"{engine.name} {taken:.1f} ms" for engine, taken in milliseconds.items())
+    listed = ", ".join(f"{engine.name} {median_ms:.1f} ms" for engine, median_ms in milliseconds.items())
     height, width = images.shape[-2:]
     log.info("engine: %s, the fastest here at %dx%d (an image: %s)", chosen.name, height, width, listed)
     return chosen
 
 
 def _milliseconds(engine: Engine, images: NDArray[np.uint8]) -> float:
-    """Median time of a call, when as many are made at once as the engine likes and the other engines rest."""
+    """Return the median time per image when `engine.workers` threads call the engine and the other engines are idle."""
     time.sleep(REST)
-    taken = []
+    times = []
     with ThreadPoolExecutor(engine.workers) as pool:
         for _ in range(1 + RUNS):
             start = time.perf_counter()
-            for done in [pool.submit(engine.labels, images) for _ in range(engine.workers)]:
-                done.result()
-            taken.append(1000 * (time.perf_counter() - start) / engine.workers)
-    return median(taken[1:])
+            for call in [pool.submit(engine.labels, images) for _ in range(engine.workers)]:
+                call.result()
+            times.append(1000 * (time.perf_counter() - start) / engine.workers)
+    return median(times[1:])

@@ -1,4 +1,4 @@
-"""From a model on disk and the name of an engine to the engine. Only its own library is imported."""
+"""Open a model on disk in an engine. Only the library of that engine is imported."""
 
 import logging
 from importlib.util import find_spec
@@ -11,26 +11,26 @@ from streetseg.models.formats import ENGINES, FORMATS, format_of, is_exported
 
 log = logging.getLogger("streetseg")
 
-MANY = 16  # images, from which on it pays to measure engines, and images per second count more than one's time
+MANY = 16  # images; from this number on engines are measured, and throughput counts more than latency
 
 
 def open_engine(
     path: Path, name: str = "auto", *, device: str = "auto", precision: str = "fp32", images: int | None = None
 ) -> Engine:
-    """A model ready to run.
+    """Return an engine that runs a model.
 
     Args:
         path: a bundle or run folder, or an exported .onnx or .xml.
-        name: "torch", "onnxruntime", "openvino", or "auto": the fastest of the installed ones that run this model in
-            this precision, measured on the first images; where few are to come, the one that starts soonest.
+        name: "torch", "onnxruntime", "openvino", or "auto": the fastest of the installed engines that run this model in
+            this precision, measured on the first images; for fewer than MANY images the one that starts soonest.
         device: "auto", "cpu", "cuda", …; exported models run on the CPU.
         precision: "fp32" or "bf16"; a model exported in int8 stays int8.
-        images: how many are to come one after another, where that is known; many make images per second count
-            more than the time for one.
+        images: the number of images to predict, None if unknown. From MANY on, an engine is set up for throughput
+            instead of latency.
 
     Raises:
-        RequestError: the engine is unknown, not installed, or runs no such model, or the device or precision is not
-            there.
+        RequestError: the engine is unknown, is not installed or cannot run this model, or the device or precision is
+            not available.
         ModelError: the model cannot be read.
     """
     if name == "auto":
@@ -49,7 +49,7 @@ def open_engine(
 
 
 def engines_for(path: Path) -> tuple[str, ...]:
-    """The engines that can run a model, by its ending."""
+    """Return the engines that can run a model, by its suffix. Raise ModelError for a LiteRT model."""
     if path.suffix.lower() == ".tflite":
         raise ModelError("LiteRT models are not supported yet", where=path, hint="export to onnx or openvino")
     form = format_of(path)
@@ -57,16 +57,16 @@ def engines_for(path: Path) -> tuple[str, ...]:
 
 
 def engines_here(path: Path, precision: str = "fp32") -> list[str]:
-    """Those of `engines_for` whose library is installed and that compute in the precision; what lacks it is said.
+    """Return the engines of `engines_for` that are installed and compute in the precision; the log names the others.
 
-    Where no library is installed it is the first of them, which will say what is missing.
+    If none is installed, return the first one: opening it raises the error that says what to install.
 
     Raises:
-        RequestError: no engine that is installed computes in the precision.
+        RequestError: no installed engine computes in the precision.
     """
     offered = engines_for(path)
     installed = [engine for engine in offered if _installed(engine)]
-    if precision == "fp32" or not installed:  # all compute in fp32, so no library is loaded to ask it
+    if precision == "fp32" or not installed:  # all engines compute in fp32, so no library has to be imported
         return installed or [offered[0]]
     lacking = {engine: reason for engine in installed if (reason := _lacks(engine, precision))}
     if len(lacking) == len(installed):
@@ -77,7 +77,7 @@ def engines_here(path: Path, precision: str = "fp32") -> list[str]:
 
 
 def require_fit(name: str, path: Path) -> None:
-    """Raises RequestError unless there is an engine of that name and it runs models such as `path`."""
+    """Raise RequestError unless `name` is an engine that can run the model at `path`."""
     if name not in ENGINES:
         raise RequestError(
             f"unknown engine {name}",
@@ -121,7 +121,7 @@ def _open(name: str, path: Path, device: str, precision: str, *, many: bool) -> 
 
 
 def _lacks(name: str, precision: str) -> str | None:
-    """Why an installed engine does not compute in a precision."""
+    """Return why an installed engine does not compute in a precision; None if it does."""
     match name:
         case "onnxruntime":
             from streetseg.inference.engines.onnxruntime_engine import OnnxRuntimeEngine

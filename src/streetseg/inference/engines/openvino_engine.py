@@ -1,4 +1,4 @@
-"""An exported .onnx or .xml in OpenVINO, on the CPU."""
+"""OpenVINO on the CPU, for an exported .onnx or .xml file."""
 
 import threading
 from collections import OrderedDict
@@ -16,22 +16,22 @@ from streetseg.inference.engines.engine import ExportedEngine
 from streetseg.machine import thread_limit
 from streetseg.models.description import KEY, LABELS, read_about, require_outputs
 
-_KEPT = 8  # compiled networks; each image size is one
+_KEPT = 8  # most compiled networks in memory; each image size needs one
 _HINTS = {"fp32": "f32", "bf16": "bf16"}
 
 
 class OpenVinoEngine(ExportedEngine):
-    """Compiled anew for each size of image, which is faster than one network for all sizes.
+    """An engine that compiles the network for each image size, which is faster than one network for all sizes.
 
     Args:
         path: the .onnx or .xml file.
-        precision: "fp32": as exported, int8 included; "bf16" where the processor computes in it.
-        many: work on several images at once, each on a part of the cores, rather than on one with all of them: more
-            images a second, and longer to wait for each.
+        precision: "fp32", which means the precision of the file, int8 included; "bf16" if the processor supports it.
+        many: run several images at once, each on a part of the cores: higher throughput, longer latency. Otherwise
+            each image uses all cores.
 
     Raises:
         ModelError: the file cannot be read, or was not exported by streetseg.
-        RequestError: there is no such precision here.
+        RequestError: the precision is not available on this machine.
     """
 
     name = "openvino"
@@ -44,13 +44,13 @@ class OpenVinoEngine(ExportedEngine):
             raise ModelError("no such model file", where=path)
         try:
             self._model = self._core.read_model(path)
-        except Exception as error:  # OpenVINO knows only RuntimeError and what its readers let through
+        except Exception as error:  # OpenVINO raises RuntimeError and whatever its file readers raise
             raise ModelError(f"OpenVINO cannot read it ({_reason(error)})", where=path) from error
         self.about = read_about(_description(self._model), path)
         require_outputs({name for output in self._model.outputs for name in output.names}, path)
         self.precision = precision if self.about.precision == "fp32" else self.about.precision
         self.workers = 1
-        # OpenVINO takes bf16 by itself where it can; a precision is what was asked for.
+        # Without a hint OpenVINO computes in bf16 where the processor can; the requested precision must hold.
         self._settings: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": _HINTS[precision],
             "PERFORMANCE_HINT": "THROUGHPUT" if many else "LATENCY",
@@ -66,7 +66,7 @@ class OpenVinoEngine(ExportedEngine):
 
     @staticmethod
     def lacks(precision: str) -> str | None:
-        """Why it does not compute in a precision here; None where it does."""
+        """Return why the engine does not compute in a precision on this machine; None if it does."""
         if precision not in _HINTS:
             return f"unknown precision {precision} (fp32 or bf16)"
         if precision == "bf16" and "BF16" not in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
@@ -82,7 +82,7 @@ class OpenVinoEngine(ExportedEngine):
         return result
 
     def _network(self, output: str, shape: tuple[int, ...]) -> "_Network":
-        """The network that computes only this output, for images of this shape."""
+        """Return the network compiled for images of this shape, which computes only this output."""
         key = (output, shape)
         with self._lock:
             if key not in self._compiled:
@@ -99,20 +99,23 @@ class OpenVinoEngine(ExportedEngine):
 
 @cache
 def _core() -> openvino.Core:
-    """OpenVINO itself, once and for good: for as long as it lives it lends the thread that first compiled the stack on
-    which signals are handled, and let go in another thread it would take that away: Ctrl-C would be a crash."""
+    """Return the one OpenVINO core of the process, which is never released.
+
+    A core installs an alternate signal stack in the thread that first compiles. If another thread released the core,
+    that stack would be freed while still in use, and Ctrl-C would crash the process.
+    """
     return openvino.Core()
 
 
 @dataclass
 class _Network:
-    """A compiled network and its requests, which own the memory that a pass needs."""
+    """A compiled network and its idle requests. A request owns the memory that a forward pass needs."""
 
     compiled: Any
     idle: list[Any] = field(default_factory=list)
 
     def request(self) -> Any:
-        """One that nobody is using."""
+        """Return an idle request, or a new one; the caller puts it back into `idle`."""
         try:
             return self.idle.pop()
         except IndexError:
@@ -120,11 +123,12 @@ class _Network:
 
 
 def _description(model: Any) -> str | None:
-    """What the file says of itself: OpenVINO keeps an ONNX file's own keys under "framework"."""
+    """Return the description in the file, None if there is none. OpenVINO keeps ONNX metadata under "framework"."""
     path = ["framework", KEY]
     return str(model.get_rt_info(path).value) if model.has_rt_info(path) else None
 
 
 def _reason(error: Exception) -> str:
+    """Return the last line of OpenVINO's message, which names the cause."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""A network in torch, on a CPU or a GPU."""
+"""Torch on a CPU or a GPU, for a network from a bundle."""
 
 import numpy as np
 import torch
@@ -14,15 +14,15 @@ from streetseg.recipe.reading import ImageReading
 
 
 class TorchEngine:
-    """The network as it was trained.
+    """An engine that runs a network in torch.
 
     Args:
-        network: moved to `device` and put into evaluation mode.
-        device: where to run.
-        precision: "fp32" or "bf16", of the network's inner computation; logits are always float32.
+        network: is moved to `device` and put into evaluation mode.
+        device: the device that computes.
+        precision: "fp32" or "bf16", inside the network; logits are always float32.
 
     Raises:
-        RequestError: if there is no such precision.
+        RequestError: the precision is unknown.
     """
 
     name = "torch"
@@ -38,41 +38,41 @@ class TorchEngine:
 
     @staticmethod
     def lacks(precision: str) -> str | None:
-        """Why it does not compute in a precision; None where it does."""
+        """Return why the engine does not compute in a precision; None if it does."""
         return None if precision in ("fp32", "bf16") else f"unknown precision {precision} (fp32 or bf16)"
 
     @property
     def encoder(self) -> str:
-        """The network's."""
+        """The timm name of the network's encoder."""
         return self.network.encoder_name
 
     @property
     def space(self) -> LabelSpace:
-        """The network's."""
+        """The classes of the network."""
         return self.network.space
 
     @property
     def size(self) -> Size | None:
-        """The network's."""
+        """The training size of the network."""
         return self.network.size
 
     @property
     def reading(self) -> ImageReading:
-        """The network's."""
+        """How the network reads image files."""
         return self.network.reading
 
     def take(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
-        """An array or tensor anywhere -> a tensor on the engine's device."""
+        """Return an array, or a tensor on any device, as a tensor on the engine's device."""
         if isinstance(images, np.ndarray):
-            images = torch.from_numpy(np.array(images, order="C"))  # no view that is read-only or runs backwards
+            images = torch.from_numpy(np.array(images, order="C"))  # a copy: torch takes no negative strides
         return images.to(self.device, non_blocking=self.device.type == "cuda")
 
     def logits(self, images: Tensor) -> Tensor:
-        """As `Engine.logits`."""
+        """Return logits, as `Engine.logits`."""
         with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             logits: Tensor = self.network(images)
         return logits.float()
 
     def labels(self, images: Tensor) -> NDArray[np.uint8]:
-        """As `Engine.labels`."""
+        """Return labels, as `Engine.labels`."""
         return backend_torch.in_memory(backend_torch.argmax(self.logits(images)))

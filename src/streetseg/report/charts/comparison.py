@@ -1,4 +1,4 @@
-"""All charts of a comparison, by the names they have in the report and in plots/."""
+"""All charts of a comparison, for the report and for the files in plots/."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,13 @@ from streetseg.report.charts.svg import element, marker, standalone
 
 @dataclass(frozen=True)
 class Quantity:
-    """A pair of columns of results.csv, and how they are drawn."""
+    """A quantity of results.csv, in the columns train_NAME and val_NAME.
+
+    Args:
+        name: its name in the columns.
+        heading: the heading of its chart, with the unit.
+        scale: factor from the column to the unit of the chart.
+    """
 
     name: str
     heading: str
@@ -37,7 +43,7 @@ SMALL, SCREEN, PHONE = 380, 860, 360  # widths of the charts with intervals, pix
 
 @dataclass(frozen=True)
 class Price:
-    """Something an encoder costs, and how its axis is called."""
+    """A cost of an encoder and the heading of its axis."""
 
     name: str
     heading: str
@@ -53,16 +59,16 @@ PRICES = (
 
 @dataclass(frozen=True)
 class Charts:
-    """Everything that is drawn.
+    """The charts of a comparison.
 
     Args:
         ranking: mean IoU of each encoder with its interval.
-        differences: the best against each other one; None for a single encoder.
+        differences: differences between the best encoder and each other one; None for a single encoder.
         classes, classes_narrow: IoU of each class, for a screen and for a phone.
-        class_differences, class_differences_narrow: per pair with the best, how much better it is on each class.
-        curves: per encoder loss, accuracy and IoU over the epochs.
-        confusion: per encoder its confusion matrix.
-        cost: price -> mean IoU against it, for each price that was measured for every encoder.
+        class_differences, class_differences_narrow: for each pair with the best encoder, the difference on each class.
+        curves: for each encoder loss, accuracy and IoU over the epochs.
+        confusion: for each encoder its confusion matrix.
+        cost: price -> mean IoU against it, for each price that was measured for all encoders.
     """
 
     ranking: Markup
@@ -76,7 +82,11 @@ class Charts:
     cost: Mapping[str, Markup]
 
     def by_name(self, encoders: Sequence[str]) -> Mapping[str, Markup]:
-        """File stem in plots/ -> chart. `encoders` are the stems that tell the charts of each encoder apart."""
+        """Return file stem in plots/ -> chart.
+
+        Args:
+            encoders: the part of the file stem that names each encoder, in rank order.
+        """
         named = {"mean_iou": self.ranking, "classes": self.classes}
         if self.differences is not None:
             named["differences"] = self.differences
@@ -89,7 +99,7 @@ class Charts:
 
 
 def draw(comparison: Comparison, letters: Sequence[str]) -> Charts:
-    """All charts; an encoder keeps its letter, color and marker through all of them."""
+    """Return all charts. An encoder has the same letter, color and marker in all of them."""
     groups = comparison.groups
     return Charts(
         ranking=_ranking(groups, letters),
@@ -109,13 +119,13 @@ def draw(comparison: Comparison, letters: Sequence[str]) -> Charts:
 
 
 def run_curves(folder: Path) -> list[str]:
-    """Loss, accuracy and IoU of one finished run over its epochs, each an SVG of its own."""
+    """Return loss, accuracy and IoU of one finished run over its epochs, each as an SVG file."""
     (curves,) = _curves(compare_runs([folder]).groups)
     return [standalone(chart) for chart in curves]
 
 
 def encoder_marker(series: int) -> Markup:
-    """The marker of an encoder by itself, for a key."""
+    """Return the marker of an encoder as an image, for a key."""
     return element("svg", marker(series, 8, 8), viewBox="0 0 16 16", class_="chart", aria_hidden="true")
 
 
@@ -124,22 +134,25 @@ def _ranking(groups: Sequence[Group], letters: Sequence[str]) -> Markup:
         Row(f"{letter}  {group.first.encoder}", (_point(k, group.mean_iou, *group.intervals.overall["mean_iou"]),))
         for k, (group, letter) in enumerate(zip(groups, letters, strict=True))
     ]
-    spoken = "; ".join(f"{group.label} {100 * group.mean_iou:.1f} %" for group in groups)
-    return intervals_chart("mean IoU, %, with 95 % interval", f"Mean IoU with interval: {spoken}.", rows, width=SMALL)
+    description = "; ".join(f"{group.label} {100 * group.mean_iou:.1f} %" for group in groups)
+    return intervals_chart(
+        "mean IoU, %, with 95 % interval", f"Mean IoU with interval: {description}.", rows, width=SMALL
+    )
 
 
 def _differences(comparison: Comparison, letters: Sequence[str]) -> Markup:
-    found = [pair.difference for pair in comparison.against_best]
     rows = [
         Row(
             f"{letters[0]} − {letters[k]}",
             (_point(k, d.value, d.low, d.high, hollow=d.verdict == "not distinguishable"),),
         )
-        for k, d in enumerate(found, start=1)
+        for k, d in enumerate((pair.difference for pair in comparison.against_best), start=1)
     ]
     best = comparison.groups[0].label
-    spoken = f"How much better {best} is than each other encoder, in points of mean IoU, with interval."
-    return intervals_chart("difference in mean IoU, points, with 95 % interval", spoken, rows, width=SMALL, zero=True)
+    description = f"How much better {best} is than each other encoder, in points of mean IoU, with interval."
+    return intervals_chart(
+        "difference in mean IoU, points, with 95 % interval", description, rows, width=SMALL, zero=True
+    )
 
 
 def _classes(groups: Sequence[Group], letters: Sequence[str], width: float) -> Markup:
@@ -148,12 +161,15 @@ def _classes(groups: Sequence[Group], letters: Sequence[str], width: float) -> M
                         for k, group in enumerate(groups)))
         for c, name in enumerate(groups[0].first.classes)
     ]  # fmt: skip
-    spoken = f"IoU of each class with interval, for {', '.join(letters)}; the figures are in the tables below."
-    return intervals_chart("IoU, %, with 95 % interval", spoken, rows, width=width)
+    description = f"IoU of each class with interval, for {', '.join(letters)}; the figures are in the tables below."
+    return intervals_chart("IoU, %, with 95 % interval", description, rows, width=width)
 
 
 def _class_differences(comparison: Comparison, letters: Sequence[str], width: float) -> tuple[Markup, ...]:
-    """One chart for each encoder behind the best; the marker is that of the better one, hollow where none is."""
+    """Return one chart for each encoder except the best.
+
+    Each marker is that of the better encoder, or a ring where the two are not distinguishable.
+    """
     return tuple(
         intervals_chart(
             f"IoU of {letters[0]} minus IoU of {letter}, points, with 95 % interval",
@@ -176,20 +192,20 @@ def _point(series: int, value: float, low: float, high: float, *, hollow: bool =
 
 def _curves(groups: Sequence[Group]) -> tuple[tuple[Markup, ...], ...]:
     learning = [[_learning(group, quantity) for quantity in QUANTITIES] for group in groups]
-    spans = [shared_axis([of_group[q] for of_group in learning]) for q in range(len(QUANTITIES))]
+    spans = [shared_axis([quantities[q] for quantities in learning]) for q in range(len(QUANTITIES))]
     return tuple(
         tuple(
             curves_chart(
                 quantity.heading,
                 f"{quantity.heading} of {group.label} after each epoch, training and validation.",
-                of_group[q],
+                quantities[q],
                 series=k,
                 span=spans[q],
                 best_epoch=group.first.best_epoch if len(group.runs) == 1 else None,
             )
             for q, quantity in enumerate(QUANTITIES)
         )
-        for k, (group, of_group) in enumerate(zip(groups, learning, strict=True))
+        for k, (group, quantities) in enumerate(zip(groups, learning, strict=True))
     )
 
 
@@ -209,24 +225,24 @@ def _cost(groups: Sequence[Group], letters: Sequence[str]) -> Mapping[str, Marku
                 Offer(_point(k, group.mean_iou, *group.intervals.overall["mean_iou"]), letter, value)
                 for k, (group, letter, value) in enumerate(zip(groups, letters, values, strict=True))
             ]
-            spoken = f"Mean IoU against {price.heading}, for {', '.join(letters)}; the figures are in the table."
-            drawn[price.name] = cost_chart(price.heading, spoken, offers, score="mean IoU, %")
+            description = f"Mean IoU against {price.heading}, for {', '.join(letters)}; the figures are in the table."
+            drawn[price.name] = cost_chart(price.heading, description, offers, score="mean IoU, %")
     return drawn
 
 
 def prices(group: Group) -> dict[str, float]:
-    """What the group's first network costs, in the units of the charts; NaN where it was not measured."""
+    """Return the costs of the group's first network, in the units of the charts; NaN where not measured."""
     cost = group.first.cost
     latency = cost.get("latency_ms") or {}
     return {
-        "latency": _figure(latency.get("p50")),
-        "latency_p95": _figure(latency.get("p95")),
-        "images_per_second": _figure(cost.get("images_per_second")),
-        "parameters": _figure(cost.get("parameters")) / 1e6,
-        "macs": _figure(cost.get("macs")) / 1e9,
-        "memory": _figure(cost.get("peak_memory_mb")),
+        "latency": _or_nan(latency.get("p50")),
+        "latency_p95": _or_nan(latency.get("p95")),
+        "images_per_second": _or_nan(cost.get("images_per_second")),
+        "parameters": _or_nan(cost.get("parameters")) / 1e6,
+        "macs": _or_nan(cost.get("macs")) / 1e9,
+        "memory": _or_nan(cost.get("peak_memory_mb")),
     }
 
 
-def _figure(value: float | None) -> float:
+def _or_nan(value: float | None) -> float:
     return float("nan") if value is None else float(value)

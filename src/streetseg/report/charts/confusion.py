@@ -1,4 +1,4 @@
-"""The confusion matrix: of the pixels of each true class, the share that was called what."""
+"""Chart of a confusion matrix: for each class of the ground truth, the shares of the predicted classes."""
 
 from collections.abc import Sequence
 
@@ -12,15 +12,17 @@ CELL, LEFT, TOP, RIGHT, BOTTOM = 26, 100, 98, 36, 22
 
 
 def confusion_width(num_classes: int) -> int:
-    """Width in pixels at which the figures in the cells have their natural size."""
+    """Return the width of the chart in pixels at which its text has the normal size."""
     return LEFT + CELL * num_classes + RIGHT
 
 
-def confusion_chart(heading: str, spoken: str, matrix: NDArray[np.int64], names: Sequence[str]) -> Markup:
-    """Rows are ground truth and add up to 100 %; a cell's figure is a percentage, its shade the same share.
+def confusion_chart(heading: str, description: str, matrix: NDArray[np.int64], names: Sequence[str]) -> Markup:
+    """Return the chart. Rows are ground truth and add up to 100 %; number and shade of a cell show the same share.
 
     Args:
-        matrix: (C, C) counts of pixels, rows ground truth; a row without pixels stays empty.
+        heading: title of the chart.
+        description: text for screen readers.
+        matrix: int64 (C, C), numbers of pixels, rows ground truth; a row without pixels stays empty.
         names: C class names.
     """
     size = len(names)
@@ -37,12 +39,12 @@ def confusion_chart(heading: str, spoken: str, matrix: NDArray[np.int64], names:
     for row in range(size):
         for column in range(size):
             parts += _cell(row, column, float(shares[row, column]))
-    return chart(confusion_width(size), TOP + CELL * size + BOTTOM, spoken, *parts)
+    return chart(confusion_width(size), TOP + CELL * size + BOTTOM, description, *parts)
 
 
 def _cell(row: int, column: int, share: float) -> list[Markup]:
     x, y = LEFT + column * CELL, TOP + row * CELL
-    shade = round(share**0.6, 3)  # small confusions stay visible, order is kept
+    shade = round(share**0.6, 3)  # a power below 1: small shares stay visible
     place = {"x": x + 0.5, "y": y + 0.5, "width": CELL - 1, "height": CELL - 1, "rx": 2}
     parts = [element("rect", **place, class_="heat", fill_opacity=max(shade, 0.04))]
     if row == column:

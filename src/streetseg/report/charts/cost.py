@@ -1,4 +1,4 @@
-"""What accuracy costs: the score against one price, a point an encoder."""
+"""Chart of a score against one cost, with one point per encoder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,22 +14,24 @@ LEFT, RIGHT, TOP, BOTTOM = 36, 22, 26, 46
 
 @dataclass(frozen=True)
 class Offer:
-    """One encoder: its score with interval, its letter, and its price."""
+    """One encoder: its score with interval, its letter and its cost."""
 
     score: Point
     letter: str
     price: float
 
 
-def cost_chart(price: str, spoken: str, offers: Sequence[Offer], *, score: str) -> Markup:
-    """Up is better, left is cheaper; the price starts at 0, so distances along it are true ratios.
+def cost_chart(price: str, description: str, offers: Sequence[Offer], *, score: str) -> Markup:
+    """Return the chart. Higher is better, further left is cheaper; the axis of the cost starts at 0.
 
     Args:
-        price: what the horizontal axis shows, with its unit.
-        score: what the vertical axis shows, with its unit.
+        price: the cost on the horizontal axis, with its unit.
+        description: text for screen readers.
+        offers: one per encoder.
+        score: the score on the vertical axis, with its unit.
     """
     x = nice_axis(0.0, max(offer.price for offer in offers) * 1.05, LEFT, WIDTH - RIGHT, about=4)
-    # too few images have no interval
+    # With too few images the interval is NaN.
     bounds = [v for offer in offers for v in (offer.score.low, offer.score.value, offer.score.high) if v == v]
     y = nice_axis(min(bounds), max(bounds), HEIGHT - BOTTOM, TOP, about=4)
     parts = [text(0, 12, score, "strong")]
@@ -46,4 +48,4 @@ def cost_chart(price: str, spoken: str, offers: Sequence[Offer], *, score: str) 
             parts += [line(at, y(offer.score.low), at, y(offer.score.high), f"whisker s{offer.score.series % 6}")]
         parts += [marker(offer.score.series, at, y(offer.score.value), 4.5)]
         parts += [text(at + 10, y(offer.score.value) + 4, offer.letter, f"strong halo s{offer.score.series % 6}")]
-    return chart(WIDTH, HEIGHT, spoken, *parts)
+    return chart(WIDTH, HEIGHT, description, *parts)

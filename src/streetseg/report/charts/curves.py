@@ -1,4 +1,4 @@
-"""How a network learned: one quantity over the epochs, on the training and on the validation split."""
+"""Learning curves: one quantity over the epochs, on the training and on the validation split."""
 
 import math
 from collections.abc import Sequence
@@ -11,43 +11,50 @@ from streetseg.report.charts.svg import Axis, chart, element, join, line, marker
 WIDTH, HEIGHT = 320, 216
 LEFT, RIGHT, TOP, BOTTOM = 36, 74, 28, 30
 
-Curve = Sequence[float]  # one value an epoch, from epoch 1; NaN where nothing was measured
+Curve = Sequence[float]  # one value per epoch, from epoch 1; NaN where it was not measured
 
 
 @dataclass(frozen=True)
 class Learning:
-    """One quantity of one encoder: a curve a seed."""
+    """One quantity of one encoder: one curve per seed and split."""
 
     train: tuple[Curve, ...]
     validation: tuple[Curve, ...]
 
     def finite(self) -> list[float]:
-        """All values that were measured."""
+        """Return all values that were measured."""
         return [value for curve in (*self.train, *self.validation) for value in curve if math.isfinite(value)]
 
 
 def mean_curve(curves: Sequence[Curve]) -> list[float]:
-    """The mean over seeds, as far as every seed went."""
+    """Return the mean over seeds, up to the last epoch that all seeds have."""
     return [sum(values) / len(values) for values in zip(*curves, strict=False)]
 
 
 def shared_axis(quantity: Sequence[Learning]) -> tuple[float, float]:
-    """Lowest and highest value over all encoders, so that their charts can be read against each other."""
+    """Return the lowest and highest value over all encoders, so that their charts have the same axis."""
     values = [value for learning in quantity for value in learning.finite()]
     return (min(values), max(values)) if values else (0.0, 1.0)
 
 
 def curves_chart(
-    heading: str, spoken: str, learning: Learning, *, series: int, span: tuple[float, float], best_epoch: int | None
+    heading: str,
+    description: str,
+    learning: Learning,
+    *,
+    series: int,
+    span: tuple[float, float],
+    best_epoch: int | None,
 ) -> Markup:
-    """Validation as a full line in the encoder's color, training dotted, each named at its end.
+    """Return the chart: validation as a full line in the encoder's color, training as a dotted line.
 
     Args:
         heading: the quantity and its unit, e.g. "mean IoU, %".
-        spoken: for screen readers, where the chart belongs to.
-        series: number of the encoder, decides color and marker.
-        span: lowest and highest value of the axis, shared by all encoders.
-        best_epoch: the epoch that was kept (1-based), marked on the validation line.
+        description: text for screen readers.
+        learning: the curves.
+        series: index of the encoder; it decides color and marker.
+        span: lowest and highest value of the vertical axis.
+        best_epoch: the epoch of the best bundle, counted from 1, to mark on the validation line; None marks nothing.
     """
     train, validation = mean_curve(learning.train), mean_curve(learning.validation)
     epochs = max(len(train), len(validation), 1)
@@ -77,11 +84,11 @@ def curves_chart(
         parts += [text(WIDTH - RIGHT + 7, at + 4, name, css)]
     if best_epoch is not None and best_epoch <= len(validation) and math.isfinite(validation[best_epoch - 1]):
         parts += [marker(series, x(best_epoch), y(validation[best_epoch - 1]))]
-    return chart(WIDTH, HEIGHT, spoken, *parts)
+    return chart(WIDTH, HEIGHT, description, *parts)
 
 
 def _path(x: Axis, y: Axis, curve: Curve, class_: str) -> Markup:
-    """A line through the measured values; a gap where one is missing."""
+    """Return a line through the measured values, with a gap where one is missing."""
     commands, pen_down = [], False
     for epoch, value in enumerate(curve, start=1):
         if math.isfinite(value):
@@ -91,7 +98,7 @@ def _path(x: Axis, y: Axis, curve: Curve, class_: str) -> Markup:
 
 
 def _apart(positions: list[float], least: float) -> list[float]:
-    """The same positions, two of them pushed apart evenly where they are closer than `least`."""
+    """Return the positions; two that are closer than `least` are moved apart by equal amounts."""
     if len(positions) == 2 and abs(positions[0] - positions[1]) < least:
         middle, half = sum(positions) / 2, least / 2
         return [middle - half, middle + half] if positions[0] <= positions[1] else [middle + half, middle - half]

@@ -1,4 +1,4 @@
-"""Scores and differences as points with their 95 % intervals."""
+"""Chart of scores or differences as points with their 95 % intervals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,14 +9,17 @@ from streetseg.report.charts.svg import SERIES, Axis, chart, element, line, mark
 
 WIDTH = 440
 TOP, BOTTOM, RIGHT = 46, 6, 14
-FIGURES = 40  # room at the right for the values, where a row has only one
+FIGURES = 40  # width at the right for the values, if each row has one point
 
 
 @dataclass(frozen=True)
 class Point:
-    """A value with its interval, in the units of the axis; `series` decides color and marker.
+    """A value with its interval, in the units of the axis.
 
-    A hollow one is a plain ring without a color: it stands for neither series.
+    Args:
+        series: index of the encoder; it decides color and marker.
+        value, low, high: the value and the ends of its interval; NaN where there is none.
+        hollow: draw a ring without a color in place of the marker: the point belongs to no encoder.
     """
 
     series: int
@@ -28,22 +31,23 @@ class Point:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the chart: a name and one point a series."""
+    """One row of the chart: a name and one point per series."""
 
     name: str
     points: tuple[Point, ...]
 
 
 def intervals_chart(
-    heading: str, spoken: str, rows: Sequence[Row], *, zero: bool = False, width: float = WIDTH, gap: float = 11
+    heading: str, description: str, rows: Sequence[Row], *, zero: bool = False, width: float = WIDTH, gap: float = 11
 ) -> Markup:
-    """Rows from top to bottom, each with its points one under the other so that intervals never hide each other.
+    """Return the chart: rows from top to bottom; the points of a row are drawn below each other, so none is hidden.
 
     Args:
-        heading: what the axis shows, with its unit.
-        spoken: the same for screen readers, with what stands out.
-        zero: draw the line of no difference and keep it inside the axis.
-        width: pixels; text keeps its size.
+        heading: the quantity on the axis, with its unit.
+        description: text for screen readers.
+        rows: one or more.
+        zero: draw a line at 0 and include 0 in the axis.
+        width: width of the chart in pixels; the size of the text does not depend on it.
         gap: pixels between the points of a row.
     """
     left = min(170.0, 16 + 6.6 * max(len(row.name) for row in rows))
@@ -66,7 +70,7 @@ def intervals_chart(
         if single and row.points[0].value == row.points[0].value:
             parts += [text(width, middle + 4, f"{row.points[0].value:.1f}".replace("-", "−"), "strong", "end")]
         top += tall
-    return chart(width, height, spoken, *parts)
+    return chart(width, height, description, *parts)
 
 
 def _grid(x: Axis, bottom: float, zero: bool) -> list[Markup]:
@@ -79,7 +83,7 @@ def _grid(x: Axis, bottom: float, zero: bool) -> list[Markup]:
 
 
 def _whisker(x: Axis, y: float, point: Point) -> list[Markup]:
-    if point.value != point.value:  # NaN: the class was nowhere
+    if point.value != point.value:  # NaN: neither ground truth nor prediction has the class
         return [text(x.start + 4, y + 4, "not counted", "quiet small")]
     css = "whisker hollow" if point.hollow else f"whisker s{point.series % SERIES}"
     whisker = [line(x(point.low), y, x(point.high), y, css)] if point.low == point.low else []

@@ -1,4 +1,4 @@
-"""How a study is done, as a drawing: lanes of boxes, each step flowing into the next."""
+"""Diagram of a study: rows of boxes with arrows from step to step."""
 
 import textwrap
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ GAP, HEAD, LINE = 26.0, 26.0, 15.0
 
 @dataclass(frozen=True)
 class Step:
-    """A box: what is done, and with which settings."""
+    """One box: a step and its settings."""
 
     title: str
     detail: str
@@ -21,14 +21,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Lane:
-    """Steps that follow each other."""
+    """A sequence of steps."""
 
     title: str
     steps: tuple[Step, ...]
 
 
 def pipeline_wide(lanes: Sequence[Lane]) -> Markup:
-    """Lanes as rows, for a screen or paper."""
+    """Return the diagram with the lanes as rows, for a screen or paper."""
     box = 170.0
     columns = max(len(lane.steps) for lane in lanes)
     width = columns * box + (columns - 1) * GAP
@@ -43,11 +43,11 @@ def pipeline_wide(lanes: Sequence[Lane]) -> Markup:
             if k:
                 parts += _arrow(x - GAP + 4, top + HEAD + tall / 2, x - 4, top + HEAD + tall / 2)
         top += HEAD + tall + GAP
-    return chart(width, top - GAP + 2, _spoken(lanes), *parts)
+    return chart(width, top - GAP + 2, _description(lanes), *parts)
 
 
 def pipeline_narrow(lanes: Sequence[Lane]) -> Markup:
-    """Lanes as columns one below the other, for a phone."""
+    """Return the diagram with the lanes as columns, one below the other, for a phone."""
     width = 340.0
     parts: list[Markup] = []
     top = 0.0
@@ -60,12 +60,12 @@ def pipeline_narrow(lanes: Sequence[Lane]) -> Markup:
             if k:
                 parts += _arrow(width / 2, top - GAP + 4, width / 2, top - 4)
             top += tall + GAP
-    return chart(width, top - GAP + 2, _spoken(lanes), *parts)
+    return chart(width, top - GAP + 2, _description(lanes), *parts)
 
 
-def _spoken(lanes: Sequence[Lane]) -> str:
-    said = [(lane.title, ", then ".join(f"{step.title} ({step.detail})" for step in lane.steps)) for lane in lanes]
-    return " ".join(f"{title}: {steps}." for title, steps in said)
+def _description(lanes: Sequence[Lane]) -> str:
+    steps = [", then ".join(f"{step.title} ({step.detail})" for step in lane.steps) for lane in lanes]
+    return " ".join(f"{lane.title}: {sequence}." for lane, sequence in zip(lanes, steps, strict=True))
 
 
 def _height(step: Step, letters: int) -> float:
@@ -81,7 +81,7 @@ def _box(step: Step, x: float, y: float, width: float, height: float, letters: i
 
 
 def _arrow(x1: float, y1: float, x2: float, y2: float) -> list[Markup]:
-    """A straight arrow to the right or down."""
+    """Return a straight arrow to the right or down."""
     if x1 == x2:
         head = f"M{x2} {y2}l-4 -7h8z"
         return [line(x1, y1, x2, y2 - 5, "arrow"), element("path", d=head, class_="arrowhead")]

@@ -1,5 +1,5 @@
 "use strict";
-// Turns each static pair of images into one stage with a slider. Without this script the pair stays side by side.
+// Replace each pair of images by one view with a slider. Without this script the pair stays side by side.
 
 function stageFor(exhibit) {
   const pair = exhibit.querySelector(".pair");

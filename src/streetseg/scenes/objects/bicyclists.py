@@ -1,4 +1,4 @@
-"""Riders on their bicycles; both are one class."""
+"""Bicyclists: rider and bicycle, which are one class."""
 
 import math
 from dataclasses import dataclass
@@ -22,11 +22,11 @@ TUBES = ((CRANK, SADDLE), (CRANK, HEAD), (SADDLE, HEAD), (REAR, CRANK), (REAR, S
 
 @dataclass(frozen=True)
 class Bicyclist:
-    """Someone on a bicycle.
+    """A person on a bicycle.
 
     Args:
-        height: of the rider, meters.
-        phase: of the pedals, radians.
+        height: height of the rider, meters.
+        phase: angle of the pedals, radians.
         frame: color of the bicycle.
     """
 
@@ -44,7 +44,7 @@ class Bicyclist:
         return self.pose.s
 
     def cast(self, painter: Painter) -> None:
-        """Shadow of rider and wheels."""
+        """Paint the shadow of rider and wheels."""
         point = self.pose.point
         painter.cast(point(x, y, z) for x, y in ((-0.2, 0.9), (0.3, 1.7), (0.0, 0.3)) for z in (-0.18, 0.18))
         for x, y in (REAR, FRONT):
@@ -53,7 +53,7 @@ class Bicyclist:
         painter.touch((point(x, 0.0, z) for x in (-0.8, 0.9) for z in (-0.2, 0.2)), 0.35)
 
     def paint(self, painter: Painter) -> None:
-        """Far limbs, bicycle, near limbs, trunk, head."""
+        """Paint far limbs, bicycle, near leg, trunk, near arm and head, in this order."""
         if not painter.sees((self.pose.t, 1.0, self.pose.s), 1.3):
             return
         rng, outfit = self.rng, self.outfit
@@ -75,7 +75,7 @@ class Bicyclist:
         figure.head((chest[0] + 0.08, chest[1] + 0.2 * size), 0.09 * size, outfit, helmet)
 
     def _leg(self, figure: Figure, hips: Spot, side: int, turn: float, color: Color) -> None:
-        """Hip, knee and foot on its pedal: two links of equal length, the knee ahead."""
+        """Paint a leg from the hips to its pedal: thigh and shin of equal length, with the knee ahead."""
         z = side * 0.1
         x, y = CRANK[0] + 0.17 * math.cos(turn), CRANK[1] + 0.17 * math.sin(turn)
         dx, dy = x - hips[0], y - hips[1]
@@ -106,7 +106,7 @@ class Bicyclist:
             figure.limb((-0.5, 0.6, 0.0), (-0.5, 0.8, 0.0), (0.12, 0.12), figure.lit(self.outfit.extra))
 
     def _wheel(self, figure: Figure, hub: Spot, color: Color) -> None:
-        """Tire and spokes; and the tire seen edge on, which has no width as a circle."""
+        """Paint tire and spokes, and a stick for the tire seen edge on, which has no width as a circle."""
         (x, y), painter = hub, figure.painter
         rim = [figure.at((x + 0.33 * c, y + 0.33 * s, 0.0)) for c, s in _WHEEL]
         painter.wire([*rim, rim[0]], 0.055, color, BICYCLIST, Material.SMOOTH)
@@ -116,7 +116,7 @@ class Bicyclist:
 
 
 def draw_bicyclist(pose: Pose, rng: Rng, shade: Shade) -> Bicyclist:
-    """A rider."""
+    """Return a random bicyclist."""
     height, phase, outfit = rng.uniform(1.6, 1.88), rng.uniform(0, 2 * math.pi), draw_outfit(rng)
     return Bicyclist(pose, height, phase, outfit, choose(rng, CARS), rng.child(), shade)
 

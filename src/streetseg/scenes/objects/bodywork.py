@@ -1,4 +1,4 @@
-"""What every vehicle shares on its way to the canvas: measures, faces, wheels, lamps, number plates."""
+"""The parts that all vehicles share: dimensions, faces, wheels, lamps, number plates."""
 
 import math
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from streetseg.scenes.palette import DARKS, GRAYS, WHITES, mix, scale
 from streetseg.scenes.rng import Rng
 from streetseg.scenes.texture import Material
 
-Point = tuple[float, float, float]  # in the vehicle: x ahead, y up, z to the right of its middle
+Point = tuple[float, float, float]  # vehicle coordinates: x ahead, y up, z to the right of its middle
 
-FINE = 30.0  # canvas pixels a meter from which on seams, grilles and rims are painted
+FINE = 30.0  # least canvas pixels per meter at which seams, grilles and rims are painted
 
 
 class Cabin(NamedTuple):
-    """Where a cabin stands on its body, x of four points: feet and roof, rear and front."""
+    """The cabin on a body, as x of four points: foot and roof, at rear and front."""
 
     rear: float
     rear_roof: float
@@ -29,16 +29,16 @@ class Cabin(NamedTuple):
 
 @dataclass(frozen=True)
 class Shape:
-    """Measures in meters; x runs from the rear (negative) to the front, y up.
+    """Dimensions of a vehicle in meters; x runs from the rear (negative) to the front, y up.
 
     Args:
         length, width, height: of the whole vehicle.
         outline: the body from the side, (x, y) counterclockwise with the front to the right; convex.
-        cabin: what stands on the body; None where the body has the full height.
-        shoulder: where cabin or windows begin, y.
-        bumper: y of its middle.
+        cabin: the cabin on the body; None if the body has the full height.
+        shoulder: y at which cabin or windows begin.
+        bumper: y of the middle of the bumper.
         wheels: x of the axles.
-        radius: of the wheels.
+        radius: radius of the wheels.
     """
 
     length: float
@@ -52,8 +52,8 @@ class Shape:
     radius: float
 
 
-# kind -> how often; length, height, end of the bonnet and foot of the rear window (shares of the length from the
-# middle), shoulder
+# kind -> weight; (length, height, x of the end of the hood and of the foot of the rear window as shares of the length,
+# shoulder)
 _CARS = {
     "saloon": (5.0, (4.6, 1.45, 0.20, -0.36, 0.93)),
     "hatchback": (6.0, (4.1, 1.48, 0.22, -0.47, 0.95)),
@@ -66,13 +66,13 @@ _CARS = {
 
 
 def draw_shape(large: bool, rng: Rng) -> Shape:
-    """Choose a kind of vehicle, a bus or a truck only if it may be `large`, and vary its measures."""
+    """Return random dimensions of a random kind of vehicle; a bus or a truck only if `large` is True."""
     if rng.chance(0.05) and large:
         return _coach(rng.uniform(5.5, 11.5), rng.uniform(2.7, 3.2))
-    kind = rng.pick(tuple(_CARS), [often for often, _ in _CARS.values()])
-    length, height, bonnet, tail, shoulder = _CARS[kind][1]
+    kind = rng.pick(tuple(_CARS), [weight for weight, _ in _CARS.values()])
+    length, height, hood, tail, shoulder = _CARS[kind][1]
     length, height = length * rng.uniform(0.94, 1.06), height * rng.uniform(0.96, 1.05)
-    half, front, nose = length / 2, length * bonnet, shoulder - rng.uniform(0.12, 0.26)
+    half, front, nose = length / 2, length * hood, shoulder - rng.uniform(0.12, 0.26)
     bottom = ((-half, 0.24), (half - 0.05, 0.24), (half, 0.45), (half - 0.04, nose))
     top = ((front, shoulder), (0.05 - half, shoulder), (-half, shoulder - 0.25))
     rake, slope = rng.uniform(0.45, 0.75), rng.uniform(0.15, 0.6)
@@ -93,12 +93,12 @@ def _coach(length: float, height: float) -> Shape:
 
 
 class Bodywork:
-    """One vehicle in front of one camera.
+    """Paints one vehicle as the camera of `painter` sees it.
 
     Args:
-        color: of its paint.
-        sun: share of sun that reaches it.
-        driving: its lamps may be on.
+        color: color of its paint.
+        sun: share of sunlight that reaches it.
+        driving: whether its lamps may be on.
     """
 
     def __init__(
@@ -116,14 +116,14 @@ class Bodywork:
         self.tire = painter.light.lit((0.10, 0.10, 0.105), (0.0, 0.3, 0.0), 0.3)
 
     def _eye(self) -> Point:
-        """The camera in the vehicle's own coordinates: decides which faces are seen."""
+        """Return the position of the camera in vehicle coordinates. It determines which faces are visible."""
         (px, py, pz), (x, _, z) = self.painter.camera.position, self.painter.street.place(self.pose.point(0, 0, 0))
         ahead, right = self.pose.direction(1, 0, 0), self.pose.direction(0, 0, 1)
         dx, dz = px - x, pz - z
         return (dx * ahead[0] + dz * ahead[2], py, dx * right[0] + dz * right[2])
 
     def paint(self) -> None:
-        """Wheels, the body over them, what is on the body, lamps."""
+        """Paint wheels, body, fittings, and the end that faces the camera."""
         for x in self.shape.wheels:
             for side in (-self.side, self.side):
                 self._tread(x, side)
@@ -133,38 +133,38 @@ class Bodywork:
             self._end()
 
     def fittings(self) -> None:
-        """What this kind of vehicle has on its body."""
+        """Paint the parts on the body of this kind of vehicle."""
 
     # --- faces ------------------------------------------------------------------------------------------------------
 
     def lit(self, normal: Point) -> Color:
-        """The paint on a face with this unit normal, with some sky mirrored in it."""
+        """Return the color of the paint on a face with this unit normal, with a reflection of the sky."""
         light = self.painter.light
         color = light.lit(self.color, self.pose.direction(*normal), self.sun)
         return mix(color, light.haze, 0.04 + 0.16 * max(0.0, normal[1]))
 
     def seen(self, at: Point, normal: Point) -> bool:
-        """Whether a face through `at` with this outward normal looks toward the camera."""
+        """Return whether a face through `at` with this outward normal faces the camera."""
         return sum((e - a) * n for e, a, n in zip(self.eye, at, normal, strict=True)) > 0
 
     def face(self, points: Sequence[Point], color: Color, material: Material = Material.PAINT) -> None:
-        """A flat polygon."""
+        """Paint a flat polygon."""
         self.painter.polygon([self.pose.point(x, y, z) for x, y, z in points], color, CAR, material)
 
     def panel(
         self, z: float, x0: float, x1: float, y0: float, y1: float, color: Color, material: Material = Material.PAINT
     ) -> None:
-        """An upright rectangle along the vehicle."""
+        """Paint an upright rectangle along the vehicle."""
         self.face(((x0, y0, z), (x1, y0, z), (x1, y1, z), (x0, y1, z)), color, material)
 
     def plate(
         self, x: float, z0: float, z1: float, y0: float, y1: float, color: Color, material: Material = Material.PAINT
     ) -> None:
-        """An upright rectangle across the vehicle."""
+        """Paint an upright rectangle across the vehicle."""
         self.face(((x, y0, z0), (x, y0, z1), (x, y1, z1), (x, y1, z0)), color, material)
 
     def _body(self) -> None:
-        """The faces of the body that the camera sees; the body is convex, so that none hides another."""
+        """Paint the faces of the body that face the camera. The body is convex, so none of them hides another."""
         outline, w = self.shape.outline, self.w
         for (x0, y0), (x1, y1) in zip(outline, outline[1:] + outline[:1], strict=True):
             dx, dy = x1 - x0, y1 - y0
@@ -188,7 +188,7 @@ class Bodywork:
         self.face([(x + radius * c, up + radius * s, z) for c, s in circle], color, material)
 
     def _tread(self, x: float, side: float) -> None:
-        """A tire as seen from before or behind."""
+        """Paint a tire as seen from the front or rear."""
         r, z = self.shape.radius, side * self.w
         end = x + (r * 0.6 if self.eye[0] > x else -r * 0.6)
         self.plate(end, z - side * 0.2, z, 0.0, 2 * r, self.tire, Material.SMOOTH)
@@ -208,7 +208,7 @@ class Bodywork:
     # --- front and rear ---------------------------------------------------------------------------------------------
 
     def _end(self) -> None:
-        """The end that looks at the camera: bumper, lamps, number plate."""
+        """Paint the end that faces the camera: bumper, lamps, number plate."""
         w, low = self.w, self.shape.bumper
         front = self.eye[0] > 0
         x = self.half + 0.01 if front else -self.half - 0.01

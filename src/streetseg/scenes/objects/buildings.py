@@ -1,4 +1,4 @@
-"""Buildings: their walls, roofs, chimneys and dormers."""
+"""Buildings: walls, roofs, chimneys and dormers."""
 
 from dataclasses import dataclass
 
@@ -14,9 +14,9 @@ from streetseg.scenes.texture import Material
 
 @dataclass(frozen=True)
 class Building:
-    """The house on a lot, its front `front` meters from the middle of the road and `depth` meters deep.
+    """The house on a lot. Its front is `front` meters from the middle of the road; it is `depth` meters deep.
 
-    A house at a corner has a second front along the street that crosses.
+    A house at a corner has a second front along the crossing street.
     """
 
     lot: Lot
@@ -28,11 +28,11 @@ class Building:
 
     @property
     def reach(self) -> float:
-        """s of its far end: what stands before its front is nearer."""
+        """s of its far end, so that it is painted before the things in front of it."""
         return self.lot.last
 
     def cast(self, painter: Painter) -> None:
-        """Its shadow."""
+        """Paint its shadow."""
         side, first, last, height, *_ = self.lot
         near, far = side * self.front, side * (self.front + min(self.depth, 14.0))
         top, first = height + 0.5 * self.style.pitched, max(first, -25.0)
@@ -40,13 +40,13 @@ class Building:
         painter.touch(((t, 0.0, s) for t in (near, near - side * 0.5) for s in (first, last)), 0.3)
 
     def paint(self, painter: Painter) -> None:
-        """Roof, end wall, front."""
+        """Paint roof, end wall and front."""
         lot, style, front = self.lot, self.style, self.lot.side * self.front
         side = float(lot.side)
         end_in_view = lot.first > painter.camera.position[2]
         if style.pitched:
             self._roof(painter, end_in_view)
-        if end_in_view and lot.beside < lot.height:  # else the next house hides it
+        if end_in_view and lot.beside < lot.height:  # otherwise the neighboring house hides it
             end = Wall(front, lot.first, (side, 0.0), (0.0, -1.0), self.depth, lot.height)
             blank = lot.beside > 0 or (not lot.corner and self.rng.chance(0.7))
             Facade(painter, end, style, self._shaded(end), self.rng).paint(blank)

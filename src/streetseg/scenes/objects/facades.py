@@ -27,14 +27,15 @@ from streetseg.scenes.palette import (
 from streetseg.scenes.rng import Rng
 from streetseg.scenes.texture import Material
 
-DETAIL = 14.0  # canvas pixels of a window's width from which on it has lintel, bars and sill
-FRAMED = 6.0  # from which on it has a frame
-SINGLE = 3.0  # below this many, the windows of a story are painted as one band
+# Width of a window in canvas pixels:
+DETAIL = 14.0  # above it, a window has lintel, bars and sill
+FRAMED = 6.0  # above it, a window has a frame
+SINGLE = 3.0  # below it, the windows of a story are painted as one band
 
 
 @dataclass(frozen=True)
 class Style:
-    """How a building looks."""
+    """The appearance of a building."""
 
     base: Color
     trim: Color
@@ -55,7 +56,7 @@ class Style:
 
 
 def draw_style(rng: Rng, night: float) -> Style:
-    """Choose a look."""
+    """Return a random appearance; `night`, 0 to 1, increases the share of lit windows."""
     modern = rng.chance(0.3)
     base = choose(rng, FACADES, 0.09)
     trim = choose(rng, WHITES + GRAYS[3:]) if rng.chance(0.5) else scale(base, rng.uniform(0.7, 1.3))
@@ -81,13 +82,13 @@ def draw_style(rng: Rng, night: float) -> Style:
 
 
 class Facade:
-    """One wall of a building, painted from the plaster outwards.
+    """Paints one wall of a building, from the plaster outwards.
 
     Args:
-        wall: where it stands.
-        style: how it looks.
-        shaded: height up to which it lies in shadow, meters.
-        rng: decides the details.
+        wall: the plane of the wall.
+        style: the appearance of the building.
+        shaded: height up to which the wall lies in shadow, meters.
+        rng: source of the random details.
     """
 
     def __init__(self, painter: Painter, wall: Wall, style: Style, shaded: float, rng: Rng) -> None:
@@ -99,10 +100,12 @@ class Facade:
         self.stories = max(1, round(wall.height / style.story))
         self.story = wall.height / self.stories
         self.columns = max(1, int(wall.length / style.bay))
-        self.near = min(wall.length, 6.0)  # detail is judged where the wall is still near
+        self.near = min(
+            wall.length, 6.0
+        )  # level of detail depends on the size of a window at this distance along the wall
 
     def paint(self, blank: bool) -> None:
-        """Paint the wall; a blank one has no windows."""
+        """Paint the wall; a blank wall has no windows and doors."""
         if not self.brush.visible:
             return
         self._bare()
@@ -161,8 +164,8 @@ class Facade:
 
     def _curtains(self, panes: list[Rectangle]) -> None:
         rng = self.rng
-        drawn = [(a, a + (b - a) * rng.uniform(0.2, 0.45), y0, y1) for a, b, y0, y1 in panes if rng.chance(0.35)]
-        self.brush.fill(drawn, self.light.lit((0.6, 0.58, 0.54), self.wall.facing, 0.2), Material.CLOTH)
+        curtains = [(a, a + (b - a) * rng.uniform(0.2, 0.45), y0, y1) for a, b, y0, y1 in panes if rng.chance(0.35)]
+        self.brush.fill(curtains, self.light.lit((0.6, 0.58, 0.54), self.wall.facing, 0.2), Material.CLOTH)
 
     def _balconies(self, panes: list[Rectangle]) -> None:
         odd, wall = self.rng.integer(0, 1), self.wall
@@ -254,11 +257,11 @@ class Facade:
     # --- light ------------------------------------------------------------------------------------------------------
 
     def _lit(self, albedo: Color) -> Color:
-        """The color in the light that most of the wall gets."""
+        """Return a color in the light of most of the wall."""
         return self.light.lit(albedo, self.wall.facing, 0.0 if self.shaded > self.wall.height / 2 else 1.0)
 
     def _pane(self, shop: bool = False) -> Color:
-        """Display color of one window: its glass, what it mirrors, or the lamp behind it."""
+        """Return the display color of one window: its glass with a reflection, or the lamp behind it."""
         rng = self.rng
         if rng.chance(self.style.lights * (1.5 if shop else 1.0)):
             return scale((1.0, 0.82, 0.52), rng.uniform(0.6, 1.0))

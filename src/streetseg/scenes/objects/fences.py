@@ -1,4 +1,4 @@
-"""Fences: railings one can see through, guard rails, boards, low walls."""
+"""Fences: open railings, guard rails, boards, low walls."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,12 @@ from streetseg.scenes.street import Shade
 from streetseg.scenes.texture import Material
 
 SECTION = 2.0  # meters from post to post
-OPEN = 2.6  # canvas pixels between two bars from which on one sees through; nearer together they are one surface
+OPEN = 2.6  # least distance of two bars in canvas pixels; closer bars are painted as one surface
 
 
 @dataclass(frozen=True)
 class Fence:
-    """A fence that starts at (t, s) and runs along the street, or across it toward the outside of its side.
+    """A fence that starts at (t, s) and runs along the street, or across it away from the road.
 
     `kind` is railing, barrier, guard rail, boards, wall or works; `pitch` is the distance of its bars.
     """
@@ -40,21 +40,21 @@ class Fence:
         return self.s if self.across else self.s + self.length
 
     def _wall(self, start: float, length: float) -> Wall:
-        """The upright plane of a part of the fence."""
+        """Return the upright plane of a part of the fence."""
         if self.across:
             side = float(self.side)
             return Wall(self.t + side * start, self.s, (side, 0.0), (0.0, -1.0), length, self.height)
         return Wall(self.t, self.s + start, (0.0, 1.0), (-float(self.side), 0.0), length, self.height)
 
     def cast(self, painter: Painter) -> None:
-        """Its shadow: of the whole fence where it is solid, else of its rails."""
+        """Paint its shadow: of the whole fence if it is solid, otherwise of its rails."""
         heights = (0.0, self.height) if self.kind in ("boards", "wall") else (self.height * 0.85, self.height)
         wall = self._wall(0.0, self.length)
         painter.cast(wall.point(u, y) for u in (0.0, self.length) for y in heights)
         painter.touch((wall.point(u, 0.0, out) for u in (0.0, self.length) for out in (-0.12, 0.12)), 0.25)
 
     def paint(self, painter: Painter) -> None:
-        """Section by section from the far end."""
+        """Paint its sections from the far end to the near one."""
         ends = [painter.view(self._wall(0.0, self.length).point(u, 0.5)) for u in (0.0, self.length)]
         nearest = min(end[2] for end in ends)
         if max(end[2] for end in ends) < 0:
@@ -103,7 +103,7 @@ class Fence:
                 brush.fill([(0, 0.35, 0, h + 0.25)], scale(color, 0.9), Material.BRICK, 0.05)
 
     def _bars(self, brush: WallBrush, wall: Wall, color: Color) -> None:
-        """Posts, two rails and upright bars."""
+        """Paint a post, two rails and upright bars."""
         h, length, pitch = self.height, wall.length, self.pitch
         gap = brush.width(length / 2, pitch)
         thick = pitch * 0.38
@@ -118,7 +118,7 @@ class Fence:
 
 
 def draw_fence(kind: str, side: int, t: float, s: float, length: float, across: bool, rng: Rng, shade: Shade) -> Fence:
-    """A fence of a kind; its height, color and bars are drawn."""
+    """Return a fence of a kind with random height, color and bars."""
     low, high = {"guard rail": (0.7, 0.8), "wall": (0.6, 1.5), "boards": (1.0, 1.9)}.get(kind, (0.9, 1.5))
     height, pitch = rng.uniform(low, high), rng.uniform(0.12, 0.3)
     return Fence(kind, side, t, s, length, across, height, pitch, choose(rng, FENCES), rng.child(), shade)

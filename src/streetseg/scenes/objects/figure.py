@@ -1,4 +1,4 @@
-"""The human figure: joints, limbs, clothes."""
+"""The human figure: limbs, head and clothes."""
 
 import math
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ Joint = tuple[float, float, float]  # x ahead, y up, z to the right, in units of
 
 @dataclass(frozen=True)
 class Outfit:
-    """What someone looks like."""
+    """The colors of a person."""
 
     skin: Color
     hair: Color
@@ -28,7 +28,7 @@ class Outfit:
 
 
 def draw_outfit(rng: Rng) -> Outfit:
-    """Choose clothes."""
+    """Return random colors of a person."""
     return Outfit(
         skin=choose(rng, SKINS),
         hair=choose(rng, HAIR),
@@ -40,58 +40,58 @@ def draw_outfit(rng: Rng) -> Outfit:
 
 
 class Figure:
-    """Paints the parts of one person, or of a thing in the same measure.
+    """Paints the parts of one person, or of a bicycle in the same units.
 
     Args:
-        unit: meters of one unit of the joints.
-        label: the class of all that is painted.
-        shade: decides whether the sun reaches the spot.
+        unit: length of one unit of the joints, meters.
+        class_id: the class of everything that is painted.
+        shade: the shade of the buildings.
     """
 
-    def __init__(self, painter: Painter, pose: Pose, unit: float, label: int, shade: Shade) -> None:
-        self.painter, self.pose, self.unit, self.label = painter, pose, unit, label
+    def __init__(self, painter: Painter, pose: Pose, unit: float, class_id: int, shade: Shade) -> None:
+        self.painter, self.pose, self.unit, self.class_id = painter, pose, unit, class_id
         self.sun = shade.sunshine(pose.t, pose.s, 1.2)
 
     def at(self, joint: Joint) -> Vector:
-        """Street coordinates of a joint."""
+        """Return the street coordinates of a joint."""
         x, y, z = joint
         return self.pose.point(x * self.unit, y * self.unit, z * self.unit)
 
     def lit(self, color: Color) -> Color:
-        """A color in the light."""
+        """Return the display color of a color in the light of the scene."""
         return self.painter.light.lit(color, (0.0, 0.25, -0.75), self.sun)
 
     def limb(
         self, a: Joint, b: Joint, radii: tuple[float, float], color: Color, material: Material = Material.CLOTH
     ) -> None:
-        """A rounded stick from joint to joint."""
+        """Paint a rounded stick from joint to joint."""
         thick, thin = radii
         ends = (thick * self.unit, thin * self.unit)
-        self.painter.limb(self.at(a), self.at(b), ends, color, self.label, material)
+        self.painter.limb(self.at(a), self.at(b), ends, color, self.class_id, material)
 
     def patch(self, corners: Sequence[Joint], color: Color) -> None:
-        """A flat piece of cloth."""
-        self.painter.polygon([self.at(c) for c in corners], color, self.label, Material.CLOTH)
+        """Paint a flat piece of cloth."""
+        self.painter.polygon([self.at(c) for c in corners], color, self.class_id, Material.CLOTH)
 
     def ball(self, center: Joint, radius: float, color: Color, squash: float = 1.0) -> None:
-        """A ball, `squash` times as high as wide."""
-        self.painter.ball(self.at(center), radius * self.unit, color, self.label, Material.SMOOTH, squash)
+        """Paint a ball; `squash` is its height over its width."""
+        self.painter.ball(self.at(center), radius * self.unit, color, self.class_id, Material.SMOOTH, squash)
 
     def near_side(self) -> int:
-        """The side of the body that is nearer to the camera: -1 left, +1 right."""
+        """Return the side of the body that is nearer to the camera: -1 left, +1 right."""
         left, right = (self.painter.view(self.at((0.0, 0.5, z)))[2] for z in (-0.1, 0.1))
         return 1 if right < left else -1
 
     def trunk(
         self, hips: tuple[float, float], chest: tuple[float, float], breadth: tuple[float, float], color: Color
     ) -> None:
-        """Hips and chest, (x, y) each, with half their breadths."""
+        """Paint the trunk between hips and chest, (x, y) each; `breadth` is half the width of each."""
         (hx, hy), (cx, cy), (narrow, broad) = hips, chest, breadth
         self.patch(((hx, hy, -narrow), (cx, cy, -broad), (cx, cy, broad), (hx, hy, narrow)), color)
         self.limb((hx, hy, 0.0), (cx, cy - 0.25 * broad, 0.0), (narrow, 0.7 * broad), color)
 
     def head(self, center: tuple[float, float], radius: float, outfit: Outfit, cap: Color | None) -> None:
-        """Neck, head, hair; or a cap or helmet."""
+        """Paint neck, head, and hair, or a cap or helmet in the color `cap`."""
         (x, y), skin, hair = center, self.lit(outfit.skin), self.lit(outfit.hair)
         neck = (0.6 * radius, 0.6 * radius)
         self.limb((x - 0.2 * radius, y - 2 * radius, 0.0), (x, y - 0.4 * radius, 0.0), neck, scale(skin, 0.8))

@@ -1,4 +1,4 @@
-"""Street furniture by name: posts, signs and direction boards, and bins, which belong to no class."""
+"""Street furniture: posts, signs, direction boards, and bins, which belong to no class."""
 
 import math
 
@@ -31,7 +31,7 @@ class SignPost(Post):
     """A post with one to three signs."""
 
     def details(self, painter: Painter) -> None:
-        """Upright and all that hangs on it."""
+        """Paint the upright and its signs."""
         self.upright(painter)
         rng = self.rng
         y = self.height - 0.05
@@ -44,7 +44,7 @@ class SignPost(Post):
                 break
 
     def _plate(self, painter: Painter, y: float, size: float, turned: float, back: bool) -> None:
-        """One sign: a round, triangular, square or eight-sided plate with its symbol, turned about the post."""
+        """Paint one sign: a round, triangular, square or octagonal plate with its symbol, turned about the post."""
         rng = self.rng
         across, deep = math.cos(turned), math.sin(turned)
 
@@ -90,7 +90,7 @@ class Board(Post):
     """A direction board on two posts."""
 
     def details(self, painter: Painter) -> None:
-        """Upright and all that hangs on it."""
+        """Paint the posts, the board and its lettering."""
         rng = self.rng
         wide, high = rng.uniform(1.2, 2.6), rng.uniform(0.8, 1.6)
         color = self.lit(painter, self.color)
@@ -126,10 +126,10 @@ _ARROW = [(-0.2, -0.9), (0.2, -0.9), (0.2, 0.0), (0.6, 0.0), (0.0, 0.9), (-0.6, 
 
 
 class Bin(Post):
-    """A bin: a thing of the street that no class of street-11 names."""
+    """A bin. It belongs to no class of street-11 and is ignored."""
 
     def details(self, painter: Painter) -> None:
-        """Body and lid."""
+        """Paint body and lid."""
         body, r, top = self.lit(painter, self.color), self.thickness, self.height
         sides = ((-r, 0.1), (r, 0.1), (r * 1.15, top), (-r * 1.15, top))
         painter.polygon([self.at(a, y) for a, y in sides], body, IGNORE, Material.PAINT)
@@ -139,7 +139,7 @@ class Bin(Post):
 
 Range = tuple[float, float]
 
-# name -> class, heights, radii of the upright, colors
+# name -> Python class, range of heights, range of radii of the upright, colors
 _KINDS: dict[str, tuple[type[Post], Range, Range, tuple[Color, ...]]] = {
     "lamp": (Lamp, (4.5, 8.5), (0.07, 0.12), POLES),
     "mast": (Mast, (6.5, 9.0), (0.11, 0.16), BROWNS + GRAYS),
@@ -152,7 +152,7 @@ _KINDS: dict[str, tuple[type[Post], Range, Range, tuple[Color, ...]]] = {
 
 
 def draw_furniture(kind: str, side: int, t: float, s: float, rng: Rng, shade: Shade) -> Post:
-    """A piece of street furniture of a kind at (t, s); its measures and color are drawn."""
-    made, heights, radii, colors = _KINDS[kind]
+    """Return a piece of street furniture of a kind at (t, s), with random dimensions and color."""
+    post_class, heights, radii, colors = _KINDS[kind]
     height, thickness = rng.uniform(*heights), rng.uniform(*radii)
-    return made(side, t, s, height, thickness, choose(rng, colors), rng.child(), shade)
+    return post_class(side, t, s, height, thickness, choose(rng, colors), rng.child(), shade)

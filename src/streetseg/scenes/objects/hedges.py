@@ -1,4 +1,4 @@
-"""Clipped hedges, and the woods far away."""
+"""Clipped hedges, and distant woods."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from streetseg.scenes.texture import Material
 
 @dataclass(frozen=True)
 class Hedge:
-    """A clipped hedge from s = first to last at t, `width` meters thick toward the side's outside."""
+    """A clipped hedge from s = first to last. It begins at t and is `width` meters thick, away from the road."""
 
     t: float
     first: float
@@ -32,14 +32,14 @@ class Hedge:
         return self.last
 
     def cast(self, painter: Painter) -> None:
-        """Its shadow."""
+        """Paint its shadow."""
         outer = self.t + self.side * self.width
         points = [(t, y, s) for t in (self.t, outer) for y in (0.0, self.height) for s in (self.first, self.last)]
         painter.cast(points)
         painter.touch(((t, 0.0, s) for t in (self.t - self.side * 0.2, outer) for s in (self.first, self.last)), 0.3)
 
     def paint(self, painter: Painter) -> None:
-        """Body as a box, then tufts along its edge and over its face."""
+        """Paint the body as a box, then tufts along its edge and on its face."""
         rng, light = self.rng, painter.light
         outer = self.t + self.side * self.width
         sun = self.shade.sunshine(self.t, (self.first + self.last) / 2, self.height)
@@ -65,7 +65,7 @@ class Hedge:
 
 @dataclass(frozen=True)
 class Woods:
-    """A ragged line of trees far away that hides the horizon."""
+    """A ragged line of distant trees that hides the horizon."""
 
     s: float
     leaf: Color
@@ -77,10 +77,10 @@ class Woods:
         return self.s
 
     def cast(self, painter: Painter) -> None:
-        """Too far away for a shadow that one sees."""
+        """Paint nothing: the shadow is too far away to be visible."""
 
     def paint(self, painter: Painter) -> None:
-        """One outline across the whole view."""
+        """Paint one outline across the whole view."""
         rng, wide = self.rng, 500.0
         color = painter.light.lit(self.leaf, (0.0, 0.4, -0.6), 0.6)
         tops: list[Vector] = []

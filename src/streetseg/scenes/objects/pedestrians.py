@@ -1,4 +1,4 @@
-"""People on foot, with limbs that walk."""
+"""Pedestrians, walking or standing."""
 
 import math
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from streetseg.scenes.texture import Material
 
 @dataclass(frozen=True)
 class Pedestrian:
-    """Someone who walks or stands.
+    """A person who walks or stands.
 
     Args:
-        height: in meters; all joints are shares of it.
-        stride: 0 stands, 1 walks fast.
-        phase: of the step, radians.
+        height: height in meters; the coordinates of joints are shares of it.
+        stride: 0 (stands) to 1 (walks fast).
+        phase: phase of the step, radians.
     """
 
     pose: Pose
@@ -38,14 +38,14 @@ class Pedestrian:
         return self.pose.s
 
     def cast(self, painter: Painter) -> None:
-        """A slim shadow."""
+        """Paint a slim shadow."""
         point, top = self.pose.point, self.height * 0.9
         feet = [point(x, 0.0, 0.0) for x in (-0.15, 0.15)]
         painter.cast(feet + [point(0.0, y, z) for y in (0.02, top) for z in (-0.12, 0.12)])
         painter.touch((point(x, 0.0, z) for x in (-0.3, 0.3) for z in (-0.22, 0.22)), 0.4)
 
     def paint(self, painter: Painter) -> None:
-        """From the far side of the body to the near side."""
+        """Paint the body from its far side to its near side."""
         if not painter.sees((self.pose.t, 1.0, self.pose.s), 1.2):
             return
         rng, outfit = self.rng, self.outfit
@@ -53,16 +53,16 @@ class Pedestrian:
         near, swing = figure.near_side(), 0.5 * self.stride * math.sin(self.phase)
         top, legs, skin = figure.lit(outfit.top), figure.lit(outfit.legs), figure.lit(outfit.skin)
         sleeves = skin if rng.chance(0.25) else top
-        wear = rng.pick(("trousers", "coat", "skirt"), (6, 2, 2))
-        hose = skin if wear == "skirt" and rng.chance(0.6) else legs
-        self._leg(figure, -near, -swing * near, scale(hose, 0.78))
+        clothes = rng.pick(("trousers", "coat", "skirt"), (6, 2, 2))
+        leg_color = skin if clothes == "skirt" and rng.chance(0.6) else legs
+        self._leg(figure, -near, -swing * near, scale(leg_color, 0.78))
         self._arm(figure, -near, swing * near, scale(top, 0.78), scale(sleeves, 0.78))
-        self._leg(figure, near, swing * near, hose)
+        self._leg(figure, near, swing * near, leg_color)
         figure.trunk((0.0, 0.47), (0.01, 0.81), (0.07, 0.115), top)
-        if wear == "trousers":
+        if clothes == "trousers":
             figure.limb((0.0, 0.5, -0.03), (0.0, 0.5, 0.03), (0.068, 0.068), legs)
         else:
-            self._skirts(figure, 0.3, top if wear == "coat" else legs)
+            self._skirts(figure, 0.3, top if clothes == "coat" else legs)
         if rng.chance(0.25):
             figure.limb((-0.1, 0.6, 0.0), (-0.1, 0.76, 0.0), (0.075, 0.065), figure.lit(outfit.extra))
         self._arm(figure, near, -swing * near, top, sleeves)
@@ -97,7 +97,7 @@ class Pedestrian:
         figure.limb((x, y - 0.06, z), (x, y - 0.15, z), (0.035, 0.045), color)
 
     def _skirts(self, figure: Figure, hem: float, color: Color) -> None:
-        """Cloth from the waist to the hem, as three planes so that it has a width from every side."""
+        """Paint cloth from the waist to the hem, as three planes, so that it has a width from every side."""
         flare, waist = 0.1 + 0.06 * self.stride, 0.6
         for out in (-flare, flare):
             figure.patch(((0.0, waist, -0.075), (out, hem, -0.1), (out, hem, 0.1), (0.0, waist, 0.075)), color)
@@ -111,7 +111,7 @@ class Pedestrian:
 
 
 def draw_pedestrian(pose: Pose, rng: Rng, shade: Shade) -> Pedestrian:
-    """A child or a grown-up, mostly walking."""
+    """Return a random child or adult, usually walking."""
     height = rng.uniform(1.05, 1.45) if rng.chance(0.12) else rng.uniform(1.55, 1.9)
     stride = rng.uniform(0.5, 1.0) if rng.chance(0.8) else 0.0
     outfit = draw_outfit(rng)

@@ -12,12 +12,12 @@ from streetseg.scenes.texture import Material
 
 Rectangle = tuple[float, float, float, float]
 
-TOWARD: Vector = (0.0, 0.1, -1.0)  # normal of what faces the camera
+TOWARD: Vector = (0.0, 0.1, -1.0)  # normal of a face that faces the camera
 
 
 @dataclass(frozen=True)
 class Post:
-    """Something slim that stands at (t, s) on the left (-1) or right (+1) side; subclasses say what.
+    """A slim thing at (t, s) on the left (-1) or right (+1) side of the road; subclasses paint it.
 
     `thickness` is the radius of its upright, meters.
     """
@@ -37,40 +37,40 @@ class Post:
         return self.s
 
     def cast(self, painter: Painter) -> None:
-        """A thin shadow."""
+        """Paint a thin shadow."""
         r = self.thickness
         painter.cast((self.t + a, y, self.s + b) for a in (-r, r) for b in (-r, r) for y in (0.0, self.height))
         foot = max(0.18, 2.5 * r)
         painter.touch(((self.t + a, 0.0, self.s + b) for a in (-foot, foot) for b in (-foot, foot)), 0.35)
 
     def paint(self, painter: Painter) -> None:
-        """Paint it if it is in sight."""
+        """Paint it if it is in the image."""
         if painter.sees(self.at(0.0, self.height / 2), self.height / 2 + 4.5):
             self.details(painter)
 
     def details(self, painter: Painter) -> None:
-        """Upright and all that hangs on it."""
+        """Paint the upright and everything that is fixed to it."""
         raise NotImplementedError
 
     def lit(self, painter: Painter, color: Color) -> Color:
-        """A color in the light at this spot."""
+        """Return the display color of a color in the light at this spot."""
         return painter.light.lit(color, TOWARD, 0.7 * self.shade.sunshine(self.t, self.s, 1.5))
 
     def at(self, dt: float, y: float, ds: float = 0.0) -> Vector:
-        """The point dt to the right of the foot, y up and ds farther along."""
+        """Return the point dt to the right of the foot, y up and ds farther along the street."""
         return (self.t + dt, y, self.s + ds)
 
     def rectangle(self, painter: Painter, sides: Rectangle, color: Color, ds: float) -> None:
-        """A sign symbol's plate across the street, given as left, right, bottom, top."""
+        """Paint a plate of class sign symbol across the street; `sides` are left, right, bottom, top."""
         left, right, bottom, top = sides
         corners = ((left, bottom), (right, bottom), (right, top), (left, top))
         painter.polygon([self.at(dt, y, ds) for dt, y in corners], color, SIGN, Material.PAINT)
 
     def upright(self, painter: Painter, taper: float = 0.8) -> None:
-        """The pole itself, with a lit edge so that it looks round."""
+        """Paint the pole, with a lit edge so that it looks round."""
         color, r = self.lit(painter, self.color), self.thickness
         distance = painter.view(self.at(0, 1))[2]
-        r = max(r, 0.9 / max(painter.pixels(1.0, distance), 1e-6))  # never thinner than two canvas pixels
+        r = max(r, 0.9 / max(painter.pixels(1.0, distance), 1e-6))  # at least two canvas pixels wide
         painter.limb(self.at(0, 0), self.at(0, self.height), (r, r * taper), color, POLE, Material.METAL)
         if painter.pixels(r, distance) > 2.5:
             edge = 1 if painter.light.to_sun[0] > 0 else -1
@@ -84,7 +84,7 @@ class Lamp(Post):
     """A street lamp: a lantern on an arm over the road, or a globe on top."""
 
     def details(self, painter: Painter) -> None:
-        """Upright and all that hangs on it."""
+        """Paint the upright, the arm and the lantern."""
         self.upright(painter, 0.6)
         color, r = self.lit(painter, self.color), self.thickness
         arm = -self.side * self.rng.uniform(0.9, 2.4)
@@ -109,7 +109,7 @@ class Mast(Post):
     """A wooden mast with crossbars."""
 
     def details(self, painter: Painter) -> None:
-        """Upright and all that hangs on it."""
+        """Paint the upright and the crossbars."""
         self.upright(painter)
         color = self.lit(painter, scale(self.color, 0.9))
         for y in (0.4, 1.1):
@@ -121,7 +121,7 @@ class Bollard(Post):
     """A short post with a band."""
 
     def details(self, painter: Painter) -> None:
-        """Upright and all that hangs on it."""
+        """Paint the upright and the band."""
         self.upright(painter, 1.0)
         band = self.lit(painter, choose(self.rng, WHITES + REDS + DARKS))
         y = self.height * 0.8
@@ -130,10 +130,10 @@ class Bollard(Post):
 
 
 class TrafficLight(Post):
-    """A post with a signal head (a sign symbol), sometimes a second one on an arm over the road."""
+    """A post with a signal head (a sign symbol), sometimes with a second one on an arm over the road."""
 
     def details(self, painter: Painter) -> None:
-        """Upright and all that hangs on it."""
+        """Paint the upright, the arm and the signal heads."""
         self.upright(painter)
         rng = self.rng
         heads = [(0.0, self.height - 0.3)]

@@ -15,7 +15,7 @@ Outline = list[tuple[float, float]]
 
 
 def _ragged(rng: Rng, points: int, least: float) -> Outline:
-    """A closed outline around a unit circle."""
+    """Return a ragged closed outline around the unit circle."""
     outline = []
     for k in range(points):
         radius = rng.uniform(least, 1.15)
@@ -44,11 +44,11 @@ class Tree:
 
     @property
     def reach(self) -> float:
-        """s of the trunk: a tree is painted before what stands nearer than its trunk."""
+        """s of the trunk: a tree is painted before things that are nearer than its trunk."""
         return self.s
 
     def cast(self, painter: Painter) -> None:
-        """A dappled shadow."""
+        """Paint a dappled shadow."""
         low, high = self._crown()
         if not painter.sunny or self.s > 70.0:
             return
@@ -71,7 +71,7 @@ class Tree:
         painter.touch(_ring((self.t, 0.0, self.s), max(0.5, girth * 2.5)), 0.35)
 
     def paint(self, painter: Painter) -> None:
-        """Trunk first, then the crown from the back to the front."""
+        """Paint the trunk, then the crown from the back to the front."""
         if not painter.sees((self.t, self.height / 2, self.s), self.height / 2 + self.radius):
             return
         if self.kind == "conifer":
@@ -86,13 +86,13 @@ class Tree:
             self._leaves(painter)
 
     def _crown(self) -> tuple[float, float]:
-        """Lowest and highest leaves."""
+        """Return the heights of the lowest and highest leaves."""
         if self.kind == "bush":
             return 0.15, self.height
         return self.height * (0.12 if self.kind == "conifer" else 0.36), self.height
 
     def _girth(self) -> float:
-        """Radius of the trunk at the ground."""
+        """Return the radius of the trunk at the ground."""
         return 0.0 if self.kind == "bush" else 0.05 + 0.022 * self.height
 
     def _bark(self, painter: Painter) -> Color:
@@ -112,7 +112,7 @@ class Tree:
             painter.limb(low, tip, (girth * 0.5, girth * 0.2), scale(color, 0.9), TREE, Material.BARK)
 
     def _leaves(self, painter: Painter) -> None:
-        """The crown: ragged balls of leaves, dark inside and below, bright toward the sun."""
+        """Paint the crown: ragged balls of leaves, dark inside and below, bright toward the sun."""
         rng, light = self.rng, painter.light
         low, high = self._crown()
         middle, half = (low + high) / 2, (high - low) / 2
@@ -140,7 +140,7 @@ class Tree:
             painter.blob(center, ball * rng.uniform(0.7, 1.25), rng.pick(TUFTS), color, TREE, material)
 
     def _tiers(self, painter: Painter) -> None:
-        """A conifer: skirts of needles, one above the other."""
+        """Paint the tiers of a conifer from the lowest to the highest."""
         rng = self.rng
         low, high = self._crown()
         tiers = 7
@@ -151,16 +151,16 @@ class Tree:
             share = tier / tiers
             bottom, top = low + (high - low) * share, low + (high - low) * min(1.0, share + 0.32)
             wide = self.radius * (1.0 - share) + 0.15
-            skirt: list[Vector] = [(self.t, top, self.s)]
+            outline: list[Vector] = [(self.t, top, self.s)]
             for k in range(9):
                 across = 1.0 - k / 4.0
                 drop = rng.uniform(-0.3, 0.25) if k % 2 else -0.1
-                skirt.append((self.t + wide * across, bottom + drop, self.s))
+                outline.append((self.t + wide * across, bottom + drop, self.s))
             color = painter.light.lit(scale(self.leaf, 0.75 + 0.05 * tier), (0.0, 0.4, -0.7), sun * 0.7)
-            painter.polygon(skirt, color, TREE, material)
+            painter.polygon(outline, color, TREE, material)
 
     def _branches(self, painter: Painter) -> None:
-        """A tree without leaves: branches that fork and thin out."""
+        """Paint a tree without leaves: branches that fork and become thinner."""
         color = self._bark(painter)
         distance = painter.view((self.t, 0.0, self.s))[2]
         depth = 4 if distance < 25 else 3 if distance < 55 else 2
@@ -198,7 +198,7 @@ class Tree:
 
 
 def draw_tree(kind: str, t: float, s: float, season: str, rng: Rng, shade: Shade) -> Tree:
-    """A tree of a kind; `season` names its leaves in the palette."""
+    """Return a random tree of a kind; `season` selects the colors of its leaves."""
     if kind == "bush":
         height = rng.uniform(0.7, 1.9)
         radius = height * rng.uniform(0.5, 0.9)

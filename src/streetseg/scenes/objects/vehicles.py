@@ -1,4 +1,4 @@
-"""Cars with a cabin, vans, buses and trucks."""
+"""Vehicles: cars, vans, buses and trucks."""
 
 import math
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from streetseg.scenes.texture import Material
 
 @dataclass(frozen=True)
 class Vehicle:
-    """A vehicle standing or driving in the street."""
+    """A parked or driving vehicle in the street."""
 
     pose: Pose
     shape: Shape
@@ -32,7 +32,7 @@ class Vehicle:
         return self.pose.s
 
     def cast(self, painter: Painter) -> None:
-        """Its shadow, and the dark under it."""
+        """Paint its shadow and the dark ground under it."""
         shape, point = self.shape, self.pose.point
         half, w = shape.length / 2, shape.width / 2
         rear, front = (shape.cabin.rear_roof, shape.cabin.front_roof) if shape.cabin else (-half, half)
@@ -41,7 +41,7 @@ class Vehicle:
         painter.touch((point(x, 0.0, z) for x in (-half - 0.1, half + 0.1) for z in (-w - 0.1, w + 0.1)), 0.72)
 
     def paint(self, painter: Painter) -> None:
-        """Paint it if it is in sight."""
+        """Paint it if it is in the image."""
         pose, shape = self.pose, self.shape
         if painter.sees((pose.t, 1.0, pose.s), shape.length / 2 + 0.8):
             sun = self.shade.sunshine(pose.t, pose.s, 1.0)
@@ -50,16 +50,16 @@ class Vehicle:
 
 
 def draw_vehicle(pose: Pose, driving: bool, rng: Rng, shade: Shade) -> Vehicle:
-    """A vehicle of any kind and color; buses and trucks keep away from the camera, which sees nothing else then."""
+    """Return a random vehicle. Buses and trucks are not near the camera, as they would hide everything else."""
     shape = draw_shape(pose.s > 15.0, rng)
     return Vehicle(pose, shape, choose(rng, CARS, 0.1), driving, rng.child(), shade)
 
 
 class Car(Bodywork):
-    """Anything with a cabin on its body."""
+    """A vehicle with a cabin on its body."""
 
     def fittings(self) -> None:
-        """Doors, cabin, mirrors."""
+        """Paint doors, cabin and mirrors."""
         cabin = self.shape.cabin
         assert cabin
         self._mirror(cabin, -self.side)
@@ -85,7 +85,7 @@ class Car(Bodywork):
         self.panel(z, 0.1 - self.half, 0.42 * self.shape.length, top - 0.11, top - 0.07, scale(color, 1.22))
 
     def _cabin(self, cabin: Cabin) -> None:
-        """Roof, windscreen, rear window and the side that is seen; the cabin narrows toward the roof."""
+        """Paint roof, windshield, rear window and the visible side. The cabin is narrower at the roof."""
         low, high, w, v = self.shape.shoulder, self.shape.height, self.w * 0.95, self.w * 0.76
         rise = high - low
         if self.seen((0.0, high, 0.0), (0.0, 1.0, 0.0)):
@@ -111,7 +111,7 @@ class Car(Bodywork):
     def _window_face(
         self, corners: Sequence[Point], normal: Point, spans: Sequence[tuple[float, float]], mirrored: float
     ) -> None:
-        """A painted face with panes in it; a pane mirrors the sky more in its upper part."""
+        """Paint a face with panes in it. The upper part of a pane reflects more of the sky."""
         self.face(corners, self.lit(normal))
         pane = mix(self.glass, self.painter.light.haze, mirrored)
         for a, b in spans:
@@ -124,7 +124,7 @@ class Coach(Bodywork):
     """A bus, or a truck with a plain box behind its cab."""
 
     def fittings(self) -> None:
-        """Windows."""
+        """Paint the windows."""
         half, w, top = self.half, self.w, self.shape.height
         bus = self.rng.chance(0.6)
         if self.beside:
@@ -147,7 +147,7 @@ def _unit(x: float, y: float, z: float) -> Point:
 
 
 def _part(corners: Sequence[Point], a0: float, a1: float, b0: float, b1: float) -> list[Point]:
-    """The part of a quadrilateral between shares a of its base and b of its height."""
+    """Return the part of a quadrilateral between shares a0, a1 of its base and b0, b1 of its height."""
     p, q, r, s = corners
 
     def at(a: float, b: float) -> Point:

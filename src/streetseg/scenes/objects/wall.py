@@ -1,4 +1,4 @@
-"""A flat upright wall and rectangles on it."""
+"""Flat upright walls, and a brush that paints rectangles on them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from streetseg.scenes.light import Color, Vector
 from streetseg.scenes.painter import Painter
 from streetseg.scenes.texture import Material
 
-Rectangle = tuple[float, float, float, float]  # from, to along the wall; bottom, top
+Rectangle = tuple[float, float, float, float]  # start and end along the wall; bottom, top
 
 
 @dataclass(frozen=True)
 class Wall:
-    """A wall that starts at (t, s) and runs along a unit direction (dt, ds); its front looks along `normal`."""
+    """A wall that starts at (t, s) and runs along a unit direction (dt, ds); `normal` points out of its front."""
 
     t: float
     s: float
@@ -23,9 +23,9 @@ class Wall:
     height: float
 
     def point(self, u: float, y: float, out: float = 0.0) -> Vector:
-        """The point `u` meters along the wall, `y` high and `out` meters before it."""
-        (at, as_), (nt, ns) = self.along, self.normal
-        return (self.t + at * u + nt * out, y, self.s + as_ * u + ns * out)
+        """Return the point `u` meters along the wall, `y` high and `out` meters in front of it."""
+        (along_t, along_s), (normal_t, normal_s) = self.along, self.normal
+        return (self.t + along_t * u + normal_t * out, y, self.s + along_s * u + normal_s * out)
 
     @property
     def facing(self) -> Vector:
@@ -34,32 +34,32 @@ class Wall:
 
 
 class WallBrush:
-    """Paints rectangles of one class on a wall, hundreds of them quickly.
+    """Paints rectangles of one class on a wall; fast for hundreds of them.
 
-    Between its ends a wall is straight, however the road bends, so that a corner is origin + u * along + y * up.
+    A wall is straight even if the road bends, so the corner of a rectangle is origin + u * along + y * up.
     """
 
-    def __init__(self, painter: Painter, wall: Wall, label: int) -> None:
-        self.painter, self.wall, self.label = painter, wall, label
+    def __init__(self, painter: Painter, wall: Wall, class_id: int) -> None:
+        self.painter, self.wall, self.class_id = painter, wall, class_id
         self.visible = painter.path(wall.point(u, y) for u, y in _corners((0.0, wall.length, 0.0, wall.height)))
         self._up = tuple(axis[1] for axis in painter.camera.axes)
 
     def width(self, u: float, meters: float) -> float:
-        """Canvas pixels that a length of the wall, `u` along it, covers across the image; 0 behind the camera."""
+        """Return the width in canvas pixels of a length of the wall, centered at `u`; 0 behind the camera."""
         a, b = (self.painter.view(self.wall.point(u + d, 1.5)) for d in (-meters / 2, meters / 2))
         if min(a[2], b[2]) < NEAR:
             return 0.0
         return abs(a[0] / a[2] - b[0] / b[2]) * self.painter.camera.focal
 
     def fill(self, rectangles: Sequence[Rectangle], color: Color, material: Material, out: float = 0.0) -> None:
-        """Fill rectangles `out` meters before the wall with one display color."""
+        """Fill rectangles `out` meters in front of the wall with one display color."""
         self.fill_each(rectangles, [color] * len(rectangles), material, out)
 
     def fill_each(
         self, rectangles: Sequence[Rectangle], colors: Sequence[Color], material: Material, out: float = 0.0
     ) -> None:
-        """Fill rectangles `out` meters before the wall, in order, each with its display color."""
-        painter, wall, label = self.painter, self.wall, self.label
+        """Fill rectangles `out` meters in front of the wall, in order, each with its display color."""
+        painter, wall, class_id = self.painter, self.wall, self.class_id
         origin, end = painter.view(wall.point(0.0, 0.0, out)), painter.view(wall.point(wall.length, 0.0, out))
         (ox, oy, oz), (ux, uy, uz) = origin, ((b - a) / wall.length for a, b in zip(origin, end, strict=True))
         yx, yy, yz = self._up
@@ -71,7 +71,7 @@ class WallBrush:
             z0, z1, z2, z3 = az + y0 * yz, bz + y0 * yz, bz + y1 * yz, az + y1 * yz
             if min(z0, z1, z2, z3) < NEAR:
                 outline = (wall.point(u, y, out) for u, y in _corners((u0, u1, y0, y1)))
-                painter.polygon(outline, color, label, material)
+                painter.polygon(outline, color, class_id, material)
                 continue
             f0, f1, f2, f3 = focal / z0, focal / z1, focal / z2, focal / z3
             x0, x1 = mx + (ax + y0 * yx) * f0, mx + (bx + y0 * yx) * f1
@@ -82,7 +82,7 @@ class WallBrush:
             if (v0 < 0 and v1 < 0) or (v2 > high and v3 > high):
                 continue
             x2, x3 = mx + (bx + y1 * yx) * f2, mx + (ax + y1 * yx) * f3
-            ink = painter.ink(color, label, material, (z0 + z1) / 2)
+            ink = painter.ink(color, class_id, material, (z0 + z1) / 2)
             painter.canvas.polygon([x0, v0, x1, v1, x2, v2, x3, v3], ink)
 
 

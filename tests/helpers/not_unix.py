@@ -1,4 +1,7 @@
-"""Takes from a process what Windows does not have; psutil and its like keep their own code for this system."""
+"""Hide from a process what Windows does not have.
+
+psutil, filelock and platformdirs keep their code for this system, because they are imported before.
+"""
 
 import os
 import signal
@@ -6,7 +9,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-# These have other code for each system. Imported before, they keep that of this one.
+# These choose their code for the system when they are imported.
 import filelock  # noqa: F401
 import platformdirs  # noqa: F401
 import psutil  # noqa: F401
@@ -22,7 +25,7 @@ NAMES: dict[ModuleType, tuple[str, ...]] = {
 
 
 class Missing:
-    """An importer that finds no module of Unix."""
+    """An importer that raises ModuleNotFoundError for modules that only Unix has."""
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
         if name in MODULES:
@@ -30,7 +33,7 @@ class Missing:
 
 
 def without_proc(event: str, arguments: tuple[Any, ...]) -> None:
-    """An audit hook: nobody but psutil opens a file below /proc."""
+    """Audit hook: raise FileNotFoundError when any module but psutil opens a file below /proc."""
     if event != "open" or not str(arguments[0]).startswith("/proc"):
         return
     frame = sys._getframe(1)
@@ -42,7 +45,7 @@ def without_proc(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def hide() -> None:
-    """Do it, for this process."""
+    """Hide the modules, the functions and /proc from this process."""
     for name in MODULES:
         sys.modules.pop(name, None)
     sys.meta_path.insert(0, Missing())

@@ -1,4 +1,4 @@
-"""How far one gets with a pixel's color alone: a decision tree on RGB."""
+"""IoU that a pixel's color alone allows: a decision tree on RGB."""
 
 from collections.abc import Iterable
 
@@ -6,15 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier
 
-Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]  # image (H, W, 3), label (H, W), 255 is ignored
+Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]  # image (H, W, 3), labels (H, W), 255 is ignored
 
 
 def color_iou(
     train: Iterable[Pair], test: Iterable[Pair], num_classes: int, pixels: int = 2000, balanced: bool = False
 ) -> NDArray[np.float64]:
-    """IoU of each class on the test images for a tree fitted to some pixels of each training image.
+    """Return the IoU of each class on the test images, float64 (C,), of a tree fitted to `pixels` pixels of each
+    training image.
 
-    `balanced` weights the classes equally while fitting, which raises recall of the rare ones.
+    `balanced` weights the classes equally in the fit, which raises the recall of rare ones.
     """
     rng = np.random.default_rng(0)
     colors, classes = zip(*(_pixels(pair, pixels, rng) for pair in train), strict=True)

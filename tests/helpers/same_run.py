@@ -1,4 +1,4 @@
-"""Whether two finished runs are the same to the last bit."""
+"""Assertions that two finished runs are equal to the last bit."""
 
 from pathlib import Path
 from typing import Any
@@ -20,23 +20,23 @@ SAME_BYTES = (
 
 
 def assert_same_run(run: Path, expected: Path) -> None:
-    """Weights, table and scores are equal to the last bit, and so is the training state they came from."""
+    """Assert that weights, tables, scores and the newest training state are equal to the last bit."""
     for file in SAME_BYTES:
         assert sha256(run / file) == sha256(expected / file), file
     assert_equal(newest_state(run), newest_state(expected))
 
 
 def newest_state(run: Path) -> dict[str, Any]:
-    """The state of a run's newest checkpoint, but for settings that decide nothing."""
-    found = load_newest_checkpoint(run / "checkpoints")
-    assert found is not None
-    path, state = found
+    """Return the state in a run's newest checkpoint, without the setting that changes no result."""
+    newest = load_newest_checkpoint(run / "checkpoints")
+    assert newest is not None
+    path, state = newest
     state["recipe"]["train"].pop("save_steps")
     return {"name": path.name, **state}
 
 
 def assert_equal(one: Any, other: Any) -> None:
-    """The same nest of dicts and lists with equal tensors."""
+    """Assert that two nests of dicts, lists and tensors are equal."""
     if isinstance(one, torch.Tensor):
         assert torch.equal(one, other)
     elif isinstance(one, dict):

@@ -1,4 +1,4 @@
-"""Tiny exported models, made as the command makes them."""
+"""Tiny exported models, written by the code of `streetseg export`."""
 
 from pathlib import Path
 
@@ -12,14 +12,14 @@ SCENES = ScenesSource(train=2, val=2, size=(48, 64))
 
 
 def saved(folder: Path, network: SegmentationNetwork) -> Path:
-    """A bundle of the network."""
+    """Save the network as a bundle. Return its folder."""
     initial = {"kind": "random", "source": "", "text": "random weights"}
     save_bundle(folder, network, initial_weights=initial, protocol={"dataset": "none"}, scores={})
     return folder
 
 
 def exported(folder: Path, *, encoder: str = "test_efficientnet", size: tuple[int, int] | None = None) -> Path:
-    """FOLDER/model with its bundle, and FOLDER/model.onnx, FOLDER/model.xml beside it; the .onnx."""
+    """Write the bundle FOLDER/model and its exports FOLDER/model.onnx and FOLDER/model.xml. Return the .onnx."""
     bundle = saved(folder / "model", tiny_network(encoder, size=size).eval())
     export(bundle, folder / "model.xml", "openvino", SCENES)
     export(bundle, folder / "model.onnx", "onnx", SCENES)

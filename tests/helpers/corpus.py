@@ -1,7 +1,7 @@
-"""Data sets with one fault each, in the true layouts on disk, for the rows 1 to 20 of bad inputs.
+"""Makers of data sets with one fault each, in the true layouts on disk, for rows 1 to 20 of bad inputs.
 
-Each maker fills a folder and returns a `Case`: what a person would name on the command line, the files at fault and
-what must be said about them. `python tests/corpus.py OUT` writes them all, to try by hand.
+Each maker fills a folder and returns a `Case`: DATA of the command line, the files at fault and the texts that the
+message must contain. `python tests/helpers/corpus.py OUT` writes all of them, to try by hand.
 """
 
 import os
@@ -27,10 +27,10 @@ class Case:
 
     Args:
         data: DATA of the command line.
-        folder: what must not be changed.
-        culprits: the files at fault.
-        said: what must be said of them.
-        structural: whether the layout itself is wrong, so that no file can be looked at.
+        folder: folder of the data set, which no command may change.
+        culprits: files at fault.
+        said: texts that the message must contain.
+        structural: True if the layout itself is wrong, so that no single file can be checked.
     """
 
     data: str
@@ -44,17 +44,17 @@ Maker = Callable[[Path], Case]
 
 
 def camvid(folder: Path, culprits: tuple[Path, ...] = (), *said: str, structural: bool = False) -> Case:
-    """A case in CamVid's layout."""
+    """Return a case in CamVid's layout."""
     return Case(f"camvid:{folder}", folder, culprits, said, structural)
 
 
 def nth(folder: Path, name: str, k: int) -> Path:
-    """The k-th file of a folder of the data set."""
+    """Return the k-th file, by name, of a folder of the data set."""
     return sorted((folder / name).iterdir())[k]
 
 
 def rewrite_mask(path: Path, change: Callable[[Any], Any]) -> Path:
-    """Stores a changed array of ids in the place of a mask."""
+    """Replace a mask by the array that `change` makes of its ids. Return its path."""
     Image.fromarray(change(np.array(Image.open(path)))).save(path)
     return path
 
@@ -63,7 +63,7 @@ def rewrite_mask(path: Path, change: Callable[[Any], Any]) -> Path:
 
 
 def jpeg_masks(folder: Path) -> Case:
-    """Row 4: a mask stored as JPEG, whatever its name."""
+    """Row 4: masks stored as JPEG, one of them named .png."""
     tiny.camvid_segnet(folder)
     first, second = nth(folder, "trainannot", 0), nth(folder, "trainannot", 1)
     Image.open(first).save(first, format="JPEG")
@@ -73,7 +73,7 @@ def jpeg_masks(folder: Path) -> Case:
 
 
 def unknown_ids(folder: Path) -> Case:
-    """Row 5: ids that mean nothing, in two files."""
+    """Row 5: ids outside the label space, in two files."""
     tiny.camvid_segnet(folder)
 
     def spoil(ids: Any) -> Any:
@@ -87,7 +87,7 @@ def unknown_ids(folder: Path) -> Case:
 
 
 def unknown_colors(folder: Path) -> Case:
-    """Row 2: colors that mean nothing."""
+    """Row 2: a color outside the label space."""
     tiny.camvid_original(folder)
 
     def spoil(rgb: Any) -> Any:
@@ -119,7 +119,7 @@ def mixed_kinds(folder: Path) -> Case:
 
 
 def polygons_only(folder: Path) -> Case:
-    """Row 7: polygons that nobody has drawn as masks."""
+    """Row 7: polygons only, no masks."""
     tiny.cityscapes_folder(folder)
     for path in (folder / "gtFine").rglob("*.png"):
         path.with_name(path.name.replace("labelIds.png", "polygons.json")).write_text("{}")
@@ -163,7 +163,7 @@ def turned_against_its_mask(folder: Path) -> Case:
 
 
 def turn(path: Path) -> Path:
-    """Stores an image as JPEG with an EXIF orientation; its new path."""
+    """Store an image as JPEG with an EXIF orientation. Return its new path."""
     exif = Image.Exif()
     exif[ORIENTATION] = 6
     Image.open(path).save(path.with_suffix(".jpg"), exif=exif)
@@ -180,7 +180,7 @@ def other_size(folder: Path) -> Case:
 
 
 def damaged_files(folder: Path) -> Case:
-    """Row 12: truncated, empty, a web page, text, a pointer to a large file, a flipped byte; each in a file."""
+    """Row 12: six damaged files: truncated, empty, a web page, text, a Git LFS pointer, a flipped byte."""
     tiny.camvid_segnet(folder, n_train=8)
     paths = [nth(folder, "train", k) for k in range(6)]
     whole = [path.read_bytes() for path in paths]
@@ -223,7 +223,7 @@ def bomb(folder: Path) -> Case:
 
 
 def huge_png(side: int) -> bytes:
-    """A PNG with the header of a huge image and next to no pixels."""
+    """Return a PNG with the header of a huge image and the data of one pixel."""
     small = tiny.png(np.zeros((1, 1, 3), np.int64), bits=16)
     header = b"IHDR" + side.to_bytes(4, "big") * 2 + bytes([8, 2, 0, 0, 0])
     return small[:12] + header + zlib.crc32(header).to_bytes(4, "big") + small[33:]
@@ -254,7 +254,7 @@ def unpaired(folder: Path) -> Case:
 
 
 def unpaired_and_damaged(folder: Path) -> Case:
-    """Rows 5, 12 and 15 at once: everything is told in one pass."""
+    """Rows 5, 12 and 15 at once: one pass must report all of them."""
     tiny.camvid_segnet(folder)
     lonely = nth(folder, "trainannot", 0)
     lonely.unlink()
@@ -274,7 +274,7 @@ def unpaired_cityscapes(folder: Path) -> Case:
 
 
 def empty_folder(folder: Path) -> Case:
-    """Row 16: nothing there."""
+    """Row 16: an empty folder."""
     folder.mkdir()
     return camvid(folder, (folder,), "no CamVid in this folder", structural=True)
 
@@ -319,11 +319,11 @@ REFUSED: tuple[Maker, ...] = (
 )
 
 
-# Data sets that can be used, with something to say about them
+# Data sets that can be used and get a warning or note
 
 
 def palette_masks(folder: Path) -> Case:
-    """Row 1: palette masks whose colors say nothing; converting them would lose every id."""
+    """Row 1: palette masks in which all indices have one color; converting them to RGB would lose every id."""
     tiny.camvid_segnet(folder)
     for name in ("trainannot", "valannot"):
         for path in (folder / name).iterdir():
@@ -361,7 +361,7 @@ def turned_images(folder: Path) -> Case:
 
 
 def strays(folder: Path) -> Case:
-    """Row 14: what systems and people leave between the images."""
+    """Row 14: stray files between the images, left by operating systems and people."""
     tiny.camvid_segnet(folder)
     names = (".DS_Store", "._0001TP_006720.png", "Thumbs.db", "desktop.ini", "notes.txt")
     paths = tuple(folder / "train" / name for name in names)
@@ -433,7 +433,7 @@ ODD_NAMES = ("straße 1", "日本 [2]", 'it\'s "quoted"', "two\nlines", "a=b; $(
 
 
 def state(folder: Path) -> dict[str, tuple[int, int, bytes]]:
-    """Everything below a folder, as it must stay: name -> size, time of change in ns, content; links as they are."""
+    """Return name -> (size, modification time in ns, content) of everything below a folder. Links are not followed."""
     found = {}
     for parent, folders, files in os.walk(folder):
         for name in (*folders, *files):

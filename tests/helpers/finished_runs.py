@@ -21,16 +21,16 @@ IMAGENET = {"kind": "timm-pretrained", "source": "m", "text": "encoder from timm
 
 
 def matrices(quality: float, *, seed: int = 0, images: int = 24, classes: int = 3) -> NDArray[np.int64]:
-    """Counts int64 (images, C, C): of 1000 pixels of each class about the share `quality` is right, the rest is called
-    the next class. The same images are hard for every seed."""
+    """Return counts int64 (images, C, C). Of 1000 pixels of each class about the share `quality` is correct; the rest
+    is predicted as the next class. The same images are hard for every seed."""
     hard = np.random.default_rng(99).normal(0, 0.04, images)
     rng = np.random.default_rng(seed)
     counts = np.zeros((images, classes, classes), np.int64)
     for image in range(images):
         for row in range(classes):
-            right = rng.binomial(1000, float(np.clip(quality + hard[image], 0.05, 0.95)))
-            counts[image, row, row] = right
-            counts[image, row, (row + 1) % classes] = 1000 - right
+            correct = rng.binomial(1000, float(np.clip(quality + hard[image], 0.05, 0.95)))
+            counts[image, row, row] = correct
+            counts[image, row, (row + 1) % classes] = 1000 - correct
     return counts
 
 
@@ -53,7 +53,7 @@ def write_finished_run(
     recipe: dict[str, Any] | None = None,
     precision: str = "fp32",
 ) -> Path:
-    """A run folder as training leaves it; scores come from `counts`. The bundle has no weights."""
+    """Write a run folder as training leaves it and return it. Scores come from `counts`. The bundle has no weights."""
     counts = matrices(0.8, seed=seed) if counts is None else counts
     images, size = len(counts), len(classes)
     names = [f"val/{i:03d}" for i in range(images)] if names is None else names

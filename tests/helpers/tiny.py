@@ -1,6 +1,6 @@
-"""Tiny data sets in the true layouts on disk, with shapes a network can learn. Deterministic.
+"""Makers of tiny data sets, in the true layouts on disk, with shapes that a network can learn. Deterministic.
 
-Each maker fills a folder and returns what a person would name on the command line (a folder or a YAML file).
+Each maker fills a folder and returns the path that a user would name on the command line (a folder or a YAML file).
 """
 
 import shutil
@@ -21,7 +21,7 @@ Array = NDArray[np.uint8]
 
 VOID = 255
 
-# Which class of another space stands for each street-11 class in its masks.
+# For each street-11 class, the class of another label space that stands for it in masks.
 CAMVID_NAMES = (
     "Sky", "Building", "Column_Pole", "Road", "Sidewalk", "Tree", "SignSymbol", "Fence", "Car", "Pedestrian",
     "Bicyclist",
@@ -32,8 +32,11 @@ CITYSCAPES_NAMES = (
 
 
 def street(index: int, size: Size = (48, 64)) -> tuple[Array, Array]:
-    """An image uint8 (H, W, 3) and its street-11 mask uint8 (H, W): bands and rectangles of all 11 classes, a
-    class's color and noise on each, and a strip of void (255) at the bottom."""
+    """Return an image uint8 (H, W, 3) and its street-11 labels uint8 (H, W).
+
+    All 11 classes are there as bands and rectangles, each in its class's color with noise. The bottom rows are void
+    (255).
+    """
     height, width = size
     rng = np.random.default_rng(index)
     label = np.zeros(size, np.uint8)
@@ -64,7 +67,7 @@ def street(index: int, size: Size = (48, 64)) -> tuple[Array, Array]:
 
 
 def camvid_segnet(folder: Path, n_train: int = 6, n_val: int = 3, size: Size = (48, 64), n_test: int = 0) -> Path:
-    """CamVid as SegNet's authors packed it: id masks with void 11, and the lists beside the folders."""
+    """Write CamVid as SegNet's authors packed it: id masks with void 11, and the lists beside the folders."""
     train = [f"0001TP_{6690 + 30 * i:06d}" if i % 2 else f"0006R0_f{930 + 30 * i:05d}" for i in range(n_train)]
     splits = {
         "train": train,
@@ -86,8 +89,8 @@ def camvid_segnet(folder: Path, n_train: int = 6, n_val: int = 3, size: Size = (
 
 
 def camvid_original(folder: Path, n_train: int = 6, n_val: int = 3, size: Size = (48, 64)) -> Path:
-    """CamVid as its authors publish it: all images in one folder, RGB masks in the 32 colors in another; with
-    lists of the two splits."""
+    """Write CamVid as its authors publish it: all images in one folder, RGB masks in the 32 colors in another, and a
+    list for each of the two splits."""
     train = [f"0001TP_{6690 + 30 * i:06d}" for i in range(n_train)]
     val = [f"0016E5_{7959 + 2 * i:05d}" for i in range(n_val)]
     for index, stem in enumerate(train + val):
@@ -105,8 +108,8 @@ def camvid_original(folder: Path, n_train: int = 6, n_val: int = 3, size: Size =
 def cityscapes_folder(
     folder: Path, n_train: int = 6, n_val: int = 3, size: Size = (48, 64), *, kind: str = "labelIds", n_test: int = 0
 ) -> Path:
-    """Cityscapes' two trees, leftImg8bit and gtFine. `kind` is labelIds, labelTrainIds or color; the masks of the
-    test split are void, as the published ones are."""
+    """Write Cityscapes' two trees, leftImg8bit and gtFine. `kind` is labelIds, labelTrainIds or color; the masks of
+    the test split are void, as the published ones are."""
     cities = {"train": ("aachen", "bochum"), "val": ("frankfurt",), "test": ("berlin",)}
     index = 0
     for split, count in (("train", n_train), ("val", n_val), ("test", n_test)):
@@ -122,7 +125,7 @@ def cityscapes_folder(
 
 
 def cityscapes_zips(folder: Path, n_train: int = 6, n_val: int = 3, size: Size = (48, 64), *, n_test: int = 0) -> Path:
-    """The two official archives, named and filled as on the download page."""
+    """Write the two official archives, named and filled as on the download page."""
     trees = cityscapes_folder(folder / "unpacked", n_train, n_val, size, n_test=n_test)
     for tree in ("leftImg8bit", "gtFine"):
         with zipfile.ZipFile(folder / f"{tree}_trainvaltest.zip", "w") as archive:
@@ -135,7 +138,8 @@ def cityscapes_zips(folder: Path, n_train: int = 6, n_val: int = 3, size: Size =
 
 
 def folder_yaml(folder: Path, n_train: int = 6, n_val: int = 3, size: Size = (48, 64)) -> Path:
-    """Somebody's own data: JPEG images, id masks with another name ending, and the YAML file that says so."""
+    """Write a user's own data: JPEG images, id masks whose names end differently, and the YAML file that describes
+    them."""
     for split, count, first in (("train", n_train, 0), ("val", n_val, n_train)):
         for index in range(first, first + count):
             image, label = street(index, size)
@@ -157,7 +161,7 @@ def folder_yaml(folder: Path, n_train: int = 6, n_val: int = 3, size: Size = (48
 
 
 def cityscapes_mask(label: Array, kind: str) -> Array:
-    """A street-11 mask as Cityscapes would store it."""
+    """Return street-11 labels as Cityscapes would store them."""
     if kind == "labelTrainIds":
         return in_space(label, CITYSCAPES_19, CITYSCAPES_NAMES)
     ids = in_space(label, CITYSCAPES_34, CITYSCAPES_NAMES)
@@ -169,31 +173,31 @@ def cityscapes_mask(label: Array, kind: str) -> Array:
 
 
 def in_space(label: Array, space: LabelSpace, names: tuple[str, ...]) -> Array:
-    """A street-11 mask in the ids of another space; void stays 255."""
+    """Return street-11 labels in the ids of another label space; void stays 255."""
     translate = np.full(256, VOID, np.uint8)
     translate[: len(names)] = [space.names.index(name) for name in names]
     return translate[label]
 
 
 def painted(label: Array, space: LabelSpace) -> Array:
-    """The mask as RGB (H, W, 3) in the space's colors, void black."""
+    """Return labels as RGB uint8 (H, W, 3) in the colors of the space, void in black."""
     colors = np.zeros((256, 3), np.uint8)
     colors[: space.num_classes] = space.colors
     return colors[label]
 
 
 def save(path: Path, pixels: Array) -> None:
-    """Write an image in the format of its name's ending, and the folders on the way."""
+    """Write an image in the format that its suffix names. Make its folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)
 
 
 def png(pixels: NDArray[np.integer], *, bits: int) -> bytes:
-    """A PNG of a depth that Pillow does not write: gray of 2 or 4 bits, gray with alpha or RGB(A) of 16 bits.
+    """Return a PNG of a depth that Pillow does not write: gray of 2 or 4 bits, gray with alpha or RGB(A) of 16 bits.
 
     Args:
         pixels: (H, W) or (H, W, channels).
-        bits: of each value.
+        bits: number of bits of each value.
     """
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
@@ -214,12 +218,12 @@ def png(pixels: NDArray[np.integer], *, bits: int) -> bytes:
 
 
 def tiff(pixels: NDArray[np.integer], *, extra: tuple[int, ...] | None = None, order: str = "<") -> bytes:
-    """An uncompressed RGB TIFF with further bands, which Pillow does not write.
+    """Return an uncompressed RGB TIFF with further bands, which Pillow does not write.
 
     Args:
         pixels: uint8 or uint16 (H, W, bands).
-        extra: what the bands beyond the third are (0 unknown, 2 transparency); None leaves that open.
-        order: "<" or ">", of the bytes.
+        extra: the meaning of each band beyond the third (0 unknown, 2 transparency); None writes no such tag.
+        order: byte order, "<" or ">".
     """
     height, width, bands = pixels.shape
     data = pixels.astype(pixels.dtype.newbyteorder(order)).tobytes()

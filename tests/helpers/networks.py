@@ -1,4 +1,4 @@
-"""Tiny networks, made in milliseconds from a seed, no download."""
+"""Tiny networks from a seed, made in milliseconds, without a download."""
 
 import torch
 
@@ -17,7 +17,7 @@ def tiny_network(
     seed: int = 0,
     size: tuple[int, int] | None = None,
 ) -> SegmentationNetwork:
-    """A network of 0.1 M parameters in training mode; batch-norm statistics as if it had seen a few images."""
+    """Return a network of 0.1 M parameters in training mode, with batch-norm statistics of a few random images."""
     torch.manual_seed(seed)
     network = SegmentationNetwork(Encoder(encoder), space, decoder="classic", channels=CHANNELS, size=size)
     with torch.no_grad():
@@ -27,7 +27,7 @@ def tiny_network(
 
 
 def some_images(count: int, height: int, width: int, *, seed: int = 0) -> torch.Tensor:
-    """uint8 (count, 3, height, width): noise on a slope of brightness."""
+    """Return uint8 (count, 3, height, width): noise on a horizontal gradient of brightness."""
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randint(0, 128, (count, 3, height, width), generator=generator)
     return (noise + torch.linspace(0, 127, width).long()).to(torch.uint8)

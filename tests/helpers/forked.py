@@ -1,4 +1,4 @@
-"""Real second processes without the seconds that importing torch costs: forks of the test's own."""
+"""Run work in a fork of the test's process: a real second process, without the seconds that importing torch takes."""
 
 import logging
 import os
@@ -12,10 +12,10 @@ from conftest import missing
 
 
 def fork(work: Callable[[], object], *, at: str = "", call: int = 1, do: Callable[[], object] = lambda: None) -> int:
-    """Run `work` in a process of its own; returns its exit code, or the negative number of the signal it died of.
+    """Run `work` in a fork. Return its exit code, or the negative number of the signal that killed it.
 
     Args:
-        at: a function as "module:name" or "module:Class.name"; before its `call`-th call, `do` is done.
+        at: a function as "module:name" or "module:Class.name"; `do()` is called before its `call`-th call.
     """
     need_fork()
     sys.stdout.flush()
@@ -30,15 +30,15 @@ def fork(work: Callable[[], object], *, at: str = "", call: int = 1, do: Callabl
 
 
 def need_fork() -> None:
-    """Skip a test where the system has no fork: there test_portable.py proves that the commands work."""
+    """Skip the test if the system has no fork. There, test_portable.py proves that the commands work."""
     if not hasattr(os, "fork"):
         missing("fork", "needs os.fork")
 
 
 def be_child(work: Callable[[], object]) -> NoReturn:
-    """In a fork: work, and end without what else the test's own process has to do."""
-    code = 70  # of a failure in here
-    inherited = logging.getLogger("streetseg")  # a process of its own would not know what earlier tests asked for
+    """In a fork: call `work` and end the process, without the exit handlers of the test's process."""
+    code = 70  # an error that is no SystemExit
+    inherited = logging.getLogger("streetseg")  # a new process would not have the log settings of earlier tests
     inherited.handlers.clear()
     inherited.setLevel(logging.NOTSET)
     try:
@@ -55,28 +55,28 @@ def be_child(work: Callable[[], object]) -> NoReturn:
 
 
 def kill() -> None:
-    """As `kill -9`."""
+    """End this process by SIGKILL, as `kill -9` does."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def command(*words: object) -> Callable[[], None]:
-    """`streetseg WORD...` as the work of a fork."""
+def command(*argv: object) -> Callable[[], None]:
+    """Return the work of a fork that runs `streetseg ARGV...`."""
 
     def work() -> None:
         from streetseg.cli.main import main
 
-        sys.argv = ["streetseg", *map(str, words)]
+        sys.argv = ["streetseg", *map(str, argv)]
         main()
 
     return work
 
 
 def hook(at: str, call: int, do: Callable[[], object]) -> None:
-    """In a fork: `do` something before the `call`-th call of a function, "module:name" or "module:Class.name"."""
+    """In a fork: call `do()` before the `call`-th call of a function, "module:name" or "module:Class.name"."""
     module, _, path = at.partition(":")
-    owner, _, name = path.rpartition(".")
-    place = resolve_name(f"{module}:{owner}" if owner else module)
-    real, calls = getattr(place, name), 0
+    owner_name, _, name = path.rpartition(".")
+    owner = resolve_name(f"{module}:{owner_name}" if owner_name else module)
+    real, calls = getattr(owner, name), 0
 
     def hooked(*args: Any, **kwargs: Any) -> Any:
         nonlocal calls
@@ -85,4 +85,4 @@ def hook(at: str, call: int, do: Callable[[], object]) -> None:
             do()
         return real(*args, **kwargs)
 
-    setattr(place, name, hooked)
+    setattr(owner, name, hooked)

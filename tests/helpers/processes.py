@@ -1,4 +1,4 @@
-"""Several processes that work together, as forks: nothing is imported twice, and nothing stays in the test's own."""
+"""Start several processes that work together, as forks of the test's process, so that torch is not imported again."""
 
 import os
 import socket
@@ -18,7 +18,7 @@ class Started:
 
     Args:
         pid: its process id.
-        out, err: where it writes.
+        out, err: files that hold its stdout and stderr.
     """
 
     pid: int
@@ -26,12 +26,12 @@ class Started:
     err: Path
 
     def wait(self) -> int:
-        """How it ends: its exit code, or the negative number of the signal it died of."""
+        """Wait for its end. Return its exit code, or the negative number of the signal that killed it."""
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
 def start(work: Callable[[], object], folder: Path, name: str) -> Started:
-    """Begin `work` in a fork that writes to folder/<name>.out and .err."""
+    """Start `work` in a fork whose stdout and stderr go to folder/<name>.out and .err."""
     need_fork()
     started = Started(os.fork(), folder / f"{name}.out", folder / f"{name}.err")
     if started.pid == 0:
@@ -41,9 +41,10 @@ def start(work: Callable[[], object], folder: Path, name: str) -> Started:
 
 
 def fork_ranks(work: Callable[[], object], *, world: int = 2, folder: Path) -> list[int]:
-    """Run `work` in so many forks with the environment that torchrun gives; returns how each ended, by rank.
+    """Run `work` in `world` forks with the environment that torchrun sets. Return their exit codes, by rank; a negative
+    one is the number of a signal.
 
-    Their output goes to folder/<rank>.out and .err, what they leave for torchrun to folder/<rank>.json.
+    Their output goes to folder/<rank>.out and .err, their error report for torchrun to folder/<rank>.json.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -63,24 +64,27 @@ def fork_ranks(work: Callable[[], object], *, world: int = 2, folder: Path) -> l
 
 
 def wait_until(ready: Callable[[], bool]) -> None:
-    """Look every few milliseconds; the test's own timeout ends it."""
+    """Wait until `ready()` is true, asking every 3 ms. The test's timeout ends a wait without end."""
     while not ready():
         time.sleep(0.003)
 
 
 def launched_rank(rank: int, mark: object) -> int:
-    """The id of the process that is that rank of a launched command with `mark` among its words."""
+    """Return the process id of a rank of a launched command that has `mark` in its arguments.
+
+    Raises LookupError if there is none.
+    """
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            words, environment = ((process / name).read_bytes() for name in ("cmdline", "environ"))
-        except OSError:  # has ended, or is somebody else's
+            argv, environment = ((process / name).read_bytes() for name in ("cmdline", "environ"))
+        except OSError:  # it has ended, or belongs to another user
             continue
-        if str(mark).encode() in words and f"\0RANK={rank}\0".encode() in environment:
+        if str(mark).encode() in argv and f"\0RANK={rank}\0".encode() in environment:
             return int(process.name)
     raise LookupError(f"there is no rank {rank} of {mark}")
 
 
 def _redirected(path: Path, descriptor: int) -> TextIO:
-    """A descriptor that writes to a file from now on, as Python's own stream."""
+    """Make a descriptor write to a file. Return a text stream on it."""
     os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), descriptor)
     return os.fdopen(descriptor, "w", closefd=False)

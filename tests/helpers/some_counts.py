@@ -1,4 +1,4 @@
-"""Counts of networks of a chosen quality on images that are hard or easy for all of them."""
+"""Counts of networks of a chosen quality, on images that are hard or easy for all networks alike."""
 
 import numpy as np
 
@@ -6,7 +6,8 @@ from streetseg.metrics.counts import Counts
 
 
 def counts(share_correct: float, *, images: int = 60, classes: int = 4, seed: int = 0, pixels: int = 400) -> Counts:
-    """Images of differing difficulty; the ground truth depends on `images` and `classes` alone."""
+    """Return counts of images of different difficulty. The ground truth depends on `images`, `classes` and `pixels`
+    alone."""
     easy, rng = np.random.default_rng(99).uniform(-0.2, 0.2, images), np.random.default_rng(seed)
     ground_truth = np.random.default_rng(98).multinomial(pixels, [1 / classes] * classes, images)
     matrices = np.zeros((images, classes, classes), np.int64)

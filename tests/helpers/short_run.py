@@ -1,12 +1,12 @@
-"""A run of a few steps through the real command."""
+"""Arguments and journal of a run of a few steps through the real command."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-Words = tuple[object, ...]
+Argv = tuple[object, ...]
 
-STEP = "streetseg.training.fit:step"  # where forks are hooked: called once a step
+STEP = "streetseg.training.fit:step"  # the function that forks hook: it is called once a step
 USUAL = {
     "model__encoder": "test_efficientnet",
     "model__channels": "[16, 12, 8, 8]",
@@ -18,14 +18,14 @@ USUAL = {
 }
 
 
-def train(camvid: Path, out: Path, *flags: object, epochs: int = 3, **values: object) -> Words:
-    """The words of the command; `values` by dotted path, with "__" for the dot."""
+def train(camvid: Path, out: Path, *flags: object, epochs: int = 3, **values: object) -> Argv:
+    """Return the arguments of `streetseg`; `values` are recipe fields by dotted path, with "__" for the dot."""
     settings = [f"{path.replace('__', '.')}={value}" for path, value in (USUAL | values).items()]
     usual = ("--weights", "none", "--quiet", "--epochs", epochs)
     return ("train", f"camvid:{camvid}", *settings, *usual, *flags, "--out", out)
 
 
 def events(run: Path, kind: str) -> list[dict[str, Any]]:
-    """The lines of a run's journal that tell of one kind of event."""
+    """Return the events of one kind in a run's journal."""
     lines = map(json.loads, (run / "journal.jsonl").read_text().splitlines())
     return [event for event in lines if event["event"] == kind]

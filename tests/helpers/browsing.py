@@ -1,4 +1,4 @@
-"""A page opened in a real browser, and everything that should not happen there."""
+"""Open a page in a real browser and collect everything that should not happen there."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,8 +28,8 @@ CONTRAST = """element => {
 def opened(
     browser: Browser, file: Path, width: int = SCREEN, scheme: str = "light", *, script: bool = True
 ) -> Iterator[tuple[Page, list[str]]]:
-    """The file in a window of this width, and a growing list of troubles: messages on the console, errors, dialogs, and
-    requests for anything but the file itself."""
+    """Yield the file in a window `width` pixels wide, and a list that grows with each trouble: messages on the console,
+    errors, dialogs, and requests for anything but the file itself."""
     context = browser.new_context(
         viewport={"width": width, "height": 844},
         color_scheme=scheme,  # type: ignore[arg-type]

@@ -1,0 +1,269 @@
+"""Before the first step: everything a run needs is read and checked, then the run folder gets its first files."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from streetseg.atomic import atomic_write_json, atomic_write_text
+from streetseg.data.augment.augment import training_crop
+from streetseg.data.batches import DeviceCache, TrainBatches, steps_of_epoch
+from streetseg.data.check.findings import Findings
+from streetseg.data.open import open_source
+from streetseg.data.source import Source, short_name
+from streetseg.data.store import Store
+from streetseg.models.initial_weights import InitialWeights, build_network
+from streetseg.models.network import SegmentationNetwork
+from streetseg.profiler import Profiler
+from streetseg.recipe.load import leaves
+from streetseg.recipe.resolved import recipe_yaml
+from streetseg.recipe.schema import Augment, Recipe, Size
+from streetseg.runs.folder import Journal, RunFolder, class_pixels, describe_data
+from streetseg.runtime.checkpoint import load_newest_checkpoint
+from streetseg.runtime.compilation import Compilation
+from streetseg.runtime.device import seed_everything
+from streetseg.runtime.distributed import Ranks
+from streetseg.runtime.environment import describe_environment
+from streetseg.runtime.memory import keep_freed_memory
+from streetseg.training.best import Best
+from streetseg.training.history import History
+from streetseg.training.optim import Length, length_of
+from streetseg.training.own import Own, require_own
+from streetseg.training.resume import differences, is_written, origin_of, require_format, require_unchanged, restore
+from streetseg.training.splits import check_files, device_cache_split, open_stores, require_images
+from streetseg.training.train_state import TrainState, describe_start, make_train_state
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that is ready to start: read and checked, nothing written.
+
+    Args:
+        recipe: everything that decides the run.
+        own: objects of the caller's own.
+        ranks: the processes that train together.
+        device: where this one trains.
+        folder: the run folder.
+        source: the data.
+        network: with its initial weights.
+        initial: where these weights are from.
+        findings: what the files of the splits hold; None for scenes.
+        train_store, val_store: the decoded splits.
+        origin: recipe and fingerprints of the data.
+        state: the checkpoint to go on from; None for a new run.
+        changed: a line for each thing that decides the run and is not as it was in `state`.
+        device_cache: the training images on the GPU, where they fit.
+        device_cache_lines: what is said of that.
+    """
+
+    recipe: Recipe
+    own: Own
+    ranks: Ranks
+    device: torch.device
+    profiler: Profiler
+    folder: RunFolder
+    source: Source
+    network: SegmentationNetwork
+    initial: InitialWeights
+    findings: Findings | None
+    train_store: Store
+    val_store: Store
+    origin: dict[str, Any]
+    state: dict[str, Any] | None
+    changed: list[str]
+    device_cache: DeviceCache | None
+    device_cache_lines: list[str]
+
+    @property
+    def title(self) -> str:
+        """The run in two words, for progress and callbacks."""
+        return f"{self.recipe.model.encoder} seed {self.recipe.train.seed}"
+
+    @property
+    def origin_with_own(self) -> dict[str, Any]:
+        """The origin for checkpoints: with the names of the parts that are the caller's own."""
+        return self.origin | {"own": list(self.own.parts(self.recipe))}
+
+    @cached_property
+    def crop(self) -> Size:
+        """Height and width of the training crop, for the smallest image of the training split."""
+        height, width = self.train_store.sizes.min(axis=0).tolist()
+        return training_crop((height, width), self.recipe.augment)
+
+    @cached_property
+    def length(self) -> Length:
+        """Epochs and steps of the whole run."""
+        train = self.recipe.train
+        return length_of(train, steps_of_epoch(len(self.train_store), train.batch, self.ranks.world))
+
+    def batches_of(self, epoch: int) -> TrainBatches:
+        """Return the batches of an epoch, counted from 1: this rank's share of each."""
+        settings, crop = augment_of_epoch(epoch, self.length.epochs, self.recipe.augment, self.crop)
+        return TrainBatches(
+            self.train_store,
+            self.recipe.train.batch,
+            self.recipe.train.seed,
+            epoch,
+            self.device,
+            settings,
+            crop,
+            rank=self.ranks.rank,
+            world=self.ranks.world,
+            device_cache=self.device_cache,
+            profiler=self.profiler,
+        )
+
+
+def prepare(
+    recipe: Recipe,
+    out: Path,
+    ranks: Ranks,
+    device: torch.device,
+    profiler: Profiler,
+    own: Own,
+    *,
+    resume: bool,
+    force: bool,
+) -> Prepared:
+    """Read and check everything that a run needs. All ranks do the same; nothing is written.
+
+    Raises:
+        RequestError, DataError, ModelError: request, data or weights are wrong, or not as they were.
+    """
+    folder = RunFolder(Path(ranks.broadcast(str(out))))
+    if ranks.is_main:
+        folder.require_usable(resume=resume)
+    keep_freed_memory()
+    seed_everything(recipe.train.seed)
+    state = newest_state(folder) if resume else None
+    require_own(state["own"] if state else (), own, recipe)
+    source = own.source or open_source(recipe.data)
+    require_images(source, recipe)
+    with ranks.one_first():
+        network, initial = first_network(recipe, source, own, state)
+        findings = check_files(source, recipe)
+        stores = open_stores(source, recipe)
+    origin = origin_of(recipe, stores)
+    step = "none" if state is None else state["steps_done"]
+    ranks.require_equal(dict(leaves(recipe)) | origin["data"] | {"step of the newest checkpoint": step})
+    changed = differences(state, origin) if state else []
+    if not force:
+        require_unchanged({folder.path: changed})
+    cache, cache_lines = device_cache_split(stores[0], device)
+    return Prepared(
+        recipe, own, ranks, device, profiler, folder, source, network, initial, findings, *stores, origin, state,
+        changed, cache, cache_lines,
+    )  # fmt: skip
+
+
+def newest_state(folder: RunFolder) -> dict[str, Any] | None:
+    """Return the newest checkpoint; None where the run was stopped before it had one."""
+    newest = load_newest_checkpoint(folder.checkpoints)
+    if newest is None:
+        return None
+    path, state = newest
+    require_format(state, path)
+    return state
+
+
+def first_network(
+    recipe: Recipe, source: Source, own: Own, state: Mapping[str, Any] | None
+) -> tuple[SegmentationNetwork, InitialWeights]:
+    """Return the network and where its weights are from; a resumed one gets its weights from `state` later."""
+    network, initial = build_network(
+        recipe.model.encoder,
+        source.space,
+        decoder=recipe.model.decoder,
+        channels=recipe.model.channels,
+        size=recipe.data.size,
+        weights=recipe.model.weights if state is None else "none",
+        reading=recipe.data.reading,
+        own=own.modules,
+    )
+    return network, initial if state is None else InitialWeights(**state["initial"])
+
+
+def augment_of_epoch(epoch: int, epochs: int, settings: Augment, crop: Size) -> tuple[Augment, Size]:
+    """Return augmentation and training crop of an epoch, counted from 1; `early_crop` is for the first ones."""
+    if settings.early_crop is None or epoch > round(settings.early * epochs):
+        return settings, crop
+    low, high = settings.scale
+    shrunk = (low * settings.early_scale, high * settings.early_scale)
+    return settings.model_copy(update={"scale": shrunk}), settings.early_crop
+
+
+def make_or_restore(run: Prepared) -> tuple[TrainState, Best, History]:
+    """Return the training state, the best bundle and the epochs so far: those of the checkpoint, or new ones."""
+    pixels = class_pixels(run.train_store, run.findings)[: run.source.space.num_classes]
+    steps_left = run.length.steps - (0 if run.state is None else run.state["steps_done"])
+    train_state = make_train_state(
+        run.recipe, run.network, run.initial, pixels, run.device, run.state, run.ranks, run.profiler, steps_left,
+        run.own.loss,
+    )  # fmt: skip
+    val = run.val_store
+    validation = {"dataset": short_name(run.source.spec), "split": val.split, "images": len(val)}
+    best = Best(run.folder.best, run.initial, validation)
+    history = restore(train_state, best, run.state) if run.state else History()
+    if run.changed:
+        history.meters = None  # with another recipe or other data, the first half of an epoch has no second half
+    # Counted anew, because the steps of an epoch may be others: with another recipe, or on other ranks.
+    begun = history.meters.steps if history.meters else 0
+    train_state.steps_done = history.epochs_done * run.length.of_epoch + begun
+    return train_state, best, history
+
+
+def write_start(run: Prepared, train_state: TrainState, history: History) -> Journal:
+    """Write recipe, data and environment into the run folder, in rank 0; return the journal with its first line."""
+    folder, main = run.folder, run.ranks.is_main
+    if main and not is_written(folder, run.origin):
+        atomic_write_text(folder.recipe, recipe_yaml(run.recipe))
+        atomic_write_json(
+            folder.data,
+            describe_data(short_name(run.source.spec), (run.train_store, run.val_store), run.findings),
+        )
+    if main and run.state is None:
+        atomic_write_json(folder.environment, describe_environment() | describe_start(train_state, run.initial))
+    journal = Journal(folder.journal if main else None)
+    journal.write(
+        "resume" if run.state else "start",
+        epochs_done=history.epochs_done,
+        steps_done=train_state.steps_done,
+        processes=run.ranks.world,
+        **asdict(train_state.precision),
+        forced=run.changed,
+        own=run.own.lines(run.recipe),
+    )
+    return journal
+
+
+def lines_of_start(run: Prepared, train_state: TrainState) -> list[str]:
+    """Return what a person is told before the first step."""
+    return [
+        f"run folder: {run.folder.path}",
+        f"{run.title} starts from {run.initial.text}",
+        f"{train_state.precision.name} on {run.device}: {train_state.precision.why}",
+        *lines_of_compilation(train_state.compilation, run.device),
+        *run.device_cache_lines,
+        *lines_of_processes(run.ranks, run.state),
+        *run.own.lines(run.recipe),
+        *(f"forced to go on, although {line}" for line in run.changed),
+    ]
+
+
+def lines_of_processes(ranks: Ranks, state: Mapping[str, Any] | None) -> list[str]:
+    """Return what is said of several processes, or of another number of them than before."""
+    before = ranks.world if state is None else state["processes"]
+    lines = [f"{ranks.world} processes share each batch"] if ranks.world > 1 else []
+    if before != ranks.world:
+        lines.append(f"{before} processes began this run: it goes on with the same batches, but not to the last bit")
+    return lines
+
+
+def lines_of_compilation(compilation: Compilation, device: torch.device) -> list[str]:
+    """Return whether the network is compiled, and why; nothing where there was nothing to choose."""
+    if device.type == "cpu" and not compilation.on:
+        return []
+    return [f"the network is {'' if compilation.on else 'not '}compiled: {compilation.why}"]
