@@ -67,6 +67,7 @@ def require_one_model(model: Path, devices: int | None) -> None:
 def summary(result: "Mapping[str, Any]") -> list[str]:
     """Return the scores of scores.json as lines for a terminal, in percent, with the protocol below."""
     from streetseg.evaluation.protocol import protocol_line
+    from streetseg.metrics.scores import PIXEL_SCORES
 
     classes, metrics = result["per_class"], list(result["mean"])
     lines = [f"{'':<24}{'score':>7}  95 % interval"]
@@ -75,8 +76,7 @@ def summary(result: "Mapping[str, Any]") -> list[str]:
         low, high = result["interval"][f"mean_{metric}"]
         label = f"mean {metric}" + (" (= Dice)" if metric == "f1" else "")
         lines.append(f"{label:<24}{_percent(result['mean'][metric])}  {_bracket(low, high)}  {counted}")
-    for score in ("pixel_accuracy", "frequency_weighted_iou"):
-        label = score.replace("_", " ").replace("iou", "IoU")
+    for score, label in PIXEL_SCORES.items():
         lines.append(f"{label:<24}{_percent(result[score])}  {_bracket(*result['interval'][score])}")
     lines += [
         f"{'per-image IoU':<24}{_percent(result['per_image_mean']['iou'])}",

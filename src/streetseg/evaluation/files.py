@@ -36,10 +36,9 @@ def scores_json(evaluation: Evaluation, intervals: Intervals, terms: Protocol) -
     images, boundary = per_image(evaluation.counts.counts), boundary_iou(evaluation)
     return {
         "protocol": terms,
-        "pixel_accuracy": result.pixel_accuracy,
         "mean": result.mean,
         "counted": result.counted,
-        "frequency_weighted_iou": result.frequency_weighted_iou,
+        **result.pixel_scores,
         "per_class": {
             name: {metric: float(values[i]) for metric, values in result.per_class.items()}
             | {"boundary_iou": float(boundary[i])}

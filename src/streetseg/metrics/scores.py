@@ -12,7 +12,9 @@ Pixels = NDArray[np.number]  # counts of pixels
 
 METRICS = ("iou", "f1", "sensitivity", "specificity", "precision", "accuracy")
 _FIELDS = {"sensitivity": "recall"}  # files and pages say sensitivity, the word of the studies they are compared with
-OVERALL = (*(f"mean_{metric}" for metric in METRICS), "pixel_accuracy", "frequency_weighted_iou")
+# Scores over all pixels, in no mean over classes: name in files and in `Scores` -> heading on pages and terminal.
+PIXEL_SCORES = {"pixel_accuracy": "pixel accuracy", "frequency_weighted_iou": "frequency-weighted IoU"}
+OVERALL = (*(f"mean_{metric}" for metric in METRICS), *PIXEL_SCORES)
 
 RULES = "1"  # version of the formulas below; the protocol of every score contains it
 
@@ -41,6 +43,11 @@ class Scores:
     def per_class(self) -> dict[str, Floats]:
         """The six per-class arrays by their names in METRICS."""
         return {metric: getattr(self, _FIELDS.get(metric, metric)) for metric in METRICS}
+
+    @property
+    def pixel_scores(self) -> dict[str, float]:
+        """The scores over all pixels by their names in PIXEL_SCORES."""
+        return {name: getattr(self, name) for name in PIXEL_SCORES}
 
 
 def scores(matrix: NDArray[np.int64]) -> Scores:

@@ -8,7 +8,7 @@ from streetseg.atomic import atomic_write_text
 from streetseg.comparison.groups import Group
 from streetseg.comparison.verdict import bracket, caveats
 from streetseg.data.source import short_name
-from streetseg.metrics.scores import METRICS
+from streetseg.metrics.scores import METRICS, PIXEL_SCORES
 from streetseg.report import words
 from streetseg.text import one_line
 
@@ -78,7 +78,10 @@ def score_rows(group: Group) -> list[list[str]]:
     ]
     return [
         *means,
-        ["pixel accuracy", words.points(scores.pixel_accuracy), words.span(*overall["pixel_accuracy"])],
+        *(
+            [heading, words.points(scores.pixel_scores[name]), words.span(*overall[name])]
+            for name, heading in PIXEL_SCORES.items()
+        ),
         ["expected calibration error", words.points(group.first.scores.get("ece")), ""],
     ]
 

@@ -13,6 +13,7 @@ from streetseg.atomic import atomic_write_text
 from streetseg.comparison.compare import Comparison, compare_runs
 from streetseg.data.source import Source
 from streetseg.errors import RequestError
+from streetseg.metrics.scores import PIXEL_SCORES
 from streetseg.report.charts.comparison import draw
 from streetseg.report.charts.svg import chart_css, standalone
 from streetseg.report.gallery import collect
@@ -68,6 +69,7 @@ def render(page: Page) -> str:
     environment.filters |= {"points": points, "figure": figure, "lines": _lines, "unbroken": _unbroken}
     script = page_asset("report.js")
     return environment.get_template("report.html.j2").render(
+        pixel_scores=PIXEL_SCORES,
         page=page,
         chart_css=Markup(chart_css()),
         page_css=Markup(page_asset("report.css")),

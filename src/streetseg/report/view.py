@@ -71,8 +71,7 @@ class Entry:
     encoder: str
     start: str
     mean: dict[str, Estimate]
-    pixel_accuracy: Estimate
-    frequency_weighted_iou: Estimate
+    pixel_scores: dict[str, Estimate]
     image_iou: Estimate
     image_dice: Estimate
     ece: float | None
@@ -226,8 +225,7 @@ def _entry(k: int, group: Group, letter: str, charts: Charts) -> Entry:
         encoder=first.encoder,
         start=first.initial_weights["text"],
         mean={name: Estimate(scores.mean[name], words.span(*overall[f"mean_{name}"])) for name in METRICS},
-        pixel_accuracy=Estimate(scores.pixel_accuracy, words.span(*overall["pixel_accuracy"])),
-        frequency_weighted_iou=Estimate(scores.frequency_weighted_iou, words.span(*overall["frequency_weighted_iou"])),
+        pixel_scores={name: Estimate(value, words.span(*overall[name])) for name, value in scores.pixel_scores.items()},
         image_iou=Estimate(float(defined_mean(image_scores["iou"]))),
         image_dice=Estimate(float(defined_mean(image_scores["dice"]))),
         ece=first.scores.get("ece"),
