@@ -21,6 +21,7 @@ from streetseg.report.model_card import write_model_card
 from streetseg.report.page import page_asset, page_environment
 from streetseg.report.view import Page, letters, page_of
 from streetseg.report.words import figure, points
+from streetseg.text import one_line
 
 if TYPE_CHECKING:
     from streetseg.models.own import OwnModules
@@ -66,7 +67,7 @@ def write_run_report(folder: Path, *, source: Source | None = None, modules: "Ow
 def render(page: Page) -> str:
     """Return the report as HTML."""
     environment = page_environment()
-    environment.filters |= {"points": points, "figure": figure, "lines": _lines, "unbroken": _unbroken}
+    environment.filters |= {"points": points, "figure": figure, "lines": _lines, "block": _block, "unbroken": _unbroken}
     script = page_asset("report.js")
     return environment.get_template("report.html.j2").render(
         pixel_scores=PIXEL_SCORES,
@@ -94,6 +95,11 @@ def _unbroken(sentence: str) -> str:
     return re.sub(
         r"[\[(][^\])]{1,24}[\])]|p [=<] [\d.]+", lambda match: match[0].replace(" ", "\N{NO-BREAK SPACE}"), sentence
     )
+
+
+def _block(text: str) -> Markup:
+    """Return a text of several lines for a <pre> element. In each line control characters are escaped."""
+    return Markup("\n").join(one_line(line) for line in text.split("\n"))
 
 
 def _lines(text: str) -> Markup:
