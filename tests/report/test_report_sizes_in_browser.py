@@ -13,6 +13,7 @@ from streetseg.recipe.schema import Recipe
 
 DrawnReport = Callable[..., Path]
 OPEN = "all => all.forEach((details) => { details.open = true; })"
+TEXT_SIZE = "text => parseFloat(getComputedStyle(text).fontSize) * Math.hypot(text.getScreenCTM().a, text.getScreenCTM().b)"
 
 
 @pytest.fixture(scope="module")
@@ -37,3 +38,31 @@ def test_the_resolved_recipe_has_one_line_for_each_value(browser: Browser, drawn
         recipe = Recipe.model_validate(yaml.safe_load(shown))
         assert recipe.model.encoder == "resnext50_32x4d"
         assert len(shown.splitlines()) > 40
+
+
+@pytest.mark.parametrize("classes", [3, 11, 19])
+def test_a_confusion_matrix_is_whole_on_a_screen(browser: Browser, drawn: DrawnReport, classes: int) -> None:
+    with opened(browser, drawn(classes=classes)) as (page, _):
+        for frame in page.locator("#confusion .scroll").all():
+            assert frame.evaluate("frame => frame.scrollWidth - frame.clientWidth") == 0
+            svg, names = frame.locator("svg").bounding_box(), frame.locator("svg text")
+            assert svg
+            for name in names.all():
+                box = name.bounding_box()
+                assert box
+                assert box["x"] >= svg["x"] - 1
+                assert box["x"] + box["width"] <= svg["x"] + svg["width"] + 1
+                assert box["y"] >= svg["y"] - 1
+            assert names.all_text_contents().count("vulnerable road user") == 2  # no name is cut
+            assert names.first.evaluate(TEXT_SIZE) <= 12.5
+
+
+def test_a_matrix_too_wide_for_a_phone_scrolls_and_shows_that_it_does(browser: Browser, drawn: DrawnReport) -> None:
+    with opened(browser, drawn(classes=19), PHONE) as (page, _):
+        frame = page.locator("#confusion .scroll").first
+        assert frame.evaluate("frame => frame.scrollWidth > frame.clientWidth")
+        assert "local" in frame.evaluate("frame => getComputedStyle(frame).backgroundAttachment")  # the shadow
+        assert frame.evaluate("frame => getComputedStyle(frame, '::-webkit-scrollbar').height") == "8px"
+        frame.focus()
+        assert frame.evaluate("frame => document.activeElement === frame")
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE

@@ -15,7 +15,7 @@ from streetseg.metrics.difference import Difference
 from streetseg.metrics.scores import METRICS, defined_mean, per_image
 from streetseg.report import words
 from streetseg.report.charts.comparison import Charts, encoder_marker, prices
-from streetseg.report.charts.confusion import confusion_width
+from streetseg.report.charts.confusion import Layout
 from streetseg.report.charts.pipeline import pipeline_narrow, pipeline_wide
 from streetseg.report.gallery import Gallery
 
@@ -151,7 +151,7 @@ class Page:
     curve_protocol: str
     cost_protocol: str
     charts: Charts
-    confusion_width: int
+    confusion_width: float
     legend: list[LegendItem]
     gallery: Gallery
     pipeline_wide: Markup
@@ -200,7 +200,7 @@ def page_of(comparison: Comparison, letters: Sequence[str], charts: Charts, gall
         curve_protocol=words.curve_protocol(groups[0]),
         cost_protocol=words.cost_protocol(groups),
         charts=charts,
-        confusion_width=confusion_width(len(first.classes)),
+        confusion_width=Layout.of(first.classes).width,
         legend=[
             LegendItem(name, f"rgb({r} {g} {b})") for name, (r, g, b) in zip(first.classes, first.colors, strict=True)
         ],
