@@ -17,7 +17,7 @@ from streetseg.scenes.render import render as render_scene
 
 ENCODERS = (
     "mobilenetv2_100", "resnext50_32x4d", "resnet50", "efficientnet_b0", "mobilenetv3_large_100", "regnety_016",
-    "mobilenetv3_small_050", "convnext_tiny.in12k_ft_in1k",
+    "mobilenetv3_small_050", "convnext_tiny.in12k_ft_in1k", "resnet18", "resnet101", "hrnet_w18", "densenet121",
 )  # fmt: skip
 
 

@@ -67,7 +67,11 @@ def write_finished_run(
     (folder / "best").mkdir(parents=True)
     (folder / "evaluation").mkdir()
 
-    needed = {"data": {"source": "camvid:/nowhere/camvid"}, "model": {"encoder": encoder}, "train": {"epochs": len(progress)}}
+    needed = {
+        "data": {"source": "camvid:/nowhere/camvid"},
+        "model": {"encoder": encoder},
+        "train": {"epochs": len(progress)},
+    }
     for section, values in (recipe or {}).items():
         needed[section] = needed.get(section, {}) | values
     needed["train"] = needed["train"] | {"seed": seed}

@@ -5,15 +5,21 @@ from pathlib import Path
 
 import pytest
 import yaml
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Locator
 
-from browsing import PHONE, SCREEN, opened
+from browsing import PHONE, opened
 from drawn_reports import drawn_report
 from streetseg.recipe.schema import Recipe
 
 DrawnReport = Callable[..., Path]
 OPEN = "all => all.forEach((details) => { details.open = true; })"
-TEXT_SIZE = "text => parseFloat(getComputedStyle(text).fontSize) * Math.hypot(text.getScreenCTM().a, text.getScreenCTM().b)"
+LOOK = """mark => {
+  const style = getComputedStyle(mark);
+  return [mark.getAttribute("d"), style.fill, style.stroke, style.color, style.backgroundColor].join();
+}"""
+TEXT_SIZE = (
+    "text => parseFloat(getComputedStyle(text).fontSize) * Math.hypot(text.getScreenCTM().a, text.getScreenCTM().b)"
+)
 
 
 @pytest.fixture(scope="module")
@@ -76,4 +82,37 @@ def test_a_matrix_too_wide_for_a_phone_scrolls_with_a_visible_bar(
         assert frame.evaluate("frame => frame.offsetHeight - frame.clientHeight") == 8
         frame.focus()
         assert frame.evaluate("frame => document.activeElement === frame")
-        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
+
+
+def colors(marks: Locator) -> list[str]:
+    return marks.evaluate_all("all => all.map((mark) => getComputedStyle(mark).fill)")
+
+
+def test_a_difference_has_the_color_of_the_better_encoder_in_every_chart(browser: Browser, drawn: DrawnReport) -> None:
+    with opened(browser, drawn(encoders=3)) as (page, _):
+        page.locator("details").evaluate_all(OPEN)
+        best = colors(page.locator(".key .marker").first)
+        head = page.locator(".evidence figure").nth(1)
+        assert colors(head.locator(".marker")) == best * 2
+        assert set(colors(page.locator("#classes details").first.locator("figure .marker"))) == set(best)
+        captions = page.locator("figcaption", has_text="A colored marker").all_inner_texts()
+        assert len(captions) >= 3
+        assert len(set(captions)) == 1
+
+
+def test_twelve_encoders_have_twelve_markers_and_badges(browser: Browser, drawn: DrawnReport) -> None:
+    with opened(browser, drawn(encoders=12)) as (page, _):
+        key = page.locator("#classes .key")
+        looks = [
+            key.locator(f"li:nth-child({k}) {part}").evaluate(LOOK)
+            for part in (".marker", ".badge")
+            for k in range(1, 13)
+        ]
+        assert len(set(looks[:12])) == len(set(looks[12:])) == 12
+        shapes = key.locator(".marker").evaluate_all("all => all.map((mark) => mark.getAttribute('d'))")
+        assert len(set(shapes)) == 12  # so color is not the only distinction
+        curves = page.locator("#learning .learning").evaluate_all(
+            "all => all.map((one) => { const line = getComputedStyle(one.querySelector('.line:not(.train)'));"
+            " return line.stroke + line.strokeDasharray; })"
+        )
+        assert len(set(curves)) == 12

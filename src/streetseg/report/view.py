@@ -17,6 +17,7 @@ from streetseg.report import words
 from streetseg.report.charts.comparison import Charts, encoder_marker, prices
 from streetseg.report.charts.confusion import Layout
 from streetseg.report.charts.pipeline import pipeline_narrow, pipeline_wide
+from streetseg.report.charts.svg import series_class
 from streetseg.report.gallery import Gallery
 
 NAMES = {
@@ -63,10 +64,10 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class Entry:
-    """One encoder in the report. It has the same letter and color everywhere."""
+    """One encoder in the report. It has the same letter, color (`css`: its classes) and marker everywhere."""
 
     letter: str
-    series: int
+    css: str
     label: str
     encoder: str
     start: str
@@ -192,7 +193,7 @@ def page_of(comparison: Comparison, letters: Sequence[str], charts: Charts, gall
         entries=entries,
         pairs=_pairs(comparison, entries),
         opponents=_opponents(comparison, entries, charts),
-        markers=[encoder_marker(entry.series) for entry in entries],
+        markers=[encoder_marker(k) for k in range(len(entries))],
         protocol=words.protocol_line(groups[0]),
         interval_rule=words.interval_rule(
             groups[0].intervals, any(entry.several_seeds for entry in entries), len(entries)
@@ -220,7 +221,7 @@ def _entry(k: int, group: Group, letter: str, charts: Charts) -> Entry:
     first = group.first
     return Entry(
         letter=letter,
-        series=k,
+        css=series_class(k),
         label=group.label,
         encoder=first.encoder,
         start=first.initial_weights["text"],

@@ -6,7 +6,19 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from streetseg.report.charts.svg import Axis, chart, element, join, line, marker, nice_axis, number, round_step, text
+from streetseg.report.charts.svg import (
+    Axis,
+    chart,
+    element,
+    join,
+    line,
+    marker,
+    nice_axis,
+    number,
+    round_step,
+    series_class,
+    text,
+)
 
 WIDTH, HEIGHT = 320, 216
 LEFT, RIGHT, TOP, BOTTOM = 36, 74, 28, 30
@@ -61,7 +73,7 @@ def curves_chart(
     last = max(epochs, 2)
     x = Axis(1, last, LEFT, WIDTH - RIGHT, max(1.0, round_step((last - 1) / 4)))
     y = nice_axis(*span, HEIGHT - BOTTOM, TOP, about=4)
-    s = f"s{series % 6}"
+    s = series_class(series)
 
     parts = [text(0, 12, heading, "strong")]
     for value in y.ticks():

@@ -5,7 +5,18 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from streetseg.report.charts.svg import SERIES, Axis, chart, element, line, marker, nice_axis, number, shorten, text
+from streetseg.report.charts.svg import (
+    Axis,
+    chart,
+    element,
+    line,
+    marker,
+    nice_axis,
+    number,
+    series_class,
+    shorten,
+    text,
+)
 
 WIDTH = 440
 TOP, BOTTOM, RIGHT = 46, 6, 14
@@ -85,7 +96,7 @@ def _grid(x: Axis, bottom: float, zero: bool) -> list[Markup]:
 def _whisker(x: Axis, y: float, point: Point) -> list[Markup]:
     if point.value != point.value:  # NaN: neither ground truth nor prediction has the class
         return [text(x.start + 4, y + 4, "not counted", "quiet small")]
-    css = "whisker hollow" if point.hollow else f"whisker s{point.series % SERIES}"
+    css = "whisker hollow" if point.hollow else f"whisker {series_class(point.series)}"
     whisker = [line(x(point.low), y, x(point.high), y, css)] if point.low == point.low else []
     ring = element("circle", cx=x(point.value), cy=y, r=3.6, class_="hollow")
     return [*whisker, ring if point.hollow else marker(point.series, x(point.value), y, 4.2)]
