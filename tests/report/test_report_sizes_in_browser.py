@@ -116,3 +116,19 @@ def test_twelve_encoders_have_twelve_markers_and_badges(browser: Browser, drawn:
             " return line.stroke + line.strokeDasharray; })"
         )
         assert len(set(curves)) == 12
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_one_epoch_is_drawn_as_points_and_no_other_is_invented(
+    browser: Browser, drawn: DrawnReport, seeds: int
+) -> None:
+    with opened(browser, drawn(seeds=seeds, progress=(1.0,))) as (page, _):
+        assert page.locator("#learning svg").count() == 6
+        for chart in page.locator("#learning svg").all():
+            words = chart.locator("text").all_text_contents()
+            assert words[words.index("epoch") - 1] == "1"
+            assert words.count("1") == 1 or "loss" in words
+            assert "2" not in words[-4:]
+            for split in (".dot.train", ".dot:not(.train)"):
+                assert chart.locator(f"{split}:visible:not(.seed)").count() == 1
+                assert chart.locator(f"{split}:visible.seed").count() == (seeds if seeds > 1 else 0)

@@ -10,7 +10,6 @@ from streetseg.report.charts.svg import (
     Axis,
     chart,
     element,
-    join,
     line,
     marker,
     nice_axis,
@@ -70,8 +69,8 @@ def curves_chart(
     """
     train, validation = mean_curve(learning.train), mean_curve(learning.validation)
     epochs = max(len(train), len(validation), 1)
-    last = max(epochs, 2)
-    x = Axis(1, last, LEFT, WIDTH - RIGHT, max(1.0, round_step((last - 1) / 4)))
+    first, last = (1, epochs) if epochs > 1 else (0, 2)  # a single epoch stands in the middle
+    x = Axis(first, last, LEFT, WIDTH - RIGHT, max(1.0, round_step((last - first) / 4)))
     y = nice_axis(*span, HEIGHT - BOTTOM, TOP, about=4)
     s = series_class(series)
 
@@ -79,7 +78,7 @@ def curves_chart(
     for value in y.ticks():
         parts += [line(LEFT, y(value), WIDTH - RIGHT, y(value), "grid")]
         parts += [text(LEFT - 7, y(value) + 4, number(value), "quiet", "end")]
-    for epoch in sorted({1, *(int(tick) for tick in x.ticks()), epochs}):
+    for epoch in sorted({1, *(int(tick) for tick in x.ticks() if 1 <= tick <= epochs), epochs}):
         crowded = 0 < epochs - epoch < epochs / 10
         if not crowded:
             parts += [text(x(epoch), HEIGHT - 10, str(epoch), "quiet", "middle")]
@@ -87,8 +86,9 @@ def curves_chart(
 
     for curve_class, curves in (("train", learning.train), ("validation", learning.validation)):
         if len(curves) > 1:
-            parts += [_path(x, y, curve, f"line {curve_class} seed {s}") for curve in curves]
-    parts += [_path(x, y, train, f"line train {s}"), _path(x, y, validation, f"line {s}")]
+            for curve in curves:
+                parts += _curve(x, y, curve, f"{curve_class} seed {s}")
+    parts += [*_curve(x, y, train, f"train {s}"), *_curve(x, y, validation, s)]
 
     ends = [(curve[-1], name, css) for curve, name, css in ((train, "training", "quiet"), (validation, "validation", s))
             if curve and math.isfinite(curve[-1])]  # fmt: skip
@@ -99,14 +99,19 @@ def curves_chart(
     return chart(WIDTH, HEIGHT, description, *parts)
 
 
-def _path(x: Axis, y: Axis, curve: Curve, class_: str) -> Markup:
-    """Return a line through the measured values, with a gap where one is missing."""
-    commands, pen_down = [], False
+def _curve(x: Axis, y: Axis, curve: Curve, class_: str) -> list[Markup]:
+    """Return a line through the measured values, with a gap where one is missing, and a dot for a value by itself."""
+    stretches: list[list[tuple[float, float]]] = [[]]
     for epoch, value in enumerate(curve, start=1):
         if math.isfinite(value):
-            commands.append(f"{'L' if pen_down else 'M'}{x(epoch):.1f} {y(value):.1f}")
-        pen_down = math.isfinite(value)
-    return element("path", d="".join(commands), class_=class_) if commands else join([])
+            stretches[-1].append((x(epoch), y(value)))
+        else:
+            stretches.append([])
+    drawn = [points for points in stretches if points]
+    lines = "".join(f"M{'L'.join(f'{a:.1f} {b:.1f}' for a, b in points)}" for points in drawn)
+    single = [points[0] for points in drawn if len(points) == 1]
+    dots = [element("circle", cx=a, cy=b, r=3.5, class_=f"dot {class_}") for a, b in single]
+    return [element("path", d=lines, class_=f"line {class_}"), *dots] if lines else []
 
 
 def _apart(positions: list[float], least: float) -> list[float]:
