@@ -9,8 +9,13 @@ from playwright.sync_api import Browser, Locator
 
 from browsing import PHONE, opened
 from drawn_reports import drawn_report
+from finished_runs import matrices
+from streetseg.comparison.compare import compare_runs
+from streetseg.labels.tables import STREET_11
 from streetseg.recipe.schema import Recipe
+from streetseg.report.report import write_report
 
+WriteRun = Callable[..., Path]
 DrawnReport = Callable[..., Path]
 OPEN = "all => all.forEach((details) => { details.open = true; })"
 LOOK = """mark => {
@@ -34,6 +39,14 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> DrawnReport:
         return written[key]
 
     return write
+
+
+@pytest.fixture
+def report_of_street_11(write_run: WriteRun, tmp_path: Path) -> Path:
+    """Write a report of one run on the 11 classes of street-11."""
+    counts = matrices(0.8, classes=STREET_11.num_classes)
+    run = write_run("a", counts=counts, classes=STREET_11.names, colors=STREET_11.colors)
+    return write_report(compare_runs([run]), tmp_path / "out")
 
 
 def test_the_resolved_recipe_has_one_line_for_each_value(browser: Browser, drawn: DrawnReport) -> None:
@@ -132,3 +145,41 @@ def test_one_epoch_is_drawn_as_points_and_no_other_is_invented(
             for split in (".dot.train", ".dot:not(.train)"):
                 assert chart.locator(f"{split}:visible:not(.seed)").count() == 1
                 assert chart.locator(f"{split}:visible.seed").count() == (seeds if seeds > 1 else 0)
+
+
+@pytest.mark.parametrize("classes", [3, 11, 19])
+def test_on_a_phone_the_page_does_not_scroll_sideways_and_names_stay_in_their_column(
+    browser: Browser, drawn: DrawnReport, classes: int
+) -> None:
+    with opened(browser, drawn(encoders=3, classes=classes), PHONE) as (page, _):
+        page.locator("details").evaluate_all(OPEN)
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
+        for table in page.locator("table").all():
+            names, figures = table.evaluate(
+                """table => ["tbody th .name", "tbody th + td"].map((part) => [...table.querySelectorAll(part)].map(
+                     (cell) => {
+                       const words = document.createRange();
+                       words.selectNodeContents(cell);
+                       return words.getBoundingClientRect();
+                     }).map((box) => [box.left, box.right]))"""
+            )
+            assert max(right for _, right in names) < min(left for left, _ in figures)
+            assert max(right for _, right in names) < PHONE * 0.4
+
+
+def test_a_scrolled_table_keeps_the_heading_of_its_names(browser: Browser, drawn: DrawnReport) -> None:
+    with opened(browser, drawn(), PHONE) as (page, _):
+        table = page.locator("#scores .scroll").first
+        table.evaluate("table => { table.scrollLeft = 200; }")
+        heading, name = (table.locator(f"{part} th").first.bounding_box() for part in ("thead", "tbody"))
+        assert heading
+        assert name
+        assert heading["x"] == name["x"]
+
+
+def test_a_matrix_of_11_short_names_fits_a_phone(browser: Browser, report_of_street_11: Path) -> None:
+    with opened(browser, report_of_street_11, PHONE) as (page, _):
+        frame = page.locator("#confusion .scroll").first
+        assert frame.evaluate("frame => frame.scrollWidth - frame.clientWidth") == 0
+        sizes = [text.evaluate(TEXT_SIZE) for text in frame.locator("text").all()]
+        assert min(sizes) >= 8.5
