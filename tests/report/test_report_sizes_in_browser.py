@@ -7,7 +7,7 @@ import pytest
 import yaml
 from playwright.sync_api import Browser, Locator
 
-from browsing import PHONE, opened
+from browsing import PHONE, SCREEN, opened
 from drawn_reports import drawn_report
 from finished_runs import matrices
 from streetseg.comparison.compare import compare_runs
@@ -21,6 +21,15 @@ OPEN = "all => all.forEach((details) => { details.open = true; })"
 LOOK = """mark => {
   const style = getComputedStyle(mark);
   return [mark.getAttribute("d"), style.fill, style.stroke, style.color, style.backgroundColor].join();
+}"""
+# The border of a slider, and the boxes of the visible class names of either side, as shares of the image.
+TAGS = """slider => {
+  const frame = slider.parentElement, whole = frame.getBoundingClientRect();
+  const share = (box) => [(box.left - whole.left) / whole.width, (box.top - whole.top) / whole.height,
+    (box.right - whole.left) / whole.width, (box.bottom - whole.top) / whole.height];
+  const shown = (side) => [...side.querySelectorAll(".tag")].filter((tag) => getComputedStyle(tag).visibility === "visible");
+  return [slider.value / 100,
+    [...frame.querySelectorAll(".view")].map((side) => shown(side).map((tag) => share(tag.getBoundingClientRect())))];
 }"""
 TEXT_SIZE = (
     "text => parseFloat(getComputedStyle(text).fontSize) * Math.hypot(text.getScreenCTM().a, text.getScreenCTM().b)"
@@ -183,3 +192,29 @@ def test_a_matrix_of_11_short_names_fits_a_phone(browser: Browser, report_of_str
         assert frame.evaluate("frame => frame.scrollWidth - frame.clientWidth") == 0
         sizes = [text.evaluate(TEXT_SIZE) for text in frame.locator("text").all()]
         assert min(sizes) >= 8.5
+
+
+@pytest.mark.parametrize("width", [PHONE, SCREEN])
+@pytest.mark.parametrize("classes", [3, 11])
+def test_names_on_images_neither_overlap_nor_are_cut(
+    browser: Browser, drawn: DrawnReport, width: int, classes: int
+) -> None:
+    with opened(browser, drawn(classes=classes), width) as (page, troubles):
+        slider = page.locator(".stage input").first
+        slider.focus()
+        seen = 0
+        for _ in range(20):
+            border, sides = slider.evaluate(TAGS)
+            for boxes in sides:
+                seen += len(boxes)
+                for k, (left, top, right, bottom) in enumerate(boxes):
+                    assert min(left, top, 1 - right, 1 - bottom) >= 0
+                    assert right <= border or border <= left
+                    assert not any(
+                        other[0] < right and left < other[2] and top < other[3] and other[1] < bottom
+                        for other in boxes[:k]
+                    )
+            page.keyboard.press("ArrowLeft")
+            page.keyboard.press("ArrowLeft")
+        assert seen > 0
+        assert troubles == []

@@ -18,29 +18,51 @@ from streetseg.report.page import jpeg_uri, png_uri
 
 SMALLEST = 0.02  # smallest share of the image that a class must cover to be named
 RASTER = 96  # longest side of the reduced map in which the position of a name is searched
+TAGGED_WIDTH = 304  # the smallest width in pixels at which an image has tags: 19rem in report.css
+TAG_CHARACTER, TAG_PADDING, TAG_HEIGHT = 8.0, 12.0, 20.0  # size of a tag in pixels, in the widest of the fonts
 WIDEST = 640  # longest side of a shown image in pixels; it keeps the file small
 
 
 @dataclass(frozen=True)
 class Tag:
-    """A class name and the position of its center, in percent from the left and from the top."""
+    """A class name, its center and its half size, in percent of the image from the left and from the top."""
 
     name: str
     left: float
     top: float
+    half_width: float
+    half_height: float
+
+    def overlaps(self, other: "Tag") -> bool:
+        """Return whether the two cover each other."""
+        return (
+            abs(self.left - other.left) < self.half_width + other.half_width
+            and abs(self.top - other.top) < self.half_height + other.half_height
+        )
 
 
 def tags(ids: NDArray[np.uint8], names: Sequence[str]) -> tuple[Tag, ...]:
-    """Return one tag for each class that covers enough of the map (H, W), at the point farthest from its border."""
+    """Return one tag for each class that covers enough of the map (H, W), the largest first.
+
+    A tag stands at the point of its class that is farthest from the border of the class, moved aside where the border
+    of the image would cut it. A tag that would cover that of a larger class is left out.
+    """
     scale = min(1.0, RASTER / max(ids.shape))
     size = (max(1, round(ids.shape[1] * scale)), max(1, round(ids.shape[0] * scale)))
     small = np.asarray(Image.fromarray(ids).resize(size, Image.Resampling.NEAREST))
-    placed = []
-    for index, name in enumerate(names):
-        area = small == index
-        if area.mean() >= SMALLEST:
-            row, column = deepest(area)
-            placed.append(Tag(name, 100 * (column + 0.5) / size[0], 100 * (row + 0.5) / size[1]))
+    areas = np.bincount(small.ravel(), minlength=256)[: len(names)] / small.size
+    placed: list[Tag] = []
+    for index in np.argsort(-areas, kind="stable"):
+        half_width = 50 * (TAG_CHARACTER * len(names[index]) + TAG_PADDING) / TAGGED_WIDTH
+        half_height = 50 * TAG_HEIGHT / TAGGED_WIDTH * size[0] / size[1]
+        if areas[index] < SMALLEST or max(half_width, half_height) > 50:
+            continue
+        row, column = deepest(small == index)
+        left = min(max(100 * (column + 0.5) / size[0], half_width), 100 - half_width)
+        top = min(max(100 * (row + 0.5) / size[1], half_height), 100 - half_height)
+        tag = Tag(names[index], left, top, half_width, half_height)
+        if not any(tag.overlaps(other) for other in placed):
+            placed.append(tag)
     return tuple(placed)
 
 
