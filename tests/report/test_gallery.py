@@ -73,7 +73,7 @@ def test_layers_of_two_encoders() -> None:
     shown = layers("val/1", image, ground_truth, [a, b], TOY, ["A", "B"])
     assert [layer.title for layer in shown] == [
         "Image", "Ground truth", "A predicts", "B predicts",
-        "A correct or incorrect", "B correct or incorrect", "A correct, B incorrect",
+        "A correct or incorrect", "B correct or incorrect", "A against B",
     ]  # fmt: skip
     assert {(layer.width, layer.height) for layer in shown} == {(60, 40)}
     assert shown[4].alt == "val/1, where A is correct: on 100.0 % of the labeled pixels"

@@ -27,9 +27,16 @@ TAGS = """slider => {
   const frame = slider.parentElement, whole = frame.getBoundingClientRect();
   const share = (box) => [(box.left - whole.left) / whole.width, (box.top - whole.top) / whole.height,
     (box.right - whole.left) / whole.width, (box.bottom - whole.top) / whole.height];
-  const shown = (side) => [...side.querySelectorAll(".tag")].filter((tag) => getComputedStyle(tag).visibility === "visible");
+  const visible = (tag) => getComputedStyle(tag).visibility === "visible";
+  const shown = (side) => [...side.querySelectorAll(".tag")].filter(visible);
   return [slider.value / 100,
     [...frame.querySelectorAll(".view")].map((side) => shown(side).map((tag) => share(tag.getBoundingClientRect())))];
+}"""
+MEAN_COLOR = """image => {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 1, height: 1 });
+  const context = canvas.getContext("2d");
+  context.drawImage(image, 0, 0, 1, 1);
+  return context.getImageData(0, 0, 1, 1).data.join();
 }"""
 TEXT_SIZE = (
     "text => parseFloat(getComputedStyle(text).fontSize) * Math.hypot(text.getScreenCTM().a, text.getScreenCTM().b)"
@@ -218,3 +225,14 @@ def test_names_on_images_neither_overlap_nor_are_cut(
             page.keyboard.press("ArrowLeft")
         assert seen > 0
         assert troubles == []
+
+
+def test_each_pattern_of_the_maps_has_one_meaning(browser: Browser, drawn: DrawnReport) -> None:
+    with opened(browser, drawn()) as (page, _):
+        legend = page.locator("#images .legend").nth(1)
+        meanings = {item.inner_text(): item.locator("img").evaluate(MEAN_COLOR) for item in legend.locator("li").all()}
+        assert list(meanings) == [
+            "correct: the image in dim gray", "incorrect; where two are compared: both incorrect",
+            "A correct, B incorrect", "B correct, A incorrect", "not labeled, not counted",
+        ]  # fmt: skip
+        assert len(set(meanings.values())) == 5

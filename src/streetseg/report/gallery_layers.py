@@ -178,7 +178,7 @@ def _dispute_layer(
     b_only = (labeled & (ids_b == ground_truth) & (ids_a != ground_truth)).sum() / max(labeled.sum(), 1)
     alt = f"{name}, disputed pixels: only {a} correct on {100 * a_only:.1f} %, only {b} correct on {100 * b_only:.1f} %"
     shown = dispute_map(image, ground_truth, ids_a, ids_b, space)
-    return Layer(f"{a} correct, {b} incorrect", alt, jpeg_uri(shown), ground_truth.shape[1], ground_truth.shape[0])
+    return Layer(f"{a} against {b}", alt, jpeg_uri(shown), ground_truth.shape[1], ground_truth.shape[0])
 
 
 def map_keys(letters: Sequence[str]) -> tuple[MapKey, ...]:
@@ -191,20 +191,16 @@ def map_keys(letters: Sequence[str]) -> tuple[MapKey, ...]:
     def key(name: str, image: ImageArray) -> MapKey:
         return MapKey(name, png_uri(image))
 
+    several = "; where two are compared: both incorrect" if len(letters) > 1 else ""
     keys = [
         key("correct: the image in dim gray", error_map(gray, correct, correct, space)),
-        key("incorrect", error_map(gray, correct, incorrect, space)),
+        key(f"incorrect{several}", error_map(gray, correct, incorrect, space)),
     ]
     if len(letters) > 1:
-        a, others = letters[0], "the other" if len(letters) > 2 else letters[1]
-        keys = [
-            keys[0],
-            key(
-                f"incorrect; where two are compared: {a} correct, {others} incorrect",
-                dispute_map(gray, correct, correct, incorrect, space),
-            ),
-            key(f"{others} correct, {a} incorrect", dispute_map(gray, correct, incorrect, correct, space)),
-            key("both incorrect", dispute_map(gray, correct, incorrect, incorrect, space)),
+        a, other = letters[0], "the other" if len(letters) > 2 else letters[1]
+        keys += [
+            key(f"{a} correct, {other} incorrect", dispute_map(gray, correct, correct, incorrect, space)),
+            key(f"{other} correct, {a} incorrect", dispute_map(gray, correct, incorrect, correct, space)),
         ]
     return (*keys, key("not labeled, not counted", error_map(gray, ignored, correct, space)))
 
