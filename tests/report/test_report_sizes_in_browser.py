@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Locator
 
 from browsing import PHONE, SCREEN, opened
 from drawn_reports import drawn_report
-from finished_runs import matrices
+from finished_runs import RANDOM, matrices
 from streetseg.comparison.compare import compare_runs
 from streetseg.labels.tables import STREET_11
 from streetseg.recipe.schema import Recipe
@@ -236,3 +236,17 @@ def test_each_pattern_of_the_maps_has_one_meaning(browser: Browser, drawn: Drawn
             "A correct, B incorrect", "B correct, A incorrect", "not labeled, not counted",
         ]  # fmt: skip
         assert len(set(meanings.values())) == 5
+
+
+def test_the_reason_for_random_weights_is_said_once(browser: Browser, write_run: WriteRun, tmp_path: Path) -> None:
+    reason = "random weights, because the pretrained weights of {} cannot be fetched (Name or service not known)"
+    runs = [
+        write_run(name, encoder=name, counts=matrices(quality), start={**RANDOM, "text": reason.format(name)})
+        for name, quality in (("one", 0.9), ("two", 0.8), ("three", 0.7))
+    ]
+    with opened(browser, write_report(compare_runs(runs), tmp_path / "out")) as (page, _):
+        page.locator("details").evaluate_all(OPEN)
+        text = page.locator("body").inner_text()
+        assert text.count("service not known") == 1
+        assert reason.format("one, two and three") in page.locator("#method .facts").inner_text()
+        assert page.locator("#scores .start").all_inner_texts() == ["random weights"] * 3

@@ -224,7 +224,7 @@ def _entry(k: int, group: Group, letter: str, charts: Charts) -> Entry:
         css=series_class(k),
         label=group.label,
         encoder=first.encoder,
-        start=first.initial_weights["text"],
+        start=words.initial_weights(first),
         mean={name: Estimate(scores.mean[name], words.span(*overall[f"mean_{name}"])) for name in METRICS},
         pixel_scores={name: Estimate(value, words.span(*overall[name])) for name, value in scores.pixel_scores.items()},
         image_iou=Estimate(float(defined_mean(image_scores["iou"]))),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streetseg.comparison.groups import Group, Pair
+from streetseg.comparison.groups import INITIAL_WEIGHTS, Group, Pair
 from streetseg.comparison.verdict import dataset_name, listed
 from streetseg.data.source import short_name
 from streetseg.metrics.bootstrap import CONFIDENCE, Intervals
@@ -23,6 +23,7 @@ MEMORY = "Memory: weights and all other tensors that exist at the same time."
 UNITS = {"image": "images", "clip": "clips of consecutive frames", "sequence": "whole videos"}
 MISTAKES = 5  # number of confusions that are listed below a confusion matrix
 ABSOLUTE = re.compile(r"(?<![^=:,])/[^,]*/(?=[^/])")  # the folders in /home/me/x, camvid:/home/me/x and a=/home/me/x
+ENCODER = "{encoder}"  # stands for the name of an encoder in texts that are compared
 SMALLEST_MISTAKE = 0.05  # smallest share of a class's pixels that is listed
 
 
@@ -187,6 +188,12 @@ def recipe(run: FinishedRun) -> str:
     return recipe_yaml(run.recipe.model_copy(update=shown))
 
 
+def initial_weights(run: FinishedRun) -> str:
+    """Return the initial weights of a run without the reason for them, which is among the facts."""
+    weights = run.initial_weights
+    return INITIAL_WEIGHTS["random"] if weights["kind"] == "random" else str(weights["text"])
+
+
 def facts(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
     """Return the facts about the runs: name -> one or more lines."""
     run = groups[0].first
@@ -201,7 +208,7 @@ def facts(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
             "Fingerprints",
             [f"{name} {split['fingerprint'][:16]}" for name, split in splits.items() if "fingerprint" in split],
         ),
-        ("Initial weights", [f"{group.label}: {group.first.initial_weights['text']}" for group in groups]),
+        ("Initial weights", _origins(groups)),
         ("Seeds", [f"{group.label}: {seeds(group)}" for group in groups]),
         ("Training", [f"{duration(recipe.train)}, {recipe.train.batch} images a step"]),
         ("Precision", [f"{name}{_why(one)}" for name, one in {one.precision: one for one in reversed(runs)}.items()]),
@@ -210,6 +217,18 @@ def facts(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
         ("Code", _unique(_git(one) for one in runs)),
     ]
     return [(name, lines) for name, lines in entries if any(lines)]
+
+
+def _origins(groups: Sequence[Group]) -> list[str]:
+    """Return the origins of the initial weights; groups that differ only in the encoder share a line."""
+    encoders: dict[str, list[str]] = {}
+    for group in groups:
+        text = group.first.initial_weights["text"].replace(group.first.encoder, ENCODER)
+        encoders.setdefault(text, []).append(group.first.encoder)
+    return [
+        text.replace(ENCODER, listed(names)) if ENCODER in text else f"{listed(names)}: {text}"
+        for text, names in ((text, _unique(names)) for text, names in encoders.items())
+    ]
 
 
 def _split(name: str, split: Mapping[str, Any]) -> str:
