@@ -16,6 +16,7 @@ from streetseg.recipe.schema import Recipe
 from streetseg.report.report import write_report
 
 WriteRun = Callable[..., Path]
+A4_WITHOUT_MARGINS = 688  # CSS pixels
 DrawnReport = Callable[..., Path]
 OPEN = "all => all.forEach((details) => { details.open = true; })"
 LOOK = """mark => {
@@ -250,3 +251,18 @@ def test_the_reason_for_random_weights_is_said_once(browser: Browser, write_run:
         assert text.count("service not known") == 1
         assert reason.format("one, two and three") in page.locator("#method .facts").inner_text()
         assert page.locator("#scores .start").all_inner_texts() == ["random weights"] * 3
+
+
+def test_on_paper_headings_stay_with_their_content_and_nothing_is_cut(browser: Browser, drawn: DrawnReport) -> None:
+    with opened(browser, drawn(classes=19), width=A4_WITHOUT_MARGINS) as (page, _):
+        page.emulate_media(media="print")
+        page.locator("details").evaluate_all(OPEN)
+        assert page.evaluate("document.documentElement.scrollWidth") <= A4_WITHOUT_MARGINS
+        for frame in page.locator("pre, .scroll").all():
+            assert frame.evaluate("frame => frame.scrollWidth - frame.clientWidth") <= 0
+        for heading in page.locator("section > header, h2, h3, caption, summary").all():
+            assert heading.evaluate("heading => getComputedStyle(heading).breakAfter") == "avoid"
+        for part in ("section > header", "summary", "figure", ".exhibit", ".matrices > div", "#scores .scroll"):
+            assert page.locator(part).first.evaluate("part => getComputedStyle(part).breakInside") == "avoid"
+        # Only blocks keep a heading with what follows.
+        assert page.locator("section").first.evaluate("section => getComputedStyle(section).display") == "block"
