@@ -266,3 +266,23 @@ def test_on_paper_headings_stay_with_their_content_and_nothing_is_cut(browser: B
             assert page.locator(part).first.evaluate("part => getComputedStyle(part).breakInside") == "avoid"
         # Only blocks keep a heading with what follows.
         assert page.locator("section").first.evaluate("section => getComputedStyle(section).display") == "block"
+
+
+def test_intervals_beside_adjusted_verdicts_are_said_to_be_unadjusted(browser: Browser, drawn: DrawnReport) -> None:
+    for encoders in (2, 3):
+        with opened(browser, drawn(encoders=encoders)) as (page, _):
+            page.locator("details").evaluate_all(OPEN)
+            head = page.locator(".evidence figcaption").inner_text()
+            assert ("the interval is not adjusted" in head) == (encoders > 2)  # one comparison needs no adjustment
+            assert "the interval is not adjusted" in page.locator("#classes .wide figcaption").first.inner_text()
+            headings = page.locator("#classes details table").first.locator("thead th").all_inner_texts()
+            assert "95 % interval,\nnot adjusted" in headings
+
+
+def test_what_limits_the_comparison_is_read_first(browser: Browser, write_run: WriteRun, tmp_path: Path) -> None:
+    rising = write_run("a", counts=matrices(0.8), progress=(0.5, 1.0))
+    other = write_run("b", encoder="resnet50", counts=matrices(0.7), precision="bf16")
+    with opened(browser, write_report(compare_runs([rising, other]), tmp_path / "out")) as (page, _):
+        care = page.locator(".care").inner_text()
+        assert "still improving at its last epoch" in care
+        assert "not all trained in the same precision" in care

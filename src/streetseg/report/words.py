@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streetseg.comparison.groups import INITIAL_WEIGHTS, Group, Pair
+from streetseg.comparison.groups import Group, Pair
 from streetseg.comparison.verdict import dataset_name, listed
 from streetseg.data.source import short_name
 from streetseg.metrics.bootstrap import CONFIDENCE, Intervals
@@ -190,8 +190,7 @@ def recipe(run: FinishedRun) -> str:
 
 def initial_weights(run: FinishedRun) -> str:
     """Return the initial weights of a run without the reason for them, which is among the facts."""
-    weights = run.initial_weights
-    return INITIAL_WEIGHTS["random"] if weights["kind"] == "random" else str(weights["text"])
+    return str(run.initial_weights["text"]).partition(", because ")[0]
 
 
 def facts(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
