@@ -1,5 +1,6 @@
 """The report in a real browser at other sizes: many encoders, few and many classes, one epoch, a phone, paper."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -286,3 +287,49 @@ def test_what_limits_the_comparison_is_read_first(browser: Browser, write_run: W
         care = page.locator(".care").inner_text()
         assert "still improving at its last epoch" in care
         assert "not all trained in the same precision" in care
+
+
+def test_no_folder_of_the_machine_is_in_the_report(
+    browser: Browser, write_run: WriteRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = "/home/someone"
+    reason = (
+        f"random weights, because the file {home}/cache/one.safetensors cannot be read, see https://example.org/a/b"
+    )
+    run = write_run(
+        "a",
+        start={**RANDOM, "text": reason},
+        protocol={"dataset": f"folder:{home}/my data/own.yaml"},
+        recipe={
+            "data": {
+                "source": f"folder:{home}/my data/own.yaml",
+                "splits": {"val": f"{home}/val.txt"},
+                "exclude": f"{home}/left out.txt",
+            },
+            "model": {"weights": f"{home}/one.safetensors"},
+        },
+    )
+    environment = json.loads((run / "environment.json").read_text())
+    environment["command"] = [
+        f"{home}/bin/streetseg",
+        "train",
+        f"folder:{home}/my data/own.yaml",
+        f"--out={home}/runs/a",
+    ]
+    environment["precision"]["why"] = f"measured, see {home}/log.txt"
+    (run / "environment.json").write_text(json.dumps(environment))
+
+    def unreadable(*_: object) -> None:
+        raise FileNotFoundError(2, "No such file or directory", f"{home}/my data/images/1.png")
+
+    monkeypatch.setattr("streetseg.report.gallery.open_source", unreadable)
+    path = write_report(compare_runs([run]), tmp_path / "out")
+    assert "someone" not in path.read_text(encoding="utf-8")
+    with opened(browser, path) as (page, _):
+        page.locator("details").evaluate_all(OPEN)
+        text = page.locator("body").inner_text()
+        for said in (
+            "the file one.safetensors cannot be read, see https://example.org/a/b", "see log.txt",
+            "No such file or directory: 1.png", "streetseg train folder:own.yaml --out=a", "exclude: left out.txt",
+        ):  # fmt: skip
+            assert said in text

@@ -5,6 +5,7 @@ The images are read again through the recipe of the runs, and predicted again wi
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,7 @@ from streetseg.inference.output import Ids, ImageArray
 from streetseg.labels.space import LabelSpace
 from streetseg.metrics.scores import per_image
 from streetseg.report.gallery_layers import Layer, MapKey, layers, map_keys
+from streetseg.report.words import without_folders
 
 if TYPE_CHECKING:
     from streetseg.models.own import OwnModules
@@ -160,4 +162,6 @@ def _predictor(group: Group, modules: "OwnModules | None") -> Predict:
 
 
 def _one_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {Path(error.filename).name}" if error.filename else error.strerror
+    return without_folders(str(error).splitlines()[0]) if str(error) else type(error).__name__

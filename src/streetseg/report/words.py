@@ -22,7 +22,10 @@ from streetseg.runs.finished import FinishedRun
 MEMORY = "Memory: weights and all other tensors that exist at the same time."
 UNITS = {"image": "images", "clip": "clips of consecutive frames", "sequence": "whole videos"}
 MISTAKES = 5  # number of confusions that are listed below a confusion matrix
-ABSOLUTE = re.compile(r"(?<![^=:,])/[^,]*/(?=[^/])")  # the folders in /home/me/x, camvid:/home/me/x and a=/home/me/x
+# The folders of /home/me/x, camvid:/home/me/x, a=/home/me/x and C:\Users\me\x, in one argument of a command.
+ABSOLUTE = re.compile(r"(?<![^=:,])(?:/|[A-Za-z]:[/\\])[^,]*[/\\](?=[^/\\])")
+# The same in a sentence, where a space ends the path. An address such as https://host/x stays.
+ABSOLUTE_IN_TEXT = re.compile(r"(?<![\w.~:/\\])(?:~|[A-Za-z]:)?(?:[/\\][^\s/\\'\",;:()]+)+[/\\](?=[^\s/\\])")
 ENCODER = "{encoder}"  # stands for the name of an encoder in texts that are compared
 SMALLEST_MISTAKE = 0.05  # smallest share of a class's pixels that is listed
 
@@ -177,12 +180,18 @@ def command(run: FinishedRun) -> str | None:
     return shlex.join([Path(argv[0]).name, *(ABSOLUTE.sub("", arg) for arg in argv[1:])]) if argv else None
 
 
+def without_folders(text: str) -> str:
+    """Return a sentence without the folders of this machine: x.png for /home/me/x.png."""
+    return ABSOLUTE_IN_TEXT.sub("", text)
+
+
 def recipe(run: FinishedRun) -> str:
     """Return the resolved recipe of a run as YAML, without the folders of its machine."""
     data, model = run.recipe.data, run.recipe.model
     splits = {split: Path(file).name for split, file in data.splits.items()}
+    exclude = data.exclude and Path(data.exclude).name
     shown = {
-        "data": data.model_copy(update={"source": short_name(data.source), "splits": splits}),
+        "data": data.model_copy(update={"source": short_name(data.source), "splits": splits, "exclude": exclude}),
         "model": model.model_copy(update={"weights": Path(model.weights).name}),
     }
     return recipe_yaml(run.recipe.model_copy(update=shown))
@@ -190,7 +199,7 @@ def recipe(run: FinishedRun) -> str:
 
 def initial_weights(run: FinishedRun) -> str:
     """Return the initial weights of a run without the reason for them, which is among the facts."""
-    return str(run.initial_weights["text"]).partition(", because ")[0]
+    return without_folders(run.initial_weights["text"]).partition(", because ")[0]
 
 
 def facts(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
@@ -222,7 +231,7 @@ def _origins(groups: Sequence[Group]) -> list[str]:
     """Return the origins of the initial weights; groups that differ only in the encoder share a line."""
     encoders: dict[str, list[str]] = {}
     for group in groups:
-        text = group.first.initial_weights["text"].replace(group.first.encoder, ENCODER)
+        text = without_folders(group.first.initial_weights["text"]).replace(group.first.encoder, ENCODER)
         encoders.setdefault(text, []).append(group.first.encoder)
     return [
         text.replace(ENCODER, listed(names)) if ENCODER in text else f"{listed(names)}: {text}"
@@ -238,7 +247,7 @@ def _split(name: str, split: Mapping[str, Any]) -> str:
 
 def _why(run: FinishedRun) -> str:
     why = (run.environment.get("precision") or {}).get("why")
-    return f" ({why})" if why else ""
+    return f" ({without_folders(why)})" if why else ""
 
 
 def _versions(run: FinishedRun) -> str:
