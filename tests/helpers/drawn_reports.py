@@ -9,7 +9,7 @@ from finished_runs import matrices, write_finished_run
 from streetseg.comparison.compare import Comparison, compare_runs
 from streetseg.labels.space import LabelSpace
 from streetseg.report.charts.comparison import draw
-from streetseg.report.gallery import Exhibit, Gallery
+from streetseg.report.gallery import IMAGE_AND_BEST, Exhibit, Gallery
 from streetseg.report.gallery_layers import layers, map_keys
 from streetseg.report.report import render
 from streetseg.report.view import letters, page_of
@@ -62,5 +62,5 @@ def drawn_gallery(comparison: Comparison, space: LabelSpace, names: Sequence[str
     predicted = [np.roll(ids, 4 * (k + 1), axis=1) for k in range(len(names))]
     shown = layers(name, image, ids, predicted, space, names)
     scores = tuple(0.7 - 0.02 * k for k in range(len(names)))
-    exhibit = Exhibit(name, "most disputed", scores, shown, (2, 3) if len(names) > 1 else (1, 2))
+    exhibit = Exhibit(name, "most disputed", scores, shown, IMAGE_AND_BEST)
     return Gallery((exhibit,), map_keys(names), "Drawn for a test.")

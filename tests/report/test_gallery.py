@@ -113,7 +113,7 @@ def test_exhibits_come_from_the_real_networks(real_runs: list[Path]) -> None:
     assert len(gallery.exhibits) == 6, gallery.note
     assert {exhibit.reason for exhibit in gallery.exhibits} == {"most disputed", "worst", "best"}
     exhibit = gallery.exhibits[0]
-    assert [exhibit.layers[place].title for place in exhibit.pair] == ["A predicts", "B predicts"]
+    assert [exhibit.layers[place].title for place in exhibit.pair] == ["Image", "A predicts"]
 
     # What is drawn is what was counted: the share of right pixels in the words is the one of the evaluation.
     index = comparison.groups[0].counts.names.index(exhibit.name)

@@ -333,3 +333,12 @@ def test_no_folder_of_the_machine_is_in_the_report(
             "No such file or directory: 1.png", "streetseg train folder:own.yaml --out=a", "exclude: left out.txt",
         ):  # fmt: skip
             assert said in text
+
+
+@pytest.mark.parametrize("encoders", [1, 3])
+def test_the_gallery_opens_with_the_photograph_and_the_best_prediction(
+    browser: Browser, drawn: DrawnReport, encoders: int
+) -> None:
+    with opened(browser, drawn(encoders=encoders)) as (page, _):
+        chosen = page.locator(".stage").first.locator("select option:checked").all_inner_texts()
+        assert chosen == ["Image", "A predicts"]

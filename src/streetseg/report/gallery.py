@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 EACH = 2  # images of each kind
 Predict = Callable[[ImageArray], Ids]
 
-# The two layers (indices in gallery_layers.layers) that the slider shows first: for one encoder, for several.
-GROUND_TRUTH_AND_ONLY, BOTH_BEST = (1, 2), (2, 3)
+IMAGE_AND_BEST = (0, 2)  # the two layers (indices in gallery_layers.layers) that the slider shows first
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,7 @@ def collect(
             choice.reason,
             tuple(float(iou[choice.index]) for iou in image_scores),
             layers(name, image, ground_truth, [ids[k] for ids in predictions], source.space, letters),
-            BOTH_BEST if len(groups) > 1 else GROUND_TRUTH_AND_ONLY,
+            IMAGE_AND_BEST,
         )
         for k, (choice, (image, ground_truth)) in enumerate(zip(choices, shown, strict=True))
     ]
