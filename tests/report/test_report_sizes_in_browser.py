@@ -1,6 +1,7 @@
 """The report in a real browser at other sizes: many encoders, few and many classes, one epoch, a phone, paper."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -342,3 +343,38 @@ def test_the_gallery_opens_with_the_photograph_and_the_best_prediction(
     with opened(browser, drawn(encoders=encoders)) as (page, _):
         chosen = page.locator(".stage").first.locator("select option:checked").all_inner_texts()
         assert chosen == ["Image", "A predicts"]
+
+
+def test_values_are_shown_on_hover_and_on_focus(browser: Browser, drawn: DrawnReport) -> None:
+    with opened(browser, drawn()) as (page, troubles):
+        tip, chart = page.locator(".tip"), page.locator("#learning svg").first
+        assert tip.is_hidden()
+        chart.locator("[data-tip]").nth(1).scroll_into_view_if_needed()
+        chart.locator(".spot").nth(1).hover(force=True)
+        assert tip.inner_text().startswith("epoch 2: validation 1.1, training 1")
+        page.mouse.move(0, 0)
+        assert tip.is_hidden()
+
+        page.locator(".contents a").last.focus()
+        page.locator("#classes .key").scroll_into_view_if_needed()
+        chart = page.locator("#classes .wide svg").first
+        chart.focus()
+        page.keyboard.press("ArrowDown")
+        expected = re.fullmatch(r"drivable surface, B: \d\d\.\d \[\d\d\.\d, \d\d\.\d\]", tip.inner_text())
+        assert expected
+        page.keyboard.press("Escape")
+        assert tip.is_hidden()
+        page.keyboard.press("ArrowLeft")
+        assert ", A: " in tip.inner_text()
+        page.keyboard.press("Tab")
+        assert not page.locator(".tip", has_text=", A: ").is_visible()
+        assert troubles == []
+
+
+def test_a_value_at_the_edge_of_a_phone_does_not_widen_the_page(browser: Browser, drawn: DrawnReport) -> None:
+    with opened(browser, drawn(classes=11), PHONE) as (page, _):
+        cell = page.locator("#confusion svg").first.locator("[data-tip]").first
+        cell.scroll_into_view_if_needed()
+        cell.hover()
+        assert page.locator(".tip").is_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE

@@ -158,7 +158,7 @@ def _differences(comparison: Comparison, letters: Sequence[str]) -> Markup:
 
 def _classes(groups: Sequence[Group], letters: Sequence[str], width: float) -> Markup:
     rows = [
-        Row(name, tuple(_point(k, group.scores.iou[c], *group.intervals.per_class["iou"][c])
+        Row(name, tuple(_point(k, group.scores.iou[c], *group.intervals.per_class["iou"][c], letter=letters[k])
                         for k, group in enumerate(groups)))
         for c, name in enumerate(groups[0].first.classes)
     ]  # fmt: skip
@@ -193,8 +193,8 @@ def _of_the_better(other: int, difference: Difference) -> Point:
     return _point(series, d.value, d.low, d.high, hollow=d.verdict == "not distinguishable")
 
 
-def _point(series: int, value: float, low: float, high: float, *, hollow: bool = False) -> Point:
-    return Point(series, 100 * float(value), 100 * float(low), 100 * float(high), hollow)
+def _point(series: int, value: float, low: float, high: float, *, hollow: bool = False, letter: str = "") -> Point:
+    return Point(series, 100 * float(value), 100 * float(low), 100 * float(high), hollow, letter)
 
 
 def _curves(groups: Sequence[Group]) -> tuple[tuple[Markup, ...], ...]:

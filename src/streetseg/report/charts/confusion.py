@@ -8,7 +8,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from streetseg.report.charts.svg import chart, element, shorten, text
+from streetseg.report.charts.svg import chart, element, hover, shorten, text
 
 CELL, BOTTOM = 26, 22
 LONGEST = 22  # characters of a class name before it is cut
@@ -63,7 +63,9 @@ def confusion_chart(heading: str, description: str, matrix: NDArray[np.int64], n
         parts += [element("text", shorten(name, LONGEST), transform=place)]
     for row in range(size):
         for column in range(size):
-            parts += _cell(layout, row, column, float(shares[row, column]))
+            share = float(shares[row, column])
+            cell = _cell(layout, row, column, share)
+            parts += [hover(f"{names[row]} called {names[column]}: {100 * share:.1f} %", *cell)] if share else cell
     return chart(layout.width, layout.height, description, *parts)
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from markupsafe import Markup
 
@@ -10,6 +11,7 @@ from streetseg.report.charts.svg import (
     Axis,
     chart,
     element,
+    hover,
     line,
     marker,
     nice_axis,
@@ -96,7 +98,22 @@ def curves_chart(
         parts += [text(WIDTH - RIGHT + 7, at + 4, name, css)]
     if best_epoch is not None and best_epoch <= len(validation) and math.isfinite(validation[best_epoch - 1]):
         parts += [marker(series, x(best_epoch), y(validation[best_epoch - 1]))]
+    parts += [
+        hover(words, element("circle", cx=x(epoch), cy=y(at), r=1, class_="spot"))
+        for epoch, at, words in _values(train, validation)
+    ]
     return chart(WIDTH, HEIGHT, description, *parts)
+
+
+def _values(train: Curve, validation: Curve) -> list[tuple[int, float, str]]:
+    """Return for each epoch with a value: epoch, height and the values as text; the height is that of validation."""
+    values = []
+    for epoch, pair in enumerate(zip_longest(validation, train, fillvalue=math.nan), start=1):
+        known = [(name, v) for name, v in zip(("validation", "training"), pair, strict=True) if math.isfinite(v)]
+        if known:
+            words = ", ".join(f"{name} {v:.3g}" for name, v in known)
+            values.append((epoch, known[0][1], f"epoch {epoch}: {words}"))
+    return values
 
 
 def _curve(x: Axis, y: Axis, curve: Curve, class_: str) -> list[Markup]:

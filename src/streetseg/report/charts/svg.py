@@ -58,6 +58,11 @@ def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
     return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
 
 
+def hover(words: str, *marks: Markup) -> Markup:
+    """Return marks of a chart that show these words on hover and on focus (report.js)."""
+    return element("g", *marks, data_tip=words)
+
+
 def chart(width: float, height: float, description: str, *parts: Markup) -> Markup:
     """Return an SVG image that fills the width of its container; `description` is the text for screen readers."""
     return element(
