@@ -1,5 +1,6 @@
 """The report in a real browser at other sizes: many encoders, few and many classes, one epoch, a phone, paper."""
 
+import csv
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -378,3 +379,41 @@ def test_a_value_at_the_edge_of_a_phone_does_not_widen_the_page(browser: Browser
         cell.hover()
         assert page.locator(".tip").is_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
+
+
+def test_tables_are_copied_as_csv_markdown_and_latex(browser: Browser, write_run: WriteRun, tmp_path: Path) -> None:
+    run = write_run("a", counts=matrices(0.8), classes=("=SUM(1)", 'a "b" | c_d', "100 % & more"))
+    with opened(browser, write_report(compare_runs([run]), tmp_path / "out")) as (page, troubles):
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        classes = page.locator("#classes details").last
+        copied = {}
+        for name in ("CSV", "Markdown", "LaTeX"):
+            classes.get_by_role("button", name=name).click()
+            classes.get_by_text("copied").wait_for()
+            copied[name] = page.evaluate("navigator.clipboard.readText()")
+        value = page.locator("#classes tbody td").first.inner_text().replace("\n", " [").replace("\xa0", " ") + "]"
+
+        rows = list(csv.reader(copied["CSV"].splitlines()))
+        assert rows[0] == [
+            "Class",
+            "IoU",
+            "F1 = Dice",
+            "accuracy",
+            "sensitivity",
+            "specificity",
+            "precision",
+            "share of pixels",
+        ]
+        assert [row[0] for row in rows[1:]] == ["'=SUM(1)", 'a "b" | c_d', "100 % & more"]
+        assert rows[1][1] == value
+
+        lines = copied["Markdown"].splitlines()
+        assert lines[1] == "| --- |" + " --: |" * 7
+        assert lines[3].startswith('| a "b" \\| c\\_d | ')
+        assert len(lines) == 5
+
+        lines = copied["LaTeX"].splitlines()
+        assert lines[0] == "\\begin{tabular}{lrrrrrrr}"
+        assert lines[4].startswith("100 \\% \\& more & ")
+        assert lines[3].endswith(" \\\\")
+        assert troubles == []

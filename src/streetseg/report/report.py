@@ -26,6 +26,8 @@ from streetseg.text import one_line
 if TYPE_CHECKING:
     from streetseg.models.own import OwnModules
 
+SCRIPTS = ("slider.js", "values.js", "tables.js")
+
 
 def write_report(
     comparison: Comparison, out: Path, *, source: Source | None = None, modules: "OwnModules | None" = None
@@ -68,7 +70,7 @@ def render(page: Page) -> str:
     """Return the report as HTML."""
     environment = page_environment()
     environment.filters |= {"points": points, "figure": figure, "lines": _lines, "block": _block, "unbroken": _unbroken}
-    script = page_asset("report.js")
+    script = "\n".join(page_asset(name) for name in SCRIPTS)
     return environment.get_template("report.html.j2").render(
         pixel_scores=PIXEL_SCORES,
         page=page,

@@ -59,7 +59,7 @@ def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
 
 
 def hover(words: str, *marks: Markup) -> Markup:
-    """Return marks of a chart that show these words on hover and on focus (report.js)."""
+    """Return marks of a chart that show these words on hover and on focus (values.js)."""
     return element("g", *marks, data_tip=words)
 
 
