@@ -49,7 +49,7 @@ def drawn_report(
     ]
     comparison = compare_runs(runs)
     names = letters(encoders)
-    page = page_of(comparison, names, draw(comparison, names), drawn_gallery(comparison, space, names))
+    page = page_of(comparison, names, draw(comparison, names), drawn_gallery(comparison, space, names), out)
     (out / "report.html").write_text(render(page), encoding="utf-8")
     return out / "report.html"
 

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 import yaml
@@ -417,3 +418,18 @@ def test_tables_are_copied_as_csv_markdown_and_latex(browser: Browser, write_run
         assert lines[4].startswith("100 \\% \\& more & ")
         assert lines[3].endswith(" \\\\")
         assert troubles == []
+
+
+def test_the_files_of_the_runs_are_linked_where_they_lie_beside_the_report(
+    browser: Browser, write_run: WriteRun, tmp_path: Path
+) -> None:
+    run = write_run("a # 1")
+    (run / "model_card.md").write_text("# Card")
+    (run / "evaluation" / "per_class.csv").write_text("class,iou")
+    for out, linked in ((tmp_path, ["model card", "epochs", "classes"]), (tmp_path / "elsewhere", [])):
+        path = write_report(compare_runs([run]), out)
+        with opened(browser, path) as (page, _):
+            links = page.locator("#method td a")
+            assert links.all_inner_texts() == linked
+            for link in links.all():
+                assert Path(unquote(link.evaluate("link => new URL(link.href).pathname"))).is_file()

@@ -48,7 +48,7 @@ def write_report(
     """
     names = letters(len(comparison.groups))
     charts = draw(comparison, names)
-    page = render(page_of(comparison, names, charts, collect(comparison, names, source, modules)))
+    page = render(page_of(comparison, names, charts, collect(comparison, names, source, modules), out))
     try:
         (out / "plots").mkdir(parents=True, exist_ok=True)
         for name, chart in charts.by_name(_stems(comparison, names)).items():
