@@ -166,7 +166,8 @@ def mistakes(matrix: NDArray[np.int64], names: Sequence[str]) -> list[str]:
 
 def duration(train: Train) -> str:
     """Return the length of a run in epochs or steps, as text."""
-    return f"{train.epochs} epochs" if train.steps is None else f"{train.steps} steps"
+    number, unit = (train.epochs, "epoch") if train.steps is None else (train.steps, "step")
+    return f"{number} {unit}{'' if number == 1 else 's'}"
 
 
 def minutes(run: FinishedRun) -> float:
