@@ -1,6 +1,6 @@
 """streetseg: street images in, compared and trusted segmentation networks out.
 
-One function a command: `load`, `train`, `study`, `evaluate`, `predict`, `compare`, `check`, `export`, `bench`.
+One function a command: `load`, `train`, `study`, `evaluate`, `predict`, `compare`, `check`, `export`, `bench`, `fetch`.
 The public names are imported when they are first used, so that `import streetseg` costs nothing.
 """
 
@@ -13,12 +13,15 @@ if TYPE_CHECKING:
     from streetseg.api import compare as compare
     from streetseg.api import evaluate as evaluate
     from streetseg.api import export as export
+    from streetseg.api import fetch as fetch
     from streetseg.api import load as load
     from streetseg.api import predict as predict
     from streetseg.api import study as study
     from streetseg.api import train as train
     from streetseg.errors import StreetsegError as StreetsegError
     from streetseg.labels.space import LabelSpace as LabelSpace
+    from streetseg.notebook import LiveCurves as LiveCurves
+    from streetseg.notebook import show_batch as show_batch
     from streetseg.recipe.schema import Recipe as Recipe
     from streetseg.results import Run as Run
     from streetseg.training.callbacks import StopTraining as StopTraining
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 _API = "streetseg.api"
 _HOMES = {
     "LabelSpace": "streetseg.labels.space",
+    "LiveCurves": "streetseg.notebook",
     "Recipe": "streetseg.recipe.schema",
     "Run": "streetseg.results",
     "StopTraining": "streetseg.training.callbacks",
@@ -37,8 +41,10 @@ _HOMES = {
     "compare": _API,
     "evaluate": _API,
     "export": _API,
+    "fetch": _API,
     "load": _API,
     "predict": _API,
+    "show_batch": "streetseg.notebook",
     "study": _API,
     "train": _API,
 }

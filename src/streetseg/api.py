@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
+    from streetseg.data.fetch import Fetched
     from streetseg.deploy.export import Exported
     from streetseg.inference.prediction import ImageLike, Model, Prediction, Predictions
     from streetseg.request import DataLike, RecipeLike
@@ -415,6 +416,36 @@ def check(
     if report is not None:
         write_data_report(findings, source, report, trained_on=config.train_split)
     return Checked(findings, report)
+
+
+def fetch(
+    name: str,
+    out: PathLike,
+    *,
+    mirror: str | None = None,
+    progress: Callable[[int, int | None], None] = lambda done, total: None,
+) -> "Fetched":
+    """Download a data set, check it, and unpack it; a download that was cut is continued by the same call.
+
+    Args:
+        name: camvid, camvid-full, cityscapes, "gdrive:LINK", or scenes, which are drawn and need no network.
+        out: a new folder, or one that a cut download left.
+        mirror: the same archive at another address.
+        progress: called with the bytes that are there and the bytes in all.
+
+    Raises:
+        FetchError: the download failed; what has arrived is kept.
+
+    >>> import streetseg
+    >>> streetseg.fetch("camvit", folder / "camvid")
+    Traceback (most recent call last):
+        ...
+    streetseg.errors.RequestError: unknown data set 'camvit'
+    hint:  did you mean camvid?
+    """
+    from streetseg.data.fetch import fetch as fetch_dataset
+
+    return fetch_dataset(name, Path(out), mirror=mirror, on_bytes=progress)
 
 
 def export(

@@ -270,3 +270,25 @@ def test_runs_of_different_precision_are_named(write_run: WriteRun) -> None:
     ]
     alike = compare_runs([write_run("c", seed=0, precision="bf16"), write_run("d", seed=1, precision="bf16")])
     assert not any("precision" in note for note in alike.notes)
+
+
+def test_runs_that_were_still_improving_are_named(write_run: WriteRun) -> None:
+    done = write_run("a", counts=matrices(0.7))
+    rising = write_run("b", encoder="resnet50", counts=matrices(0.8), progress=(0.5, 0.8, 1.0))
+    (note,) = [note for note in compare_runs([done, rising]).notes if "improving" in note]
+    assert note.startswith("resnet50 (ImageNet) seed 0 was still improving at its last epoch")
+    assert not any("improving" in note for note in compare_runs([done]).notes)
+    assert any(note.startswith("The network was still improving") for note in compare_runs([rising]).notes)
+
+
+def test_different_numbers_of_counted_classes_are_said(write_run: WriteRun) -> None:
+    """No image contains the last class; only the second network predicts it."""
+    one, two = matrices(0.8), matrices(0.7)
+    for counts in (one, two):
+        counts[:, 2] = 0
+    one[:, 1, 1] += one[:, 1, 2]
+    one[:, 1, 2] = 0
+    runs = [write_run("a", counts=one), write_run("b", encoder="resnet50", counts=two)]
+    (note,) = [note for note in compare_runs(runs).notes if "different numbers of classes" in note]
+    assert "2 for mobilenetv2_100 (ImageNet) and 3 for resnet50 (ImageNet) of 3" in note
+    assert not any("different numbers" in note for note in compare_runs(runs[:1]).notes)

@@ -52,8 +52,13 @@ def write_finished_run(
     protocol: dict[str, Any] | None = None,
     recipe: dict[str, Any] | None = None,
     precision: str = "fp32",
+    progress: Sequence[float] = (0.5, 0.8, 1.0, 0.95),
 ) -> Path:
-    """Write a run folder as training leaves it and return it. Scores come from `counts`. The bundle has no weights."""
+    """Write a run folder as training leaves it and return it. Scores come from `counts`. The bundle has no weights.
+
+    Args:
+        progress: the validation IoU after each epoch, as a share of the final one.
+    """
     counts = matrices(0.8, seed=seed) if counts is None else counts
     images, size = len(counts), len(classes)
     names = [f"val/{i:03d}" for i in range(images)] if names is None else names
@@ -62,7 +67,11 @@ def write_finished_run(
     (folder / "best").mkdir(parents=True)
     (folder / "evaluation").mkdir()
 
-    needed = {"data": {"source": "camvid:/nowhere/camvid"}, "model": {"encoder": encoder}, "train": {"epochs": 4}}
+    needed = {
+        "data": {"source": "camvid:/nowhere/camvid"},
+        "model": {"encoder": encoder},
+        "train": {"epochs": len(progress)},
+    }
     for section, values in (recipe or {}).items():
         needed[section] = needed.get(section, {}) | values
     needed["train"] = needed["train"] | {"seed": seed}
@@ -112,7 +121,7 @@ def write_finished_run(
             "val": about | {"images": images, "fingerprint": "v", "sequences": known},
         },
     })  # fmt: skip
-    iou = [result.mean["iou"] * share for share in (0.5, 0.8, 1.0, 0.95)]
+    iou = [result.mean["iou"] * share for share in progress]
     rows = [
         {
             "epoch": k, "lr": 1e-3, "train_loss": 2 / k, "train_accuracy": 0.9, "train_iou": value, "val_loss": 2.2 / k,

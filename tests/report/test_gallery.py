@@ -73,7 +73,7 @@ def test_layers_of_two_encoders() -> None:
     shown = layers("val/1", image, ground_truth, [a, b], TOY, ["A", "B"])
     assert [layer.title for layer in shown] == [
         "Image", "Ground truth", "A predicts", "B predicts",
-        "A correct or incorrect", "B correct or incorrect", "A correct, B incorrect",
+        "A correct or incorrect", "B correct or incorrect", "A against B",
     ]  # fmt: skip
     assert {(layer.width, layer.height) for layer in shown} == {(60, 40)}
     assert shown[4].alt == "val/1, where A is correct: on 100.0 % of the labeled pixels"
@@ -113,7 +113,7 @@ def test_exhibits_come_from_the_real_networks(real_runs: list[Path]) -> None:
     assert len(gallery.exhibits) == 6, gallery.note
     assert {exhibit.reason for exhibit in gallery.exhibits} == {"most disputed", "worst", "best"}
     exhibit = gallery.exhibits[0]
-    assert [exhibit.layers[place].title for place in exhibit.pair] == ["A predicts", "B predicts"]
+    assert [exhibit.layers[place].title for place in exhibit.pair] == ["Image", "A predicts"]
 
     # What is drawn is what was counted: the share of right pixels in the words is the one of the evaluation.
     index = comparison.groups[0].counts.names.index(exhibit.name)

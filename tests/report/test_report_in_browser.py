@@ -91,7 +91,7 @@ def test_either_side_of_the_slider_shows_any_layer(browser: Browser, report: Pat
         left, right = exhibit.locator("select").nth(0), exhibit.locator("select").nth(1)
         assert left.locator("option").all_inner_texts() == exhibit.locator(".small figcaption").all_inner_texts()
         left.select_option(label="Image")
-        right.select_option(label="A correct, B incorrect")
+        right.select_option(label="A against B")
         shown = exhibit.locator(".window img").evaluate_all("all => all.map((image) => image.alt)")
         assert shown[0].endswith("the image")
         assert "disputed pixels" in shown[1]

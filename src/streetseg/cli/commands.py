@@ -21,6 +21,7 @@ COMMANDS = {
     "export": "Write a network as one file that runs without torch, checked against it.",
     "bench": "Measure latency, throughput and memory.",
     "check": "Check a dataset and list everything that is wrong with it.",
+    "fetch": "Download a data set, check it, and unpack it.",
     "scenes": "Write the built-in street scenes in Cityscapes layout.",
     "doctor": "Show machine, versions, accelerators, disk and write access.",
     "recipe": "Show, list or check recipes.",

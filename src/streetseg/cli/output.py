@@ -78,7 +78,7 @@ def progress_bar(what: str, total: int, *, hidden: bool = False) -> Iterator[Cal
 
 
 @contextmanager
-def counted_bar(what: str, *, hidden: bool = False) -> Iterator[Callable[[int, int], None]]:
+def counted_bar(what: str, *, hidden: bool = False) -> Iterator[Callable[[int, int | None], None]]:
     """Show a progress bar as `progress_bar` does. The yielded function takes the number done so far and the total."""
     from rich.console import Console
     from rich.progress import Progress

@@ -119,6 +119,8 @@ def caveats(groups: Sequence[Group], pairs: Sequence[Pair]) -> list[str]:
         *(_overlapping_seeds(pair) for pair in pairs),
         _unequal_recipes(groups),
         _unequal_precision(groups),
+        _unequal_classes(groups),
+        _still_improving(groups),
         _other_fingerprint(groups),
         _unequal_machines(pairs),
     ]
@@ -235,6 +237,35 @@ def _unequal_precision(groups: Sequence[Group]) -> str | None:
         f"The runs were not all trained in the same precision ({runs}), which can change a score a little: "
         "train.precision=fp32 or bf16 gives all of them the same."
     )
+
+
+def _unequal_classes(groups: Sequence[Group]) -> str | None:
+    """Return over how many classes each mean was taken; None where the number is the same for all groups."""
+    counted = [group.scores.counted["iou"] for group in groups]
+    if len(set(counted)) == 1:
+        return None
+    numbers = listed([f"{number} for {group.label}" for group, number in zip(groups, counted, strict=True)])
+    return (
+        f"The means are over different numbers of classes: {numbers} of {len(groups[0].first.classes)}. A class that "
+        "no image contains counts, with IoU 0, for a network that predicts it."
+    )
+
+
+def _still_improving(groups: Sequence[Group]) -> str | None:
+    """Return which runs had their best epoch at the end; None where none had, or where a callback ended the run."""
+    runs = [(group.label, run) for group in groups for run in group.runs]
+    improving = [
+        f"{label} seed {run.seed}"
+        for label, run in runs
+        if run.best_epoch == len(run.curves["epoch"]) and not run.ended_early
+    ]
+    if not improving:
+        return None
+    if len(improving) == len(runs):
+        subject = "Every run was" if len(runs) > 1 else "The network was"
+    else:
+        subject = f"{listed(improving)} {'was' if len(improving) == 1 else 'were'}"
+    return f"{subject} still improving at its last epoch: a longer training may change the scores and their order."
 
 
 def _other_fingerprint(groups: Sequence[Group]) -> str | None:

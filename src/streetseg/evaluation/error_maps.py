@@ -11,9 +11,9 @@ from streetseg.labels.space import Color, LabelSpace
 
 Mask = NDArray[np.bool_]  # (H, W)
 
-ONLY_B_INCORRECT: Color = (213, 94, 0)  # vermilion, strokes like /
+INCORRECT: Color = (213, 94, 0)  # vermilion, crossed strokes: no prediction that is shown is correct
+ONLY_B_INCORRECT: Color = (240, 228, 66)  # yellow, strokes like /
 ONLY_A_INCORRECT: Color = (0, 114, 178)  # blue, strokes like \
-BOTH_INCORRECT: Color = (240, 228, 66)  # yellow, crossed strokes
 IGNORED: Color = (0, 0, 0)
 
 # Gray levels where the prediction is correct: brighter than the black of ignored pixels, darker than every color.
@@ -34,22 +34,22 @@ def error_map(image: ImageArray, ground_truth: Ids, prediction: Ids, space: Labe
         uint8 RGB (H, W, 3).
     """
     incorrect = ground_truth != prediction
-    rising, _ = _strokes(ground_truth)
-    return _marked(image, [(incorrect, ONLY_B_INCORRECT, rising)], ground_truth == space.ignore_index)
+    rising, falling = _strokes(ground_truth)
+    return _marked(image, [(incorrect, INCORRECT, rising | falling)], ground_truth == space.ignore_index)
 
 
 def dispute_map(image: ImageArray, ground_truth: Ids, a: Ids, b: Ids, space: LabelSpace) -> ImageArray:
     """Return a map of two predictions A and B; arguments and result as for `error_map`.
 
-    Only B incorrect: vermilion with strokes like /. Only A incorrect: blue with strokes like \\. Both incorrect:
-    yellow with crossed strokes. Both correct: dim gray.
+    Only B incorrect: yellow with strokes like /. Only A incorrect: blue with strokes like \\. Both incorrect: hatched
+    vermilion, as in `error_map`. Both correct: dim gray.
     """
     a_incorrect, b_incorrect = ground_truth != a, ground_truth != b
     rising, falling = _strokes(ground_truth)
     areas = [
         (b_incorrect & ~a_incorrect, ONLY_B_INCORRECT, rising),
         (a_incorrect & ~b_incorrect, ONLY_A_INCORRECT, falling),
-        (a_incorrect & b_incorrect, BOTH_INCORRECT, rising | falling),
+        (a_incorrect & b_incorrect, INCORRECT, rising | falling),
     ]
     return _marked(image, areas, ground_truth == space.ignore_index)
 

@@ -5,6 +5,7 @@ The images are read again through the recipe of the runs, and predicted again wi
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,7 @@ from streetseg.inference.output import Ids, ImageArray
 from streetseg.labels.space import LabelSpace
 from streetseg.metrics.scores import per_image
 from streetseg.report.gallery_layers import Layer, MapKey, layers, map_keys
+from streetseg.report.words import without_folders
 
 if TYPE_CHECKING:
     from streetseg.models.own import OwnModules
@@ -26,8 +28,7 @@ if TYPE_CHECKING:
 EACH = 2  # images of each kind
 Predict = Callable[[ImageArray], Ids]
 
-# The two layers (indices in gallery_layers.layers) that the slider shows first: for one encoder, for several.
-GROUND_TRUTH_AND_ONLY, BOTH_BEST = (1, 2), (2, 3)
+IMAGE_AND_BEST = (0, 2)  # the two layers (indices in gallery_layers.layers) that the slider shows first
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def collect(
             choice.reason,
             tuple(float(iou[choice.index]) for iou in image_scores),
             layers(name, image, ground_truth, [ids[k] for ids in predictions], source.space, letters),
-            BOTH_BEST if len(groups) > 1 else GROUND_TRUTH_AND_ONLY,
+            IMAGE_AND_BEST,
         )
         for k, (choice, (image, ground_truth)) in enumerate(zip(choices, shown, strict=True))
     ]
@@ -160,4 +161,6 @@ def _predictor(group: Group, modules: "OwnModules | None") -> Predict:
 
 
 def _one_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {Path(error.filename).name}" if error.filename else error.strerror
+    return without_folders(str(error).splitlines()[0]) if str(error) else type(error).__name__

@@ -18,29 +18,51 @@ from streetseg.report.page import jpeg_uri, png_uri
 
 SMALLEST = 0.02  # smallest share of the image that a class must cover to be named
 RASTER = 96  # longest side of the reduced map in which the position of a name is searched
+TAGGED_WIDTH = 304  # the smallest width in pixels at which an image has tags: 19rem in report.css
+TAG_CHARACTER, TAG_PADDING, TAG_HEIGHT = 8.0, 12.0, 20.0  # size of a tag in pixels, in the widest of the fonts
 WIDEST = 640  # longest side of a shown image in pixels; it keeps the file small
 
 
 @dataclass(frozen=True)
 class Tag:
-    """A class name and the position of its center, in percent from the left and from the top."""
+    """A class name, its center and its half size, in percent of the image from the left and from the top."""
 
     name: str
     left: float
     top: float
+    half_width: float
+    half_height: float
+
+    def overlaps(self, other: "Tag") -> bool:
+        """Return whether the two cover each other."""
+        return (
+            abs(self.left - other.left) < self.half_width + other.half_width
+            and abs(self.top - other.top) < self.half_height + other.half_height
+        )
 
 
 def tags(ids: NDArray[np.uint8], names: Sequence[str]) -> tuple[Tag, ...]:
-    """Return one tag for each class that covers enough of the map (H, W), at the point farthest from its border."""
+    """Return one tag for each class that covers enough of the map (H, W), the largest first.
+
+    A tag stands at the point of its class that is farthest from the border of the class, moved aside where the border
+    of the image would cut it. A tag that would cover that of a larger class is left out.
+    """
     scale = min(1.0, RASTER / max(ids.shape))
     size = (max(1, round(ids.shape[1] * scale)), max(1, round(ids.shape[0] * scale)))
     small = np.asarray(Image.fromarray(ids).resize(size, Image.Resampling.NEAREST))
-    placed = []
-    for index, name in enumerate(names):
-        area = small == index
-        if area.mean() >= SMALLEST:
-            row, column = deepest(area)
-            placed.append(Tag(name, 100 * (column + 0.5) / size[0], 100 * (row + 0.5) / size[1]))
+    areas = np.bincount(small.ravel(), minlength=256)[: len(names)] / small.size
+    placed: list[Tag] = []
+    for index in np.argsort(-areas, kind="stable"):
+        half_width = 50 * (TAG_CHARACTER * len(names[index]) + TAG_PADDING) / TAGGED_WIDTH
+        half_height = 50 * TAG_HEIGHT / TAGGED_WIDTH * size[0] / size[1]
+        if areas[index] < SMALLEST or max(half_width, half_height) > 50:
+            continue
+        row, column = deepest(small == index)
+        left = min(max(100 * (column + 0.5) / size[0], half_width), 100 - half_width)
+        top = min(max(100 * (row + 0.5) / size[1], half_height), 100 - half_height)
+        tag = Tag(names[index], left, top, half_width, half_height)
+        if not any(tag.overlaps(other) for other in placed):
+            placed.append(tag)
     return tuple(placed)
 
 
@@ -156,7 +178,7 @@ def _dispute_layer(
     b_only = (labeled & (ids_b == ground_truth) & (ids_a != ground_truth)).sum() / max(labeled.sum(), 1)
     alt = f"{name}, disputed pixels: only {a} correct on {100 * a_only:.1f} %, only {b} correct on {100 * b_only:.1f} %"
     shown = dispute_map(image, ground_truth, ids_a, ids_b, space)
-    return Layer(f"{a} correct, {b} incorrect", alt, jpeg_uri(shown), ground_truth.shape[1], ground_truth.shape[0])
+    return Layer(f"{a} against {b}", alt, jpeg_uri(shown), ground_truth.shape[1], ground_truth.shape[0])
 
 
 def map_keys(letters: Sequence[str]) -> tuple[MapKey, ...]:
@@ -169,20 +191,16 @@ def map_keys(letters: Sequence[str]) -> tuple[MapKey, ...]:
     def key(name: str, image: ImageArray) -> MapKey:
         return MapKey(name, png_uri(image))
 
+    several = "; where two are compared: both incorrect" if len(letters) > 1 else ""
     keys = [
         key("correct: the image in dim gray", error_map(gray, correct, correct, space)),
-        key("incorrect", error_map(gray, correct, incorrect, space)),
+        key(f"incorrect{several}", error_map(gray, correct, incorrect, space)),
     ]
     if len(letters) > 1:
-        a, others = letters[0], "the other" if len(letters) > 2 else letters[1]
-        keys = [
-            keys[0],
-            key(
-                f"incorrect; where two are compared: {a} correct, {others} incorrect",
-                dispute_map(gray, correct, correct, incorrect, space),
-            ),
-            key(f"{others} correct, {a} incorrect", dispute_map(gray, correct, incorrect, correct, space)),
-            key("both incorrect", dispute_map(gray, correct, incorrect, incorrect, space)),
+        a, other = letters[0], "the other" if len(letters) > 2 else letters[1]
+        keys += [
+            key(f"{a} correct, {other} incorrect", dispute_map(gray, correct, correct, incorrect, space)),
+            key(f"{other} correct, {a} incorrect", dispute_map(gray, correct, incorrect, correct, space)),
         ]
     return (*keys, key("not labeled, not counted", error_map(gray, ignored, correct, space)))
 

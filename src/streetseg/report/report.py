@@ -21,9 +21,12 @@ from streetseg.report.model_card import write_model_card
 from streetseg.report.page import generator_mark, page_asset, page_environment, require_own_page
 from streetseg.report.view import Page, letters, page_of
 from streetseg.report.words import figure, points
+from streetseg.text import one_line
 
 if TYPE_CHECKING:
     from streetseg.models.own import OwnModules
+
+SCRIPTS = ("slider.js", "values.js", "tables.js")
 
 
 def write_report(
@@ -46,7 +49,7 @@ def write_report(
     require_own_page(out / "report.html", "study", hint="choose another folder with --out DIR")
     names = letters(len(comparison.groups))
     charts = draw(comparison, names)
-    page = render(page_of(comparison, names, charts, collect(comparison, names, source, modules)))
+    page = render(page_of(comparison, names, charts, collect(comparison, names, source, modules), out))
     try:
         (out / "plots").mkdir(parents=True, exist_ok=True)
         for name, chart in charts.by_name(_stems(comparison, names)).items():
@@ -67,8 +70,8 @@ def write_run_report(folder: Path, *, source: Source | None = None, modules: "Ow
 def render(page: Page) -> str:
     """Return the report as HTML."""
     environment = page_environment()
-    environment.filters |= {"points": points, "figure": figure, "lines": _lines, "unbroken": _unbroken}
-    script = page_asset("report.js")
+    environment.filters |= {"points": points, "figure": figure, "lines": _lines, "block": _block, "unbroken": _unbroken}
+    script = "\n".join(page_asset(name) for name in SCRIPTS)
     return environment.get_template("report.html.j2").render(
         pixel_scores=PIXEL_SCORES,
         page=page,
@@ -96,6 +99,11 @@ def _unbroken(sentence: str) -> str:
     return re.sub(
         r"[\[(][^\])]{1,24}[\])]|p [=<] [\d.]+", lambda match: match[0].replace(" ", "\N{NO-BREAK SPACE}"), sentence
     )
+
+
+def _block(text: str) -> Markup:
+    """Return a text of several lines for a <pre> element. In each line control characters are escaped."""
+    return Markup("\n").join(one_line(line) for line in text.split("\n"))
 
 
 def _lines(text: str) -> Markup:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import combinations
 from math import isnan
+from pathlib import Path
+from urllib.parse import quote
 
 from markupsafe import Markup
 
@@ -15,10 +17,18 @@ from streetseg.metrics.difference import Difference
 from streetseg.metrics.scores import METRICS, defined_mean, per_image
 from streetseg.report import words
 from streetseg.report.charts.comparison import Charts, encoder_marker, prices
-from streetseg.report.charts.confusion import confusion_width
+from streetseg.report.charts.confusion import Layout
 from streetseg.report.charts.pipeline import pipeline_narrow, pipeline_wide
+from streetseg.report.charts.svg import series_class
 from streetseg.report.gallery import Gallery
 
+RUN_FILES = (
+    ("report", "report.html"),
+    ("model card", "model_card.md"),
+    ("epochs", "results.csv"),
+    ("classes", "evaluation/per_class.csv"),
+    ("images", "evaluation/per_image.csv"),
+)
 NAMES = {
     "iou": ("mean IoU", "IoU"),
     "f1": ("mean F1\n= Dice", "F1\n= Dice"),
@@ -63,10 +73,10 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class Entry:
-    """One encoder in the report. It has the same letter and color everywhere."""
+    """One encoder in the report. It has the same letter, color (`css`: its classes) and marker everywhere."""
 
     letter: str
-    series: int
+    css: str
     label: str
     encoder: str
     start: str
@@ -111,6 +121,14 @@ class Opponents:
 
 
 @dataclass(frozen=True)
+class Link:
+    """A file of a run and its address relative to the report."""
+
+    name: str
+    href: str
+
+
+@dataclass(frozen=True)
 class RunRow:
     """One row of the table of runs."""
 
@@ -122,6 +140,7 @@ class RunRow:
     minutes: float
     images_per_second: float
     precision: str
+    links: list[Link]
 
 
 @dataclass(frozen=True)
@@ -151,7 +170,7 @@ class Page:
     curve_protocol: str
     cost_protocol: str
     charts: Charts
-    confusion_width: int
+    confusion_width: float
     legend: list[LegendItem]
     gallery: Gallery
     pipeline_wide: Markup
@@ -167,7 +186,7 @@ def letters(count: int) -> list[str]:
     return [chr(ord("A") + k % 26) + (str(k // 26 + 1) if k >= 26 else "") for k in range(count)]
 
 
-def page_of(comparison: Comparison, letters: Sequence[str], charts: Charts, gallery: Gallery) -> Page:
+def page_of(comparison: Comparison, letters: Sequence[str], charts: Charts, gallery: Gallery, out: Path) -> Page:
     """Return all values of the page.
 
     Args:
@@ -175,6 +194,7 @@ def page_of(comparison: Comparison, letters: Sequence[str], charts: Charts, gall
         letters: the short names of the encoders in rank order, as in charts and gallery.
         charts: the charts of the comparison.
         gallery: the images of the comparison.
+        out: the folder of the report, which links to the files of the runs in it.
     """
     groups = comparison.groups
     first = groups[0].first
@@ -192,7 +212,7 @@ def page_of(comparison: Comparison, letters: Sequence[str], charts: Charts, gall
         entries=entries,
         pairs=_pairs(comparison, entries),
         opponents=_opponents(comparison, entries, charts),
-        markers=[encoder_marker(entry.series) for entry in entries],
+        markers=[encoder_marker(k) for k in range(len(entries))],
         protocol=words.protocol_line(groups[0]),
         interval_rule=words.interval_rule(
             groups[0].intervals, any(entry.several_seeds for entry in entries), len(entries)
@@ -200,7 +220,7 @@ def page_of(comparison: Comparison, letters: Sequence[str], charts: Charts, gall
         curve_protocol=words.curve_protocol(groups[0]),
         cost_protocol=words.cost_protocol(groups),
         charts=charts,
-        confusion_width=confusion_width(len(first.classes)),
+        confusion_width=Layout.of(first.classes).width,
         legend=[
             LegendItem(name, f"rgb({r} {g} {b})") for name, (r, g, b) in zip(first.classes, first.colors, strict=True)
         ],
@@ -208,7 +228,7 @@ def page_of(comparison: Comparison, letters: Sequence[str], charts: Charts, gall
         pipeline_wide=pipeline_wide(lanes),
         pipeline_narrow=pipeline_narrow(lanes),
         facts=words.facts(groups),
-        runs=_runs(groups, entries),
+        runs=_runs(groups, entries, out),
         commands=list(dict.fromkeys(line for group in groups for run in group.runs if (line := words.command(run)))),
         version=version("streetseg"),
     )
@@ -220,10 +240,10 @@ def _entry(k: int, group: Group, letter: str, charts: Charts) -> Entry:
     first = group.first
     return Entry(
         letter=letter,
-        series=k,
+        css=series_class(k),
         label=group.label,
         encoder=first.encoder,
-        start=first.initial_weights["text"],
+        start=words.initial_weights(first),
         mean={name: Estimate(scores.mean[name], words.span(*overall[f"mean_{name}"])) for name in METRICS},
         pixel_scores={name: Estimate(value, words.span(*overall[name])) for name, value in scores.pixel_scores.items()},
         image_iou=Estimate(float(defined_mean(image_scores["iou"]))),
@@ -295,7 +315,7 @@ def _difference_row(name: str, difference: Difference, a: Entry, b: Entry) -> Di
     )
 
 
-def _runs(groups: Sequence[Group], entries: Sequence[Entry]) -> list[RunRow]:
+def _runs(groups: Sequence[Group], entries: Sequence[Entry], out: Path) -> list[RunRow]:
     return [
         RunRow(
             entry,
@@ -306,7 +326,22 @@ def _runs(groups: Sequence[Group], entries: Sequence[Entry]) -> list[RunRow]:
             words.minutes(run),
             sum(run.curves["images_per_second"]) / max(len(run.curves["epoch"]), 1),
             run.precision,
+            _links(run.folder, out),
         )
         for group, entry in zip(groups, entries, strict=True)
         for run, score in zip(group.runs, group.seed_scores, strict=True)
+    ]
+
+
+def _links(run: Path, out: Path) -> list[Link]:
+    """Return links to the files of a run; none where its folder is not inside that of the report."""
+    run, out = run.resolve(), out.resolve()
+    if not run.is_relative_to(out):
+        return []
+    own_report = out / "report.html"
+    files = [(name, run / file) for name, file in RUN_FILES]
+    return [
+        Link(name, quote(file.relative_to(out).as_posix()))
+        for name, file in files
+        if file.is_file() and file != own_report
     ]

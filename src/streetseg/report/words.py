@@ -22,7 +22,11 @@ from streetseg.runs.finished import FinishedRun
 MEMORY = "Memory: weights and all other tensors that exist at the same time."
 UNITS = {"image": "images", "clip": "clips of consecutive frames", "sequence": "whole videos"}
 MISTAKES = 5  # number of confusions that are listed below a confusion matrix
-ABSOLUTE = re.compile(r"(?<![^=:,])/[^,]*/(?=[^/])")  # the folders in /home/me/x, camvid:/home/me/x and a=/home/me/x
+# The folders of /home/me/x, camvid:/home/me/x, a=/home/me/x and C:\Users\me\x, in one argument of a command.
+ABSOLUTE = re.compile(r"(?<![^=:,])(?:/|[A-Za-z]:[/\\])[^,]*[/\\](?=[^/\\])")
+# The same in a sentence, where a space ends the path. An address such as https://host/x stays.
+ABSOLUTE_IN_TEXT = re.compile(r"(?<![\w.~:/\\])(?:~|[A-Za-z]:)?(?:[/\\][^\s/\\'\",;:()]+)+[/\\](?=[^\s/\\])")
+ENCODER = "{encoder}"  # stands for the name of an encoder in texts that are compared
 SMALLEST_MISTAKE = 0.05  # smallest share of a class's pixels that is listed
 
 
@@ -162,7 +166,8 @@ def mistakes(matrix: NDArray[np.int64], names: Sequence[str]) -> list[str]:
 
 def duration(train: Train) -> str:
     """Return the length of a run in epochs or steps, as text."""
-    return f"{train.epochs} epochs" if train.steps is None else f"{train.steps} steps"
+    number, unit = (train.epochs, "epoch") if train.steps is None else (train.steps, "step")
+    return f"{number} {unit}{'' if number == 1 else 's'}"
 
 
 def minutes(run: FinishedRun) -> float:
@@ -176,15 +181,26 @@ def command(run: FinishedRun) -> str | None:
     return shlex.join([Path(argv[0]).name, *(ABSOLUTE.sub("", arg) for arg in argv[1:])]) if argv else None
 
 
+def without_folders(text: str) -> str:
+    """Return a sentence without the folders of this machine: x.png for /home/me/x.png."""
+    return ABSOLUTE_IN_TEXT.sub("", text)
+
+
 def recipe(run: FinishedRun) -> str:
     """Return the resolved recipe of a run as YAML, without the folders of its machine."""
     data, model = run.recipe.data, run.recipe.model
     splits = {split: Path(file).name for split, file in data.splits.items()}
+    exclude = data.exclude and Path(data.exclude).name
     shown = {
-        "data": data.model_copy(update={"source": short_name(data.source), "splits": splits}),
+        "data": data.model_copy(update={"source": short_name(data.source), "splits": splits, "exclude": exclude}),
         "model": model.model_copy(update={"weights": Path(model.weights).name}),
     }
     return recipe_yaml(run.recipe.model_copy(update=shown))
+
+
+def initial_weights(run: FinishedRun) -> str:
+    """Return the initial weights of a run without the reason for them, which is among the facts."""
+    return without_folders(run.initial_weights["text"]).partition(", because ")[0]
 
 
 def facts(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
@@ -201,7 +217,7 @@ def facts(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
             "Fingerprints",
             [f"{name} {split['fingerprint'][:16]}" for name, split in splits.items() if "fingerprint" in split],
         ),
-        ("Initial weights", [f"{group.label}: {group.first.initial_weights['text']}" for group in groups]),
+        ("Initial weights", _origins(groups)),
         ("Seeds", [f"{group.label}: {seeds(group)}" for group in groups]),
         ("Training", [f"{duration(recipe.train)}, {recipe.train.batch} images a step"]),
         ("Precision", [f"{name}{_why(one)}" for name, one in {one.precision: one for one in reversed(runs)}.items()]),
@@ -212,6 +228,18 @@ def facts(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
     return [(name, lines) for name, lines in entries if any(lines)]
 
 
+def _origins(groups: Sequence[Group]) -> list[str]:
+    """Return the origins of the initial weights; groups that differ only in the encoder share a line."""
+    encoders: dict[str, list[str]] = {}
+    for group in groups:
+        text = without_folders(group.first.initial_weights["text"]).replace(group.first.encoder, ENCODER)
+        encoders.setdefault(text, []).append(group.first.encoder)
+    return [
+        text.replace(ENCODER, listed(names)) if ENCODER in text else f"{listed(names)}: {text}"
+        for text, names in ((text, _unique(names)) for text, names in encoders.items())
+    ]
+
+
 def _split(name: str, split: Mapping[str, Any]) -> str:
     videos = split.get("sequences") or []
     origin = f" from {'video' if len(videos) == 1 else 'videos'} {', '.join(videos)}" if 0 < len(videos) <= 12 else ""
@@ -220,7 +248,7 @@ def _split(name: str, split: Mapping[str, Any]) -> str:
 
 def _why(run: FinishedRun) -> str:
     why = (run.environment.get("precision") or {}).get("why")
-    return f" ({why})" if why else ""
+    return f" ({without_folders(why)})" if why else ""
 
 
 def _versions(run: FinishedRun) -> str:

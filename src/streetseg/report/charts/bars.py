@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from streetseg.report.charts.svg import SERIES, chart, element, line, nice_axis, number, shorten, text
+from streetseg.report.charts.svg import chart, element, line, nice_axis, number, series_class, shorten, text
 
 TOP, BOTTOM, FIGURES = 46, 6, 48
 BAR, BETWEEN = 9, 15
@@ -43,7 +43,7 @@ def bars_chart(heading: str, description: str, rows: Sequence[Bars], *, width: f
         parts += [text(0, top + (row_height - BETWEEN) / 2 + 3, shorten(row.name))]
         for series, value in enumerate(row.values):
             y = top + series * (BAR + 3)
-            css = f"marker s{series % SERIES}"
+            css = f"marker {series_class(series)}"
             parts += [element("rect", x=x.start, y=y, width=max(1.0, x(value) - x.start), height=BAR, class_=css)]
             parts += [text(width, y + BAR - 0.5, f"{value:.2f}", "small", "end")]
     return chart(width, height, description, *parts)
@@ -51,5 +51,5 @@ def bars_chart(heading: str, description: str, rows: Sequence[Bars], *, width: f
 
 def bar_sign(series: int) -> Markup:
     """Return the symbol of a series for the key beside the chart."""
-    mark = element("rect", x=1, y=1, width=12, height=12, class_=f"marker s{series % SERIES}")
+    mark = element("rect", x=1, y=1, width=12, height=12, class_=f"marker {series_class(series)}")
     return element("svg", mark, class_="chart", viewBox="0 0 14 14", aria_hidden="true")

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from streetseg.comparison.compare import Comparison, compare_runs
 from streetseg.comparison.groups import Group
+from streetseg.metrics.difference import Difference
 from streetseg.report.charts.confusion import confusion_chart
 from streetseg.report.charts.cost import Offer, cost_chart
 from streetseg.report.charts.curves import Learning, curves_chart, shared_axis
@@ -144,7 +145,7 @@ def _differences(comparison: Comparison, letters: Sequence[str]) -> Markup:
     rows = [
         Row(
             f"{letters[0]} − {letters[k]}",
-            (_point(k, d.value, d.low, d.high, hollow=d.verdict == "not distinguishable"),),
+            (_of_the_better(k, d),),
         )
         for k, d in enumerate((pair.difference for pair in comparison.against_best), start=1)
     ]
@@ -157,7 +158,7 @@ def _differences(comparison: Comparison, letters: Sequence[str]) -> Markup:
 
 def _classes(groups: Sequence[Group], letters: Sequence[str], width: float) -> Markup:
     rows = [
-        Row(name, tuple(_point(k, group.scores.iou[c], *group.intervals.per_class["iou"][c])
+        Row(name, tuple(_point(k, group.scores.iou[c], *group.intervals.per_class["iou"][c], letter=letters[k])
                         for k, group in enumerate(groups)))
         for c, name in enumerate(groups[0].first.classes)
     ]  # fmt: skip
@@ -166,17 +167,13 @@ def _classes(groups: Sequence[Group], letters: Sequence[str], width: float) -> M
 
 
 def _class_differences(comparison: Comparison, letters: Sequence[str], width: float) -> tuple[Markup, ...]:
-    """Return one chart for each encoder except the best.
-
-    Each marker is that of the better encoder, or a ring where the two are not distinguishable.
-    """
+    """Return one chart for each encoder except the best."""
     return tuple(
         intervals_chart(
             f"IoU of {letters[0]} minus IoU of {letter}, points, with 95 % interval",
             f"How much better {letters[0]} is than {letter} on each class; the figures are in the table below.",
             [
-                Row(name, (_point(k if d.verdict == "B is better" else 0, d.value, d.low, d.high,
-                                  hollow=d.verdict == "not distinguishable"),))
+                Row(name, (_of_the_better(k, d),))
                 for name, d in zip(pair.a.first.classes, pair.classes, strict=True)
             ],
             width=width,
@@ -186,8 +183,18 @@ def _class_differences(comparison: Comparison, letters: Sequence[str], width: fl
     )  # fmt: skip
 
 
-def _point(series: int, value: float, low: float, high: float, *, hollow: bool = False) -> Point:
-    return Point(series, 100 * float(value), 100 * float(low), 100 * float(high), hollow)
+def _of_the_better(other: int, difference: Difference) -> Point:
+    """Return the difference of the best encoder and another one, with the marker of the one that is better.
+
+    Where the two are not distinguishable the marker is a ring.
+    """
+    d = difference
+    series = other if d.verdict == "B is better" else 0
+    return _point(series, d.value, d.low, d.high, hollow=d.verdict == "not distinguishable")
+
+
+def _point(series: int, value: float, low: float, high: float, *, hollow: bool = False, letter: str = "") -> Point:
+    return Point(series, 100 * float(value), 100 * float(low), 100 * float(high), hollow, letter)
 
 
 def _curves(groups: Sequence[Group]) -> tuple[tuple[Markup, ...], ...]:

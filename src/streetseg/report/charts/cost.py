@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from streetseg.report.charts.intervals import Point
-from streetseg.report.charts.svg import chart, line, marker, nice_axis, number, text
+from streetseg.report.charts.svg import chart, hover, line, marker, nice_axis, number, series_class, text
 
 WIDTH, HEIGHT = 360, 230
 LEFT, RIGHT, TOP, BOTTOM = 36, 22, 26, 46
@@ -43,9 +43,12 @@ def cost_chart(price: str, description: str, offers: Sequence[Offer], *, score: 
     parts += [line(LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM, "axis")]
     parts += [text(WIDTH - RIGHT, HEIGHT - 6, price, "strong", "end")]
     for offer in offers:
-        at = x(offer.price)
+        at, css = x(offer.price), series_class(offer.score.series)
         if offer.score.low == offer.score.low:
-            parts += [line(at, y(offer.score.low), at, y(offer.score.high), f"whisker s{offer.score.series % 6}")]
-        parts += [marker(offer.score.series, at, y(offer.score.value), 4.5)]
-        parts += [text(at + 10, y(offer.score.value) + 4, offer.letter, f"strong halo s{offer.score.series % 6}")]
+            parts += [line(at, y(offer.score.low), at, y(offer.score.high), f"whisker {css}")]
+        shown = marker(offer.score.series, at, y(offer.score.value), 4.5)
+        parts += [
+            hover(f"{offer.letter}: {offer.score.figures} at {offer.price:.3g} {price.rpartition(', ')[2]}", shown)
+        ]
+        parts += [text(at + 10, y(offer.score.value) + 4, offer.letter, f"strong halo {css}")]
     return chart(WIDTH, HEIGHT, description, *parts)

@@ -3,10 +3,23 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from markupsafe import Markup
 
-from streetseg.report.charts.svg import Axis, chart, element, join, line, marker, nice_axis, number, round_step, text
+from streetseg.report.charts.svg import (
+    Axis,
+    chart,
+    element,
+    hover,
+    line,
+    marker,
+    nice_axis,
+    number,
+    round_step,
+    series_class,
+    text,
+)
 
 WIDTH, HEIGHT = 320, 216
 LEFT, RIGHT, TOP, BOTTOM = 36, 74, 28, 30
@@ -58,16 +71,16 @@ def curves_chart(
     """
     train, validation = mean_curve(learning.train), mean_curve(learning.validation)
     epochs = max(len(train), len(validation), 1)
-    last = max(epochs, 2)
-    x = Axis(1, last, LEFT, WIDTH - RIGHT, max(1.0, round_step((last - 1) / 4)))
+    first, last = (1, epochs) if epochs > 1 else (0, 2)  # a single epoch stands in the middle
+    x = Axis(first, last, LEFT, WIDTH - RIGHT, max(1.0, round_step((last - first) / 4)))
     y = nice_axis(*span, HEIGHT - BOTTOM, TOP, about=4)
-    s = f"s{series % 6}"
+    s = series_class(series)
 
     parts = [text(0, 12, heading, "strong")]
     for value in y.ticks():
         parts += [line(LEFT, y(value), WIDTH - RIGHT, y(value), "grid")]
         parts += [text(LEFT - 7, y(value) + 4, number(value), "quiet", "end")]
-    for epoch in sorted({1, *(int(tick) for tick in x.ticks()), epochs}):
+    for epoch in sorted({1, *(int(tick) for tick in x.ticks() if 1 <= tick <= epochs), epochs}):
         crowded = 0 < epochs - epoch < epochs / 10
         if not crowded:
             parts += [text(x(epoch), HEIGHT - 10, str(epoch), "quiet", "middle")]
@@ -75,8 +88,9 @@ def curves_chart(
 
     for curve_class, curves in (("train", learning.train), ("validation", learning.validation)):
         if len(curves) > 1:
-            parts += [_path(x, y, curve, f"line {curve_class} seed {s}") for curve in curves]
-    parts += [_path(x, y, train, f"line train {s}"), _path(x, y, validation, f"line {s}")]
+            for curve in curves:
+                parts += _curve(x, y, curve, f"{curve_class} seed {s}")
+    parts += [*_curve(x, y, train, f"train {s}"), *_curve(x, y, validation, s)]
 
     ends = [(curve[-1], name, css) for curve, name, css in ((train, "training", "quiet"), (validation, "validation", s))
             if curve and math.isfinite(curve[-1])]  # fmt: skip
@@ -84,17 +98,37 @@ def curves_chart(
         parts += [text(WIDTH - RIGHT + 7, at + 4, name, css)]
     if best_epoch is not None and best_epoch <= len(validation) and math.isfinite(validation[best_epoch - 1]):
         parts += [marker(series, x(best_epoch), y(validation[best_epoch - 1]))]
+    parts += [
+        hover(words, element("circle", cx=x(epoch), cy=y(at), r=1, class_="spot"))
+        for epoch, at, words in _values(train, validation)
+    ]
     return chart(WIDTH, HEIGHT, description, *parts)
 
 
-def _path(x: Axis, y: Axis, curve: Curve, class_: str) -> Markup:
-    """Return a line through the measured values, with a gap where one is missing."""
-    commands, pen_down = [], False
+def _values(train: Curve, validation: Curve) -> list[tuple[int, float, str]]:
+    """Return for each epoch with a value: epoch, height and the values as text; the height is that of validation."""
+    values = []
+    for epoch, pair in enumerate(zip_longest(validation, train, fillvalue=math.nan), start=1):
+        known = [(name, v) for name, v in zip(("validation", "training"), pair, strict=True) if math.isfinite(v)]
+        if known:
+            words = ", ".join(f"{name} {v:.3g}" for name, v in known)
+            values.append((epoch, known[0][1], f"epoch {epoch}: {words}"))
+    return values
+
+
+def _curve(x: Axis, y: Axis, curve: Curve, class_: str) -> list[Markup]:
+    """Return a line through the measured values, with a gap where one is missing, and a dot for a value by itself."""
+    stretches: list[list[tuple[float, float]]] = [[]]
     for epoch, value in enumerate(curve, start=1):
         if math.isfinite(value):
-            commands.append(f"{'L' if pen_down else 'M'}{x(epoch):.1f} {y(value):.1f}")
-        pen_down = math.isfinite(value)
-    return element("path", d="".join(commands), class_=class_) if commands else join([])
+            stretches[-1].append((x(epoch), y(value)))
+        else:
+            stretches.append([])
+    drawn = [points for points in stretches if points]
+    lines = "".join(f"M{'L'.join(f'{a:.1f} {b:.1f}' for a, b in points)}" for points in drawn)
+    single = [points[0] for points in drawn if len(points) == 1]
+    dots = [element("circle", cx=a, cy=b, r=3.5, class_=f"dot {class_}") for a, b in single]
+    return [element("path", d=lines, class_=f"line {class_}"), *dots] if lines else []
 
 
 def _apart(positions: list[float], least: float) -> list[float]:

@@ -5,7 +5,19 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from streetseg.report.charts.svg import SERIES, Axis, chart, element, line, marker, nice_axis, number, shorten, text
+from streetseg.report.charts.svg import (
+    Axis,
+    chart,
+    element,
+    hover,
+    line,
+    marker,
+    nice_axis,
+    number,
+    series_class,
+    shorten,
+    text,
+)
 
 WIDTH = 440
 TOP, BOTTOM, RIGHT = 46, 6, 14
@@ -20,6 +32,7 @@ class Point:
         series: index of the encoder; it decides color and marker.
         value, low, high: the value and the ends of its interval; NaN where there is none.
         hollow: draw a ring without a color in place of the marker: the point belongs to no encoder.
+        letter: of the encoder, for the text that is shown on hover; empty where the row has one point.
     """
 
     series: int
@@ -27,6 +40,13 @@ class Point:
     low: float
     high: float
     hollow: bool = False
+    letter: str = ""
+
+    @property
+    def figures(self) -> str:
+        """The value and its interval as text, such as 76.3 [74.2, 78.7]."""
+        interval = f" [{self.low:.1f}, {self.high:.1f}]" if self.low == self.low else ""
+        return f"{self.value:.1f}{interval}".replace("-", "−")
 
 
 @dataclass(frozen=True)
@@ -66,7 +86,7 @@ def intervals_chart(
         parts += [text(0, middle + 4, shorten(row.name), "")]
         first = middle - gap * (len(row.points) - 1) / 2
         for k, point in enumerate(row.points):
-            parts += _whisker(x, first + k * gap, point)
+            parts += _whisker(x, first + k * gap, point, row.name)
         if single and row.points[0].value == row.points[0].value:
             parts += [text(width, middle + 4, f"{row.points[0].value:.1f}".replace("-", "−"), "strong", "end")]
         top += tall
@@ -82,10 +102,11 @@ def _grid(x: Axis, bottom: float, zero: bool) -> list[Markup]:
     return parts
 
 
-def _whisker(x: Axis, y: float, point: Point) -> list[Markup]:
+def _whisker(x: Axis, y: float, point: Point, name: str) -> list[Markup]:
     if point.value != point.value:  # NaN: neither ground truth nor prediction has the class
         return [text(x.start + 4, y + 4, "not counted", "quiet small")]
-    css = "whisker hollow" if point.hollow else f"whisker s{point.series % SERIES}"
+    css = "whisker hollow" if point.hollow else f"whisker {series_class(point.series)}"
     whisker = [line(x(point.low), y, x(point.high), y, css)] if point.low == point.low else []
     ring = element("circle", cx=x(point.value), cy=y, r=3.6, class_="hollow")
-    return [*whisker, ring if point.hollow else marker(point.series, x(point.value), y, 4.2)]
+    shown = ring if point.hollow else marker(point.series, x(point.value), y, 4.2)
+    return [*whisker, hover(f"{name}{f', {point.letter}' if point.letter else ''}: {point.figures}", shown)]

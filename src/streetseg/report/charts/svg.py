@@ -5,6 +5,7 @@ and print), their text stays text, and the same numbers give the same bytes.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -13,7 +14,7 @@ from markupsafe import Markup, escape
 
 from streetseg.text import one_line
 
-SERIES = 6  # number of different colors and markers; more encoders repeat them, with other letters
+COLORS = 6  # number of colors of series; the next six have the same colors with dashed lines and outlined badges
 
 
 def element(tag: str, *children: str | float, **attributes: str | float) -> Markup:
@@ -57,6 +58,11 @@ def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
     return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
 
 
+def hover(words: str, *marks: Markup) -> Markup:
+    """Return marks of a chart that show these words on hover and on focus (values.js)."""
+    return element("g", *marks, data_tip=words)
+
+
 def chart(width: float, height: float, description: str, *parts: Markup) -> Markup:
     """Return an SVG image that fills the width of its container; `description` is the text for screen readers."""
     return element(
@@ -83,8 +89,13 @@ def standalone(image: Markup) -> str:
     return f"{image[:start]}{inside}{image[start:]}\n"
 
 
+def series_class(series: int) -> str:
+    """Return the CSS classes of a series: its color, and whether its lines are dashed. They repeat after 12 series."""
+    return f"s{series % COLORS}{' dashed' if series // COLORS % 2 else ''}"
+
+
 def marker(series: int, x: float, y: float, radius: float = 5.0) -> Markup:
-    """Return the marker of a series, which has its own shape and its own color."""
+    """Return the marker of a series: its color, and one of 12 shapes."""
     shapes = (
         f"M{x - radius:.2f} {y:.2f}a{radius} {radius} 0 1 0 {2 * radius} 0a{radius} {radius} 0 1 0 {-2 * radius} 0z",
         _polygon(x, y, radius * 1.25, 4, 45),
@@ -92,13 +103,30 @@ def marker(series: int, x: float, y: float, radius: float = 5.0) -> Markup:
         _polygon(x, y, radius * 1.35, 4, 0),
         _polygon(x, y, radius * 1.35, 3, 90),
         _polygon(x, y, radius * 1.2, 5, -90),
+        _star(x, y, radius * 1.5, 4, -90),
+        _star(x, y, radius * 1.5, 4, -45),
+        _star(x, y, radius * 1.5, 5, -90),
+        _path(x, y, radius, ((-1, -1), (1, 1), (1, -1), (-1, 1))),
+        _path(x, y, radius, ((-1, -1), (1, -1), (-1, 1), (1, 1))),
+        _path(x, y, radius, ((-0.5, -1.3), (0.5, -1.3), (0.5, 1.3), (-0.5, 1.3))),
     )
-    return element("path", d=shapes[series % SERIES], class_=f"marker s{series % SERIES}")
+    return element("path", d=shapes[series % len(shapes)], class_=f"marker {series_class(series)}")
 
 
 def _polygon(x: float, y: float, radius: float, corners: int, first: float) -> str:
     angles = [math.radians(first + 360 * k / corners) for k in range(corners)]
-    return "M" + "L".join(f"{x + radius * math.cos(a):.2f} {y + radius * math.sin(a):.2f}" for a in angles) + "z"
+    return _path(x, y, radius, [(math.cos(a), math.sin(a)) for a in angles])
+
+
+def _star(x: float, y: float, radius: float, points: int, first: float) -> str:
+    angles = [math.radians(first + 180 * k / points) for k in range(2 * points)]
+    return _path(
+        x, y, radius, [(r * math.cos(a), r * math.sin(a)) for a, r in zip(angles, (1, 0.4) * points, strict=True)]
+    )
+
+
+def _path(x: float, y: float, scale: float, corners: Sequence[tuple[float, float]]) -> str:
+    return "M" + "L".join(f"{x + scale * a:.2f} {y + scale * b:.2f}" for a, b in corners) + "z"
 
 
 @dataclass(frozen=True)

@@ -20,13 +20,22 @@ function stageFor(exhibit) {
   frame.className = "window";
   frame.append(under, over, handle, slider);
 
+  // A class name that the border would cut is hidden.
+  const cut = () => {
+    frame.style.setProperty("--cut", `${slider.value}%`);
+    const border = frame.getBoundingClientRect().width * slider.value / 100;
+    frame.querySelectorAll(".tag").forEach((tag) => {
+      tag.style.visibility = Math.abs(tag.offsetLeft - border) <= tag.offsetWidth / 2 ? "hidden" : "visible";
+    });
+  };
   const show = () => {
     under.replaceChildren(layers[shown[0]].querySelector(".view").cloneNode(true));
     over.replaceChildren(layers[shown[1]].querySelector(".view").cloneNode(true));
     slider.setAttribute("aria-label", `left: ${titles[shown[0]]}, right: ${titles[shown[1]]}; moves the border between them`);
+    cut();
   };
-  const cut = () => frame.style.setProperty("--cut", `${slider.value}%`);
   slider.addEventListener("input", cut);
+  new ResizeObserver(cut).observe(frame);
 
   const chooser = (side, text) => {
     const label = document.createElement("label");
@@ -47,7 +56,6 @@ function stageFor(exhibit) {
   exhibit.querySelector(".small").append(...layers);
   pair.remove();
   show();
-  cut();
 }
 
 document.querySelectorAll(".exhibit").forEach(stageFor);

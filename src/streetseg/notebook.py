@@ -1,0 +1,128 @@
+"""What a notebook shows beside results: curves that grow while a run trains, and a batch as training meets it."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from streetseg.data.augment.augment import training_crop
+from streetseg.data.batches import Batch, TrainBatches
+from streetseg.data.store import Store, default_cache
+from streetseg.recipe.schema import Augment
+from streetseg.report.charts.comparison import QUANTITIES
+from streetseg.report.charts.curves import Learning, curves_chart, shared_axis
+from streetseg.report.charts.svg import standalone
+from streetseg.request import DataLike, RecipeLike, open_data, request
+from streetseg.runs.folder import RunFolder
+
+_COLUMNS = ("image", "labels", "image, augmented", "labels, augmented")
+_GAP, _HEAD = 6, 30
+_PAPER, _INK, _FRAME = (255, 255, 255), (20, 20, 20), (150, 150, 150)
+
+
+class LiveCurves:
+    """A callback that shows loss, accuracy and IoU in the notebook's cell, drawn anew after each epoch.
+
+    >>> run = streetseg.train(data, epochs=20, callbacks=[streetseg.LiveCurves()])  # doctest: +SKIP
+    """
+
+    def __init__(self) -> None:
+        self._folder = Path()
+        self._display: Any = None
+
+    def start(self, run: str, folder: Path, recipe: Mapping[str, object]) -> None:
+        """Show the curves of earlier sessions, if the run goes on."""
+        from IPython.display import HTML, display
+
+        self._folder = folder
+        self._display = display(HTML(self.html()), display_id=True)
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Draw the curves anew after an epoch."""
+        if "epoch" in values:
+            from IPython.display import HTML
+
+            self._display.update(HTML(self.html()))
+
+    def html(self) -> str:
+        """Return the three charts of the epochs so far as HTML; nothing before the first."""
+        results = RunFolder(self._folder).results
+        if not results.exists():
+            return ""
+        with results.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        charts = []
+        for quantity in QUANTITIES:
+            train, val = (
+                tuple(quantity.scale * float(row[f"{split}_{quantity.name}"]) for row in rows)
+                for split in ("train", "val")
+            )
+            learning = Learning((train,), (val,))
+            spoken = f"{quantity.heading} after each epoch, training and validation."
+            span = shared_axis([learning])
+            chart = curves_chart(quantity.heading, spoken, learning, series=0, span=span, best_epoch=None)
+            charts.append(f'<div style="flex: 1; min-width: 260px; max-width: 420px">{standalone(chart)}</div>')
+        return f'<div style="display: flex; flex-wrap: wrap">{"".join(charts)}</div>'
+
+
+def show_batch(
+    data: DataLike, *, images: int = 4, epoch: int = 1, recipe: RecipeLike = None, **fields: object
+) -> Image.Image:
+    """Return a sheet of training images and labels as they are stored, and as an epoch of training meets them.
+
+    Args:
+        data: as for `train`.
+        images: number of rows.
+        epoch: each epoch draws other random parameters.
+        recipe: as for `train`.
+        fields: sections of the recipe, augment={"rotate": 20}.
+
+    Raises:
+        RequestError, DataError: the request or the data are wrong.
+    """
+    config = request(data, recipe, {}, fields)
+    source = open_data(data, config.data)
+    store = Store.open(
+        source, config.data.train_split, size=config.data.size, resize_labels=True, cache=default_cache()
+    )
+    return sheet(store, augmented_batch(store, images, config.train.seed, epoch, config.augment))
+
+
+def augmented_batch(store: Store, images: int, seed: int, epoch: int, settings: Augment) -> Batch:
+    """Return the first batch of an epoch of a run with this seed."""
+    height, width = store.sizes[0].tolist()
+    crop = training_crop((height, width), settings)
+    return next(iter(TrainBatches(store, images, seed, epoch, torch.device("cpu"), settings, crop)))
+
+
+def sheet(store: Store, batch: Batch, *, width: int = 300) -> Image.Image:
+    """Return a sheet with one row for each image of the batch, under the names of the columns.
+
+    Args:
+        width: of one image on the sheet, in pixels.
+    """
+    palette = np.full((256, 3), _PAPER, np.uint8)
+    palette[: store.space.num_classes] = store.space.colors
+    shape = store[batch.indices[0]][0].shape
+    cell = (width, round(width * shape[0] / shape[1]))
+    columns = len(_COLUMNS)
+    size = (columns * (cell[0] + _GAP) + _GAP, _HEAD + len(batch.indices) * (cell[1] + _GAP))
+    canvas = Image.new("RGB", size, _PAPER)
+    draw = ImageDraw.Draw(canvas)
+    for column, name in enumerate(_COLUMNS):
+        x = _GAP + column * (cell[0] + _GAP) + cell[0] / 2
+        draw.text((x, _HEAD / 2), name, _INK, ImageFont.load_default(17), anchor="mm")
+    for row, i in enumerate(batch.indices):
+        image, labels = store[i]
+        new_image, new_labels = batch.images[row].permute(1, 2, 0).numpy(), batch.labels[row].numpy()
+        shown: tuple[NDArray[np.uint8], ...] = (image, palette[labels], new_image, palette[new_labels])
+        for column, pixels in enumerate(shown):
+            left, top = _GAP + column * (cell[0] + _GAP), _HEAD + row * (cell[1] + _GAP)
+            canvas.paste(Image.fromarray(pixels).resize(cell, Image.Resampling.LANCZOS), (left, top))
+            draw.rectangle((left - 1, top - 1, left + cell[0], top + cell[1]), outline=_FRAME)
+    return canvas

@@ -1,0 +1,78 @@
+"""The notebooks run from top to bottom, at a tiny size, and come to what the commands come to."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+jupytext = pytest.importorskip(
+    "jupytext", reason="the notebooks are run with jupytext and nbclient, of the extra [dev]"
+)
+import nbformat  # noqa: E402
+from nbclient import NotebookClient  # noqa: E402
+
+from streetseg import api  # noqa: E402
+from tiny import camvid_segnet  # noqa: E402
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+TINY = {"train.batch": 2, "train.device": "cpu", "train.precision": "fp32", "augment.early_crop": None}
+
+
+def run(name: str, folder: Path, settings: str) -> nbformat.NotebookNode:
+    """Return the notebook after all its cells ran in `folder`, with other settings."""
+    notebook = jupytext.read(NOTEBOOKS / f"{name}.py")
+    (parameters,) = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ())]
+    parameters.source += f"\n{settings}"
+    client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+    client.execute(env=os.environ | {"STREETSEG_CACHE": str(folder / "cache"), "JUPYTER_PLATFORM_DIRS": "1"})
+    return notebook
+
+
+def shown(notebook: nbformat.NotebookNode, source: str) -> str:
+    """Return what the cell whose source begins so has shown, as text."""
+    (cell,) = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.startswith(source)]
+    outputs = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in cell.outputs]
+    return "\n".join(outputs)
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted(NOTEBOOKS.glob("*.py"))])
+def test_each_notebook_is_its_script(name: str) -> None:
+    script, notebook = jupytext.read(NOTEBOOKS / f"{name}.py"), jupytext.read(NOTEBOOKS / f"{name}.ipynb")
+    assert [(cell.cell_type, cell.source) for cell in notebook.cells] == [
+        (cell.cell_type, cell.source) for cell in script.cells
+    ]
+    ran = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
+    assert ran == list(range(1, len(ran) + 1)), "the notebook was not run from top to bottom; tools/run_notebooks.py"
+    assert not [
+        output for cell in notebook.cells for output in cell.get("outputs", ()) if output.output_type == "error"
+    ]
+
+
+def test_the_study_as_a_notebook(tmp_path: Path, streetseg, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = f"camvid:{camvid_segnet(tmp_path / 'camvid', 4, 3, size=(64, 96))}"
+    notebook = run("study", tmp_path, f"DATA, EPOCHS, WEIGHTS = {data!r}, 2, 'none'\nSETTINGS = {TINY!r}")
+    home = tmp_path / "study-notebook"
+    assert "CPU: no GPU was found" in shown(notebook, "import sys")
+    assert (home / "mobilenetv2_100" / "best" / "weights.safetensors").exists()
+    assert (home / "best.onnx").exists()
+
+    command = ["study", data, "--encoders", "mobilenetv2_100,resnext50_32x4d", "--weights", "none", "--epochs", 2]
+    fields = [f"{field}={'none' if value is None else value}" for field, value in TINY.items()]
+    monkeypatch.setenv("STREETSEG_CACHE", str(tmp_path / "cache"))
+    done = streetseg(*command, "--out", tmp_path / "study", *fields)
+    assert done.code == 0, done.err
+    by_notebook = api.compare([home / "mobilenetv2_100", home / "resnext50_32x4d"])
+    by_command = api.compare(sorted((tmp_path / "study" / "runs").iterdir()))
+    assert by_notebook.table.equals(by_command.table)
+    assert by_notebook.differences.equals(by_command.differences)
+    # what follows is of the latency, which differs from measurement to measurement
+    verdict = json.loads((tmp_path / "study" / "study.json").read_text("utf-8"))["verdict"].partition(";")[0]
+    assert verdict in shown(notebook, "comparison = ")
+
+
+def test_own_data_as_a_notebook(tmp_path: Path) -> None:
+    tiny = {"data.size": [64, 96], "train.device": "cpu", "train.precision": "fp32"}
+    notebook = run("own-data", tmp_path, f"EPOCHS = 1\nSETTINGS = {tiny!r}")
+    shares = shown(notebook, "predictions = ")
+    assert "street_00" in shares and "road" in shares and "tree" in shares
