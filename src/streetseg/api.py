@@ -3,6 +3,7 @@
 Strings and paths in, objects out that show themselves and hand over pandas tables. Errors are `StreetsegError`s.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from streetseg.request import DataLike, RecipeLike
     from streetseg.results import Checked, Run, Scores, Study
     from streetseg.training.callbacks import Callback, LossFunction
+
+log = logging.getLogger("streetseg")
 
 PathLike = str | Path
 OnImage = Callable[[int, int], None]
@@ -261,6 +264,7 @@ def train(
     with interruptible("train", folder):
         result = run_training(config, folder, resume=resume, force=force, quiet=quiet, profile=profile, own=own)
         if is_main():
+            log.info("the report of the run is written")
             write_run_report(result.folder, source=source, modules=own.modules)
     return Run(result.folder, own.modules)
 

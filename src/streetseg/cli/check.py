@@ -9,6 +9,7 @@ from streetseg.cli.common import requested_recipe
 from streetseg.cli.options import DataArgument, JsonFlag, Overrides, RecipeFlag
 from streetseg.cli.output import counted_bar, print_json, say
 from streetseg.errors import first
+from streetseg.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -57,10 +58,15 @@ def check(
 def summary(findings: "Findings", trained_on: str) -> "Iterator[str]":
     """Yield the lines of a summary: each split, each class, then the remarks. The errors are reported separately."""
     numbers = [
-        f"{count} {name}{'' if count == 1 else 's'}"
-        for name, count in (("error", len(findings.errors)), ("warning", len(findings.remarks)))
+        counted(number, name)
+        for name, number in (
+            ("error", len(findings.errors)),
+            ("warning", sum(remark.care for remark in findings.remarks)),
+            ("note", sum(not remark.care for remark in findings.remarks)),
+        )
+        if number
     ]
-    verdict = ", ".join(numbers) if findings.errors or findings.remarks else "nothing wrong"
+    verdict = ", ".join(numbers) or "nothing wrong"
     yield f"{findings.spec}: {verdict}, label space {findings.space.name}"
     yield ""
     yield from _splits(findings)
@@ -74,7 +80,7 @@ def summary(findings: "Findings", trained_on: str) -> "Iterator[str]":
 def _splits(findings: "Findings") -> "Iterator[str]":
     for name, split in findings.splits.items():
         sizes = {f"{height}x{width}": count for (height, width), count in split.sizes.items()}
-        yield f"{name}: {split.images} images"
+        yield f"{name}: {counted(split.images, 'image')}"
         yield f"    sizes     {_counted(sizes)}"
         yield f"    images    {_counted(split.images_stored)}"
         yield f"    masks     {_counted(split.masks_stored)}"

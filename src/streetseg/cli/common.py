@@ -78,5 +78,5 @@ def resumable(folder: Path) -> Iterator[None]:
         if prints and not invalid_request and folder.is_dir() and any(folder.iterdir()):
             args = [arg for arg in sys.argv[1:] if arg != "--resume"]
             program = "torchrun … -m streetseg" if is_one_of_many() else "streetseg"
-            tell(f"stopped; to go on: {program} {command_line([*args, '--resume'])}")
+            tell(f"stopped; to go on: {program} {command_line([*args, '--resume'])}", whole=True)
         raise

@@ -70,7 +70,7 @@ def summary(result: "Mapping[str, Any]") -> list[str]:
     from streetseg.metrics.scores import PIXEL_SCORES
 
     classes, metrics = result["per_class"], list(result["mean"])
-    lines = [f"{'':<24}{'score':>7}  95 % interval"]
+    lines = [f"{'scores in %':<24}{'':>7}  95 % interval"]
     for metric in metrics:
         counted = f"{result['counted'][metric]} of {len(classes)} classes counted"
         low, high = result["interval"][f"mean_{metric}"]
@@ -84,10 +84,13 @@ def summary(result: "Mapping[str, Any]") -> list[str]:
         f"{'boundary IoU':<24}{_percent(result['boundary_iou'])}",
         f"{'calibration error (ECE)':<24}{_percent(result['ece'])}",
         "",
-        f"{'class':<24}" + "".join(f"{metric:>12}" for metric in metrics),
     ]
+    # Narrow columns: with eleven classes the table fits into 80 characters.
+    names, widths = max(map(len, classes)), [max(len(metric), 7) + 1 for metric in metrics]
+    lines.append(f"{'class':<{names}}" + "".join(f"{m:>{width}}" for m, width in zip(metrics, widths, strict=True)))
     for name, values in classes.items():
-        lines.append(f"{name:<24}" + "".join(f"{_percent(values[metric]):>12}" for metric in metrics))
+        cells = (f"{_percent(values[metric]):>{width}}" for metric, width in zip(metrics, widths, strict=True))
+        lines.append(f"{name:<{names}}" + "".join(cells))
     rule = result["interval_rule"]
     note = f"; {rule['note']}" if rule["note"] else ""
     lines += [

@@ -7,6 +7,7 @@ import typer
 
 from streetseg.cli.options import JsonFlag, QuietFlag, SpaceFlag
 from streetseg.cli.output import print_json, say, tell
+from streetseg.text import counted
 
 
 def export(
@@ -52,8 +53,8 @@ def export(
         return
     parity, sizes = done.parity, ", ".join(f"{height}x{width}" for height, width in done.parity.sizes)
     say(f"{target}: {done.precision}, {done.bytes / 2**20:.1f} MiB")
-    say(f"    checked     {parity.images} images of {sizes}")
+    say(f"    checked     {counted(parity.images, 'image')} of {sizes}")
     say(f"    labels      {100 * parity.agreement:.3f} % are the network's")
     if done.cost:
-        say(f"    mean IoU    {100 * done.cost.before:.2f} before, {100 * done.cost.after:.2f} after")
-    say(f"    use         streetseg predict {target} INPUT... --out DIR")
+        say(f"    mean IoU    {100 * done.cost.before:.2f} % before, {100 * done.cost.after:.2f} % after")
+    say(f"    use         streetseg predict {target} INPUT... --out DIR", whole=True)

@@ -15,7 +15,7 @@ from typing import TextIO
 import typer
 
 from streetseg.errors import StreetsegError
-from streetseg.text import json_text, one_line
+from streetseg.text import json_text, one_line, wrapped
 
 
 def prepare_console() -> None:
@@ -28,16 +28,26 @@ def prepare_console() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def say(*lines: str) -> None:
-    """Print lines of a command's result on stdout; control characters are escaped (see `text.one_line`)."""
-    for line in lines:
-        _write(one_line(line), sys.stdout)
+def say(*lines: str, whole: bool = False) -> None:
+    """Print lines of a command's result on stdout; control characters are escaped (see `text.one_line`).
+
+    Args:
+        lines: broken between words where the terminal is narrower.
+        whole: leave long lines to the terminal, so that a command in them can be copied.
+    """
+    _print(lines, sys.stdout, whole=whole)
 
 
-def tell(*lines: str) -> None:
-    """Print lines about the progress on stderr, so that they never mix with a result."""
-    for line in lines:
-        _write(one_line(line), sys.stderr)
+def tell(*lines: str, whole: bool = False) -> None:
+    """Print lines about the progress on stderr, so that they never mix with a result; else like `say`."""
+    _print(lines, sys.stderr, whole=whole)
+
+
+def _print(lines: Sequence[str], stream: TextIO, *, whole: bool) -> None:
+    width = 0 if whole or not stream.isatty() else os.get_terminal_size(stream.fileno()).columns
+    for line in map(one_line, lines):
+        for part in wrapped(line, width) if width else [line]:
+            _write(part, stream)
 
 
 def _write(line: str, stream: TextIO) -> None:

@@ -9,6 +9,7 @@ import typer
 from streetseg.cli.options import EngineFlag, JsonFlag, PrecisionFlag, TileFlag, TtaFlag
 from streetseg.cli.output import counted_bar, print_json, say
 from streetseg.errors import RequestError
+from streetseg.text import counted
 
 
 def predict(
@@ -63,4 +64,4 @@ def predict(
             }
         )
     else:
-        say(f"{len(done)} images labeled in {time.perf_counter() - start:.1f} s: {out}")
+        say(f"{counted(len(done), 'image')} labeled in {time.perf_counter() - start:.1f} s: {out}")

@@ -1,0 +1,88 @@
+"""What stands in a terminal of 80 and 120 columns: the bar, the lines above it, colors."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from short_run import train
+from streetseg.cli.main import main
+from streetseg.cli.output import counted_bar, say, tell
+from streetseg.training.progress import Progress
+from terminal import in_terminal, shown
+from tiny import camvid_segnet
+
+
+def command(*argv: object) -> Callable[[], None]:
+    """Return a function that runs `streetseg ARGV...`."""
+
+    def work() -> None:
+        sys.argv = ["streetseg", *map(str, argv)]
+        main()
+
+    return work
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_train_in_a_terminal(columns: int, tmp_path: Path) -> None:
+    argv = [word for word in train(camvid_segnet(tmp_path / "camvid"), tmp_path / "run", epochs=2) if word != "--quiet"]
+
+    code, output = in_terminal(command(*argv), columns=columns)
+
+    assert code == 0
+    screen = shown(output, columns)
+    rows = [row.rstrip() for row in screen.rows]
+    assert len([row for row in rows if row.startswith("epoch ") and row.endswith(" s")]) == 2  # each in one row
+    scores = [row for row in rows if "IoU" in row]
+    assert len(scores) == 4
+    assert all(row.count("IoU") == row.count("%") for row in scores)
+    steps = [row for row in rows if row.startswith("training is done") or row.startswith("its latency")]
+    assert len(steps) == 2
+    assert not any("━" in row for row in rows)  # the bar is gone
+    bars = [row for row in screen.seen if "6/6" in row and "━" in row]
+    assert bars
+    assert all("epoch 2/2" in bar and "0:00:0" in bar for bar in bars)
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_the_bar_keeps_count_loss_and_time_left(columns: int) -> None:
+    def work() -> None:
+        with Progress("run 12 of 14: efficientnet_lite4_with_a_long_name seed 10", 12000, done=11999) as progress:
+            progress.step("epoch 20/20 loss 12.872", "lr 5.7e-05 87.3 images/s")
+
+    _, output = in_terminal(work, columns=columns)
+
+    bar = next(row for row in reversed(shown(output, columns).seen) if row)
+    assert len(bar) <= columns
+    assert "12000/12000 epoch 20/20 loss 12.872" in bar
+    assert bar.rstrip().endswith("0:00:00")
+    assert "lr 5.7e-05" not in bar
+
+
+def test_a_log_line_never_glues_to_a_bar() -> None:
+    def work() -> None:
+        with counted_bar("images") as progress:
+            progress(1, 3)
+            tell("engine: openvino, the fastest here")
+            progress(3, 3)
+        say("3 images")
+
+    _, output = in_terminal(work)
+
+    assert [row.rstrip() for row in shown(output).rows if row] == ["engine: openvino, the fastest here", "3 images"]
+
+
+def test_lines_are_broken_between_words_and_paths_are_kept() -> None:
+    path = "/data/" + "a-long-folder/" * 6
+
+    _, output = in_terminal(lambda: say("One sentence. " * 7, f"    report: {path}"))
+
+    rows = [line.rstrip() for line in output.splitlines()]
+    assert rows == [("One sentence. " * 5).strip(), "One sentence. One sentence.", "    report:", f"    {path}"]
+
+
+def test_a_line_with_a_command_is_left_to_the_terminal() -> None:
+    line = "next: streetseg check " + "cityscapes " * 9
+
+    assert in_terminal(lambda: say(line, whole=True))[1].splitlines() == [line]
