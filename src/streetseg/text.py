@@ -48,6 +48,14 @@ def counted(count: int, what: str, several: str | None = None) -> str:
     return f"{count} {what if count == 1 else several or f'{what}s'}"
 
 
+def about(seconds: float) -> str:
+    """Return a time as a person says it: "40 s", "12 min", "3 h 20 min"."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
 def json_text(value: object) -> str:
     """Return a value as indented JSON whose strings hold only visible characters and escapes."""
     text = json.dumps(value, ensure_ascii=False, indent=2)

@@ -78,11 +78,41 @@ def test_lines_are_broken_between_words_and_paths_are_kept() -> None:
 
     _, output = in_terminal(lambda: say("One sentence. " * 7, f"    report: {path}"))
 
-    rows = [line.rstrip() for line in output.splitlines()]
-    assert rows == [("One sentence. " * 5).strip(), "One sentence. One sentence.", "    report:", f"    {path}"]
+    *sentences, report, there = output.splitlines()
+    assert len(sentences) == 2
+    assert " ".join(sentences).split() == ["One", "sentence."] * 7
+    assert (report, there) == ("    report:", f"    {path}")
 
 
 def test_a_line_with_a_command_is_left_to_the_terminal() -> None:
     line = "next: streetseg check " + "cityscapes " * 9
 
     assert in_terminal(lambda: say(line, whole=True))[1].splitlines() == [line]
+
+
+def test_study_says_what_it_does_and_ends_with_a_table(tmp_path: Path) -> None:
+    data, out = camvid_segnet(tmp_path / "camvid"), tmp_path / "study"
+    argv = ["study", *(word for word in train(data, out, "--seeds", 2, epochs=1)[1:] if word != "--quiet")]
+    argv = [word for word in argv if not str(word).startswith("model.encoder")]
+
+    code, output = in_terminal(command(*argv, "--encoders", "test_efficientnet,test_resnet"))
+
+    assert code == 0
+    rows = [row.rstrip() for row in shown(output).rows]
+    assert max(map(len, rows)) <= 80 or any(str(tmp_path) in row for row in rows)
+    assert [row for row in rows if "in all, an estimate" in row]
+    begun = [row for row in rows if row.startswith("run ") and " seed " in row and ", about " in row]
+    assert [row.split(",")[0] for row in begun] == [
+        "run 1 of 4: test_efficientnet seed 0",
+        "run 2 of 4: test_resnet seed 0",
+        "run 3 of 4: test_efficientnet seed 1",
+        "run 4 of 4: test_resnet seed 1",
+    ]
+    assert any(row.startswith("run 2 of 4") for row in shown(output).seen if "━" in row)
+    table = next(i for i, row in enumerate(rows) if row.startswith("encoder "))
+    assert rows.index("all runs are done; they are compared, and the report is written") < table
+    head, *encoders = rows[table : table + 3]
+    assert head.split("  ")[-1] == "initial weights"
+    assert {row.split()[0] for row in encoders} == {"test_efficientnet", "test_resnet"}
+    assert all(" ms " in row and " M " in row and row.endswith("random weights") for row in encoders)
+    assert "not distinguishable" in " ".join(rows[table + 3 :])

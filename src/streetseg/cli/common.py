@@ -15,6 +15,7 @@ from streetseg.runtime.worker import is_launched, is_main, is_one_of_many
 from streetseg.text import command_line
 
 if TYPE_CHECKING:
+    from streetseg.comparison.compare import Comparison
     from streetseg.recipe.schema import Recipe
 
 
@@ -65,6 +66,25 @@ def run_in_processes(devices: int | None, more: Sequence[str] = ()) -> bool:
 
     launch([*sys.argv[1:], *more], devices)
     return True
+
+
+def ranking(comparison: "Comparison") -> list[str]:
+    """Return a table of the encoders of a comparison, the best first, as lines for a terminal."""
+    from streetseg.comparison.groups import INITIAL_WEIGHTS
+    from streetseg.comparison.verdict import bracket
+
+    rows = [("encoder", "mean IoU, %", "latency", "parameters", "initial weights")]
+    for group in comparison.groups:
+        run = group.first
+        score = f"{100 * group.mean_iou:.1f} {bracket(*group.intervals.overall['mean_iou'])}"
+        latency, parameters = f"{run.cost['latency_ms']['p50']:.1f} ms", f"{run.cost['parameters'] / 1e6:.2f} M"
+        kind = run.initial_weights["kind"]
+        rows.append((run.encoder, score, latency, parameters, INITIAL_WEIGHTS.get(kind, kind)))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        f"{name:<{widths[0]}}  {score:<{widths[1]}}  {latency:>{widths[2]}}  {parameters:>{widths[3]}}  {weights}"
+        for name, score, latency, parameters, weights in rows
+    ]
 
 
 @contextmanager

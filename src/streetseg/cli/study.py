@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from streetseg.cli.common import DevicesFlag, requested_recipe, resumable
+from streetseg.cli.common import DevicesFlag, ranking, requested_recipe, resumable
 from streetseg.cli.options import (
     DataArgument,
     EpochsFlag,
@@ -76,7 +76,7 @@ def study(
     if json:
         print_json({"out": folder, "report": result.report, "verdict": result.verdict})
     else:
-        say(result.verdict)
+        say(*ranking(result.comparison), "", result.verdict)
         say(f"report: {result.report}")
 
 
