@@ -1,5 +1,6 @@
 """What stands in a terminal of 80 and 120 columns: the bar, the lines above it, colors."""
 
+import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,8 @@ import pytest
 
 from short_run import train
 from streetseg.cli.main import main
-from streetseg.cli.output import counted_bar, say, tell
+from streetseg.cli.output import counted_bar, print_error, say, show_log, tell
+from streetseg.errors import RequestError
 from streetseg.training.progress import Progress
 from terminal import in_terminal, shown
 from tiny import camvid_segnet
@@ -116,3 +118,38 @@ def test_study_says_what_it_does_and_ends_with_a_table(tmp_path: Path) -> None:
     assert {row.split()[0] for row in encoders} == {"test_efficientnet", "test_resnet"}
     assert all(" ms " in row and " M " in row and row.endswith("random weights") for row in encoders)
     assert "not distinguishable" in " ".join(rows[table + 3 :])
+
+
+RED, YELLOW, BOLD = "\x1b[31m", "\x1b[33m", "\x1b[1m"
+
+
+def colorful() -> None:
+    """Print an error, a warning and a verdict."""
+    show_log(quiet=False, silent=False)
+    logging.getLogger("streetseg").warning("files are missing")
+    say("A is better than B", bold=True)
+    print_error(RequestError("no such encoder", where="--encoder x", hint="y"), as_json=False)
+
+
+def test_errors_warnings_and_the_verdict_have_color() -> None:
+    _, output = in_terminal(colorful)
+
+    assert f"{YELLOW}warning: files are missing" in output
+    assert f"{BOLD}A is better than B" in output
+    assert f"{RED}{BOLD}error:" in output
+    assert shown(output).rows[-4:-1] == ["error: no such encoder", "where: --encoder x", "hint:  y"]
+
+
+@pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
+def test_no_color_where_it_is_not_wanted(environment: dict[str, str]) -> None:
+    assert "\x1b[" not in in_terminal(colorful, **environment)[1]
+
+
+def test_no_color_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    colorful()
+
+    out, err = capsys.readouterr()
+    assert out == "A is better than B\n"
+    assert err.splitlines() == [
+        "warning: files are missing", "error: no such encoder", "where: --encoder x", "hint:  y",
+    ]  # fmt: skip

@@ -48,7 +48,8 @@ def check(
             facts |= {"error": incorrect.problem, "where": incorrect.where, "hint": incorrect.hint}
         print_json(facts)
         raise typer.Exit(0 if incorrect is None else incorrect.exit_code)
-    say(*summary(findings, config.data.train_split))
+    for line in summary(findings, config.data.train_split):
+        say(line, **({"fg": "yellow"} if line.startswith("warning:") else {}))
     if report is not None:
         say("", f"page with images: {report}")
     if incorrect is not None:

@@ -28,5 +28,6 @@ def compare(
     if json:
         print_json(study.comparison.as_json(out) | {"report": study.report})
     else:
-        say(*ranking(study.comparison), "", study.verdict)
+        say(*ranking(study.comparison), "")
+        say(study.verdict, bold=True)
         say(f"report: {study.report}")

@@ -76,7 +76,8 @@ def study(
     if json:
         print_json({"out": folder, "report": result.report, "verdict": result.verdict})
     else:
-        say(*ranking(result.comparison), "", result.verdict)
+        say(*ranking(result.comparison), "")
+        say(result.verdict, bold=True)
         say(f"report: {result.report}")
 
 
