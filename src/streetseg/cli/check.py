@@ -49,7 +49,7 @@ def check(
         print_json(facts)
         raise typer.Exit(0 if incorrect is None else incorrect.exit_code)
     for line in summary(findings, config.data.train_split):
-        say(line, **({"fg": "yellow"} if line.startswith("warning:") else {}))
+        say(line, fg="yellow" if line.startswith("warning:") else None)
     if report is not None:
         say("", f"page with images: {report}")
     if incorrect is not None:

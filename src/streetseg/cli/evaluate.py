@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from streetseg.cli.common import DevicesFlag, run_in_processes
+from streetseg.cli.mistakes import require_model_first
 from streetseg.cli.options import DataArgument, JsonFlag, OutFlag, Overrides, SpaceFlag, TileFlag, TtaFlag
 from streetseg.cli.output import counted_bar, print_json, say
 from streetseg.errors import RequestError
@@ -38,6 +39,7 @@ def evaluate(
     from streetseg.models.formats import is_exported
     from streetseg.recipe.load import load_recipe, require_meaning
 
+    require_model_first("evaluate", model, [data])
     flags = {"data.source": data, "data.val_split": split, "data.space": space}
     config = load_recipe(None, overrides or [], flags=flags)
     require_meaning(overrides or [], "evaluate", api.EVALUATE_FIELDS)

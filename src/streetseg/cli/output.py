@@ -58,6 +58,7 @@ def styled(text: str, stream: TextIO, **style: Any) -> str:
 
     NO_COLOR (no-color.org) and TERM=dumb say that it does not.
     """
+    style = {name: value for name, value in style.items() if value}
     shows = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return typer.style(text, **style) if shows and style else text
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from streetseg.cli.common import DevicesFlag, ranking, requested_recipe, resumable
+from streetseg.cli.mistakes import require_commas
 from streetseg.cli.options import (
     DataArgument,
     EpochsFlag,
@@ -50,6 +51,7 @@ def study(
 
     require_resume_with_force(force=force, resume=resume)
     names = split_names(encoders)
+    require_commas(names, overrides or [])
     if any(word.startswith("model.encoder=") for word in overrides or []):
         raise RequestError("a study takes its encoders from --encoders", where="model.encoder", hint="--encoders A,B")
     config = requested_recipe(data, recipe, overrides, {"train.epochs": epochs})

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from streetseg.data.files import listing
+from streetseg.data.files import is_link, listing
 from streetseg.data.source import FileSource, Sample, Source, SourceView
 from streetseg.data.sources.camvid import find_layout, open_camvid
 from streetseg.data.sources.cityscapes import is_cityscapes, open_cityscapes
@@ -73,6 +73,9 @@ def _open(spec: str) -> Source:
         from streetseg.data.sources.scenes import ScenesSource
 
         return ScenesSource()
+    if is_link(spec):
+        hint = "download it; streetseg fetch NAME --out DIR  does so for camvid, cityscapes and gdrive:LINK"
+        raise RequestError("this is an address, expected data on this machine", where=spec, hint=hint)
     kind, colon, rest = spec.partition(":")
     if not colon or _existing(spec):
         return _open_bare(_path(spec))
