@@ -63,7 +63,7 @@ def recipe_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-FUNCTIONS = ("load", "predict", "train", "study", "evaluate", "compare", "check", "export", "bench")
+FUNCTIONS = ("load", "predict", "train", "study", "evaluate", "compare", "check", "export", "bench", "encoders")
 OBJECTS = {
     prediction: ("Model", "Prediction", "Predictions"),
     results: ("Run", "Study", "Scores", "Checked"),

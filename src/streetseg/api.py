@@ -452,6 +452,26 @@ def fetch(
     return fetch_dataset(name, Path(out), mirror=mirror, on_bytes=progress)
 
 
+def encoders(pattern: str | None = None) -> "pd.DataFrame":
+    """List encoders: one row each with parameters, multiply-accumulates, strides, weights and license.
+
+    Args:
+        pattern: part of a name, or a pattern such as "resnext*"; None for the usual ones.
+
+    Raises:
+        RequestError: no encoder has such a name.
+
+    >>> import streetseg
+    >>> streetseg.encoders("mobilenetv2_100").loc["mobilenetv2_100", "strides"]
+    (2, 4, 8, 16, 32)
+    """
+    import pandas as pd
+
+    from streetseg.models.catalog import encoder_facts, encoder_names
+
+    return pd.DataFrame(encoder_facts(encoder_names(pattern))).set_index("name")
+
+
 def export(
     model: "PathLike | Model",
     format: str,

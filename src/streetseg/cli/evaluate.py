@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from streetseg.cli import completion
 from streetseg.cli.common import DevicesFlag, run_in_processes
 from streetseg.cli.mistakes import require_model_first
 from streetseg.cli.options import DataArgument, JsonFlag, OutFlag, Overrides, SpaceFlag, TileFlag, TtaFlag
@@ -20,12 +21,16 @@ def evaluate(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle or run folder, .onnx or .xml")],
     data: DataArgument,
     overrides: Overrides = None,
-    split: Annotated[str | None, typer.Option(metavar="S", help="split to score on (default: val)")] = None,
+    split: Annotated[
+        str | None, typer.Option(metavar="S", autocompletion=completion.split, help="split to score on (default: val)")
+    ] = None,
     space: SpaceFlag = None,
     engine: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="torch, onnxruntime or openvino (default: the first of these that runs the model)"
+            metavar="NAME",
+            autocompletion=completion.engine,
+            help="torch, onnxruntime or openvino (default: the first of these that runs the model)",
         ),
     ] = None,
     tta: TtaFlag = False,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from streetseg.cli import completion
 from streetseg.errors import RequestError
 from streetseg.recipe.datasets import DATA_HELP
 
@@ -15,7 +16,13 @@ Overrides = Annotated[
     typer.Argument(metavar="FIELD=VALUE", help="any other value of the recipe, e.g. optim.lr=3e-4"),
 ]
 RecipeFlag = Annotated[
-    str | None, typer.Option("--recipe", metavar="FILE", help="recipe file, or the name of a shipped recipe")
+    str | None,
+    typer.Option(
+        "--recipe",
+        metavar="FILE",
+        help="recipe file, or the name of a shipped recipe",
+        autocompletion=completion.recipe,
+    ),
 ]
 EpochsFlag = Annotated[int | None, typer.Option("--epochs", metavar="N", help="passes over the training split")]
 ResumeFlag = Annotated[bool, typer.Option("--resume", help="continue a run that was stopped")]
@@ -33,11 +40,20 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="one machine-readable obj
 EngineFlag = Annotated[
     str,
     typer.Option(
-        "--engine", metavar="NAME", help="torch, onnxruntime or openvino; auto: the fastest that runs the model"
+        "--engine",
+        autocompletion=completion.engine,
+        metavar="NAME",
+        help="torch, onnxruntime or openvino; auto: the fastest that runs the model",
     ),
 ]
 PrecisionFlag = Annotated[
-    str, typer.Option("--precision", metavar="NAME", help="fp32 or bf16; a model exported in int8 stays int8")
+    str,
+    typer.Option(
+        "--precision",
+        autocompletion=completion.precision,
+        metavar="NAME",
+        help="fp32 or bf16; a model exported in int8 stays int8",
+    ),
 ]
 TtaFlag = Annotated[bool, typer.Option("--tta", help="average over mirrored and rescaled views (6 passes)")]
 TileFlag = Annotated[

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from streetseg.cli import completion
 from streetseg.cli.common import DevicesFlag, requested_recipe, resumable, run_in_processes
 from streetseg.cli.options import (
     DataArgument,
@@ -25,7 +26,10 @@ def train(
     data: DataArgument,
     overrides: Overrides = None,
     encoder: Annotated[
-        str | None, typer.Option(metavar="NAME", help="timm name of the encoder, e.g. mobilenetv2_100")
+        str | None,
+        typer.Option(
+            metavar="NAME", autocompletion=completion.encoder, help="timm name of the encoder, e.g. mobilenetv2_100"
+        ),
     ] = None,
     weights: Annotated[
         str | None, typer.Option(metavar="FILE|auto|none", help="initial weights; a run folder is accepted, too")
