@@ -29,7 +29,7 @@ OnImage = Callable[[int, int], None]
 
 # How large the network sees an image is the model's own, so data.size means nothing here.
 EVALUATE_FIELDS = (
-    *("data.source", "data.space", "data.splits", "data.val_split", "data.max_megapixels"),
+    *("data.source", "data.space", "data.splits", "data.val_split", "data.limit", "data.max_megapixels"),
     *("data.unlabeled", "data.exclude", "data.exif", "data.range", "train.device", "train.precision"),
 )
 CHECK_FIELDS = ("data.",)

@@ -110,3 +110,10 @@ def test_one_of_a_thing_is_singular(streetseg: Run, data: Path) -> None:
 
     assert "val: 1 image\n" in done.out
     assert "1 images" not in done.out
+
+
+def test_a_limit_on_the_data(streetseg: Run, data: Path) -> None:
+    done = streetseg("check", f"camvid:{data}", "--limit", 1)
+
+    assert "train: 1 image\n" in done.out
+    assert "only the first samples are used, 1 of 2 of train" in done.err

@@ -76,6 +76,15 @@ def test_the_kind_of_the_data_brings_its_shipped_recipe_from_any_layer(write) ->
     assert by_file.data.size == (360, 480)
 
 
+@pytest.mark.parametrize(("name", "space"), [("cityscapes", "cityscapes-19"), ("cityscapes-street-11", "street-11")])
+def test_the_recipes_of_cityscapes_are_taken_by_name_only(name: str, space: str) -> None:
+    named = load_recipe(name, flags={"data.source": "cityscapes:x"}, environ={}).data
+
+    assert (named.space, named.size) == (space, (512, 1024))
+    assert load_recipe(flags={"data.source": "cityscapes:x"}, environ={}).data.size is None
+    assert "not measured" in shipped_header(name)
+
+
 @pytest.mark.parametrize("name", shipped_names())
 def test_every_shipped_recipe_loads_and_says_what_it_promises(name: str) -> None:
     assert load_recipe(name, environ={})
@@ -248,6 +257,7 @@ def test_fields_that_change_no_result_are_marked_where_they_are_defined() -> Non
         "data.source",
         "data.splits",
         "data.exclude",
+        "data.limit",
         "data.unlabeled",
         "data.max_megapixels",
         "train.compile",

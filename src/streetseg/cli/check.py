@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streetseg.cli.common import requested_recipe
-from streetseg.cli.options import DataArgument, JsonFlag, Overrides, RecipeFlag
+from streetseg.cli.options import DataArgument, JsonFlag, LimitFlag, Overrides, RecipeFlag
 from streetseg.cli.output import counted_bar, print_json, say
 from streetseg.errors import first
 from streetseg.text import counted
@@ -24,6 +24,7 @@ def check(
     data: DataArgument,
     overrides: Overrides = None,
     recipe: RecipeFlag = None,
+    limit: LimitFlag = None,
     report: Annotated[
         Path | None, typer.Option("--report", metavar="FILE.html", help="write the findings as a page with images")
     ] = None,
@@ -34,7 +35,7 @@ def check(
     from streetseg.data.check.check import all_problems
     from streetseg.recipe.load import require_meaning
 
-    config = requested_recipe(data, recipe, overrides)
+    config = requested_recipe(data, recipe, overrides, {"data.limit": limit})
     require_meaning(overrides or [], "check", api.CHECK_FIELDS)
     with counted_bar("images", hidden=json) as progress:
         findings = api.check(data, report=report, recipe=config, progress=progress).findings

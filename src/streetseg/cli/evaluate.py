@@ -8,7 +8,7 @@ import typer
 from streetseg.cli import completion
 from streetseg.cli.common import DevicesFlag, run_in_processes
 from streetseg.cli.mistakes import require_model_first
-from streetseg.cli.options import DataArgument, JsonFlag, OutFlag, Overrides, SpaceFlag, TileFlag, TtaFlag
+from streetseg.cli.options import DataArgument, JsonFlag, LimitFlag, Overrides, SpaceFlag, TileFlag, TtaFlag, out_option
 from streetseg.cli.output import counted_bar, print_json, say
 from streetseg.errors import RequestError
 from streetseg.runtime.worker import is_main, is_one_of_many
@@ -25,6 +25,7 @@ def evaluate(
         str | None, typer.Option(metavar="S", autocompletion=completion.split, help="split to score on (default: val)")
     ] = None,
     space: SpaceFlag = None,
+    limit: LimitFlag = None,
     engine: Annotated[
         str | None,
         typer.Option(
@@ -35,7 +36,7 @@ def evaluate(
     ] = None,
     tta: TtaFlag = False,
     tile: TileFlag = None,
-    out: OutFlag = None,
+    out: Annotated[Path | None, out_option("none, the scores are only printed")] = None,
     devices: DevicesFlag = None,
     json: JsonFlag = False,
 ) -> None:
@@ -45,7 +46,7 @@ def evaluate(
     from streetseg.recipe.load import load_recipe, require_meaning
 
     require_model_first("evaluate", model, [data])
-    flags = {"data.source": data, "data.val_split": split, "data.space": space}
+    flags = {"data.source": data, "data.val_split": split, "data.space": space, "data.limit": limit}
     config = load_recipe(None, overrides or [], flags=flags)
     require_meaning(overrides or [], "evaluate", api.EVALUATE_FIELDS)
     if is_exported(model):

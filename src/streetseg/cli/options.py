@@ -1,8 +1,7 @@
 """Arguments and flags that several commands share, and the parser of sizes such as 360x480."""
 
 import re
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,7 +23,13 @@ RecipeFlag = Annotated[
         autocompletion=completion.recipe,
     ),
 ]
-EpochsFlag = Annotated[int | None, typer.Option("--epochs", metavar="N", help="passes over the training split")]
+EpochsFlag = Annotated[
+    int | None,
+    typer.Option("--epochs", metavar="N", help="passes over the training split (default: the recipe's, else 20)"),
+]
+LimitFlag = Annotated[
+    int | None, typer.Option("--limit", metavar="N", help="use only the first N samples of each split (default: all)")
+]
 ResumeFlag = Annotated[bool, typer.Option("--resume", help="continue a run that was stopped")]
 ForceFlag = Annotated[
     bool, typer.Option("--force", help="with --resume: go on although the recipe or the data have changed")
@@ -63,7 +68,11 @@ TileFlag = Annotated[
     ),
 ]
 SpaceFlag = Annotated[str | None, typer.Option("--space", metavar="NAME", help="label space to map the data to")]
-OutFlag = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="folder to write to")]
+
+
+def out_option(default: str) -> Any:
+    """Return the flag `--out DIR`, whose help says where a command writes without it."""
+    return typer.Option("--out", metavar="DIR", help=f"folder to write to (default: {default})")
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """The command `streetseg study`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,12 +13,13 @@ from streetseg.cli.options import (
     EpochsFlag,
     ForceFlag,
     JsonFlag,
-    OutFlag,
+    LimitFlag,
     Overrides,
     ProfileFlag,
     QuietFlag,
     RecipeFlag,
     ResumeFlag,
+    out_option,
 )
 from streetseg.cli.output import print_json, say
 from streetseg.errors import RequestError
@@ -34,6 +36,7 @@ def study(
     ] = "mobilenetv2_100,resnext50_32x4d",
     seeds: Annotated[int, typer.Option(metavar="N", min=1, help="runs per encoder, with the seeds 0 to N-1")] = 1,
     epochs: EpochsFlag = None,
+    limit: LimitFlag = None,
     weights: Annotated[
         str | None,
         typer.Option(
@@ -41,7 +44,7 @@ def study(
             help="initial weights of all networks; ENCODER=FILE,... gives each encoder its own",
         ),
     ] = None,
-    out: OutFlag = None,
+    out: Annotated[Path | None, out_option("study/DATE_KIND-OF-DATA")] = None,
     devices: DevicesFlag = None,
     resume: ResumeFlag = False,
     force: ForceFlag = False,
@@ -58,7 +61,7 @@ def study(
     require_commas(names, overrides or [])
     if any(word.startswith("model.encoder=") for word in overrides or []):
         raise RequestError("a study takes its encoders from --encoders", where="model.encoder", hint="--encoders A,B")
-    config = requested_recipe(data, recipe, overrides, {"train.epochs": epochs})
+    config = requested_recipe(data, recipe, overrides, {"train.epochs": epochs, "data.limit": limit})
     initial_weights = weights_by_encoder(weights, names, default=config.model.weights)
 
     from streetseg import api

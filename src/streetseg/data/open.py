@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from streetseg.data.files import is_link, listing
+from streetseg.data.issues import Survey
 from streetseg.data.source import FileSource, Sample, Source, SourceView
 from streetseg.data.sources.camvid import find_layout, open_camvid
 from streetseg.data.sources.cityscapes import is_cityscapes, open_cityscapes
@@ -65,7 +66,15 @@ def _splits(source: Source, data: Data) -> Mapping[str, tuple[Sample, ...]]:
         survey.failures = [failure for failure in survey.failures if not failure.unlabeled]
         if skipped:
             survey.note(f"{source.spec}: {len(skipped)} images without mask are skipped")
-    return splits
+    return splits if data.limit is None else _limited(splits, data.limit, survey)
+
+
+def _limited(splits: Mapping[str, tuple[Sample, ...]], limit: int, survey: Survey) -> dict[str, tuple[Sample, ...]]:
+    """Return the first `limit` samples of each split; a note says of how many."""
+    cut = [f"{limit} of {len(samples)} of {split}" for split, samples in splits.items() if len(samples) > limit]
+    if cut:
+        survey.note(f"data.limit: only the first samples are used, {', '.join(cut)}")
+    return {split: samples[:limit] for split, samples in splits.items()}
 
 
 def _open(spec: str) -> Source:

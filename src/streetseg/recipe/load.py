@@ -27,6 +27,10 @@ from streetseg.recipe.layers import (
 )
 from streetseg.recipe.schema import NoEffect, Recipe
 
+# Data of these kinds take the shipped recipe of that name, unless another is named. Cityscapes does not: data of one's
+# own and the scenes are often kept in its layout, at other sizes.
+BY_KIND = ("camvid",)
+
 
 @dataclass(frozen=True)
 class Resolved:
@@ -62,8 +66,8 @@ def resolve(
     """Return the recipe of a run and the origin of each value.
 
     Args:
-        recipe: a YAML file, or the name of a shipped recipe. Without such a name, the shipped recipe for the kind of
-            the data is used if there is one (camvid for `camvid:DIR`).
+        recipe: a YAML file, or the name of a shipped recipe. Without such a name, data of a kind in `BY_KIND` takes
+            the shipped recipe of that kind (camvid for `camvid:DIR`).
         overrides: texts `path.to.field=value`.
         flags: dotted path -> value of a command's flag; None means not given.
         environ: environment variables; None: those of this process.
@@ -158,7 +162,7 @@ def _field(path: str) -> FieldInfo:
 def _shipped_for(requested: Layer) -> str | None:
     source = requested.get(("data", "source"))
     kind = str(source.value).partition(":")[0] if source else Recipe().data.source
-    return kind if kind in shipped_names() else None
+    return kind if kind in BY_KIND else None
 
 
 def _require_field(path: KeyPath, setting: Setting) -> None:

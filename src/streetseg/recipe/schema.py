@@ -65,6 +65,8 @@ class Data(Section):
     """split lists: split name -> text file with one sample name or glob per line; replaces the splits of the source"""
     exclude: Annotated[str | None, NoEffect("the fingerprint of the data is compared")] = None
     """text file of samples to leave out, in the format of a split list; none: all samples are used"""
+    limit: Annotated[int | None, NoEffect("the fingerprint of the data is compared")] = Field(default=None, ge=1)
+    """largest number of samples of each split: the first ones are used; none: all samples are used"""
     unlabeled: Annotated[Literal["refuse", "skip"], NoEffect("the fingerprint of the data is compared")] = "refuse"
     """images without mask in a split that is used: refuse is an error that names them, skip leaves them out and counts
     them"""
