@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 from streetseg.atomic import atomic_write_json
 from streetseg.comparison.compare import Comparison, compare_runs
+from streetseg.data.class_weights import require_class_weights
 from streetseg.data.open import open_source
 from streetseg.data.source import Source
 from streetseg.errors import RequestError
@@ -185,6 +186,7 @@ def with_run(recipe: Recipe, encoder: str, weights: str, seed: int) -> Recipe:
 
 def require_fit(recipe: Recipe, starts: Mapping[str, str], source: Source, own: Own) -> None:
     """Build every network once, so that an incorrect name or file of the last one is found before the first trains."""
+    require_class_weights(recipe.loss.class_weights, source.space.names)
     for encoder, weights in starts.items():
         build_network(
             encoder,

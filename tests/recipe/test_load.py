@@ -107,6 +107,11 @@ def test_every_shipped_recipe_loads_and_says_what_it_promises(name: str) -> None
         ("model.channels=[32, 16, 8, 8, 8]", (32, 16, 8, 8, 8)),
         ("augment.scale=[0.5, 1]", (0.5, 1.0)),
         ("data.splits.val=lists/val.txt", {"val": "lists/val.txt"}),
+        ("loss.class_weights=[1, 2.5]", (1.0, 2.5)),
+        ("loss.class_weights.sign symbol=3", {"sign symbol": 3.0}),
+        ("loss.class_weights=mild", "mild"),
+        ("loss.tversky=[0.2, 0.8]", (0.2, 0.8)),
+        ("loss.focal=2", 2.0),
     ],
 )
 def test_words_on_the_command_line(word: str, value: object) -> None:
@@ -124,7 +129,7 @@ def test_words_on_the_command_line(word: str, value: object) -> None:
         ("train.epochs=1.5", "train.epochs: found 1.5, expected a whole number"),
         ("train.batch=1", "train.batch: found 1, expected at least 2"),
         ("loss.ohem=2", "loss.ohem: found 2, expected at most 1"),
-        ("loss.region=focal", "loss.region: found focal, expected none, dice or lovasz"),
+        ("loss.region=focal", "loss.region: found focal, expected none, dice, tversky or lovasz"),
         ("data.size=5", "data.size: found 5, expected height and width, such as 360x480"),
         ("data.size=[1, 2, 3]", "data.size: found [1, 2, 3], expected height and width, such as 360x480"),
         ("augment.scale=[1]", "augment.scale: found [1], expected one more value"),

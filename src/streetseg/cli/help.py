@@ -29,8 +29,8 @@ EXAMPLES = {
     ),
     "train": (
         "streetseg train scenes --encoder mobilenetv2_100 --epochs 5",
-        "streetseg train camvid:data/camvid --encoder resnet18 optim.lr=3e-4 --out runs/resnet",
-        "streetseg train camvid:data/camvid --encoder resnet18 --out runs/resnet --resume",
+        "streetseg train camvid:data/camvid --out runs/resnet optim.lr=3e-4",
+        "streetseg train camvid:data/camvid --out runs/resnet optim.lr=3e-4 --resume",
     ),
     "evaluate": (
         "streetseg evaluate runs/resnet camvid:data/camvid --split test",
@@ -43,7 +43,7 @@ EXAMPLES = {
     ),
     "export": (
         "streetseg export runs/resnet --format onnx --out street.onnx",
-        "streetseg export runs/resnet --format openvino --int8 --data camvid:data/camvid",
+        "streetseg export runs/resnet --format onnx --int8 --data camvid:data/camvid",
     ),
     "bench": ("streetseg bench runs/mobile street.onnx --size 360x480",),
     "check": ("streetseg check camvid:data/camvid --report data.html",),

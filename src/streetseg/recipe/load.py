@@ -32,6 +32,9 @@ from streetseg.recipe.schema import NoEffect, Recipe
 BY_KIND = ("camvid",)
 
 
+MAPPINGS = ("data.splits.", "loss.class_weights.")  # fields that hold names of a person's own
+
+
 @dataclass(frozen=True)
 class Resolved:
     """A recipe and the origin of each of its values.
@@ -169,7 +172,7 @@ def _require_field(path: KeyPath, setting: Setting) -> None:
     """Raise RequestError, with the closest field as hint, if the recipe has no such field."""
     fields = [field for field, _ in leaves(Recipe())]
     dotted = ".".join(path)
-    if dotted in fields or dotted in Recipe.model_fields or dotted.startswith("data.splits."):
+    if dotted in fields or dotted in Recipe.model_fields or dotted.startswith(MAPPINGS):
         return
     same_name = [field for field in fields if field.rpartition(".")[2] == path[-1]]
     close = same_name or get_close_matches(dotted, fields, n=1)
