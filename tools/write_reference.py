@@ -10,6 +10,7 @@ from typing import Any
 
 from streetseg import api, results
 from streetseg.cli.commands import COMMANDS, load_command
+from streetseg.cli.help import EXAMPLES
 from streetseg.inference import prediction
 from streetseg.recipe.layers import shipped_header, shipped_names
 from streetseg.recipe.load import help_of, leaves, without_effect
@@ -63,7 +64,7 @@ def recipe_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-FUNCTIONS = ("load", "predict", "train", "study", "evaluate", "compare", "check", "export", "bench")
+FUNCTIONS = ("load", "predict", "train", "study", "evaluate", "compare", "check", "export", "bench", "encoders")
 OBJECTS = {
     prediction: ("Model", "Prediction", "Predictions"),
     results: ("Run", "Study", "Scores", "Checked"),
@@ -153,6 +154,8 @@ def _command(path: str, command: Any) -> Iterator[str]:
     usage += ["[FLAGS]", *(f"[{_metavar(param)}...]" for param in arguments if not param.required)]
     yield from (f"## streetseg {path}", "", f"    streetseg {path} {' '.join(usage)}", "")
     yield from (str(command.help).splitlines()[0], "", "| | |", "|---|---|", *rows, "")
+    if examples := EXAMPLES.get(path):
+        yield from (*(f"    {line}" for line in examples), "")
 
 
 def _row(param: Any) -> str:

@@ -1,6 +1,7 @@
 """streetseg: street images in, compared and trusted segmentation networks out.
 
-One function a command: `load`, `train`, `study`, `evaluate`, `predict`, `compare`, `check`, `export`, `bench`, `fetch`.
+One function a command: `load`, `train`, `study`, `evaluate`, `predict`, `compare`, `check`, `export`, `bench`, `fetch`,
+`encoders`.
 The public names are imported when they are first used, so that `import streetseg` costs nothing.
 """
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from streetseg.api import bench as bench
     from streetseg.api import check as check
     from streetseg.api import compare as compare
+    from streetseg.api import encoders as encoders
     from streetseg.api import evaluate as evaluate
     from streetseg.api import export as export
     from streetseg.api import fetch as fetch
@@ -39,6 +41,7 @@ _HOMES = {
     "bench": _API,
     "check": _API,
     "compare": _API,
+    "encoders": _API,
     "evaluate": _API,
     "export": _API,
     "fetch": _API,

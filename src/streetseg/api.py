@@ -3,6 +3,7 @@
 Strings and paths in, objects out that show themselves and hand over pandas tables. Errors are `StreetsegError`s.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -21,12 +22,14 @@ if TYPE_CHECKING:
     from streetseg.results import Checked, Run, Scores, Study
     from streetseg.training.callbacks import Callback, LossFunction
 
+log = logging.getLogger("streetseg")
+
 PathLike = str | Path
 OnImage = Callable[[int, int], None]
 
 # How large the network sees an image is the model's own, so data.size means nothing here.
 EVALUATE_FIELDS = (
-    *("data.source", "data.space", "data.splits", "data.val_split", "data.max_megapixels"),
+    *("data.source", "data.space", "data.splits", "data.val_split", "data.limit", "data.max_megapixels"),
     *("data.unlabeled", "data.exclude", "data.exif", "data.range", "train.device", "train.precision"),
 )
 CHECK_FIELDS = ("data.",)
@@ -261,6 +264,7 @@ def train(
     with interruptible("train", folder):
         result = run_training(config, folder, resume=resume, force=force, quiet=quiet, profile=profile, own=own)
         if is_main():
+            log.info("the report of the run is written")
             write_run_report(result.folder, source=source, modules=own.modules)
     return Run(result.folder, own.modules)
 
@@ -446,6 +450,26 @@ def fetch(
     from streetseg.data.fetch import fetch as fetch_dataset
 
     return fetch_dataset(name, Path(out), mirror=mirror, on_bytes=progress)
+
+
+def encoders(pattern: str | None = None) -> "pd.DataFrame":
+    """List encoders: one row each with parameters, multiply-accumulates, strides, weights and license.
+
+    Args:
+        pattern: part of a name, or a pattern such as "resnext*"; None for the usual ones.
+
+    Raises:
+        RequestError: no encoder has such a name.
+
+    >>> import streetseg
+    >>> streetseg.encoders("mobilenetv2_100").loc["mobilenetv2_100", "strides"]
+    (2, 4, 8, 16, 32)
+    """
+    import pandas as pd
+
+    from streetseg.models.catalog import encoder_facts, encoder_names
+
+    return pd.DataFrame(encoder_facts(encoder_names(pattern))).set_index("name")
 
 
 def export(

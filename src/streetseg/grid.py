@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 from streetseg.atomic import atomic_write_json
 from streetseg.comparison.compare import Comparison, compare_runs
+from streetseg.data.class_weights import require_class_weights
 from streetseg.data.open import open_source
 from streetseg.data.source import Source
 from streetseg.errors import RequestError
@@ -21,6 +22,8 @@ from streetseg.runtime.device import choose_device
 from streetseg.runtime.disk import check_folder, folder_in_use
 from streetseg.runtime.launch import launch
 from streetseg.runtime.precision import choose_precision
+from streetseg.text import about, counted
+from streetseg.training.estimate import STEPS, seconds_of_run
 from streetseg.training.own import Own
 from streetseg.training.prepare import newest_state
 from streetseg.training.resume import differences, origin_of, require_unchanged, written_origin
@@ -94,20 +97,42 @@ def run_study(
     changed = changed_runs(recipe, runs, source) if resume else {}
     if not force:
         require_unchanged(changed)
+    times = {} if resume or quiet or processes > 1 else estimated(runs, own)
     with folder_in_use(out, WHAT):
-        for folder, config in runs.items():
-            if not (resume and is_finished(folder)) or changed.get(folder):
+        for number, (folder, config) in enumerate(runs.items(), start=1):
+            part = f"run {number} of {len(runs)}"
+            title = f"{part}: {config.model.encoder} seed {config.train.seed}"
+            if resume and is_finished(folder) and not changed.get(folder):
+                log.info("%s is finished", title)
+            else:
+                log.info("%s%s", title, f", about {about(times[folder])}" if folder in times else "")
                 if processes == 1:
-                    train(config, folder, resume=resume, force=force, quiet=quiet, profile=profile, own=own)
+                    train(config, folder, resume=resume, force=force, quiet=quiet, profile=profile, own=own, part=part)
                 else:
                     flags = {"--resume": resume, "--force": force, "--quiet": quiet, "--profile": profile}
                     train_in_processes(config, folder, processes, flags)
             if not is_reported(folder):
+                log.info("the report of the run is written")
                 write_run_report(folder, source=own.source, modules=own.modules)
+        log.info("all runs are done; they are compared, and the report is written")
         comparison = compare_runs(list(runs))
         report = write_report(comparison, out, source=own.source, modules=own.modules)
         atomic_write_json(out / "study.json", comparison.as_json(out))
     return StudyResult(out, report, comparison)
+
+
+def estimated(runs: Mapping[Path, Recipe], own: Own) -> dict[Path, float]:
+    """Return run folder -> about how many seconds the run will take, and say it; nothing where nobody hears it."""
+    if not log.isEnabledFor(logging.INFO):
+        return {}
+    log.info("measuring %d steps of each network, to say how long the study will take", STEPS)
+    of_encoder: dict[str, float] = {}
+    for folder, config in runs.items():
+        if config.model.encoder not in of_encoder:
+            of_encoder[config.model.encoder] = seconds_of_run(config, folder, own)
+    times = {folder: of_encoder[config.model.encoder] for folder, config in runs.items()}
+    log.info("%s: about %s in all, an estimate", counted(len(runs), "run"), about(sum(times.values())))
+    return times
 
 
 def folder_part(encoder: str) -> str:
@@ -161,6 +186,7 @@ def with_run(recipe: Recipe, encoder: str, weights: str, seed: int) -> Recipe:
 
 def require_fit(recipe: Recipe, starts: Mapping[str, str], source: Source, own: Own) -> None:
     """Build every network once, so that an incorrect name or file of the last one is found before the first trains."""
+    require_class_weights(recipe.loss.class_weights, source.space.names)
     for encoder, weights in starts.items():
         build_network(
             encoder,

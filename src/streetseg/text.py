@@ -8,6 +8,7 @@ import json
 import re
 import shlex
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,34 @@ def one_line(text: str) -> str:
     the bidi marks) or begin a new line. So a file name cannot look like a message of the program.
     """
     return "".join(char if _is_visible(char) else _escaped(char) for char in text)
+
+
+def wrapped(line: str, width: int) -> list[str]:
+    """Return a line as lines of at most `width` characters, broken between words; a longer word, as a path, is kept."""
+    indent = line[: len(line) - len(line.lstrip())]
+    lines = textwrap.wrap(
+        line,
+        width,
+        subsequent_indent=indent,
+        expand_tabs=False,
+        replace_whitespace=False,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return lines or [""]
+
+
+def counted(count: int, what: str, several: str | None = None) -> str:
+    """Return "1 image" or "2 images"; `several` is the plural where it is not made with an s."""
+    return f"{count} {what if count == 1 else several or f'{what}s'}"
+
+
+def about(seconds: float) -> str:
+    """Return a time as a person says it: "40 s", "12 min", "3 h 20 min"."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def json_text(value: object) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from streetseg.cli.commands import COMMANDS
+from streetseg.cli.commands import COMMANDS, load_command
+from streetseg.cli.help import EXAMPLES
 from streetseg.recipe.resolved import recipe_yaml
 from streetseg.recipe.schema import Optim, Recipe, Train
 from tiny import camvid_segnet
@@ -31,6 +33,27 @@ def test_help_lists_every_command_with_its_line() -> None:
     for name, line in COMMANDS.items():
         assert f"  {name} " in done.stdout
         assert line.split(",")[0].rstrip(".")[:30] in done.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_a_command_has_examples_that_can_be_typed(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    command = load_command(name)
+    for line in EXAMPLES.get(name, ()):
+        program, typed, *words = shlex.split(line)
+        assert (program, typed) == ("streetseg", name)
+        command.make_context(name, words)  # raises for an unknown flag or a missing argument
+        assert len(line) <= 78
+    assert name in EXAMPLES or hasattr(command, "commands")
+
+
+def test_flags_stand_in_groups_with_their_defaults() -> None:
+    lines = run("study", "--help").stdout.splitlines()
+
+    titles = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
+    assert titles == ["Arguments:", "Flags:", "Stop and go on:", "Machine:", "Output:", "Examples:"]
+    text = " ".join(" ".join(lines).split())
+    assert "[default: mobilenetv2_100,resnext50_32x4d]" in text
+    assert "folder to write to (default: study/DATE_KIND-OF-DATA)" in text
 
 
 @pytest.mark.parametrize("name", COMMANDS)

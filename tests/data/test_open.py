@@ -111,3 +111,17 @@ def test_the_size_limit_of_the_recipe_reaches_the_reader(tmp_path: Path) -> None
     with pytest.raises(DataError, match=r"image is larger than 0\.003 megapixels") as caught:
         check_source(source, ["train"])
     assert "data.max_megapixels=N raises the limit" in str(caught.value.hint)
+
+
+def test_a_limit_takes_the_first_samples_of_each_split_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    spec = f"camvid:{tiny.camvid_segnet(tmp_path, n_train=5, n_val=2)}"
+    every = open_source(Data(source=spec)).splits
+
+    with caplog.at_level(logging.INFO, "streetseg"):
+        limited = open_source(Data(source=spec, limit=3))
+
+    assert dict(limited.splits) == {split: samples[:3] for split, samples in every.items()}
+    assert "data.limit: only the first samples are used, 3 of 5 of train" in caplog.messages
+    assert check_source(limited, ["train"]).splits["train"].images == 3

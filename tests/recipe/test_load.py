@@ -76,6 +76,15 @@ def test_the_kind_of_the_data_brings_its_shipped_recipe_from_any_layer(write) ->
     assert by_file.data.size == (360, 480)
 
 
+@pytest.mark.parametrize(("name", "space"), [("cityscapes", "cityscapes-19"), ("cityscapes-street-11", "street-11")])
+def test_the_recipes_of_cityscapes_are_taken_by_name_only(name: str, space: str) -> None:
+    named = load_recipe(name, flags={"data.source": "cityscapes:x"}, environ={}).data
+
+    assert (named.space, named.size) == (space, (512, 1024))
+    assert load_recipe(flags={"data.source": "cityscapes:x"}, environ={}).data.size is None
+    assert "not measured" in shipped_header(name)
+
+
 @pytest.mark.parametrize("name", shipped_names())
 def test_every_shipped_recipe_loads_and_says_what_it_promises(name: str) -> None:
     assert load_recipe(name, environ={})
@@ -98,6 +107,11 @@ def test_every_shipped_recipe_loads_and_says_what_it_promises(name: str) -> None
         ("model.channels=[32, 16, 8, 8, 8]", (32, 16, 8, 8, 8)),
         ("augment.scale=[0.5, 1]", (0.5, 1.0)),
         ("data.splits.val=lists/val.txt", {"val": "lists/val.txt"}),
+        ("loss.class_weights=[1, 2.5]", (1.0, 2.5)),
+        ("loss.class_weights.sign symbol=3", {"sign symbol": 3.0}),
+        ("loss.class_weights=mild", "mild"),
+        ("loss.tversky=[0.2, 0.8]", (0.2, 0.8)),
+        ("loss.focal=2", 2.0),
     ],
 )
 def test_words_on_the_command_line(word: str, value: object) -> None:
@@ -115,7 +129,7 @@ def test_words_on_the_command_line(word: str, value: object) -> None:
         ("train.epochs=1.5", "train.epochs: found 1.5, expected a whole number"),
         ("train.batch=1", "train.batch: found 1, expected at least 2"),
         ("loss.ohem=2", "loss.ohem: found 2, expected at most 1"),
-        ("loss.region=focal", "loss.region: found focal, expected none, dice or lovasz"),
+        ("loss.region=focal", "loss.region: found focal, expected none, dice, tversky or lovasz"),
         ("data.size=5", "data.size: found 5, expected height and width, such as 360x480"),
         ("data.size=[1, 2, 3]", "data.size: found [1, 2, 3], expected height and width, such as 360x480"),
         ("augment.scale=[1]", "augment.scale: found [1], expected one more value"),
@@ -248,6 +262,7 @@ def test_fields_that_change_no_result_are_marked_where_they_are_defined() -> Non
         "data.source",
         "data.splits",
         "data.exclude",
+        "data.limit",
         "data.unlabeled",
         "data.max_megapixels",
         "train.compile",

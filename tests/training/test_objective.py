@@ -1,5 +1,6 @@
 """The objective, compared with other libraries and a naive loop; ignored pixels have no effect."""
 
+import math
 from collections.abc import Callable
 from itertools import product
 from typing import Any
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from streetseg.errors import RequestError
 from streetseg.recipe.schema import Loss
 from streetseg.runtime.distributed import Ranks
 from streetseg.training.objective import Objective, jaccard_steps, lovasz_softmax
@@ -22,11 +24,17 @@ EVERY_KIND = [
     for region, weights, ohem, smoothing in product(
         ("none", "dice", "lovasz"), ("none", "mild", "balanced"), (None, 0.3), (0.0, 0.1)
     )
+] + [
+    Loss(region=region, class_weights=weights, ohem=ohem, focal=focal)
+    for region, weights, ohem, focal in product(
+        ("none", "tversky"), ("none", (1.0, 4.0, 0.5, 2.0, 3.0)), (None, 0.3), (None, 0.5, 2.0)
+    )
 ]
 
 
 def names(settings: Loss) -> str:
-    return f"{settings.region}-{settings.class_weights}-ohem_{settings.ohem}-smooth_{settings.label_smoothing}"
+    parts = (settings.region, settings.class_weights, settings.ohem, settings.focal, settings.label_smoothing)
+    return "-".join(map(str, parts))
 
 
 def objective(**settings: Any) -> Objective:
@@ -129,6 +137,77 @@ def test_dice_of_a_naive_loop() -> None:
     assert len(losses) == 3
     _, terms = objective(region="dice", region_weight=0.5)(logits, labels)
     assert terms["dice"].item() == pytest.approx(0.5 * sum(losses) / len(losses), rel=1e-5)
+
+
+def soft_sums(logits: Tensor, labels: Tensor) -> list[tuple[float, float, float]]:
+    """Return true positives, false positives and false negatives of each class, pixel by pixel."""
+    soft = probabilities(logits).tolist()
+    sums = []
+    for c in range(CLASSES):
+        true = false_positives = false_negatives = 0.0
+        for b, y, x in product(range(2), range(6), range(7)):
+            if labels[b, y, x] == c:
+                true += soft[b][c][y][x]
+                false_negatives += 1 - soft[b][c][y][x]
+            elif labels[b, y, x] != IGNORE:
+                false_positives += soft[b][c][y][x]
+        sums.append((true, false_positives, false_negatives))
+    return sums
+
+
+@pytest.mark.parametrize("weights", [(0.3, 0.7), (0.5, 0.5), (1.0, 1.0), (0.0, 0.6)])
+def test_tversky_is_its_formula(weights: tuple[float, float]) -> None:
+    logits, labels = batch(classes=3)
+    a, b = weights
+
+    _, terms = objective(region="tversky", tversky=weights, region_weight=0.5)(logits, labels)
+
+    losses = [1 - true / (true + a * fp + b * fn) for true, fp, fn in soft_sums(logits, labels)[:3]]
+    assert terms["tversky"].item() == pytest.approx(0.5 * sum(losses) / 3, rel=1e-5)
+
+
+@pytest.mark.parametrize("weights", ["none", (1.0, 4.0, 0.5, 2.0, 3.0)], ids=str)
+@pytest.mark.parametrize("focal", [0.0, 0.5, 2.0])
+def test_focal_is_its_formula(focal: float, weights: str | tuple[float, ...]) -> None:
+    logits, labels = batch()
+    soft = probabilities(logits).tolist()
+    of_class = [1.0] * CLASSES if isinstance(weights, str) else list(weights)
+
+    loss, terms = objective(region="none", focal=focal, class_weights=weights)(logits, labels)
+
+    total = weight = 0.0
+    for b, y, x in product(range(2), range(6), range(7)):
+        if (c := int(labels[b, y, x])) != IGNORE:
+            p = soft[b][c][y][x]
+            total -= of_class[c] * (1 - p) ** focal * math.log(p)
+            weight += of_class[c]
+    assert terms.keys() == {"focal"}
+    assert loss.item() == pytest.approx(total / weight, rel=1e-5)
+
+
+@pytest.mark.parametrize("weights", [(1.0, 4.0, 0.5, 2.0, 3.0), {"b": 4, "c": 0.5, "d": 2, "e": 3}], ids=str)
+def test_class_weights_of_one_s_own_are_torch_s(weights: Any) -> None:
+    logits, labels = batch()
+
+    loss, _ = Objective(Loss(region="none", class_weights=weights), PIXELS, IGNORE, "abcde")(logits, labels)
+
+    expected = torch.tensor([1.0, 4.0, 0.5, 2.0, 3.0])
+    torch.testing.assert_close(loss, F.cross_entropy(logits, labels.long(), expected, ignore_index=IGNORE))
+
+
+@pytest.mark.parametrize(
+    ("weights", "problem", "hint"),
+    [
+        ((1.0, 2.0), "2 class weights for 5 classes", "the classes are sky, road, car, pole, tree"),
+        ({"polle": 2.0}, "there is no class polle", "did you mean pole?"),
+    ],
+    ids=str,
+)
+def test_class_weights_of_other_classes(weights: Any, problem: str, hint: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        Objective(Loss(class_weights=weights), PIXELS, IGNORE, ("sky", "road", "car", "pole", "tree"))
+
+    assert (caught.value.problem, caught.value.hint) == (problem, hint)
 
 
 def test_dice_of_a_large_class_is_right() -> None:
@@ -259,7 +338,7 @@ def test_the_loss_is_the_sum_of_its_terms(settings: Loss) -> None:
 
     loss, terms = Objective(settings, PIXELS, IGNORE)(logits, labels)
 
-    expected = {"cross_entropy"} | ({settings.region} - {"none"})
+    expected = {"cross_entropy" if settings.focal is None else "focal"} | ({settings.region} - {"none"})
     assert terms.keys() == expected
     torch.testing.assert_close(loss, sum(terms.values(), torch.zeros(())))
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from streetseg.cli import completion
 from streetseg.cli.options import JsonFlag, PrecisionFlag, parse_size
 from streetseg.cli.output import print_json, say
 
@@ -20,7 +21,11 @@ def bench(
     batch: Annotated[int, typer.Option(metavar="N", min=1, help="images at a time")] = 1,
     engine: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="torch, onnxruntime or openvino (default: all that run the model)"),
+        typer.Option(
+            metavar="NAME",
+            autocompletion=completion.engine,
+            help="torch, onnxruntime or openvino (default: all that run the model)",
+        ),
     ] = None,
     precision: PrecisionFlag = "fp32",
     device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps")] = "auto",

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streetseg.cli.common import requested_recipe
-from streetseg.cli.options import DataArgument, JsonFlag, Overrides, RecipeFlag
+from streetseg.cli.options import DataArgument, JsonFlag, LimitFlag, Overrides, RecipeFlag
 from streetseg.cli.output import counted_bar, print_json, say
 from streetseg.errors import first
+from streetseg.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,6 +24,7 @@ def check(
     data: DataArgument,
     overrides: Overrides = None,
     recipe: RecipeFlag = None,
+    limit: LimitFlag = None,
     report: Annotated[
         Path | None, typer.Option("--report", metavar="FILE.html", help="write the findings as a page with images")
     ] = None,
@@ -33,7 +35,7 @@ def check(
     from streetseg.data.check.check import all_problems
     from streetseg.recipe.load import require_meaning
 
-    config = requested_recipe(data, recipe, overrides)
+    config = requested_recipe(data, recipe, overrides, {"data.limit": limit})
     require_meaning(overrides or [], "check", api.CHECK_FIELDS)
     with counted_bar("images", hidden=json) as progress:
         findings = api.check(data, report=report, recipe=config, progress=progress).findings
@@ -47,7 +49,8 @@ def check(
             facts |= {"error": incorrect.problem, "where": incorrect.where, "hint": incorrect.hint}
         print_json(facts)
         raise typer.Exit(0 if incorrect is None else incorrect.exit_code)
-    say(*summary(findings, config.data.train_split))
+    for line in summary(findings, config.data.train_split):
+        say(line, fg="yellow" if line.startswith("warning:") else None)
     if report is not None:
         say("", f"page with images: {report}")
     if incorrect is not None:
@@ -57,10 +60,15 @@ def check(
 def summary(findings: "Findings", trained_on: str) -> "Iterator[str]":
     """Yield the lines of a summary: each split, each class, then the remarks. The errors are reported separately."""
     numbers = [
-        f"{count} {name}{'' if count == 1 else 's'}"
-        for name, count in (("error", len(findings.errors)), ("warning", len(findings.remarks)))
+        counted(number, name)
+        for name, number in (
+            ("error", len(findings.errors)),
+            ("warning", sum(remark.care for remark in findings.remarks)),
+            ("note", sum(not remark.care for remark in findings.remarks)),
+        )
+        if number
     ]
-    verdict = ", ".join(numbers) if findings.errors or findings.remarks else "nothing wrong"
+    verdict = ", ".join(numbers) or "nothing wrong"
     yield f"{findings.spec}: {verdict}, label space {findings.space.name}"
     yield ""
     yield from _splits(findings)
@@ -74,7 +82,7 @@ def summary(findings: "Findings", trained_on: str) -> "Iterator[str]":
 def _splits(findings: "Findings") -> "Iterator[str]":
     for name, split in findings.splits.items():
         sizes = {f"{height}x{width}": count for (height, width), count in split.sizes.items()}
-        yield f"{name}: {split.images} images"
+        yield f"{name}: {counted(split.images, 'image')}"
         yield f"    sizes     {_counted(sizes)}"
         yield f"    images    {_counted(split.images_stored)}"
         yield f"    masks     {_counted(split.masks_stored)}"

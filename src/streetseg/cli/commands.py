@@ -7,6 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from streetseg.cli.help import COMMAND_GROUPS, START, Command, write_lines
 from streetseg.errors import RequestError, did_you_mean
 from streetseg.runtime.worker import is_one_of_many
 
@@ -23,6 +24,7 @@ COMMANDS = {
     "check": "Check a dataset and list everything that is wrong with it.",
     "fetch": "Download a data set, check it, and unpack it.",
     "scenes": "Write the built-in street scenes in Cityscapes layout.",
+    "encoders": "List encoders: size, strides, weights, license.",
     "doctor": "Show machine, versions, accelerators, disk and write access.",
     "recipe": "Show, list or check recipes.",
 }
@@ -56,6 +58,14 @@ class Commands(Group):
             )
         return name, load_command(args[0]), rest
 
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        for title, names in COMMAND_GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, COMMANDS[name]) for name in names])
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        write_lines(formatter, "", START)
+
 
 def load_command(name: str) -> Any:
     """Import the module of a command and return its click command."""
@@ -63,5 +73,5 @@ def load_command(name: str) -> Any:
     app = getattr(module, "app", None)
     if app is None:
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
-        app.command(name)(getattr(module, name))
+        app.command(name, cls=Command)(getattr(module, name))
     return typer.main.get_command(app)

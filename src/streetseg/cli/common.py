@@ -15,6 +15,7 @@ from streetseg.runtime.worker import is_launched, is_main, is_one_of_many
 from streetseg.text import command_line
 
 if TYPE_CHECKING:
+    from streetseg.comparison.compare import Comparison
     from streetseg.recipe.schema import Recipe
 
 
@@ -67,6 +68,25 @@ def run_in_processes(devices: int | None, more: Sequence[str] = ()) -> bool:
     return True
 
 
+def ranking(comparison: "Comparison") -> list[str]:
+    """Return a table of the encoders of a comparison, the best first, as lines for a terminal."""
+    from streetseg.comparison.groups import INITIAL_WEIGHTS
+    from streetseg.comparison.verdict import bracket
+
+    rows = [("encoder", "mean IoU, %", "latency", "parameters", "initial weights")]
+    for group in comparison.groups:
+        run = group.first
+        score = f"{100 * group.mean_iou:.1f} {bracket(*group.intervals.overall['mean_iou'])}"
+        latency, parameters = f"{run.cost['latency_ms']['p50']:.1f} ms", f"{run.cost['parameters'] / 1e6:.2f} M"
+        kind = run.initial_weights["kind"]
+        rows.append((run.encoder, score, latency, parameters, INITIAL_WEIGHTS.get(kind, kind)))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        f"{name:<{widths[0]}}  {score:<{widths[1]}}  {latency:>{widths[2]}}  {parameters:>{widths[3]}}  {weights}"
+        for name, score, latency, parameters, weights in rows
+    ]
+
+
 @contextmanager
 def resumable(folder: Path) -> Iterator[None]:
     """If the block stops early and leaves a run in `folder`, print the command that resumes it."""
@@ -78,5 +98,5 @@ def resumable(folder: Path) -> Iterator[None]:
         if prints and not invalid_request and folder.is_dir() and any(folder.iterdir()):
             args = [arg for arg in sys.argv[1:] if arg != "--resume"]
             program = "torchrun … -m streetseg" if is_one_of_many() else "streetseg"
-            tell(f"stopped; to go on: {program} {command_line([*args, '--resume'])}")
+            tell(f"stopped; to go on: {program} {command_line([*args, '--resume'])}", whole=True)
         raise

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from streetseg.cli.common import ranking
 from streetseg.cli.options import JsonFlag
 from streetseg.cli.output import print_json, say
 from streetseg.errors import RequestError
@@ -27,5 +28,6 @@ def compare(
     if json:
         print_json(study.comparison.as_json(out) | {"report": study.report})
     else:
-        say(study.verdict)
+        say(*ranking(study.comparison), "")
+        say(study.verdict, bold=True)
         say(f"report: {study.report}")

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from streetseg.cli import completion
 from streetseg.cli.common import DevicesFlag, run_in_processes
-from streetseg.cli.options import DataArgument, JsonFlag, OutFlag, Overrides, SpaceFlag, TileFlag, TtaFlag
+from streetseg.cli.mistakes import require_model_first
+from streetseg.cli.options import DataArgument, JsonFlag, LimitFlag, Overrides, SpaceFlag, TileFlag, TtaFlag, out_option
 from streetseg.cli.output import counted_bar, print_json, say
 from streetseg.errors import RequestError
 from streetseg.runtime.worker import is_main, is_one_of_many
@@ -19,17 +21,22 @@ def evaluate(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle or run folder, .onnx or .xml")],
     data: DataArgument,
     overrides: Overrides = None,
-    split: Annotated[str | None, typer.Option(metavar="S", help="split to score on (default: val)")] = None,
+    split: Annotated[
+        str | None, typer.Option(metavar="S", autocompletion=completion.split, help="split to score on (default: val)")
+    ] = None,
     space: SpaceFlag = None,
+    limit: LimitFlag = None,
     engine: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="torch, onnxruntime or openvino (default: the first of these that runs the model)"
+            metavar="NAME",
+            autocompletion=completion.engine,
+            help="torch, onnxruntime or openvino (default: the first of these that runs the model)",
         ),
     ] = None,
     tta: TtaFlag = False,
     tile: TileFlag = None,
-    out: OutFlag = None,
+    out: Annotated[Path | None, out_option("none, the scores are only printed")] = None,
     devices: DevicesFlag = None,
     json: JsonFlag = False,
 ) -> None:
@@ -38,7 +45,8 @@ def evaluate(
     from streetseg.models.formats import is_exported
     from streetseg.recipe.load import load_recipe, require_meaning
 
-    flags = {"data.source": data, "data.val_split": split, "data.space": space}
+    require_model_first("evaluate", model, [data])
+    flags = {"data.source": data, "data.val_split": split, "data.space": space, "data.limit": limit}
     config = load_recipe(None, overrides or [], flags=flags)
     require_meaning(overrides or [], "evaluate", api.EVALUATE_FIELDS)
     if is_exported(model):
@@ -70,7 +78,7 @@ def summary(result: "Mapping[str, Any]") -> list[str]:
     from streetseg.metrics.scores import PIXEL_SCORES
 
     classes, metrics = result["per_class"], list(result["mean"])
-    lines = [f"{'':<24}{'score':>7}  95 % interval"]
+    lines = [f"{'scores in %':<24}{'':>7}  95 % interval"]
     for metric in metrics:
         counted = f"{result['counted'][metric]} of {len(classes)} classes counted"
         low, high = result["interval"][f"mean_{metric}"]
@@ -84,10 +92,13 @@ def summary(result: "Mapping[str, Any]") -> list[str]:
         f"{'boundary IoU':<24}{_percent(result['boundary_iou'])}",
         f"{'calibration error (ECE)':<24}{_percent(result['ece'])}",
         "",
-        f"{'class':<24}" + "".join(f"{metric:>12}" for metric in metrics),
     ]
+    # Narrow columns: with eleven classes the table fits into 80 characters.
+    names, widths = max(map(len, classes)), [max(len(metric), 7) + 1 for metric in metrics]
+    lines.append(f"{'class':<{names}}" + "".join(f"{m:>{width}}" for m, width in zip(metrics, widths, strict=True)))
     for name, values in classes.items():
-        lines.append(f"{name:<24}" + "".join(f"{_percent(values[metric]):>12}" for metric in metrics))
+        cells = (f"{_percent(values[metric]):>{width}}" for metric, width in zip(metrics, widths, strict=True))
+        lines.append(f"{name:<{names}}" + "".join(cells))
     rule = result["interval_rule"]
     note = f"; {rule['note']}" if rule["note"] else ""
     lines += [

@@ -5,18 +5,24 @@ from typing import Annotated
 
 import typer
 
+from streetseg.cli import completion
 from streetseg.cli.options import JsonFlag, QuietFlag, SpaceFlag
 from streetseg.cli.output import print_json, say, tell
+from streetseg.text import counted
 
 
 def export(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle folder, or run folder (its bundle `best`)")],
-    format: Annotated[str, typer.Option("--format", metavar="NAME", help="onnx or openvino")],
+    format: Annotated[
+        str, typer.Option("--format", metavar="NAME", autocompletion=completion.export_format, help="onnx or openvino")
+    ],
     int8: Annotated[bool, typer.Option("--int8", help="8-bit integers, calibrated and scored on --data")] = False,
     data: Annotated[
         str | None, typer.Option(metavar="DATA", help="images for the checks (default: the built-in scenes)")
     ] = None,
-    split: Annotated[str, typer.Option(metavar="S", help="split of --data to check and score on")] = "val",
+    split: Annotated[
+        str, typer.Option(metavar="S", autocompletion=completion.split, help="split of --data to check and score on")
+    ] = "val",
     space: SpaceFlag = None,
     budget: Annotated[
         float, typer.Option(metavar="POINTS", min=0, help="points of mean IoU (0 to 100) that --int8 may lose")
@@ -52,8 +58,8 @@ def export(
         return
     parity, sizes = done.parity, ", ".join(f"{height}x{width}" for height, width in done.parity.sizes)
     say(f"{target}: {done.precision}, {done.bytes / 2**20:.1f} MiB")
-    say(f"    checked     {parity.images} images of {sizes}")
+    say(f"    checked     {counted(parity.images, 'image')} of {sizes}")
     say(f"    labels      {100 * parity.agreement:.3f} % are the network's")
     if done.cost:
-        say(f"    mean IoU    {100 * done.cost.before:.2f} before, {100 * done.cost.after:.2f} after")
-    say(f"    use         streetseg predict {target} INPUT... --out DIR")
+        say(f"    mean IoU    {100 * done.cost.before:.2f} % before, {100 * done.cost.after:.2f} % after")
+    say(f"    use         streetseg predict {target} INPUT... --out DIR", whole=True)

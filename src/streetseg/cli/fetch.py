@@ -7,6 +7,7 @@ import typer
 
 from streetseg.cli.options import JsonFlag
 from streetseg.cli.output import counted_bar, print_json, say, tell
+from streetseg.text import counted
 
 
 def fetch(
@@ -28,5 +29,5 @@ def fetch(
     if json:
         print_json({"out": fetched.folder, "data": fetched.data, "files": fetched.files, "terms": fetched.terms})
         return
-    say(f"{fetched.files} files in {fetched.folder}")
-    say(f"next: streetseg check {fetched.data or fetched.folder}")
+    say(f"{counted(fetched.files, 'file')} in {fetched.folder}")
+    say(f"next: streetseg check {fetched.data or fetched.folder}", whole=True)

@@ -26,7 +26,6 @@ app = typer.Typer(
     invoke_without_command=True,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 1 the work failed, 2 the request or the data is wrong, 130 Ctrl-C, 143 SIGTERM.",
 )
 
 

@@ -1,11 +1,11 @@
 """Arguments and flags that several commands share, and the parser of sizes such as 360x480."""
 
 import re
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from streetseg.cli import completion
 from streetseg.errors import RequestError
 from streetseg.recipe.datasets import DATA_HELP
 
@@ -15,9 +15,21 @@ Overrides = Annotated[
     typer.Argument(metavar="FIELD=VALUE", help="any other value of the recipe, e.g. optim.lr=3e-4"),
 ]
 RecipeFlag = Annotated[
-    str | None, typer.Option("--recipe", metavar="FILE", help="recipe file, or the name of a shipped recipe")
+    str | None,
+    typer.Option(
+        "--recipe",
+        metavar="FILE",
+        help="recipe file, or the name of a shipped recipe",
+        autocompletion=completion.recipe,
+    ),
 ]
-EpochsFlag = Annotated[int | None, typer.Option("--epochs", metavar="N", help="passes over the training split")]
+EpochsFlag = Annotated[
+    int | None,
+    typer.Option("--epochs", metavar="N", help="passes over the training split (default: the recipe's, else 20)"),
+]
+LimitFlag = Annotated[
+    int | None, typer.Option("--limit", metavar="N", help="use only the first N samples of each split (default: all)")
+]
 ResumeFlag = Annotated[bool, typer.Option("--resume", help="continue a run that was stopped")]
 ForceFlag = Annotated[
     bool, typer.Option("--force", help="with --resume: go on although the recipe or the data have changed")
@@ -33,11 +45,20 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="one machine-readable obj
 EngineFlag = Annotated[
     str,
     typer.Option(
-        "--engine", metavar="NAME", help="torch, onnxruntime or openvino; auto: the fastest that runs the model"
+        "--engine",
+        autocompletion=completion.engine,
+        metavar="NAME",
+        help="torch, onnxruntime or openvino; auto: the fastest that runs the model",
     ),
 ]
 PrecisionFlag = Annotated[
-    str, typer.Option("--precision", metavar="NAME", help="fp32 or bf16; a model exported in int8 stays int8")
+    str,
+    typer.Option(
+        "--precision",
+        autocompletion=completion.precision,
+        metavar="NAME",
+        help="fp32 or bf16; a model exported in int8 stays int8",
+    ),
 ]
 TtaFlag = Annotated[bool, typer.Option("--tta", help="average over mirrored and rescaled views (6 passes)")]
 TileFlag = Annotated[
@@ -47,7 +68,11 @@ TileFlag = Annotated[
     ),
 ]
 SpaceFlag = Annotated[str | None, typer.Option("--space", metavar="NAME", help="label space to map the data to")]
-OutFlag = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="folder to write to")]
+
+
+def out_option(default: str) -> Any:
+    """Return the flag `--out DIR`, whose help says where a command writes without it."""
+    return typer.Option("--out", metavar="DIR", help=f"folder to write to (default: {default})")
 
 
 def parse_size(text: str) -> tuple[int, int]:

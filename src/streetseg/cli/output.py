@@ -10,12 +10,12 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import typer
 
 from streetseg.errors import StreetsegError
-from streetseg.text import json_text, one_line
+from streetseg.text import json_text, one_line, wrapped
 
 
 def prepare_console() -> None:
@@ -28,16 +28,39 @@ def prepare_console() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def say(*lines: str) -> None:
-    """Print lines of a command's result on stdout; control characters are escaped (see `text.one_line`)."""
-    for line in lines:
-        _write(one_line(line), sys.stdout)
+def say(*lines: str, whole: bool = False, **style: Any) -> None:
+    """Print lines of a command's result on stdout; control characters are escaped (see `text.one_line`).
+
+    Args:
+        lines: broken between words where the terminal is narrower.
+        whole: leave long lines to the terminal, so that a command in them can be copied.
+        style: as of `typer.style`, where the terminal shows it, e.g. bold=True.
+    """
+    _print(lines, sys.stdout, whole=whole, style=style)
 
 
-def tell(*lines: str) -> None:
-    """Print lines about the progress on stderr, so that they never mix with a result."""
-    for line in lines:
-        _write(one_line(line), sys.stderr)
+def tell(*lines: str, whole: bool = False) -> None:
+    """Print lines about the progress on stderr, so that they never mix with a result; else like `say`."""
+    _print(lines, sys.stderr, whole=whole)
+
+
+def _print(
+    lines: Sequence[str], stream: TextIO, *, whole: bool = False, style: Mapping[str, Any] | None = None
+) -> None:
+    width = 0 if whole or not stream.isatty() else os.get_terminal_size(stream.fileno()).columns
+    for line in map(one_line, lines):
+        for part in wrapped(line, width) if width else [line]:
+            _write(styled(part, stream, **style or {}), stream)
+
+
+def styled(text: str, stream: TextIO, **style: Any) -> str:
+    """Return a text in a color or in bold, as `typer.style` does, if the stream is a terminal that shows it.
+
+    NO_COLOR (no-color.org) and TERM=dumb say that it does not.
+    """
+    style = {name: value for name, value in style.items() if value}
+    shows = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return typer.style(text, **style) if shows and style else text
 
 
 def _write(line: str, stream: TextIO) -> None:
@@ -97,10 +120,11 @@ class LogLines(logging.Handler):
         self.printed: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
-        line = record.getMessage() if record.levelno < logging.WARNING else f"warning: {record.getMessage()}"
+        warns = record.levelno >= logging.WARNING
+        line = f"warning: {record.getMessage()}" if warns else record.getMessage()
         if line not in self.printed:
             self.printed.add(line)
-            tell(line)
+            _print([line], sys.stderr, style={"fg": "yellow"} if warns else {})
 
 
 def show_log(*, quiet: bool, silent: bool) -> None:
@@ -125,15 +149,16 @@ def print_error(error: StreetsegError, *, as_json: bool) -> None:
     if as_json:
         print_json({"error": error.problem, "where": list(error.where), "hint": error.hint})
     else:
-        _write(error_text(error), sys.stderr)
+        _write(error_text(error, sys.stderr), sys.stderr)
 
 
-def error_text(error: StreetsegError) -> str:
+def error_text(error: StreetsegError, stream: TextIO) -> str:
     """Return the lines `error:`, `where:` and `hint:` of an error; further places follow `where:`, one per line."""
-    lines = [f"error: {one_line(error.problem)}"]
+    head, hint = styled("error:", stream, fg="red", bold=True), styled("hint:", stream, fg="cyan")
+    lines = [f"{head} {one_line(error.problem)}"]
     lines += [f"{'where:' if i == 0 else '      '} {one_line(place)}" for i, place in enumerate(error.where)]
     if error.hint:
-        lines.append(f"hint:  {one_line(error.hint)}")
+        lines.append(f"{hint}  {one_line(error.hint)}")
     return "\n".join(lines)
 
 

@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
+from streetseg.cli.mistakes import require_model_first
 from streetseg.cli.options import EngineFlag, JsonFlag, PrecisionFlag, TileFlag, TtaFlag
 from streetseg.cli.output import counted_bar, print_json, say
 from streetseg.errors import RequestError
+from streetseg.text import counted
 
 
 def predict(
@@ -36,6 +38,7 @@ def predict(
     from streetseg.inference.predictor import Predictor
     from streetseg.labels.mappings import cityscapes_ids
 
+    require_model_first("predict", model, inputs, "--out DIR")
     if ids not in ("own", "cityscapes"):
         raise RequestError(f"unknown ids {ids}", where="--ids", hint="own or cityscapes")
     if max_megapixels <= 0:
@@ -63,4 +66,4 @@ def predict(
             }
         )
     else:
-        say(f"{len(done)} images labeled in {time.perf_counter() - start:.1f} s: {out}")
+        say(f"{counted(len(done), 'image')} labeled in {time.perf_counter() - start:.1f} s: {out}")

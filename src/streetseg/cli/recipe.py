@@ -5,13 +5,14 @@ from typing import Annotated
 import typer
 
 from streetseg.cli.commands import Group
+from streetseg.cli.help import Command
 from streetseg.cli.options import JsonFlag, Overrides, RecipeFlag
 from streetseg.cli.output import print_json, say
 
 app = typer.Typer(cls=Group, add_completion=False, rich_markup_mode=None, help="Show, list or check recipes.")
 
 
-@app.command()
+@app.command(cls=Command)
 def show(
     overrides: Overrides = None,
     recipe: RecipeFlag = None,
@@ -39,7 +40,7 @@ def show(
         say(*recipe_yaml(resolved.recipe).rstrip("\n").split("\n"))
 
 
-@app.command("list")
+@app.command("list", cls=Command)
 def list_recipes(json: JsonFlag = False) -> None:
     """List the recipes that come with streetseg."""
     from streetseg.recipe.layers import shipped_header, shipped_names
@@ -52,7 +53,7 @@ def list_recipes(json: JsonFlag = False) -> None:
         say(name, *(f"    {line}" for line in header.splitlines()), "")
 
 
-@app.command()
+@app.command(cls=Command)
 def check(
     recipe: Annotated[str, typer.Argument(metavar="FILE", help="recipe file")],
     overrides: Overrides = None,

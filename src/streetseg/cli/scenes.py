@@ -8,6 +8,7 @@ import typer
 
 from streetseg.cli.options import JsonFlag, parse_size
 from streetseg.cli.output import print_json, progress_bar, say
+from streetseg.text import counted
 
 
 def scenes(
@@ -38,5 +39,5 @@ def scenes(
         facts = {"splits": splits, "size": source.size, "seed": seed, "version": SCENES_VERSION, "seconds": seconds}
         print_json({"out": out, **facts})
     else:
-        say(f"{count} scenes written in {seconds:.1f} s: {out}")
-        say(f"next: streetseg check cityscapes:{out} data.space=street-11")
+        say(f"{counted(count, 'scene')} written in {seconds:.1f} s: {out}")
+        say(f"next: streetseg check cityscapes:{out} data.space=street-11", whole=True)

@@ -1,21 +1,25 @@
 """The command `streetseg study`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from streetseg.cli.common import DevicesFlag, requested_recipe, resumable
+from streetseg.cli import completion
+from streetseg.cli.common import DevicesFlag, ranking, requested_recipe, resumable
+from streetseg.cli.mistakes import require_commas
 from streetseg.cli.options import (
     DataArgument,
     EpochsFlag,
     ForceFlag,
     JsonFlag,
-    OutFlag,
+    LimitFlag,
     Overrides,
     ProfileFlag,
     QuietFlag,
     RecipeFlag,
     ResumeFlag,
+    out_option,
 )
 from streetseg.cli.output import print_json, say
 from streetseg.errors import RequestError
@@ -25,10 +29,14 @@ def study(
     data: DataArgument,
     overrides: Overrides = None,
     encoders: Annotated[
-        str, typer.Option(metavar="A,B", help="timm names of the encoders to compare")
+        str,
+        typer.Option(
+            metavar="A,B", autocompletion=completion.encoders_with_commas, help="timm names of the encoders to compare"
+        ),
     ] = "mobilenetv2_100,resnext50_32x4d",
     seeds: Annotated[int, typer.Option(metavar="N", min=1, help="runs per encoder, with the seeds 0 to N-1")] = 1,
     epochs: EpochsFlag = None,
+    limit: LimitFlag = None,
     weights: Annotated[
         str | None,
         typer.Option(
@@ -36,7 +44,7 @@ def study(
             help="initial weights of all networks; ENCODER=FILE,... gives each encoder its own",
         ),
     ] = None,
-    out: OutFlag = None,
+    out: Annotated[Path | None, out_option("study/DATE_KIND-OF-DATA")] = None,
     devices: DevicesFlag = None,
     resume: ResumeFlag = False,
     force: ForceFlag = False,
@@ -50,9 +58,10 @@ def study(
 
     require_resume_with_force(force=force, resume=resume)
     names = split_names(encoders)
+    require_commas(names, overrides or [])
     if any(word.startswith("model.encoder=") for word in overrides or []):
         raise RequestError("a study takes its encoders from --encoders", where="model.encoder", hint="--encoders A,B")
-    config = requested_recipe(data, recipe, overrides, {"train.epochs": epochs})
+    config = requested_recipe(data, recipe, overrides, {"train.epochs": epochs, "data.limit": limit})
     initial_weights = weights_by_encoder(weights, names, default=config.model.weights)
 
     from streetseg import api
@@ -76,7 +85,8 @@ def study(
     if json:
         print_json({"out": folder, "report": result.report, "verdict": result.verdict})
     else:
-        say(result.verdict)
+        say(*ranking(result.comparison), "")
+        say(result.verdict, bold=True)
         say(f"report: {result.report}")
 
 

@@ -1,21 +1,24 @@
 """The command `streetseg train`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from streetseg.cli import completion
 from streetseg.cli.common import DevicesFlag, requested_recipe, resumable, run_in_processes
 from streetseg.cli.options import (
     DataArgument,
     EpochsFlag,
     ForceFlag,
     JsonFlag,
-    OutFlag,
+    LimitFlag,
     Overrides,
     ProfileFlag,
     QuietFlag,
     RecipeFlag,
     ResumeFlag,
+    out_option,
 )
 from streetseg.cli.output import print_json, say
 from streetseg.runtime.worker import is_main
@@ -25,16 +28,27 @@ def train(
     data: DataArgument,
     overrides: Overrides = None,
     encoder: Annotated[
-        str | None, typer.Option(metavar="NAME", help="timm name of the encoder, e.g. mobilenetv2_100")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            autocompletion=completion.encoder,
+            help="timm name of the encoder (default: mobilenetv2_100); streetseg encoders lists them",
+        ),
     ] = None,
     weights: Annotated[
-        str | None, typer.Option(metavar="FILE|auto|none", help="initial weights; a run folder is accepted, too")
+        str | None,
+        typer.Option(
+            metavar="FILE|auto|none",
+            help="initial weights: a file or run folder, timm's pretrained (auto) or random (default: auto)",
+        ),
     ] = None,
     epochs: EpochsFlag = None,
+    limit: LimitFlag = None,
     seed: Annotated[
-        int | None, typer.Option(metavar="N", help="seed of initial weights, order of the images and augmentation")
+        int | None,
+        typer.Option(metavar="N", help="seed of initial weights, order of the images and augmentation (default: 0)"),
     ] = None,
-    out: OutFlag = None,
+    out: Annotated[Path | None, out_option("runs/DATE_ENCODER_seedN")] = None,
     devices: DevicesFlag = None,
     resume: ResumeFlag = False,
     force: ForceFlag = False,
@@ -48,6 +62,7 @@ def train(
 
     require_resume_with_force(force=force, resume=resume)
     flags = {
+        "data.limit": limit,
         "model.encoder": encoder,
         "model.weights": weights,
         "train.epochs": epochs,

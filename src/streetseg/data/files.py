@@ -209,6 +209,11 @@ def stamp(place: str) -> str:
     return f"{info.file_size}-{info.CRC:08x}"
 
 
+def is_link(text: str) -> bool:
+    """Return whether a text is an address of the web, which names no file on this machine."""
+    return text.lower().startswith(("http://", "https://", "ftp://", "s3://", "gs://"))
+
+
 def walk(root: Path) -> Iterator[str]:
     """Yield every file below a folder, in a stable order, as a path relative to it with forward slashes.
 

@@ -51,6 +51,8 @@ UNREAD = (
     }
 )
 
+VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".mts")
+
 _STARTS = (
     (b"\xff\x0a", _JXL),
     (b"\x00\x00\x00\x0cJXL ", _JXL),

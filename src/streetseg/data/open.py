@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from streetseg.data.files import listing
+from streetseg.data.files import is_link, listing
+from streetseg.data.issues import Survey
 from streetseg.data.source import FileSource, Sample, Source, SourceView
 from streetseg.data.sources.camvid import find_layout, open_camvid
 from streetseg.data.sources.cityscapes import is_cityscapes, open_cityscapes
@@ -65,7 +66,15 @@ def _splits(source: Source, data: Data) -> Mapping[str, tuple[Sample, ...]]:
         survey.failures = [failure for failure in survey.failures if not failure.unlabeled]
         if skipped:
             survey.note(f"{source.spec}: {len(skipped)} images without mask are skipped")
-    return splits
+    return splits if data.limit is None else _limited(splits, data.limit, survey)
+
+
+def _limited(splits: Mapping[str, tuple[Sample, ...]], limit: int, survey: Survey) -> dict[str, tuple[Sample, ...]]:
+    """Return the first `limit` samples of each split; a note says of how many."""
+    cut = [f"{limit} of {len(samples)} of {split}" for split, samples in splits.items() if len(samples) > limit]
+    if cut:
+        survey.note(f"data.limit: only the first samples are used, {', '.join(cut)}")
+    return {split: samples[:limit] for split, samples in splits.items()}
 
 
 def _open(spec: str) -> Source:
@@ -73,6 +82,9 @@ def _open(spec: str) -> Source:
         from streetseg.data.sources.scenes import ScenesSource
 
         return ScenesSource()
+    if is_link(spec):
+        hint = "download it; streetseg fetch NAME --out DIR  does so for camvid, cityscapes and gdrive:LINK"
+        raise RequestError("this is an address, expected data on this machine", where=spec, hint=hint)
     kind, colon, rest = spec.partition(":")
     if not colon or _existing(spec):
         return _open_bare(_path(spec))

@@ -13,7 +13,7 @@ from streetseg.data.formats import SUFFIXES
 from streetseg.data.issues import Failure, Survey
 from streetseg.data.source import Sample
 from streetseg.errors import DataError
-from streetseg.text import read_text
+from streetseg.text import counted, read_text
 
 _LISTED = 20  # incorrect lines named in one error
 
@@ -108,7 +108,7 @@ def without_excluded(
     names = _named_by({"": excluded}, list(every.values()), survey.failures)[""]
     survey.failures = [failure for failure in survey.failures if failure.name not in names]
     lines = len(excluded.entries)
-    survey.note(f"{excluded.name}: {_plural(lines, 'line')}, {_plural(len(names), 'sample')} left out")
+    survey.note(f"{excluded.name}: {counted(lines, 'line')}, {counted(len(names), 'sample')} left out")
     return {split: tuple(s for s in samples if s.name not in names) for split, samples in splits.items()}
 
 
@@ -149,7 +149,7 @@ def _named_by(
 
 def _counted(lines: SplitList, named: Counter[str], samples: Sequence[Sample]) -> str:
     """Return a note with the numbers of lines and samples of a list."""
-    counts = [_plural(len(lines.entries), "line"), _plural(len(samples), "sample")]
+    counts = [counted(len(lines.entries), "line"), counted(len(samples), "sample")]
     twice = sum(times > 1 for times in named.values())
     without = len(named) - len(samples)
     counts += [f"{twice} named twice"] if twice else []
@@ -265,7 +265,3 @@ def _common(folders: Sequence[Parts]) -> int:
 
 def _is_glob(text: str) -> bool:
     return any(mark in text for mark in "*?[")
-
-
-def _plural(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"

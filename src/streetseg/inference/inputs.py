@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from streetseg.data.files import walk
+from streetseg.data.files import is_link, walk
+from streetseg.data.formats import VIDEOS
 from streetseg.data.images import MAX_PIXELS, WIDE_GRAY, TooLargeError, raw_mode, read_image, to_rgb
 from streetseg.data.issues import Survey
 from streetseg.errors import RequestError
@@ -32,6 +33,7 @@ def find_images(inputs: Sequence[str]) -> list[Path]:
         RequestError: an input does not exist or holds no image, or two images have the same stem and their results
             would have the same name.
     """
+    _require_files_on_disk(inputs)
     missing: list[str] = []
     found: dict[Path, Path] = {}  # the real path of each image -> the path as named
     survey = Survey()
@@ -67,6 +69,15 @@ def find_images(inputs: Sequence[str]) -> list[Path]:
             hint="predict them into separate folders",
         )
     return list(found.values())
+
+
+def _require_files_on_disk(inputs: Sequence[str]) -> None:
+    """Raise RequestError for addresses of the web and for videos, which are no images on this machine."""
+    if links := [text for text in inputs if is_link(text)]:
+        raise RequestError("this is an address, expected files", where=links, hint="download them, and name the files")
+    if videos := [text for text in inputs if Path(text).suffix.lower() in VIDEOS]:
+        hint = f"save its frames as images, and name their folder: ffmpeg -i {videos[0]} frames/%06d.png"
+        raise RequestError("this is a video, expected images", where=videos, hint=hint)
 
 
 def require_image(

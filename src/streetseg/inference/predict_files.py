@@ -28,6 +28,7 @@ from streetseg.errors import DataError, RequestError
 from streetseg.inference.output import require_no_replacement, result_paths, write_results
 from streetseg.inference.predictor import Predictor
 from streetseg.recipe.reading import ImageReading
+from streetseg.text import counted
 
 log = logging.getLogger("streetseg")
 
@@ -175,14 +176,10 @@ class StorageWarnings:
         """Yield a sentence for each property of the files that may make the labels worse."""
         for form, count in self._forms.items():
             if "dropped" in form:
-                yield f"{_images(count)} read without all bands: {form}"
+                yield f"{counted(count, 'image')} read without all bands: {form}"
         if self._ranges:
             whole = joined_range(self._ranges)
             if problem := range_words(whole, self._reading):
                 rule = f"the model reads them with data.range={self._reading.range}"
                 cure = f"train with {range_cure(whole)}, or scale the images to 8 bits"
-                yield f"{_images(len(self._ranges))} of 16 bits {problem}; {rule}: {cure}"
-
-
-def _images(count: int) -> str:
-    return "1 image" if count == 1 else f"{count} images"
+                yield f"{counted(len(self._ranges), 'image')} of 16 bits {problem}; {rule}: {cure}"

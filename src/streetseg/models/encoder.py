@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from streetseg.errors import ModelError, did_you_mean
 from streetseg.models.own import STRIDES, is_own
 from streetseg.models.relu6 import relu6_without_copy
+from streetseg.recipe.encoders import USUAL
 
 EXAMPLES = "mobilenetv2_100, resnet50, resnext50_32x4d"
 TIMEOUT = 5.0  # seconds for the first answer of the hub
@@ -80,10 +81,16 @@ def require_known(name: str) -> None:
     known = timm.list_models()
     if architecture in known:
         return
+    if "," in name:
+        hint = f"streetseg study DATA --encoders {name}  trains and compares several"
+        raise ModelError("one run trains one encoder", where=f"encoder {name}", hint=hint)
+    begin = [other for other in (*USUAL, *known) if other.startswith(architecture)]
+    all_names = "streetseg encoders lists the names"
+    near = (
+        f"did you mean {', '.join(dict.fromkeys(begin[:3]))}?" if begin else did_you_mean(architecture, known, most=3)
+    )
     raise ModelError(
-        f"unknown encoder {name}",
-        where=f"encoder {name}",
-        hint=did_you_mean(architecture, known, most=3) or "see timm.list_models() for the names",
+        f"unknown encoder {name}", where=f"encoder {name}", hint=f"{near} {all_names}" if near else all_names
     )
 
 

@@ -1,5 +1,7 @@
 """The segmentation network: uint8 RGB in, logits out."""
 
+from typing import Self
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -49,10 +51,23 @@ class SegmentationNetwork(nn.Module):
         self.size = size
         self.reading = reading
         self.encoder = encoder
+        self.encoder_is_frozen = False
         parts = make_decoder(decoder, encoder.channels, self.channels, space.num_classes, own_decoder)
         self.decoder, self.head = parts.body, parts.head
         self.register_buffer("mean", torch.tensor(encoder.mean).view(1, 3, 1, 1) * 255.0)
         self.register_buffer("std", torch.tensor(encoder.std).view(1, 3, 1, 1) * 255.0)
+
+    def freeze_encoder(self) -> None:
+        """Keep the encoder as it is: from now on neither a step nor a batch changes its weights or statistics."""
+        self.encoder.requires_grad_(False).eval()
+        self.encoder_is_frozen = True
+
+    def train(self, mode: bool = True) -> Self:
+        """Set training or evaluation mode; a frozen encoder stays in evaluation mode, so that its statistics stay."""
+        super().train(mode)
+        if self.encoder_is_frozen:
+            self.encoder.eval()
+        return self
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (B, C, H, W) of RGB images 0..255, uint8 or float, (B, 3, H, W) of any size.

@@ -27,6 +27,13 @@ from streetseg.recipe.layers import (
 )
 from streetseg.recipe.schema import NoEffect, Recipe
 
+# Data of these kinds take the shipped recipe of that name, unless another is named. Cityscapes does not: data of one's
+# own and the scenes are often kept in its layout, at other sizes.
+BY_KIND = ("camvid",)
+
+
+MAPPINGS = ("data.splits.", "loss.class_weights.")  # fields that hold names of a person's own
+
 
 @dataclass(frozen=True)
 class Resolved:
@@ -62,8 +69,8 @@ def resolve(
     """Return the recipe of a run and the origin of each value.
 
     Args:
-        recipe: a YAML file, or the name of a shipped recipe. Without such a name, the shipped recipe for the kind of
-            the data is used if there is one (camvid for `camvid:DIR`).
+        recipe: a YAML file, or the name of a shipped recipe. Without such a name, data of a kind in `BY_KIND` takes
+            the shipped recipe of that kind (camvid for `camvid:DIR`).
         overrides: texts `path.to.field=value`.
         flags: dotted path -> value of a command's flag; None means not given.
         environ: environment variables; None: those of this process.
@@ -158,14 +165,14 @@ def _field(path: str) -> FieldInfo:
 def _shipped_for(requested: Layer) -> str | None:
     source = requested.get(("data", "source"))
     kind = str(source.value).partition(":")[0] if source else Recipe().data.source
-    return kind if kind in shipped_names() else None
+    return kind if kind in BY_KIND else None
 
 
 def _require_field(path: KeyPath, setting: Setting) -> None:
     """Raise RequestError, with the closest field as hint, if the recipe has no such field."""
     fields = [field for field, _ in leaves(Recipe())]
     dotted = ".".join(path)
-    if dotted in fields or dotted in Recipe.model_fields or dotted.startswith("data.splits."):
+    if dotted in fields or dotted in Recipe.model_fields or dotted.startswith(MAPPINGS):
         return
     same_name = [field for field in fields if field.rpartition(".")[2] == path[-1]]
     close = same_name or get_close_matches(dotted, fields, n=1)

@@ -1,11 +1,21 @@
 """The schema of a recipe: all settings of one run, frozen. The docstring under each field is its help text."""
 
+import math
 import re
 import types
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from streetseg.recipe.datasets import DATA_HELP
 from streetseg.recipe.decoders import DECODERS, DecoderName
@@ -65,6 +75,8 @@ class Data(Section):
     """split lists: split name -> text file with one sample name or glob per line; replaces the splits of the source"""
     exclude: Annotated[str | None, NoEffect("the fingerprint of the data is compared")] = None
     """text file of samples to leave out, in the format of a split list; none: all samples are used"""
+    limit: Annotated[int | None, NoEffect("the fingerprint of the data is compared")] = Field(default=None, ge=1)
+    """largest number of samples of each split: the first ones are used; none: all samples are used"""
     unlabeled: Annotated[Literal["refuse", "skip"], NoEffect("the fingerprint of the data is compared")] = "refuse"
     """images without mask in a split that is used: refuse is an error that names them, skip leaves them out and counts
     them"""
@@ -151,19 +163,51 @@ class Augment(Section):
     """probability of a Gaussian blur"""
 
 
+def _class_weights(value: object) -> object:
+    """Return the name of a rule, a list or a mapping with numbers; raise ValueError for anything else."""
+    weights = list(value.values()) if isinstance(value, dict) else value
+    if isinstance(weights, (list, tuple)):
+        try:
+            numbers = [float(weight) for weight in weights]
+        except (TypeError, ValueError):
+            numbers = []
+        if numbers and all(0 <= number < math.inf for number in numbers) and any(numbers):
+            return dict(zip(value, numbers, strict=True)) if isinstance(value, dict) else tuple(numbers)
+    elif value in ("none", "mild", "balanced"):
+        return value
+    raise ValueError("none, mild, balanced, a list of one weight a class, or class names with weights, 0 or more")
+
+
+ClassWeights = Annotated[
+    Literal["none", "mild", "balanced"] | tuple[float, ...] | dict[str, float], BeforeValidator(_class_weights)
+]
+
+
 class Loss(Section):
     """The loss function. Pixels with the ignore index are left out."""
 
-    region: Literal["none", "dice", "lovasz"] = "dice"
+    region: Literal["none", "dice", "tversky", "lovasz"] = "dice"
     """the region loss that is added to cross-entropy"""
     region_weight: float = Field(default=1.0, ge=0)
     """weight of the region loss"""
-    class_weights: Literal["none", "mild", "balanced"] = "none"
-    """class weights of cross-entropy. balanced: 1 / log(1.02 + share of pixels) as in ENet; mild: their square roots"""
+    tversky: tuple[Change, Change] = (0.3, 0.7)
+    """for the region loss tversky: weight of false positives and of false negatives; [0.5, 0.5] is dice"""
+    focal: float | None = Field(default=None, ge=0)
+    """focal loss in place of cross-entropy: each pixel counts (1 - its probability)^this, usually 2; none: plain
+    cross-entropy"""
+    class_weights: ClassWeights = "none"
+    """class weights of cross-entropy. balanced: 1 / log(1.02 + share of pixels) as in ENet; mild: their square roots;
+    weights of your own: a list in the order of the classes, or class names with weights, 1 for those left out"""
     ohem: float | None = Field(default=None, gt=0, le=1)
     """cross-entropy uses only this share of the pixels, those with the highest loss; none: all pixels"""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
-    """label smoothing of cross-entropy, 0 (none) to below 1"""
+    """label smoothing of cross-entropy, 0 (none) to below 1; not with the focal loss"""
+
+    @model_validator(mode="after")
+    def _focal_is_not_smoothed(self) -> "Loss":
+        if self.focal is not None and self.label_smoothing:
+            raise ValueError("loss.label_smoothing or loss.focal, not both")
+        return self
 
 
 class Optim(Section):
@@ -173,6 +217,9 @@ class Optim(Section):
     """peak learning rate of the decoder, and of an encoder with random initial weights"""
     encoder_lr_scale: float = Field(default=0.5, ge=0)
     """factor on lr for a pretrained encoder"""
+    freeze_encoder: bool = False
+    """keep the encoder as it is, weights and batch-norm statistics, and train decoder and head only; it needs an
+    encoder that was trained before"""
     weight_decay: float = Field(default=0.01, ge=0)
     """AdamW weight decay; biases and norm layers have none"""
     schedule: Literal["poly", "one-cycle"] = "poly"

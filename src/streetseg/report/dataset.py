@@ -18,6 +18,7 @@ from streetseg.report.charts.bars import Bars, bar_sign, bars_chart
 from streetseg.report.charts.svg import chart_css
 from streetseg.report.dataset_images import Shown, class_examples, files_of, image_of, sample_at
 from streetseg.report.page import generator_mark, page_asset, page_environment, require_own_page
+from streetseg.text import counted
 
 SHOWN = 12  # number of findings of one kind that are shown with images; the others are only listed
 _WIDE, _NARROW = 720, 358  # width of the chart in pixels, on a screen and on a phone
@@ -159,10 +160,10 @@ def headline(findings: Findings) -> str:
     images = sum(split.images for split in findings.splits.values())
     if findings.errors:
         noun = "file" if all(isinstance(error, FileError) for error in findings.errors) else "thing"
-        return f"{_plural(len(findings.errors), noun)} must be mended before this data set can be used."
+        return f"{counted(len(findings.errors), noun)} must be mended before this data set can be used."
     warnings = sum(remark.care for remark in findings.remarks)
     if warnings:
-        return f"All {images} images can be used; {_plural(warnings, 'warning')} to read first."
+        return f"All {images} images can be used; {counted(warnings, 'warning')} to read first."
     return f"Nothing is wrong with {images} images."
 
 
@@ -233,7 +234,3 @@ def _group(heading: str, lines: Sequence[str], images: Sequence[Sequence[Shown]]
 
 def _counted(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} ({count})" if len(counts) > 1 else name for name, count in counts.items())
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -271,6 +271,7 @@ def pipeline(groups: Sequence[Group]) -> list[Lane]:
     train, validation = splits[recipe.data.train_split]["images"], splits[recipe.data.val_split]["images"]
     size = f"the pixels of {'×'.join(map(str, recipe.data.size))}" if recipe.data.size else "their own size"
     augment, loss = recipe.augment, recipe.loss
+    pixels = "cross-entropy" if loss.focal is None else "focal loss"
     region = "" if loss.region == "none" else f" + {loss.region.capitalize()}"
     names = ", ".join(dict.fromkeys(group.first.encoder for group in groups))
     resampled = UNITS[groups[0].intervals.unit]
@@ -288,7 +289,7 @@ def pipeline(groups: Sequence[Group]) -> list[Lane]:
                 Step(
                     "U-Net decoder", f"{recipe.model.decoder}: upsamples scale by scale, with a skip connection at each"
                 ),
-                Step("Loss and step", f"cross-entropy{region}; AdamW, {recipe.optim.schedule} schedule"),
+                Step("Loss and step", f"{pixels}{region}; AdamW, {recipe.optim.schedule} schedule"),
             ),
         ),
         Lane(

@@ -15,6 +15,7 @@ from streetseg.metrics.scores import scores
 from streetseg.models.bundle import load_bundle, save_bundle
 from streetseg.models.own import NO_MODULES, OwnModules
 from streetseg.runtime.disk import free_space_for
+from streetseg.text import counted
 from streetseg.training.recorder import RunRecorder
 
 
@@ -31,12 +32,14 @@ def finish_run(recorder: RunRecorder, val: Store, *, dataset: str, modules: OwnM
         Mean IoU, 0..1.
     """
     folder, journal, state = recorder.folder, recorder.journal, recorder.train_state
-    device, ranks = state.device, state.ranks
+    device, ranks, progress = state.device, state.ranks, recorder.progress
     # Ranks that do not read the bundle get its weights in a copy of their network.
     best, description = load_bundle(folder.best, modules) if ranks.is_main else (copy.deepcopy(state.network), {})
     predictor = Predictor(TorchEngine(best, device))
     ranks.broadcast_network(best)
-    evaluation = evaluate(predictor, val, ranks=ranks)
+    progress.say(f"training is done; the best network is scored on {counted(len(val), 'image')} in fp32")
+    progress.begin("scoring", len(val))
+    evaluation = evaluate(predictor, val, ranks=ranks, progress=lambda done, total: progress.show("", done))
     overall = scores(evaluation.counts.total)
     if not ranks.is_main:
         return overall.mean["iou"]
@@ -44,6 +47,7 @@ def finish_run(recorder: RunRecorder, val: Store, *, dataset: str, modules: OwnM
     terms = protocol(evaluation, predictor, dataset=dataset, split=val.split)
     intervals = interval(evaluation.counts)
     place = folder.path / "evaluation"
+    progress.say("its latency and memory are measured on this machine")
     with free_space_for(place, evaluation.counts.counts.nbytes + sum(t.nbytes for t in best.state_dict().values())):
         write_evaluation(place, evaluation, intervals, scores_json(evaluation, intervals, terms))
         write_error_maps(place, evaluation, predictor, val)

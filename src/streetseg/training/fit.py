@@ -55,6 +55,7 @@ def fit(
                 images = [batches.store.samples[index].image for index in batch.indices]
                 recorder.keep_step(StepNumbers.send(epoch, train_state.steps_done, train_state.lr, images, numbers))
         recorder.read_steps()
+        recorder.progress.show(f"epoch {epoch}/{recorder.length.epochs} validation")
         start = time.perf_counter()
         with train_state.profiler("validation"):
             evaluation = validate(train_state, val, recorder.stop_if_requested)

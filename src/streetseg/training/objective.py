@@ -2,9 +2,10 @@
 
 Cross-entropy over the pixels that count, plus a region term that looks at whole classes:
 - Dice: 1 - the soft Dice coefficient of each class over the batch (Milletari et al. 2016, arXiv:1606.04797);
+- Tversky: the same, with weights for false positives and false negatives (Salehi et al. 2017, arXiv:1706.05721);
 - Lovász-softmax: the Lovász extension of each class's Jaccard loss (Berman et al. 2018, arXiv:1705.08790).
-Both average over the classes that are present in the ground truth of the batch. A batch in which every pixel is ignored
-has the loss 0.
+All average over the classes that are present in the ground truth of the batch. A batch in which every pixel is ignored
+has the loss 0. The focal loss (Lin et al. 2017, arXiv:1708.02002) can take the place of cross-entropy.
 
 Where several ranks share a batch, sums are taken over all ranks before anything is divided. So the loss is that of the
 whole batch, the same on each rank, even if the shares are unequal. Two terms are no sums: OHEM takes the hardest pixels
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from streetseg.data.class_weights import POWERS, class_weights
+from streetseg.data.class_weights import weights_of_classes
 from streetseg.recipe.schema import Loss
 from streetseg.runtime.distributed import ALONE, Ranks
 from streetseg.training.dice_ce import SoftmaxSums, softmax_sums
@@ -37,18 +38,25 @@ class Objective(nn.Module):
     Args:
         settings: which terms, and their weights.
         class_pixels: pixels of each class in the training split, for balanced class weights.
+        names: of the classes, for class weights by name.
         ignore_index: the label of pixels that count nowhere.
     """
 
     class_weights: Tensor | None
 
-    def __init__(self, settings: Loss, class_pixels: Sequence[int] | NDArray[np.int64], ignore_index: int) -> None:
+    def __init__(
+        self,
+        settings: Loss,
+        class_pixels: Sequence[int] | NDArray[np.int64],
+        ignore_index: int,
+        names: Sequence[str] | None = None,
+    ) -> None:
         super().__init__()
         self.settings = settings
         self.ignore_index = ignore_index
-        power = POWERS.get(settings.class_weights)
-        weights = None if power is None else torch.from_numpy(class_weights(class_pixels, power)).float()
-        self.register_buffer("class_weights", weights)
+        names = [str(i) for i in range(len(class_pixels))] if names is None else names
+        weights = weights_of_classes(settings.class_weights, names, class_pixels)
+        self.register_buffer("class_weights", None if weights is None else torch.from_numpy(weights).float())
 
     def forward(self, logits: Tensor, labels: Tensor, ranks: Ranks = ALONE) -> tuple[Tensor, Terms]:
         """Return the loss of logits (B, C, h, w) and labels uint8 (B, H, W), and its terms.
@@ -57,28 +65,39 @@ class Objective(nn.Module):
         share of a batch; `ranks` have the other shares.
         """
         sums = softmax_sums(logits, labels, self.class_weights, self.ignore_index)
-        if self.settings.ohem is None and not self.settings.label_smoothing:
+        settings = self.settings
+        if settings.ohem is None and settings.focal is None and not settings.label_smoothing:
             weight = sums.ground_truth.sum() if self.class_weights is None else sums.ground_truth @ self.class_weights
             cross_entropy = mean(sums.cross_entropy, weight, ranks)
         else:
             cross_entropy = self.cross_entropy(log_probabilities_at(labels, logits), labels, ranks)
-        terms = {"cross_entropy": cross_entropy}
-        match self.settings.region:
+        terms = {"cross_entropy" if settings.focal is None else "focal": cross_entropy}
+        match settings.region:
             case "dice":
-                terms["dice"] = self.settings.region_weight * dice_loss(sums, ranks)
+                terms["dice"] = settings.region_weight * tversky_loss(sums, 0.5, 0.5, ranks)
+            case "tversky":
+                terms["tversky"] = settings.region_weight * tversky_loss(sums, *settings.tversky, ranks)
             case "lovasz":
                 probabilities, counted = log_probabilities_at(labels, logits).exp(), labels != self.ignore_index
                 lovasz = lovasz_softmax(probabilities, labels.long(), counted, ranks)
-                terms["lovasz"] = self.settings.region_weight * lovasz
+                terms["lovasz"] = settings.region_weight * lovasz
         return torch.stack(list(terms.values())).sum(), terms
 
     def cross_entropy(self, log_probabilities: Tensor, labels: Tensor, ranks: Ranks = ALONE) -> Tensor:
-        """Return weighted, smoothed cross-entropy as torch defines it; with OHEM, of the hardest pixels only."""
-        smoothing, keep = self.settings.label_smoothing, self.settings.ohem
+        """Return weighted, smoothed or focal cross-entropy; with OHEM, of the hardest pixels only.
+
+        Weights and smoothing are as torch defines them. The focal loss of a pixel with probability p of its label is
+        -weight (1 - p)^focal log p.
+        """
+        smoothing, focal, keep = self.settings.label_smoothing, self.settings.focal, self.settings.ohem
         target, counted = labels.long(), labels != self.ignore_index
         pixels = F.nll_loss(
             log_probabilities, target, self.class_weights, ignore_index=self.ignore_index, reduction="none"
         )
+        if focal is not None:
+            log_p = -F.nll_loss(log_probabilities, target, ignore_index=self.ignore_index, reduction="none")
+            # At p = 1 and a power below 1 the slope of (1 - p)^focal is infinite; the loss there is 0 all the same.
+            pixels = pixels * (1 - log_p.exp()).clamp(min=torch.finfo(log_p.dtype).eps) ** focal
         if smoothing:
             per_class = log_probabilities
             if self.class_weights is not None:
@@ -130,14 +149,19 @@ def mean(total: Tensor, weight: Tensor, ranks: Ranks = ALONE) -> Tensor:
     return total / weight.clamp(min=LEAST)
 
 
-def dice_loss(sums: SoftmaxSums, ranks: Ranks = ALONE) -> Tensor:
-    """Return 1 - mean soft Dice over the classes present; 0 where no class is."""
+def tversky_loss(sums: SoftmaxSums, false_positives: float, false_negatives: float, ranks: Ranks = ALONE) -> Tensor:
+    """Return 1 - mean soft Tversky index over the classes present; 0 where no class is.
+
+    The index is TP / (TP + a FP + b FN) with the weights a and b of false positives and negatives. With 0.5 and 0.5 it
+    is the Dice coefficient.
+    """
     overlap, ground_truth, predicted = ranks.all_reduce_sum(
         torch.stack([sums.overlap, sums.ground_truth, sums.predicted])
     ).unbind()
     present = (ground_truth > 0).to(overlap.dtype)
-    dice = 2.0 * overlap / (ground_truth + predicted).clamp(min=LEAST)
-    return ((1.0 - dice) * present).sum() / present.sum().clamp(min=1.0)
+    incorrect = false_positives * (predicted - overlap) + false_negatives * (ground_truth - overlap)
+    index = overlap / (overlap + incorrect).clamp(min=LEAST)
+    return ((1.0 - index) * present).sum() / present.sum().clamp(min=1.0)
 
 
 def lovasz_softmax(probabilities: Tensor, target: Tensor, counted: Tensor, ranks: Ranks = ALONE) -> Tensor:

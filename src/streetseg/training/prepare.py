@@ -12,9 +12,11 @@ from streetseg.atomic import atomic_write_json, atomic_write_text
 from streetseg.data.augment.augment import training_crop
 from streetseg.data.batches import DeviceCache, TrainBatches, steps_of_epoch
 from streetseg.data.check.findings import Findings
+from streetseg.data.class_weights import require_class_weights
 from streetseg.data.open import open_source
 from streetseg.data.source import Source, short_name
 from streetseg.data.store import Store
+from streetseg.errors import RequestError
 from streetseg.models.initial_weights import InitialWeights, build_network
 from streetseg.models.network import SegmentationNetwork
 from streetseg.profiler import Profiler
@@ -147,6 +149,8 @@ def prepare(
         check_loss(own.loss, source.space.num_classes, device)
     with ranks.one_first():
         network, initial = first_network(recipe, source, own, state)
+        require_class_weights(recipe.loss.class_weights, source.space.names)
+        require_trained_encoder(recipe, initial)
         findings = check_files(source, recipe)
         stores = open_stores(source, recipe)
     origin = origin_of(recipe, stores)
@@ -187,6 +191,16 @@ def first_network(
         own=own.modules,
     )
     return network, initial if state is None else InitialWeights(**state["initial"])
+
+
+def require_trained_encoder(recipe: Recipe, initial: InitialWeights) -> None:
+    """Raise RequestError if the encoder is frozen although its weights are random."""
+    if recipe.optim.freeze_encoder and not initial.pretrained:
+        raise RequestError(
+            f"the encoder is frozen, but it has {initial.text}",
+            where="optim.freeze_encoder",
+            hint="--weights auto, a file or a run folder gives it trained weights",
+        )
 
 
 def augment_of_epoch(epoch: int, epochs: int, settings: Augment, crop: Size) -> tuple[Augment, Size]:

@@ -6,10 +6,13 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
+from rich.table import Column
 
 from streetseg.text import one_line
 
 PLAIN_EVERY = 30.0  # seconds between lines when there is no terminal
+# Characters that count, figures, time left and the shortest bar take: "12000/12000 epoch 12/20 loss 2.872 1:00:12".
+NEEDED = 54
 
 
 class _Console(Console):
@@ -21,6 +24,8 @@ class _Console(Console):
 
 class Progress:
     """Shows the steps of a run on standard error.
+
+    In a narrow terminal the title is cut and the bar is short, so that count, figures and time left stay whole.
 
     Args:
         title: what is being done, e.g. "mobilenetv2_100 seed 0".
@@ -36,15 +41,16 @@ class Progress:
         self.live = self.console.is_terminal and not quiet
         self.last_line = time.monotonic()
         self.bar = RichProgress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[figures]}"),
-            TimeRemainingColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),  # the only column that shrinks
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            TextColumn("{task.fields[figures]}", markup=False),
+            TimeRemainingColumn(table_column=Column(no_wrap=True)),
             console=self.console,
+            transient=True,
             disable=not self.live,
         )
-        self.task = self.bar.add_task(title, total=total, completed=done, figures="")
+        self.task = self.bar.add_task(self._short(title), total=total, completed=done, figures="")
 
     def __enter__(self) -> "Progress":
         self.bar.start()
@@ -55,16 +61,33 @@ class Progress:
     ) -> None:
         self.bar.stop()
 
-    def step(self, figures: str) -> None:
-        """Count one more step; `figures` are shown beside the bar."""
+    def step(self, figures: str, more: str = "") -> None:
+        """Count one more step; `figures` are shown beside the bar, and `more` where there is room for them."""
         self.done += 1
         if self.live:
-            self.bar.update(self.task, completed=self.done, figures=figures)
+            roomy = len(self.title) + NEEDED + len(more) < self.console.width
+            self.bar.update(self.task, completed=self.done, figures=f"{figures} {more}" if roomy else figures)
         elif time.monotonic() - self.last_line > PLAIN_EVERY:
             self.last_line = time.monotonic()
-            self.say(f"{self.title}: step {self.done} of {self.total}, {figures}")
+            self.say(f"{self.title}: step {self.done} of {self.total}, {figures} {more}".rstrip())
+
+    def show(self, figures: str, done: int | None = None) -> None:
+        """Show other figures beside the bar, and how much is done where that is no count of steps."""
+        self.bar.update(self.task, figures=figures, completed=done)
+
+    def begin(self, title: str, total: int) -> None:
+        """Count something else from 0 on."""
+        self.title, self.total, self.done = title, total, 0
+        self.bar.reset(self.task, total=total, description=self._short(title), figures="")
 
     def say(self, *lines: str) -> None:
-        """Print lines that stay."""
+        """Print lines that stay. A terminal gets them broken between words; a path is never cut."""
         for line in lines:
-            self.console.print(one_line(line), highlight=False, markup=False, soft_wrap=True)
+            self.console.print(
+                one_line(line), highlight=False, markup=False, soft_wrap=not self.live, overflow="ignore", crop=False
+            )
+
+    def _short(self, title: str) -> str:
+        """Return the title as it fits beside the rest."""
+        room = max(8, self.console.width - NEEDED)
+        return title if len(title) <= room else f"{title[: room - 1]}…"

@@ -10,6 +10,7 @@ from streetseg.runs.folder import Journal, RunFolder
 from streetseg.runtime.checkpoint import checkpoint_name, save_checkpoint
 from streetseg.runtime.disk import free_space_for
 from streetseg.runtime.signals import StopSignals, end_by_signal
+from streetseg.text import counted
 from streetseg.training.best import Best
 from streetseg.training.callbacks import Callbacks
 from streetseg.training.failures import not_finite
@@ -104,8 +105,8 @@ class RunRecorder:
             assert meters is not None
             speed = meters.images * ranks.world / meters.seconds
             self.progress.step(
-                f"epoch {numbers.epoch}/{self.length.epochs} loss {values['loss']:.3f} "
-                f"lr {numbers.lr:.1e} {speed:.1f} images/s"
+                f"epoch {numbers.epoch}/{self.length.epochs} loss {values['loss']:.3f}",
+                f"lr {numbers.lr:.1e} {speed:.1f} images/s",
             )
 
     def stop_if_requested(self, *, saved: bool = False) -> None:
@@ -142,12 +143,7 @@ class RunRecorder:
                 self.best.write(self.train_state.scored, row, self.train_state.precision.name)
         self.journal.write("epoch", **asdict(row), **asdict(notes), best=is_best)
         self.save()
-        ignored = f"  {notes.ignored_only_batches} batches wholly ignored" if notes.ignored_only_batches else ""
-        self.progress.say(
-            f"epoch {row.epoch:3d}  train loss {row.train_loss:.4f} accuracy {row.train_accuracy:.4f} "
-            f"IoU {row.train_iou:.4f}  val loss {row.val_loss:.4f} accuracy {row.val_accuracy:.4f} "
-            f"IoU {row.val_iou:.4f}{'  best' if is_best else ''}  {notes.seconds:.0f} s{ignored}"
-        )
+        self.progress.say(line_of_epoch(row, notes, best=self.history.best))
         self.callbacks.tell("scalars", self.train_state.steps_done, numbers_of_epoch(row))
         self.stop_if_requested(saved=True)
 
@@ -174,8 +170,7 @@ class RunRecorder:
             self.progress.say(*profiler.lines())
         self.journal.write("end", best_epoch=best_epoch, mean_iou=val_iou)
         self.progress.say(
-            f"best epoch {best_epoch}: mean IoU {val_iou:.4f} in fp32 on {images} images",
-            f"run folder: {self.folder.path}",
+            f"best epoch {best_epoch}: mean IoU {100 * val_iou:.1f} % in fp32 on {counted(images, 'image')}"
         )
         return best_epoch
 
@@ -193,6 +188,19 @@ class RunRecorder:
                     keep=self.train_state.recipe.train.keep_last,
                     best=None if best is None else checkpoint_name(best.epoch),
                 )
+
+
+def line_of_epoch(row: EpochRow, notes: EpochNotes, *, best: EpochRow | None) -> str:
+    """Return what a person reads of an epoch, in less than 80 characters as a rule: results.csv has every figure."""
+    line = (
+        f"epoch {row.epoch:3d}  train loss {row.train_loss:.3f} IoU {100 * row.train_iou:4.1f} %  "
+        f"val loss {row.val_loss:.3f} IoU {100 * row.val_iou:4.1f} %  {notes.seconds:.0f} s"
+    )
+    if best is not None and best is not row:
+        line += f"  best {best.epoch}"
+    if notes.ignored_only_batches:
+        line += f"  {counted(notes.ignored_only_batches, 'batch', 'batches')} wholly ignored"
+    return line
 
 
 def numbers_of_epoch(row: EpochRow) -> dict[str, float]:

@@ -48,6 +48,7 @@ def train(
     quiet: bool = False,
     profile: bool = False,
     own: Own | None = None,
+    part: str = "",
 ) -> RunResult:
     """Train one network, alone or with the other processes that torchrun started with this one.
 
@@ -61,6 +62,7 @@ def train(
         quiet: no progress.
         profile: measure and say where the time went; on a GPU that costs some, as each part is waited for.
         own: objects of the caller's own: callbacks, loss, data source, modules.
+        part: what the run is a part of, for the bar: "run 2 of 4".
 
     Raises:
         RequestError, DataError, ModelError: before anything is written, when request, data or weights are wrong.
@@ -77,7 +79,8 @@ def train(
             train_state, best, history = make_or_restore(run)
             journal = write_start(run, train_state, history)
             done, quiet = train_state.steps_done, quiet or not ranks.is_main
-            with Progress(run.title, run.length.steps, done=done, quiet=quiet) as progress:
+            title = f"{part}: {run.title}" if part else run.title
+            with Progress(title, run.length.steps, done=done, quiet=quiet) as progress:
                 progress.say(*lines_of_start(run, train_state))
                 callbacks = callbacks_of(own, recipe, history, ranks)
                 with StopSignals() as stop, finishing(callbacks, history):

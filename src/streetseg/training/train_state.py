@@ -118,9 +118,13 @@ def make_train_state(
         loss: of the caller's own, in place of the loss of the recipe.
     """
     tune(device)
+    if recipe.optim.freeze_encoder:
+        network.freeze_encoder()
     network.to(device).to(memory_format=torch.channels_last)
     objective = (
-        Objective(recipe.loss, class_pixels, network.space.ignore_index) if loss is None else OwnObjective(loss)
+        Objective(recipe.loss, class_pixels, network.space.ignore_index, network.space.names)
+        if loss is None
+        else OwnObjective(loss)
     ).to(device)
     if state is not None and recipe.train.precision == "auto":
         precision = Precision(state["precision"], "as before the interruption")

@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from difflib import get_close_matches
 
 from streetseg.data.check.cache import CheckCache
 from streetseg.data.check.findings import Findings, SplitFindings
@@ -186,6 +187,8 @@ def _other_split(source: Source, split: str) -> str | None:
         others = [name for name in names if source.splits.get(name)] if split in names else []
         if others:
             return f"data.{field}={others[0]} takes the split {others[0]}"
+    if near := get_close_matches(split, list(source.splits), n=1):
+        return f"did you mean the split {near[0]}?"
     if list(source.splits) != ["all"]:
         return None
     lists = "data.splits.train=FILE data.splits.val=FILE name the images of each in text files"

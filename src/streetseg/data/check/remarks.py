@@ -11,6 +11,7 @@ from streetseg.data.check.sample import SampleStats
 from streetseg.data.images import joined_range, range_cure, range_words
 from streetseg.data.source import Sample, Source
 from streetseg.labels.space import Color
+from streetseg.text import counted
 
 Seen = Mapping[str, tuple[tuple[Sample, SampleStats], ...]]  # split -> its samples and their statistics
 
@@ -71,7 +72,9 @@ def _turned(seen: Seen) -> Iterator[Remark]:
     every = [pair for samples in seen.values() for pair in samples]
     turned = tuple(Entry((s.image,), "EXIF orientation applied") for s, stats in every if stats.image_turned)
     if turned:
-        yield Remark("turned", f"{_images(len(turned))} turned upright by EXIF orientation", turned, care=False)
+        yield Remark(
+            "turned", f"{counted(len(turned), 'image')} turned upright by EXIF orientation", turned, care=False
+        )
     either = tuple(Entry((s.image,), "the mask fits both ways") for s, stats in every if stats.fits_unturned)
     if either:
         many = f"{len(either)} images are turned by EXIF and their masks have"
@@ -109,7 +112,7 @@ def _converted(seen: Seen) -> Iterator[Remark]:
         uniform = len(ways) == 1 and len(converted) == len(samples)
         yield Remark(
             "converted",
-            f"{_images(len(converted))} of {split} converted to 8-bit RGB: {words}",
+            f"{counted(len(converted), 'image')} of {split} converted to 8-bit RGB: {words}",
             () if uniform else tuple(Entry((sample.image,), stats.image_stored) for sample, stats in converted),
             care=False,
         )
@@ -202,7 +205,3 @@ def _classes(source: Source, seen: Seen) -> Iterator[Remark]:
         absent = [name for name, pixels in zip(source.space.names, present, strict=True) if not pixels]
         if absent and len(absent) < classes:
             yield Remark("absent", f"split {split} shows no {', '.join(absent)}")
-
-
-def _images(count: int) -> str:
-    return "1 image" if count == 1 else f"{count} images"

@@ -1,0 +1,29 @@
+"""Values that a shell completes. Nothing heavy is imported: the person waits at the Tab key."""
+
+from collections.abc import Callable, Iterable
+
+from streetseg.models.formats import ENGINES, FORMATS
+from streetseg.recipe.encoders import USUAL
+from streetseg.recipe.layers import shipped_names
+
+Complete = Callable[[str], list[str]]
+
+
+def one_of(values: Callable[[], Iterable[str]]) -> Complete:
+    """Return a completion of the values that begin with what was typed."""
+    return lambda incomplete: [value for value in values() if value.startswith(incomplete)]
+
+
+def encoders_with_commas(incomplete: str) -> list[str]:
+    """Return the completions of "A,B": of the name behind the last comma, without those that stand before it."""
+    before, comma, last = incomplete.rpartition(",")
+    given = before.split(",")
+    return [f"{before}{comma}{name}" for name in USUAL if name.startswith(last) and name not in given]
+
+
+encoder = one_of(lambda: USUAL)
+recipe = one_of(shipped_names)
+export_format = one_of(lambda: FORMATS)
+engine = one_of(lambda: ENGINES)
+precision = one_of(lambda: ("fp32", "bf16"))
+split = one_of(lambda: ("train", "val", "test"))

@@ -1,0 +1,48 @@
+"""The command `streetseg encoders`."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from streetseg.cli import completion
+from streetseg.cli.options import JsonFlag
+from streetseg.cli.output import counted_bar, print_json, say
+
+
+def encoders(
+    pattern: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="PATTERN",
+            autocompletion=completion.encoder,
+            help="part of a name, or 'resnext*' in quotes (default: the usual ones)",
+        ),
+    ] = None,
+    json: JsonFlag = False,
+) -> None:
+    """List encoders: size, strides, weights, license."""
+    from streetseg.models.catalog import SIZE, encoder_facts, encoder_names
+
+    names = encoder_names(pattern)
+    with counted_bar("encoders", hidden=json) as progress:
+        facts = encoder_facts(names, progress)
+    if json:
+        print_json({"size": SIZE, "encoders": [asdict(fact) for fact in facts]})
+        return
+    rows = [("encoder", "parameters", "MACs", "strides", "weights", "license")]
+    for fact in facts:
+        macs = "–" if fact.macs is None else f"{fact.macs / 1e9:.2f} G"
+        strides = ", ".join(map(str, fact.strides)) + ("" if fact.usable else " (not for a U-Net)")
+        size = f"{fact.parameters / 1e6:.2f} M"
+        rows.append((fact.name, size, macs, strides, fact.weights, fact.license or "not said"))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for name, parameters, macs, *words in rows:
+        numbers = f"{parameters:>{widths[1]}}  {macs:>{widths[2]}}"
+        shown = "  ".join(f"{word:<{width}}" for word, width in zip(words, widths[3:], strict=True))
+        say(f"{name:<{widths[0]}}  {numbers}  {shown}".rstrip())
+    say("", f"MACs of the encoder for one image of {SIZE[0]}x{SIZE[1]}")
+    if left := len(names) - len(facts):
+        say(f"{left} more have no feature pyramid")
+    if pattern is None:
+        say("streetseg encoders PATTERN  looks through all of timm's, e.g. streetseg encoders 'resnext*'", whole=True)

@@ -1,0 +1,94 @@
+"""The help of `streetseg` and of its commands: groups of commands and flags, and examples."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from typer.core import TyperCommand
+
+# Title -> the commands of a group, in the order of `streetseg --help`.
+COMMAND_GROUPS = {
+    "Train and compare": ("study", "train", "evaluate", "compare"),
+    "Use a network": ("predict", "export", "bench"),
+    "Data": ("check", "fetch", "scenes"),
+    "Around it": ("encoders", "recipe", "doctor"),
+}
+
+# Title -> the flags of a group, by the name of the parameter. All others stand first, as "Flags".
+FLAG_GROUPS = {
+    "Stop and go on": ("resume", "force"),
+    "Machine": ("devices", "device", "engine", "precision", "tile"),
+    "Output": ("out", "overlay", "ids", "report", "profile", "quiet", "json", "help"),
+}
+
+# Command -> lines that a person can type. Tests parse each of them.
+EXAMPLES = {
+    "study": (
+        "streetseg study scenes --recipe demo",
+        "streetseg study camvid:data/camvid --encoders resnet18,resnet34 --seeds 3",
+        "streetseg study photos/data.yaml --epochs 5 --limit 100 --weights none",
+    ),
+    "train": (
+        "streetseg train scenes --encoder mobilenetv2_100 --epochs 5",
+        "streetseg train camvid:data/camvid --out runs/resnet optim.lr=3e-4",
+        "streetseg train camvid:data/camvid --out runs/resnet optim.lr=3e-4 --resume",
+    ),
+    "evaluate": (
+        "streetseg evaluate runs/resnet camvid:data/camvid --split test",
+        "streetseg evaluate street.onnx camvid:data/camvid --out scores",
+    ),
+    "compare": ("streetseg compare runs/mobile runs/resnet --out comparison",),
+    "predict": (
+        "streetseg predict runs/resnet street.jpg --out masks --overlay",
+        "streetseg predict street.onnx 'photos/**/*.jpg' --out masks",
+    ),
+    "export": (
+        "streetseg export runs/resnet --format onnx --out street.onnx",
+        "streetseg export runs/resnet --format onnx --int8 --data camvid:data/camvid",
+    ),
+    "bench": ("streetseg bench runs/mobile street.onnx --size 360x480",),
+    "check": ("streetseg check camvid:data/camvid --report data.html",),
+    "fetch": ("streetseg fetch camvid --out data/camvid",),
+    "scenes": ("streetseg scenes my-scenes --count 50 --size 128x256",),
+    "encoders": ("streetseg encoders", "streetseg encoders 'resnext*'"),
+    "doctor": ("streetseg doctor",),
+    "recipe show": ("streetseg recipe show --data camvid:data/camvid --sources",),
+    "recipe list": ("streetseg recipe list",),
+    "recipe check": ("streetseg recipe check my.yaml",),
+}
+
+START = (
+    "Start here:  streetseg study scenes --recipe demo",
+    "Documents:   https://github.com/streetseg/streetseg/tree/main/docs",
+    "Exit codes:  0 done, 1 the work failed, 2 the request or the data is wrong,",
+    "             130 Ctrl-C, 143 SIGTERM",
+)
+
+
+class Command(TyperCommand):
+    """A command whose help has arguments, flags in groups with their defaults, and examples."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        params: list[Any] = list(self.get_params(ctx))
+        arguments = [param for param in params if param.param_type_name == "argument"]
+        flags = [param for param in params if param.param_type_name == "option"]
+        if arguments:
+            with formatter.section("Arguments"):
+                formatter.write_dl([(argument.metavar or argument.name, argument.help or "") for argument in arguments])
+        grouped = [name for names in FLAG_GROUPS.values() for name in names]
+        groups = {"Flags": [flag.name for flag in flags if flag.name not in grouped], **FLAG_GROUPS}
+        for title, names in groups.items():
+            records = [flag.get_help_record(ctx) for flag in flags if flag.name in names]
+            if any(records):
+                with formatter.section(title):
+                    formatter.write_dl([record for record in records if record])
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        write_lines(formatter, "Examples", EXAMPLES.get(ctx.command_path.removeprefix("streetseg "), ()))
+
+
+def write_lines(formatter: Any, title: str, lines: Sequence[str]) -> None:
+    """Write lines below a title as they are, so that they can be copied."""
+    if lines:
+        formatter.write(f"\n{title}:\n" if title else "\n")
+        for line in lines:
+            formatter.write(f"  {line}\n")

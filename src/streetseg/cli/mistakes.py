@@ -1,0 +1,47 @@
+"""Mistakes in the arguments of a command that are recognized before anything else is read."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from streetseg.errors import RequestError
+from streetseg.models.formats import is_exported
+from streetseg.text import command_line
+
+
+def is_model(text: str | Path) -> bool:
+    """Return whether a path is a bundle, a run folder or an exported model that is there."""
+    path = Path(text)
+    if is_exported(path):
+        return path.is_file()
+    return any((path / name).is_file() for name in ("model.json", "best/model.json"))
+
+
+def require_model_first(command: str, model: Path, others: Sequence[str], *rest: str) -> None:
+    """Raise RequestError if the model stands where the images or the data are meant, and they in its place.
+
+    Args:
+        command: predict or evaluate.
+        model: the first argument.
+        others: the arguments behind it.
+        rest: what the hint appends.
+    """
+    models = [] if is_model(model) else [text for text in others if is_model(text)]
+    if not models:
+        return
+    behind = [str(model), *(text for text in others if text != models[0])]
+    raise RequestError(
+        f"the model comes first, then the {'data' if command == 'evaluate' else 'images'}",
+        where=f"streetseg {command} {model} {models[0]}",
+        hint=f"{command_line(['streetseg', command, models[0], *behind])} {' '.join(rest)}".rstrip(),
+    )
+
+
+def require_commas(names: Sequence[str], words: Sequence[str]) -> None:
+    """Raise RequestError if encoders stand behind `--encoders A` with a space between them, as B in "A B"."""
+    more = [word for word in words if "=" not in word]
+    if more:
+        raise RequestError(
+            f"{more[0]} is neither a flag nor a value of the recipe",
+            where=f"command line: {' '.join(more)}",
+            hint=f"encoders are separated by commas: --encoders {','.join([*names, *more])}",
+        )

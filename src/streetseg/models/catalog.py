@@ -1,0 +1,103 @@
+"""What is known of encoders before one is trained: size, strides, weights and license, asked of timm."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import timm
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from streetseg.errors import RequestError
+from streetseg.models.encoder import cached_file
+from streetseg.models.own import STRIDES
+from streetseg.recipe.encoders import USUAL
+
+SIZE = (384, 480)  # CamVid's 360x480, padded to multiples of 32
+
+
+@dataclass(frozen=True)
+class EncoderFacts:
+    """Facts of an encoder.
+
+    Args:
+        name: timm's name.
+        parameters: of the feature network, without the classifier.
+        macs: multiply-accumulates of an image of `SIZE`; None where the encoder takes no such image.
+        strides: of its feature maps.
+        usable: whether a network can be built on it.
+        weights: "here", "to download", or "none" where timm publishes none.
+        license: of the published weights, as timm says; None where it does not.
+    """
+
+    name: str
+    parameters: int
+    macs: int | None
+    strides: tuple[int, ...]
+    usable: bool
+    weights: str
+    license: str | None
+
+
+def encoder_names(pattern: str | None) -> list[str]:
+    """Return the names that a pattern such as "resnext*" matches; of a word without *, those that hold it.
+
+    None gives the usual ones. Raises RequestError if there is none.
+    """
+    if pattern is None:
+        return list(USUAL)
+    glob = pattern if any(char in pattern for char in "*?[") else f"*{pattern}*"
+    names = [name for name in timm.list_models() if fnmatchcase(name, glob)]
+    if not names:
+        raise RequestError("no encoder has such a name", where=pattern, hint="streetseg encoders 'resnext*'")
+    return names
+
+
+def encoder_facts(
+    names: list[str], on_encoder: Callable[[int, int], None] = lambda done, total: None
+) -> list[EncoderFacts]:
+    """Return the facts of each encoder of which timm can make a feature pyramid; the others are left out.
+
+    Args:
+        names: timm's names.
+        on_encoder: called after each with the number done and the number of all.
+    """
+    found = []
+    for done, name in enumerate(names, start=1):
+        if (facts := facts_of(name)) is not None:
+            found.append(facts)
+        on_encoder(done, len(names))
+    return found
+
+
+def facts_of(name: str) -> EncoderFacts | None:
+    """Return the facts of one encoder, built without memory for its weights; None where it is no pyramid."""
+    with torch.device("meta"):
+        try:
+            body: Any = timm.create_model(name, features_only=True).eval()
+        except Exception:  # each family of timm models raises errors of its own
+            return None
+        macs = macs_of(body)
+    config: Any = timm.get_pretrained_cfg(name)
+    published = config is not None and (config.hf_hub_id or config.url)
+    strides = tuple(body.feature_info.reduction())
+    return EncoderFacts(
+        name,
+        sum(parameter.numel() for parameter in body.parameters()),
+        macs,
+        strides,
+        strides == STRIDES,
+        "here" if cached_file(config) else "to download" if published else "none",
+        (config.license or None) if published else None,
+    )
+
+
+def macs_of(body: torch.nn.Module) -> int | None:
+    """Return the multiply-accumulates of one image; None where the network takes another size only."""
+    try:
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            body(torch.zeros(1, 3, *SIZE))
+    except Exception:  # of timm or torch: a fixed size, or an operation that counts nothing
+        return None
+    return int(counter.get_total_flops()) // 2  # torch counts a multiply-accumulate as two operations

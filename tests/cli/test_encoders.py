@@ -1,0 +1,64 @@
+"""The list of encoders, and the values that a shell completes."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from conftest import Finished
+from streetseg.models.encoder import Encoder
+
+Run = Callable[..., Finished]
+
+
+def test_one_encoder(streetseg: Run) -> None:
+    done = streetseg("encoders", "test_efficientnet", "--json")
+
+    facts = next(fact for fact in json.loads(done.out)["encoders"] if fact["name"] == "test_efficientnet")
+    assert facts["parameters"] == sum(parameter.numel() for parameter in Encoder("test_efficientnet").parameters())
+    assert facts["macs"] > 1e6
+    assert (facts["strides"], facts["usable"]) == ([2, 4, 8, 16, 32], True)
+    assert facts["weights"] in ("here", "to download")
+    assert facts["license"] == "apache-2.0"
+
+
+def test_encoders_that_are_no_pyramid_of_a_u_net(streetseg: Run) -> None:
+    done = streetseg("encoders", "test_vit")
+
+    assert done.code == 0
+    assert "(not for a U-Net)" in done.out
+
+
+def test_no_such_name(streetseg: Run) -> None:
+    done = streetseg("encoders", "xyzzy*")
+
+    assert (done.code, done.err.splitlines()[0]) == (2, "error: no encoder has such a name")
+
+
+@pytest.mark.parametrize(
+    ("typed", "values"),
+    [
+        ("train scenes --encoder resnext", ["resnext50_32x4d", "resnext101_32x8d"]),
+        ("study scenes --encoders resnet18,mobilenetv2", ["resnet18,mobilenetv2_100"]),
+        ("study scenes --recipe cam", ["camvid"]),
+        ("export run --format on", ["onnx"]),
+        ("evaluate run data --split v", ["val"]),
+        ("predict run image --engine open", ["openvino"]),
+        ("predict run image --precision b", ["bf16"]),
+    ],
+)
+def test_a_shell_completes_values(typed: str, values: list[str]) -> None:
+    words = f"streetseg {typed}"
+    environment = {"COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "streetseg"],
+        env={**os.environ, "_STREETSEG_COMPLETE": "complete_bash", **environment},
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.stdout.split() == values
