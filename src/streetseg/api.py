@@ -5,9 +5,11 @@ Strings and paths in, objects out that show themselves and hand over pandas tabl
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from streetseg.arguments import as_size, checked, require_filled, wrong_type
 from streetseg.errors import RequestError
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from streetseg.deploy.export import Exported
     from streetseg.inference.prediction import ImageLike, Model, Prediction, Predictions
+    from streetseg.models.own import OwnModules
     from streetseg.request import DataLike, RecipeLike
     from streetseg.results import Checked, Run, Scores, Study
     from streetseg.training.callbacks import Callback, LossFunction
@@ -31,8 +34,39 @@ EVALUATE_FIELDS = (
 CHECK_FIELDS = ("data.",)
 
 
+def as_model(model: "PathLike | Model | Run", name: str = "model") -> "tuple[Path, OwnModules | None]":
+    """Return where a model is, and the modules of the caller's own that it was made with.
+
+    Args:
+        model: a path, a `Run`, or what `load` returned.
+        name: the argument that holds it, for messages.
+
+    Raises:
+        RequestError: it is anything else, or an empty text.
+    """
+    if isinstance(model, (str, Path)):
+        require_filled(name, model)
+        return Path(model), None
+    from streetseg.inference.prediction import Model
+    from streetseg.results import Run
+
+    if isinstance(model, Run):
+        return model.folder, model.modules
+    if isinstance(model, Model):
+        return model.path, model.modules
+    raise wrong_type(name, model, "a path, a run or a loaded model", f'{name}="runs/first"')
+
+
+def _require_unloaded(function: Callable[..., object], **options: object) -> None:
+    """Raise RequestError if options of loading are given with a model that is loaded already."""
+    parameters = signature(function).parameters
+    if given := [f"{name}=" for name, value in options.items() if value != parameters[name].default]:
+        raise RequestError("the model is loaded already", where=given, hint="give the option to the first load")
+
+
+@checked
 def load(
-    model: "PathLike | Model",
+    model: "PathLike | Model | Run",
     *,
     engine: str = "auto",
     precision: str = "fp32",
@@ -46,7 +80,8 @@ def load(
     """Load a trained model.
 
     Args:
-        model: a run folder (its best bundle), a bundle folder, or an exported .onnx or .xml file.
+        model: a run folder (its best bundle), a bundle folder, an exported .onnx or .xml file, or a `Run`. What `load`
+            returned is returned as it is.
         engine: torch, onnxruntime or openvino; auto: the fastest of those that run the model.
         precision: fp32 or bf16.
         device: auto, cpu, cuda, cuda:1.
@@ -58,7 +93,7 @@ def load(
 
     Raises:
         ModelError: the model cannot be read, or modules of your own are missing or do not fit.
-        RequestError: engine, device or precision are not available.
+        RequestError: engine, device or precision are not available, or options are given to a loaded model.
 
     >>> import streetseg
     >>> model = streetseg.load(run.folder)
@@ -71,17 +106,29 @@ def load(
     from streetseg.request import own_modules_of
 
     if isinstance(model, Model):
+        _require_unloaded(
+            load,
+            engine=engine,
+            precision=precision,
+            device=device,
+            tta=tta,
+            tile=tile,
+            max_megapixels=max_megapixels,
+            encoder=encoder,
+            decoder=decoder,
+        )
         return model
     if max_megapixels <= 0:
         raise RequestError(f"a limit of {max_megapixels:g} megapixels", where="max_megapixels", hint="89, or more")
-    path = Path(model)
-    modules = own_modules_of(path, encoder, decoder)
+    path, modules = as_model(model)
+    modules = own_modules_of(path, encoder, decoder) or modules
     predictor = open_predictor(path, modules, engine=engine, precision=precision, device=device, tta=tta, tile=tile)
     return Model(predictor, path, max_megapixels=max_megapixels, modules=modules)
 
 
+@checked
 def predict(
-    model: "PathLike | Model", images: "ImageLike | Iterable[ImageLike]", **options: Any
+    model: "PathLike | Model | Run", images: "ImageLike | Iterable[ImageLike]", **options: Any
 ) -> "Prediction | Predictions":
     """Label images; shorthand for `load(model, ...).predict(images)`.
 
@@ -99,8 +146,9 @@ def predict(
     return load(model, **options).predict(images)
 
 
+@checked
 def evaluate(
-    model: "PathLike | Model",
+    model: "PathLike | Model | Run",
     data: "DataLike",
     *,
     split: str | None = None,
@@ -135,6 +183,7 @@ def evaluate(
     from streetseg.evaluation.score import require_empty, score
     from streetseg.inference.engines.open import engines_here
     from streetseg.inference.prediction import Model, open_predictor
+    from streetseg.models.description import find_bundle
     from streetseg.models.formats import is_exported
     from streetseg.request import open_data, request
     from streetseg.results import Scores
@@ -144,14 +193,16 @@ def evaluate(
     config = request(
         data, recipe, {"data.val_split": split, "data.space": space}, fields, only=("evaluate", EVALUATE_FIELDS)
     )
+    path, modules = as_model(model)
     if isinstance(model, Model):
+        _require_unloaded(evaluate, tta=tta, tile=tile)
         tta, tile = model.predictor.tta, model.predictor.tile
     # Scores come from fp32 and one engine unless others are requested: what is measured differs between machines.
-    path = model.path if isinstance(model, Model) else Path(model)
     precision = "bf16" if config.train.precision == "bf16" else "fp32"
     engine = engine or engines_here(path, precision)[0]
     ranks, device = None, config.train.device
     if not is_exported(path):
+        find_bundle(path)
         from streetseg.runtime.device import choose_device
         from streetseg.runtime.distributed import Ranks
 
@@ -160,7 +211,7 @@ def evaluate(
         device = str(torch_device)
     predictor = open_predictor(
         path,
-        model.modules if isinstance(model, Model) else None,
+        modules,
         engine=engine,
         precision=precision,
         device=device,
@@ -173,6 +224,7 @@ def evaluate(
     return Scores.of(scored)
 
 
+@checked
 def train(
     data: "DataLike",
     *,
@@ -247,7 +299,7 @@ def train(
     flags = {
         "model.encoder": name_of(encoder),
         "model.decoder": decoder_name(decoder),
-        "model.weights": weights,
+        "model.weights": str(weights) if isinstance(weights, Path) else weights,
         "train.epochs": epochs,
         "train.seed": seed,
     }
@@ -264,6 +316,7 @@ def train(
     return Run(result.folder, own.modules)
 
 
+@checked
 def study(
     data: "DataLike",
     *,
@@ -319,12 +372,13 @@ def study(
     from streetseg.results import Study
 
     require_resume_with_force(force=force, resume=resume)
-    if isinstance(encoders, str):
-        raise RequestError("encoders is one text", where=f"encoders={encoders!r}", hint=f"encoders=[{encoders!r}]")
+    encoders = list(encoders)
+    if not encoders:
+        raise RequestError("no encoder is named", where="encoders=", hint='encoders=["mobilenetv2_100"]')
     names = [str(name_of(encoder)) for encoder in encoders]
-    if not names or len(set(names)) < len(names):
-        problem = "an encoder is named twice" if names else "no encoder is named"
-        raise RequestError(problem, where=f"encoders={names}", hint="give modules of one class an attribute `name`")
+    if len(set(names)) < len(names):
+        hint = "give modules of one class an attribute `name`"
+        raise RequestError("an encoder is named twice", where=f"encoders={names}", hint=hint)
     flags = {"model.decoder": decoder_name(decoder), "train.epochs": epochs}
     config = request(data, recipe, flags, fields if loss is None or callable(loss) else fields | {"loss": loss})
     starts = initial_weights(weights, names, default=config.model.weights)
@@ -347,11 +401,12 @@ def study(
     return Study(result.comparison, result.report, own.modules)
 
 
-def compare(runs: "Sequence[PathLike | Run]", out: PathLike | None = None) -> "Study":
+@checked
+def compare(runs: "Iterable[PathLike | Model | Run]", out: PathLike | None = None) -> "Study":
     """Compare finished runs, without training.
 
     Args:
-        runs: two run folders or more.
+        runs: two run folders, runs or loaded models of runs, or more.
         out: a folder for the report; None writes none.
 
     Raises:
@@ -363,15 +418,16 @@ def compare(runs: "Sequence[PathLike | Run]", out: PathLike | None = None) -> "S
     """
     from streetseg.comparison.compare import compare_runs
     from streetseg.report.report import write_report
-    from streetseg.results import Run, Study
+    from streetseg.results import Study
 
-    folders = [run.folder if isinstance(run, Run) else Path(run) for run in runs]
+    folders = [as_model(run, "runs")[0] for run in runs]
     if len(folders) < 2:
         raise RequestError("a comparison needs two runs or more", where=folders, hint="name another run folder")
     comparison = compare_runs(folders)
     return Study(comparison, None if out is None else write_report(comparison, Path(out)))
 
 
+@checked
 def check(
     data: "DataLike",
     *,
@@ -417,8 +473,9 @@ def check(
     return Checked(findings, report)
 
 
+@checked
 def export(
-    model: "PathLike | Model",
+    model: "PathLike | Model | Run",
     format: str,
     *,
     int8: bool = False,
@@ -433,8 +490,8 @@ def export(
     """Write a network as one file that runs without torch, checked against it.
 
     Args:
-        model: a run folder (its best bundle), a bundle folder, or what `load` returned: that is how a network with
-            modules of your own is exported.
+        model: a run folder (its best bundle), a bundle folder, a `Run`, or what `load` returned: that is how a network
+            with modules of your own is exported.
         format: onnx or openvino.
         int8: 8-bit integers, calibrated and scored on `data`.
         data: real images for the checks; None for the built-in scenes.
@@ -450,11 +507,9 @@ def export(
     >>> done.files[0].name, done.precision
     ('model.onnx', 'fp32')
     """
-    from streetseg.inference.prediction import Model
     from streetseg.models.formats import FORMATS, is_exported
 
-    path = model.path if isinstance(model, Model) else Path(model)
-    modules = model.modules if isinstance(model, Model) else None
+    path, modules = as_model(model)
     if format not in FORMATS:
         later = "litert is not supported yet" if format == "litert" else f"unknown format {format}"
         raise RequestError(later, where="--format", hint=" or ".join(FORMATS))
@@ -473,21 +528,24 @@ def export(
         hint = "--out FILE writes elsewhere, --force replaces it"
         raise RequestError("a file is there already", where=there, hint=hint)
 
+    from streetseg.models.description import read_model_json, reading_of
+
+    reading = reading_of(read_model_json(path))  # what is wrong with the path is said before torch is imported
+
     from streetseg.data.open import open_source
     from streetseg.deploy.export import export as export_model
-    from streetseg.models.description import read_model_json, reading_of
     from streetseg.recipe.schema import Data
 
-    reading = reading_of(read_model_json(path))
     source = open_source(Data(source=str(data or "scenes"), space=space).read_as(reading))
     return export_model(
         path, target, format, source, split=split, int8=int8, budget=budget, tell=progress, modules=modules
     )
 
 
+@checked
 def bench(
-    *models: PathLike,
-    size: tuple[int, int] | None = None,
+    *models: "PathLike | Model | Run",
+    size: tuple[int, int] | str | None = None,
     batch: int = 1,
     engine: str | None = None,
     precision: str = "fp32",
@@ -496,8 +554,8 @@ def bench(
     """Measure latency, throughput and memory of models: one row a model and engine.
 
     Args:
-        models: run or bundle folders, .onnx or .xml files.
-        size: height and width of the images; None for what each model was trained for.
+        models: run or bundle folders, .onnx or .xml files, runs, or what `load` returned.
+        size: height and width of the images, (512, 1024) or "512x1024"; None for what each model was trained for.
         batch: images at a time.
         engine: torch, onnxruntime or openvino; None for all that run the model.
         precision: fp32 or bf16.
@@ -511,6 +569,9 @@ def bench(
 
     from streetseg.inference.bench import measure_models
 
-    paths = [Path(model) for model in models]
-    measured = measure_models(paths, size, engine=engine, device=device, precision=precision, batch=batch)
+    if not models:
+        raise RequestError("no model is given", where="models=", hint='streetseg.bench("runs/first")')
+    found = [as_model(model, "models") for model in models]
+    requested = None if size is None else as_size(size)
+    measured = measure_models(found, requested, engine=engine, device=device, precision=precision, batch=batch)
     return pd.json_normalize(measured, sep="_")

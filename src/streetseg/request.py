@@ -7,10 +7,12 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from streetseg.arguments import wrong_type
 from streetseg.data.open import open_source
 from streetseg.data.source import Source
 from streetseg.data.sources.own import OwnData, as_source
 from streetseg.errors import RequestError
+from streetseg.models.formats import is_exported
 from streetseg.recipe.load import load_recipe, require_meaning
 from streetseg.recipe.schema import Data, Recipe
 
@@ -46,6 +48,8 @@ def request(
     """
     if isinstance(recipe, Recipe):
         return recipe
+    if not isinstance(recipe, (Mapping, str, Path, type(None))):
+        raise wrong_type("recipe", recipe, "a file, a name or fields", 'recipe={"optim.lr": 3e-4}')
     fields: dict[str, object] = {
         "data.source": with_kind(str(data)) if isinstance(data, (str, Path)) else as_source(data).spec
     }
@@ -60,6 +64,9 @@ def request(
                 f"{section} is a section of the recipe, found {values!r}", hint=f'{section}={{"field": value}}'
             )
         fields |= {f"{section}.{name}": value for name, value in values.items()}
+    if unnamed := [name for name in dotted or {} if not isinstance(name, str)]:
+        problem = f"a field of the recipe is {unnamed[0]!r}, expected a text"
+        raise RequestError(problem, where="recipe=", hint='recipe={"optim.lr": 3e-4}')
     fields |= dotted or {}
     if only is not None:
         require_meaning([path for path in fields if path != "data.source"], *only)
@@ -137,11 +144,14 @@ def own_modules_of(model: Path, encoder: "nn.Module | None", decoder: "nn.Module
     """Return the modules that a bundle is loaded with; None where none were passed.
 
     Raises:
-        RequestError: the network of the bundle was made without a module of the caller's own.
+        RequestError: the network of the bundle was made without a module of the caller's own, or it is exported.
         ModelError: there is no bundle.
     """
     if encoder is None and decoder is None:
         return None
+    if is_exported(model):
+        problem = "an exported model holds its whole network, and takes no module of your own"
+        raise RequestError(problem, where=model, hint="leave encoder= and decoder= out, or give the bundle")
     from streetseg.models.description import read_model_json
     from streetseg.models.own import OwnModules, is_own
 

@@ -1,12 +1,10 @@
-"""Arguments and flags that several commands share, and the parser of sizes such as 360x480."""
+"""Arguments and flags that several commands share."""
 
-import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from streetseg.errors import RequestError
 from streetseg.recipe.datasets import DATA_HELP
 
 DataArgument = Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP)]
@@ -48,13 +46,3 @@ TileFlag = Annotated[
 ]
 SpaceFlag = Annotated[str | None, typer.Option("--space", metavar="NAME", help="label space to map the data to")]
 OutFlag = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="folder to write to")]
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """Return height and width of a text such as "360x480". Raises RequestError."""
-    match = re.fullmatch(r"([1-9]\d{0,5})x([1-9]\d{0,5})", text)
-    if match is None:
-        raise RequestError(
-            f"{text!r} is not a size", where="--size", hint="height x width in pixels, e.g. --size 360x480"
-        )
-    return int(match[1]), int(match[2])
