@@ -9,7 +9,7 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from streetseg.arguments import as_size, checked, require_filled, wrong_type
+from streetseg.arguments import as_size, checked, require_filled, type_error
 from streetseg.errors import RequestError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def as_model(model: "PathLike | Model | Run", name: str = "model") -> "tuple[Pat
         return model.folder, model.modules
     if isinstance(model, Model):
         return model.path, model.modules
-    raise wrong_type(name, model, "a path, a run or a loaded model", f'{name}="runs/first"')
+    raise type_error(name, model, "a path, a run or a loaded model", f'{name}="runs/first"')
 
 
 def _require_unloaded(function: Callable[..., object], **options: object) -> None:

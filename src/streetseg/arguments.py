@@ -114,7 +114,7 @@ def require_argument(name: str, value: object) -> None:
         if name == "encoders":  # as on the command line, or one encoder
             names = [part.strip() for part in value.split(",")] if isinstance(value, str) else None
             example = json.dumps(names) if names else "[encoder]"
-        raise wrong_type(name, value, expected.words, f"{name}={example}")
+        raise type_error(name, value, expected.words, f"{name}={example}")
     if expected.least is not None and value < expected.least:  # type: ignore[operator]
         raise RequestError(
             f"{name} is {value}, expected at least {expected.least}",
@@ -129,7 +129,7 @@ def require_filled(name: str, value: object) -> None:
         raise RequestError(f"{name} is an empty text", where=f"{name}=", hint=f"name what {name}= stands for")
 
 
-def wrong_type(name: str, value: object, expected: str, hint: str) -> RequestError:
+def type_error(name: str, value: object, expected: str, hint: str) -> RequestError:
     """Return the error of an argument of another type than expected."""
     return RequestError(f"{name} is a {type(value).__qualname__}, expected {expected}", where=f"{name}=", hint=hint)
 

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from streetseg.arguments import wrong_type
+from streetseg.arguments import type_error
 from streetseg.data.open import open_source
 from streetseg.data.source import Source
 from streetseg.data.sources.own import OwnData, as_source
@@ -49,7 +49,7 @@ def request(
     if isinstance(recipe, Recipe):
         return recipe
     if not isinstance(recipe, (Mapping, str, Path, type(None))):
-        raise wrong_type("recipe", recipe, "a file, a name or fields", 'recipe={"optim.lr": 3e-4}')
+        raise type_error("recipe", recipe, "a file, a name or fields", 'recipe={"optim.lr": 3e-4}')
     fields: dict[str, object] = {
         "data.source": with_kind(str(data)) if isinstance(data, (str, Path)) else as_source(data).spec
     }

@@ -251,8 +251,8 @@ class Model:
         if not isinstance(images, Iterable) or isinstance(images, (bytes, Mapping)):
             raise no_image(images)
         given = list(images)
-        if wrong := [image for image in given if not isinstance(image, (str, Path, np.ndarray, Image.Image))]:
-            raise no_image(images if hasattr(images, "permute") else wrong[0])
+        if others := [image for image in given if not isinstance(image, (str, Path, np.ndarray, Image.Image))]:
+            raise no_image(images if hasattr(images, "permute") else others[0])
         if all(isinstance(image, (str, Path)) for image in given):
             return Predictions(self, _files([str(image) for image in given]))
         return Predictions(self, given)
