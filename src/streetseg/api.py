@@ -34,7 +34,7 @@ EVALUATE_FIELDS = (
 CHECK_FIELDS = ("data.",)
 
 
-def as_model(model: "PathLike | Model | Run", name: str = "model") -> "tuple[Path, OwnModules | None]":
+def _as_model(model: "PathLike | Model | Run", name: str = "model") -> "tuple[Path, OwnModules | None]":
     """Return where a model is, and the modules of the caller's own that it was made with.
 
     Args:
@@ -120,7 +120,7 @@ def load(
         return model
     if max_megapixels <= 0:
         raise RequestError(f"a limit of {max_megapixels:g} megapixels", where="max_megapixels", hint="89, or more")
-    path, modules = as_model(model)
+    path, modules = _as_model(model)
     modules = own_modules_of(path, encoder, decoder) or modules
     predictor = open_predictor(path, modules, engine=engine, precision=precision, device=device, tta=tta, tile=tile)
     return Model(predictor, path, max_megapixels=max_megapixels, modules=modules)
@@ -193,7 +193,7 @@ def evaluate(
     config = request(
         data, recipe, {"data.val_split": split, "data.space": space}, fields, only=("evaluate", EVALUATE_FIELDS)
     )
-    path, modules = as_model(model)
+    path, modules = _as_model(model)
     if isinstance(model, Model):
         _require_unloaded(evaluate, tta=tta, tile=tile)
         tta, tile = model.predictor.tta, model.predictor.tile
@@ -420,7 +420,7 @@ def compare(runs: "Iterable[PathLike | Model | Run]", out: PathLike | None = Non
     from streetseg.report.report import write_report
     from streetseg.results import Study
 
-    folders = [as_model(run, "runs")[0] for run in runs]
+    folders = [_as_model(run, "runs")[0] for run in runs]
     if len(folders) < 2:
         raise RequestError("a comparison needs two runs or more", where=folders, hint="name another run folder")
     comparison = compare_runs(folders)
@@ -509,7 +509,7 @@ def export(
     """
     from streetseg.models.formats import FORMATS, is_exported
 
-    path, modules = as_model(model)
+    path, modules = _as_model(model)
     if format not in FORMATS:
         later = "litert is not supported yet" if format == "litert" else f"unknown format {format}"
         raise RequestError(later, where="--format", hint=" or ".join(FORMATS))
@@ -571,7 +571,7 @@ def bench(
 
     if not models:
         raise RequestError("no model is given", where="models=", hint='streetseg.bench("runs/first")')
-    found = [as_model(model, "models") for model in models]
+    found = [_as_model(model, "models") for model in models]
     requested = None if size is None else as_size(size)
     measured = measure_models(found, requested, engine=engine, device=device, precision=precision, batch=batch)
     return pd.json_normalize(measured, sep="_")
