@@ -5,11 +5,10 @@ Strings and paths in, objects out that show themselves and hand over pandas tabl
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from streetseg.arguments import as_size, checked, require_filled, type_error
+from streetseg.arguments import as_size, checked
 from streetseg.errors import RequestError
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
     from streetseg.deploy.export import Exported
     from streetseg.inference.prediction import ImageLike, Model, Prediction, Predictions
-    from streetseg.models.own import OwnModules
     from streetseg.request import DataLike, RecipeLike
     from streetseg.results import Checked, Run, Scores, Study
     from streetseg.training.callbacks import Callback, LossFunction
@@ -32,36 +30,6 @@ EVALUATE_FIELDS = (
     *("data.unlabeled", "data.exclude", "data.exif", "data.range", "train.device", "train.precision"),
 )
 CHECK_FIELDS = ("data.",)
-
-
-def _as_model(model: "PathLike | Model | Run", name: str = "model") -> "tuple[Path, OwnModules | None]":
-    """Return where a model is, and the modules of the caller's own that it was made with.
-
-    Args:
-        model: a path, a `Run`, or what `load` returned.
-        name: the argument that holds it, for messages.
-
-    Raises:
-        RequestError: it is anything else, or an empty text.
-    """
-    if isinstance(model, (str, Path)):
-        require_filled(name, model)
-        return Path(model), None
-    from streetseg.inference.prediction import Model
-    from streetseg.results import Run
-
-    if isinstance(model, Run):
-        return model.folder, model.modules
-    if isinstance(model, Model):
-        return model.path, model.modules
-    raise type_error(name, model, "a path, a run or a loaded model", f'{name}="runs/first"')
-
-
-def _require_unloaded(function: Callable[..., object], **options: object) -> None:
-    """Raise RequestError if options of loading are given with a model that is loaded already."""
-    parameters = signature(function).parameters
-    if given := [f"{name}=" for name, value in options.items() if value != parameters[name].default]:
-        raise RequestError("the model is loaded already", where=given, hint="give the option to the first load")
 
 
 @checked
@@ -103,10 +71,10 @@ def load(
     (64, 96)
     """
     from streetseg.inference.prediction import Model, open_predictor
-    from streetseg.request import own_modules_of
+    from streetseg.request import as_model, own_modules_of, require_unloaded
 
     if isinstance(model, Model):
-        _require_unloaded(
+        require_unloaded(
             load,
             engine=engine,
             precision=precision,
@@ -120,7 +88,7 @@ def load(
         return model
     if max_megapixels <= 0:
         raise RequestError(f"a limit of {max_megapixels:g} megapixels", where="max_megapixels", hint="89, or more")
-    path, modules = _as_model(model)
+    path, modules = as_model(model)
     modules = own_modules_of(path, encoder, decoder) or modules
     predictor = open_predictor(path, modules, engine=engine, precision=precision, device=device, tta=tta, tile=tile)
     return Model(predictor, path, max_megapixels=max_megapixels, modules=modules)
@@ -185,7 +153,7 @@ def evaluate(
     from streetseg.inference.prediction import Model, open_predictor
     from streetseg.models.description import find_bundle
     from streetseg.models.formats import is_exported
-    from streetseg.request import open_data, request
+    from streetseg.request import as_model, open_data, request, require_unloaded
     from streetseg.results import Scores
 
     out = None if out is None else Path(out)
@@ -193,9 +161,9 @@ def evaluate(
     config = request(
         data, recipe, {"data.val_split": split, "data.space": space}, fields, only=("evaluate", EVALUATE_FIELDS)
     )
-    path, modules = _as_model(model)
+    path, modules = as_model(model)
     if isinstance(model, Model):
-        _require_unloaded(evaluate, tta=tta, tile=tile)
+        require_unloaded(evaluate, tta=tta, tile=tile)
         tta, tile = model.predictor.tta, model.predictor.tile
     # Scores come from fp32 and one engine unless others are requested: what is measured differs between machines.
     precision = "bf16" if config.train.precision == "bf16" else "fp32"
@@ -418,9 +386,10 @@ def compare(runs: "Iterable[PathLike | Model | Run]", out: PathLike | None = Non
     """
     from streetseg.comparison.compare import compare_runs
     from streetseg.report.report import write_report
+    from streetseg.request import as_model
     from streetseg.results import Study
 
-    folders = [_as_model(run, "runs")[0] for run in runs]
+    folders = [as_model(run, "runs")[0] for run in runs]
     if len(folders) < 2:
         raise RequestError("a comparison needs two runs or more", where=folders, hint="name another run folder")
     comparison = compare_runs(folders)
@@ -508,8 +477,9 @@ def export(
     ('model.onnx', 'fp32')
     """
     from streetseg.models.formats import FORMATS, is_exported
+    from streetseg.request import as_model
 
-    path, modules = _as_model(model)
+    path, modules = as_model(model)
     if format not in FORMATS:
         later = "litert is not supported yet" if format == "litert" else f"unknown format {format}"
         raise RequestError(later, where="--format", hint=" or ".join(FORMATS))
@@ -568,10 +538,11 @@ def bench(
     import pandas as pd
 
     from streetseg.inference.bench import measure_models
+    from streetseg.request import as_model
 
     if not models:
         raise RequestError("no model is given", where="models=", hint='streetseg.bench("runs/first")')
-    found = [_as_model(model, "models") for model in models]
+    found = [as_model(model, "models") for model in models]
     requested = None if size is None else as_size(size)
     measured = measure_models(found, requested, engine=engine, device=device, precision=precision, batch=batch)
     return pd.json_normalize(measured, sep="_")

@@ -1,13 +1,14 @@
 """The arguments of a call in Python as a recipe, a data source, a folder and objects of the caller's own."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from streetseg.arguments import type_error
+from streetseg.arguments import require_filled, type_error
 from streetseg.data.open import open_source
 from streetseg.data.source import Source
 from streetseg.data.sources.own import OwnData, as_source
@@ -19,7 +20,9 @@ from streetseg.recipe.schema import Data, Recipe
 if TYPE_CHECKING:
     from torch import nn
 
+    from streetseg.inference.prediction import Model
     from streetseg.models.own import OwnModules
+    from streetseg.results import Run
     from streetseg.training.own import Own
 
 DataLike = str | Path | Source | OwnData
@@ -138,6 +141,36 @@ def own_objects(
         None if isinstance(decoder, str) else decoder,
     )
     return Own(tuple(callbacks), loss if callable(loss) else None, source, modules)
+
+
+def as_model(model: "str | Path | Model | Run", name: str = "model") -> "tuple[Path, OwnModules | None]":
+    """Return where a model is, and the modules of the caller's own that it was made with.
+
+    Args:
+        model: a path, a `Run`, or what `load` returned.
+        name: the argument that holds it, for messages.
+
+    Raises:
+        RequestError: it is anything else, or an empty text.
+    """
+    if isinstance(model, (str, Path)):
+        require_filled(name, model)
+        return Path(model), None
+    from streetseg.inference.prediction import Model
+    from streetseg.results import Run
+
+    if isinstance(model, Run):
+        return model.folder, model.modules
+    if isinstance(model, Model):
+        return model.path, model.modules
+    raise type_error(name, model, "a path, a run or a loaded model", f'{name}="runs/first"')
+
+
+def require_unloaded(function: Callable[..., object], **options: object) -> None:
+    """Raise RequestError if options of loading are given with a model that is loaded already."""
+    parameters = signature(function).parameters
+    if given := [f"{name}=" for name, value in options.items() if value != parameters[name].default]:
+        raise RequestError("the model is loaded already", where=given, hint="give the option to the first load")
 
 
 def own_modules_of(model: Path, encoder: "nn.Module | None", decoder: "nn.Module | None") -> "OwnModules | None":
