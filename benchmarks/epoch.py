@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from trainer import Trainer, scenes_store
 
-from streetseg.cli.options import parse_size
+from streetseg.arguments import as_size
 from streetseg.recipe.schema import Model, Recipe, Train
 from streetseg.runtime.device import choose_device
 
@@ -30,7 +30,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--encoder", default="mobilenetv2_100")
     parser.add_argument("--decoder", default=Model().decoder)
-    parser.add_argument("--size", type=parse_size, default="384x480", help="size of the images and crops")
+    parser.add_argument("--size", type=as_size, default="384x480", help="size of the images and crops")
     parser.add_argument("--images", type=int, default=32)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)

@@ -32,7 +32,7 @@ import torch
 from peer import smp_step
 from trainer import Trainer, scenes_store, seconds
 
-from streetseg.cli.options import parse_size
+from streetseg.arguments import as_size
 from streetseg.data.store import Store
 from streetseg.grid import run_study
 from streetseg.recipe.decoders import DECODERS
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--encoders", default="mobilenetv2_100,resnext50_32x4d")
     parser.add_argument("--decoders", default=",".join(BY_NAME))
-    parser.add_argument("--size", type=parse_size, default="384x480", help="size of the images and crops")
+    parser.add_argument("--size", type=as_size, default="384x480", help="size of the images and crops")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--images", type=int, default=368, help="scenes in an epoch; CamVid has 367")
     parser.add_argument("--steps", type=int, default=50, help="bare steps in a round")

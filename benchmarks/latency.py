@@ -29,7 +29,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from streetseg.cli.options import parse_size
+from streetseg.arguments import as_size
 from streetseg.data.open import open_source
 from streetseg.data.source import Source
 from streetseg.data.store import Store, default_cache
@@ -71,7 +71,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--encoder", nargs="+", default=["mobilenetv2_100", "resnext50_32x4d"], metavar="NAME")
     parser.add_argument("--decoder", nargs="+", default=["fast", "classic"], choices=["fast", "classic"])
-    parser.add_argument("--size", type=parse_size, default=(384, 480), metavar="HxW")
+    parser.add_argument("--size", type=as_size, default=(384, 480), metavar="HxW")
     parser.add_argument("--bundle", type=Path, metavar="DIR", help="a trained network instead of random ones")
     parser.add_argument("--data", metavar="DATA", help="with --bundle: calibrate and score on real images")
     parser.add_argument("--rounds", type=int, default=10)

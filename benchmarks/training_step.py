@@ -24,7 +24,7 @@ import torch
 from peer import smp_step
 from torch import Tensor
 
-from streetseg.cli.options import parse_size
+from streetseg.arguments import as_size
 from streetseg.data.batches import Batch as TrainBatch
 from streetseg.labels.space import IGNORE_INDEX
 from streetseg.labels.tables import STREET_11
@@ -49,7 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--encoder", nargs="+", default=["mobilenetv2_100", "resnext50_32x4d"])
     parser.add_argument("--decoder", nargs="+", choices=["classic", "fast"], default=["classic", "fast"])
-    parser.add_argument("--size", type=parse_size, default="384x480")
+    parser.add_argument("--size", type=as_size, default="384x480")
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true", help="one machine-readable object on stdout")

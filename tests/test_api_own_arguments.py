@@ -76,7 +76,7 @@ def test_a_section_of_the_recipe_may_be_a_dict(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("STREETSEG_CACHE", str(tmp_path / "cache"))
     data = f"camvid:{camvid_segnet(tmp_path / 'camvid', 2, 2, size=(64, 64))}"
     assert streetseg.check(data, recipe={"data": {"val_split": "val"}}).ok
-    with pytest.raises(RequestError, match="is no field"):
+    with pytest.raises(RequestError, match="expected a text"):
         streetseg.check(data, recipe={5: 3})
 
 

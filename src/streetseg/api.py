@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from streetseg.arguments import as_size, checked
 from streetseg.errors import RequestError
 
 if TYPE_CHECKING:
@@ -35,8 +36,9 @@ EVALUATE_FIELDS = (
 CHECK_FIELDS = ("data.",)
 
 
+@checked
 def load(
-    model: "PathLike | Model",
+    model: "PathLike | Model | Run",
     *,
     engine: str = "auto",
     precision: str = "fp32",
@@ -50,7 +52,8 @@ def load(
     """Load a trained model.
 
     Args:
-        model: a run folder (its best bundle), a bundle folder, or an exported .onnx or .xml file.
+        model: a run folder (its best bundle), a bundle folder, an exported .onnx or .xml file, or a `Run`. What `load`
+            returned is returned as it is.
         engine: torch, onnxruntime or openvino; auto: the fastest of those that run the model.
         precision: fp32 or bf16.
         device: auto, cpu, cuda, cuda:1.
@@ -62,7 +65,7 @@ def load(
 
     Raises:
         ModelError: the model cannot be read, or modules of your own are missing or do not fit.
-        RequestError: engine, device or precision are not available.
+        RequestError: engine, device or precision are not available, or options are given to a loaded model.
 
     >>> import streetseg
     >>> model = streetseg.load(run.folder)
@@ -72,20 +75,32 @@ def load(
     (64, 96)
     """
     from streetseg.inference.prediction import Model, open_predictor
-    from streetseg.request import own_modules_of
+    from streetseg.request import as_model, own_modules_of, require_unloaded
 
     if isinstance(model, Model):
+        require_unloaded(
+            load,
+            engine=engine,
+            precision=precision,
+            device=device,
+            tta=tta,
+            tile=tile,
+            max_megapixels=max_megapixels,
+            encoder=encoder,
+            decoder=decoder,
+        )
         return model
     if max_megapixels <= 0:
         raise RequestError(f"a limit of {max_megapixels:g} megapixels", where="max_megapixels", hint="89, or more")
-    path = Path(model)
-    modules = own_modules_of(path, encoder, decoder)
+    path, modules = as_model(model)
+    modules = own_modules_of(path, encoder, decoder) or modules
     predictor = open_predictor(path, modules, engine=engine, precision=precision, device=device, tta=tta, tile=tile)
     return Model(predictor, path, max_megapixels=max_megapixels, modules=modules)
 
 
+@checked
 def predict(
-    model: "PathLike | Model", images: "ImageLike | Iterable[ImageLike]", **options: Any
+    model: "PathLike | Model | Run", images: "ImageLike | Iterable[ImageLike]", **options: Any
 ) -> "Prediction | Predictions":
     """Label images; shorthand for `load(model, ...).predict(images)`.
 
@@ -103,8 +118,9 @@ def predict(
     return load(model, **options).predict(images)
 
 
+@checked
 def evaluate(
-    model: "PathLike | Model",
+    model: "PathLike | Model | Run",
     data: "DataLike",
     *,
     split: str | None = None,
@@ -139,8 +155,9 @@ def evaluate(
     from streetseg.evaluation.score import require_empty, score
     from streetseg.inference.engines.open import engines_here
     from streetseg.inference.prediction import Model, open_predictor
+    from streetseg.models.description import find_bundle
     from streetseg.models.formats import is_exported
-    from streetseg.request import open_data, request
+    from streetseg.request import as_model, open_data, request, require_unloaded
     from streetseg.results import Scores
 
     out = None if out is None else Path(out)
@@ -148,14 +165,16 @@ def evaluate(
     config = request(
         data, recipe, {"data.val_split": split, "data.space": space}, fields, only=("evaluate", EVALUATE_FIELDS)
     )
+    path, modules = as_model(model)
     if isinstance(model, Model):
+        require_unloaded(evaluate, tta=tta, tile=tile)
         tta, tile = model.predictor.tta, model.predictor.tile
     # Scores come from fp32 and one engine unless others are requested: what is measured differs between machines.
-    path = model.path if isinstance(model, Model) else Path(model)
     precision = "bf16" if config.train.precision == "bf16" else "fp32"
     engine = engine or engines_here(path, precision)[0]
     ranks, device = None, config.train.device
     if not is_exported(path):
+        find_bundle(path)
         from streetseg.runtime.device import choose_device
         from streetseg.runtime.distributed import Ranks
 
@@ -164,7 +183,7 @@ def evaluate(
         device = str(torch_device)
     predictor = open_predictor(
         path,
-        model.modules if isinstance(model, Model) else None,
+        modules,
         engine=engine,
         precision=precision,
         device=device,
@@ -177,6 +196,7 @@ def evaluate(
     return Scores.of(scored)
 
 
+@checked
 def train(
     data: "DataLike",
     *,
@@ -251,7 +271,7 @@ def train(
     flags = {
         "model.encoder": name_of(encoder),
         "model.decoder": decoder_name(decoder),
-        "model.weights": weights,
+        "model.weights": str(weights) if isinstance(weights, Path) else weights,
         "train.epochs": epochs,
         "train.seed": seed,
     }
@@ -269,6 +289,7 @@ def train(
     return Run(result.folder, own.modules)
 
 
+@checked
 def study(
     data: "DataLike",
     *,
@@ -324,12 +345,13 @@ def study(
     from streetseg.results import Study
 
     require_resume_with_force(force=force, resume=resume)
-    if isinstance(encoders, str):
-        raise RequestError("encoders is one text", where=f"encoders={encoders!r}", hint=f"encoders=[{encoders!r}]")
+    encoders = list(encoders)
+    if not encoders:
+        raise RequestError("no encoder is named", where="encoders=", hint='encoders=["mobilenetv2_100"]')
     names = [str(name_of(encoder)) for encoder in encoders]
-    if not names or len(set(names)) < len(names):
-        problem = "an encoder is named twice" if names else "no encoder is named"
-        raise RequestError(problem, where=f"encoders={names}", hint="give modules of one class an attribute `name`")
+    if len(set(names)) < len(names):
+        hint = "give modules of one class an attribute `name`"
+        raise RequestError("an encoder is named twice", where=f"encoders={names}", hint=hint)
     flags = {"model.decoder": decoder_name(decoder), "train.epochs": epochs}
     config = request(data, recipe, flags, fields if loss is None or callable(loss) else fields | {"loss": loss})
     starts = initial_weights(weights, names, default=config.model.weights)
@@ -352,11 +374,12 @@ def study(
     return Study(result.comparison, result.report, own.modules)
 
 
-def compare(runs: "Sequence[PathLike | Run]", out: PathLike | None = None) -> "Study":
+@checked
+def compare(runs: "Iterable[PathLike | Model | Run]", out: PathLike | None = None) -> "Study":
     """Compare finished runs, without training.
 
     Args:
-        runs: two run folders or more.
+        runs: two run folders, runs or loaded models of runs, or more.
         out: a folder for the report; None writes none.
 
     Raises:
@@ -368,15 +391,17 @@ def compare(runs: "Sequence[PathLike | Run]", out: PathLike | None = None) -> "S
     """
     from streetseg.comparison.compare import compare_runs
     from streetseg.report.report import write_report
-    from streetseg.results import Run, Study
+    from streetseg.request import as_model
+    from streetseg.results import Study
 
-    folders = [run.folder if isinstance(run, Run) else Path(run) for run in runs]
+    folders = [as_model(run, "runs")[0] for run in runs]
     if len(folders) < 2:
         raise RequestError("a comparison needs two runs or more", where=folders, hint="name another run folder")
     comparison = compare_runs(folders)
     return Study(comparison, None if out is None else write_report(comparison, Path(out)))
 
 
+@checked
 def check(
     data: "DataLike",
     *,
@@ -422,6 +447,7 @@ def check(
     return Checked(findings, report)
 
 
+@checked
 def fetch(
     name: str,
     out: PathLike,
@@ -452,6 +478,7 @@ def fetch(
     return fetch_dataset(name, Path(out), mirror=mirror, on_bytes=progress)
 
 
+@checked
 def encoders(pattern: str | None = None) -> "pd.DataFrame":
     """List encoders: one row each with parameters, multiply-accumulates, strides, weights and license.
 
@@ -472,8 +499,9 @@ def encoders(pattern: str | None = None) -> "pd.DataFrame":
     return pd.DataFrame(encoder_facts(encoder_names(pattern))).set_index("name")
 
 
+@checked
 def export(
-    model: "PathLike | Model",
+    model: "PathLike | Model | Run",
     format: str,
     *,
     int8: bool = False,
@@ -488,8 +516,8 @@ def export(
     """Write a network as one file that runs without torch, checked against it.
 
     Args:
-        model: a run folder (its best bundle), a bundle folder, or what `load` returned: that is how a network with
-            modules of your own is exported.
+        model: a run folder (its best bundle), a bundle folder, a `Run`, or what `load` returned: that is how a network
+            with modules of your own is exported.
         format: onnx or openvino.
         int8: 8-bit integers, calibrated and scored on `data`.
         data: real images for the checks; None for the built-in scenes.
@@ -505,11 +533,10 @@ def export(
     >>> done.files[0].name, done.precision
     ('model.onnx', 'fp32')
     """
-    from streetseg.inference.prediction import Model
     from streetseg.models.formats import FORMATS, is_exported
+    from streetseg.request import as_model
 
-    path = model.path if isinstance(model, Model) else Path(model)
-    modules = model.modules if isinstance(model, Model) else None
+    path, modules = as_model(model)
     if format not in FORMATS:
         later = "litert is not supported yet" if format == "litert" else f"unknown format {format}"
         raise RequestError(later, where="--format", hint=" or ".join(FORMATS))
@@ -528,21 +555,24 @@ def export(
         hint = "--out FILE writes elsewhere, --force replaces it"
         raise RequestError("a file is there already", where=there, hint=hint)
 
+    from streetseg.models.description import read_model_json, reading_of
+
+    reading = reading_of(read_model_json(path))  # what is wrong with the path is said before torch is imported
+
     from streetseg.data.open import open_source
     from streetseg.deploy.export import export as export_model
-    from streetseg.models.description import read_model_json, reading_of
     from streetseg.recipe.schema import Data
 
-    reading = reading_of(read_model_json(path))
     source = open_source(Data(source=str(data or "scenes"), space=space).read_as(reading))
     return export_model(
         path, target, format, source, split=split, int8=int8, budget=budget, tell=progress, modules=modules
     )
 
 
+@checked
 def bench(
-    *models: PathLike,
-    size: tuple[int, int] | None = None,
+    *models: "PathLike | Model | Run",
+    size: tuple[int, int] | str | None = None,
     batch: int = 1,
     engine: str | None = None,
     precision: str = "fp32",
@@ -551,8 +581,8 @@ def bench(
     """Measure latency, throughput and memory of models: one row a model and engine.
 
     Args:
-        models: run or bundle folders, .onnx or .xml files.
-        size: height and width of the images; None for what each model was trained for.
+        models: run or bundle folders, .onnx or .xml files, runs, or what `load` returned.
+        size: height and width of the images, (512, 1024) or "512x1024"; None for what each model was trained for.
         batch: images at a time.
         engine: torch, onnxruntime or openvino; None for all that run the model.
         precision: fp32 or bf16.
@@ -565,7 +595,11 @@ def bench(
     import pandas as pd
 
     from streetseg.inference.bench import measure_models
+    from streetseg.request import as_model
 
-    paths = [Path(model) for model in models]
-    measured = measure_models(paths, size, engine=engine, device=device, precision=precision, batch=batch)
+    if not models:
+        raise RequestError("no model is given", where="models=", hint='streetseg.bench("runs/first")')
+    found = [as_model(model, "models") for model in models]
+    requested = None if size is None else as_size(size)
+    measured = measure_models(found, requested, engine=engine, device=device, precision=precision, batch=batch)
     return pd.json_normalize(measured, sep="_")

@@ -83,9 +83,10 @@ def as_arguments(text: str) -> str:
     """Return a text about flags of the command line as one about arguments of Python.
 
     `--out DIR` becomes `out=DIR`, `--device cpu` becomes `device="cpu"`, `--resume` becomes `resume=True`, and
-    `streetseg export MODEL --format onnx` becomes `streetseg.export(MODEL, format="onnx")`.
+    `streetseg export MODEL --format onnx` becomes `streetseg.export(MODEL, format="onnx")`, `--size 360x480` becomes
+    `size=(360, 480)`, and a command is a call.
     """
-    text = _CALL.sub(_call, text)
+    text = _CALL.sub(_call, text.replace("this command", "this call"))
     return _FLAG.sub(_argument, text)
 
 
@@ -100,6 +101,8 @@ def _argument(flag: re.Match[str]) -> str:
         return f"{name}=True" + (f" {value}" if value else "")
     if value is None:
         return f"{name}="
+    if size := re.fullmatch(r"(\d+)x(\d+)", value):
+        return f"{name}=({size[1]}, {size[2]})"
     plain = value[0].isupper() or value.isdigit()  # a placeholder such as DIR, or a number
     return f"{name}={value}" if plain else f'{name}="{value}"'
 
@@ -128,3 +131,17 @@ class TrainingError(StreetsegError):
 
 class LostPeerError(TrainingError):
     """Another process of a distributed run has ended. This is a consequence of a failure, never its cause."""
+
+
+# Package that is not in the base install -> the extra that installs it.
+EXTRAS = {"torch": "train", "torchvision": "train", "timm": "train", "onnx": "export", "openvino": "openvino"}
+
+
+def needed_package(failure: ModuleNotFoundError) -> RequestError | None:
+    """Return the error of a package that an extra installs; None for any other package."""
+    if failure.name not in EXTRAS:
+        return None
+    return RequestError(
+        f"this command needs {failure.name}, which is not installed",
+        hint=f"pip install 'streetseg[{EXTRAS[failure.name]}]'",
+    )

@@ -1,23 +1,28 @@
 """The arguments of a call in Python as a recipe, a data source, a folder and objects of the caller's own."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from streetseg.arguments import require_filled, type_error
 from streetseg.data.open import open_source
 from streetseg.data.source import Source
 from streetseg.data.sources.own import OwnData, as_source
 from streetseg.errors import RequestError
+from streetseg.models.formats import is_exported
 from streetseg.recipe.load import load_recipe, require_meaning
 from streetseg.recipe.schema import Data, Recipe
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from streetseg.inference.prediction import Model
     from streetseg.models.own import OwnModules
+    from streetseg.results import Run
     from streetseg.training.own import Own
 
 DataLike = str | Path | Source | OwnData
@@ -46,6 +51,8 @@ def request(
     """
     if isinstance(recipe, Recipe):
         return recipe
+    if not isinstance(recipe, (Mapping, str, Path, type(None))):
+        raise type_error("recipe", recipe, "a file, a name or fields", 'recipe={"optim.lr": 3e-4}')
     fields: dict[str, object] = {
         "data.source": with_kind(str(data)) if isinstance(data, (str, Path)) else as_source(data).spec
     }
@@ -71,7 +78,8 @@ def _dotted(fields: Mapping[str, object]) -> dict[str, object]:
     dotted: dict[str, object] = {}
     for name, value in fields.items():
         if not isinstance(name, str):
-            raise RequestError(f"{name!r} is no field of the recipe", where="recipe=", hint='{"optim.lr": 3e-4}')
+            problem = f"a field of the recipe is {name!r}, expected a text"
+            raise RequestError(problem, where="recipe=", hint='recipe={"optim.lr": 3e-4}')
         if name in Recipe.model_fields and isinstance(value, Mapping):
             dotted |= {f"{name}.{field}": of_field for field, of_field in value.items()}
         else:
@@ -146,15 +154,48 @@ def own_objects(
     return Own(tuple(callbacks), loss if callable(loss) else None, source, modules)
 
 
+def as_model(model: "str | Path | Model | Run", name: str = "model") -> "tuple[Path, OwnModules | None]":
+    """Return where a model is, and the modules of the caller's own that it was made with.
+
+    Args:
+        model: a path, a `Run`, or what `load` returned.
+        name: the argument that holds it, for messages.
+
+    Raises:
+        RequestError: it is anything else, or an empty text.
+    """
+    if isinstance(model, (str, Path)):
+        require_filled(name, model)
+        return Path(model), None
+    from streetseg.inference.prediction import Model
+    from streetseg.results import Run
+
+    if isinstance(model, Run):
+        return model.folder, model.modules
+    if isinstance(model, Model):
+        return model.path, model.modules
+    raise type_error(name, model, "a path, a run or a loaded model", f'{name}="runs/first"')
+
+
+def require_unloaded(function: Callable[..., object], **options: object) -> None:
+    """Raise RequestError if options of loading are given with a model that is loaded already."""
+    parameters = signature(function).parameters
+    if given := [f"{name}=" for name, value in options.items() if value != parameters[name].default]:
+        raise RequestError("the model is loaded already", where=given, hint="give the option to the first load")
+
+
 def own_modules_of(model: Path, encoder: "nn.Module | None", decoder: "nn.Module | None") -> "OwnModules | None":
     """Return the modules that a bundle is loaded with; None where none were passed.
 
     Raises:
-        RequestError: the network of the bundle was made without a module of the caller's own.
+        RequestError: the network of the bundle was made without a module of the caller's own, or it is exported.
         ModelError: there is no bundle.
     """
     if encoder is None and decoder is None:
         return None
+    if is_exported(model):
+        problem = "an exported model holds its whole network, and takes no module of your own"
+        raise RequestError(problem, where=model, hint="leave encoder= and decoder= out, or give the bundle")
     from streetseg.models.description import read_model_json
     from streetseg.models.own import OwnModules, is_own
 
@@ -175,5 +216,7 @@ def interruptible(function: str, folder: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
+        if not folder.exists():
+            raise KeyboardInterrupt("stopped before anything was saved") from None
         how = f"the same call of streetseg.{function} with out={str(folder)!r}, resume=True goes on from there"
         raise KeyboardInterrupt(f"stopped, and saved in {folder}; {how}") from None

@@ -5,6 +5,7 @@ pandas is imported when a table is requested, so that no command waits for it.
 
 import io
 import json
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -96,8 +97,7 @@ class Scores:
         )
 
     def __repr__(self) -> str:
-        low, high = self.interval
-        return f"<Scores: mean IoU {self.mean_iou:.4f} [{low:.4f}, {high:.4f}], {protocol_line(self.protocol)}>"
+        return f"<Scores: {_mean_iou(self)}, {protocol_line(self.protocol)}>"
 
     def _repr_html_(self) -> str:
         metrics = list(self.as_dict["mean"])
@@ -114,7 +114,7 @@ class Run:
 
     def __init__(self, folder: str | Path, modules: "OwnModules | None" = None) -> None:
         self.folder = Path(folder)
-        self._modules = modules
+        self.modules = modules
 
     @cached_property
     def finished(self) -> FinishedRun:
@@ -124,7 +124,7 @@ class Run:
     @cached_property
     def model(self) -> Model:
         """The best network of the run."""
-        return Model(open_predictor(self.folder, self._modules), self.folder, modules=self._modules)
+        return Model(open_predictor(self.folder, self.modules), self.folder, modules=self.modules)
 
     @cached_property
     def scores(self) -> Scores:
@@ -157,8 +157,7 @@ class Run:
         return self.folder / "report.html"
 
     def __repr__(self) -> str:
-        low, high = self.interval
-        return f"<Run {self.folder}: mean IoU {self.mean_iou:.4f} [{low:.4f}, {high:.4f}], epoch {self.best_epoch}>"
+        return f"<Run {self.folder}: {_mean_iou(self.scores)}, epoch {self.best_epoch}>"
 
     def _repr_html_(self) -> str:
         charts = "".join(f'<div style="max-width: 420px">{chart}</div>' for chart in run_curves(self.folder))
@@ -294,6 +293,12 @@ class Checked:
 
     def _repr_html_(self) -> str:
         return f"<p>{escape(repr(self)[1:-1])}</p>{self.problems.to_html()}{self.classes.to_html()}"
+
+
+def _mean_iou(scores: Scores) -> str:
+    """Return the mean IoU with its interval, as a text."""
+    low, high = scores.interval
+    return f"mean IoU {scores.mean_iou:.4f} [{'no interval' if math.isnan(low) else f'{low:.4f}, {high:.4f}'}]"
 
 
 def _number(value: float | None) -> float:

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from streetseg.arguments import as_size
 from streetseg.cli import completion
-from streetseg.cli.options import JsonFlag, PrecisionFlag, parse_size
+from streetseg.cli.options import JsonFlag, PrecisionFlag
 from streetseg.cli.output import print_json, say
 
 
@@ -32,11 +33,12 @@ def bench(
     json: JsonFlag = False,
 ) -> None:
     """Measure latency, throughput and memory."""
-    requested = parse_size(size) if size else None
+    requested = as_size(size) if size else None
 
     from streetseg.inference.bench import measure_models
 
-    costs = measure_models(models, requested, engine=engine, device=device, precision=precision, batch=batch)
+    paths = [(path, None) for path in models]
+    costs = measure_models(paths, requested, engine=engine, device=device, precision=precision, batch=batch)
     if json:
         print_json({"models": costs})
         return

@@ -12,13 +12,10 @@ from typer.exceptions import TyperException
 from streetseg.cli.commands import COMMANDS, Commands
 from streetseg.cli.output import discard_output, prepare_console, print_error, say, show_log, tell
 from streetseg.data.cache import serve_homeless
-from streetseg.errors import RequestError, StreetsegError, did_you_mean
+from streetseg.errors import RequestError, StreetsegError, did_you_mean, needed_package
 from streetseg.runtime.worker import is_launched, is_main, write_error_report
 
 DONE, FAILED, INCORRECT_REQUEST, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
-
-# Package that is not in the base install -> the extra that installs it.
-EXTRAS = {"torch": "train", "torchvision": "train", "timm": "train", "onnx": "export", "openvino": "openvino"}
 
 app = typer.Typer(
     cls=Commands,
@@ -87,11 +84,8 @@ def explain(failure: Exception, args: list[str]) -> StreetsegError:
         return failure
     if isinstance(failure, TyperException):
         return _usage_error(failure, args)
-    if isinstance(failure, ModuleNotFoundError) and failure.name in EXTRAS:
-        return RequestError(
-            f"this command needs {failure.name}, which is not installed",
-            hint=f"pip install 'streetseg[{EXTRAS[failure.name]}]'",
-        )
+    if isinstance(failure, ModuleNotFoundError) and (missing := needed_package(failure)):
+        return missing
     return StreetsegError(
         f"{type(failure).__name__}: {failure}",
         where=f"streetseg {' '.join(args)}",

@@ -1,12 +1,10 @@
-"""Arguments and flags that several commands share, and the parser of sizes such as 360x480."""
+"""Arguments and flags that several commands share."""
 
-import re
 from typing import Annotated, Any
 
 import typer
 
 from streetseg.cli import completion
-from streetseg.errors import RequestError
 from streetseg.recipe.datasets import DATA_HELP
 
 DataArgument = Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP)]
@@ -73,13 +71,3 @@ SpaceFlag = Annotated[str | None, typer.Option("--space", metavar="NAME", help="
 def out_option(default: str) -> Any:
     """Return the flag `--out DIR`, whose help says where a command writes without it."""
     return typer.Option("--out", metavar="DIR", help=f"folder to write to (default: {default})")
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """Return height and width of a text such as "360x480". Raises RequestError."""
-    match = re.fullmatch(r"([1-9]\d{0,5})x([1-9]\d{0,5})", text)
-    if match is None:
-        raise RequestError(
-            f"{text!r} is not a size", where="--size", hint="height x width in pixels, e.g. --size 360x480"
-        )
-    return int(match[1]), int(match[2])

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from streetseg.cli.options import JsonFlag, parse_size
+from streetseg.arguments import as_size
+from streetseg.cli.options import JsonFlag
 from streetseg.cli.output import print_json, progress_bar, say
 from streetseg.text import counted
 
@@ -28,7 +29,7 @@ def scenes(
     from streetseg.scenes.render import SCENES_VERSION
 
     val = max(count // 5, min(1, count - 1))
-    source = ScenesSource(train=count - val, val=val, size=parse_size(size), seed=seed)
+    source = ScenesSource(train=count - val, val=val, size=as_size(size), seed=seed)
     require_empty_folder(out)
     start = time.perf_counter()
     with progress_bar("scenes", count, hidden=json) as advance:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from streetseg.arrays import Size
 from streetseg.errors import RequestError
@@ -11,11 +11,22 @@ from streetseg.inference.engines.open import engines_here, open_engine, require_
 from streetseg.inference.latency import measure_latency
 from streetseg.inference.predictor import Predictor
 from streetseg.machine import cores, forget_peak_memory, peak_memory, resident_memory, thread_limit
+from streetseg.models.description import find_bundle
 from streetseg.models.formats import is_exported
+
+if TYPE_CHECKING:
+    from streetseg.models.own import OwnModules
 
 
 def measure_model(
-    path: Path, name: str, size: Size | None, *, device: str = "auto", precision: str = "fp32", batch: int = 1
+    path: Path,
+    name: str,
+    size: Size | None,
+    *,
+    device: str = "auto",
+    precision: str = "fp32",
+    batch: int = 1,
+    modules: "OwnModules | None" = None,
 ) -> dict[str, Any]:
     """Measure a model, from images in memory to labels in memory.
 
@@ -26,6 +37,7 @@ def measure_model(
             at the size that `input_size` gives, as in `predict`.
         precision: "fp32" or "bf16".
         batch: images per call.
+        modules: of the caller's own, which the network was made with.
 
     Returns:
         For a bundle the result of `cost.measure_cost` and `encoder`. For an exported file the result of
@@ -38,11 +50,13 @@ def measure_model(
     """
     require_fit(name, path)
     if not is_exported(path):
+        find_bundle(path)
         from streetseg.inference.cost import measure_cost
         from streetseg.models.bundle import load_bundle
+        from streetseg.models.own import NO_MODULES
         from streetseg.runtime.device import choose_device
 
-        network, _ = load_bundle(path)
+        network, _ = load_bundle(path, modules or NO_MODULES)
         cost = measure_cost(network, _size(size, network.size, path), choose_device(device), precision, batch=batch)
         return {"encoder": network.encoder_name} | cost
     before = resident_memory() if forget_peak_memory() else math.nan
@@ -58,12 +72,19 @@ def measure_model(
 
 
 def measure_models(
-    paths: Sequence[Path], size: Size | None, *, engine: str | None, device: str, precision: str, batch: int
+    models: "Sequence[tuple[Path, OwnModules | None]]",
+    size: Size | None,
+    *,
+    engine: str | None,
+    device: str,
+    precision: str,
+    batch: int,
 ) -> list[dict[str, Any]]:
     """Return `model` and the result of `measure_model` for each model in one engine, or in all that can run it."""
     return [
-        {"model": path} | measure_model(path, name, size, device=device, precision=precision, batch=batch)
-        for path in paths
+        {"model": path}
+        | measure_model(path, name, size, device=device, precision=precision, batch=batch, modules=modules)
+        for path, modules in models
         for name in ([engine] if engine else engines_here(path, precision))
     ]
 
@@ -71,5 +92,5 @@ def measure_models(
 def _size(requested: Size | None, trained: Size | None, path: Path) -> Size:
     size = requested or trained
     if size is None:
-        raise RequestError("the model has no training size", where=path, hint="--size HxW, e.g. 512x1024")
+        raise RequestError("the model has no training size", where=path, hint="--size 512x1024")
     return size

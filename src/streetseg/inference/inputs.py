@@ -2,7 +2,7 @@
 
 import glob
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,9 +30,12 @@ def find_images(inputs: Sequence[str]) -> list[Path]:
             read as a pattern.
 
     Raises:
-        RequestError: an input does not exist or holds no image, or two images have the same stem and their results
-            would have the same name.
+        RequestError: there are no inputs, an input does not exist or holds no image, or two images have the same stem
+            and their results would have the same name.
     """
+    if not inputs or "" in inputs:
+        problem = "no image is named" if not inputs else "the name of an image is an empty text"
+        raise RequestError(problem, hint="name images, folders of images, or a quoted pattern")
     _require_files_on_disk(inputs)
     missing: list[str] = []
     found: dict[Path, Path] = {}  # the real path of each image -> the path as named
@@ -66,7 +69,7 @@ def find_images(inputs: Sequence[str]) -> list[Path]:
         raise RequestError(
             f"{len(shared)} names belong to two or more images, whose results would replace each other",
             where=[path for paths in shared for path in paths],
-            hint="predict them into separate folders",
+            hint=_images_alone(inputs) or "predict them into separate folders",
         )
     return list(found.values())
 
@@ -78,6 +81,13 @@ def _require_files_on_disk(inputs: Sequence[str]) -> None:
     if videos := [text for text in inputs if Path(text).suffix.lower() in VIDEOS]:
         hint = f"save its frames as images, and name their folder: ffmpeg -i {videos[0]} frames/%06d.png"
         raise RequestError("this is a video, expected images", where=videos, hint=hint)
+
+
+def _images_alone(inputs: Sequence[str]) -> str | None:
+    """Return the hint for a data set with masks beside its images; None if no input has a folder of images."""
+    folders = [Path(text) / "images" for text in inputs]
+    found = [str(folder) for folder in folders if folder.is_dir()]
+    return f"name the images without their masks: {', '.join(found)}" if found else None
 
 
 def require_image(
@@ -106,17 +116,29 @@ def require_image(
             raise RequestError(problem, hint="give its path")
         return to_rgb(image.copy(), "PIL image", reading)[0]
     if not isinstance(image, np.ndarray):
-        kind = type(image)
-        raise RequestError(
-            f"image is a {kind.__module__}.{kind.__qualname__} (expected a path, a PIL image or a numpy array)",
-            hint="for a torch tensor (3, H, W): image.permute(1, 2, 0).cpu().numpy()",
-        )
+        raise no_image(image)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise RequestError(
             f"image is {image.dtype} of shape {image.shape} (expected uint8 RGB of shape (H, W, 3))",
             hint=_cure(image),
         )
     return image
+
+
+def no_image(image: object) -> RequestError:
+    """Return the error of an object that is no image; the hint says how to convert it."""
+    match image:
+        case Mapping():
+            hint = "list(images.values()) for the images of a dict"
+        case list() | tuple():
+            hint = "one list of images, with no list in it; np.array(image, np.uint8) for the numbers of an image"
+        case _ if hasattr(image, "permute"):
+            hint = "for a torch tensor (3, H, W): image.permute(1, 2, 0).cpu().numpy()"
+        case _:
+            hint = "the path of an image or folder, a PIL image, uint8 RGB of shape (H, W, 3), or a list of these"
+    kind = type(image)
+    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    return RequestError(f"image is a {name} (expected a path, a PIL image or a numpy array)", hint=hint)
 
 
 def _cure(image: NDArray[np.generic]) -> str | None:

@@ -1,6 +1,6 @@
 """`Model`, ready to predict, and its results `Prediction` and `Predictions`: what Python callers use."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
@@ -11,7 +11,7 @@ from PIL import Image
 
 from streetseg.errors import RequestError
 from streetseg.inference.backend import operations
-from streetseg.inference.inputs import find_images, require_image
+from streetseg.inference.inputs import find_images, no_image, require_image
 from streetseg.inference.output import color_map, overlay, write_results
 from streetseg.inference.predict_files import MAX_MEGAPIXELS, predict_files, predict_to_folder, require_free
 from streetseg.inference.predictor import Predictor
@@ -248,7 +248,11 @@ class Model:
             return self.predict_one(path, path.stem) if path.is_file() else Predictions(self, _files([images]))
         if isinstance(images, (np.ndarray, Image.Image)):
             return self.predict_one(images, "image")
+        if not isinstance(images, Iterable) or isinstance(images, (bytes, Mapping)):
+            raise no_image(images)
         given = list(images)
+        if others := [image for image in given if not isinstance(image, (str, Path, np.ndarray, Image.Image))]:
+            raise no_image(images if hasattr(images, "permute") else others[0])
         if all(isinstance(image, (str, Path)) for image in given):
             return Predictions(self, _files([str(image) for image in given]))
         return Predictions(self, given)

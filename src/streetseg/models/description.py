@@ -26,6 +26,7 @@ KEY = "streetseg"  # key in ONNX metadata_props, and in rt_info/framework of Ope
 INPUT, LOGITS, LABELS = "images", "logits", "labels"
 
 LARGEST = 4 * 2**20  # bytes of a description; real ones have a few thousand
+PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl")
 NO_PICKLES = "pickle files (.pt, .pth, .bin) are never opened, they can run code; convert them to .safetensors"
 
 Channel = Annotated[int, Field(ge=0, le=255)]
@@ -78,14 +79,12 @@ def find_bundle(path: Path) -> Path:
         if (folder / "model.json").is_file():
             return folder
     if path.is_file():
-        belongs_to_bundle = path.suffix == ".safetensors" or path.name == "model.json"
-        raise ModelError(
-            "a model is a bundle or run folder, this is a file",
-            where=path,
-            hint=f"give the folder that holds weights.safetensors and model.json: {path.parent}"
-            if belongs_to_bundle
-            else NO_PICKLES,
-        )
+        hint = "give a run folder, its best/ folder, or an exported .onnx or .xml file"
+        if path.suffix == ".safetensors" or path.name == "model.json":
+            hint = f"give the folder that holds weights.safetensors and model.json: {path.parent}"
+        elif path.suffix in PICKLES:
+            hint = NO_PICKLES
+        raise ModelError("a model is a bundle or run folder, this is a file", where=path, hint=hint)
     raise ModelError(
         "no bundle here (no model.json or best/model.json)" if path.is_dir() else "no such model folder",
         where=path,

@@ -7,6 +7,7 @@ from pathlib import Path
 from streetseg.errors import ModelError, RequestError, did_you_mean
 from streetseg.inference.engines.engine import Engine
 from streetseg.inference.engines.fastest import Fastest
+from streetseg.models.description import find_bundle
 from streetseg.models.formats import ENGINES, FORMATS, format_of, is_exported
 
 log = logging.getLogger("streetseg")
@@ -101,6 +102,8 @@ def _installed(name: str) -> bool:
 
 
 def _open(name: str, path: Path, device: str, precision: str, *, many: bool) -> Engine:
+    if name == "torch":
+        find_bundle(path)  # a folder that is not there is said before a library that is not there
     if not _installed(name):
         raise RequestError(f"engine {name} needs {name}, which is not installed", where=path, hint=ENGINES[name])
     match name:
