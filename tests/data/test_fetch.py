@@ -28,18 +28,18 @@ CONTENT = bytes(range(256)) * 8000  # 2 MB
 
 @dataclass
 class Server:
-    """What the server has, how it behaves, and what it was asked for.
+    """What the server has, how it behaves, and the requests that came.
 
     Args:
         files: path -> content.
         cut_after: bytes of each answer's body after which the connection is cut; once each.
-        ranges: continues files; otherwise it sends them whole whatever is asked for.
+        ranges: continues files; otherwise it sends them whole whatever is requested.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
     cut_after: list[int] = field(default_factory=list)
     ranges: bool = True
-    asked: list[tuple[str, str | None]] = field(default_factory=list)
+    requests: list[tuple[str, str | None]] = field(default_factory=list)
     address: str = ""
 
     def url(self, path: str) -> str:
@@ -56,7 +56,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             span = self.headers.get("Range")
-            state.asked.append((self.path, span))
+            state.requests.append((self.path, span))
             content = state.files.get(self.path.strip("/"))
             if content is None:
                 self.send_error(404)
@@ -110,17 +110,17 @@ def tiny_camvid(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_file_arrives_whole_and_progress_is_told(server: Server, tmp_path: Path) -> None:
     server.files["a.bin"] = CONTENT
-    told: list[tuple[int, int | None]] = []
+    reported: list[tuple[int, int | None]] = []
     download(
         server.url("a.bin"),
         tmp_path / "a.part",
         size=len(CONTENT),
         md5=hashlib.md5(CONTENT).hexdigest(),
-        on_bytes=lambda done, total: told.append((done, total)),
+        on_bytes=lambda done, total: reported.append((done, total)),
     )
     assert (tmp_path / "a.part").read_bytes() == CONTENT
-    assert told[-1] == (len(CONTENT), len(CONTENT))
-    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert reported[-1] == (len(CONTENT), len(CONTENT))
+    assert [done for done, _ in reported] == sorted(done for done, _ in reported)
 
 
 def test_a_cut_download_continues_where_it_was_cut(server: Server, tmp_path: Path) -> None:
@@ -130,14 +130,14 @@ def test_a_cut_download_continues_where_it_was_cut(server: Server, tmp_path: Pat
     assert caught.value.hint is not None and "continues" in caught.value.hint
     download(server.url("a.bin"), tmp_path / "a.part", waits=())
     assert (tmp_path / "a.part").read_bytes() == CONTENT
-    assert server.asked == [("/a.bin", None), ("/a.bin", "bytes=300000-")]
+    assert server.requests == [("/a.bin", None), ("/a.bin", "bytes=300000-")]
 
 
 def test_a_cut_download_is_tried_again_by_itself(server: Server, tmp_path: Path) -> None:
     server.files["a.bin"], server.cut_after = CONTENT, [100_000, 100_000]
     download(server.url("a.bin"), tmp_path / "a.part", waits=(0, 0))
     assert (tmp_path / "a.part").read_bytes() == CONTENT
-    assert [span for _, span in server.asked] == [None, "bytes=100000-", "bytes=200000-"]
+    assert [span for _, span in server.requests] == [None, "bytes=100000-", "bytes=200000-"]
 
 
 def test_nothing_is_asked_for_when_all_is_there(server: Server, tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ def test_a_cut_data_set_continues_with_the_same_command(tiny_camvid: Server, tmp
     done = streetseg(*command)
     assert done.code == 0 and "10 files" in done.out and "next: streetseg check camvid:" in done.out
     assert "non-commercial research" in done.err
-    assert tiny_camvid.asked[-1][1] == "bytes=2000-"
+    assert tiny_camvid.requests[-1][1] == "bytes=2000-"
 
 
 def test_images_that_are_missing_are_counted(tiny_camvid: Server, tmp_path: Path, monkeypatch) -> None:
@@ -253,7 +253,7 @@ def test_a_folder_that_holds_something_else_is_not_touched(tiny_camvid: Server, 
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(RequestError, match="not empty"):
         fetch("camvid", tmp_path, mirror=tiny_camvid.url("camvid.zip"))
-    assert tiny_camvid.asked == []
+    assert tiny_camvid.requests == []
 
 
 def test_full_camvid_gets_segnets_split(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
