@@ -112,7 +112,7 @@ def run_study(
                     flags = {"--resume": resume, "--force": force, "--quiet": quiet, "--profile": profile}
                     train_in_processes(config, folder, processes, flags)
             if not is_reported(folder):
-                log.info("the report of the run is written")
+                log.info("the report of %s is written", part)
                 write_run_report(folder, source=own.source, modules=own.modules)
         log.info("all runs are done; they are compared, and the report is written")
         comparison = compare_runs(list(runs))
