@@ -36,7 +36,7 @@ def shown(notebook: nbformat.NotebookNode, source: str) -> str:
     return "\n".join(outputs)
 
 
-@pytest.mark.parametrize("name", [path.stem for path in sorted(NOTEBOOKS.glob("*.py"))])
+@pytest.mark.parametrize("name", [path.stem for path in sorted(NOTEBOOKS.glob("*.ipynb"))])
 def test_each_notebook_is_its_script(name: str) -> None:
     script, notebook = jupytext.read(NOTEBOOKS / f"{name}.py"), jupytext.read(NOTEBOOKS / f"{name}.ipynb")
     assert [(cell.cell_type, cell.source) for cell in notebook.cells] == [
