@@ -72,6 +72,13 @@ def test_data_of_the_wrong_types_are_named(spoiled: dict, problem: str, tmp_path
     assert problem in str(error)
 
 
+@pytest.mark.parametrize("field", ["data.limit", "data.space", "data.range"])
+def test_fields_that_a_data_object_would_ignore_are_refused(field: str, tmp_path: Path) -> None:
+    value = {"data.limit": 1, "data.space": "street-11", "data.range": "auto"}[field]
+    with pytest.raises(RequestError, match="has no effect on a data object"):
+        streetseg.train(Streets(), out=tmp_path / "run", recipe={field: value})
+
+
 def test_a_section_of_the_recipe_may_be_a_dict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STREETSEG_CACHE", str(tmp_path / "cache"))
     data = f"camvid:{camvid_segnet(tmp_path / 'camvid', 2, 2, size=(64, 64))}"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from streetseg.training.own import Own
 
 DataLike = str | Path | Source | OwnData
+OBJECT_FIELDS = ("data.source", "data.size", "data.train_split", "data.val_split")  # these hold for data objects, too
 RecipeLike = Recipe | Mapping[str, object] | str | Path | None
 
 
@@ -70,7 +71,19 @@ def request(
     fields |= _dotted(dotted or {})
     if only is not None:
         require_meaning([path for path in fields if path != "data.source"], *only)
-    return load_recipe(file, flags=fields | {name: value for name, value in flags.items() if value is not None})
+    fields |= {name: value for name, value in flags.items() if value is not None}
+    if not isinstance(data, (str, Path)):
+        _require_object_fields(fields)
+    return load_recipe(file, flags=fields)
+
+
+def _require_object_fields(fields: Iterable[str]) -> None:
+    """Raise RequestError for fields that say which files are read, or how: an object hands over its pairs itself."""
+    for field in fields:
+        if field.startswith("data.") and field not in OBJECT_FIELDS:
+            raise RequestError(
+                f"{field} has no effect on a data object", where=field, hint="its `splits` hold what is to be used"
+            )
 
 
 def _dotted(fields: Mapping[str, object]) -> dict[str, object]:
