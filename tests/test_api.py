@@ -241,7 +241,7 @@ def test_the_verdict_is_that_of_the_command(data: str, tmp_path: Path, streetseg
     )
 
     # Latencies are measured anew by each; the scores, the ranking and the statistics are the same.
-    assert command.out.splitlines()[0].partition(", at ")[0] == study.verdict.partition(", at ")[0]
+    assert study.verdict.partition(", at ")[0] in " ".join(command.out.split())
     one, two = (json.loads((tmp_path / who / "study.json").read_text()) for who in ("api", "command"))
     assert one["ranking"] == two["ranking"]
     compared = streetseg("compare", *(run.folder for run in study.runs), "--out", tmp_path / "compared")
