@@ -163,7 +163,7 @@ def test_only_the_same_images_with_the_same_truth_can_be_compared() -> None:
     with pytest.raises(RequestError, match="same images") as other_images:
         compare([a], [replace(a, names=("image x", *a.names[1:]))])
     assert set(other_images.value.where) == {"image x", "image 0"}
-    with pytest.raises(RequestError, match="same ground truth"):
+    with pytest.raises(RequestError, match="different ground truth"):
         compare([a], [replace(a, counts=a.counts[::-1].copy())])
-    with pytest.raises(RequestError, match="same ground truth"):
+    with pytest.raises(RequestError, match="different ground truth"):
         compare([a, replace(a, counts=a.counts[::-1].copy())], [a])

@@ -106,7 +106,7 @@ def test_a_damaged_key_is_refused_or_not_needed(run: Path, name: str, damage: ob
 
     comparison = compare_runs([run])
     assert model_card(comparison.groups[0])
-    assert render(page_of(comparison, ["A"], draw(comparison, ["A"]), Gallery((), (), "no images")))
+    assert render(page_of(comparison, ["A"], draw(comparison, ["A"]), Gallery((), (), "no images"), run))
 
 
 def test_the_command_says_what_where_and_what_to_do(tmp_path: Path, streetseg: Command) -> None:
