@@ -167,7 +167,7 @@ def test_other_images_are_refused(write_run: WriteRun) -> None:
 
 def test_another_truth_is_refused(write_run: WriteRun) -> None:
     runs = [write_run("a"), write_run("b", encoder="resnet50", counts=2 * matrices(0.8))]
-    with pytest.raises(RequestError, match="same ground truth"):
+    with pytest.raises(RequestError, match="different ground truth"):
         compare_runs(runs)
 
 

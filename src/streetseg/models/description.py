@@ -79,7 +79,7 @@ def find_bundle(path: Path) -> Path:
         if (folder / "model.json").is_file():
             return folder
     if path.is_file():
-        hint = "give a run folder, its best/ folder, or an exported .onnx or .xml file"
+        hint = "give a run folder, a folder with weights.safetensors and model.json, or an exported .onnx or .xml file"
         if path.suffix == ".safetensors" or path.name == "model.json":
             hint = f"give the folder that holds weights.safetensors and model.json: {path.parent}"
         elif path.suffix in PICKLES:
