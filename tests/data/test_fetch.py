@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 import streetseg
-from streetseg.data import fetch as module
-from streetseg.data.fetch import CAMVID_TRAIN, CAMVID_VAL, DATASETS, Archive, FetchError, download, fetch
+from streetseg.data import download as module
+from streetseg.data.download import FetchError, download
+from streetseg.data.fetch import CAMVID_TRAIN, CAMVID_VAL, DATASETS, Archive, fetch
 from streetseg.data.open import open_source
 from streetseg.errors import DataError, RequestError
 from streetseg.recipe.schema import Data
@@ -191,7 +192,7 @@ def test_a_full_disk_is_said_and_what_arrived_is_kept(server: Server, tmp_path: 
     limited = f"""
 import resource, signal, sys
 from pathlib import Path
-from streetseg.data.fetch import FetchError, download
+from streetseg.data.download import FetchError, download
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000))
 try:
@@ -288,7 +289,6 @@ def test_unknown_names_and_useless_mirrors(tmp_path: Path) -> None:
 
 
 def test_google_drive_without_network_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("gdown", reason="gdown is of the extra [fetch]")
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nothing listens there
     with pytest.raises(FetchError, match="Google Drive could not be downloaded") as caught:
         streetseg.fetch("gdrive:15uNXeRBIhVvZJIhL4yTw4IsStMhUaaxl", tmp_path / "drive")
@@ -297,7 +297,6 @@ def test_google_drive_without_network_is_one_clear_error(tmp_path: Path, monkeyp
 
 def test_cityscapes_program_that_fails_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The official csDownload, really started, with a login that nobody answers."""
-    pytest.importorskip("cityscapesscripts", reason="csDownload is of the extra [fetch]")
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
     monkeypatch.setattr("sys.stdin", None)

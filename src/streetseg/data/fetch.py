@@ -1,43 +1,22 @@
-"""Data sets from their public addresses: downloaded, checked, and unpacked.
+"""Data sets from their public addresses: downloaded, checked, and unpacked."""
 
-The download is our own because pooch and torch.hub start a cut download again from its first byte.
-"""
-
-import errno
-import hashlib
 import logging
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
-import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from http.client import HTTPException
 from itertools import count
 from pathlib import Path
 from typing import IO
-from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
 
-from streetseg.errors import DataError, RequestError, StreetsegError, did_you_mean
+from streetseg.data.download import TIMEOUT, FetchError, OnBytes, delete_download, download, tag_file
+from streetseg.errors import DataError, RequestError, did_you_mean
 
 log = logging.getLogger("streetseg")
-
-OnBytes = Callable[[int, int | None], None]
-"""Called with the bytes that are there and the bytes in all, None where the server does not say."""
-
-_CHUNK = 1 << 18
-_TIMEOUT = 30.0  # seconds without a byte
-_DISK = {getattr(errno, name) for name in ("EACCES", "EDQUOT", "EFBIG", "ENOSPC", "EROFS") if hasattr(errno, name)}
-_RETRY_WAITS = (1.0, 3.0, 10.0)  # seconds before a cut download is continued
-
-
-class FetchError(StreetsegError):
-    """A data set could not be downloaded. What has arrived is kept, and the next try continues from there."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +42,6 @@ class Dataset:
     """A data set that `fetch` knows.
 
     Args:
-        about: one line: what it is, and how large.
         terms: the conditions of use, shown before the download.
         source: the kind of DATA that reads it.
         archive: what is downloaded.
@@ -71,7 +49,6 @@ class Dataset:
         lists: file -> lines to write beside what was unpacked.
     """
 
-    about: str
     terms: str
     source: str
     archive: Archive
@@ -97,7 +74,6 @@ CAMVID_VAL = tuple(_frames("0016E5_", [range(7959, 8160, 2)]))
 
 DATASETS: dict[str, Dataset] = {
     "camvid": Dataset(
-        about="CamVid as SegNet's authors prepared it: 480x360, 11 classes, 367 train, 101 val, 233 test; about 180 MB",
         terms=_CAMVID_TERMS,
         source="camvid",
         archive=Archive(
@@ -107,7 +83,6 @@ DATASETS: dict[str, Dataset] = {
         counts={"train": 367, "trainannot": 367, "val": 101, "valannot": 101, "test": 233, "testannot": 233},
     ),
     "camvid-full": Dataset(
-        about="CamVid as its authors drew it: 960x720, 32 classes, in SegNet's split; 599 MB",
         terms=_CAMVID_TERMS,
         source="camvid",
         archive=Archive(
@@ -176,15 +151,14 @@ def fetch(name: str, out: Path, *, mirror: str | None = None, on_bytes: OnBytes 
         raise RequestError(f"unknown data set {name!r}", hint=did_you_mean(name, names) or f"one of {', '.join(names)}")
     dataset = DATASETS[name]
     part = out / f"{name}.part"
-    _require_own(out, {part.name, _tag_file(part).name})
+    _require_own(out, {part.name, tag_file(part).name})
     urls = dataset.archive.urls if mirror is None else (mirror,)
     _require_space(out, dataset.archive.size)
     _download_from(urls, part, dataset.archive, on_bytes)
     files = _unpack(part, out, dataset)
     for file, lines in dataset.lists.items():
         (out / file).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    part.unlink()
-    _tag_file(part).unlink(missing_ok=True)
+    delete_download(part)
     return Fetched(out, f"{dataset.source}:{out}", files, dataset.terms)
 
 
@@ -225,116 +199,6 @@ def _download_from(urls: Sequence[str], part: Path, archive: Archive, on_bytes: 
     return download(urls[-1], part, size=archive.size, md5=archive.md5, on_bytes=on_bytes)
 
 
-def download(
-    url: str,
-    part: Path,
-    *,
-    size: int | None = None,
-    md5: str | None = None,
-    on_bytes: OnBytes = lambda done, total: None,
-    waits: Sequence[float] | None = None,
-) -> None:
-    """Download `url` to the file `part`, continuing where the file ends.
-
-    Args:
-        size: bytes that the file must have; None where unknown.
-        md5: its MD5 sum in hexadecimal; None where unknown.
-        waits: seconds to wait before each further try after the connection was cut; None: the usual ones.
-
-    Raises:
-        FetchError: there is no such file, no connection, no space, or other content than expected. Wrong content is
-            deleted, everything else is kept.
-    """
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise RequestError("an address begins with https://", where=url)
-    for wait in (*(_RETRY_WAITS if waits is None else waits), None):
-        try:
-            _continue(url, part, on_bytes)
-            break
-        except (OSError, HTTPException) as error:
-            failed = _explained(error, url, part)
-            if wait is None or not _passes(error):
-                raise failed from error
-            log.warning("%s; continued in %g s", failed.problem, wait)
-            time.sleep(wait)
-    found = part.stat().st_size
-    if size is not None and found != size:
-        _drop(part)
-        raise FetchError(f"the file has {found:,} bytes, expected {size:,}", where=url, hint="try --mirror URL")
-    if md5 is not None and (sum_found := _md5(part)) != md5:
-        _drop(part)
-        raise FetchError(f"the file has the MD5 sum {sum_found}, expected {md5}", where=url, hint="try --mirror URL")
-
-
-def _continue(url: str, part: Path, on_bytes: OnBytes) -> None:
-    """Append to `part` what is missing. The server's tag of the file tells whether it is still the same one."""
-    tag_file = _tag_file(part)
-    here = part.stat().st_size if part.exists() else 0
-    tag = tag_file.read_text("utf-8") if here and tag_file.exists() else None
-    headers = {"User-Agent": "streetseg", "Accept-Encoding": "identity"}
-    if tag:
-        headers |= {"Range": f"bytes={here}-", "If-Range": tag}
-    try:
-        answer = urlopen(Request(url, headers=headers), timeout=_TIMEOUT)
-    except HTTPError as error:
-        if error.code == 416 and tag:  # nothing is missing
-            return
-        raise
-    with answer:
-        continued = answer.status == 206
-        length = answer.headers.get("Content-Length")
-        here = here if continued else 0
-        total = here + int(length) if length else None
-        if not continued:
-            part.unlink(missing_ok=True)
-            tag_file.write_text(answer.headers.get("ETag") or answer.headers.get("Last-Modified") or "", "utf-8")
-        with part.open("ab") as file:
-            while chunk := answer.read(_CHUNK):
-                file.write(chunk)
-                here += len(chunk)
-                on_bytes(here, total)
-    if total is not None and here < total:
-        raise ConnectionError(f"the connection was cut after {here:,} of {total:,} bytes")
-
-
-def _tag_file(part: Path) -> Path:
-    return part.with_name(part.name + ".tag")
-
-
-def _passes(error: Exception) -> bool:
-    """Return whether another try may help."""
-    if isinstance(error, HTTPError):
-        return error.code in (408, 429, 500, 502, 503, 504)
-    return isinstance(error, (ConnectionError, TimeoutError, HTTPException))
-
-
-def _explained(error: Exception, url: str, part: Path) -> FetchError:
-    kept = "what has arrived is kept: the same command continues"
-    match error:
-        case HTTPError():
-            reason = f"the server answers {error.code} {error.reason}"
-            hint = "the address may have moved: try --mirror URL" if error.code in (403, 404, 410) else kept
-            return FetchError(reason, where=url, hint=hint)
-        case URLError():
-            return FetchError(f"no connection ({error.reason})", where=url, hint="is there a network? " + kept)
-        case OSError() if error.errno in _DISK:
-            return FetchError(f"the file cannot be written ({error.strerror})", where=part, hint=kept)
-        case TimeoutError():
-            return FetchError(f"no byte came for {_TIMEOUT:g} s", where=url, hint=kept)
-        case _:
-            return FetchError(str(error) or type(error).__name__, where=url, hint=kept)
-
-
-def _md5(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()
-
-
-def _drop(part: Path) -> None:
-    part.unlink()
-    _tag_file(part).unlink(missing_ok=True)
-
-
 def _unpack(part: Path, out: Path, dataset: Dataset) -> int:
     """Unpack the members that belong to the data set; return their number.
 
@@ -355,7 +219,7 @@ def _unpack(part: Path, out: Path, dataset: Dataset) -> int:
                     shutil.copyfileobj(file, to)
                 counts[target.parent.name] = counts.get(target.parent.name, 0) + 1
     except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
-        _drop(part)
+        delete_download(part)
         raise DataError(
             f"what was downloaded is no sound archive ({error})", where=part, hint="fetch it again"
         ) from error
@@ -446,7 +310,7 @@ def _fetch_gdrive(link: str, out: Path) -> Fetched:
     out.mkdir(parents=True, exist_ok=True)
     try:
         files = gdown.download_folder(
-            url, output=str(out), resume=True, retries=3, timeout=_TIMEOUT, use_cookies=False, quiet=True
+            url, output=str(out), resume=True, retries=3, timeout=TIMEOUT, use_cookies=False, quiet=True
         )
     except (OSError, ValueError, DownloadError, FileURLRetrievalError) as error:
         raise FetchError(
