@@ -9,6 +9,7 @@ import torch
 
 import streetseg
 from streetseg.errors import DataError, RequestError
+from streetseg.request import request
 from tiny import camvid_segnet
 
 TINY = {"train.batch": 2, "train.device": "cpu", "train.precision": "fp32"}
@@ -85,6 +86,13 @@ def test_a_section_of_the_recipe_may_be_a_dict(tmp_path: Path, monkeypatch: pyte
     assert streetseg.check(data, recipe={"data": {"val_split": "val"}}).ok
     with pytest.raises(RequestError, match="expected a text"):
         streetseg.check(data, recipe={5: 3})
+
+
+@pytest.mark.parametrize("recipe", [{"augment.early_crop": None}, {"augment": {"early_crop": None}}])
+def test_none_empties_a_field_as_on_the_command_line(recipe: dict, tmp_path: Path) -> None:
+    data = f"camvid:{camvid_segnet(tmp_path / 'camvid', 2, 2, size=(64, 64))}"
+    assert request(data, None, {}, {}).augment.early_crop == (256, 352)  # of the shipped recipe for CamVid
+    assert request(data, recipe, {}, {}).augment.early_crop is None
 
 
 def test_a_report_of_somebody_else_is_not_replaced(tmp_path: Path, write_run) -> None:

@@ -69,6 +69,8 @@ def request(
             )
         fields |= {f"{section}.{name}": value for name, value in values.items()}
     fields |= _dotted(dotted or {})
+    # A None that a person wrote empties a field, as none does on a command line; a flag of None was not given.
+    fields = {name: "none" if value is None else value for name, value in fields.items()}
     if only is not None:
         require_meaning([path for path in fields if path != "data.source"], *only)
     fields |= {name: value for name, value in flags.items() if value is not None}
