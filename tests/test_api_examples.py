@@ -9,7 +9,19 @@ import streetseg
 from streetseg import api
 from tiny import camvid_segnet, street
 
-FUNCTIONS = ("check", "train", "load", "predict", "evaluate", "compare", "export", "bench", "study", "fetch")
+FUNCTIONS = (
+    "check",
+    "train",
+    "load",
+    "predict",
+    "evaluate",
+    "compare",
+    "export",
+    "bench",
+    "study",
+    "fetch",
+    "encoders",
+)
 TINY = {"train.batch": 2, "model.channels": [16, 12, 8, 8], "train.device": "cpu", "train.precision": "fp32"}
 
 

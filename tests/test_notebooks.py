@@ -1,32 +1,17 @@
 """The notebooks run from top to bottom, at a tiny size, and come to what the commands come to."""
 
 import json
-import os
 from pathlib import Path
 
+import jupytext
+import nbformat
 import pytest
+from run_notebooks import NOTEBOOKS, executed
 
-jupytext = pytest.importorskip(
-    "jupytext", reason="the notebooks are run with jupytext and nbclient, of the extra [dev]"
-)
-import nbformat  # noqa: E402
-from nbclient import NotebookClient  # noqa: E402
+from streetseg import api
+from tiny import camvid_segnet
 
-from streetseg import api  # noqa: E402
-from tiny import camvid_segnet  # noqa: E402
-
-NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 TINY = {"train.batch": 2, "train.device": "cpu", "train.precision": "fp32", "augment.early_crop": None}
-
-
-def run(name: str, folder: Path, settings: str) -> nbformat.NotebookNode:
-    """Return the notebook after all its cells ran in `folder`, with other settings."""
-    notebook = jupytext.read(NOTEBOOKS / f"{name}.py")
-    (parameters,) = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ())]
-    parameters.source += f"\n{settings}"
-    client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
-    client.execute(env=os.environ | {"STREETSEG_CACHE": str(folder / "cache"), "JUPYTER_PLATFORM_DIRS": "1"})
-    return notebook
 
 
 def shown(notebook: nbformat.NotebookNode, source: str) -> str:
@@ -51,7 +36,9 @@ def test_each_notebook_is_its_script(name: str) -> None:
 
 def test_the_study_as_a_notebook(tmp_path: Path, streetseg, monkeypatch: pytest.MonkeyPatch) -> None:
     data = f"camvid:{camvid_segnet(tmp_path / 'camvid', 4, 3, size=(64, 96))}"
-    notebook = run("study", tmp_path, f"DATA, EPOCHS, WEIGHTS = {data!r}, 2, 'none'\nSETTINGS = {TINY!r}")
+    notebook = executed(
+        NOTEBOOKS / "study.py", tmp_path, f"DATA, EPOCHS, WEIGHTS = {data!r}, 2, 'none'\nSETTINGS = {TINY!r}"
+    )
     home = tmp_path / "study-notebook"
     assert "CPU: no GPU was found" in shown(notebook, "import sys")
     assert (home / "mobilenetv2_100" / "best" / "weights.safetensors").exists()
@@ -73,6 +60,6 @@ def test_the_study_as_a_notebook(tmp_path: Path, streetseg, monkeypatch: pytest.
 
 def test_own_data_as_a_notebook(tmp_path: Path) -> None:
     tiny = {"data.size": [64, 96], "train.device": "cpu", "train.precision": "fp32"}
-    notebook = run("own-data", tmp_path, f"EPOCHS = 1\nSETTINGS = {tiny!r}")
+    notebook = executed(NOTEBOOKS / "own-data.py", tmp_path, f"EPOCHS = 1\nSETTINGS = {tiny!r}")
     shares = shown(notebook, "predictions = ")
     assert "street_00" in shares and "road" in shares and "tree" in shares

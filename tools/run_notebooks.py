@@ -4,6 +4,7 @@ The scripts in notebooks/ are what is edited; a test finds a notebook that is no
 built-in scenes, so that no image of a data set with conditions is committed.
 """
 
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -16,20 +17,47 @@ NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 SETTINGS = {"study": 'SETTINGS = {"data.size": [96, 192]}'}
 
 
+def executed(script: Path, folder: Path, settings: str, timeout: int | None = None) -> nbformat.NotebookNode:
+    """Return the notebook of a script after all its cells ran in `folder`.
+
+    Args:
+        script: in jupytext's percent format.
+        folder: the working directory of the notebook, and the place of its cache.
+        settings: lines that are appended to the cell with the tag "parameters" while it runs.
+        timeout: seconds for one cell; None for no limit.
+    """
+    notebook = jupytext.read(script)
+    (parameters,) = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ())]
+    source = parameters.source
+    parameters.source += f"\n{settings}"
+    client = NotebookClient(
+        notebook, timeout=timeout, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    )
+    # tqdm asks for ipywidgets, which the notebooks do not use.
+    environment = {"STREETSEG_CACHE": str(folder / "cache"), "PYTHONWARNINGS": "ignore:IProgress not found"}
+    client.execute(env=os.environ | environment)
+    parameters.source = source
+    return notebook
+
+
+def without_folder(notebook: nbformat.NotebookNode, folder: str) -> nbformat.NotebookNode:
+    """Return the notebook with paths below `folder` as relative ones: where it ran is of no use to a reader."""
+    return nbformat.from_dict(_replaced(notebook, f"{folder}/"))
+
+
+def _replaced(value: object, folder: str) -> object:
+    if isinstance(value, str):
+        return value.replace(folder, "")
+    if isinstance(value, dict):
+        return {key: _replaced(item, folder) for key, item in value.items()}
+    return [_replaced(item, folder) for item in value] if isinstance(value, list) else value
+
+
 def run(script: Path) -> None:
     """Write the notebook beside its script, with the outputs of a run in an empty folder."""
-    notebook = jupytext.read(script)
-    sources = [cell.source for cell in notebook.cells]
-    for cell in notebook.cells:
-        if "parameters" in cell.metadata.get("tags", ()):
-            cell.source += "\n" + SETTINGS.get(script.stem, "")
     with tempfile.TemporaryDirectory() as folder:
-        NotebookClient(
-            notebook, timeout=None, kernel_name="python3", resources={"metadata": {"path": folder}}
-        ).execute()
-    for cell, source in zip(notebook.cells, sources, strict=True):
-        cell.source = source
-    nbformat.write(notebook, script.with_suffix(".ipynb"))
+        notebook = executed(script, Path(folder), SETTINGS.get(script.stem, ""))
+        nbformat.write(without_folder(notebook, folder), script.with_suffix(".ipynb"))
 
 
 if __name__ == "__main__":
