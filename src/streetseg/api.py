@@ -258,10 +258,10 @@ def train(
         decoder_name,
         interruptible,
         name_of,
-        open_data,
         own_objects,
         request,
         require_resume_with_force,
+        with_loss,
     )
     from streetseg.results import Run
     from streetseg.runtime.worker import is_main
@@ -275,17 +275,16 @@ def train(
         "train.epochs": epochs,
         "train.seed": seed,
     }
-    config = request(data, recipe, flags, fields if loss is None or callable(loss) else fields | {"loss": loss})
+    config = request(data, recipe, flags, with_loss(fields, loss))
     folder = (
         Path(out) if out else dated_folder("runs", f"{config.model.encoder}_seed{config.train.seed}", resume=resume)
     )
-    source = None if isinstance(data, (str, Path)) else open_data(data, config.data)
-    own = own_objects(source, [encoder], decoder, callbacks, loss)
+    own = own_objects(data, [encoder], decoder, callbacks, loss)
     with interruptible("train", folder):
         result = run_training(config, folder, resume=resume, force=force, quiet=quiet, profile=profile, own=own)
         if is_main():
             log.info("the report of the run is written")
-            write_run_report(result.folder, source=source, modules=own.modules)
+            write_run_report(result.folder, source=own.source, modules=own.modules)
     return Run(result.folder, own.modules)
 
 
@@ -337,10 +336,10 @@ def study(
         initial_weights,
         interruptible,
         name_of,
-        open_data,
         own_objects,
         request,
         require_resume_with_force,
+        with_loss,
     )
     from streetseg.results import Study
 
@@ -353,11 +352,10 @@ def study(
         hint = "give modules of one class an attribute `name`"
         raise RequestError("an encoder is named twice", where=f"encoders={names}", hint=hint)
     flags = {"model.decoder": decoder_name(decoder), "train.epochs": epochs}
-    config = request(data, recipe, flags, fields if loss is None or callable(loss) else fields | {"loss": loss})
+    config = request(data, recipe, flags, with_loss(fields, loss))
     starts = initial_weights(weights, names, default=config.model.weights)
     folder = Path(out) if out else dated_folder("study", config.data.source.partition(":")[0], resume=resume)
-    source = None if isinstance(data, (str, Path)) else open_data(data, config.data)
-    own = own_objects(source, encoders, decoder, callbacks, loss)
+    own = own_objects(data, encoders, decoder, callbacks, loss)
     with interruptible("study", folder):
         result = run_study(
             config,

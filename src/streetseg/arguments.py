@@ -17,7 +17,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Expected:
-    """What an argument must be.
+    """Type and limits of an argument.
 
     Args:
         fits: whether a value is of that type.

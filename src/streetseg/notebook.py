@@ -1,6 +1,5 @@
-"""What a notebook shows beside results: curves that grow while a run trains, and a batch as training meets it."""
+"""Displays for a notebook beside results: curves that grow while a run trains, and a batch as training meets it."""
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,17 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from streetseg.data.augment.augment import training_crop
-from streetseg.data.batches import Batch, TrainBatches
+from streetseg.data.batches import Batch, TrainBatches, steps_of_epoch
 from streetseg.data.store import Store, default_cache
-from streetseg.recipe.schema import Augment
+from streetseg.recipe.schema import Recipe
 from streetseg.report.charts.comparison import QUANTITIES
 from streetseg.report.charts.curves import Learning, curves_chart, shared_axis
 from streetseg.report.charts.svg import standalone
 from streetseg.request import DataLike, RecipeLike, open_data, request
 from streetseg.runs.folder import RunFolder
+from streetseg.runs.schema import columns
+from streetseg.training.optim import length_of
+from streetseg.training.prepare import augment_of_epoch
 
 _COLUMNS = ("image", "labels", "image, augmented", "labels, augmented")
 _GAP, _HEAD = 6, 30
@@ -54,12 +56,11 @@ class LiveCurves:
         results = RunFolder(self._folder).results
         if not results.exists():
             return ""
-        with results.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+        curves = columns(results.read_bytes())
         charts = []
         for quantity in QUANTITIES:
             train, val = (
-                tuple(quantity.scale * float(row[f"{split}_{quantity.name}"]) for row in rows)
+                tuple(quantity.scale * value for value in curves[f"{split}_{quantity.name}"])
                 for split in ("train", "val")
             )
             learning = Learning((train,), (val,))
@@ -90,14 +91,15 @@ def show_batch(
     store = Store.open(
         source, config.data.train_split, size=config.data.size, resize_labels=True, cache=default_cache()
     )
-    return sheet(store, augmented_batch(store, images, config.train.seed, epoch, config.augment))
+    return sheet(store, augmented_batch(store, images, epoch, config))
 
 
-def augmented_batch(store: Store, images: int, seed: int, epoch: int, settings: Augment) -> Batch:
-    """Return the first batch of an epoch of a run with this seed."""
-    height, width = store.sizes[0].tolist()
-    crop = training_crop((height, width), settings)
-    return next(iter(TrainBatches(store, images, seed, epoch, torch.device("cpu"), settings, crop)))
+def augmented_batch(store: Store, images: int, epoch: int, recipe: Recipe) -> Batch:
+    """Return the first images of an epoch, counted from 1, cropped and augmented as in a run of the recipe."""
+    height, width = store.sizes.min(axis=0).tolist()
+    epochs = length_of(recipe.train, steps_of_epoch(len(store), recipe.train.batch, 1)).epochs
+    settings, crop = augment_of_epoch(epoch, epochs, recipe.augment, training_crop((height, width), recipe.augment))
+    return next(iter(TrainBatches(store, images, recipe.train.seed, epoch, torch.device("cpu"), settings, crop)))
 
 
 def sheet(store: Store, batch: Batch, *, width: int = 300) -> Image.Image:

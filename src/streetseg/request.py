@@ -84,7 +84,7 @@ def _require_object_fields(fields: Iterable[str]) -> None:
     for field in fields:
         if field.startswith("data.") and field not in OBJECT_FIELDS:
             raise RequestError(
-                f"{field} has no effect on a data object", where=field, hint="its `splits` hold what is to be used"
+                f"{field} has no effect on a data object", where=field, hint="its `splits` decide what is used"
             )
 
 
@@ -151,8 +151,13 @@ def decoder_name(decoder: "str | nn.Module | None") -> str | None:
     return decoder if decoder is None or isinstance(decoder, str) else "own"
 
 
+def with_loss(sections: Mapping[str, object], loss: object) -> Mapping[str, object]:
+    """Return sections of the recipe with `loss` as one of them, unless it is a function of the caller's own."""
+    return sections if loss is None or callable(loss) else {**sections, "loss": loss}
+
+
 def own_objects(
-    source: Source | None,
+    data: DataLike,
     encoders: "Sequence[str | nn.Module | None]",
     decoder: "str | nn.Module | None",
     callbacks: Iterable[object],
@@ -166,6 +171,7 @@ def own_objects(
         {own_name(part): part for part in encoders if part is not None and not isinstance(part, str)},
         None if isinstance(decoder, str) else decoder,
     )
+    source = None if isinstance(data, (str, Path)) else as_source(data)
     return Own(tuple(callbacks), loss if callable(loss) else None, source, modules)
 
 

@@ -1,4 +1,4 @@
-"""What the functions of `streetseg.api` return: objects that show themselves in a notebook and hand over tables.
+"""Results of the functions of `streetseg.api`: objects that show themselves in a notebook and hand over tables.
 
 pandas is imported when a table is requested, so that no command waits for it.
 """

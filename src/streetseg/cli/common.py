@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streetseg.cli.output import tell
+from streetseg.cli.output import aligned, tell
 from streetseg.errors import RequestError, StreetsegError
 from streetseg.runtime.worker import is_launched, is_main, is_one_of_many
 from streetseg.text import command_line
@@ -80,11 +80,7 @@ def ranking(comparison: "Comparison") -> list[str]:
         latency, parameters = f"{run.cost['latency_ms']['p50']:.1f} ms", f"{run.cost['parameters'] / 1e6:.2f} M"
         kind = run.initial_weights["kind"]
         rows.append((run.encoder, score, latency, parameters, INITIAL_WEIGHTS.get(kind, kind)))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        f"{name:<{widths[0]}}  {score:<{widths[1]}}  {latency:>{widths[2]}}  {parameters:>{widths[3]}}  {weights}"
-        for name, score, latency, parameters, weights in rows
-    ]
+    return aligned(rows, right=(2, 3))
 
 
 @contextmanager

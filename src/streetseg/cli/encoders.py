@@ -7,7 +7,7 @@ import typer
 
 from streetseg.cli import completion
 from streetseg.cli.options import JsonFlag
-from streetseg.cli.output import counted_bar, print_json, say
+from streetseg.cli.output import aligned, counted_bar, print_json, say
 
 
 def encoders(
@@ -36,11 +36,7 @@ def encoders(
         strides = ", ".join(map(str, fact.strides)) + ("" if fact.usable else " (not for a U-Net)")
         size = f"{fact.parameters / 1e6:.2f} M"
         rows.append((fact.name, size, macs, strides, fact.weights, fact.license or "not said"))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for name, parameters, macs, *words in rows:
-        numbers = f"{parameters:>{widths[1]}}  {macs:>{widths[2]}}"
-        shown = "  ".join(f"{word:<{width}}" for word, width in zip(words, widths[3:], strict=True))
-        say(f"{name:<{widths[0]}}  {numbers}  {shown}".rstrip())
+    say(*aligned(rows, right=(1, 2)))
     say("", f"MACs of the encoder for one image of {SIZE[0]}x{SIZE[1]}")
     if left := len(names) - len(facts):
         say(f"{left} more have no feature pyramid")

@@ -4,16 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from streetseg.errors import RequestError
-from streetseg.models.formats import is_exported
+from streetseg.models.formats import bundle_folder, is_exported
 from streetseg.text import command_line
 
 
 def is_model(text: str | Path) -> bool:
     """Return whether a path is a bundle, a run folder or an exported model that is there."""
     path = Path(text)
-    if is_exported(path):
-        return path.is_file()
-    return any((path / name).is_file() for name in ("model.json", "best/model.json"))
+    return path.is_file() if is_exported(path) else bundle_folder(path) is not None
 
 
 def require_model_first(command: str, model: Path, others: Sequence[str], *rest: str) -> None:

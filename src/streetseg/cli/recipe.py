@@ -7,7 +7,7 @@ import typer
 from streetseg.cli.commands import Group
 from streetseg.cli.help import Command
 from streetseg.cli.options import JsonFlag, Overrides, RecipeFlag
-from streetseg.cli.output import print_json, say
+from streetseg.cli.output import aligned, print_json, say
 
 app = typer.Typer(cls=Group, add_completion=False, rich_markup_mode=None, help="Show, list or check recipes.")
 
@@ -33,9 +33,7 @@ def show(
         print_json({"recipe": values, "sources": resolved.origins} if sources else {"recipe": values})
     elif sources:
         rows = [(path, _value_text(value), resolved.origins[path]) for path, value in leaves(resolved.recipe)]
-        widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
-        for path, value, origin in rows:
-            say(f"{path:<{widths[0]}}  {value:<{widths[1]}}  {origin}")
+        say(*aligned(rows))
     else:
         say(*recipe_yaml(resolved.recipe).rstrip("\n").split("\n"))
 

@@ -153,7 +153,7 @@ def device_cache_bytes(store: Store) -> int | None:
 
 
 class DeviceCache:
-    """All images and labels of a store in the memory of a device.
+    """Copy of all images and labels of a store in the memory of a device.
 
     Args:
         store: a split in which all images and labels have one size.

@@ -30,7 +30,7 @@ Values = tuple[int, int]  # lowest and highest value
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """How an image or mask is stored.
+    """Facts of how an image or mask is stored.
 
     Args:
         description: mode and format, e.g. "RGB PNG" or "16-bit gray TIFF", and the bands that are dropped.

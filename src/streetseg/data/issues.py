@@ -58,7 +58,7 @@ class Failure:
 
 @dataclass
 class Survey:
-    """What was found besides the samples when a data set was opened. The check reads it.
+    """Findings besides the samples from the opening of a data set. The check reads them.
 
     Args:
         notes: what was recognized and what was left out, one sentence each.

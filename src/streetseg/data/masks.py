@@ -36,7 +36,7 @@ Reading = Literal["", "id", "color", "either"]
 
 @dataclass(frozen=True)
 class MaskCode:
-    """How the masks of a data set encode the class of a pixel.
+    """Encoding of the class of a pixel in the masks of a data set.
 
     Args:
         space: the classes.

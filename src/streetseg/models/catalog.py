@@ -1,4 +1,4 @@
-"""What is known of encoders before one is trained: size, strides, weights and license, asked of timm."""
+"""Facts of encoders before one is trained, as timm reports them: size, strides, weights and license."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError, from_json
 
 from streetseg.errors import ModelError
 from streetseg.labels.space import LabelSpace
+from streetseg.models.formats import bundle_folder
 from streetseg.recipe.decoders import DECODERS, DecoderName
 from streetseg.recipe.plain_yaml import invalid
 from streetseg.recipe.reading import ImageReading
@@ -75,9 +76,8 @@ class Description(_Plain):
 
 def find_bundle(path: Path) -> Path:
     """Return the bundle folder that `path` means: itself, or `path/best` of a run folder. Raise ModelError."""
-    for folder in (path, path / "best"):
-        if (folder / "model.json").is_file():
-            return folder
+    if folder := bundle_folder(path):
+        return folder
     if path.is_file():
         hint = "give a run folder, a folder with weights.safetensors and model.json, or an exported .onnx or .xml file"
         if path.suffix == ".safetensors" or path.name == "model.json":

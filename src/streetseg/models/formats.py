@@ -41,6 +41,11 @@ def is_exported(path: Path) -> bool:
     return format_of(path) is not None
 
 
+def bundle_folder(path: Path) -> Path | None:
+    """Return the bundle folder that `path` means: itself, or `path/best` of a run folder; None where there is none."""
+    return next((folder for folder in (path, path / "best") if (folder / "model.json").is_file()), None)
+
+
 def format_of(path: Path) -> ExportFormat | None:
     """Return the format of an exported model, by its suffix; None for any other path."""
     return next((form for form in FORMATS.values() if form.suffix == path.suffix.lower()), None)

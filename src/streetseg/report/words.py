@@ -18,6 +18,7 @@ from streetseg.recipe.resolved import recipe_yaml
 from streetseg.recipe.schema import Train
 from streetseg.report.charts.pipeline import Lane, Step
 from streetseg.runs.finished import FinishedRun
+from streetseg.text import counted
 
 MEMORY = "Memory: weights and all other tensors that exist at the same time."
 UNITS = {"image": "images", "clip": "clips of consecutive frames", "sequence": "whole videos"}
@@ -167,7 +168,7 @@ def mistakes(matrix: NDArray[np.int64], names: Sequence[str]) -> list[str]:
 def duration(train: Train) -> str:
     """Return the length of a run in epochs or steps, as text."""
     number, unit = (train.epochs, "epoch") if train.steps is None else (train.steps, "step")
-    return f"{number} {unit}{'' if number == 1 else 's'}"
+    return counted(number, unit)
 
 
 def minutes(run: FinishedRun) -> float:

@@ -1,4 +1,4 @@
-"""How long a run will take: an estimate from a few real steps, before anything is written."""
+"""Estimate of how long a run will take, from a few real steps, before anything is written."""
 
 import time
 from collections.abc import Callable, Generator

@@ -1,4 +1,4 @@
-"""What the caller brought: objects that no recipe can hold, and no run folder can rebuild."""
+"""Objects of the caller's own, which no recipe can hold and no run folder can rebuild."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass

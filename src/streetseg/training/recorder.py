@@ -26,7 +26,7 @@ from streetseg.training.train_state import TrainState
 class RunRecorder:
     """Writes a run down while it goes on.
 
-    All ranks call the same methods in the same order: rank 0 writes, and they agree on what is to be done.
+    All ranks call the same methods in the same order: rank 0 writes, and all agree on the next action.
 
     Args:
         folder: the run folder.

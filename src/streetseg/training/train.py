@@ -26,7 +26,7 @@ from streetseg.training.recorder import RunRecorder
 
 @dataclass(frozen=True)
 class RunResult:
-    """Where a run is, and how good its best network is on the validation split.
+    """Place of a run, and the score of its best network on the validation split.
 
     Args:
         folder: the run folder.

@@ -52,12 +52,12 @@ class SplitFindings:
 
     @property
     def images_stored(self) -> Mapping[str, int]:
-        """How images are stored ("RGB PNG", "16-bit gray TIFF") -> number of images."""
+        """Storage of the images ("RGB PNG", "16-bit gray TIFF") -> number of images."""
         return Counter(stats.image_stored for _, stats in self.samples)
 
     @property
     def masks_stored(self) -> Mapping[str, int]:
-        """How masks are stored -> number of masks."""
+        """Storage of the masks -> number of masks."""
         return Counter(stats.mask_stored for _, stats in self.samples)
 
     @property

@@ -52,7 +52,7 @@ class SampleStats:
 
     @property
     def mask_mode(self) -> str:
-        """How the pixels of the mask are stored, without the file format: "P", "RGB", "16-bit gray"."""
+        """Storage of the pixels of the mask, without the file format: "P", "RGB", "16-bit gray"."""
         return self.mask_stored.rpartition(" ")[0] or self.mask_stored
 
     def as_json(self) -> dict[str, Any]:
