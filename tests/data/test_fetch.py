@@ -1,5 +1,6 @@
 """Downloads from a server on the loopback that cuts, lies and forgets; nothing here leaves this machine."""
 
+import errno
 import hashlib
 import os
 import subprocess
@@ -240,6 +241,47 @@ def test_images_that_are_missing_are_counted(tiny_camvid: Server, tmp_path: Path
     with pytest.raises(DataError, match="missing") as caught:
         fetch("camvid", tmp_path / "camvid", mirror=tiny_camvid.url("camvid.zip"))
     assert caught.value.where == ("test: 0 of 1",)
+    # nothing half stands there as a data set, and the same command with another copy is not refused
+    assert [path.name for path in (tmp_path / "camvid").iterdir() if path.is_dir()] == []
+    monkeypatch.undo()
+    monkeypatch.setitem(DATASETS, "camvid", replace(DATASETS["camvid"], counts={"train": 3}))
+    assert fetch("camvid", tmp_path / "camvid", mirror=tiny_camvid.url("camvid.zip")).files == 10
+
+
+def test_a_full_disk_while_unpacking_leaves_nothing_half(
+    tiny_camvid: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as disk:
+        disk.setattr("streetseg.data.fetch.shutil.copyfileobj", full)
+        with pytest.raises(FetchError, match="No space left"):
+            fetch("camvid", tmp_path / "camvid", mirror=tiny_camvid.url("camvid.zip"))
+    assert [path.name for path in (tmp_path / "camvid").iterdir() if path.is_dir()] == []
+    requests = len(tiny_camvid.requests)
+    assert fetch("camvid", tmp_path / "camvid", mirror=tiny_camvid.url("camvid.zip")).files == 10
+    assert len(tiny_camvid.requests) <= requests + 1  # at most a question whether the file is still the same
+
+
+@pytest.mark.parametrize("killed", range(1, 5))
+def test_a_fetch_that_is_killed_while_files_are_put_in_place_is_finished(
+    killed: int, tiny_camvid: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moves = iter(range(99))
+    rename = Path.rename
+
+    def dies(path: Path, target: Path) -> Path:
+        if next(moves) == killed:
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    with monkeypatch.context() as process:
+        process.setattr(Path, "rename", dies)
+        with pytest.raises(KeyboardInterrupt):
+            fetch("camvid", tmp_path / "camvid", mirror=tiny_camvid.url("camvid.zip"))
+    assert fetch("camvid", tmp_path / "camvid", mirror=tiny_camvid.url("camvid.zip")).files == 10
+    assert sorted(path.name for path in (tmp_path / "camvid").iterdir()) == ["train", "trainannot", "val", "valannot"]
 
 
 @pytest.mark.parametrize("content", [b"<html>sign in</html>", camvid_zip.__doc__.encode() * 99])

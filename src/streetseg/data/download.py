@@ -138,6 +138,6 @@ def _md5(path: Path) -> str:
 
 
 def delete_download(part: Path) -> None:
-    """Delete a download and its tag."""
-    part.unlink()
+    """Delete a download and its tag, if they are there."""
+    part.unlink(missing_ok=True)
     tag_file(part).unlink(missing_ok=True)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -102,6 +103,7 @@ CITYSCAPES_TERMS = (
     "cityscapes-dataset.com/license"
 )
 GDRIVE = "gdrive:"
+UNPACKED, WHOLE = ".unpacked", ".whole"  # folders inside the data set's, while it is being unpacked and put in place
 
 
 @dataclass(frozen=True)
@@ -151,14 +153,13 @@ def fetch(name: str, out: Path, *, mirror: str | None = None, on_bytes: OnBytes 
         raise RequestError(f"unknown data set {name!r}", hint=did_you_mean(name, names) or f"one of {', '.join(names)}")
     dataset = DATASETS[name]
     part = out / f"{name}.part"
-    _require_own(out, {part.name, tag_file(part).name})
-    urls = dataset.archive.urls if mirror is None else (mirror,)
-    _require_space(out, dataset.archive.size)
-    _download_from(urls, part, dataset.archive, on_bytes)
-    files = _unpack(part, out, dataset)
-    for file, lines in dataset.lists.items():
-        (out / file).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    delete_download(part)
+    if not (out / WHOLE).exists():
+        _require_own(out, {part.name, tag_file(part).name, UNPACKED})
+        urls = dataset.archive.urls if mirror is None else (mirror,)
+        _require_space(out, dataset.archive.size)
+        _download_from(urls, part, dataset.archive, on_bytes)
+        _unpack(part, out, dataset)
+    files = _put_in_place(out, part)
     return Fetched(out, f"{dataset.source}:{out}", files, dataset.terms)
 
 
@@ -199,40 +200,58 @@ def _download_from(urls: Sequence[str], part: Path, archive: Archive, on_bytes: 
     return download(urls[-1], part, size=archive.size, md5=archive.md5, on_bytes=on_bytes)
 
 
-def _unpack(part: Path, out: Path, dataset: Dataset) -> int:
-    """Unpack the members that belong to the data set; return their number.
+def _unpack(part: Path, out: Path, dataset: Dataset) -> None:
+    """Unpack the members that belong to the data set to `out/WHOLE`, which exists only once all of it is there.
 
-    Only names that the pattern allows are written, so nothing can be written outside of `out`.
+    Only names that the pattern allows are written, so nothing can be written outside of it.
 
     Raises:
-        DataError: the file is no sound archive, or images are missing in it.
+        DataError: the file is no sound archive, and is deleted, or images are missing in it.
         FetchError: the disk is full.
     """
-    counts: dict[str, int] = {}
+    unpacked = out / UNPACKED
+    shutil.rmtree(unpacked, ignore_errors=True)
     pattern = re.compile(dataset.archive.members)
     try:
+        unpacked.mkdir()
         for name, file in _members(part):
             if match := pattern.fullmatch(name):
-                target = out / match[1]
+                target = unpacked / match[1]
                 target.parent.mkdir(exist_ok=True)
                 with target.open("wb") as to:
                     shutil.copyfileobj(file, to)
-                counts[target.parent.name] = counts.get(target.parent.name, 0) + 1
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+        for list_name, lines in dataset.lists.items():
+            (unpacked / list_name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error) as error:
+        shutil.rmtree(unpacked)
         delete_download(part)
         raise DataError(
             f"what was downloaded is no sound archive ({error})", where=part, hint="fetch it again"
         ) from error
     except OSError as error:
+        shutil.rmtree(unpacked, ignore_errors=True)
         raise FetchError(f"a file cannot be written ({error.strerror})", where=error.filename or out) from error
+    found = {folder: sum(path.is_file() for path in (unpacked / folder).glob("*")) for folder in dataset.counts}
     missing = [
-        f"{folder}: {counts.get(folder, 0)} of {images}"
-        for folder, images in dataset.counts.items()
-        if counts.get(folder, 0) != images
+        f"{folder}: {found[folder]} of {images}" for folder, images in dataset.counts.items() if found[folder] != images
     ]
     if missing:
+        shutil.rmtree(unpacked)
         raise DataError("files are missing in the archive", where=missing, hint="another copy: --mirror URL")
-    return sum(counts.values())
+    unpacked.rename(out / WHOLE)
+
+
+def _put_in_place(out: Path, part: Path) -> int:
+    """Move a whole data set to its place, delete its archive, and return the number of its images and masks.
+
+    Each move is a rename, and what was moved is no longer in `out/WHOLE`: the next call goes on where one was killed.
+    """
+    whole = out / WHOLE
+    for entry in sorted(whole.iterdir()):
+        entry.rename(out / entry.name)
+    delete_download(part)
+    whole.rmdir()
+    return sum(path.suffix == ".png" for path in out.rglob("*"))
 
 
 def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
