@@ -204,6 +204,7 @@ def train(
     decoder: "str | nn.Module | None" = None,
     weights: PathLike | None = None,
     epochs: int | None = None,
+    minutes: float | None = None,
     seed: int | None = None,
     out: PathLike | None = None,
     resume: bool = False,
@@ -229,6 +230,7 @@ def train(
         weights: initial weights: auto, none, a file or a run folder. A module of your own keeps those that it has;
             none says that they are untrained.
         epochs: passes over the training split.
+        minutes: in place of `epochs`, as many as this machine does in that time, measured on a few steps.
         seed: decides initial weights, order and augmentation.
         out: the run folder, new or empty unless resuming; None for runs/<date>_<encoder>_seed<n>.
         resume: continue the run in `out` where it stopped.
@@ -260,14 +262,18 @@ def train(
         name_of,
         own_objects,
         request,
+        require_one_length,
         require_resume_with_force,
         with_loss,
     )
     from streetseg.results import Run
-    from streetseg.runtime.worker import is_main
+    from streetseg.runtime.worker import is_main, is_one_of_many
+    from streetseg.training.estimate import timed
+    from streetseg.training.resume import begun_runs
     from streetseg.training.train import train as run_training
 
     require_resume_with_force(force=force, resume=resume)
+    require_one_length(epochs=epochs, minutes=minutes)
     flags = {
         "model.encoder": name_of(encoder),
         "model.decoder": decoder_name(decoder),
@@ -281,6 +287,9 @@ def train(
     )
     own = own_objects(data, [encoder], decoder, callbacks, loss)
     with interruptible("train", folder):
+        if minutes is not None:
+            runs, _ = timed({folder: config}, begun_runs([folder]), minutes, own, alone=not is_one_of_many())
+            config = runs[folder]
         result = run_training(config, folder, resume=resume, force=force, quiet=quiet, profile=profile, own=own)
         if is_main():
             log.info("the report of the run is written")
@@ -296,6 +305,7 @@ def study(
     decoder: "str | nn.Module | None" = None,
     seeds: int = 1,
     epochs: int | None = None,
+    minutes: float | None = None,
     weights: "PathLike | Mapping[str, PathLike] | None" = None,
     out: PathLike | None = None,
     devices: int = 1,
@@ -317,6 +327,7 @@ def study(
         decoder: as for `train`, for all encoders.
         seeds: runs per encoder, counted up from the seed of the recipe.
         epochs: passes over the training split.
+        minutes: in place of `epochs`, as many as this machine does in that time for all runs, measured on a few steps.
         weights: initial weights; a dict gives each encoder its own.
         out: the folder of the study, new or empty unless resuming; None for study/<date>_<kind of data>.
         devices: processes that share the work of each run; one for objects of your own.
@@ -338,12 +349,14 @@ def study(
         name_of,
         own_objects,
         request,
+        require_one_length,
         require_resume_with_force,
         with_loss,
     )
     from streetseg.results import Study
 
     require_resume_with_force(force=force, resume=resume)
+    require_one_length(epochs=epochs, minutes=minutes)
     encoders = list(encoders)
     if not encoders:
         raise RequestError("no encoder is named", where="encoders=", hint='encoders=["mobilenetv2_100"]')
@@ -362,6 +375,7 @@ def study(
             starts,
             seeds,
             folder,
+            minutes=minutes,
             processes=devices,
             resume=resume,
             force=force,

@@ -13,7 +13,7 @@ from streetseg.data.open import open_source
 from streetseg.data.source import Source
 from streetseg.errors import RequestError
 from streetseg.models.initial_weights import NOT_FILES, build_network
-from streetseg.recipe.resolved import read_resolved, recipe_yaml
+from streetseg.recipe.resolved import recipe_yaml
 from streetseg.recipe.schema import Recipe
 from streetseg.report.report import write_report, write_run_report
 from streetseg.runs.finished import is_finished, is_reported
@@ -22,11 +22,11 @@ from streetseg.runtime.device import choose_device
 from streetseg.runtime.disk import check_folder, folder_in_use
 from streetseg.runtime.launch import launch
 from streetseg.runtime.precision import choose_precision
-from streetseg.text import about, counted
-from streetseg.training.estimate import STEPS, seconds_of_run
+from streetseg.text import about
+from streetseg.training.estimate import timed
 from streetseg.training.own import Own
 from streetseg.training.prepare import newest_state
-from streetseg.training.resume import differences, origin_of, require_unchanged, written_origin
+from streetseg.training.resume import begun_runs, differences, origin_of, require_unchanged, written_origin
 from streetseg.training.splits import open_stores
 from streetseg.training.train import train
 
@@ -56,6 +56,7 @@ def run_study(
     seeds: int,
     out: Path,
     *,
+    minutes: float | None = None,
     processes: int = 1,
     resume: bool = False,
     force: bool = False,
@@ -70,6 +71,7 @@ def run_study(
         starts: encoder -> its initial weights, as in `model.weights`.
         seeds: the number of runs per encoder; seeds count up from that of the recipe.
         out: the folder of the study, new or empty unless resuming.
+        minutes: train as many epochs as fit into this time, that of all runs; None: those of the recipe.
         processes: the number of processes that train each run together.
         resume: keep finished runs, and go on with an unfinished one where it stopped.
         force: go on with runs of another recipe or other data, too, with the recipe and data of now.
@@ -93,11 +95,13 @@ def run_study(
         for seed in range(recipe.train.seed, recipe.train.seed + seeds)
         for encoder, weights in starts.items()
     }
-    runs = with_one_precision(recipe, runs)
+    begun = begun_runs(runs)
+    runs = with_one_precision(recipe, runs, begun)
+    heard = log.isEnabledFor(logging.INFO) and not quiet
+    runs, times = timed(runs, begun, minutes, own, alone=processes == 1, heard=heard)
     changed = changed_runs(recipe, runs, source) if resume else {}
     if not force:
         require_unchanged(changed)
-    times = {} if resume or quiet or processes > 1 else estimated(runs, own)
     with folder_in_use(out, WHAT):
         for number, (folder, config) in enumerate(runs.items(), start=1):
             part = f"run {number} of {len(runs)}"
@@ -121,20 +125,6 @@ def run_study(
     return StudyResult(out, report, comparison)
 
 
-def estimated(runs: Mapping[Path, Recipe], own: Own) -> dict[Path, float]:
-    """Return run folder -> about how many seconds the run will take, and say it; nothing where nobody hears it."""
-    if not log.isEnabledFor(logging.INFO):
-        return {}
-    log.info("measuring %d steps of each network, to say how long the study will take", STEPS)
-    of_encoder: dict[str, float] = {}
-    for folder, config in runs.items():
-        if config.model.encoder not in of_encoder:
-            of_encoder[config.model.encoder] = seconds_of_run(config, folder, own)
-    times = {folder: of_encoder[config.model.encoder] for folder, config in runs.items()}
-    log.info("%s: about %s in all, an estimate", counted(len(runs), "run"), about(sum(times.values())))
-    return times
-
-
 def folder_part(encoder: str) -> str:
     """Return the name of an encoder as part of a file name; the colon of "python:NAME" is none on Windows."""
     return encoder.replace(":", "-")
@@ -152,21 +142,17 @@ def changed_runs(recipe: Recipe, runs: Mapping[Path, Recipe], source: Source) ->
     return changed
 
 
-def with_one_precision(recipe: Recipe, runs: Mapping[Path, Recipe]) -> dict[Path, Recipe]:
+def with_one_precision(recipe: Recipe, runs: Mapping[Path, Recipe], begun: Mapping[Path, Recipe]) -> dict[Path, Recipe]:
     """Return the runs with one precision in place of "auto". Runs that exist keep theirs, and the others take it."""
     if recipe.train.precision != "auto":
         return dict(runs)
-    begun = {
-        folder: read_resolved(RunFolder(folder).recipe).train.precision
-        for folder in runs
-        if RunFolder(folder).recipe.is_file()
-    }
-    chosen: str | None = next((name for name in begun.values() if name != "auto"), None)
+    kept = {folder: config.train.precision for folder, config in begun.items()}
+    chosen: str | None = next((name for name in kept.values() if name != "auto"), None)
     if chosen is None:
         found = choose_precision("auto", choose_device(recipe.train.device))
         chosen = found.name
         log.info("all runs are trained in %s: %s", found.name, found.why)
-    return {folder: with_precision(config, begun.get(folder, chosen)) for folder, config in runs.items()}
+    return {folder: with_precision(config, kept.get(folder, chosen)) for folder, config in runs.items()}
 
 
 def with_precision(recipe: Recipe, name: str) -> Recipe:

@@ -136,6 +136,12 @@ def require_resume_with_force(*, force: bool, resume: bool) -> None:
         raise RequestError("--force goes with --resume", where="--force", hint="choose a new folder with --out")
 
 
+def require_one_length(*, epochs: int | None, minutes: float | None) -> None:
+    """Raise RequestError if the length of a run is given twice."""
+    if epochs is not None and minutes is not None:
+        raise RequestError("the length of a run is given twice", where="--minutes", hint="give --epochs or --minutes")
+
+
 def name_of(part: "str | nn.Module | None") -> str | None:
     """Return the name of an encoder: a text as it is, "python:NAME" for a module. Raise ModelError for other things."""
     if part is None or isinstance(part, str):

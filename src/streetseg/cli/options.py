@@ -25,6 +25,15 @@ EpochsFlag = Annotated[
     int | None,
     typer.Option("--epochs", metavar="N", help="passes over the training split (default: the recipe's, else 20)"),
 ]
+MinutesFlag = Annotated[
+    float | None,
+    typer.Option(
+        "--minutes",
+        metavar="N",
+        min=0.1,
+        help="as many epochs as this machine does in N minutes, measured on a few steps; in place of --epochs",
+    ),
+]
 LimitFlag = Annotated[
     int | None, typer.Option("--limit", metavar="N", help="use only the first N samples of each split (default: all)")
 ]

@@ -14,6 +14,7 @@ from streetseg.cli.options import (
     ForceFlag,
     JsonFlag,
     LimitFlag,
+    MinutesFlag,
     Overrides,
     ProfileFlag,
     QuietFlag,
@@ -36,6 +37,7 @@ def study(
     ] = "mobilenetv2_100,resnext50_32x4d",
     seeds: Annotated[int, typer.Option(metavar="N", min=1, help="runs per encoder, with the seeds 0 to N-1")] = 1,
     epochs: EpochsFlag = None,
+    minutes: MinutesFlag = None,
     limit: LimitFlag = None,
     weights: Annotated[
         str | None,
@@ -54,9 +56,10 @@ def study(
     json: JsonFlag = False,
 ) -> None:
     """Train, evaluate and compare encoders; one report."""
-    from streetseg.request import require_resume_with_force
+    from streetseg.request import require_one_length, require_resume_with_force
 
     require_resume_with_force(force=force, resume=resume)
+    require_one_length(epochs=epochs, minutes=minutes)
     names = split_names(encoders)
     require_commas(names, overrides or [])
     if any(word.startswith("model.encoder=") for word in overrides or []):
@@ -74,6 +77,7 @@ def study(
             encoders=names,
             seeds=seeds,
             weights=initial_weights,
+            minutes=minutes,
             out=folder,
             devices=devices or 1,
             resume=resume,

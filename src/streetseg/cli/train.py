@@ -13,6 +13,7 @@ from streetseg.cli.options import (
     ForceFlag,
     JsonFlag,
     LimitFlag,
+    MinutesFlag,
     Overrides,
     ProfileFlag,
     QuietFlag,
@@ -43,6 +44,7 @@ def train(
         ),
     ] = None,
     epochs: EpochsFlag = None,
+    minutes: MinutesFlag = None,
     limit: LimitFlag = None,
     seed: Annotated[
         int | None,
@@ -58,9 +60,10 @@ def train(
     json: JsonFlag = False,
 ) -> None:
     """Train one network."""
-    from streetseg.request import require_resume_with_force
+    from streetseg.request import require_one_length, require_resume_with_force
 
     require_resume_with_force(force=force, resume=resume)
+    require_one_length(epochs=epochs, minutes=minutes)
     flags = {
         "data.limit": limit,
         "model.encoder": encoder,
@@ -78,7 +81,14 @@ def train(
         if run_in_processes(devices, [] if out else ["--out", str(folder)]):
             return
         run = api.train(
-            data, out=folder, recipe=config, resume=resume, force=force, quiet=quiet or json, profile=profile
+            data,
+            minutes=minutes,
+            out=folder,
+            recipe=config,
+            resume=resume,
+            force=force,
+            quiet=quiet or json,
+            profile=profile,
         )
         if not is_main():
             return

@@ -1,7 +1,7 @@
 """Resume: the content of a checkpoint, how it is restored, and what must not have changed in recipe and data."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,12 @@ from streetseg.training.meters import Meters
 from streetseg.training.train_state import TrainState
 
 FORMAT = 4  # 1 had no epochs begun and no recipe, 2 the random numbers of CUDA alone, 3 other names of its parts
+
+
+def begun_runs(folders: Iterable[Path]) -> dict[Path, Recipe]:
+    """Return run folder -> its recipe, for those runs that were begun."""
+    files = {folder: RunFolder(folder).recipe for folder in folders}
+    return {folder: read_resolved(file) for folder, file in files.items() if file.is_file()}
 
 
 def snapshot(train_state: TrainState, history: History, best: Best) -> dict[str, Any]:
