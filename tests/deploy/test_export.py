@@ -63,7 +63,7 @@ def test_every_engine_computes_the_network_at_any_size(
     assert (labels == expected.argmax(1)).mean() >= 0.999
 
 
-@pytest.mark.parametrize("encoder", ["test_resnet", "test_byobnet"])
+@pytest.mark.parametrize("encoder", ["test_resnet", "test_byobnet", "test_convnext", "mambaout_femto"])
 @pytest.mark.parametrize("decoder", ["classic", "fast"])
 def test_other_encoders_and_decoders(tmp_path: Path, encoder: str, decoder: DecoderName) -> None:
     torch.manual_seed(0)
@@ -73,6 +73,14 @@ def test_other_encoders_and_decoders(tmp_path: Path, encoder: str, decoder: Deco
 
     assert done.parity.difference < 1e-3
     assert {(1, 1), (101, 333), (48, 64)} <= set(done.parity.sizes)
+
+
+def test_an_encoder_whose_graph_is_of_one_size_is_refused(tmp_path: Path) -> None:
+    """MobileViT cuts its maps into patches by numbers that the exporter writes down as constants."""
+    network = SegmentationNetwork(Encoder("mobilevit_xxs"), STREET_11, decoder="fast")
+    with pytest.raises(DisagreementError, match="it cannot be run on 1 images of"):
+        export(saved(tmp_path / "bundle", network), tmp_path / "a.onnx", "onnx", SCENES)
+    assert not (tmp_path / "a.onnx").exists()
 
 
 def test_batch_norm_is_folded_into_the_convolutions(files: Path) -> None:

@@ -11,7 +11,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from streetseg.errors import ModelError
+from streetseg.labels.tables import STREET_11
 from streetseg.models.encoder import STRIDES, Encoder
+from streetseg.models.network import SegmentationNetwork
+from streetseg.recipe.decoders import DecoderName
 
 NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens there
 
@@ -64,11 +67,52 @@ def test_an_unknown_tag_is_refused() -> None:
 
 
 @pytest.mark.parametrize("pretrained", [False, True])
-@pytest.mark.parametrize("name", ["test_vit", "test_convnext"])
-def test_a_pyramid_that_does_not_fit_is_refused_before_any_download(name: str, pretrained: bool) -> None:
-    with pytest.raises(ModelError, match=f"the pyramid of {name} has strides") as refused:
-        Encoder(name, pretrained=pretrained)
+def test_a_pyramid_that_does_not_fit_is_refused_before_any_download(pretrained: bool) -> None:
+    with pytest.raises(ModelError, match="the maps of test_vit are at strides") as refused:
+        Encoder("test_vit", pretrained=pretrained)
     assert "mobilenetv2_100" in str(refused.value.hint)
+
+
+@pytest.mark.parametrize("name", ["coatnet_pico_rw_224", "efficientformerv2_s0", "maxvit_nano_rw_256"])
+def test_an_encoder_for_images_of_one_size_is_refused(name: str) -> None:
+    with pytest.raises(ModelError, match=f"{name} does not take images of any size"):
+        Encoder(name)
+
+
+@pytest.mark.parametrize("decoder", ["fast", "classic"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "test_convnext",
+        "edgenext_xx_small",
+        "pvt_v2_b0",
+        "repvit_m0_9",
+        "starnet_s1",
+        "mambaout_femto",  # its maps have the channels last
+        "swin_tiny_patch4_window7_224",  # so have these, and timm would take images of 224x224 only
+    ],
+)
+def test_encoders_that_begin_at_stride_4(name: str, decoder: DecoderName) -> None:
+    torch.manual_seed(0)
+    encoder = Encoder(name)
+    maps = encoder(torch.zeros(1, 3, 64, 96))
+    assert [tuple(map_.shape) for map_ in maps] == [
+        (1, width, 64 // stride, 96 // stride) for width, stride in zip(encoder.channels, STRIDES[1:], strict=True)
+    ]
+    network = SegmentationNetwork(encoder, STREET_11, decoder=decoder)
+    network.train()(torch.rand(2, 3, 64, 64) * 255).square().mean().backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
+    with torch.no_grad():
+        assert network.eval()(torch.zeros(1, 3, 50, 70)).shape == (1, STREET_11.num_classes, 50, 70)
+
+
+def test_the_random_weights_are_those_of_timm() -> None:
+    """The forward pass that finds the maps draws no random numbers."""
+    torch.manual_seed(3)
+    alone = timm.create_model("test_resnet", features_only=True)
+    torch.manual_seed(3)
+    encoder = Encoder("test_resnet")
+    torch.testing.assert_close(encoder.body.state_dict(), alone.state_dict(), rtol=0, atol=0)
 
 
 def test_offline_the_hub_s_cache_is_used_and_what_is_not_there_is_refused_quietly(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def compare(network: TorchEngine, exported: Engine, images: Sequence[NDArray[np.
         expected = network.logits(network.take(batch)).cpu().numpy()
         try:
             logits, labels = exported.logits(batch), exported.labels(batch)
-        except RuntimeError as error:
+        except Exception as error:  # each engine raises errors of its own
             raise _disagreement(f"it cannot be run on {size} ({str(error).splitlines()[0]})") from error
         if logits.shape != expected.shape or labels.shape != (batch.shape[0], *batch.shape[2:]):
             shapes = f"found {logits.shape} and {labels.shape}, expected {expected.shape}"

@@ -9,9 +9,8 @@ import timm
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from streetseg.errors import RequestError
-from streetseg.models.encoder import cached_file
-from streetseg.models.own import STRIDES
+from streetseg.errors import ModelError, RequestError
+from streetseg.models.encoder import cached_file, pyramid_of, random_body
 from streetseg.recipe.encoders import USUAL
 
 SIZE = (384, 480)  # CamVid's 360x480, padded to multiples of 32
@@ -73,21 +72,24 @@ def encoder_facts(
 
 def facts_of(name: str) -> EncoderFacts | None:
     """Return the facts of one encoder, built without memory for its weights; None where it is no pyramid."""
-    with torch.device("meta"):
-        try:
-            body: Any = timm.create_model(name, features_only=True).eval()
-        except Exception:  # each family of timm models raises errors of its own
-            return None
-        macs = macs_of(body)
+    try:
+        with torch.device("meta"):
+            body = random_body(name).eval()
+    except ModelError:
+        return None
+    try:
+        pyramid_of(name)
+        usable = True
+    except ModelError:
+        usable = False
     config: Any = timm.get_pretrained_cfg(name)
     published = config is not None and (config.hf_hub_id or config.url)
-    strides = tuple(body.feature_info.reduction())
     return EncoderFacts(
         name,
         sum(parameter.numel() for parameter in body.parameters()),
-        macs,
-        strides,
-        strides == STRIDES,
+        macs_of(body),
+        tuple(body.feature_info.reduction()),
+        usable,
         "here" if cached_file(config) else "to download" if published else "none",
         (config.license or None) if published else None,
     )
@@ -97,7 +99,7 @@ def macs_of(body: torch.nn.Module) -> int | None:
     """Return the multiply-accumulates of one image; None where the network takes another size only."""
     try:
         with FlopCounterMode(display=False) as counter, torch.no_grad():
-            body(torch.zeros(1, 3, *SIZE))
+            body(torch.zeros(1, 3, *SIZE, device="meta"))
     except Exception:  # of timm or torch: a fixed size, or an operation that counts nothing
         return None
     return int(counter.get_total_flops()) // 2  # torch counts a multiply-accumulate as two operations

@@ -1,4 +1,6 @@
-"""The encoder: any timm network with feature maps at strides 2 to 32. timm is asked for channels and normalization.
+"""The encoder: any timm network with feature maps at strides 2 or 4 to 32, for images of any size.
+
+timm is asked for normalization, and the network for its maps: how many, how large, and in which order of axes.
 
 Pretrained weights come from the cache on this machine, else from the model hub; else there is an error within seconds.
 """
@@ -6,9 +8,11 @@ Pretrained weights come from the cache on this machine, else from the model hub;
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import timm
+import torch
 from huggingface_hub import get_session, try_to_load_from_cache
 from huggingface_hub.constants import ENDPOINT
 from torch import Tensor, nn
@@ -19,7 +23,12 @@ from streetseg.models.relu6 import relu6_without_copy
 from streetseg.recipe.encoders import USUAL
 
 EXAMPLES = "mobilenetv2_100, resnet50, resnext50_32x4d"
+PROBED = (96, 160)  # height and width of the image that shows the maps of an encoder
 TIMEOUT = 5.0  # seconds for the first answer of the hub
+
+
+# Arguments with which the networks of a family take images of any size; timm fixes the size otherwise.
+ANY_SIZE: dict[str, dict[str, Any]] = {"swin": {"strict_img_size": False}}
 
 
 class Encoder(nn.Module):
@@ -30,39 +39,32 @@ class Encoder(nn.Module):
         pretrained: load timm's default pretrained weights (may download).
 
     Attributes:
-        channels: channels of the five feature maps, shallow to deep.
+        channels: channels of the feature maps, shallow to deep: five, or four of an encoder that begins at stride 4.
         mean, std: the normalization of RGB 0..1 that the weights expect.
 
     Raises:
-        ModelError: timm has no such model, its maps are not at strides 2, 4, 8, 16, 32, or the pretrained weights are
-            not available.
+        ModelError: timm has no such model, its maps are not at strides 2 or 4, 8, 16, 32 of images of any size, or the
+            pretrained weights are not available.
     """
 
     def __init__(self, name: str, *, pretrained: bool = False) -> None:
         super().__init__()
         require_no_own(name)
         require_known(name)
-        body = random_body(name)
-        strides = tuple(body.feature_info.reduction())
-        if strides != STRIDES:
-            raise ModelError(
-                f"the pyramid of {name} has strides {strides}, a U-Net needs {STRIDES}",
-                where=f"encoder {name}",
-                hint=f"take an encoder with a stride-2 stem, e.g. {EXAMPLES}",
-            )
-        if pretrained:
-            body = with_pretrained_weights(name)
+        pyramid = pyramid_of(name)
+        body = with_pretrained_weights(name) if pretrained else random_body(name)
         relu6_without_copy(body)
         self.name = name
         self.body: nn.Module = body
-        self.channels: tuple[int, ...] = tuple(body.feature_info.channels())
+        self.channels = pyramid.channels
+        self.axes_last = pyramid.axes_last
         self.mean: tuple[float, ...] = tuple(body.pretrained_cfg["mean"])
         self.std: tuple[float, ...] = tuple(body.pretrained_cfg["std"])
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Return five maps (B, channels[i], H / STRIDES[i], W / STRIDES[i]) of normalized images float (B, 3, H, W)."""
+        """Return maps (B, channels[i], H / s, W / s), s = 2 or 4, …, 32, of normalized images float (B, 3, H, W)."""
         features: list[Tensor] = self.body(images)
-        return features
+        return [feature.permute(0, 3, 1, 2) for feature in features] if self.axes_last else features
 
 
 def require_no_own(name: str) -> None:
@@ -94,16 +96,73 @@ def require_known(name: str) -> None:
     )
 
 
+@dataclass(frozen=True)
+class Pyramid:
+    """The maps of an encoder, shallow to deep.
+
+    Args:
+        strides: 2, 4, 8, 16, 32, or from 4 on.
+        channels: of each map.
+        axes_last: the network returns (B, H, W, C) in place of (B, C, H, W).
+    """
+
+    strides: tuple[int, ...]
+    channels: tuple[int, ...]
+    axes_last: bool
+
+
+def pyramid_of(name: str) -> Pyramid:
+    """Return the maps of an encoder, found by a forward pass on torch's meta device, which has shapes but no numbers.
+
+    Raises:
+        ModelError: they are no pyramid for a U-Net.
+    """
+    height, width = PROBED
+    with torch.device("meta"), torch.no_grad():
+        body = random_body(name).eval()
+        strides = tuple(body.feature_info.reduction())
+        if strides not in (STRIDES, STRIDES[1:]):
+            raise ModelError(
+                f"the maps of {name} are at strides {strides}, a U-Net needs {STRIDES} or {STRIDES[1:]}",
+                where=f"encoder {name}",
+                hint=f"take an encoder such as {EXAMPLES}",
+            )
+        try:
+            shapes = [tuple(feature.shape[1:]) for feature in body(torch.zeros(1, 3, height, width))]
+        except Exception as error:  # each family of timm models raises errors of its own
+            raise of_one_size(name, error) from error
+    sizes = [(height // stride, width // stride) for stride in strides]
+    if [shape[1:] for shape in shapes] == sizes:
+        return Pyramid(strides, tuple(shape[0] for shape in shapes), axes_last=False)
+    if [shape[:2] for shape in shapes] == sizes:
+        return Pyramid(strides, tuple(shape[2] for shape in shapes), axes_last=True)
+    raise of_one_size(name, f"its maps are {shapes}")
+
+
+def of_one_size(name: str, reason: object) -> ModelError:
+    """Return the error for an encoder that does not take images of any size."""
+    return ModelError(
+        f"{name} does not take images of any size ({reason})",
+        where=f"encoder {name}",
+        hint=f"take an encoder such as {EXAMPLES}; streetseg encoders PATTERN says which can be used",
+    )
+
+
 def random_body(name: str) -> Any:
     """Return timm's feature network with random weights. Raise ModelError if timm cannot make it."""
     try:
-        return timm.create_model(name, features_only=True)
+        return timm.create_model(name, features_only=True, **size_arguments(name))
     except Exception as error:  # each family of timm models raises errors of its own
         raise ModelError(
             f"timm cannot make a feature pyramid of {name} ({error})",
             where=f"encoder {name}",
-            hint=f"take a convolutional encoder, e.g. {EXAMPLES}",
+            hint=f"take an encoder such as {EXAMPLES}",
         ) from error
+
+
+def size_arguments(name: str) -> dict[str, Any]:
+    """Return the arguments with which the network `name` takes images of any size."""
+    return next((arguments for family, arguments in ANY_SIZE.items() if name.startswith(family)), {})
 
 
 def with_pretrained_weights(name: str) -> Any:
@@ -122,7 +181,9 @@ def with_pretrained_weights(name: str) -> Any:
     try:
         with quiet("huggingface_hub"):
             overlay = {"file": cached} if cached else None
-            return timm.create_model(name, pretrained=True, features_only=True, pretrained_cfg_overlay=overlay)
+            return timm.create_model(
+                name, pretrained=True, features_only=True, pretrained_cfg_overlay=overlay, **size_arguments(name)
+            )
     except Exception as error:  # of the network, the hub, the file, or timm
         raise not_available(name, error) from error
 
