@@ -304,6 +304,7 @@ def study(
     encoders: "Sequence[str | nn.Module]" = ("mobilenetv2_100", "resnext50_32x4d"),
     decoder: "str | nn.Module | None" = None,
     seeds: int = 1,
+    folds: int | None = None,
     epochs: int | None = None,
     minutes: float | None = None,
     weights: "PathLike | Mapping[str, PathLike] | None" = None,
@@ -326,6 +327,7 @@ def study(
             told apart by their attribute `name`.
         decoder: as for `train`, for all encoders.
         seeds: runs per encoder, counted up from the seed of the recipe.
+        folds: so many runs per encoder and seed, each validated on another part of the training and validation images.
         epochs: passes over the training split.
         minutes: in place of `epochs`, as many as this machine does in that time for all runs, measured on a few steps.
         weights: initial weights; a dict gives each encoder its own.
@@ -375,6 +377,7 @@ def study(
             starts,
             seeds,
             folder,
+            folds=folds,
             minutes=minutes,
             processes=devices,
             resume=resume,

@@ -11,6 +11,7 @@ from streetseg.comparison.compare import Comparison, compare_runs
 from streetseg.data.class_weights import require_class_weights
 from streetseg.data.open import open_source
 from streetseg.data.source import Source
+from streetseg.data.store import Store
 from streetseg.errors import RequestError
 from streetseg.models.initial_weights import NOT_FILES, build_network
 from streetseg.recipe.resolved import recipe_yaml
@@ -56,6 +57,7 @@ def run_study(
     seeds: int,
     out: Path,
     *,
+    folds: int | None = None,
     minutes: float | None = None,
     processes: int = 1,
     resume: bool = False,
@@ -71,6 +73,8 @@ def run_study(
         starts: encoder -> its initial weights, as in `model.weights`.
         seeds: the number of runs per encoder; seeds count up from that of the recipe.
         out: the folder of the study, new or empty unless resuming.
+        folds: train each encoder and seed so many times, each time validated on another part of the images; see
+            `data.fold`. None: the splits as they are.
         minutes: train as many epochs as fit into this time, that of all runs; None: those of the recipe.
         processes: the number of processes that train each run together.
         resume: keep finished runs, and go on with an unfinished one where it stopped.
@@ -88,24 +92,28 @@ def run_study(
     if own != Own() and processes > 1:
         problem = "callbacks, modules, loss and data of your own are in this process, others do not have them"
         raise RequestError(problem, where=f"devices={processes}", hint="devices=1")
+    require_folds(recipe, folds, own)
     source = own.source or open_source(recipe.data)
     require_fit(recipe, starts, source, own)
     runs = {
-        out / "runs" / f"{folder_part(encoder)}_seed{seed}": with_run(recipe, encoder, weights, seed)
+        out / "runs" / f"{folder_part(encoder)}_seed{seed}{f'_fold{fold[0]}' if fold else ''}": with_run(
+            recipe, encoder, weights, seed, fold
+        )
         for seed in range(recipe.train.seed, recipe.train.seed + seeds)
+        for fold in ([recipe.data.fold] if folds is None else [(k, folds) for k in range(1, folds + 1)])
         for encoder, weights in starts.items()
     }
     begun = begun_runs(runs)
     runs = with_one_precision(recipe, runs, begun)
     heard = log.isEnabledFor(logging.INFO) and not quiet
     runs, times = timed(runs, begun, minutes, own, alone=processes == 1, heard=heard)
-    changed = changed_runs(recipe, runs, source) if resume else {}
+    changed = changed_runs(runs, own) if resume else {}
     if not force:
         require_unchanged(changed)
     with folder_in_use(out, WHAT):
         for number, (folder, config) in enumerate(runs.items(), start=1):
             part = f"run {number} of {len(runs)}"
-            title = f"{part}: {config.model.encoder} seed {config.train.seed}"
+            title = f"{part}: {config.model.encoder} seed {config.train.seed}{fold_words(config.data.fold)}"
             if resume and is_finished(folder) and not changed.get(folder):
                 log.info("%s is finished", title)
             else:
@@ -125,21 +133,46 @@ def run_study(
     return StudyResult(out, report, comparison)
 
 
+def fold_words(fold: tuple[int, int] | None) -> str:
+    """Return ", fold 2 of 5"; an empty text without folds."""
+    return "" if fold is None else f", fold {fold[0]} of {fold[1]}"
+
+
 def folder_part(encoder: str) -> str:
     """Return the name of an encoder as part of a file name; the colon of "python:NAME" is none on Windows."""
     return encoder.replace(":", "-")
 
 
-def changed_runs(recipe: Recipe, runs: Mapping[Path, Recipe], source: Source) -> dict[Path, list[str]]:
+def changed_runs(runs: Mapping[Path, Recipe], own: Own) -> dict[Path, list[str]]:
     """Return run folder -> what is not as it was, for runs that exist; found before the first of them goes on."""
-    stores = open_stores(source, recipe)
+    stores: dict[tuple[int, int] | None, tuple[Store, Store]] = {}
     changed = {}
     for folder, config in runs.items():
         run = RunFolder(folder)
         was = written_origin(run) if is_finished(folder) else newest_state(run)
         if was is not None:
-            changed[folder] = differences(was, origin_of(config, stores))
+            if config.data.fold not in stores:
+                stores[config.data.fold] = open_stores(own.source or open_source(config.data), config)
+            changed[folder] = differences(was, origin_of(config, stores[config.data.fold]))
     return changed
+
+
+def require_folds(recipe: Recipe, folds: int | None, own: Own) -> None:
+    """Raise RequestError if the images cannot be divided into so many folds."""
+    if folds is None:
+        return
+    if recipe.data.fold is not None:
+        raise RequestError("data.fold is one fold of a study", where="data.fold", hint="give --folds alone")
+    if own.source is not None:
+        raise RequestError("data of your own has no folds", where=f"folds={folds}", hint="divide its `splits` yourself")
+    if folds < 2:
+        raise RequestError("there are 2 folds at least", where=f"--folds {folds}", hint="--folds 5")
+    open_source(with_fold(recipe, (1, folds)).data)
+
+
+def with_fold(recipe: Recipe, fold: tuple[int, int] | None) -> Recipe:
+    """Return the recipe with this `data.fold`."""
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"fold": fold})})
 
 
 def with_one_precision(recipe: Recipe, runs: Mapping[Path, Recipe], begun: Mapping[Path, Recipe]) -> dict[Path, Recipe]:
@@ -160,9 +193,9 @@ def with_precision(recipe: Recipe, name: str) -> Recipe:
     return recipe.model_copy(update={"train": recipe.train.model_copy(update={"precision": name})})
 
 
-def with_run(recipe: Recipe, encoder: str, weights: str, seed: int) -> Recipe:
+def with_run(recipe: Recipe, encoder: str, weights: str, seed: int, fold: tuple[int, int] | None) -> Recipe:
     """Return the recipe of one run of the grid."""
-    return recipe.model_copy(
+    return with_fold(recipe, fold).model_copy(
         update={
             "model": recipe.model.model_copy(update={"encoder": encoder, "weights": weights}),
             "train": recipe.train.model_copy(update={"seed": seed}),

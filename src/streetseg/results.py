@@ -195,14 +195,18 @@ class Study:
 
     @property
     def table(self) -> "pd.DataFrame":
-        """One row an encoder, the best first: mean IoU with its 95 % interval, the other means, seeds."""
+        """One row an encoder, the best first: mean IoU with its 95 % interval, the other means, seeds; with folds their
+        number, and mean and standard deviation of the mean IoU over them."""
         import pandas as pd
 
         rows = []
         for group in self.comparison.groups:
             low, high = group.intervals.overall["mean_iou"]
             means = {f"mean_{name}": value for name, value in group.scores.mean.items()}
-            rows.append({"encoder": group.label, **means, "low": low, "high": high, "seeds": len(group.seeds)})
+            row = {"encoder": group.label, **means, "low": low, "high": high, "seeds": len(group.seeds)}
+            if group.folds is not None:
+                row |= {"folds": group.folds, "fold_mean": group.fold_mean, "fold_deviation": group.fold_deviation}
+            rows.append(row)
         return pd.DataFrame(rows).set_index("encoder")
 
     @property

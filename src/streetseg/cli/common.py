@@ -73,13 +73,18 @@ def ranking(comparison: "Comparison") -> list[str]:
     from streetseg.comparison.groups import INITIAL_WEIGHTS
     from streetseg.comparison.verdict import bracket
 
-    rows = [("encoder", "mean IoU, %", "latency", "parameters", "initial weights")]
+    head = ("encoder", "mean IoU, %", "latency", "parameters", "initial weights")
+    folds = comparison.groups[0].folds
+    rows = [head if folds is None else (*head, f"mean of {folds} folds")]
     for group in comparison.groups:
         run = group.first
         score = f"{100 * group.mean_iou:.1f} {bracket(*group.intervals.overall['mean_iou'])}"
         latency, parameters = f"{run.cost['latency_ms']['p50']:.1f} ms", f"{run.cost['parameters'] / 1e6:.2f} M"
         kind = run.initial_weights["kind"]
-        rows.append((run.encoder, score, latency, parameters, INITIAL_WEIGHTS.get(kind, kind)))
+        row = (run.encoder, score, latency, parameters, INITIAL_WEIGHTS.get(kind, kind))
+        mean, deviation = group.fold_mean, group.fold_deviation
+        over_folds = () if mean is None or deviation is None else (f"{100 * mean:.1f} ± {100 * deviation:.1f}",)
+        rows.append((*row, *over_folds))
     return aligned(rows, right=(2, 3))
 
 

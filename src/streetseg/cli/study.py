@@ -36,6 +36,14 @@ def study(
         ),
     ] = "mobilenetv2_100,resnext50_32x4d",
     seeds: Annotated[int, typer.Option(metavar="N", min=1, help="runs per encoder, with the seeds 0 to N-1")] = 1,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=2,
+            help="N runs per encoder and seed, each validated on another part of the training and validation images",
+        ),
+    ] = None,
     epochs: EpochsFlag = None,
     minutes: MinutesFlag = None,
     limit: LimitFlag = None,
@@ -77,6 +85,7 @@ def study(
             encoders=names,
             seeds=seeds,
             weights=initial_weights,
+            folds=folds,
             minutes=minutes,
             out=folder,
             devices=devices or 1,

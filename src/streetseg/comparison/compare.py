@@ -43,7 +43,7 @@ class Comparison:
             "format": "streetseg-study",
             "version": 2,
             "metric": "mean_iou",
-            "protocol": dict(self.groups[0].first.protocol),
+            "protocol": dict(self.groups[0].protocol),
             "verdict": self.verdict,
             "notes": list(self.notes),
             "ranking": [_group_json(group, base) for group in self.groups],
@@ -52,11 +52,12 @@ class Comparison:
                     "folder": _relative(run.folder, base),
                     "encoder": run.encoder,
                     "seed": run.seed,
+                    **({} if run.recipe.data.fold is None else {"fold": list(run.recipe.data.fold)}),
                     "initial_weights": dict(run.initial_weights),
                     "mean_iou": score,
                 }
                 for group in self.groups
-                for run, score in zip(group.runs, group.seed_scores, strict=True)
+                for run, score in zip(group.runs, group.run_scores, strict=True)
             ],
             "differences": [_pair_json(pair) for pair in self.pairs],
         }
@@ -101,6 +102,15 @@ def _group_json(group: Group, base: Path) -> dict[str, Any]:
         "interval": list(group.intervals.overall["mean_iou"]),
         "seed_mean": group.mean_iou,
         "seed_deviation": group.seed_deviation,
+        **(
+            {}
+            if group.folds is None
+            else {
+                "folds": group.folds,
+                "fold_mean": group.fold_mean,
+                "fold_deviation": group.fold_deviation,
+            }
+        ),
     }
 
 
@@ -137,9 +147,9 @@ def _require_same_data(first: FinishedRun, other: FinishedRun) -> None:
     compares the names of the images and every pixel of their ground truth instead.
     """
     one, two = _terms(first), _terms(other)
-    differing = [term for term in one if one[term] != two[term]]
+    differing = [term for term in one if one[term] != two.get(term)]
     if differing:
-        values = "; ".join(f"{term}: {one[term]} and {two[term]}" for term in differing)
+        values = "; ".join(f"{term}: {one[term]} and {two.get(term)}" for term in differing)
         raise RequestError(
             f"the runs cannot be compared, they differ in {values}",
             where=(first.folder, other.folder),
@@ -149,10 +159,11 @@ def _require_same_data(first: FinishedRun, other: FinishedRun) -> None:
 
 def _terms(run: FinishedRun) -> dict[str, object]:
     splits = run.data["splits"]
-    data = {
-        "label space": run.data["space"],
-        "classes": ", ".join(run.classes),
-        "training images": splits[run.recipe.data.train_split]["images"],
-        "validation images": splits[run.recipe.data.val_split]["images"],
-    }
-    return data | {f"protocol {term}": run.protocol.get(term) for term in RULES}
+    trained, scored = (splits[name]["images"] for name in (run.recipe.data.train_split, run.recipe.data.val_split))
+    data: dict[str, object] = {"label space": run.data["space"], "classes": ", ".join(run.classes)}
+    rules = {f"protocol {term}": run.protocol.get(term) for term in RULES}
+    fold = run.recipe.data.fold
+    if fold is None:
+        return data | {"folds": None, "training images": trained, "validation images": scored} | rules
+    del rules["protocol images"]
+    return data | {"folds": fold[1], "images": trained + scored} | rules

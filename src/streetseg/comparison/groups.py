@@ -11,7 +11,7 @@ import numpy as np
 
 from streetseg.errors import RequestError
 from streetseg.metrics.bootstrap import Intervals, interval
-from streetseg.metrics.counts import Counts
+from streetseg.metrics.counts import Counts, joined
 from streetseg.metrics.difference import Difference, compare, compare_classes, holm, require_same_ground_truth
 from streetseg.metrics.scores import Scores, mean_scores, scores
 from streetseg.recipe.decoders import DECODERS
@@ -24,9 +24,9 @@ INITIAL_WEIGHTS = {
     "bundle": "earlier run",
     "random": "random weights",
 }
-# Recipe fields that change a result but do not make two runs different experiments. The seeds of one experiment form a
-# group. The precision may be chosen by the machine; a caveat names the runs that differ in it.
-PER_RUN_FIELDS = ("train.seed", "train.precision")
+# Recipe fields that change a result but do not make two runs different experiments: the seeds of one experiment form a
+# group, and so do its folds. The precision may be chosen by the machine; a caveat names the runs that differ in it.
+PER_RUN_FIELDS = ("train.seed", "train.precision", "data.fold")
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +36,9 @@ class Group:
     Args:
         label: the encoder and, in brackets, its initial weights; unique in a comparison.
         settings: the flat recipe without the fields that differ between seeds.
-        runs: ordered by seed.
-        counts: per-image counts, summed over the seeds, for confusion matrices.
+        runs: ordered by seed and fold.
+        scored: the per-image counts of each seed: of its run, or of the runs of all its folds together.
+        counts: the same, summed over the seeds, for confusion matrices.
         scores: means over the seeds.
         intervals: of these means; they cover the choice of images, not the choice of seeds.
     """
@@ -45,6 +46,7 @@ class Group:
     label: str
     settings: Mapping[str, Any]
     runs: tuple[FinishedRun, ...]
+    scored: tuple[Counts, ...]
     counts: Counts
     scores: Scores
     intervals: Intervals
@@ -62,17 +64,53 @@ class Group:
     @property
     def seeds(self) -> tuple[int, ...]:
         """The seeds in ascending order."""
-        return tuple(run.seed for run in self.runs)
+        return tuple(dict.fromkeys(run.seed for run in self.runs))
+
+    @property
+    def folds(self) -> int | None:
+        """The number of folds that were scored together; None where the runs are of no folds, or of one of them."""
+        fold = self.first.recipe.data.fold
+        return fold[1] if fold is not None and len({run.recipe.data.fold for run in self.runs}) > 1 else None
+
+    @property
+    def protocol(self) -> Mapping[str, Any]:
+        """The protocol of the scores: that of each run, with the images of all folds together."""
+        if self.folds is None:
+            return self.first.protocol
+        return {**self.first.protocol, "split": self.split, "images": len(self.counts.names)}
+
+    @property
+    def split(self) -> str:
+        """The split that is scored, in words: "val split", or "train and val splits in 5 folds"."""
+        data = self.first.recipe.data
+        if self.folds is None:
+            return f"{self.first.protocol['split']} split"
+        return f"{data.train_split} and {data.val_split} splits in {self.folds} folds"
 
     @cached_property
     def seed_scores(self) -> tuple[float, ...]:
         """Mean IoU of each seed, 0..1."""
+        return tuple(scores(counts.total).mean["iou"] for counts in self.scored)
+
+    @cached_property
+    def run_scores(self) -> tuple[float, ...]:
+        """Mean IoU of each run, 0..1."""
         return tuple(scores(run.counts.total).mean["iou"] for run in self.runs)
 
     @property
     def seed_deviation(self) -> float | None:
         """Sample standard deviation of the mean IoU over the seeds; None for one seed."""
         return statistics.stdev(self.seed_scores) if len(self.seed_scores) > 1 else None
+
+    @property
+    def fold_mean(self) -> float | None:
+        """The mean over the runs of the mean IoU that each has on its own fold, 0..1; None without folds."""
+        return None if self.folds is None else statistics.fmean(self.run_scores)
+
+    @property
+    def fold_deviation(self) -> float | None:
+        """Sample standard deviation of the mean IoU over the folds, of all seeds; None without folds."""
+        return None if self.folds is None else statistics.stdev(self.run_scores)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,31 +142,57 @@ def group_runs(runs: Sequence[FinishedRun]) -> list[Group]:
     by_key: dict[str, list[FinishedRun]] = {}
     for run in runs:
         by_key.setdefault(repr(_settings(run)), []).append(run)
-    members = [tuple(sorted(group, key=lambda run: run.seed)) for group in by_key.values()]
+    members = [tuple(sorted(group, key=_seed_and_fold)) for group in by_key.values()]
     for group in members:
         for one, two in pairwise(group):
-            if one.seed == two.seed:
+            if _seed_and_fold(one) == _seed_and_fold(two):
                 raise RequestError(
                     f"two runs of one recipe have the same seed ({one.seed}), so the second adds nothing",
                     where=(one.folder, two.folder),
                     hint="give each of them once, or train with another seed",
                 )
+        _require_all_folds(group)
     labels = _labels([group[0] for group in members])
     return [_group(label, group) for label, group in zip(labels, members, strict=True)]
 
 
+def _seed_and_fold(run: FinishedRun) -> tuple[int, int]:
+    fold = run.recipe.data.fold
+    return run.seed, 0 if fold is None else fold[0]
+
+
+def _require_all_folds(runs: Sequence[FinishedRun]) -> None:
+    """Raise RequestError if the runs are of several folds, and a seed has no run of one of them."""
+    folds = runs[0].recipe.data.fold
+    if folds is None or len({run.recipe.data.fold for run in runs}) == 1:
+        return
+    for seed in dict.fromkeys(run.seed for run in runs):
+        there = {_seed_and_fold(run)[1] for run in runs if run.seed == seed}
+        missing = [str(k) for k in range(1, folds[1] + 1) if k not in there]
+        if missing:
+            raise RequestError(
+                f"runs are missing: fold {', '.join(missing)} of {folds[1]} of {runs[0].encoder}, seed {seed}",
+                where=tuple(run.folder for run in runs),
+                hint="give the runs of all folds; streetseg study --resume finishes them",
+            )
+
+
 def _group(label: str, runs: tuple[FinishedRun, ...]) -> Group:
-    first = runs[0].counts
-    for run in runs[1:]:
-        require_same_ground_truth(first, run.counts)
-    counts = Counts(
+    by_seed: dict[int, list[Counts]] = {}
+    for run in runs:
+        by_seed.setdefault(run.seed, []).append(run.counts)
+    scored = tuple(joined(counts) for counts in by_seed.values())
+    first = scored[0]
+    for counts in scored[1:]:
+        require_same_ground_truth(first, counts)
+    total = Counts(
         names=first.names,
         sequences=first.sequences,
-        counts=np.sum([run.counts.counts for run in runs], axis=0),
-        ignored=np.sum([run.counts.ignored for run in runs], axis=0),
+        counts=np.sum([counts.counts for counts in scored], axis=0),
+        ignored=np.sum([counts.ignored for counts in scored], axis=0),
     )
-    means = mean_scores([scores(run.counts.total) for run in runs])
-    return Group(label, _settings(runs[0]), runs, counts, means, interval(*(run.counts for run in runs)))
+    means = mean_scores([scores(counts.total) for counts in scored])
+    return Group(label, _settings(runs[0]), runs, scored, total, means, interval(*scored))
 
 
 def _settings(run: FinishedRun) -> dict[str, Any]:
@@ -141,10 +205,12 @@ def _settings(run: FinishedRun) -> dict[str, Any]:
     left_out = {*without_effect(), *PER_RUN_FIELDS}
     kept = {key: value for key, value in flat.items() if key not in left_out and not key.startswith("data.splits.")}
     channels, weights = run.model["channels"], run.initial_weights
+    trained_on = run.data["splits"].get(run.recipe.data.train_split, {}).get("fingerprint", "")[:12]
+    fold = run.recipe.data.fold
     return kept | {
         # The default channels of a decoder were different in earlier versions.
         "model.channels": None if tuple(channels) == DECODERS[run.model["decoder"]].channels else channels,
-        "training data": run.data["splits"].get(run.recipe.data.train_split, {}).get("fingerprint", "")[:12],
+        "training data": trained_on if fold is None else f"{fold[1]} folds",
         "model.weights": "random" if weights["kind"] == "random" else weights["text"],
     }
 
@@ -177,18 +243,14 @@ def pair_groups(groups: Sequence[Group]) -> list[Pair]:
     best was not known before the comparison.
     """
     pairs = list(combinations(groups, 2))
-    differences = holm([compare(_counts(a), _counts(b), metric="mean_iou", family=len(pairs)) for a, b in pairs])
+    differences = holm([compare(a.scored, b.scored, metric="mean_iou", family=len(pairs)) for a, b in pairs])
     return [
         Pair(
-            a, b, difference, tuple(compare_classes(_counts(a), _counts(b), metric="iou")),
+            a, b, difference, tuple(compare_classes(a.scored, b.scored, metric="iou")),
             _latency_ratio(a.first, b.first),
         )
         for (a, b), difference in zip(pairs, differences, strict=True)
     ]  # fmt: skip
-
-
-def _counts(group: Group) -> list[Counts]:
-    return [run.counts for run in group.runs]
 
 
 def _latency_ratio(a: FinishedRun, b: FinishedRun) -> float | None:

@@ -16,11 +16,12 @@ SAME_LATENCY = 0.05  # a ratio of latencies closer to 1 than this is called the 
 def single_sentence(group: Group) -> str:
     """Return the mean IoU of one group with its interval, as a sentence."""
     low, high = group.intervals.overall["mean_iou"]
-    protocol = group.first.protocol
-    seeds = f", the mean of {len(group.runs)} seeds," if len(group.runs) > 1 else ""
+    protocol = group.protocol
+    where = protocol["split"] if group.folds is None else group.split
+    seeds = f", the mean of {len(group.seeds)} seeds," if len(group.seeds) > 1 else ""
     return (
         f"{group.label} reaches {100 * group.mean_iou:.1f} mIoU {bracket(low, high)}{seeds} "
-        f"on the {protocol['images']} images of {dataset_name(protocol['dataset'])} {protocol['split']}."
+        f"on the {protocol['images']} images of {dataset_name(protocol['dataset'])} {where}."
     )
 
 
@@ -114,6 +115,7 @@ def caveats(groups: Sequence[Group], pairs: Sequence[Pair]) -> list[str]:
         shared_videos(first),
         groups[0].intervals.note and _sentence(groups[0].intervals.note),
         _rare_classes(groups[0]),
+        _folds(groups),
         _few_seeds(groups),
         _several_seeds(groups),
         *(_overlapping_seeds(pair) for pair in pairs),
@@ -174,15 +176,16 @@ def _rare_classes(group: Group) -> str | None:
 
 
 def _few_seeds(groups: Sequence[Group]) -> str | None:
-    single = [group.label for group in groups if len(group.runs) == 1]
+    single = [group.label for group in groups if len(group.seeds) == 1]
     if not single:
         return None
     some = f"{listed(single)} {'was' if len(single) == 1 else 'were'}"
     all_groups = "Each encoder was" if len(groups) > 1 else "The network was"
     subject = all_groups if len(single) == len(groups) else some
+    each_fold = "" if groups[0].folds is None else " on each fold"
     return (
-        f"{subject} trained once. The intervals say how far the score depends on the images, not how far it depends "
-        "on the seed of the training; several seeds would show that."
+        f"{subject} trained once{each_fold}. The intervals say how far the score depends on the images, not how far "
+        "it depends on the seed of the training; several seeds would show that."
     )
 
 
@@ -192,7 +195,7 @@ def _several_seeds(groups: Sequence[Group]) -> str | None:
     if not several:
         return None
     means = [
-        f"{group.label} {100 * group.mean_iou:.1f} ± {100 * (group.seed_deviation or 0):.1f} ({len(group.runs)} seeds)"
+        f"{group.label} {100 * group.mean_iou:.1f} ± {100 * (group.seed_deviation or 0):.1f} ({len(group.seeds)} seeds)"
         for group in several
     ]
     return (
@@ -203,7 +206,7 @@ def _several_seeds(groups: Sequence[Group]) -> str | None:
 
 def _overlapping_seeds(pair: Pair) -> str | None:
     """Return a warning if single seeds contradict the verdict of a pair, else None."""
-    if pair.difference.verdict == "not distinguishable" or min(len(pair.a.runs), len(pair.b.runs)) < 2:
+    if pair.difference.verdict == "not distinguishable" or min(len(pair.a.seeds), len(pair.b.seeds)) < 2:
         return None
     if min(pair.a.seed_scores) > max(pair.b.seed_scores):
         return None
@@ -229,7 +232,7 @@ def _unequal_precision(groups: Sequence[Group]) -> str | None:
     by_precision: dict[str, list[str]] = {}
     for group in groups:
         for run in group.runs:
-            by_precision.setdefault(run.precision, []).append(f"{group.label} seed {run.seed}")
+            by_precision.setdefault(run.precision, []).append(run_name(group.label, run))
     if len(by_precision) == 1:
         return None
     runs = "; ".join(f"{name}: {listed(labels)}" for name, labels in sorted(by_precision.items()))
@@ -255,7 +258,7 @@ def _still_improving(groups: Sequence[Group]) -> str | None:
     """Return which runs had their best epoch at the end; None where none had, or where a callback ended the run."""
     runs = [(group.label, run) for group in groups for run in group.runs]
     improving = [
-        f"{label} seed {run.seed}"
+        run_name(label, run)
         for label, run in runs
         if run.best_epoch == len(run.curves["epoch"]) and not run.ended_early
     ]
@@ -269,17 +272,39 @@ def _still_improving(groups: Sequence[Group]) -> str | None:
 
 
 def _other_fingerprint(groups: Sequence[Group]) -> str | None:
-    fingerprints = {
-        tuple(split.get("fingerprint") for split in run.data["splits"].values())
-        for group in groups
-        for run in group.runs
-    }
-    if len(fingerprints) == 1:
+    fingerprints: dict[tuple[int, int] | None, set[tuple[str | None, ...]]] = {}
+    for group in groups:
+        for run in group.runs:
+            of_run = tuple(split.get("fingerprint") for split in run.data["splits"].values())
+            fingerprints.setdefault(run.recipe.data.fold, set()).add(of_run)
+    if all(len(of_fold) == 1 for of_fold in fingerprints.values()):
         return None
     return (
         "The fingerprints of the data differ between runs: images were changed or read at another size. "
         "Names of the validation images and every pixel of their ground truth are the same."
     )
+
+
+def _folds(groups: Sequence[Group]) -> str | None:
+    """Return the mean over folds and what its deviation says; None without folds."""
+    folded = [(group, group.fold_mean, group.fold_deviation) for group in groups]
+    means = [
+        f"{group.label} {100 * m:.1f} ± {100 * d:.1f}" for group, m, d in folded if m is not None and d is not None
+    ]
+    if not means:
+        return None
+    return (
+        f"Every image was scored once, by the network of the fold that held it out ({groups[0].folds} folds), and the "
+        "scores are of all images together. Mean and standard deviation of the mean IoU over the folds: "
+        f"{listed(means)}. The networks of two folds share most of their training images, so this deviation is not "
+        "that of independent trainings."
+    )
+
+
+def run_name(label: str, run: FinishedRun) -> str:
+    """Return the name of a run in a sentence: its group, seed and fold."""
+    fold = run.recipe.data.fold
+    return f"{label} seed {run.seed}{'' if fold is None else f' fold {fold[0]}'}"
 
 
 def _unequal_machines(pairs: Sequence[Pair]) -> str | None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from streetseg.data.files import is_link, listing
+from streetseg.data.folds import fold_splits
 from streetseg.data.issues import Survey
 from streetseg.data.source import FileSource, Sample, Source, SourceView
 from streetseg.data.sources.camvid import find_layout, open_camvid
@@ -66,7 +67,9 @@ def _splits(source: Source, data: Data) -> Mapping[str, tuple[Sample, ...]]:
         survey.failures = [failure for failure in survey.failures if not failure.unlabeled]
         if skipped:
             survey.note(f"{source.spec}: {len(skipped)} images without mask are skipped")
-    return splits if data.limit is None else _limited(splits, data.limit, survey)
+    if data.limit is not None:
+        splits = _limited(splits, data.limit, survey)
+    return fold_splits(splits, data)
 
 
 def _limited(splits: Mapping[str, tuple[Sample, ...]], limit: int, survey: Survey) -> dict[str, tuple[Sample, ...]]:

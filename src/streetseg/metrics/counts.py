@@ -3,6 +3,7 @@
 import io
 import math
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -101,3 +102,24 @@ def _texts(array: NDArray[Any]) -> tuple[str, ...]:
     for text in texts:
         text.encode("utf-8", "surrogateescape")  # raises ValueError for a lone surrogate, which no file could hold
     return texts
+
+
+def joined(parts: Sequence[Counts]) -> Counts:
+    """Return the counts of images that were scored in several parts, each image in one of them, ordered by name.
+
+    Raises:
+        ValueError: an image is in two parts.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    names = [name for part in parts for name in part.names]
+    if len(set(names)) < len(names):
+        raise ValueError("an image is in two parts")
+    sequences = [sequence for part in parts for sequence in part.sequences]
+    order = sorted(range(len(names)), key=names.__getitem__)
+    return Counts(
+        names=tuple(names[i] for i in order),
+        sequences=tuple(sequences[i] for i in order),
+        counts=np.concatenate([part.counts for part in parts])[order],
+        ignored=np.concatenate([part.ignored for part in parts])[order],
+    )

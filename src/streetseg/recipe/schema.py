@@ -36,6 +36,26 @@ Size = Annotated[
 ]
 
 
+def _fold(value: object) -> object:
+    """Read "2/5"."""
+    if isinstance(value, str) and (match := re.fullmatch(r"(\d+)/(\d+)", value)):
+        return int(match[1]), int(match[2])
+    return value
+
+
+def _one_of(fold: tuple[int, int]) -> tuple[int, int]:
+    if not 1 <= fold[0] <= fold[1] or fold[1] < 2:
+        raise ValueError("K/N, the fold K of N folds, N at least 2, such as 2/5")
+    return fold
+
+
+Fold = Annotated[
+    tuple[int, int],
+    BeforeValidator(_fold),  # accepts 2/5 and [2, 5]
+    AfterValidator(_one_of),
+]
+
+
 @dataclass(frozen=True)
 class NoEffect:
     """Marks a field that does not change the result of a run. `--resume` and comparisons skip it.
@@ -84,6 +104,9 @@ class Data(Section):
     """split to train on"""
     val_split: str = "val"
     """split to validate on after each epoch"""
+    fold: Fold | None = None
+    """K/N: the images of train_split and val_split are divided into N parts, the K-th is validated on and the others
+    are trained on; the frames of a video stay together; none: the splits as they are"""
     max_megapixels: Annotated[float, NoEffect("only a limit for reading")] = Field(default=89.0, gt=0)
     """largest allowed image; larger ones are errors by their header, as they could fill the memory"""
     exif: Exif = "apply"

@@ -89,6 +89,7 @@ class Entry:
     spread: str
     seeds: str
     several_seeds: bool
+    several_runs: bool
     classes: list[ClassRow]
     curves: tuple[Markup, ...]
     confusion: Markup
@@ -133,7 +134,7 @@ class RunRow:
     """One row of the table of runs."""
 
     entry: Entry
-    seed: int
+    seed: str
     epochs: int
     best_epoch: int | None
     iou: float
@@ -200,11 +201,12 @@ def page_of(comparison: Comparison, letters: Sequence[str], charts: Charts, gall
     first = groups[0].first
     entries = [_entry(k, group, letter, charts) for k, (group, letter) in enumerate(zip(groups, letters, strict=True))]
     lanes = words.pipeline(groups)
-    dataset, split = dataset_name(first.protocol["dataset"]), first.protocol["split"]
+    protocol = groups[0].protocol
+    dataset = dataset_name(protocol["dataset"])
     kind = "comparison" if len(groups) > 1 else "run"
     return Page(
         title=f"streetseg: {', '.join(group.label for group in groups)} on {dataset}",
-        kicker=f"{kind} on {dataset}, scored on {first.protocol['images']} images of its {split} split",
+        kicker=f"{kind} on {dataset}, scored on {protocol['images']} images of its {groups[0].split}",
         headline=comparison.verdict,
         further=[pair_sentence(pair) for pair in comparison.against_best[1:]],
         notes=comparison.notes,
@@ -252,7 +254,8 @@ def _entry(k: int, group: Group, letter: str, charts: Charts) -> Entry:
         counted=f"{scores.counted['iou']} of {len(first.classes)}",
         spread=words.spread(group),
         seeds=words.seeds(group),
-        several_seeds=len(group.runs) > 1,
+        several_seeds=len(group.seeds) > 1,
+        several_runs=len(group.runs) > 1,
         classes=_classes(group),
         curves=charts.curves[k],
         confusion=charts.confusion[k],
@@ -319,7 +322,7 @@ def _runs(groups: Sequence[Group], entries: Sequence[Entry], out: Path) -> list[
     return [
         RunRow(
             entry,
-            run.seed,
+            words.seed(run),
             len(run.curves["epoch"]),
             run.best_epoch,
             score,
@@ -329,7 +332,7 @@ def _runs(groups: Sequence[Group], entries: Sequence[Entry], out: Path) -> list[
             _links(run.folder, out),
         )
         for group, entry in zip(groups, entries, strict=True)
-        for run, score in zip(group.runs, group.seed_scores, strict=True)
+        for run, score in zip(group.runs, group.run_scores, strict=True)
     ]
 
 

@@ -59,9 +59,9 @@ def figure(value: float | None) -> str:
 
 def protocol_line(group: Group) -> str:
     """Return the protocol of the scores as a sentence: data, sizes and scoring rules."""
-    p = group.first.protocol
+    p = group.protocol
     return (
-        f"{dataset_name(p['dataset'])}, {p['split']} split, {p['images']} images, label space {p['label_space']}; "
+        f"{dataset_name(p['dataset'])}, {group.split}, {p['images']} images, label space {p['label_space']}; "
         f"scored at the resolution of the masks {p['resolution']} (the network saw {p['network_resolution']}); "
         f"{p['ignore']}; {p['absent']}; {p['test_time']}; rules version {p['rules']}."
     )
@@ -106,9 +106,9 @@ def classes_sentence(pair: Pair, a: str, b: str) -> str:
 
 def curve_protocol(group: Group) -> str:
     """Return the protocol of the learning curves as a sentence."""
-    p = group.first.protocol
+    p = group.protocol
     return (
-        f"Validation: {dataset_name(p['dataset'])}, {p['split']} split, {p['images']} images, scored as above after "
+        f"Validation: {dataset_name(p['dataset'])}, {group.split}, {p['images']} images, scored as above after "
         "each epoch."
     )
 
@@ -140,10 +140,17 @@ def spread(group: Group) -> str:
     return points(group.mean_iou) + ("" if deviation is None else f" ± {100 * deviation:.1f}")
 
 
+def seed(run: FinishedRun) -> str:
+    """Return the seed of a run, and its fold: "0", or "0, fold 2 of 5"."""
+    fold = run.recipe.data.fold
+    return str(run.seed) if fold is None else f"{run.seed}, fold {fold[0]} of {fold[1]}"
+
+
 def seeds(group: Group) -> str:
-    """Return the seeds of a group: "seed 0", or "seeds 0, 1, 2"."""
+    """Return the seeds of a group: "seed 0", "seeds 0, 1, 2", or with folds "seed 0, 5 folds"."""
     numbers = ", ".join(str(seed) for seed in group.seeds)
-    return f"seed{'s' if len(group.seeds) > 1 else ''} {numbers}"
+    folds = "" if group.folds is None else f", {group.folds} folds"
+    return f"seed{'s' if len(group.seeds) > 1 else ''} {numbers}{folds}"
 
 
 def mistakes(matrix: NDArray[np.int64], names: Sequence[str]) -> list[str]:
