@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from streetseg.errors import DataError
-from streetseg.metrics.counts import Counts
+from streetseg.metrics.counts import Counts, joined
 
 
 def counts() -> Counts:
@@ -48,3 +48,14 @@ def test_pickled_objects_are_not_opened(tmp_path: Path) -> None:
     np.savez(path, counts=np.array([object()]), ignored=0, names="", sequences="", allow_pickle=True)
     with pytest.raises(DataError):
         Counts.load(path)
+
+
+def test_parts_are_joined_by_name_and_no_image_twice() -> None:
+    one = Counts(("b", "d"), (None, "v"), np.arange(8).reshape(2, 2, 2), np.array([1, 2]))
+    two = Counts(("c", "a"), ("w", None), 10 * np.ones((2, 2, 2), np.int64), np.array([3, 4]))
+    both = joined([one, two])
+    assert both.names == ("a", "b", "c", "d") and both.sequences == (None, None, "w", "v")
+    assert both.ignored.tolist() == [4, 1, 3, 2]
+    np.testing.assert_array_equal(both.total, one.total + two.total)
+    with pytest.raises(ValueError, match="two parts"):
+        joined([one, one])
