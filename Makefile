@@ -22,7 +22,7 @@ STUDY_OUT := study/demo-$(shell date +%Y%m%d-%H%M%S)
 .DELETE_ON_ERROR:
 
 study: .venv/installed-train
-	$(BIN)/streetseg study scenes --encoders mobilenetv2_100,resnext50_32x4d --recipe demo --out $(STUDY_OUT)
+	$(BIN)/streetseg study scenes --encoders mobilenetv2_100,resnext50_32x4d --recipe demo --minutes 5 --out $(STUDY_OUT)
 
 test: lint pytest
 

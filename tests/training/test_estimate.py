@@ -80,6 +80,14 @@ def test_train_in_a_time_is_a_run_of_so_many_epochs(tmp_path: Path, constant_pac
     assert len(again.history) == 2 and len(constant_pace) == 1, "a run that was begun keeps its epochs"
 
 
+def test_a_time_that_is_too_short_for_one_epoch_is_said(tmp_path: Path, constant_pace: list[Recipe], caplog) -> None:
+    caplog.set_level(logging.INFO, "streetseg")
+    recipe = Recipe()
+    runs, times = estimate.timed({tmp_path: recipe}, {}, 0.1, estimate.Own(), alone=True)
+    assert runs[tmp_path].train.epochs == 1 and times == {tmp_path: 8.0}
+    assert "1 run of 1 epoch, the least, which takes longer than 0.1 min: about 8 s in all" in caplog.text
+
+
 def test_a_study_in_a_time_measures_each_network_once(tmp_path: Path, constant_pace: list[Recipe]) -> None:
     data = f"camvid:{camvid_segnet(tmp_path / 'data', 2, 1, size=(64, 96))}"
     study = streetseg.study(

@@ -106,6 +106,8 @@ def timed(
         runs = with_epochs(runs, epochs)
         length = f" of {counted(epochs, 'epoch')}, as many as fit into {minutes:g} min"
     times = {folder: paces[folder].seconds(recipe.train) for folder, recipe in runs.items()}
+    if minutes is not None and sum(times.values()) > 60 * minutes:
+        length = f" of 1 epoch, the least, which takes longer than {minutes:g} min"
     log.info("%s%s: about %s in all, an estimate", counted(len(runs), "run"), length, about(sum(times.values())))
     return dict(runs), times
 
