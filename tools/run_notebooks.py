@@ -14,10 +14,9 @@ import nbformat
 from nbclient import NotebookClient
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
-SETTINGS = {"study": 'SETTINGS = {"data.size": [96, 192]}'}
 
 
-def executed(script: Path, folder: Path, settings: str, timeout: int | None = None) -> nbformat.NotebookNode:
+def executed(script: Path, folder: Path, settings: str = "", timeout: int | None = None) -> nbformat.NotebookNode:
     """Return the notebook of a script after all its cells ran in `folder`.
 
     Args:
@@ -53,11 +52,20 @@ def _replaced(value: object, folder: str) -> object:
     return [_replaced(item, folder) for item in value] if isinstance(value, list) else value
 
 
+def without_twins(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Return the notebook with each image once: Pillow shows every one as PNG and as JPEG, which is a fifth as large."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            if "image/jpeg" in output.get("data", {}):
+                output.data.pop("image/png", None)
+    return notebook
+
+
 def run(script: Path) -> None:
     """Write the notebook beside its script, with the outputs of a run in an empty folder."""
     with tempfile.TemporaryDirectory() as folder:
-        notebook = executed(script, Path(folder), SETTINGS.get(script.stem, ""))
-        nbformat.write(without_folder(notebook, folder), script.with_suffix(".ipynb"))
+        notebook = executed(script, Path(folder))
+        nbformat.write(without_twins(without_folder(notebook, folder)), script.with_suffix(".ipynb"))
 
 
 if __name__ == "__main__":
