@@ -292,7 +292,9 @@ class Checked:
         return f"<Checked {self.findings.spec}: {errors} errors, {remarks} remarks>"
 
     def _repr_html_(self) -> str:
-        return f"<p>{escape(repr(self)[1:-1])}</p>{self.problems.to_html()}{self.classes.to_html()}"
+        problems = self.problems.to_html() if len(self.problems) else ""
+        classes = self.classes.to_html(float_format="{:.1%}".format)
+        return f"<p>{escape(repr(self)[1:-1])}</p>{problems}{classes}"
 
 
 def _mean_iou(scores: Scores) -> str:
