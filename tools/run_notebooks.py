@@ -53,7 +53,7 @@ def _replaced(value: object, folder: str) -> object:
 
 
 def without_twins(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Return the notebook with each image once: Pillow shows every one as PNG and as JPEG, which is a fifth as large."""
+    """Return the notebook with each image once: Pillow shows it as PNG and as JPEG, which is a fifth as large."""
     for cell in notebook.cells:
         for output in cell.get("outputs", ()):
             if "image/jpeg" in output.get("data", {}):
