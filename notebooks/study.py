@@ -55,9 +55,9 @@ print("everything is kept in", HOME)
 #
 # - `"scenes"`: drawn streets, built in, at once;
 # - `"camvid"`: real streets, downloaded (180 MB, for non-commercial research);
-# - a folder of your own ([which layouts are known](../docs/reference/data.md)).
+# - a folder of your own ([which layouts are known](https://github.com/streetseg/streetseg/blob/main/docs/reference/data.md)).
 #
-# `SETTINGS` may hold any field of [the recipe](../docs/reference/recipe.md). For the drawn streets,
+# `SETTINGS` may hold any field of [the recipe](https://github.com/streetseg/streetseg/blob/main/docs/reference/recipe.md). For the drawn streets,
 # small images and few epochs take some minutes on a processor. Real streets need a GPU.
 
 # %% tags=["parameters"]
