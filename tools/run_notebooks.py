@@ -16,22 +16,23 @@ from nbclient import NotebookClient
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 
 
-def executed(script: Path, folder: Path, settings: str = "", timeout: int | None = None) -> nbformat.NotebookNode:
+def executed(script: Path, folder: Path, settings: str = "", *, until: str | None = None) -> nbformat.NotebookNode:
     """Return the notebook of a script after all its cells ran in `folder`.
 
     Args:
         script: in jupytext's percent format.
         folder: the working directory of the notebook, and the place of its cache.
         settings: lines that are appended to the cell with the tag "parameters" while it runs.
-        timeout: seconds for one cell; None for no limit.
+        until: the last cell to run; None for all.
     """
     notebook = jupytext.read(script)
+    if until is not None:
+        (last,) = [number for number, cell in enumerate(notebook.cells) if cell.source == until]
+        del notebook.cells[last + 1 :]
     (parameters,) = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ())]
     source = parameters.source
     parameters.source += f"\n{settings}"
-    client = NotebookClient(
-        notebook, timeout=timeout, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
-    )
+    client = NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
     # tqdm asks for ipywidgets, which the notebooks do not use.
     environment = {"STREETSEG_CACHE": str(folder / "cache"), "PYTHONWARNINGS": "ignore:IProgress not found"}
     client.execute(env=os.environ | environment)
