@@ -18,12 +18,14 @@
 # trains both, looks at what they learned, and compares them.
 #
 # It runs on Colab and on a computer of one's own. Everything that it makes is kept in one folder, on Colab in Google
-# Drive. After a disconnect, run the same cells again: a run goes on where it stopped.
+# Drive: a checkpoint of every epoch, the best network, scores and reports. After a disconnect, run the same cells again:
+# what is finished is not done again, and a run goes on where it stopped.
 
 # %% [markdown]
 # ## 1. Set up
 #
-# The first cell is the only one that knows where it runs.
+# The first cell is the only one that knows where it runs. On Colab it installs streetseg and mounts Google Drive; a GPU is
+# chosen there under *Runtime, Change runtime type*.
 
 # %%
 import sys
@@ -44,7 +46,7 @@ import torch
 import streetseg
 
 print("device:", torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU: no GPU was found")
-print("everything is kept in", HOME.resolve())
+print("everything is kept in", HOME)
 
 # %% [markdown]
 # ## 2. Settings
@@ -53,19 +55,41 @@ print("everything is kept in", HOME.resolve())
 #
 # - `"scenes"`: drawn streets, built in, at once;
 # - `"camvid"`: real streets, downloaded (180 MB, for non-commercial research);
-# - a folder of your own ([which layouts are known](../docs/reference/data.md)).
+# - a folder of your own ([which layouts are known](https://github.com/streetseg/streetseg/blob/main/docs/reference/data.md)).
 #
-# `SETTINGS` may hold any field of [the recipe](../docs/reference/recipe.md), such as `{"optim.lr": 3e-4}`.
+# `SETTINGS` may hold any field of [the recipe](https://github.com/streetseg/streetseg/blob/main/docs/reference/recipe.md). For the drawn streets,
+# small images and few epochs take some minutes on a processor. Real streets need a GPU.
 
 # %% tags=["parameters"]
 DATA = "scenes"
-EPOCHS = 20
 WEIGHTS = "auto-or-random"  # ImageNet weights where they can be downloaded; otherwise random ones, which is said
-SETTINGS = {}
+
+if DATA == "scenes":
+    EPOCHS = 12
+    SETTINGS = {
+        "data.size": [128, 256],
+        "train.batch": 2,
+        "optim.lr": 0.004,
+        "augment.early_crop": [64, 128],  # most epochs see the street at half its size, which is four times as fast
+        "augment.early_scale": 0.5,
+        "augment.early": 0.9,
+        "augment.scale": [0.8, 1.25],
+        "augment.rotate": 3.0,
+        "augment.brightness": 0.1,
+        "augment.contrast": 0.1,
+        "augment.saturation": 0.1,
+        "augment.hue": 0.0,
+        "augment.blur": 0.0,
+    }
+else:
+    EPOCHS = 20
+    SETTINGS = {}
 
 # %%
-data = streetseg.fetch("camvid", HOME / "camvid").data if DATA == "camvid" and not (HOME / "camvid").exists() else DATA
-data = f"camvid:{HOME / 'camvid'}" if DATA == "camvid" else data
+import pandas as pd
+from PIL import Image
+
+data = streetseg.fetch("camvid", HOME / "camvid").data if DATA == "camvid" else DATA
 
 
 def train(encoder: str) -> streetseg.Run:
@@ -83,6 +107,18 @@ def train(encoder: str) -> streetseg.Run:
     )
 
 
+def measures(run: streetseg.Run) -> pd.DataFrame:
+    """Return the measures of each class, and their means over the classes."""
+    scores = run.scores
+    table = scores.per_class[["iou", "f1", "accuracy", "sensitivity", "specificity", "precision"]]
+    return pd.concat([table, pd.DataFrame(scores.as_dict["mean"], index=["mean"], dtype=float)[table.columns]]).round(3)
+
+
+def maps(run: streetseg.Run, rank: int) -> Image.Image:
+    """Return an image, its ground truth, its prediction and its errors; rank 0 has the lowest mean IoU."""
+    return Image.open(sorted((run.folder / "evaluation" / "errors").glob("*.png"))[rank])
+
+
 # %% [markdown]
 # ## 3. Look at the data
 #
@@ -92,9 +128,6 @@ def train(encoder: str) -> streetseg.Run:
 # %%
 checked = streetseg.check(data, recipe={field: value for field, value in SETTINGS.items() if field.startswith("data.")})
 checked
-
-# %%
-checked.classes
 
 # %% [markdown]
 # Four training images as they are stored, and as training meets them: rotated, scaled, flipped, with other colors. Each
@@ -107,41 +140,56 @@ streetseg.show_batch(data, recipe=SETTINGS)
 # ## 4. U-Net with a MobileNet encoder
 #
 # Loss, pixel accuracy and mean IoU of training and validation are drawn after each epoch. Each epoch leaves a
-# checkpoint, and the network of the best epoch is kept. Sections 4 and 5 do not depend on each other: run the one you
-# want.
+# checkpoint, and the network of the best epoch is kept. Was the cell stopped, or the computer disconnected? Run it
+# again: it goes on, and where the run is finished it only reads it.
+#
+# Sections 4 and 5 do not depend on each other: run the one you want.
 
 # %%
 mobilenet = train("mobilenetv2_100")
+
+# %% [markdown]
+# The same curves afterwards, from the files of the run.
+
+# %%
 mobilenet
 
 # %% [markdown]
 # All measures, by class. F1 equals Dice. Sensitivity is also called recall.
 
 # %%
-mobilenet.scores.per_class[["iou", "f1", "accuracy", "sensitivity", "specificity", "precision"]].round(3)
+measures(mobilenet)
 
 # %% [markdown]
-# Above: an image and its ground truth. Below: the prediction, and the pixels that are wrong.
+# The image with the lowest mean IoU. Above: the image and its ground truth. Below: the prediction, and its pixels: gray
+# where they are correct, orange and hatched where they are wrong, black where the ground truth says nothing.
 
 # %%
-from PIL import Image
+maps(mobilenet, 0)
 
-worst = mobilenet.scores.per_image["iou"].sort_values()
-print("mean IoU of each image, the five lowest:", worst.head().round(3).to_dict())
-Image.open(sorted((mobilenet.folder / "evaluation" / "errors").glob("*.png"))[0])
+# %% [markdown]
+# The best of the twelve images with the lowest mean IoU.
+
+# %%
+maps(mobilenet, -1)
 
 # %% [markdown]
 # ## 5. U-Net with a ResNeXt encoder
 
 # %%
 resnext = train("resnext50_32x4d")
+
+# %%
 resnext
 
 # %%
-resnext.scores.per_class[["iou", "f1", "accuracy", "sensitivity", "specificity", "precision"]].round(3)
+measures(resnext)
 
 # %%
-Image.open(sorted((resnext.folder / "evaluation" / "errors").glob("*.png"))[0])
+maps(resnext, 0)
+
+# %%
+maps(resnext, -1)
 
 # %% [markdown]
 # ## 6. Which one is better?
@@ -150,7 +198,7 @@ Image.open(sorted((resnext.folder / "evaluation" / "errors").glob("*.png"))[0])
 # be a matter of chance.
 
 # %%
-comparison = streetseg.compare([mobilenet.folder, resnext.folder], out=HOME / "comparison")
+comparison = streetseg.compare([mobilenet, resnext], out=HOME / "comparison")
 comparison
 
 # %%
@@ -159,17 +207,28 @@ comparison.differences
 # %%
 for note in comparison.notes:
     print("-", note)
-print("the report, one file:", comparison.report)
+
+# %% [markdown]
+# The report is one HTML file with all curves, tables and maps. On Colab it is in Google Drive; elsewhere this link opens
+# it.
+
+# %%
+from IPython.display import FileLink
+
+FileLink(comparison.report)
 
 # %% [markdown]
 # ## 7. Keep the best one and use it
 #
-# The better network is exported as one ONNX file that needs no torch. The export is checked against the network.
+# The better network, or the only one that was trained, is exported as one ONNX file that needs no torch. The export is
+# checked against the network.
 
 # %%
-best = comparison.runs[0]
-exported = streetseg.export(best.folder, "onnx", out=HOME / "best.onnx", force=True)
-print(exported.files[0], exported.precision)
+folders = [HOME / "mobilenetv2_100", HOME / "resnext50_32x4d"]
+trained = [streetseg.Run(folder) for folder in folders if (folder / "report.html").exists()]
+best = max(trained, key=lambda run: run.mean_iou)
+exported = streetseg.export(best, "onnx", out=HOME / "best.onnx", force=True)
+print(best.folder.name, "->", exported.files[0], exported.precision)
 
 # %% [markdown]
 # Any photo, as a path or an array. Here it is a street that no network has seen.
@@ -179,7 +238,10 @@ from streetseg.scenes.render import render
 
 photo, _ = render(seed=7, index=0, size=(256, 512))
 prediction = streetseg.predict(HOME / "best.onnx", photo)
+Image.fromarray(photo)
+
+# %%
 prediction
 
 # %%
-prediction.shares.sort_values(ascending=False).round(3)
+prediction.shares.sort_values(ascending=False).rename("share").to_frame().style.format("{:.1%}")

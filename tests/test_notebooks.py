@@ -5,13 +5,24 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+import pandas as pd
 import pytest
+from nbclient.exceptions import DeadKernelError
 from run_notebooks import NOTEBOOKS, executed
 
 from streetseg import api
 from tiny import camvid_segnet
 
 TINY = {"train.batch": 2, "train.device": "cpu", "train.precision": "fp32", "augment.early_crop": None}
+KILLED = """
+import os, signal
+
+def killed(curves, step, values):
+    if values.get("epoch") == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+streetseg.LiveCurves.scalars = killed
+"""
 
 
 def shown(notebook: nbformat.NotebookNode, source: str) -> str:
@@ -36,10 +47,14 @@ def test_each_notebook_is_its_script(name: str) -> None:
 
 def test_the_study_as_a_notebook(tmp_path: Path, streetseg, monkeypatch: pytest.MonkeyPatch) -> None:
     data = f"camvid:{camvid_segnet(tmp_path / 'camvid', 4, 3, size=(64, 96))}"
-    notebook = executed(
-        NOTEBOOKS / "study.py", tmp_path, f"DATA, EPOCHS, WEIGHTS = {data!r}, 2, 'none'\nSETTINGS = {TINY!r}"
-    )
+    script, settings = NOTEBOOKS / "study.py", f"DATA, EPOCHS, WEIGHTS = {data!r}, 2, 'none'\nSETTINGS = {TINY!r}"
     home = tmp_path / "study-notebook"
+    with pytest.raises(DeadKernelError):
+        executed(script, tmp_path, settings + KILLED)
+    assert not (home / "mobilenetv2_100" / "report.html").exists()
+    notebook = executed(script, tmp_path, settings)
+    starts = [event["epochs_done"] for event in journal(home / "mobilenetv2_100") if event["event"] == "start"]
+    assert starts == [0, 1], "the run did not go on where the kernel was killed"
     assert "CPU: no GPU was found" in shown(notebook, "import sys")
     assert (home / "mobilenetv2_100" / "best" / "weights.safetensors").exists()
     assert (home / "best.onnx").exists()
@@ -56,6 +71,33 @@ def test_the_study_as_a_notebook(tmp_path: Path, streetseg, monkeypatch: pytest.
     # what follows is of the latency, which differs from measurement to measurement
     verdict = json.loads((tmp_path / "study" / "study.json").read_text("utf-8"))["verdict"].partition(", at ")[0]
     assert verdict in shown(notebook, "comparison = ")
+
+    # the cell once more: the run is read, not trained
+    written = {path: path.read_bytes() for path in (home / "mobilenetv2_100").rglob("*.csv")}
+    again = executed(script, tmp_path, settings, until="mobilenet")
+    assert shown(again, "mobilenet = ") == shown(notebook, "mobilenet = ")
+    assert again.cells[-1].outputs == next(cell for cell in notebook.cells if cell.source == "mobilenet").outputs
+    assert {path: path.read_bytes() for path in (home / "mobilenetv2_100").rglob("*.csv")} == written
+
+
+def journal(run: Path) -> list[dict]:
+    return [json.loads(line) for line in (run / "journal.jsonl").read_text("utf-8").splitlines()]
+
+
+def test_a_trained_network_on_photos_as_a_notebook(tmp_path: Path) -> None:
+    tiny = {"data.size": [64, 96], "data.limit": 4, "train.device": "cpu", "train.precision": "fp32"}
+    tiny["augment.early_crop"] = None
+    notebook = executed(NOTEBOOKS / "use.py", tmp_path, f"TRAINING = {{'epochs': 1}}\nSETTINGS = {tiny!r}")
+    home = tmp_path / "use-notebook"
+    shares = pd.read_csv(home / "shares.csv", index_col="image")
+    assert shares.index.tolist() == [f"street_{number}" for number in range(6)]
+    assert shares.sum(axis=1).tolist() == pytest.approx([1] * 6)
+    by_network = api.predict(home / "run", home / "photos" / "street_0.jpg")
+    assert shares.loc["street_0"].tolist() == pytest.approx(by_network.shares.tolist())
+    without_torch = shown(notebook, "import subprocess")
+    assert f"{by_network}" in without_torch and "torch was imported: False" in without_torch
+    assert "onnxruntime" in shown(notebook, "speed = ")
+    assert "18 files" in shown(notebook, "shares.to_csv")
 
 
 def test_own_data_as_a_notebook(tmp_path: Path) -> None:

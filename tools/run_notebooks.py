@@ -14,25 +14,25 @@ import nbformat
 from nbclient import NotebookClient
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
-SETTINGS = {"study": 'SETTINGS = {"data.size": [96, 192]}'}
 
 
-def executed(script: Path, folder: Path, settings: str, timeout: int | None = None) -> nbformat.NotebookNode:
+def executed(script: Path, folder: Path, settings: str = "", *, until: str | None = None) -> nbformat.NotebookNode:
     """Return the notebook of a script after all its cells ran in `folder`.
 
     Args:
         script: in jupytext's percent format.
         folder: the working directory of the notebook, and the place of its cache.
         settings: lines that are appended to the cell with the tag "parameters" while it runs.
-        timeout: seconds for one cell; None for no limit.
+        until: the last cell to run; None for all.
     """
     notebook = jupytext.read(script)
+    if until is not None:
+        (last,) = [number for number, cell in enumerate(notebook.cells) if cell.source == until]
+        del notebook.cells[last + 1 :]
     (parameters,) = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ())]
     source = parameters.source
     parameters.source += f"\n{settings}"
-    client = NotebookClient(
-        notebook, timeout=timeout, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
-    )
+    client = NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
     # tqdm asks for ipywidgets, which the notebooks do not use.
     environment = {"STREETSEG_CACHE": str(folder / "cache"), "PYTHONWARNINGS": "ignore:IProgress not found"}
     client.execute(env=os.environ | environment)
@@ -53,11 +53,20 @@ def _replaced(value: object, folder: str) -> object:
     return [_replaced(item, folder) for item in value] if isinstance(value, list) else value
 
 
+def without_twins(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Return the notebook with each image once: Pillow shows it as PNG and as JPEG, which is a fifth as large."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            if "image/jpeg" in output.get("data", {}):
+                output.data.pop("image/png", None)
+    return notebook
+
+
 def run(script: Path) -> None:
     """Write the notebook beside its script, with the outputs of a run in an empty folder."""
     with tempfile.TemporaryDirectory() as folder:
-        notebook = executed(script, Path(folder), SETTINGS.get(script.stem, ""))
-        nbformat.write(without_folder(notebook, folder), script.with_suffix(".ipynb"))
+        notebook = executed(script, Path(folder))
+        nbformat.write(without_twins(without_folder(notebook, folder)), script.with_suffix(".ipynb"))
 
 
 if __name__ == "__main__":

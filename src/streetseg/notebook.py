@@ -15,7 +15,7 @@ from streetseg.data.store import Store, default_cache
 from streetseg.recipe.schema import Recipe
 from streetseg.report.charts.comparison import QUANTITIES
 from streetseg.report.charts.curves import Learning, curves_chart, shared_axis
-from streetseg.report.charts.svg import standalone
+from streetseg.report.charts.svg import side_by_side
 from streetseg.request import DataLike, RecipeLike, open_data, request
 from streetseg.runs.folder import RunFolder
 from streetseg.runs.schema import columns
@@ -66,9 +66,8 @@ class LiveCurves:
             learning = Learning((train,), (val,))
             spoken = f"{quantity.heading} after each epoch, training and validation."
             span = shared_axis([learning])
-            chart = curves_chart(quantity.heading, spoken, learning, series=0, span=span, best_epoch=None)
-            charts.append(f'<div style="flex: 1; min-width: 260px; max-width: 420px">{standalone(chart)}</div>')
-        return f'<div style="display: flex; flex-wrap: wrap">{"".join(charts)}</div>'
+            charts.append(curves_chart(quantity.heading, spoken, learning, series=0, span=span, best_epoch=None))
+        return side_by_side(charts)
 
 
 def show_batch(

@@ -24,6 +24,7 @@ from streetseg.evaluation.score import Scored
 from streetseg.inference.prediction import Model, open_predictor
 from streetseg.metrics.counts import Counts
 from streetseg.report.charts.comparison import run_curves
+from streetseg.report.charts.svg import side_by_side
 from streetseg.runs.finished import FinishedRun, read_run
 
 if TYPE_CHECKING:
@@ -160,8 +161,7 @@ class Run:
         return f"<Run {self.folder}: {_mean_iou(self.scores)}, epoch {self.best_epoch}>"
 
     def _repr_html_(self) -> str:
-        charts = "".join(f'<div style="max-width: 420px">{chart}</div>' for chart in run_curves(self.folder))
-        return f"<p>{escape(repr(self)[1:-1])}</p><div>{charts}</div>"
+        return f"<p>{escape(repr(self)[1:-1])}</p>{side_by_side(run_curves(self.folder))}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -296,7 +296,9 @@ class Checked:
         return f"<Checked {self.findings.spec}: {errors} errors, {remarks} remarks>"
 
     def _repr_html_(self) -> str:
-        return f"<p>{escape(repr(self)[1:-1])}</p>{self.problems.to_html()}{self.classes.to_html()}"
+        problems = self.problems.to_html() if len(self.problems) else ""
+        classes = self.classes.to_html(float_format="{:.1%}".format)
+        return f"<p>{escape(repr(self)[1:-1])}</p>{problems}{classes}"
 
 
 def _mean_iou(scores: Scores) -> str:

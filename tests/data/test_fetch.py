@@ -10,10 +10,12 @@ import threading
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
 
+import psutil
 import pytest
 
 import streetseg
@@ -21,6 +23,7 @@ from streetseg.data import download as module
 from streetseg.data.download import FetchError, download
 from streetseg.data.fetch import CAMVID_TRAIN, CAMVID_VAL, DATASETS, Archive, fetch
 from streetseg.data.open import open_source
+from streetseg.data.sources.scenes import ScenesSource
 from streetseg.errors import DataError, RequestError
 from streetseg.recipe.schema import Data
 from tiny import camvid_segnet
@@ -282,6 +285,60 @@ def test_a_fetch_that_is_killed_while_files_are_put_in_place_is_finished(
             fetch("camvid", tmp_path / "camvid", mirror=tiny_camvid.url("camvid.zip"))
     assert fetch("camvid", tmp_path / "camvid", mirror=tiny_camvid.url("camvid.zip")).files == 10
     assert sorted(path.name for path in (tmp_path / "camvid").iterdir()) == ["train", "trainannot", "val", "valannot"]
+
+
+def test_what_is_whole_is_not_fetched_again(tiny_camvid: Server, tmp_path: Path, streetseg) -> None:
+    command = ("fetch", "camvid", "--out", tmp_path / "camvid", "--mirror", tiny_camvid.url("camvid.zip"))
+    first = streetseg(*command)
+    requests, written = len(tiny_camvid.requests), stamps(tmp_path / "camvid")
+    again = streetseg(*command)
+    assert again.code == 0 and again.out == first.out and "already" in again.err
+    assert len(tiny_camvid.requests) == requests and stamps(tmp_path / "camvid") == written
+    # an image less is no whole data set: nothing is mixed with what is there
+    (tmp_path / "camvid" / "train" / "0001TP_006720.png").unlink()
+    assert streetseg(*command).code == 2
+
+
+def stamps(folder: Path) -> dict[str, int]:
+    """The files below a folder, and when each was written."""
+    return {path.relative_to(folder).as_posix(): path.stat().st_mtime_ns for path in folder.rglob("*.png")}
+
+
+DRAW = """
+import sys, time
+from functools import partial
+from pathlib import Path
+
+if __name__ == "__main__":
+    import streetseg.data.sources.scenes as scenes
+    from streetseg.data.fetch import fetch
+
+    def on_scene(done, total):
+        print("drawing", flush=True)
+        time.sleep(600)
+
+    scenes.ScenesSource = partial(scenes.ScenesSource, **{few})
+    fetch("scenes", Path(sys.argv[1]), on_bytes=on_scene)
+"""
+
+
+def test_scenes_that_are_killed_while_they_are_drawn_are_drawn_by_the_same_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, few = tmp_path / "scenes", {"train": 7, "val": 3, "size": (32, 64)}
+    (tmp_path / "draw.py").write_text(DRAW.replace("{few}", repr(few)))
+    with subprocess.Popen([sys.executable, tmp_path / "draw.py", out], stdout=subprocess.PIPE, text=True) as drawing:
+        assert drawing.stdout is not None and drawing.stdout.readline() == "drawing\n"
+        children = psutil.Process(drawing.pid).children()
+        drawing.kill()
+    assert not psutil.wait_procs(children, timeout=30)[1], "processes that draw are left behind"
+    assert [path.name for path in out.iterdir()] == [".unpacked"], "half a data set stands in its place"
+    monkeypatch.setattr("streetseg.data.sources.scenes.ScenesSource", partial(ScenesSource, **few))
+    monkeypatch.setattr("streetseg.scenes.export.FEW", 10)
+    assert fetch("scenes", out).files == 30 == len(stamps(out))
+    assert sorted(path.name for path in out.iterdir()) == ["gtFine", "leftImg8bit"]
+    written = stamps(out)
+    assert fetch("scenes", out).files == 30 and stamps(out) == written
 
 
 @pytest.mark.parametrize("content", [b"<html>sign in</html>", camvid_zip.__doc__.encode() * 99])

@@ -126,12 +126,13 @@ class Fetched:
 def fetch(name: str, out: Path, *, mirror: str | None = None, on_bytes: OnBytes = lambda done, total: None) -> Fetched:
     """Download the data set `name` to the folder `out`, check it, and unpack it.
 
-    A download that was cut is continued when the same is requested again.
+    A download that was cut is continued when the same is requested again. Where the data set is whole, nothing is done,
+    so that the cell of a notebook can be run again.
 
     Args:
         name: camvid, camvid-full, cityscapes, gdrive:LINK of a public Google Drive folder, or scenes, which are drawn
             and need no network.
-        out: the folder, new, empty, or left by a download that was cut.
+        out: the folder, new, empty, left by a fetch that was cut, or with the whole data set.
         mirror: an address of the same archive, in place of the usual one.
         on_bytes: called while bytes arrive, or scenes are drawn, with what is done and what there is in all.
 
@@ -153,13 +154,15 @@ def fetch(name: str, out: Path, *, mirror: str | None = None, on_bytes: OnBytes 
         raise RequestError(f"unknown data set {name!r}", hint=did_you_mean(name, names) or f"one of {', '.join(names)}")
     dataset = DATASETS[name]
     part = out / f"{name}.part"
-    if not (out / WHOLE).exists():
+    if not (out / WHOLE).exists() and not _is_whole(out, dataset.counts):
         _require_own(out, {part.name, tag_file(part).name, UNPACKED})
         urls = dataset.archive.urls if mirror is None else (mirror,)
         _require_space(out, dataset.archive.size)
         _download_from(urls, part, dataset.archive, on_bytes)
         _unpack(part, out, dataset)
-    files = _put_in_place(out, part)
+    delete_download(part)
+    _put_in_place(out)
+    files = sum(path.suffix == ".png" for path in out.rglob("*"))
     return Fetched(out, f"{dataset.source}:{out}", files, dataset.terms)
 
 
@@ -231,27 +234,36 @@ def _unpack(part: Path, out: Path, dataset: Dataset) -> None:
     except OSError as error:
         shutil.rmtree(unpacked, ignore_errors=True)
         raise FetchError(f"a file cannot be written ({error.strerror})", where=error.filename or out) from error
-    found = {folder: sum(path.is_file() for path in (unpacked / folder).glob("*")) for folder in dataset.counts}
-    missing = [
-        f"{folder}: {found[folder]} of {images}" for folder, images in dataset.counts.items() if found[folder] != images
-    ]
-    if missing:
+    if missing := _missing(unpacked, dataset.counts):
         shutil.rmtree(unpacked)
         raise DataError("files are missing in the archive", where=missing, hint="another copy: --mirror URL")
     unpacked.rename(out / WHOLE)
 
 
-def _put_in_place(out: Path, part: Path) -> int:
-    """Move a whole data set to its place, delete its archive, and return the number of its images and masks.
+def _missing(folder: Path, counts: Mapping[str, int]) -> list[str]:
+    """Return the folders below `folder` that do not have as many files as in `counts`."""
+    found = {name: sum(path.is_file() for path in (folder / name).glob("*")) for name in counts}
+    return [f"{name}: {found[name]} of {files}" for name, files in counts.items() if found[name] != files]
+
+
+def _is_whole(out: Path, counts: Mapping[str, int]) -> bool:
+    """Return whether the data set is in its place, and say so."""
+    whole = not _missing(out, counts)
+    if whole:
+        log.info("the data set is in %s already", out)
+    return whole
+
+
+def _put_in_place(out: Path) -> None:
+    """Move a whole data set from `out/WHOLE` to its place, if it is there.
 
     Each move is a rename, and what was moved is no longer in `out/WHOLE`: the next call goes on where one was killed.
     """
     whole = out / WHOLE
-    for entry in sorted(whole.iterdir()):
-        entry.rename(out / entry.name)
-    delete_download(part)
-    whole.rmdir()
-    return sum(path.suffix == ".png" for path in out.rglob("*"))
+    if whole.exists():
+        for entry in sorted(whole.iterdir()):
+            entry.rename(out / entry.name)
+        whole.rmdir()
 
 
 def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
@@ -272,14 +284,21 @@ def _members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
 def _draw_scenes(out: Path, on_scene: OnBytes) -> Fetched:
     """Write the built-in scenes in Cityscapes' layout."""
     from streetseg.data.sources.scenes import ScenesSource
-    from streetseg.scenes.export import require_empty_folder, write_scenes
+    from streetseg.scenes.export import CITIES, write_scenes
 
     source = ScenesSource()
-    require_empty_folder(out)
-    done = count(1)
-    jobs = source.jobs()
-    write_scenes(jobs, out, seed=source.seed, size=source.size, on_scene=lambda: on_scene(next(done), len(jobs)))
-    return Fetched(out, f"cityscapes:{out}", 3 * len(jobs), "drawn by streetseg, no conditions")
+    jobs, done = source.jobs(), count(1)
+    images = {f"{split}/{CITIES[split]}": len(samples) for split, samples in source.splits.items()}
+    counts = {f"leftImg8bit/{city}": number for city, number in images.items()}
+    counts |= {f"gtFine/{city}": 2 * number for city, number in images.items()}
+    if not (out / WHOLE).exists() and not _is_whole(out, counts):
+        _require_own(out, {UNPACKED})
+        drawn = out / UNPACKED
+        shutil.rmtree(drawn, ignore_errors=True)
+        write_scenes(jobs, drawn, seed=source.seed, size=source.size, on_scene=lambda: on_scene(next(done), len(jobs)))
+        drawn.rename(out / WHOLE)
+    _put_in_place(out)
+    return Fetched(out, f"cityscapes:{out}", sum(counts.values()), "drawn by streetseg, no conditions")
 
 
 def _fetch_cityscapes(out: Path) -> Fetched:

@@ -1,9 +1,11 @@
 """Write scenes to files in the layout of Cityscapes (Cordts et al. 2016)."""
 
+import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 import numpy as np
@@ -103,7 +105,8 @@ def write_scenes(
                 on_scene()
             return
         # "spawn", as a fork would copy the locks of other threads of this process
-        with ProcessPoolExecutor(min(cores(), MOST), mp_context=get_context("spawn")) as pool:
+        context = get_context("spawn")
+        with ProcessPoolExecutor(min(cores(), MOST), mp_context=context, initializer=_end_with_parent) as pool:
             futures = [pool.submit(write_scene, out, *job[:2], seed=seed, index=job[2], size=size) for job in jobs]
             try:
                 for future in as_completed(futures):
@@ -118,3 +121,15 @@ def write_scenes(
         raise StreetsegError(
             "a process that draws scenes ended", where=out, hint="too little memory? try a smaller --size"
         ) from error
+
+
+def _end_with_parent() -> None:
+    """Let this process end with the one that started it, which a kill may end: it would wait for work forever."""
+    parent = parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -14,7 +14,7 @@ from streetseg.report.charts.confusion import confusion_chart
 from streetseg.report.charts.cost import Offer, cost_chart
 from streetseg.report.charts.curves import Learning, curves_chart, shared_axis
 from streetseg.report.charts.intervals import Point, Row, intervals_chart
-from streetseg.report.charts.svg import element, marker, standalone
+from streetseg.report.charts.svg import element, marker
 
 
 @dataclass(frozen=True)
@@ -119,10 +119,10 @@ def draw(comparison: Comparison, letters: Sequence[str]) -> Charts:
     )  # fmt: skip
 
 
-def run_curves(folder: Path) -> list[str]:
-    """Return loss, accuracy and IoU of one finished run over its epochs, each as an SVG file."""
+def run_curves(folder: Path) -> tuple[Markup, ...]:
+    """Return loss, accuracy and IoU of one finished run over its epochs."""
     (curves,) = _curves(compare_runs([folder]).groups)
-    return [standalone(chart) for chart in curves]
+    return curves
 
 
 def encoder_marker(series: int) -> Markup:

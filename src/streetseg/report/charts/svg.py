@@ -5,6 +5,7 @@ and print), their text stays text, and the same numbers give the same bytes.
 """
 
 import math
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -87,6 +88,20 @@ def standalone(image: Markup) -> str:
     start = image.index(">") + 1
     inside = element("style", Markup(chart_css())) + element("rect", width="100%", height="100%", class_="paper")
     return f"{image[:start]}{inside}{image[start:]}\n"
+
+
+def side_by_side(charts: Sequence[Markup]) -> str:
+    """Return charts as HTML for a notebook.
+
+    They are images with their files inside: Jupyter takes the elements of an SVG out of a notebook that it does not
+    trust, such as one of somebody else, and leaves the words.
+    """
+    images = []
+    for image in charts:
+        spoken = image.partition('aria-label="')[2].partition('"')[0]
+        content = b64encode(standalone(image).encode()).decode()
+        images.append(f'<img alt="{spoken}" src="data:image/svg+xml;base64,{content}" width="32%">')
+    return f"<div>{' '.join(images)}</div>"
 
 
 def series_class(series: int) -> str:
