@@ -40,7 +40,7 @@ import streetseg
 # %% tags=["parameters"]
 MODEL = None
 PHOTOS = None
-TRAINING = {"minutes": 2}  # if there is one; on two cores that is enough to tell a road from a house
+TRAINING = {"minutes": 1}  # if there is one; on two cores enough to tell a road from a house
 SETTINGS = {
     "data.size": [128, 256],
     "train.batch": 2,
