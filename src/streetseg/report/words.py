@@ -36,6 +36,16 @@ def points(value: float | None) -> str:
     return "–" if value is None or not math.isfinite(value) else f"{100 * value:.1f}"
 
 
+def full(value: float | None, scale: float = 1.0) -> str:
+    """Return `scale * value` with ten digits, for programs; an empty text for None or NaN."""
+    return "" if value is None or not math.isfinite(value) else f"{scale * value:.10g}"
+
+
+def whole(value: int) -> str:
+    """Return a whole number with spaces between its thousands."""
+    return f"{value:,}".replace(",", "\N{NO-BREAK SPACE}")
+
+
 def signed(value: float) -> str:
     """Return a difference of shares in points with its sign, such as +1.2, −0.4 or 0.0; a dash for NaN."""
     return (
@@ -125,6 +135,16 @@ def cost_protocol(groups: Sequence[Group]) -> str:
     if len(ways) == 1:
         return f"Measured on {next(iter(ways))}. MACs: multiply-accumulates of one forward pass. {MEMORY}"
     return " ".join([*(f"{listed(labels)}: measured on {way}." for way, labels in ways.items()), MEMORY])
+
+
+def parts_protocol(groups: Sequence[Group]) -> str:
+    """Return the image size at which the parts of each network were counted."""
+    sizes = _unique("×".join(str(side) for side in group.first.cost["size"]) for group in groups)
+    return (
+        f"Counted for one image of {listed(sizes)}. A stage is all that is computed between two maps of the encoder; "
+        "its last layer gives the output. The decoder ends at the stride of its last block, and its logits are then "
+        "enlarged to the image."
+    )
 
 
 def machine(run: FinishedRun) -> str:
