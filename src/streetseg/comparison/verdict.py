@@ -19,7 +19,7 @@ def single_sentence(group: Group) -> str:
     protocol = group.first.protocol
     seeds = f", the mean of {len(group.runs)} seeds," if len(group.runs) > 1 else ""
     return (
-        f"{group.label} reaches {100 * group.mean_iou:.1f} mIoU {bracket(low, high)}{seeds} "
+        f"{group.label} reaches {100 * group.mean_iou:.1f} % mean IoU {bracket(low, high)}{seeds} "
         f"on the {protocol['images']} images of {dataset_name(protocol['dataset'])} {protocol['split']}."
     )
 
@@ -45,7 +45,7 @@ def difference_words(a: str, b: str, difference: Difference) -> str:
         low, high = -difference.high, -difference.low
         return difference_words(b, a, replace(difference, value=-difference.value, low=low, high=high))
     places = decimals(difference)
-    value = f"{100 * difference.value:.{places}f} mIoU points".replace("-", "−")
+    value = f"{100 * difference.value:.{places}f} points of mean IoU".replace("-", "−")
     figures = f"{value} {bracket(difference.low, difference.high, places)}"
     tested = f"{p_value_text(difference.adjusted)}, adjusted for {difference.family} comparisons"
     videos = "the one video" if difference.videos == 1 else f"the {difference.videos} videos"
@@ -197,7 +197,7 @@ def _several_seeds(groups: Sequence[Group]) -> str | None:
     ]
     return (
         "With several seeds a score is the mean over them. Its interval covers the choice of images, not the choice "
-        f"of the seed. The standard deviation over seeds covers that, in mIoU: {listed(means)}."
+        f"of the seed. The standard deviation over seeds covers that, in points of mean IoU: {listed(means)}."
     )
 
 

@@ -7,7 +7,7 @@ const missing = (text) => text === "" || text === "–" || text === "−";
 function sortValue(cell) {
   const known = cell.dataset.value ?? cell.dataset.low;
   if (known !== undefined) return known === "" ? null : Number(known);
-  const text = cellText(cell);
+  const text = cellText(cell.querySelector(".badge + span") ?? cell);  // the name of an encoder without its letter
   if (missing(text)) return null;
   return cell.tagName === "TD" && Number.isFinite(number(text)) ? number(text) : text;
 }

@@ -71,13 +71,14 @@ document.querySelectorAll(".scroll > table").forEach((table) => {
   const take = Object.assign(document.createElement("p"), { className: "take" });
   const said = document.createElement("output");
   const formats = Object.entries(FORMATS);
-  if (navigator.clipboard) {
-    take.append("Copy as ");
-    formats.forEach(([name, format]) => take.append(copyButton(name, () => format.text(table), said), " "));
-  }
-  take.append("Save as ");
-  formats.forEach(([name, format]) =>
-    take.append(saveLink(name, `${slug(table.parentElement.ariaLabel)}.${format.end}`, format.kind, () => format.text(table)), " "));
+  const group = (text, item) => {
+    const span = document.createElement("span");
+    span.append(text, ...formats.flatMap(([name, format]) => [" ", item(name, format, () => format.text(table))]));
+    take.append(span, " ");
+  };
+  const file = (format) => `${slug(table.parentElement.ariaLabel)}.${format.end}`;
+  if (navigator.clipboard) group("Copy as", (name, _, text) => copyButton(name, text, said));
+  group("Save as", (name, format, text) => saveLink(name, file(format), format.kind, text));
   take.append(said);
   table.parentElement.after(take);
 });
