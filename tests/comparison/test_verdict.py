@@ -102,7 +102,8 @@ def test_more_than_two_are_all_set_against_the_best(write_run: WriteRun) -> None
 def test_one_run_says_what_it_reaches(write_run: WriteRun) -> None:
     comparison = compare_runs([write_run("a")])
     assert re.fullmatch(
-        r"mobilenetv2_100 \(ImageNet\) reaches \d+\.\d % mean IoU \[\d+\.\d, \d+\.\d\] on the 24 images of camvid val\.",
+        r"mobilenetv2_100 \(ImageNet\) reaches \d+\.\d % mean IoU \[\d+\.\d, \d+\.\d\] "
+        r"on the 24 images of camvid val\.",
         comparison.verdict,
     )
     assert comparison.pairs == ()
@@ -218,7 +219,8 @@ def test_too_few_images_have_no_interval_in_words_either(write_run: WriteRun) ->
     runs = [write_run(name, encoder=name, counts=matrices(q, images=3)) for name, q in (("a", 0.9), ("b", 0.5))]
     comparison = compare_runs(runs)
     assert re.match(
-        r"a .* and b .* are not distinguishable \(difference \d+\.\d points of mean IoU \[no interval\]\)", comparison.verdict
+        r"a .* and b .* are not distinguishable \(difference \d+\.\d points of mean IoU \[no interval\]\)",
+        comparison.verdict,
     )
     assert "3 images say too little about others, so there is no interval." in comparison.notes[0]
 

@@ -399,7 +399,7 @@ def test_tables_are_copied_as_csv_markdown_and_latex(browser: Browser, write_run
 
         protocol, *lines = copied["CSV"].splitlines()
         rows = list(csv.reader(lines))
-        assert protocol.startswith("# Scores of each class; mobilenetv2_100 (ImageNet). streetseg: ")
+        assert protocol.startswith("# Scores of each class; mobilenetv2_100. streetseg: ")
         assert "val split; 24 images; label space toy" in protocol
         assert next(csv.reader([protocol])) == [protocol]  # one cell
         assert rows[0][:6] == ["Class", "IoU", "IoU, low", "IoU, high", "F1 = Dice", "F1 = Dice, low"]
@@ -591,3 +591,35 @@ def test_the_files_of_the_runs_are_linked_where_they_lie_beside_the_report(
             assert links.all_inner_texts() == linked
             for link in links.all():
                 assert Path(unquote(link.evaluate("link => new URL(link.href).pathname"))).is_file()
+
+
+def test_scores_of_each_class_and_image_are_linked_where_they_lie_beside_the_report(
+    browser: Browser, write_run: WriteRun, tmp_path: Path
+) -> None:
+    runs = [write_run(name, encoder=name, counts=matrices(quality)) for name, quality in (("one", 0.9), ("two", 0.8))]
+    (runs[1] / "evaluation" / "per_image.csv").write_text("image,iou")
+    with opened(browser, write_report(compare_runs(runs), tmp_path)) as (page, _):
+        link = page.locator("#scores .note a")
+        assert link.all_inner_texts() == ["Bseed 0"]
+        assert link.get_attribute("href") == "runs/two/evaluation/per_image.csv"
+        assert (tmp_path / "runs/two/evaluation/per_image.csv").is_file()
+        assert page.locator("#classes .note a").count() == 0
+
+
+def test_the_initial_weights_are_said_where_they_matter_and_not_after_each_name(
+    browser: Browser, write_run: WriteRun, tmp_path: Path
+) -> None:
+    runs = [
+        write_run(name, encoder=name, counts=matrices(quality), start=RANDOM)
+        for name, quality in (("one", 0.9), ("two", 0.8), ("three", 0.7))
+    ]
+    with opened(browser, write_report(compare_runs(runs), tmp_path / "out")) as (page, _):
+        page.locator("details").evaluate_all(OPEN)
+        assert "one (random weights)" in page.locator("h1").inner_text().replace("\xa0", " ")
+        assert "(random weights)" not in page.locator("main").inner_text()
+        assert page.locator("#scores .start").all_inner_texts() == ["random weights"] * 3
+
+    same = [write_run("x", counts=matrices(0.9)), write_run("y", counts=matrices(0.8), start=RANDOM)]
+    with opened(browser, write_report(compare_runs(same), tmp_path / "same")) as (page, _):
+        names = page.locator("#cost tbody .name > span:last-child").all_inner_texts()
+        assert names == ["mobilenetv2_100 (ImageNet)", "mobilenetv2_100 (random weights)"]

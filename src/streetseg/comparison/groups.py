@@ -35,6 +35,7 @@ class Group:
 
     Args:
         label: the encoder and, in brackets, its initial weights; unique in a comparison.
+        name: the encoder alone where no other group has it, else the label: for tables that name the weights once.
         settings: the flat recipe without the fields that differ between seeds.
         runs: ordered by seed.
         counts: per-image counts, summed over the seeds, for confusion matrices.
@@ -43,6 +44,7 @@ class Group:
     """
 
     label: str
+    name: str
     settings: Mapping[str, Any]
     runs: tuple[FinishedRun, ...]
     counts: Counts
@@ -114,10 +116,14 @@ def group_runs(runs: Sequence[FinishedRun]) -> list[Group]:
                     hint="give each of them once, or train with another seed",
                 )
     labels = _labels([group[0] for group in members])
-    return [_group(label, group) for label, group in zip(labels, members, strict=True)]
+    encoders = [group[0].encoder for group in members]
+    return [
+        _group(label, encoder if encoders.count(encoder) == 1 else label, group)
+        for label, encoder, group in zip(labels, encoders, members, strict=True)
+    ]
 
 
-def _group(label: str, runs: tuple[FinishedRun, ...]) -> Group:
+def _group(label: str, name: str, runs: tuple[FinishedRun, ...]) -> Group:
     first = runs[0].counts
     for run in runs[1:]:
         require_same_ground_truth(first, run.counts)
@@ -128,7 +134,7 @@ def _group(label: str, runs: tuple[FinishedRun, ...]) -> Group:
         ignored=np.sum([run.counts.ignored for run in runs], axis=0),
     )
     means = mean_scores([scores(run.counts.total) for run in runs])
-    return Group(label, _settings(runs[0]), runs, counts, means, interval(*(run.counts for run in runs)))
+    return Group(label, name, _settings(runs[0]), runs, counts, means, interval(*(run.counts for run in runs)))
 
 
 def _settings(run: FinishedRun) -> dict[str, Any]:

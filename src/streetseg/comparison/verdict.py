@@ -136,7 +136,7 @@ def _unequal_initial_weights(groups: Sequence[Group]) -> str | None:
         return None
     return (
         "The networks started from different kinds of weights, which can change the result as much as the encoder "
-        "does. The initial weights stand beside each name."
+        "does. The table of scores names them beside each encoder."
     )
 
 

@@ -1,7 +1,8 @@
 """The network of an encoder part by part, as rows of a table: encoder, decoder and head."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from streetseg.comparison.groups import Group
 
@@ -27,7 +28,7 @@ class PartRow:
     """
 
     name: str
-    channels: int
+    channels: str
     size: str
     parameters: int
     macs: float
@@ -36,21 +37,17 @@ class PartRow:
 
 def part_rows(group: Group) -> Sequence[PartRow]:
     """Return the parts of the group's first network in the order of computation; none where they were not counted."""
-    run = group.first
-    began_from = dict(
-        zip(
-            ("encoder", "decoder", "head"),
-            BEGAN_FROM.get(run.initial_weights["kind"], PRETRAINED),
-            strict=True,
-        )
+    return [_row(part, group.first.initial_weights["kind"]) for part in group.first.cost.get("parts", [])]
+
+
+def _row(part: Mapping[str, Any], kind: str) -> PartRow:
+    channels, *size = part["shape"] or ["–"]  # modules that are never called return nothing
+    began_from = dict(zip(("encoder", "decoder", "head"), BEGAN_FROM.get(kind, PRETRAINED), strict=True))
+    return PartRow(
+        f"{part['part']}, {part['name']}",
+        str(channels),
+        "×".join(map(str, size)) or "–",
+        part["parameters"],
+        part["macs"] / 1e6,
+        began_from.get(part["part"], "–"),
     )
-    return [
-        PartRow(
-            f"{part['part']}, {part['name']}",
-            *((part["shape"][0], "×".join(map(str, part["shape"][1:]))) if part["shape"] else (0, "–")),
-            part["parameters"],
-            part["macs"] / 1e6,
-            began_from.get(part["part"], "–"),
-        )
-        for part in run.cost.get("parts", [])
-    ]

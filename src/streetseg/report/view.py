@@ -84,7 +84,7 @@ class Entry:
 
     letter: str
     css: str
-    label: str
+    name: str
     encoder: str
     start: str
     mean: dict[str, Estimate]
@@ -151,6 +151,10 @@ class RunRow:
     precision: str
     links: list[Link]
 
+    def link(self, name: str) -> str | None:
+        """Return the address of a file of the run by its name in RUN_FILES; None where it is not beside the report."""
+        return next((link.href for link in self.links if link.name == name), None)
+
 
 @dataclass(frozen=True)
 class LegendItem:
@@ -213,7 +217,7 @@ def page_of(comparison: Comparison, letters: Sequence[str], charts: Charts, gall
     dataset, split = dataset_name(first.protocol["dataset"]), first.protocol["split"]
     kind = "comparison" if len(groups) > 1 else "run"
     return Page(
-        title=f"streetseg: {', '.join(group.label for group in groups)} on {dataset}",
+        title=f"streetseg: {', '.join(group.name for group in groups)} on {dataset}",
         kicker=f"{kind} on {dataset}, scored on {first.protocol['images']} images of its {split} split",
         headline=comparison.verdict,
         further=[pair_sentence(pair) for pair in comparison.against_best[1:]],
@@ -252,7 +256,7 @@ def _entry(k: int, group: Group, letter: str, charts: Charts) -> Entry:
     return Entry(
         letter=letter,
         css=series_class(k),
-        label=group.label,
+        name=group.name,
         encoder=first.encoder,
         start=words.initial_weights(first),
         mean={name: Estimate(scores.mean[name], *overall[f"mean_{name}"]) for name in METRICS},

@@ -131,7 +131,7 @@ def cost_protocol(groups: Sequence[Group]) -> str:
         size = "×".join(str(side) for side in cost["size"])
         threads = f", {cost['threads']} threads" if cost.get("threads") else ""
         way = f"{machine(group.first)}, {cost['device']}{threads}, {cost['precision']}, one image of {size}"
-        ways.setdefault(way, []).append(group.label)
+        ways.setdefault(way, []).append(group.name)
     if len(ways) == 1:
         return f"Measured on {next(iter(ways))}. MACs: multiply-accumulates of one forward pass. {MEMORY}"
     return " ".join([*(f"{listed(labels)}: measured on {way}." for way, labels in ways.items()), MEMORY])
@@ -239,7 +239,7 @@ def facts(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
             [f"{name} {split['fingerprint'][:16]}" for name, split in splits.items() if "fingerprint" in split],
         ),
         ("Initial weights", _origins(groups)),
-        ("Seeds", [f"{group.label}: {seeds(group)}" for group in groups]),
+        ("Seeds", [f"{group.name}: {seeds(group)}" for group in groups]),
         ("Training", [f"{duration(recipe.train)}, {recipe.train.batch} images a step"]),
         ("Precision", [f"{name}{_why(one)}" for name, one in {one.precision: one for one in reversed(runs)}.items()]),
         ("Machine", _unique(machine(one) for one in runs)),
