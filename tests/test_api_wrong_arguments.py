@@ -159,8 +159,8 @@ def test_a_missing_interval_is_said(write_run: Callable[..., Path]) -> None:
     run = Run(write_run("a"))
     as_dict = {"mean": {"iou": 0.3194}, "interval": {"mean_iou": [None, None]}, "protocol": run.finished.protocol}
     run.scores = Scores(as_dict, "", "", np.zeros((3, 3), np.int64))
-    assert "mean IoU 0.3194 [no interval], epoch" in repr(run)
-    assert "mean IoU 0.3194 [no interval], " in repr(run.scores)
+    assert "mean IoU 31.9 % [no interval], epoch" in repr(run)
+    assert "mean IoU 31.9 % [no interval], " in repr(run.scores)
 
 
 def test_calls_without_torch_say_what_to_install(bundle: Path, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ pandas is imported when a table is requested, so that no command waits for it.
 
 import io
 import json
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streetseg.comparison.compare import Comparison
+from streetseg.comparison.verdict import bracket
 from streetseg.data.check.check import all_problems
 from streetseg.data.check.findings import Findings
 from streetseg.evaluation.files import per_class_csv, per_image_csv
@@ -304,7 +304,7 @@ class Checked:
 def _mean_iou(scores: Scores) -> str:
     """Return the mean IoU with its interval, as a text."""
     low, high = scores.interval
-    return f"mean IoU {scores.mean_iou:.4f} [{'no interval' if math.isnan(low) else f'{low:.4f}, {high:.4f}'}]"
+    return f"mean IoU {100 * scores.mean_iou:.1f} % {bracket(low, high)}"
 
 
 def _number(value: float | None) -> float:

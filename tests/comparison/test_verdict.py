@@ -30,7 +30,7 @@ def test_better_with_interval_and_latency(write_run: WriteRun) -> None:
         ]
     )
     assert re.fullmatch(
-        r"resnet50 \(ImageNet\) is better than mobilenetv2_100 \(ImageNet\) by \d+\.\d mIoU points "
+        r"resnet50 \(ImageNet\) is better than mobilenetv2_100 \(ImageNet\) by \d+\.\d points of mean IoU "
         r"\[\d+\.\d, \d+\.\d\], at 2\.4 times the latency\.",
         comparison.verdict,
     )
@@ -93,7 +93,7 @@ def test_more_than_two_are_all_set_against_the_best(write_run: WriteRun) -> None
     ]
     assert comparison.against_best == comparison.pairs[:2]
     assert re.match(
-        r"best \(ImageNet\) is better than middle \(ImageNet\) by \d+\.\d mIoU points \[\d+\.\d, \d+\.\d\] "
+        r"best \(ImageNet\) is better than middle \(ImageNet\) by \d+\.\d points of mean IoU \[\d+\.\d, \d+\.\d\] "
         r"\(p = 0\.\d{3}, adjusted for 3 comparisons\)",
         comparison.verdict,
     )
@@ -102,7 +102,8 @@ def test_more_than_two_are_all_set_against_the_best(write_run: WriteRun) -> None
 def test_one_run_says_what_it_reaches(write_run: WriteRun) -> None:
     comparison = compare_runs([write_run("a")])
     assert re.fullmatch(
-        r"mobilenetv2_100 \(ImageNet\) reaches \d+\.\d mIoU \[\d+\.\d, \d+\.\d\] on the 24 images of camvid val\.",
+        r"mobilenetv2_100 \(ImageNet\) reaches \d+\.\d % mean IoU \[\d+\.\d, \d+\.\d\] "
+        r"on the 24 images of camvid val\.",
         comparison.verdict,
     )
     assert comparison.pairs == ()
@@ -203,13 +204,13 @@ def test_the_words_follow_from_interval_and_p_value(a: float, b: float, c: float
 def test_an_interval_that_leaves_out_zero_is_not_enough_after_adjustment() -> None:
     sentence = difference_words("A", "B", difference(0.011, 0.001, 0.021, 0.0912, family=6))
     tested = "p = 0.091, adjusted for 6 comparisons"
-    assert sentence == f"A and B are not distinguishable (difference 1.1 mIoU points [0.1, 2.1]; but {tested})"
+    assert sentence == f"A and B are not distinguishable (difference 1.1 points of mean IoU [0.1, 2.1]; but {tested})"
 
 
 @pytest.mark.parametrize(("videos", "text"), [(1, "the one video"), (3, "the 3 videos")])
 def test_what_holds_for_few_videos_only_is_said_of_those(videos: int, text: str) -> None:
     better = difference_words("A", "B", difference(0.02, 0.01, 0.03, 0.01, videos=videos))
-    assert better == f"A is better than B by 2.0 mIoU points [1.0, 3.0] on {text} they were scored on"
+    assert better == f"A is better than B by 2.0 points of mean IoU [1.0, 3.0] on {text} they were scored on"
     alike = difference_words("A", "B", difference(0.02, -0.01, 0.05, 0.2, videos=videos))
     assert alike.startswith(f"A and B are not distinguishable on {text} they were scored on (difference ")
 
@@ -218,7 +219,8 @@ def test_too_few_images_have_no_interval_in_words_either(write_run: WriteRun) ->
     runs = [write_run(name, encoder=name, counts=matrices(q, images=3)) for name, q in (("a", 0.9), ("b", 0.5))]
     comparison = compare_runs(runs)
     assert re.match(
-        r"a .* and b .* are not distinguishable \(difference \d+\.\d mIoU points \[no interval\]\)", comparison.verdict
+        r"a .* and b .* are not distinguishable \(difference \d+\.\d points of mean IoU \[no interval\]\)",
+        comparison.verdict,
     )
     assert "3 images say too little about others, so there is no interval." in comparison.notes[0]
 

@@ -17,6 +17,12 @@ from streetseg.recipe.schema import Recipe
 CLASSES = ("road", "tree", "car")
 COLORS = ((128, 64, 128), (128, 128, 0), (64, 0, 128))
 RANDOM = {"kind": "random", "source": "", "text": "random weights"}
+PARTS = [
+    {"part": "encoder", "name": "stage 1", "shape": [16, 24, 32], "parameters": 600_000, "macs": 1_300_000_000},
+    {"part": "encoder", "name": "stage 2", "shape": [24, 12, 16], "parameters": 4_000_000, "macs": 2_000_000_000},
+    {"part": "decoder", "name": "block 1", "shape": [16, 24, 32], "parameters": 1_900_000, "macs": 4_000_000_000},
+    {"part": "head", "name": "logits", "shape": [3, 24, 32], "parameters": 100_000, "macs": 1_000_000_000},
+]
 IMAGENET = {"kind": "timm-pretrained", "source": "m", "text": "encoder from timm's pretrained m"}
 
 
@@ -103,7 +109,7 @@ def write_finished_run(
     _json(folder / "cost.json", {
         "parameters": 6.6e6, "macs": 8.3e9, "size": [48, 64], "device": "cpu", "threads": 2, "precision": "fp32",
         "latency_ms": {"p50": latency, "p95": latency * 1.2, "mean": latency * 1.05},
-        "images_per_second": 1000 / latency, "peak_memory_mb": 612,
+        "images_per_second": 1000 / latency, "peak_memory_mb": 612, "parts": PARTS,
     })  # fmt: skip
     _json(folder / "environment.json", {
         "versions": {"python": "3.11", "torch": None}, "device": "cpu", "git": None,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from finished_runs import matrices
+from finished_runs import RANDOM, matrices
 from streetseg.comparison.compare import compare_runs
 from streetseg.report.model_card import model_card, plain
 
@@ -18,6 +18,17 @@ def test_figures_protocol_and_start(write_run: WriteRun) -> None:
     assert "camvid, val split, 24 images" in card
     assert "| road | " in card
     assert "trained once" in card
+
+
+def test_no_folder_of_the_machine_is_in_it(write_run: WriteRun) -> None:
+    home = "/home/someone"
+    start = {**RANDOM, "text": f"random weights, because the file {home}/cache/one.safetensors cannot be read"}
+    data = f"folder:{home}/my data/own.yaml"
+    run = write_run("a", start=start, protocol={"dataset": data}, recipe={"data": {"source": data}})
+    (group,) = compare_runs([run]).groups
+    card = model_card(group)
+    assert "someone" not in card
+    assert "because the file one.safetensors cannot be read" in card
 
 
 def test_names_are_plain_text(write_run: WriteRun) -> None:

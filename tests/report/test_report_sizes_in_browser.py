@@ -1,15 +1,18 @@
 """The report in a real browser at other sizes: many encoders, few and many classes, one epoch, a phone, paper."""
 
 import csv
+import io
 import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import pytest
 import yaml
-from playwright.sync_api import Browser, Locator
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page
 
 from browsing import PHONE, SCREEN, opened
 from drawn_reports import drawn_report
@@ -384,7 +387,8 @@ def test_a_value_at_the_edge_of_a_phone_does_not_widen_the_page(browser: Browser
 
 def test_tables_are_copied_as_csv_markdown_and_latex(browser: Browser, write_run: WriteRun, tmp_path: Path) -> None:
     run = write_run("a", counts=matrices(0.8), classes=("=SUM(1)", 'a "b" | c_d', "100 % & more"))
-    with opened(browser, write_report(compare_runs([run]), tmp_path / "out")) as (page, troubles):
+    comparison = compare_runs([run])
+    with opened(browser, write_report(comparison, tmp_path / "out")) as (page, troubles):
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         classes = page.locator("#classes details").last
         copied = {}
@@ -392,32 +396,186 @@ def test_tables_are_copied_as_csv_markdown_and_latex(browser: Browser, write_run
             classes.get_by_role("button", name=name).click()
             classes.get_by_text("copied").wait_for()
             copied[name] = page.evaluate("navigator.clipboard.readText()")
-        value = page.locator("#classes tbody td").first.inner_text().replace("\n", " [").replace("\xa0", " ") + "]"
 
-        rows = list(csv.reader(copied["CSV"].splitlines()))
-        assert rows[0] == [
-            "Class",
-            "IoU",
-            "F1 = Dice",
-            "accuracy",
-            "sensitivity",
-            "specificity",
-            "precision",
-            "share of pixels",
-        ]
+        protocol, *lines = copied["CSV"].splitlines()
+        rows = list(csv.reader(lines))
+        assert protocol.startswith("# Scores of each class; mobilenetv2_100. streetseg: ")
+        assert "val split; 24 images; label space toy" in protocol
+        assert next(csv.reader([protocol])) == [protocol]  # one cell
+        assert rows[0][:6] == ["Class", "IoU", "IoU, low", "IoU, high", "F1 = Dice", "F1 = Dice, low"]
+        assert rows[0][-1] == "share of pixels"
         assert [row[0] for row in rows[1:]] == ["'=SUM(1)", 'a "b" | c_d', "100 % & more"]
-        assert rows[1][1] == value
+        (group,) = comparison.groups
+        exact = [group.scores.iou[1], *group.intervals.per_class["iou"][1]]
+        assert [float(cell) for cell in rows[2][1:4]] == pytest.approx([100 * value for value in exact], abs=1e-7)
 
+        value = page.locator("#classes tbody td").first.inner_text().replace("\n", " [").replace("\xa0", " ") + "]"
         lines = copied["Markdown"].splitlines()
         assert lines[1] == "| --- |" + " --: |" * 7
         assert lines[3].startswith('| a "b" \\| c\\_d | ')
-        assert len(lines) == 5
+        assert markdown_plain(lines[2]).split(" | ")[1] == value
+        assert len(lines) == 7
+        assert "val split" in lines[6]
 
-        lines = copied["LaTeX"].splitlines()
+        protocol, *lines = copied["LaTeX"].splitlines()
+        assert protocol.startswith("% Scores of each class")
         assert lines[0] == "\\begin{tabular}{lrrrrrrr}"
         assert lines[4].startswith("100 \\% \\& more & ")
         assert lines[3].endswith(" \\\\")
         assert troubles == []
+
+
+def markdown_plain(line: str) -> str:
+    return re.sub(r"\\(.)", r"\1", line)
+
+
+def saved(page: Page, link: Locator) -> tuple[str, bytes]:
+    """Click a link and return name and content of the file that it saves."""
+    with page.expect_download() as waiting:
+        link.click()
+    return waiting.value.suggested_filename, waiting.value.path().read_bytes()
+
+
+def test_tables_are_saved_as_files_with_all_digits(browser: Browser, drawn: DrawnReport) -> None:
+    with opened(browser, drawn(encoders=3)) as (page, troubles):
+        page.locator("details").evaluate_all(OPEN)
+        take = page.locator("#cost .scroll + .take").first
+        name, content = saved(page, take.get_by_role("link", name="CSV"))
+        protocol, *lines = content.decode().splitlines()
+        assert name == "table-of-costs.csv"
+        assert "one image of 48×64" in protocol
+        rows = list(csv.DictReader(lines))
+        assert [row["latency, ms 95th percentile"] for row in rows] == ["48", "60", "72"]
+        assert [row["images a second"] for row in rows] == ["25", "20", "16.66666667"]
+        for format_, end in (("Markdown", ".md"), ("LaTeX", ".tex")):
+            name, content = saved(page, take.get_by_role("link", name=format_))
+            assert name == f"table-of-costs{end}"
+            assert "resnet50" in content.decode()
+        _, content = saved(page, page.locator("#classes details .scroll + .take").first.get_by_role("link", name="CSV"))
+        head = next(csv.reader(content.decode().splitlines()[1:]))
+        assert head[2:4] == ["95 % interval, not adjusted, low", "95 % interval, not adjusted, high"]
+        for table in page.locator("table").all():  # every table has both
+            take = table.locator("xpath=../following-sibling::*[1]")
+            assert take.get_by_role("button").all_inner_texts() == ["CSV", "Markdown", "LaTeX"]
+            assert take.get_by_role("link").all_inner_texts() == ["CSV", "Markdown", "LaTeX"]
+        assert troubles == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_charts_are_saved_as_svg_and_png(browser: Browser, drawn: DrawnReport, scheme: str) -> None:
+    with opened(browser, drawn(), scheme=scheme) as (page, troubles):
+        first = page.locator(".evidence figure").first
+        name, content = saved(page, first.get_by_role("link", name="SVG"))
+        assert name == "mean-iou-with-interval.svg"
+        root = ElementTree.fromstring(content)
+        assert root.attrib["viewBox"].split()[2:] == [root.attrib["width"], root.attrib["height"]]
+        assert "A  mobilenetv2_100" in [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
+        assert any("--paper" in (style.text or "") for style in root.iter("{http://www.w3.org/2000/svg}style"))
+
+        name, content = saved(page, first.get_by_role("link", name="PNG"))
+        image = Image.open(io.BytesIO(content)).convert("RGB")
+        assert name == "mean-iou-with-interval.png"
+        assert image.size == tuple(2 * int(float(root.attrib[side])) for side in ("width", "height"))
+        shades = {color for _, color in image.getcolors(1 << 20) or []}
+        assert image.getpixel((0, 0)) == (0xFB, 0xFA, 0xF6)  # light in the dark, too
+        assert (0x1F, 0x5F, 0xA8) in shades  # the marker of A
+
+        for chart in page.locator("figure svg.chart:visible").all():
+            take = chart.locator(
+                "xpath=ancestor-or-self::*[following-sibling::p[@class='take']][1]/following-sibling::p"
+            )
+            assert take.first.get_by_role("link").all_inner_texts() == ["SVG", "PNG"]
+        assert troubles == []
+
+
+def test_tables_sort_by_a_click_or_a_key_and_come_back(browser: Browser, drawn: DrawnReport) -> None:
+    with opened(browser, drawn(encoders=3)) as (page, troubles):
+        table = page.locator("#cost table")
+        names = table.locator("tbody th .name > span:last-child")
+        original = names.all_inner_texts()
+        latency = table.get_by_role("columnheader", name="latency, ms median")
+        assert not latency.get_attribute("aria-sort")
+        latency.get_by_role("button").click()
+        assert latency.get_attribute("aria-sort") == "ascending"
+        assert names.all_inner_texts() == original  # the latency grows with the rank
+        page.keyboard.press("Enter")
+        assert latency.get_attribute("aria-sort") == "descending"
+        assert names.all_inner_texts() == original[::-1]
+        page.keyboard.press("Space")
+        assert latency.get_attribute("aria-sort") is None
+        assert names.all_inner_texts() == original
+
+        table.get_by_role("columnheader", name="Encoder").get_by_role("button").click()
+        assert names.all_inner_texts() == sorted(original)
+        table.get_by_role("columnheader", name="mean IoU").get_by_role("button").click()
+        assert table.locator("th[aria-sort]").count() == 1
+        assert names.all_inner_texts() == original[::-1]
+        assert troubles == []
+
+
+def test_missing_values_are_sorted_last_and_numbers_as_numbers(
+    browser: Browser, write_run: WriteRun, tmp_path: Path
+) -> None:
+    counts = matrices(0.8, classes=4)
+    counts[:, 1], counts[:, :, 1] = 0, 0  # a class that is nowhere
+    counts[:, 3] *= 12  # a share of the pixels that begins with a higher digit, and one with a lower
+    run = write_run(
+        "a", counts=counts, classes=("one", "gone", "two", "three"), colors=((0, 0, 0), (1, 1, 1), (2, 2, 2), (3, 3, 3))
+    )
+    with opened(browser, write_report(compare_runs([run]), tmp_path / "out")) as (page, _):
+        table = page.locator("#classes details table").last
+        names = table.locator("tbody .name")
+        iou = table.get_by_role("button", name="IoU")
+        for _ in range(2):
+            iou.click()
+            assert names.all_inner_texts()[-1] == "gone"
+        table.get_by_role("button", name="share of pixels").click()
+        shares = [float(cell) for cell in table.locator("tbody tr td:last-child").all_inner_texts()]
+        assert shares == sorted(shares)
+        assert len({len(str(share)) for share in shares}) > 1
+
+    with opened(browser, write_report(compare_runs([run]), tmp_path / "none"), script=False) as (page, _):
+        assert page.locator("thead button").count() == 0  # nothing that does nothing
+
+
+def test_the_parts_of_each_network_add_up_to_its_cost(browser: Browser, drawn: DrawnReport) -> None:
+    with opened(browser, drawn(encoders=2)) as (page, _):
+        networks = page.locator("#network details")
+        assert networks.locator("summary").all_inner_texts() == ["Amobilenetv2_100", "Bresnext50_32x4d"]
+        assert networks.evaluate_all("all => all.every((one) => one.open)")
+        table = networks.first.locator("table")
+        assert table.locator("tbody tr").first.inner_text().replace("\n", "").split("\t") == [
+            "encoder, stage 1", "16", "24×32", "600\xa0000", "1 300", "pretrained",
+        ]  # fmt: skip
+        assert table.locator("tbody td:last-child").all_inner_texts() == [
+            "pretrained",
+            "pretrained",
+            "random",
+            "random",
+        ]
+        for column, cost in ((3, 6.6), (4, 8300.0)):
+            cells = table.locator(f"td:nth-child({column + 1})").evaluate_all(
+                "all => all.map((cell) => +cell.dataset.value)"
+            )
+            *parts, whole = cells
+            assert sum(parts) == whole == pytest.approx(cost * (1e6 if column == 3 else 1))
+        table.get_by_role("button", name="parameters").click()
+        assert table.locator("tbody th").first.inner_text() == "head, logits"
+        assert table.locator("tr").last.inner_text().startswith("whole network")
+    with opened(browser, drawn(encoders=3)) as (page, _):
+        assert page.locator("#network details[open]").count() == 0
+
+
+def test_parts_that_an_earlier_version_did_not_count_are_said_to_be_missing(
+    browser: Browser, write_run: WriteRun, tmp_path: Path
+) -> None:
+    run = write_run("a")
+    cost = json.loads((run / "cost.json").read_text())
+    del cost["parts"]
+    (run / "cost.json").write_text(json.dumps(cost))
+    with opened(browser, write_report(compare_runs([run]), tmp_path / "out")) as (page, _):
+        assert "an earlier version of streetseg trained it" in page.locator("#network").inner_text()
+        assert page.locator("#network table").count() == 0
 
 
 def test_the_files_of_the_runs_are_linked_where_they_lie_beside_the_report(
@@ -433,3 +591,35 @@ def test_the_files_of_the_runs_are_linked_where_they_lie_beside_the_report(
             assert links.all_inner_texts() == linked
             for link in links.all():
                 assert Path(unquote(link.evaluate("link => new URL(link.href).pathname"))).is_file()
+
+
+def test_scores_of_each_class_and_image_are_linked_where_they_lie_beside_the_report(
+    browser: Browser, write_run: WriteRun, tmp_path: Path
+) -> None:
+    runs = [write_run(name, encoder=name, counts=matrices(quality)) for name, quality in (("one", 0.9), ("two", 0.8))]
+    (runs[1] / "evaluation" / "per_image.csv").write_text("image,iou")
+    with opened(browser, write_report(compare_runs(runs), tmp_path)) as (page, _):
+        link = page.locator("#scores .note a")
+        assert link.all_inner_texts() == ["Bseed 0"]
+        assert link.get_attribute("href") == "runs/two/evaluation/per_image.csv"
+        assert (tmp_path / "runs/two/evaluation/per_image.csv").is_file()
+        assert page.locator("#classes .note a").count() == 0
+
+
+def test_the_initial_weights_are_said_where_they_matter_and_not_after_each_name(
+    browser: Browser, write_run: WriteRun, tmp_path: Path
+) -> None:
+    runs = [
+        write_run(name, encoder=name, counts=matrices(quality), start=RANDOM)
+        for name, quality in (("one", 0.9), ("two", 0.8), ("three", 0.7))
+    ]
+    with opened(browser, write_report(compare_runs(runs), tmp_path / "out")) as (page, _):
+        page.locator("details").evaluate_all(OPEN)
+        assert "one (random weights)" in page.locator("h1").inner_text().replace("\xa0", " ")
+        assert "(random weights)" not in page.locator("main").inner_text()
+        assert page.locator("#scores .start").all_inner_texts() == ["random weights"] * 3
+
+    same = [write_run("x", counts=matrices(0.9)), write_run("y", counts=matrices(0.8), start=RANDOM)]
+    with opened(browser, write_report(compare_runs(same), tmp_path / "same")) as (page, _):
+        names = page.locator("#cost tbody .name > span:last-child").all_inner_texts()
+        assert names == ["mobilenetv2_100 (ImageNet)", "mobilenetv2_100 (random weights)"]

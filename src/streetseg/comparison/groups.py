@@ -35,6 +35,7 @@ class Group:
 
     Args:
         label: the encoder and, in brackets, its initial weights; unique in a comparison.
+        name: the encoder alone where no other group has it, else the label: for tables that name the weights once.
         settings: the flat recipe without the fields that differ between seeds.
         runs: ordered by seed and fold.
         scored: the per-image counts of each seed: of its run, or of the runs of all its folds together.
@@ -44,6 +45,7 @@ class Group:
     """
 
     label: str
+    name: str
     settings: Mapping[str, Any]
     runs: tuple[FinishedRun, ...]
     scored: tuple[Counts, ...]
@@ -153,7 +155,11 @@ def group_runs(runs: Sequence[FinishedRun]) -> list[Group]:
                 )
         _require_all_folds(group)
     labels = _labels([group[0] for group in members])
-    return [_group(label, group) for label, group in zip(labels, members, strict=True)]
+    encoders = [group[0].encoder for group in members]
+    return [
+        _group(label, encoder if encoders.count(encoder) == 1 else label, group)
+        for label, encoder, group in zip(labels, encoders, members, strict=True)
+    ]
 
 
 def _seed_and_fold(run: FinishedRun) -> tuple[int, int]:
@@ -177,7 +183,7 @@ def _require_all_folds(runs: Sequence[FinishedRun]) -> None:
             )
 
 
-def _group(label: str, runs: tuple[FinishedRun, ...]) -> Group:
+def _group(label: str, name: str, runs: tuple[FinishedRun, ...]) -> Group:
     by_seed: dict[int, list[Counts]] = {}
     for run in runs:
         by_seed.setdefault(run.seed, []).append(run.counts)
@@ -192,7 +198,7 @@ def _group(label: str, runs: tuple[FinishedRun, ...]) -> Group:
         ignored=np.sum([counts.ignored for counts in scored], axis=0),
     )
     means = mean_scores([scores(counts.total) for counts in scored])
-    return Group(label, _settings(runs[0]), runs, scored, total, means, interval(*scored))
+    return Group(label, name, _settings(runs[0]), runs, scored, total, means, interval(*scored))
 
 
 def _settings(run: FinishedRun) -> dict[str, Any]:

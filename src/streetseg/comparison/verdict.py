@@ -20,7 +20,7 @@ def single_sentence(group: Group) -> str:
     where = protocol["split"] if group.folds is None else group.split
     seeds = f", the mean of {len(group.seeds)} seeds," if len(group.seeds) > 1 else ""
     return (
-        f"{group.label} reaches {100 * group.mean_iou:.1f} mIoU {bracket(low, high)}{seeds} "
+        f"{group.label} reaches {100 * group.mean_iou:.1f} % mean IoU {bracket(low, high)}{seeds} "
         f"on the {protocol['images']} images of {dataset_name(protocol['dataset'])} {where}."
     )
 
@@ -46,7 +46,7 @@ def difference_words(a: str, b: str, difference: Difference) -> str:
         low, high = -difference.high, -difference.low
         return difference_words(b, a, replace(difference, value=-difference.value, low=low, high=high))
     places = decimals(difference)
-    value = f"{100 * difference.value:.{places}f} mIoU points".replace("-", "−")
+    value = f"{100 * difference.value:.{places}f} points of mean IoU".replace("-", "−")
     figures = f"{value} {bracket(difference.low, difference.high, places)}"
     tested = f"{p_value_text(difference.adjusted)}, adjusted for {difference.family} comparisons"
     videos = "the one video" if difference.videos == 1 else f"the {difference.videos} videos"
@@ -138,7 +138,7 @@ def _unequal_initial_weights(groups: Sequence[Group]) -> str | None:
         return None
     return (
         "The networks started from different kinds of weights, which can change the result as much as the encoder "
-        "does. The initial weights stand beside each name."
+        "does. The table of scores names them beside each encoder."
     )
 
 
@@ -200,7 +200,7 @@ def _several_seeds(groups: Sequence[Group]) -> str | None:
     ]
     return (
         "With several seeds a score is the mean over them. Its interval covers the choice of images, not the choice "
-        f"of the seed. The standard deviation over seeds covers that, in mIoU: {listed(means)}."
+        f"of the seed. The standard deviation over seeds covers that, in points of mean IoU: {listed(means)}."
     )
 
 

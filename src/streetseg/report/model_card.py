@@ -34,7 +34,7 @@ def model_card(group: Group) -> str:
             f"size (normalization is inside the network); trained at {input_size}.",
             "",
             f"- **Encoder:** {plain(run.encoder)}",
-            f"- **Initial weights:** {plain(run.initial_weights['text'])}",
+            f"- **Initial weights:** {plain(words.without_folders(run.initial_weights['text']))}",
             f"- **Decoder:** U-Net, {plain(run.recipe.model.decoder)}",
             f"- **Trained on:** {plain(short_name(run.data['spec']))}, "
             f"{splits[run.recipe.data.train_split]['images']} images, "

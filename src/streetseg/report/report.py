@@ -20,13 +20,13 @@ from streetseg.report.gallery import collect
 from streetseg.report.model_card import write_model_card
 from streetseg.report.page import generator_mark, page_asset, page_environment, require_own_page
 from streetseg.report.view import Page, letters, page_of
-from streetseg.report.words import figure, points
+from streetseg.report.words import figure, full, points, whole
 from streetseg.text import one_line
 
 if TYPE_CHECKING:
     from streetseg.models.own import OwnModules
 
-SCRIPTS = ("slider.js", "values.js", "tables.js")
+SCRIPTS = ("slider.js", "values.js", "save.js", "tables.js", "sort.js", "charts.js")
 
 
 def write_report(
@@ -70,7 +70,10 @@ def write_run_report(folder: Path, *, source: Source | None = None, modules: "Ow
 def render(page: Page) -> str:
     """Return the report as HTML."""
     environment = page_environment()
-    environment.filters |= {"points": points, "figure": figure, "lines": _lines, "block": _block, "unbroken": _unbroken}
+    environment.filters |= {
+        "points": points, "figure": figure, "full": full, "whole": whole,
+        "lines": _lines, "block": _block, "unbroken": _unbroken,
+    }  # fmt: skip
     script = "\n".join(page_asset(name) for name in SCRIPTS)
     return environment.get_template("report.html.j2").render(
         pixel_scores=PIXEL_SCORES,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import combinations
-from math import isnan
+from math import isnan, nan
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,6 +21,7 @@ from streetseg.report.charts.confusion import Layout
 from streetseg.report.charts.pipeline import pipeline_narrow, pipeline_wide
 from streetseg.report.charts.svg import series_class
 from streetseg.report.gallery import Gallery
+from streetseg.report.network import PartRow, part_rows
 
 RUN_FILES = (
     ("report", "report.html"),
@@ -56,10 +57,16 @@ class Metric:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A score, 0..1, and its interval as text in percent."""
+    """A score and its interval, 0..1; NaN for the ends of an interval that was not computed."""
 
     value: float
-    range: str = ""
+    low: float = nan
+    high: float = nan
+
+    @property
+    def range(self) -> str:
+        """The interval as text in percent; empty without one."""
+        return words.span(self.low, self.high)
 
 
 @dataclass(frozen=True)
@@ -77,7 +84,7 @@ class Entry:
 
     letter: str
     css: str
-    label: str
+    name: str
     encoder: str
     start: str
     mean: dict[str, Estimate]
@@ -95,14 +102,16 @@ class Entry:
     confusion: Markup
     mistakes: list[str]
     cost: dict[str, float]
+    parts: Sequence[PartRow]
     recipe: str
 
 
 @dataclass(frozen=True)
 class DifferenceRow:
-    """The difference of two encoders in one score, as text for a table."""
+    """The difference of two encoders in one score, and as text for a table."""
 
     name: str
+    difference: Difference
     value: str
     range: str
     adjusted: str
@@ -143,6 +152,10 @@ class RunRow:
     precision: str
     links: list[Link]
 
+    def link(self, name: str) -> str | None:
+        """Return the address of a file of the run by its name in RUN_FILES; None where it is not beside the report."""
+        return next((link.href for link in self.links if link.name == name), None)
+
 
 @dataclass(frozen=True)
 class LegendItem:
@@ -170,6 +183,7 @@ class Page:
     interval_rule: str
     curve_protocol: str
     cost_protocol: str
+    parts_protocol: str
     charts: Charts
     confusion_width: float
     legend: list[LegendItem]
@@ -205,7 +219,7 @@ def page_of(comparison: Comparison, letters: Sequence[str], charts: Charts, gall
     dataset = dataset_name(protocol["dataset"])
     kind = "comparison" if len(groups) > 1 else "run"
     return Page(
-        title=f"streetseg: {', '.join(group.label for group in groups)} on {dataset}",
+        title=f"streetseg: {', '.join(group.name for group in groups)} on {dataset}",
         kicker=f"{kind} on {dataset}, scored on {protocol['images']} images of its {groups[0].split}",
         headline=comparison.verdict,
         further=[pair_sentence(pair) for pair in comparison.against_best[1:]],
@@ -221,6 +235,7 @@ def page_of(comparison: Comparison, letters: Sequence[str], charts: Charts, gall
         ),
         curve_protocol=words.curve_protocol(groups[0]),
         cost_protocol=words.cost_protocol(groups),
+        parts_protocol=words.parts_protocol(groups),
         charts=charts,
         confusion_width=Layout.of(first.classes).width,
         legend=[
@@ -243,11 +258,11 @@ def _entry(k: int, group: Group, letter: str, charts: Charts) -> Entry:
     return Entry(
         letter=letter,
         css=series_class(k),
-        label=group.label,
+        name=group.name,
         encoder=first.encoder,
         start=words.initial_weights(first),
-        mean={name: Estimate(scores.mean[name], words.span(*overall[f"mean_{name}"])) for name in METRICS},
-        pixel_scores={name: Estimate(value, words.span(*overall[name])) for name, value in scores.pixel_scores.items()},
+        mean={name: Estimate(scores.mean[name], *overall[f"mean_{name}"]) for name in METRICS},
+        pixel_scores={name: Estimate(value, *overall[name]) for name, value in scores.pixel_scores.items()},
         image_iou=Estimate(float(defined_mean(image_scores["iou"]))),
         image_dice=Estimate(float(defined_mean(image_scores["dice"]))),
         ece=first.scores.get("ece"),
@@ -261,6 +276,7 @@ def _entry(k: int, group: Group, letter: str, charts: Charts) -> Entry:
         confusion=charts.confusion[k],
         mistakes=words.mistakes(group.counts.total, first.classes),
         cost=prices(group),
+        parts=part_rows(group),
         recipe=words.recipe(first),
     )
 
@@ -271,10 +287,7 @@ def _classes(group: Group) -> list[ClassRow]:
     return [
         ClassRow(
             name,
-            {
-                m: Estimate(float(values[m][c]), words.span(float(ranges[m][c, 0]), float(ranges[m][c, 1])))
-                for m in METRICS
-            },
+            {m: Estimate(float(values[m][c]), float(ranges[m][c, 0]), float(ranges[m][c, 1])) for m in METRICS},
             float(ground_truth[c] / max(ground_truth.sum(), 1)),
         )
         for c, name in enumerate(group.first.classes)
@@ -311,6 +324,7 @@ def _difference_row(name: str, difference: Difference, a: Entry, b: Entry) -> Di
     verdicts = {"A is better": f"{a.letter} is better", "B is better": f"{b.letter} is better"}
     return DifferenceRow(
         name,
+        difference,
         words.signed(difference.value),
         "" if isnan(difference.low) else f"{words.signed(difference.low)} to {words.signed(difference.high)}",
         "–" if isnan(difference.adjusted) else p_value_text(difference.adjusted).removeprefix("p ").removeprefix("= "),

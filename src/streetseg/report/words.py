@@ -36,6 +36,16 @@ def points(value: float | None) -> str:
     return "–" if value is None or not math.isfinite(value) else f"{100 * value:.1f}"
 
 
+def full(value: float | None, scale: float = 1.0) -> str:
+    """Return `scale * value` with ten digits, for programs; an empty text for None or NaN."""
+    return "" if value is None or not math.isfinite(value) else f"{scale * value:.10g}"
+
+
+def whole(value: int) -> str:
+    """Return a whole number with spaces between its thousands."""
+    return f"{value:,}".replace(",", "\N{NO-BREAK SPACE}")
+
+
 def signed(value: float) -> str:
     """Return a difference of shares in points with its sign, such as +1.2, −0.4 or 0.0; a dash for NaN."""
     return (
@@ -121,10 +131,20 @@ def cost_protocol(groups: Sequence[Group]) -> str:
         size = "×".join(str(side) for side in cost["size"])
         threads = f", {cost['threads']} threads" if cost.get("threads") else ""
         way = f"{machine(group.first)}, {cost['device']}{threads}, {cost['precision']}, one image of {size}"
-        ways.setdefault(way, []).append(group.label)
+        ways.setdefault(way, []).append(group.name)
     if len(ways) == 1:
         return f"Measured on {next(iter(ways))}. MACs: multiply-accumulates of one forward pass. {MEMORY}"
     return " ".join([*(f"{listed(labels)}: measured on {way}." for way, labels in ways.items()), MEMORY])
+
+
+def parts_protocol(groups: Sequence[Group]) -> str:
+    """Return the image size at which the parts of each network were counted."""
+    sizes = _unique("×".join(str(side) for side in group.first.cost["size"]) for group in groups)
+    return (
+        f"Counted for one image of {listed(sizes)}. A stage is all that is computed between two maps of the encoder; "
+        "its last layer gives the output. The decoder ends at the stride of its last block, and its logits are then "
+        "enlarged to the image."
+    )
 
 
 def machine(run: FinishedRun) -> str:
@@ -226,7 +246,7 @@ def facts(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
             [f"{name} {split['fingerprint'][:16]}" for name, split in splits.items() if "fingerprint" in split],
         ),
         ("Initial weights", _origins(groups)),
-        ("Seeds", [f"{group.label}: {seeds(group)}" for group in groups]),
+        ("Seeds", [f"{group.name}: {seeds(group)}" for group in groups]),
         ("Training", [f"{duration(recipe.train)}, {recipe.train.batch} images a step"]),
         ("Precision", [f"{name}{_why(one)}" for name, one in {one.precision: one for one in reversed(runs)}.items()]),
         ("Machine", _unique(machine(one) for one in runs)),

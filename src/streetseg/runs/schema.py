@@ -55,6 +55,16 @@ class Latency(Schema):
     p95: NonNegative | None = None
 
 
+class Part(Schema):
+    """One stage of the encoder or one block of the decoder; its shape is (channels, height, width)."""
+
+    part: Text
+    name: Text
+    shape: Annotated[list[int], Field(max_length=3)]
+    parameters: NonNegative
+    macs: NonNegative
+
+
 class Cost(Schema):
     """The file cost.json."""
 
@@ -67,6 +77,7 @@ class Cost(Schema):
     parameters: NonNegative
     macs: NonNegative | None = None
     peak_memory_mb: NonNegative | None = None
+    parts: list[Part] = []  # earlier versions did not count them
 
 
 class Machine(Schema):

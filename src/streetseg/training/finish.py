@@ -9,6 +9,7 @@ from streetseg.evaluation.files import scores_json, write_error_maps, write_eval
 from streetseg.evaluation.protocol import protocol
 from streetseg.inference.cost import measure_cost
 from streetseg.inference.engines.torch_engine import TorchEngine
+from streetseg.inference.parts import count_parts
 from streetseg.inference.predictor import Predictor
 from streetseg.metrics.bootstrap import interval
 from streetseg.metrics.scores import scores
@@ -58,8 +59,7 @@ def finish_run(recorder: RunRecorder, val: Store, *, dataset: str, modules: OwnM
             protocol=terms,
             scores={"mean": overall.mean, "pixel_accuracy": overall.pixel_accuracy},
         )
-        atomic_write_json(
-            folder.path / "cost.json",
-            measure_cost(best, best.size or evaluation.label_sizes[0], device, "fp32"),
-        )
+        size = best.size or evaluation.label_sizes[0]
+        cost = measure_cost(best, size, device, "fp32") | {"parts": count_parts(best, size, device)}
+        atomic_write_json(folder.path / "cost.json", cost)
     return overall.mean["iou"]

@@ -111,7 +111,7 @@ def draw(comparison: Comparison, letters: Sequence[str]) -> Charts:
         class_differences_narrow=_class_differences(comparison, letters, PHONE),
         curves=_curves(groups),
         confusion=tuple(
-            confusion_chart("share of each true class, %", f"Confusion matrix of {group.label}, rows are ground truth.",
+            confusion_chart("share of each true class, %", f"Confusion matrix of {group.name}, rows are ground truth.",
                             group.counts.total, group.first.classes)
             for group in groups
         ),
@@ -135,7 +135,7 @@ def _ranking(groups: Sequence[Group], letters: Sequence[str]) -> Markup:
         Row(f"{letter}  {group.first.encoder}", (_point(k, group.mean_iou, *group.intervals.overall["mean_iou"]),))
         for k, (group, letter) in enumerate(zip(groups, letters, strict=True))
     ]
-    description = "; ".join(f"{group.label} {100 * group.mean_iou:.1f} %" for group in groups)
+    description = "; ".join(f"{group.name} {100 * group.mean_iou:.1f} %" for group in groups)
     return intervals_chart(
         "mean IoU, %, with 95 % interval", f"Mean IoU with interval: {description}.", rows, width=SMALL
     )
@@ -149,7 +149,7 @@ def _differences(comparison: Comparison, letters: Sequence[str]) -> Markup:
         )
         for k, d in enumerate((pair.difference for pair in comparison.against_best), start=1)
     ]
-    best = comparison.groups[0].label
+    best = comparison.groups[0].name
     description = f"How much better {best} is than each other encoder, in points of mean IoU, with interval."
     return intervals_chart(
         "difference in mean IoU, points, with 95 % interval", description, rows, width=SMALL, zero=True
@@ -204,7 +204,7 @@ def _curves(groups: Sequence[Group]) -> tuple[tuple[Markup, ...], ...]:
         tuple(
             curves_chart(
                 quantity.heading,
-                f"{quantity.heading} of {group.label} after each epoch, training and validation.",
+                f"{quantity.heading} of {group.name} after each epoch, training and validation.",
                 quantities[q],
                 series=k,
                 span=spans[q],
