@@ -26,7 +26,7 @@ from streetseg.text import one_line
 if TYPE_CHECKING:
     from streetseg.models.own import OwnModules
 
-SCRIPTS = ("slider.js", "values.js", "tables.js")
+SCRIPTS = ("choice.js", "contents.js", "slider.js", "overlay.js", "viewer.js", "values.js", "tables.js")
 
 
 def write_report(
@@ -78,6 +78,7 @@ def render(page: Page) -> str:
         generator=generator_mark("study"),
         chart_css=Markup(chart_css()),
         page_css=Markup(page_asset("report.css")),
+        viewer_css=Markup(page_asset("viewer.css")),
         script=Markup(script),
         script_hash=_source_hash(script),
     )
