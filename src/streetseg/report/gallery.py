@@ -3,7 +3,7 @@
 The images are read again through the recipe of the runs, and predicted again with the best bundles.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -118,11 +118,12 @@ def collect(
     images: list[ScoredImage] = []
     try:
         source = source or open_source(groups[0].first.recipe.data)
-        samples = {sample.name: sample for sample in source.splits[groups[0].first.recipe.data.val_split]}
-        predictors = [_predictor(group, modules) for group in groups]
         limit = most_images([prices(group)["latency"] for group in groups])
-        for index in order[: max(limit, len(choices))]:
-            image, ground_truth = _read(source, samples, groups[0], index)
+        samples = _samples(source, groups[0], order[: max(limit, len(choices))])
+        predictors = [_predictor(group, modules) for group in groups]
+        for index, sample in samples.items():
+            image, ground_truth = source.read_image(sample), source.read_mask(sample)
+            _require_unchanged(groups[0], index, ground_truth, source.space)
             predictions = [predict(image) for predict in predictors]
             name, counts = groups[0].counts.names[index], [group.counts.counts[index] for group in groups]
             images += [scored_image(name, image, ground_truth, predictions, counts)]
@@ -150,14 +151,14 @@ def collect(
     )
 
 
-def _read(source: Source, samples: Mapping[str, Sample], group: Group, index: int) -> tuple[ImageArray, Ids]:
-    """Return the image and the ground truth of a scored image. Raise DataError if it is not what was scored."""
-    name = group.counts.names[index]
-    if name not in samples:
-        raise DataError(f"{name} is no longer in the data")
-    ground_truth = source.read_mask(samples[name])
-    _require_unchanged(group, index, ground_truth, source.space)
-    return source.read_image(samples[name]), ground_truth
+def _samples(source: Source, group: Group, indices: Sequence[int]) -> dict[int, Sample]:
+    """Return index -> sample of the scored images, in this order. Raise DataError for one that the data have lost."""
+    found = {sample.name: sample for sample in source.splits[group.first.recipe.data.val_split]}
+    names = {index: group.counts.names[index] for index in indices}
+    for name in names.values():
+        if name not in found:
+            raise DataError(f"{name} is no longer in the data")
+    return {index: found[name] for index, name in names.items()}
 
 
 def _require_unchanged(group: Group, index: int, ground_truth: Ids, space: LabelSpace) -> None:

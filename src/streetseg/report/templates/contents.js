@@ -28,12 +28,12 @@ const unfolding = (className, text, content) => {
 const panel = make("div", { className: "panel" }, choiceOfEncoders(), choiceOfClasses());
 const menu = unfolding("menu", "Contents", bar.querySelector(".contents"));
 bar.prepend(menu);
-bar.append(unfolding("show", "Show…", panel), panel);
+bar.append(unfolding("show", "Encoders and classes", panel), panel);
 bar.classList.add("ready");
 
 CHOICE.addEventListener("change", () => {
   const hidden = hiddenOf.encoder.size + hiddenOf.class.size;
-  bar.querySelector(".show").textContent = hidden ? `Show… (${hidden} hidden)` : "Show…";
+  bar.querySelector(".show").textContent = hidden ? `Encoders and classes (${hidden} hidden)` : "Encoders and classes";
 });
 
 function markSection() {

@@ -17,7 +17,7 @@ const ordered = () => DATA.images
 
 const figuresOf = (image, ofClass) => DATA.encoders.map((_, k) => k).filter((k) => !hiddenOf.encoder.has(k)).map((k) => {
   const score = ofClass < 0 ? image.scores[k] : image.class_scores[k][ofClass].toFixed(1);
-  return make("span", { className: "of" }, badgeOf(k), score);
+  return make("span", { className: "of" }, badgeOf(k), ` ${score} `);
 });
 const chooser = (text, options, change) => {
   const select = make("select");
@@ -33,8 +33,8 @@ const button = (text, name, act) => {
 
 // ---- the dialog
 const photograph = make("img");
-const canvas = make("canvas", { ariaHidden: "true" });
-const sheet = make("div", { className: "sheet" }, photograph, canvas);
+const canvas = make("canvas", { role: "img" });
+const sheet = make("div", { className: "sheet" }, canvas);
 const view = make("div", { className: "zoomed", tabIndex: 0, role: "group", ariaLabel: "Image; the arrow keys go to the next and the previous one, + and - zoom, shift and an arrow key move it" }, sheet);
 const caption = make("p", { className: "caption", id: "viewer-caption" });
 caption.setAttribute("aria-live", "polite");
@@ -51,7 +51,7 @@ const dialog = make("dialog", { className: "viewer" },
     make("span", { className: "group" }, button("−", "zoom out", () => zoom(1 / 1.5)), level, button("+", "zoom in", () => zoom(1.5)), button("0", "whole image", () => whole())),
     overlay.label,
     make("label", {}, "Opacity ", opacity),
-    make("details", { className: "up" }, make("summary", { textContent: "Classes" }), choiceOfClasses())));
+    make("details", {}, make("summary", { textContent: "Classes" }), make("div", { className: "up" }, choiceOfClasses()))));
 dialog.setAttribute("aria-labelledby", "viewer-caption");
 document.body.append(dialog);
 
@@ -90,13 +90,16 @@ async function draw() {
   if (mine !== job) return; // another image was asked for
   Object.assign(canvas, { width: painted.width, height: painted.height });
   canvas.getContext("2d").drawImage(painted, 0, 0);
+  canvas.ariaLabel = map.title;
 }
 
 function show() {
   const image = DATA.images[current], at = list.images.findIndex(({ index }) => index === current);
   photograph.src = image.photograph;
   photograph.alt = image.name;
+  sheet.prepend(photograph);
   canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
+  canvas.ariaLabel = null;
   const about = list.ofClass < 0 ? "mean IoU, %: " : `IoU of ${DATA.classes[list.ofClass].name}, %: `;
   const ofClass = at < 0 ? -1 : list.ofClass;
   caption.replaceChildren(make("b", { textContent: image.name }), at < 0 ? " " : ` (${at + 1} of ${list.images.length}) `,
@@ -170,12 +173,13 @@ const place_ = document.getElementById("all-images");
 if (place_ && DATA.images.length) {
   const tiles = make("ul", { className: "tiles" });
   const count = make("output", { className: "note" });
+  // An image is decoded only when it comes near.
   const late = new IntersectionObserver((seen) => seen.filter((one) => one.isIntersecting).forEach(({ target }) => {
-    target.src = DATA.images[target.dataset.index].photograph; // decoded only when it comes near
+    target.append(make("img", { alt: "", decoding: "async", src: DATA.images[target.dataset.index].photograph }));
     late.unobserve(target);
   }), { rootMargin: "300px" });
   const tileOf = ({ image, index }) => {
-    const small = make("img", { alt: "", decoding: "async" });
+    const small = make("span", { className: "small-view" });
     small.dataset.index = index;
     late.observe(small);
     const opens = make("button", { type: "button", className: "opens" }, small,
