@@ -18,13 +18,17 @@ PLACE = """sheet => {
 }"""
 # The different colors of the map, without those that let the photograph through.
 COLORS = """canvas => {
-  const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data, seen = new Set();
+  const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d"), seen = new Set();
+  copy.drawImage(canvas, 0, 0);
+  const pixels = copy.getImageData(0, 0, canvas.width, canvas.height).data;
   for (let at = 0; at < pixels.length; at += 4) if (pixels[at + 3]) seen.add([...pixels.slice(at, at + 3)].join(" "));
   return [...seen].sort();
 }"""
 # The share of pixels of the map that are not transparent.
 COVERED = """canvas => {
-  const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d");
+  copy.drawImage(canvas, 0, 0);
+  const pixels = copy.getImageData(0, 0, canvas.width, canvas.height).data;
   return pixels.filter((_, at) => at % 4 === 3).reduce((sum, alpha) => sum + (alpha > 0), 0) * 4 / pixels.length;
 }"""
 
@@ -179,18 +183,18 @@ def test_all_images_are_sorted_by_iou_and_filtered_by_class(browser: Browser, dr
         worst_first = [name for name, _ in sorted(scores, key=lambda one: one[1])]
         assert len(worst_first) == IMAGES
         assert names(page) == worst_first
-        page.get_by_label("Order").select_option(label="the best first")
+        page.locator("#all-images").get_by_label("Order").select_option(label="the best first")
         assert names(page) == worst_first[::-1]
 
         # The last class is only in the first image.
-        page.get_by_label("Class", exact=True).select_option(label="vulnerable road user")
+        page.locator("#all-images").get_by_label("Class").select_option(label="vulnerable road user")
         assert names(page) == [scores[0][0]]
         assert page.locator("#all-images output").inner_text() == "1 image with vulnerable road user, sorted by its IoU"
         open_viewer(page)
         assert "IoU of vulnerable road user, %:" in page.locator(".viewer .caption").inner_text()
         page.keyboard.press("Escape")
 
-        page.get_by_label("Class", exact=True).select_option(label="drivable surface")
+        page.locator("#all-images").get_by_label("Class").select_option(label="drivable surface")
         of_class = page.evaluate(
             "DATA.images.map(({ name, class_scores: [a, b] }) => [name, a[0] + b[0]]).sort((a, b) => b[1] - a[1])"
         )
@@ -270,7 +274,7 @@ def test_of_seven_encoders_those_chosen_are_shown_everywhere(browser: Browser, d
         assert page.locator("#confusion .matrices svg:visible").count() == 3
         assert page.locator("#scores table").first.locator("tbody tr:visible").count() == 3
         assert page.locator(".evidence .charts svg").first.locator("g[data-encoder]:visible").count() == 3
-        assert page.locator("#cost svg").first.locator("g[data-encoder]:visible").count() == 3
+        assert page.locator("#cost figure svg").first.locator("g[data-encoder]:visible").count() == 3
         assert page.locator("#classes .wide svg").first.locator("g[data-class='0'] g:visible[data-encoder]").count() == 3
         titles = page.locator(".exhibit .small figcaption:visible").all_inner_texts()
         assert titles == [
