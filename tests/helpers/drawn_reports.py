@@ -4,14 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from finished_runs import matrices, write_finished_run
 from streetseg.comparison.compare import Comparison, compare_runs
 from streetseg.labels.space import LabelSpace
+from streetseg.metrics.confusion import confusion
 from streetseg.report.charts.comparison import draw
 from streetseg.report.gallery import IMAGE_AND_BEST, Exhibit, Gallery
 from streetseg.report.gallery_layers import layers, map_keys
 from streetseg.report.report import render
+from streetseg.report.scored_images import scored_image
 from streetseg.report.view import letters, page_of
 from streetseg.scenes.render import render as render_scene
 
@@ -19,6 +22,7 @@ ENCODERS = (
     "mobilenetv2_100", "resnext50_32x4d", "resnet50", "efficientnet_b0", "mobilenetv3_large_100", "regnety_016",
     "mobilenetv3_small_050", "convnext_tiny.in12k_ft_in1k", "resnet18", "resnet101", "hrnet_w18", "densenet121",
 )  # fmt: skip
+IMAGES = 4  # of the viewer
 
 
 def space_of(classes: int) -> LabelSpace:
@@ -55,12 +59,29 @@ def drawn_report(
 
 
 def drawn_gallery(comparison: Comparison, space: LabelSpace, names: Sequence[str]) -> Gallery:
-    """Return a gallery of one rendered image. The labels of encoder k are moved aside by 4 (k + 1) pixels."""
-    image, ids = render_scene(3, 0, (120, 160))
-    ids = (ids % space.num_classes).astype(np.uint8)
-    name = f"aachen/a_long_name_without_a_space_{'0' * 20}"
-    predicted = [np.roll(ids, 4 * (k + 1), axis=1) for k in range(len(names))]
+    """Return a gallery of rendered images, one of them with its layers.
+
+    The labels of encoder k are moved aside by 4 (k + 1) pixels, in a further image by more.
+    """
+    images = [_drawn_image(k, space, len(names)) for k in range(IMAGES)]
+    name, image, ids, predicted = images[0]
     shown = layers(name, image, ids, predicted, space, names)
     scores = tuple(0.7 - 0.02 * k for k in range(len(names)))
     exhibit = Exhibit(name, "most disputed", scores, shown, IMAGE_AND_BEST)
-    return Gallery((exhibit,), map_keys(names), "Drawn for a test.")
+    scored = [
+        scored_image(*one, [confusion(one[2], labels, space.num_classes, space.ignore_index) for labels in one[3]])
+        for one in images
+    ]
+    return Gallery((exhibit,), map_keys(names), "Drawn for a test.", tuple(scored))
+
+
+def _drawn_image(
+    index: int, space: LabelSpace, encoders: int
+) -> tuple[str, NDArray[np.uint8], NDArray[np.uint8], list[NDArray[np.uint8]]]:
+    """Return name, image, ground truth and predictions. The last class is only in the first image."""
+    image, ids = render_scene(3 + index, 0, (120, 160))
+    ids = (ids % space.num_classes).astype(np.uint8)
+    if index:
+        ids[ids == space.num_classes - 1] = 0
+    name = f"aachen/a_long_name_without_a_space_{'0' * 20}" if index == 0 else f"aachen/{index:03d}"
+    return name, image, ids, [np.roll(ids, 4 * (index + k + 1), axis=1) for k in range(encoders)]

@@ -1,4 +1,4 @@
-"""Gallery of a report: a few images with their ground truth and predictions, selected by score.
+"""Gallery of a report: all scored images, or as many as fit, and a few of them selected by score.
 
 The images are read again through the recipe of the runs, and predicted again with the best bundles.
 """
@@ -19,7 +19,9 @@ from streetseg.errors import DataError, StreetsegError
 from streetseg.inference.output import Ids, ImageArray
 from streetseg.labels.space import LabelSpace
 from streetseg.metrics.scores import per_image
+from streetseg.report.charts.comparison import prices
 from streetseg.report.gallery_layers import Layer, MapKey, layers, map_keys
+from streetseg.report.scored_images import MOST_BYTES, ScoredImage, most_images, priority, scored_image
 from streetseg.report.words import without_folders
 
 if TYPE_CHECKING:
@@ -86,11 +88,12 @@ class Exhibit:
 
 @dataclass(frozen=True)
 class Gallery:
-    """The exhibits and the keys of their maps; without exhibits `note` gives the reason."""
+    """The exhibits, the keys of their maps and the images of the viewer; without exhibits `note` gives the reason."""
 
     exhibits: tuple[Exhibit, ...]
     keys: tuple[MapKey, ...]
     note: str
+    images: tuple[ScoredImage, ...] = ()
 
 
 def collect(
@@ -109,49 +112,61 @@ def collect(
     groups = comparison.groups
     image_scores = [per_image(group.counts.counts)["iou"] for group in groups]
     choices = choose(image_scores)
+    reasons = {choice.index: choice.reason for choice in choices}
+    order = list(dict.fromkeys([*reasons, *priority(np.mean(image_scores, axis=0))]))
+    exhibits: dict[int, Exhibit] = {}
+    images: list[ScoredImage] = []
     try:
         source = source or open_source(groups[0].first.recipe.data)
-        samples = [_sample(source, groups[0], choice) for choice in choices]
-        shown = [(source.read_image(sample), source.read_mask(sample)) for sample in samples]
-        for choice, (_, ground_truth) in zip(choices, shown, strict=True):
-            _require_unchanged(groups[0], choice, ground_truth, source.space)
-        predictions = [[predict(image) for image, _ in shown] for predict in (_predictor(g, modules) for g in groups)]
+        limit = most_images([prices(group)["latency"] for group in groups])
+        samples = _samples(source, groups[0], order[: max(limit, len(choices))])
+        predictors = [_predictor(group, modules) for group in groups]
+        for index, sample in samples.items():
+            image, ground_truth = source.read_image(sample), source.read_mask(sample)
+            _require_unchanged(groups[0], index, ground_truth, source.space)
+            predictions = [predict(image) for predict in predictors]
+            name, counts = groups[0].counts.names[index], [group.counts.counts[index] for group in groups]
+            images += [scored_image(name, image, ground_truth, predictions, counts)]
+            if index in reasons:
+                exhibits[index] = Exhibit(
+                    name,
+                    reasons[index],
+                    tuple(float(iou[index]) for iou in image_scores),
+                    layers(name, image, ground_truth, predictions, source.space, letters),
+                    IMAGE_AND_BEST,
+                )
+            if sum(one.size for one in images) > MOST_BYTES and len(images) > len(choices):
+                del images[-1]
+                break
     except (StreetsegError, OSError) as error:
         return Gallery((), (), f"No images: they could not be read and predicted again ({_one_line(error)}).")
     except ModuleNotFoundError as error:
         return Gallery((), (), f"No images: predicting them again needs {error.name}, which is not installed.")
-    exhibits = [
-        Exhibit(
-            name := groups[0].counts.names[choice.index],
-            choice.reason,
-            tuple(float(iou[choice.index]) for iou in image_scores),
-            layers(name, image, ground_truth, [ids[k] for ids in predictions], source.space, letters),
-            IMAGE_AND_BEST,
-        )
-        for k, (choice, (image, ground_truth)) in enumerate(zip(choices, shown, strict=True))
-    ]
     seeds = "" if all(len(group.runs) == 1 for group in groups) else " of each encoder's lowest seed"
     return Gallery(
-        tuple(exhibits),
+        tuple(exhibits.values()),
         map_keys(letters),
         f"Predicted again from the best networks{seeds} for this report; the scores are those of the evaluation.",
+        tuple(images),
     )
 
 
-def _sample(source: Source, group: Group, choice: Choice) -> Sample:
-    name = group.counts.names[choice.index]
-    for sample in source.splits[group.first.recipe.data.val_split]:
-        if sample.name == name:
-            return sample
-    raise DataError(f"{name} is no longer in the data")
+def _samples(source: Source, group: Group, indices: Sequence[int]) -> dict[int, Sample]:
+    """Return index -> sample of the scored images, in this order. Raise DataError for one that the data have lost."""
+    found = {sample.name: sample for sample in source.splits[group.first.recipe.data.val_split]}
+    names = {index: group.counts.names[index] for index in indices}
+    for name in names.values():
+        if name not in found:
+            raise DataError(f"{name} is no longer in the data")
+    return {index: found[name] for index, name in names.items()}
 
 
-def _require_unchanged(group: Group, choice: Choice, ground_truth: Ids, space: LabelSpace) -> None:
+def _require_unchanged(group: Group, index: int, ground_truth: Ids, space: LabelSpace) -> None:
     """Raise DataError if the ground truth has other numbers of pixels per class than when it was scored."""
     now = np.bincount(ground_truth.ravel(), minlength=256)[: space.num_classes]
-    scored = group.first.counts.counts[choice.index].sum(axis=1)
+    scored = group.first.counts.counts[index].sum(axis=1)
     if not np.array_equal(now, scored):
-        raise DataError(f"the mask of {group.counts.names[choice.index]} has changed since it was scored")
+        raise DataError(f"the mask of {group.counts.names[index]} has changed since it was scored")
 
 
 def _predictor(group: Group, modules: "OwnModules | None") -> Predict:

@@ -4,7 +4,7 @@ Large areas carry their class name, so that color is not the only distinction.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,6 +90,7 @@ class Layer:
         uri: the image as a data: URI.
         width, height: size of the image in pixels.
         tags: class names and their positions.
+        encoders: indices of the encoders that it shows, in rank order.
     """
 
     title: str
@@ -98,6 +99,7 @@ class Layer:
     width: int
     height: int
     tags: tuple[Tag, ...] = ()
+    encoders: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -130,17 +132,30 @@ def layers(
         space: the label space.
         letters: the short names of the encoders, in rank order.
     """
-    height, width = shown_size(ground_truth)
-    image = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
-    ground_truth = _nearest(ground_truth, width, height)
-    predicted = dict(zip(letters, (_nearest(ids, width, height) for ids in predictions), strict=True))
+    size = height, width = shown_size(ground_truth)
+    image = shown_photograph(image, size)
+    ground_truth = shown_labels(ground_truth, size)
+    predicted = dict(zip(letters, (shown_labels(ids, size) for ids in predictions), strict=True))
     best, *others = letters
+    index = {letter: k for k, letter in enumerate(letters)}
     return (
         Layer("Image", f"{name}, the image", jpeg_uri(image), width, height),
         _label_layer("Ground truth", f"{name}, ground truth", ground_truth, space),
-        *(_label_layer(f"{x} predicts", f"{name}, {x} predicts", predicted[x], space) for x in letters),
-        *(_error_layer(x, name, image, ground_truth, predicted[x], space) for x in letters),
-        *(_dispute_layer(best, x, name, image, ground_truth, predicted[best], predicted[x], space) for x in others),
+        *(
+            replace(_label_layer(f"{x} predicts", f"{name}, {x} predicts", predicted[x], space), encoders=(index[x],))
+            for x in letters
+        ),
+        *(
+            replace(_error_layer(x, name, image, ground_truth, predicted[x], space), encoders=(index[x],))
+            for x in letters
+        ),
+        *(
+            replace(
+                _dispute_layer(best, x, name, image, ground_truth, predicted[best], predicted[x], space),
+                encoders=(0, index[x]),
+            )
+            for x in others
+        ),
     )
 
 
@@ -150,8 +165,14 @@ def shown_size(ground_truth: Ids) -> tuple[int, int]:
     return max(1, round(ground_truth.shape[0] * scale)), max(1, round(ground_truth.shape[1] * scale))
 
 
-def _nearest(ids: Ids, width: int, height: int) -> Ids:
-    return np.asarray(Image.fromarray(ids).resize((width, height), Image.Resampling.NEAREST))
+def shown_photograph(image: ImageArray, size: tuple[int, int]) -> ImageArray:
+    """Return an image, uint8 RGB (H, W, 3), at this height and width."""
+    return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.LANCZOS))
+
+
+def shown_labels(ids: Ids, size: tuple[int, int]) -> Ids:
+    """Return labels, uint8 (h, w), at this height and width."""
+    return np.asarray(Image.fromarray(ids).resize(size[::-1], Image.Resampling.NEAREST))
 
 
 def _label_layer(title: str, about: str, ids: Ids, space: LabelSpace) -> Layer:

@@ -16,6 +16,7 @@ from streetseg.png import encode_png
 from streetseg.text import one_line
 
 JPEG_QUALITY = 82
+WEBP_QUALITY = 75
 
 
 def generator_mark(command: str) -> Markup:
@@ -56,6 +57,13 @@ def jpeg_uri(image: NDArray[np.uint8]) -> str:
     file = io.BytesIO()
     Image.fromarray(image).save(file, format="jpeg", quality=JPEG_QUALITY, subsampling=0)
     return _data_uri("jpeg", file.getvalue())
+
+
+def webp_uri(image: NDArray[np.uint8]) -> str:
+    """Return an image, uint8 RGB (H, W, 3), as a data: URI of a WebP file, about half as large as a JPEG file."""
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, format="webp", quality=WEBP_QUALITY)
+    return _data_uri("webp", file.getvalue())
 
 
 def png_uri(image: NDArray[np.uint8] | Image.Image) -> str:

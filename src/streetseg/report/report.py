@@ -26,7 +26,10 @@ from streetseg.text import one_line
 if TYPE_CHECKING:
     from streetseg.models.own import OwnModules
 
-SCRIPTS = ("slider.js", "values.js", "save.js", "tables.js", "sort.js", "charts.js")
+SCRIPTS = (
+    "choice.js", "contents.js", "slider.js", "overlay.js", "viewer.js", "values.js", "save.js", "tables.js", "sort.js",
+    "charts.js",
+)  # fmt: skip
 
 
 def write_report(
@@ -81,6 +84,7 @@ def render(page: Page) -> str:
         generator=generator_mark("study"),
         chart_css=Markup(chart_css()),
         page_css=Markup(page_asset("report.css")),
+        viewer_css=Markup(page_asset("viewer.css")),
         script=Markup(script),
         script_hash=_source_hash(script),
     )

@@ -22,6 +22,7 @@ from streetseg.report.charts.pipeline import pipeline_narrow, pipeline_wide
 from streetseg.report.charts.svg import series_class
 from streetseg.report.gallery import Gallery
 from streetseg.report.network import PartRow, part_rows
+from streetseg.report.page_data import ImageRow, image_rows, page_data
 
 RUN_FILES = (
     ("report", "report.html"),
@@ -82,6 +83,7 @@ class ClassRow:
 class Entry:
     """One encoder in the report. It has the same letter, color (`css`: its classes) and marker everywhere."""
 
+    index: int
     letter: str
     css: str
     name: str
@@ -108,7 +110,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class DifferenceRow:
-    """The difference of two encoders in one score, and as text for a table."""
+    """The difference of two encoders in one score, and as text for a table; choice.js may hide it by `subject`."""
 
     name: str
     difference: Difference
@@ -116,6 +118,7 @@ class DifferenceRow:
     range: str
     adjusted: str
     verdict: str
+    subject: Markup
 
 
 @dataclass(frozen=True)
@@ -188,6 +191,9 @@ class Page:
     confusion_width: float
     legend: list[LegendItem]
     gallery: Gallery
+    image_rows: list[ImageRow]
+    image_files: list[tuple[str, Link]]
+    data: Markup
     pipeline_wide: Markup
     pipeline_narrow: Markup
     facts: list[tuple[str, list[str]]]
@@ -215,6 +221,7 @@ def page_of(comparison: Comparison, letters: Sequence[str], charts: Charts, gall
     first = groups[0].first
     entries = [_entry(k, group, letter, charts) for k, (group, letter) in enumerate(zip(groups, letters, strict=True))]
     lanes = words.pipeline(groups)
+    runs = _runs(groups, entries, out)
     protocol = groups[0].protocol
     dataset = dataset_name(protocol["dataset"])
     kind = "comparison" if len(groups) > 1 else "run"
@@ -242,10 +249,15 @@ def page_of(comparison: Comparison, letters: Sequence[str], charts: Charts, gall
             LegendItem(name, f"rgb({r} {g} {b})") for name, (r, g, b) in zip(first.classes, first.colors, strict=True)
         ],
         gallery=gallery,
+        image_rows=image_rows(groups),
+        image_files=[
+            (f"{row.entry.name}, seed {row.seed}", link) for row in runs for link in row.links if link.name == "images"
+        ],
+        data=page_data(groups, letters, gallery),
         pipeline_wide=pipeline_wide(lanes),
         pipeline_narrow=pipeline_narrow(lanes),
         facts=words.facts(groups),
-        runs=_runs(groups, entries, out),
+        runs=runs,
         commands=list(dict.fromkeys(line for group in groups for run in group.runs if (line := words.command(run)))),
         version=version("streetseg"),
     )
@@ -256,6 +268,7 @@ def _entry(k: int, group: Group, letter: str, charts: Charts) -> Entry:
     image_scores = per_image(group.counts.counts)
     first = group.first
     return Entry(
+        index=k,
         letter=letter,
         css=series_class(k),
         name=group.name,
@@ -297,7 +310,9 @@ def _classes(group: Group) -> list[ClassRow]:
 def _pairs(comparison: Comparison, entries: Sequence[Entry]) -> list[DifferenceRow]:
     """Return one row for each pair of encoders."""
     return [
-        _difference_row(f"{a.letter} − {b.letter}", pair.difference, a, b)
+        _difference_row(
+            f"{a.letter} − {b.letter}", pair.difference, a, b, Markup('data-encoder="{} {}"').format(a.index, b.index)
+        )
         for (a, b), pair in zip(combinations(entries, 2), comparison.pairs, strict=True)
     ]
 
@@ -312,15 +327,15 @@ def _opponents(comparison: Comparison, entries: Sequence[Entry], charts: Charts)
             charts.class_differences[k],
             charts.class_differences_narrow[k],
             [
-                _difference_row(name, difference, best, other)
-                for name, difference in zip(pair.a.first.classes, pair.classes, strict=True)
+                _difference_row(name, difference, best, other, Markup('data-class="{}"').format(c))
+                for c, (name, difference) in enumerate(zip(pair.a.first.classes, pair.classes, strict=True))
             ],
         )
         for k, (pair, other) in enumerate(zip(comparison.against_best, others, strict=True))
     ]
 
 
-def _difference_row(name: str, difference: Difference, a: Entry, b: Entry) -> DifferenceRow:
+def _difference_row(name: str, difference: Difference, a: Entry, b: Entry, subject: Markup) -> DifferenceRow:
     verdicts = {"A is better": f"{a.letter} is better", "B is better": f"{b.letter} is better"}
     return DifferenceRow(
         name,
@@ -329,6 +344,7 @@ def _difference_row(name: str, difference: Difference, a: Entry, b: Entry) -> Di
         "" if isnan(difference.low) else f"{words.signed(difference.low)} to {words.signed(difference.high)}",
         "–" if isnan(difference.adjusted) else p_value_text(difference.adjusted).removeprefix("p ").removeprefix("= "),
         verdicts.get(difference.verdict, "not distinguishable"),
+        subject,
     )
 
 

@@ -132,7 +132,11 @@ def encoder_marker(series: int) -> Markup:
 
 def _ranking(groups: Sequence[Group], letters: Sequence[str]) -> Markup:
     rows = [
-        Row(f"{letter}  {group.first.encoder}", (_point(k, group.mean_iou, *group.intervals.overall["mean_iou"]),))
+        Row(
+            f"{letter}  {group.first.encoder}",
+            (_point(k, group.mean_iou, *group.intervals.overall["mean_iou"]),),
+            {"data_encoder": k},
+        )
         for k, (group, letter) in enumerate(zip(groups, letters, strict=True))
     ]
     description = "; ".join(f"{group.name} {100 * group.mean_iou:.1f} %" for group in groups)
@@ -146,6 +150,7 @@ def _differences(comparison: Comparison, letters: Sequence[str]) -> Markup:
         Row(
             f"{letters[0]} − {letters[k]}",
             (_of_the_better(k, d),),
+            {"data_encoder": f"0 {k}"},
         )
         for k, d in enumerate((pair.difference for pair in comparison.against_best), start=1)
     ]
@@ -159,7 +164,7 @@ def _differences(comparison: Comparison, letters: Sequence[str]) -> Markup:
 def _classes(groups: Sequence[Group], letters: Sequence[str], width: float) -> Markup:
     rows = [
         Row(name, tuple(_point(k, group.scores.iou[c], *group.intervals.per_class["iou"][c], letter=letters[k])
-                        for k, group in enumerate(groups)))
+                        for k, group in enumerate(groups)), {"data_class": c})
         for c, name in enumerate(groups[0].first.classes)
     ]  # fmt: skip
     description = f"IoU of each class with interval, for {', '.join(letters)}; the figures are in the tables below."
@@ -173,8 +178,8 @@ def _class_differences(comparison: Comparison, letters: Sequence[str], width: fl
             f"IoU of {letters[0]} minus IoU of {letter}, points, with 95 % interval",
             f"How much better {letters[0]} is than {letter} on each class; the figures are in the table below.",
             [
-                Row(name, (_of_the_better(k, d),))
-                for name, d in zip(pair.a.first.classes, pair.classes, strict=True)
+                Row(name, (_of_the_better(k, d),), {"data_class": c})
+                for c, (name, d) in enumerate(zip(pair.a.first.classes, pair.classes, strict=True))
             ],
             width=width,
             zero=True,

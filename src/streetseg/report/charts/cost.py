@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from streetseg.report.charts.intervals import Point
-from streetseg.report.charts.svg import chart, hover, line, marker, nice_axis, number, series_class, text
+from streetseg.report.charts.svg import chart, group, hover, line, marker, nice_axis, number, series_class, text
 
 WIDTH, HEIGHT = 360, 230
 LEFT, RIGHT, TOP, BOTTOM = 36, 22, 26, 46
@@ -44,11 +44,10 @@ def cost_chart(price: str, description: str, offers: Sequence[Offer], *, score: 
     parts += [text(WIDTH - RIGHT, HEIGHT - 6, price, "strong", "end")]
     for offer in offers:
         at, css = x(offer.price), series_class(offer.score.series)
-        if offer.score.low == offer.score.low:
-            parts += [line(at, y(offer.score.low), at, y(offer.score.high), f"whisker {css}")]
-        shown = marker(offer.score.series, at, y(offer.score.value), 4.5)
-        parts += [
-            hover(f"{offer.letter}: {offer.score.figures} at {offer.price:.3g} {price.rpartition(', ')[2]}", shown)
-        ]
-        parts += [text(at + 10, y(offer.score.value) + 4, offer.letter, f"strong halo {css}")]
+        point = offer.score
+        marks = [line(at, y(point.low), at, y(point.high), f"whisker {css}")] if point.low == point.low else []
+        shown = marker(point.series, at, y(point.value), 4.5)
+        marks += [hover(f"{offer.letter}: {point.figures} at {offer.price:.3g} {price.rpartition(', ')[2]}", shown)]
+        marks += [text(at + 10, y(point.value) + 4, offer.letter, f"strong halo {css}")]
+        parts += [group({"data_encoder": point.series}, *marks)]
     return chart(WIDTH, HEIGHT, description, *parts)

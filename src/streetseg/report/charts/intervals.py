@@ -1,7 +1,7 @@
 """Chart of scores or differences as points with their 95 % intervals."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
@@ -9,6 +9,7 @@ from streetseg.report.charts.svg import (
     Axis,
     chart,
     element,
+    group,
     hover,
     line,
     marker,
@@ -51,10 +52,11 @@ class Point:
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the chart: a name and one point per series."""
+    """One row of the chart: a name and one point per series; and the encoders or the class that it is about."""
 
     name: str
     points: tuple[Point, ...]
+    subject: Mapping[str, str | float] = field(default_factory=dict)
 
 
 def intervals_chart(
@@ -83,12 +85,14 @@ def intervals_chart(
     top = float(TOP)
     for row, tall in zip(rows, heights, strict=True):
         middle = top + tall / 2
-        parts += [text(0, middle + 4, shorten(row.name), "")]
+        marks = [text(0, middle + 4, shorten(row.name), "")]
         first = middle - gap * (len(row.points) - 1) / 2
         for k, point in enumerate(row.points):
-            parts += _whisker(x, first + k * gap, point, row.name)
+            subject = {"data_encoder": point.series} if point.letter else {}
+            marks += [group(subject, *_whisker(x, first + k * gap, point, row.name))]
         if single and row.points[0].value == row.points[0].value:
-            parts += [text(width, middle + 4, f"{row.points[0].value:.1f}".replace("-", "−"), "strong", "end")]
+            marks += [text(width, middle + 4, f"{row.points[0].value:.1f}".replace("-", "−"), "strong", "end")]
+        parts += [group(row.subject, *marks)]
         top += tall
     return chart(width, height, description, *parts)
 

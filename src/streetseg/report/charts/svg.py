@@ -6,7 +6,7 @@ and print), their text stays text, and the same numbers give the same bytes.
 
 import math
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -62,6 +62,11 @@ def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
 def hover(words: str, *marks: Markup) -> Markup:
     """Return marks of a chart that show these words on hover and on focus (values.js)."""
     return element("g", *marks, data_tip=words)
+
+
+def group(subject: Mapping[str, str | float], *marks: Markup) -> Markup:
+    """Return marks that belong together. The page hides them by their subject, a data attribute (choice.js)."""
+    return element("g", *marks, **subject) if subject else join([*marks])
 
 
 def chart(width: float, height: float, description: str, *parts: Markup) -> Markup:

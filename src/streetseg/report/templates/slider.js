@@ -1,4 +1,3 @@
-"use strict";
 // Replace each pair of images by one view with a slider. Without this script the pair stays side by side.
 
 function stageFor(exhibit) {
@@ -56,6 +55,17 @@ function stageFor(exhibit) {
   exhibit.querySelector(".small").append(...layers);
   pair.remove();
   show();
+
+  // A layer of a hidden encoder cannot be chosen; where it was shown, the ground truth is.
+  const allowed = (layer) => !isHidden("encoder", layer.dataset.encoder ?? "");
+  const TRUTH = 1;
+  CHOICE.addEventListener("change", () => {
+    sides.querySelectorAll("select").forEach((select, side) => {
+      [...select.options].forEach((option, index) => { option.disabled = option.hidden = !allowed(layers[index]); });
+      if (!allowed(layers[shown[side]])) select.value = shown[side] = TRUTH;
+    });
+    show();
+  });
 }
 
 document.querySelectorAll(".exhibit").forEach(stageFor);
