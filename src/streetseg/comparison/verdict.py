@@ -33,10 +33,15 @@ def dataset_name(spec: str) -> str:
     return Path(spec).name
 
 
-def pair_sentence(pair: Pair) -> str:
-    """Return which of two groups is better, by how much and at which latency, with a warning about initial weights."""
+def pair_sentence(pair: Pair, *, first: bool = True) -> str:
+    """Return which of two groups is better, by how much and at which latency, with a warning about initial weights.
+
+    A sentence that is not the first names initial weights only where those of the two groups are of different kinds.
+    """
     latency = f", at {latency_words(pair.latency)}" if pair.latency is not None else ""
-    verdict = f"{difference_words(pair.a.label, pair.b.label, pair.difference)}{latency}."
+    labels = first or weights_kind(pair.a) != weights_kind(pair.b)
+    a, b = (group.label if labels else group.name for group in (pair.a, pair.b))
+    verdict = f"{difference_words(a, b, pair.difference)}{latency}."
     return f"{verdict} {initial_weights_warning(pair.a, pair.b)}".strip()
 
 

@@ -229,7 +229,7 @@ def page_of(comparison: Comparison, letters: Sequence[str], charts: Charts, gall
         title=f"streetseg: {', '.join(group.name for group in groups)} on {dataset}",
         kicker=f"{kind} on {dataset}, scored on {protocol['images']} images of its {groups[0].split}",
         headline=comparison.verdict,
-        further=[pair_sentence(pair) for pair in comparison.against_best[1:]],
+        further=[pair_sentence(pair, first=False) for pair in comparison.against_best[1:]],
         notes=comparison.notes,
         metrics=[Metric(name, *NAMES[name]) for name in NAMES],
         entries=entries,

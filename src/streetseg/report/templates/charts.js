@@ -28,8 +28,9 @@ async function pngAddress(chart) {
 
 document.querySelectorAll("figure svg.chart").forEach((chart) => {
   const take = Object.assign(document.createElement("p"), { className: "take" });
-  const name = slug(chart.ariaLabel.split(/[;:]/)[0]);
-  take.append("Save as ", saveLink("SVG", `${name}.svg`, "image/svg+xml", () => svgText(chart, chartStyle)), " ",
+  const links = document.createElement("span"), name = slug(chart.ariaLabel.split(/[;:]/)[0]);
+  links.append("Save as ", saveLink("SVG", `${name}.svg`, "image/svg+xml", () => svgText(chart, chartStyle)), " ",
     saveLink("PNG", `${name}.png`, "image/png", () => pngAddress(chart)));
+  take.append(links);
   (chart.closest(".scroll") ?? chart).after(take);
 });
