@@ -18,7 +18,7 @@ KILLED = """
 import os, signal
 
 def killed(curves, step, values):
-    if values.get("epoch") == 2:
+    if values.get("epoch") == 1:
         os.kill(os.getpid(), signal.SIGKILL)
 
 streetseg.LiveCurves.scalars = killed
@@ -53,7 +53,9 @@ def test_the_study_as_a_notebook(tmp_path: Path, streetseg, monkeypatch: pytest.
         executed(script, tmp_path, settings + KILLED)
     assert not (home / "mobilenetv2_100" / "report.html").exists()
     notebook = executed(script, tmp_path, settings)
-    starts = [event["epochs_done"] for event in journal(home / "mobilenetv2_100") if event["event"] == "start"]
+    starts = [
+        event["epochs_done"] for event in journal(home / "mobilenetv2_100") if event["event"] in ("start", "resume")
+    ]
     assert starts == [0, 1], "the run did not go on where the kernel was killed"
     assert "CPU: no GPU was found" in shown(notebook, "import sys")
     assert (home / "mobilenetv2_100" / "best" / "weights.safetensors").exists()
