@@ -221,7 +221,7 @@ def test_wrong_data_of_ones_own_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="ids outside the classes") as error:
         streetseg.train(streets, epochs=1, out=tmp_path / "run", **USUAL)
     assert "train/000001" in str(error.value)
-    with pytest.raises(RequestError, match="data is a int"):
+    with pytest.raises(RequestError, match="data is an int"):
         streetseg.train(3, out=tmp_path / "run")  # type: ignore[arg-type]
 
 

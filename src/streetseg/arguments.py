@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from streetseg.errors import RequestError, needed_package
+from streetseg.text import with_article
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -74,7 +75,7 @@ ARGUMENTS = {
     "format": _text("onnx"),
     "split": _text("val"),
     "space": _text("street-11"),
-    "out": _path("runs/first"),
+    **dict.fromkeys(("out", "folder"), _path("runs/first")),
     "report": _path("check.html"),
     "weights": Expected(lambda value: _is_path(value) or isinstance(value, Mapping), "a path", '"none"'),
     "encoders": Expected(_is_list, "a list", '["mobilenetv2_100", "resnext50_32x4d"]'),
@@ -131,7 +132,9 @@ def require_filled(name: str, value: object) -> None:
 
 def type_error(name: str, value: object, expected: str, hint: str) -> RequestError:
     """Return the error of an argument of another type than expected."""
-    return RequestError(f"{name} is a {type(value).__qualname__}, expected {expected}", where=f"{name}=", hint=hint)
+    return RequestError(
+        f"{name} is {with_article(type(value).__qualname__)}, expected {expected}", where=f"{name}=", hint=hint
+    )
 
 
 def as_size(size: object) -> tuple[int, int]:

@@ -117,3 +117,38 @@ def test_a_limit_on_the_data(streetseg: Run, data: Path) -> None:
 
     assert "train: 1 image\n" in done.out
     assert "only the first samples are used, 1 of 2 of train" in done.err
+
+
+def test_evaluate_with_the_data_and_a_value_first(streetseg: Run, data: Path, model: Path) -> None:
+    error, _, hint = lines(streetseg("evaluate", f"camvid:{data}", "data.size=none", model))
+
+    assert error == "error: the model comes first, then the data"
+    assert hint == f"hint:  streetseg evaluate {model} camvid:{data} data.size=none"
+
+
+@pytest.mark.parametrize(
+    ("command", "flag", "value", "error"),
+    [
+        ("train", "--epochs", "ten", "expected a whole number"),
+        ("train", "--minutes", "three", "expected a number"),
+        ("train", "--minutes", "0", "expected at least 0.1"),
+        ("study", "--folds", "1", "expected at least 2"),
+        ("study", "--seeds", "0,1", "expected a whole number"),
+    ],
+)
+def test_a_flag_with_a_wrong_number(streetseg: Run, command: str, flag: str, value: str, error: str) -> None:
+    assert lines(streetseg(command, "scenes", flag, value))[0] == f"error: invalid value for '{flag}': {error}"
+
+
+@pytest.mark.parametrize(
+    ("flag", "hint"),
+    [("--lr", "optim.lr=VALUE"), ("--batch-size", "train.batch=VALUE"), ("--device", "train.device=VALUE")],
+)
+def test_a_flag_that_is_a_field_of_the_recipe(streetseg: Run, flag: str, hint: str) -> None:
+    assert lines(streetseg("train", "scenes", flag, "4"))[-1] == f"hint:  {hint}"
+
+
+def test_a_tile_that_no_image_has(streetseg: Run, data: Path, model: Path, tmp_path: Path) -> None:
+    argv = ("predict", model, data / "val", "--out", tmp_path / "out", "--tile", "-32")
+
+    assert "a tile is -32 pixels wide" in lines(streetseg(*argv))[0]

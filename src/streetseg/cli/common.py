@@ -69,23 +69,27 @@ def run_in_processes(devices: int | None, more: Sequence[str] = ()) -> bool:
 
 
 def ranking(comparison: "Comparison") -> list[str]:
-    """Return a table of the encoders of a comparison, the best first, as lines for a terminal."""
+    """Return a table of the encoders of a comparison, the best first, as lines for a terminal.
+
+    Means over folds have a table of their own below, so that neither is wider than 80 characters.
+    """
     from streetseg.comparison.groups import INITIAL_WEIGHTS
     from streetseg.comparison.verdict import bracket
 
     head = ("encoder", "mean IoU, %", "latency", "parameters", "initial weights")
     folds = comparison.groups[0].folds
-    rows = [head if folds is None else (*head, f"mean of {folds} folds")]
+    rows, over_folds = [head], [("encoder", f"mean of {folds} folds, %")]
     for group in comparison.groups:
         run = group.first
         score = f"{100 * group.mean_iou:.1f} {bracket(*group.intervals.overall['mean_iou'])}"
         latency, parameters = f"{run.cost['latency_ms']['p50']:.1f} ms", f"{run.cost['parameters'] / 1e6:.2f} M"
         kind = run.initial_weights["kind"]
-        row = (run.encoder, score, latency, parameters, INITIAL_WEIGHTS.get(kind, kind))
+        rows.append((run.encoder, score, latency, parameters, INITIAL_WEIGHTS.get(kind, kind)))
         mean, deviation = group.fold_mean, group.fold_deviation
-        over_folds = () if mean is None or deviation is None else (f"{100 * mean:.1f} ± {100 * deviation:.1f}",)
-        rows.append((*row, *over_folds))
-    return aligned(rows, right=(2, 3))
+        if mean is not None and deviation is not None:
+            over_folds.append((run.encoder, f"{100 * mean:.1f} ± {100 * deviation:.1f}"))
+    table = aligned(rows, right=(2, 3))
+    return table if folds is None else [*table, "", *aligned(over_folds)]
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def evaluate(
     from streetseg.models.formats import is_exported
     from streetseg.recipe.load import load_recipe, require_meaning
 
-    require_model_first("evaluate", model, [data])
+    require_model_first("evaluate", model, [data, *(overrides or [])])
     flags = {"data.source": data, "data.val_split": split, "data.space": space, "data.limit": limit}
     config = load_recipe(None, overrides or [], flags=flags)
     require_meaning(overrides or [], "evaluate", api.EVALUATE_FIELDS)

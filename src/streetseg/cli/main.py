@@ -10,6 +10,7 @@ import typer
 from typer.exceptions import TyperException
 
 from streetseg.cli.commands import COMMANDS, Commands
+from streetseg.cli.mistakes import in_plain_words, recipe_field
 from streetseg.cli.output import discard_output, prepare_console, print_error, say, show_log, tell
 from streetseg.data.cache import serve_homeless
 from streetseg.errors import RequestError, StreetsegError, did_you_mean, needed_package
@@ -100,9 +101,12 @@ def _usage_error(failure: TyperException, args: list[str]) -> RequestError:
     unknown = getattr(failure, "option_name", None)
     if unknown and ctx and "No such option" in failure.message:
         flags = [flag for param in ctx.command.params for flag in param.opts if flag.startswith("--")]
-        hint = did_you_mean(unknown, flags) or f"{command} --help"
+        takes_fields = any(param.name == "overrides" for param in ctx.command.params)
+        field = recipe_field(unknown) if takes_fields else None
+        hint = f"{field}=VALUE" if field else did_you_mean(unknown, flags) or f"{command} --help"
         return RequestError(f"unknown flag {unknown}", where=command, hint=hint)
-    return RequestError(_lower_first(failure.format_message().rstrip(".")), where=command, hint=f"{command} --help")
+    problem = in_plain_words(_lower_first(failure.format_message().rstrip(".")))
+    return RequestError(problem, where=command, hint=f"{command} --help")
 
 
 def _lower_first(text: str) -> str:

@@ -1,11 +1,37 @@
 """Mistakes in the arguments of a command that are recognized before anything else is read."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from streetseg.errors import RequestError
 from streetseg.models.formats import bundle_folder, is_exported
 from streetseg.text import command_line
+
+# What typer says of a value -> the words of the recipe's messages.
+_PLAIN = (
+    (r"Input should be a valid integer.*", "expected a whole number"),
+    (r"Input should be a valid number.*", "expected a number"),
+    (r"Input should be greater than or equal to (\S+)", r"expected at least \1"),
+)
+
+
+def in_plain_words(problem: str) -> str:
+    """Return a usage error of typer in the words that a wrong value of the recipe gets."""
+    for words, plain in _PLAIN:
+        problem = re.sub(words, plain, problem)
+    return problem
+
+
+def recipe_field(flag: str) -> str | None:
+    """Return the field of the recipe that a flag is meant for, as optim.lr for --lr; None if there is none."""
+    from streetseg.recipe.load import leaves
+    from streetseg.recipe.schema import Recipe
+
+    word = flag.lstrip("-").replace("-", "_")
+    fields = [field for field, _ in leaves(Recipe())]
+    same = [field for field in fields if f"{word}_".startswith(f"{field.rpartition('.')[2]}_")]
+    return same[0] if len(same) == 1 else None
 
 
 def is_model(text: str | Path) -> bool:

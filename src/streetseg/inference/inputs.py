@@ -16,6 +16,7 @@ from streetseg.data.issues import Survey
 from streetseg.errors import RequestError
 from streetseg.inference.output import is_result
 from streetseg.recipe.reading import ImageReading
+from streetseg.text import with_article
 
 log = logging.getLogger("streetseg")
 
@@ -138,7 +139,7 @@ def no_image(image: object) -> RequestError:
             hint = "the path of an image or folder, a PIL image, uint8 RGB of shape (H, W, 3), or a list of these"
     kind = type(image)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    return RequestError(f"image is a {name} (expected a path, a PIL image or a numpy array)", hint=hint)
+    return RequestError(f"image is {with_article(name)} (expected a path, a PIL image or a numpy array)", hint=hint)
 
 
 def _cure(image: NDArray[np.generic]) -> str | None:

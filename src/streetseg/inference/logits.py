@@ -58,6 +58,16 @@ def predict_logits(
     return total / (2 * len(TTA_SCALES))
 
 
+def require_tile(tile: int | None) -> None:
+    """Raise RequestError for a side of tiles that the stride of the deepest features does not divide."""
+    if tile is not None and (tile < SMALLEST_TILE or tile % STRIDE):
+        raise RequestError(
+            f"a tile is {tile} pixels wide (expected a multiple of {STRIDE}, {SMALLEST_TILE} or more)",
+            where="--tile",
+            hint=f"--tile {max(SMALLEST_TILE, -(-tile // STRIDE) * STRIDE)}",
+        )
+
+
 def predict_regions(
     network: Network, images: Array, *, size: Size, out: Size, tile: int
 ) -> Iterator[tuple[Region, Array]]:
@@ -68,12 +78,7 @@ def predict_regions(
     Yields:
         A region of (H, W) = `out` and its logits float32 (B, C, h, w). The regions cover each pixel of `out` once.
     """
-    if tile < SMALLEST_TILE or tile % STRIDE:
-        raise RequestError(
-            f"a tile is {tile} pixels wide (expected a multiple of {STRIDE}, {SMALLEST_TILE} or more)",
-            where="--tile",
-            hint=f"--tile {max(SMALLEST_TILE, -(-tile // STRIDE) * STRIDE)}",
-        )
+    require_tile(tile)
     backend = operations(images)
     images = backend.resize_images(images, size)
     taps_y, taps_x = bilinear_taps(size[0], out[0]), bilinear_taps(size[1], out[1])

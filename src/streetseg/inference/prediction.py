@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from streetseg.arguments import require_argument
 from streetseg.errors import RequestError
 from streetseg.inference.backend import operations
 from streetseg.inference.inputs import find_images, no_image, require_image
@@ -121,6 +122,7 @@ class Prediction:
         Raises:
             RequestError: a file is in the way that no earlier prediction wrote.
         """
+        require_argument("folder", folder)
         folder, source = Path(folder), Path(self.name)
         paths = require_free([source], folder, overlay=True)[source]
         folder.mkdir(parents=True, exist_ok=True)
@@ -176,6 +178,7 @@ class Predictions:
 
     def save(self, folder: str | Path, *, overlay: bool = True) -> None:
         """Write the results of every image into a folder, as `streetseg predict` does."""
+        require_argument("folder", folder)
         if all(isinstance(image, Path) for image in self._images):
             files = [Path(str(image)) for image in self._images]
             model = self._model

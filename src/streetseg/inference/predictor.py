@@ -14,7 +14,7 @@ from streetseg.inference.backend import operations
 from streetseg.inference.engines.engine import Engine
 from streetseg.inference.engines.open import open_engine
 from streetseg.inference.inputs import require_image
-from streetseg.inference.logits import Region, predict_logits, predict_regions
+from streetseg.inference.logits import Region, predict_logits, predict_regions, require_tile
 from streetseg.labels.space import LabelSpace
 
 
@@ -28,6 +28,7 @@ class Predictor:
     """
 
     def __init__(self, engine: Engine, *, tta: bool = False, tile: int | None = None) -> None:
+        require_tile(tile)
         self.engine = engine
         self.tta = tta
         self.tile = tile
@@ -45,6 +46,7 @@ class Predictor:
         images: int | None = None,
     ) -> "Predictor":
         """Load a bundle, a run folder or an exported file, as `open_engine` does. Raises ModelError, RequestError."""
+        require_tile(tile)  # before the network is read
         return cls(open_engine(path, engine, device=device, precision=precision, images=images), tta=tta, tile=tile)
 
     @property

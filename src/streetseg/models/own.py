@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from streetseg.errors import ModelError
+from streetseg.text import with_article
 
 PREFIX = "python:"  # of the name of an encoder of the caller's own, as in the name of data of the caller's own
 STRIDES = (2, 4, 8, 16, 32)
@@ -125,7 +126,7 @@ class OwnDecoder(nn.Module):
 def require_module(module: Any, where: str) -> None:
     """Raise ModelError unless `module` is a torch module."""
     if not isinstance(module, nn.Module):
-        problem = f"found a {type(module).__qualname__} (expected a name or a torch.nn.Module)"
+        problem = f"found {with_article(type(module).__qualname__)} (expected a name or a torch.nn.Module)"
         raise ModelError(problem, where=where)
 
 

@@ -14,6 +14,7 @@ from streetseg.data.source import Look, Sample, Source
 from streetseg.errors import DataError, RequestError
 from streetseg.labels.space import IGNORE_INDEX, LabelSpace, fresh_colors
 from streetseg.recipe.reading import AS_USUAL
+from streetseg.text import with_article
 
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
@@ -111,7 +112,9 @@ def _check(data: OwnData) -> None:
         raise RequestError(f"classes is {names!r}", where=where, hint='a list of names, ["road", "tree"]')
     splits: Any = data.splits
     if not isinstance(splits, Mapping):
-        raise RequestError(f"splits is a {type(splits).__name__}", where=where, hint='a dict, {"train": …, "val": …}')
+        raise RequestError(
+            f"splits is {with_article(type(splits).__name__)}", where=where, hint='a dict, {"train": …, "val": …}'
+        )
     for split, pairs in splits.items():
         if not (hasattr(pairs, "__len__") and hasattr(pairs, "__getitem__")):
             problem = f"split {split} is a {type(pairs).__name__}, which has no length or cannot be indexed"
@@ -126,6 +129,6 @@ def as_source(data: Any) -> Source:
     if hasattr(data, "classes") and hasattr(data, "splits"):
         return OwnSource(data)
     raise RequestError(
-        f"data is a {type(data).__qualname__} (expected a text, a path or a data source)",
+        f"data is {with_article(type(data).__qualname__)} (expected a text, a path or a data source)",
         hint="an object with `classes` and `splits`, which maps each split to pairs (image, labels)",
     )
