@@ -1,6 +1,7 @@
 """The command `streetseg predict`."""
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +10,7 @@ import typer
 from streetseg.cli.mistakes import require_model_first
 from streetseg.cli.options import EngineFlag, JsonFlag, PrecisionFlag, TileFlag, TtaFlag
 from streetseg.cli.output import counted_bar, print_json, say
+from streetseg.cli.predict_videos import predict_videos
 from streetseg.errors import RequestError
 from streetseg.text import counted
 
@@ -29,12 +31,13 @@ def predict(
         bool, typer.Option("--overlay", help="also write each image with the class colors over it")
     ] = False,
     save: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="LIST",
-            help="kinds of results: ids, color, overlay, confidence, probabilities, logits, coco, geojson",
+            help="kinds of results: ids, color, overlay, confidence, probabilities, logits, coco, geojson "
+            "(default ids,color); of a video: overlay, color, side, ids (default overlay)",
         ),
-    ] = "ids,color",
+    ] = None,
     ids: Annotated[
         str,
         typer.Option(metavar="own|cityscapes", help="ids in _ids.png: the model's own, or Cityscapes label ids"),
@@ -49,18 +52,23 @@ def predict(
         str | None,
         typer.Option(metavar="I/N", help="only the images of part I of N, without those whose results are there"),
     ] = None,
+    smooth: Annotated[
+        float, typer.Option(metavar="WEIGHT", help="of the frames before in a video, 0 to below 1; 0: each frame alone")
+    ] = 0.0,
     max_megapixels: Annotated[float, typer.Option(metavar="N", help="larger images are refused")] = 89.0,
     engine: EngineFlag = "auto",
     precision: PrecisionFlag = "fp32",
     device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps")] = "auto",
     json: JsonFlag = False,
 ) -> None:
-    """Label images and folders of images."""
+    """Label images, folders of images, and videos."""
     from streetseg.inference.inputs import find_images
-    from streetseg.inference.output import parse_kinds
+    from streetseg.inference.output import USUAL, parse_kinds
     from streetseg.inference.predict_files import UnreadError, predict_to_folder, require_free, shard_of
     from streetseg.inference.predictor import Predictor
     from streetseg.inference.remote import gathered
+    from streetseg.inference.video import KINDS as VIDEO_KINDS
+    from streetseg.inference.video import is_video
     from streetseg.labels.mappings import cityscapes_ids
 
     require_model_first("predict", model, inputs, "--out DIR")
@@ -69,6 +77,19 @@ def predict(
     if max_megapixels <= 0:
         raise RequestError(f"a limit of {max_megapixels:g} megapixels", where="--max-megapixels", hint="89, or more")
     views = _views(scales, flip=flip) if flip or scales is not None else tta
+    if any(is_video(text) for text in inputs):
+        predict_videos(
+            model,
+            inputs,
+            out,
+            parse_kinds(save or "overlay", VIDEO_KINDS),
+            ids=ids,
+            smooth=smooth,
+            load=partial(Predictor.load, model, device, precision, engine=engine, tta=views, tile=tile),
+            json=json,
+        )
+        return
+    save = save or ",".join(USUAL)
     kinds = parse_kinds(f"{save},overlay" if overlay else save)
     start = time.perf_counter()
     with gathered(inputs) as (places, missing):

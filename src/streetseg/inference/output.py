@@ -3,7 +3,7 @@
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +37,11 @@ ImageArray = NDArray[np.uint8]  # RGB (H, W, 3)
 Ids = NDArray[np.uint8]  # (H, W)
 
 
-def parse_kinds(text: str) -> tuple[str, ...]:
-    """Return the kinds of results in a list separated by commas. Raises RequestError for an unknown kind."""
+def parse_kinds(text: str, known: Collection[str] = tuple(KINDS)) -> tuple[str, ...]:
+    """Return the kinds of results, all of `known`, in a list separated by commas. Raises RequestError for another."""
     kinds = tuple(dict.fromkeys(kind.strip() for kind in text.split(",")))
-    if unknown := [kind for kind in kinds if kind not in KINDS]:
-        hint = did_you_mean(unknown[0], KINDS) or f"one or more of {', '.join(KINDS)}, separated by commas"
+    if unknown := [kind for kind in kinds if kind not in known]:
+        hint = did_you_mean(unknown[0], known) or f"one or more of {', '.join(known)}, separated by commas"
         raise RequestError(f"unknown kind of result {unknown[0]!r}", where="--save", hint=hint)
     return kinds
 
@@ -89,13 +89,13 @@ def write_results(
     for kind, path in paths.items():
         match kind:
             case "ids":
-                data = _png(ids if values is None else values[ids])
+                data = encode_result(ids if values is None else values[ids])
             case "color":
-                data = _png(color_map(ids, space))
+                data = encode_result(color_map(ids, space))
             case "overlay":
-                data = _png(overlay(image, ids, space))
+                data = encode_result(overlay(image, ids, space))
             case "confidence":
-                data = _png(np.rint(scores[kind].astype(np.float32) * 255).astype(np.uint8))
+                data = encode_result(np.rint(scores[kind].astype(np.float32) * 255).astype(np.uint8))
             case "coco":
                 data = _json(coco(ids, space, path.name.removesuffix(KINDS[kind])))
             case "geojson":
@@ -114,7 +114,8 @@ def write_legend(out: Path, space: LabelSpace, values: NDArray[np.uint8] | None 
     atomic_write_bytes(out / LEGEND, _json({"space": space.name, "classes": rows}))
 
 
-def _png(image: ImageArray | Ids) -> bytes:
+def encode_result(image: ImageArray | Ids) -> bytes:
+    """Return the bytes of a PNG file that `is_result` knows as ours."""
     text = PngImagePlugin.PngInfo()
     text.add_text("Software", MAKER)
     return encode_png(image, pnginfo=text, compress_level=COMPRESSION)
