@@ -20,6 +20,9 @@ from streetseg.labels.space import LabelSpace
 
 T = TypeVar("T")
 
+LARGE = 2**28  # bytes; images with larger logits are seen in windows, so that memory is bounded
+WINDOW = 1024  # side of these windows, pixels
+
 
 class Predictor:
     """A network that predicts labels for images of any size.
@@ -85,21 +88,28 @@ class Predictor:
     def regions(self, images: Array, *, own: Size | None = None) -> Iterator[tuple[Region, Array]]:
         """Yield `logits` region by region: one region per window with a tile and without TTA, else one in all.
 
-        With windows, the logits of the whole image are never in memory at once. The regions cover each pixel once.
+        With windows, the logits of the whole image are never in memory at once. The regions cover each pixel once. An
+        image whose logits would be larger than `LARGE` is seen in windows without a request.
         """
         shape = (images.shape[-2], images.shape[-1])
         out = own or shape
-        if self.tile is None or self.tta:
+        tile = self._window(out)
+        if tile is None or self.tta:
             yield (slice(0, out[0]), slice(0, out[1])), self.logits(images, own=own)
             return
         size = self.seen_size(shape, own)
-        yield from predict_regions(self.engine.logits, self.engine.take(images), size=size, out=out, tile=self.tile)
+        yield from predict_regions(self.engine.logits, self.engine.take(images), size=size, out=out, tile=tile)
+
+    def _window(self, out: Size) -> int | None:
+        """Return the side of the windows for logits of this size; None for whole images."""
+        large = 4 * self.space.num_classes * out[0] * out[1] > LARGE
+        return WINDOW if self.tile is None and large else self.tile
 
     def labels(self, images: Array, *, own: Size | None = None) -> NDArray[np.uint8]:
         """Return the argmax of `logits` for the same arguments: uint8 (B, h, w) in main memory."""
         shape = (images.shape[-2], images.shape[-1])
         out = own or shape
-        if self.seen_size(shape, own) == shape == out and not self.tta and self.tile is None:
+        if self.seen_size(shape, own) == shape == out and not self.tta and self._window(out) is None:
             return self.engine.labels(self.engine.take(images))  # the same labels, without copying logits
         ids = np.empty((len(images), *out), dtype=np.uint8)
         for (rows, columns), logits in self.regions(images, own=own):
