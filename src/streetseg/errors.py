@@ -134,7 +134,14 @@ class LostPeerError(TrainingError):
 
 
 # Package that is not in the base install -> the extra that installs it.
-EXTRAS = {"torch": "train", "torchvision": "train", "timm": "train", "onnx": "export", "openvino": "openvino"}
+EXTRAS = {
+    "torch": "train",
+    "torchvision": "train",
+    "timm": "train",
+    "onnx": "export",
+    "openvino": "openvino",
+    "av": "video",
+}
 
 
 def needed_package(failure: ModuleNotFoundError) -> RequestError | None:

@@ -74,7 +74,7 @@ def test_evaluate_with_the_data_first(streetseg: Run, data: Path, model: Path) -
     ("given", "error", "hint"),
     [
         ("drive.mp4", "this is a video, expected images", "ffmpeg -i drive.mp4 frames/%06d.png"),
-        ("https://example.org/street.jpg", "this is an address, expected files", "download them"),
+        ("s3://photos/street.jpg", "this is an address, expected files", "download them"),
     ],
 )
 def test_predict_of_a_video_or_an_address(

@@ -1,7 +1,12 @@
 """`streetseg predict` and `streetseg bench`."""
 
+import http.server
+import io
 import json
+import threading
 from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -58,13 +63,14 @@ def test_labels_colors_and_overlays_of_the_images_own_size(
     predictor = Predictor.load(model, "cpu")
     for path in street.rglob("*.*"):
         image = np.array(Image.open(path).convert("RGB"))
-        ids, color, mixed = (Image.open(out / f"{path.stem}_{kind}.png") for kind in ("ids", "color", "overlay"))
+        name = path.relative_to(street).with_suffix("")
+        ids, color, mixed = (Image.open(out / f"{name}_{kind}.png") for kind in ("ids", "color", "overlay"))
         assert (ids.mode, color.mode, mixed.mode) == ("L", "RGB", "RGB")
         assert np.array_equal(np.array(ids), predictor.predict(image))
         colors = np.array(STREET_11.colors)[np.array(ids)]
         assert np.array_equal(np.array(color), colors)
         assert np.abs(np.array(mixed) - (colors + image) / 2).max() <= 0.5
-    assert len(list(out.iterdir())) == 3 * 4
+    assert len(list(out.rglob("*.png"))) == 3 * 4
 
 
 def test_without_overlay_and_with_json(tmp_path: Path, street: Path, model: Path, streetseg: Command) -> None:
@@ -73,14 +79,134 @@ def test_without_overlay_and_with_json(tmp_path: Path, street: Path, model: Path
     assert reported["classes"] == list(STREET_11.names)
     assert (reported["ids"], reported["class_ids"]) == ("own", list(range(11)))
     assert [one["size"] for one in reported["images"]] == [[48, 64]]
-    assert {path.name for path in out.iterdir()} == {"a_ids.png", "a_color.png"}
+    assert {path.name for path in out.iterdir()} == {"a_ids.png", "a_color.png", "legend.json"}
     assert Path(reported["images"][0]["ids"]) == out / "a_ids.png"
 
 
 @pytest.mark.parametrize("flags", [["--tta"], ["--tile", "128"], ["--tta", "--tile", "128"]])
 def test_every_way_of_looking(tmp_path: Path, street: Path, model: Path, streetseg: Command, flags: list[str]) -> None:
     assert streetseg("predict", model, street, "--out", tmp_path / "out", *flags).code == 0
-    assert len(list((tmp_path / "out").glob("*_ids.png"))) == 4
+    assert len(list((tmp_path / "out").rglob("*_ids.png"))) == 4
+
+
+def test_every_kind_of_result(tmp_path: Path, street: Path, model: Path, streetseg: Command) -> None:
+    from streetseg.inference.output import KINDS, is_result
+
+    out = tmp_path / "out"
+    for _ in range(2):  # the second time, its own files are replaced
+        ended = streetseg("predict", model, street / "d.png", "--out", out, "--save", ",".join(KINDS), "--json")
+        assert ended.code == 0, ended.err
+    written = {kind: Path(json.loads(ended.out)["images"][0][kind]) for kind in KINDS}
+    assert all(is_result(path) for path in written.values())
+
+    ids = np.array(Image.open(written["ids"]))
+    with np.load(written["probabilities"]) as arrays:
+        probabilities = arrays["probabilities"]
+        assert (probabilities.dtype, list(arrays["classes"])) == (np.float16, list(STREET_11.names))
+    with np.load(written["logits"]) as arrays:
+        logits = arrays["logits"]
+    assert probabilities.shape == logits.shape == (11, 30, 300)
+    largest = probabilities.max(axis=0)
+    chosen = np.take_along_axis(probabilities, ids[None].astype(int), 0)[0]
+    np.testing.assert_allclose(chosen, largest, atol=1e-3)
+    np.testing.assert_allclose(probabilities.astype(np.float32).sum(axis=0), 1, atol=0.01)
+    assert np.abs(np.array(Image.open(written["confidence"])) / 255 - largest).max() < 0.01
+
+    found = json.loads(written["coco"].read_text())
+    assert _from_coco(found).tolist() == ids.tolist()
+    legend = json.loads((out / "legend.json").read_text())["classes"]
+    assert [tuple(row["color"]) for row in legend] == list(STREET_11.colors)
+    assert _from_geojson(json.loads(written["geojson"].read_text()), ids.shape).tolist() == ids.tolist()
+
+
+def _from_coco(found: dict[str, Any]) -> np.ndarray:
+    """Return the labels of a COCO object, 255 where it has none."""
+    height, width = found["images"][0]["height"], found["images"][0]["width"]
+    ids = np.full(height * width, 255, np.uint8)
+    for one in found["annotations"]:
+        counts = one["segmentation"]["counts"]
+        mask = np.repeat(np.arange(len(counts)) % 2 == 1, counts)
+        assert mask.sum() == one["area"]
+        ids[mask] = one["category_id"] - 1
+    return ids.reshape(width, height).T
+
+
+def _from_geojson(found: dict[str, Any], size: tuple[int, int]) -> np.ndarray:
+    """Return the labels of a GeoJSON object by the winding of its rings, 255 where it has none."""
+    ids = np.full(size, 255, np.uint8)
+    for feature in found["features"]:
+        inside = np.zeros(size, int)
+        for polygon in feature["geometry"]["coordinates"]:
+            for number, ring in enumerate(polygon):
+                assert ring[0] == ring[-1]
+                odd = np.zeros(size, int)
+                for (x, y), (to_x, to_y) in pairwise(ring):
+                    if x == to_x:  # an upright side: every pixel to its right changes
+                        odd[min(y, to_y) : max(y, to_y), x:] ^= 1
+                inside += odd if number == 0 else -odd
+        assert set(np.unique(inside)) <= {0, 1}
+        ids[inside == 1] = feature["properties"]["id"]
+    return ids
+
+
+def test_an_unknown_kind_of_result_is_refused(tmp_path: Path, street: Path, model: Path, streetseg: Command) -> None:
+    ended = streetseg("predict", model, street, "--out", tmp_path / "out", "--save", "ids,colour")
+    assert ended.code == 2
+    assert "did you mean color?" in ended.err
+
+
+def test_lists_addresses_and_stdin(
+    tmp_path: Path, street: Path, model: Path, streetseg: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "list.txt").write_text(f"{street / 'a.png'}\n\n{street / 'd.png'}\n")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO((street / "a.png").read_bytes())))
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(street))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        ended = streetseg(
+            *("predict", model, f"@{tmp_path / 'list.txt'}", "-", f"{url}/sub/c.png", f"{url}/none.png"),
+            *("--out", tmp_path / "out", "--json"),
+        )
+        server.shutdown()
+    reported = json.loads(ended.out)
+    assert ended.code == 1
+    given = [str(street / "a.png"), str(street / "d.png"), "-", f"{url}/sub/c.png"]
+    assert [one["input"] for one in reported["images"]] == given
+    assert reported["where"] == [f"{url}/none.png: the server answers 404 File not found"]
+    assert {path.name for path in (tmp_path / "out").glob("*_ids.png")} == {
+        f"{name}_ids.png" for name in ("a", "d", "stdin", "c")
+    }
+    alone = streetseg("predict", model, f"@{tmp_path / 'no.txt'}", "--out", tmp_path / "out")
+    assert alone.code == 2
+    assert "list of images cannot be read" in alone.err
+
+
+def test_a_bad_file_leaves_the_others_in_the_json(
+    tmp_path: Path, street: Path, model: Path, streetseg: Command
+) -> None:
+    (street / "b.png").write_bytes(b"")
+    ended = streetseg("predict", model, street, "--out", tmp_path / "out", "--json")
+    reported = json.loads(ended.out)
+    assert (ended.code, len(reported["images"])) == (1, 4)
+    assert "b.png" in reported["where"][0]
+    alone = streetseg("predict", model, street / "b.png", "--out", tmp_path / "out")
+    assert alone.code == 2
+
+
+def test_shards_share_the_images_and_repeat_none(tmp_path: Path, street: Path, model: Path, streetseg: Command) -> None:
+    out = tmp_path / "out"
+    parts = [
+        json.loads(streetseg("predict", model, street, "--out", out, "--shard", f"{i}/2", "--json").out)["images"]
+        for i in (1, 2)
+    ]
+    assert [len(part) for part in parts] == [2, 2]
+    assert len({one["input"] for part in parts for one in part}) == 4
+    (out / "a_ids.png").unlink()
+    again = streetseg("predict", model, street, "--out", out, "--shard", "1/1", "--json")
+    assert [Path(one["input"]).name for one in json.loads(again.out)["images"]] == ["a.png"]
+    assert "3 images finished already" in again.err
+    assert streetseg("predict", model, street, "--out", out, "--shard", "3/2").code == 2
 
 
 def test_exif_rotation_is_applied(tmp_path: Path, model: Path, streetseg: Command) -> None:
@@ -133,7 +259,8 @@ def test_predicting_again_over_its_own_results_changes_nothing(
     after_one = contents(street)
 
     again = streetseg("predict", model, street, "--out", out, "--overlay")
-    files = streetseg("predict", model, *sorted(street.rglob("*.png")), street / "ü b [1].jpg", "--out", out)
+    named = [path for path in sorted(street.rglob("*.png")) if path.name != "c.png"]  # its results have another name
+    files = streetseg("predict", model, *named, street / "ü b [1].jpg", "--out", out)
 
     assert (first.code, again.code, files.code) == (0, 0, 0), first.err + again.err + files.err
     assert contents(street) == after_one
@@ -151,7 +278,7 @@ def test_results_alone_are_no_images(tmp_path: Path, street: Path, model: Path, 
     assert not (tmp_path / "twice").exists()
 
 
-@pytest.mark.bad_input(61, "the flag that raises the limit is named; exit 2")
+@pytest.mark.bad_input(61, "the flag that raises the limit is named; the others are labeled; exit 1")
 def test_the_limit_of_pixels_can_be_raised_and_lowered(
     tmp_path: Path, street: Path, model: Path, streetseg: Command
 ) -> None:
@@ -160,7 +287,7 @@ def test_the_limit_of_pixels_can_be_raised_and_lowered(
     raised = streetseg(*flags, "--max-megapixels", "100")
     incorrect = streetseg(*flags, "--max-megapixels", "0")
 
-    assert lowered.code == 2
+    assert lowered.code == 1
     assert "d.png: image is larger than 0.005 megapixels" in " ".join(lowered.err.split())
     assert "--max-megapixels N raises the limit" in lowered.err
     assert "data.max_megapixels" not in lowered.err
@@ -194,15 +321,21 @@ def test_cityscapes_ids_need_classes_of_cityscapes(
     assert not (tmp_path / "out").exists()
 
 
-def test_two_inputs_of_one_stem_are_refused_before_anything_is_written(
-    tmp_path: Path, street: Path, model: Path, streetseg: Command
-) -> None:
-    tiny.save(street / "sub" / "a.jpg", tiny.street(0)[0])
-    ended = streetseg("predict", model, street, "--out", tmp_path / "out")
-    assert ended.code == 2
-    assert "a.png" in ended.err
-    assert "a.jpg" in ended.err
-    assert not (tmp_path / "out").exists()
+def test_results_of_equal_names_stay_apart(tmp_path: Path, street: Path, model: Path, streetseg: Command) -> None:
+    for index, name in enumerate(("sub/a.jpg", "a.jpg", "other/sub/a.jpg")):
+        tiny.save(street / name, tiny.street(index)[0])
+    assert streetseg("predict", model, street, "--out", tmp_path / "one").code == 0
+    assert len(list((tmp_path / "one").rglob("*_ids.png"))) == 7
+    assert (tmp_path / "one" / "sub" / "a_ids.png").exists()
+    assert (tmp_path / "one" / "a.jpg_ids.png").exists()
+
+    two = streetseg("predict", model, street / "sub", street / "other" / "sub", "--out", tmp_path / "two")
+    assert two.code == 0, two.err
+    assert {path.relative_to(tmp_path / "two").as_posix() for path in (tmp_path / "two").rglob("*_ids.png")} == {
+        "c_ids.png",
+        "street/sub/a.jpg_ids.png",
+        "other/sub/a.jpg_ids.png",
+    }
 
 
 def test_images_that_cannot_be_read_are_all_named_and_the_others_labeled(
@@ -213,10 +346,10 @@ def test_images_that_cannot_be_read_are_all_named_and_the_others_labeled(
     (street / "empty.jpg").write_bytes(b"")
     (street / "page.jpg").write_text("<!DOCTYPE html><html></html>")
     ended = streetseg("predict", model, street, "--out", tmp_path / "out")
-    assert ended.code == 2
+    assert ended.code == 1
     assert "3 of 7 images cannot be read; the others are labeled" in ended.err
     assert all(name in ended.err for name in ("torn.png", "empty.jpg", "page.jpg"))
-    assert len(list((tmp_path / "out").glob("*_ids.png"))) == 4
+    assert len(list((tmp_path / "out").rglob("*_ids.png"))) == 4
 
 
 def test_an_image_that_is_not_there_writes_nothing(tmp_path: Path, model: Path, streetseg: Command) -> None:

@@ -1,7 +1,6 @@
 """Labels survive every way they are written, read and translated."""
 
 import io
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -56,7 +55,7 @@ def test_ids_painted_and_read_by_color_come_back(tmp_path_factory, data: st.Data
 @settings(max_examples=40)
 def test_a_written_prediction_is_read_as_a_mask(tmp_path_factory, data: st.DataObject, classes: LabelSpace) -> None:
     ids = data.draw(masks_of(classes, ignored=False))
-    paths = result_paths(tmp_path_factory.mktemp("predicted"), Path("street 1.jpg"), with_overlay=True)
+    paths = result_paths(tmp_path_factory.mktemp("predicted"), "street 1", ("ids", "color", "overlay"))
     write_results(paths, np.zeros((*ids.shape, 3), np.uint8), ids, classes)
 
     assert np.array_equal(read_mask(str(paths["ids"]), MaskCode.of(classes)), ids)

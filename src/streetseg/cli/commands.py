@@ -18,7 +18,7 @@ COMMANDS = {
     "train": "Train one network.",
     "evaluate": "Score a network: all metrics, per class and per image, error maps.",
     "compare": "Report on finished runs, without training.",
-    "predict": "Label images and folders of images.",
+    "predict": "Label images, folders of images, and videos.",
     "export": "Write a network as one file that runs without torch, checked against it.",
     "bench": "Measure latency, throughput and memory.",
     "check": "Check a dataset and list everything that is wrong with it.",

@@ -2,8 +2,10 @@
 
 import glob
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from itertools import count
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +23,12 @@ from streetseg.text import with_article
 log = logging.getLogger("streetseg")
 
 
-def find_images(inputs: Sequence[str]) -> list[Path]:
-    """Return each image once, in the order of `inputs`; the images of a folder or pattern are sorted by name.
+def find_images(inputs: Sequence[str]) -> dict[Path, str]:
+    """Return each image once and the name of its results, in the order of `inputs`.
+
+    The images of a folder or pattern are sorted by name. The name of the results is the path of the image in the
+    folder, without its suffix; where two images share it, as much of their paths as tells them apart.
+
 
     Results of earlier predictions and files in unsupported formats are left out; the log says so.
 
@@ -31,8 +37,8 @@ def find_images(inputs: Sequence[str]) -> list[Path]:
             read as a pattern.
 
     Raises:
-        RequestError: there are no inputs, an input does not exist or holds no image, or two images have the same stem
-            and their results would have the same name.
+        RequestError: there are no inputs, an input does not exist or holds no image, or a folder is a data set, with
+            masks of the same names beside its images.
     """
     if not inputs or "" in inputs:
         problem = "no image is named" if not inputs else "the name of an image is an empty text"
@@ -40,10 +46,15 @@ def find_images(inputs: Sequence[str]) -> list[Path]:
     _require_files_on_disk(inputs)
     missing: list[str] = []
     found: dict[Path, Path] = {}  # the real path of each image -> the path as named
+    names: dict[Path, str] = {}  # the real path of each image -> its path in the input
     survey = Survey()
     for text in inputs:
         images = _matching_images(text, survey)
-        found |= {path.resolve(): path for path in images if path.resolve() not in found}
+        for path in images:
+            key = path.resolve()
+            if key not in found:
+                found[key] = path
+                names[key] = (path.relative_to(text) if Path(text).is_dir() else Path(path.name)).as_posix()
         if not images:
             missing.append(text)
     if missing:
@@ -62,17 +73,34 @@ def find_images(inputs: Sequence[str]) -> list[Path]:
     for key in results:
         del found[key]
 
-    by_stem: dict[str, list[Path]] = {}
-    for path in found.values():
-        by_stem.setdefault(path.stem, []).append(path)
-    shared = [paths for paths in by_stem.values() if len(paths) > 1]
-    if shared:
-        raise RequestError(
-            f"{len(shared)} names belong to two or more images, whose results would replace each other",
-            where=[path for paths in shared for path in paths],
-            hint=_images_alone(inputs) or "predict them into separate folders",
-        )
-    return list(found.values())
+    stems = Counter(_stem(names[key]) for key in found)
+    if (stems.total() > len(stems)) and (hint := _images_alone(inputs)):
+        raise RequestError("a data set with masks, expected its images alone", where=inputs, hint=hint)
+    return dict(zip(found.values(), _unique(list(found), names), strict=True))
+
+
+def _stem(name: str) -> str:
+    """Return a relative path with forward slashes without its suffix."""
+    return str(PurePosixPath(name).with_suffix(""))
+
+
+def _unique(images: Sequence[Path], names: Mapping[Path, str]) -> list[str]:
+    """Return a name for each image that no other image has, the same ones for the same images.
+
+    Args:
+        images: real paths.
+        names: the path of each image in the input that named it.
+    """
+    unique = {key: _stem(names[key]) for key in images}
+    for parents in count():
+        times = Counter(unique.values())
+        shared = [key for key in images if times[unique[key]] > 1]
+        if not shared:
+            return [unique[key] for key in images]
+        for key in shared:
+            parts = len(PurePosixPath(names[key]).parts) + parents
+            unique[key] = "/".join(part for part in key.parts[-parts:] if part != key.anchor)
+    raise AssertionError("real paths differ")
 
 
 def _require_files_on_disk(inputs: Sequence[str]) -> None:

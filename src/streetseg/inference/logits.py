@@ -1,6 +1,7 @@
 """From images to logits: one function for validation, evaluation, prediction and the checks of an export."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,18 @@ Network = Callable[[Array], Array]  # (B, 3, H, W), RGB 0..255 -> logits float32
 Region = tuple[slice, slice]  # rows and columns
 
 TTA_SCALES = (0.75, 1.0, 1.25)  # each used unchanged and mirrored
+
+
+@dataclass(frozen=True)
+class Views:
+    """The views whose logits are averaged: each scale of the image, with `flip` also mirrored."""
+
+    scales: tuple[float, ...]
+    flip: bool
+
+
+TTA = Views(TTA_SCALES, flip=True)
+
 # Stride of the deepest features. Tiles start on its multiples, so that the feature grid of a tile is part of the whole
 # image's.
 STRIDE = 32
@@ -26,7 +39,7 @@ def predict_logits(
     *,
     size: Size | None = None,
     out: Size | None = None,
-    tta: bool = False,
+    tta: bool | Views = False,
     tile: int | None = None,
 ) -> Array:
     """Return the logits of a batch of images, float32 (B, C, *out).
@@ -36,7 +49,7 @@ def predict_logits(
         images: uint8 RGB (B, 3, H, W), a numpy array or a torch tensor; the logits are of the same kind.
         size: the height and width at which the network sees the images; None for their own.
         out: the height and width of the logits; None for the images' own.
-        tta: average the logits over mirrored and rescaled views (6 passes).
+        tta: the views to average the logits over; True for `TTA` (6 passes).
         tile: side of the square windows that the network sees one at a time, for images too large for the memory; a
             multiple of 32, at least 128. Windows overlap by a quarter. Each pixel is taken from the window in which it
             is furthest from the edge.
@@ -50,12 +63,14 @@ def predict_logits(
         return _view(network, images, size, out, tile)
     backend = operations(images)
     total: Array = None
-    for scale in TTA_SCALES:
+    views = TTA if tta is True else tta
+    for scale in views.scales:
         scaled = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
-        unmirrored = _view(network, images, scaled, out, tile)
-        both = unmirrored + backend.mirrored(_view(network, backend.mirrored(images), scaled, out, tile))
-        total = both if total is None else total + both
-    return total / (2 * len(TTA_SCALES))
+        view = _view(network, images, scaled, out, tile)
+        if views.flip:
+            view = view + backend.mirrored(_view(network, backend.mirrored(images), scaled, out, tile))
+        total = view if total is None else total + view
+    return total / (len(views.scales) * (2 if views.flip else 1))
 
 
 def require_tile(tile: int | None) -> None:

@@ -1,33 +1,59 @@
-"""Labels drawn as images, and the files of a prediction: <stem>_ids.png, <stem>_color.png, <stem>_overlay.png."""
+"""Labels drawn as images, and the files of a prediction: <name>_ids.png, <name>_color.png, and others by request."""
 
-from collections.abc import Iterable
+import io
+import json
+import zipfile
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from streetseg.atomic import atomic_write_bytes
-from streetseg.errors import RequestError, first
+from streetseg.errors import RequestError, did_you_mean, first
+from streetseg.inference.polygons import coco, geojson
 from streetseg.labels.space import LabelSpace
 from streetseg.png import encode_png
 
-KINDS = ("ids", "color", "overlay")
-MAKER = "streetseg"  # the PNG text "Software" of every file that this module writes
+# Kind of result -> how its file is named after the image.
+KINDS = {
+    "ids": "_ids.png",
+    "color": "_color.png",
+    "overlay": "_overlay.png",
+    "confidence": "_confidence.png",
+    "probabilities": "_probabilities.npz",
+    "logits": "_logits.npz",
+    "coco": "_coco.json",
+    "geojson": "_polygons.geojson",
+}
+USUAL = ("ids", "color")  # written without a request
+SCORED = ("confidence", "probabilities", "logits")  # kinds that need the logits, not only the labels
+LEGEND = "legend.json"  # beside the colors
+MAKER = "streetseg"  # "software" in every file that this module writes; in PNG the text "Software"
 COMPRESSION = 3  # zlib level 0..9; an overlay takes a third of the time of the default 6, and is 5 % larger
 ImageArray = NDArray[np.uint8]  # RGB (H, W, 3)
 Ids = NDArray[np.uint8]  # (H, W)
 
 
-def result_paths(out: Path, image: Path, *, with_overlay: bool) -> dict[str, Path]:
-    """Return the path of each kind of result of an image."""
-    kinds = KINDS if with_overlay else KINDS[:2]
-    return {kind: out / f"{image.stem}_{kind}.png" for kind in kinds}
+def parse_kinds(text: str, known: Collection[str] = tuple(KINDS)) -> tuple[str, ...]:
+    """Return the kinds of results, all of `known`, in a list separated by commas. Raises RequestError for another."""
+    kinds = tuple(dict.fromkeys(kind.strip() for kind in text.split(",")))
+    if unknown := [kind for kind in kinds if kind not in known]:
+        hint = did_you_mean(unknown[0], known) or f"one or more of {', '.join(known)}, separated by commas"
+        raise RequestError(f"unknown kind of result {unknown[0]!r}", where="--save", hint=hint)
+    return kinds
+
+
+def result_paths(out: Path, name: str, kinds: Sequence[str]) -> dict[str, Path]:
+    """Return the path of each kind of result of the image with this name."""
+    return {kind: out / f"{name}{KINDS[kind]}" for kind in kinds}
 
 
 def is_result(path: Path) -> bool:
     """Return whether an earlier prediction wrote the file."""
-    return path.name.endswith(tuple(f"_{kind}.png" for kind in KINDS)) and _is_ours(path)
+    return path.name.endswith(tuple(KINDS.values())) and _is_ours(path)
 
 
 def require_no_replacement(paths: Iterable[Path]) -> None:
@@ -42,13 +68,14 @@ def require_no_replacement(paths: Iterable[Path]) -> None:
 
 
 def write_results(
-    paths: dict[str, Path],
+    paths: Mapping[str, Path],
     image: ImageArray,
     ids: Ids,
     space: LabelSpace,
     values: NDArray[np.uint8] | None = None,
+    scores: Mapping[str, NDArray[np.float16]] | None = None,
 ) -> None:
-    """Write the results of an image: ids as 8-bit gray, colors, and the overlay of image and colors.
+    """Write the results of an image, each file in one step.
 
     Args:
         paths: the path of each kind of result, from `result_paths`.
@@ -56,29 +83,67 @@ def write_results(
         ids: uint8 (H, W), ids of `space`.
         space: the classes.
         values: the pixel value of each class in the file of ids, uint8 (C,); None for the ids themselves.
+        scores: the arrays of the kinds in `SCORED`, as `Predictor.scores` returns them.
     """
+    scores = scores or {}
     for kind, path in paths.items():
         match kind:
             case "ids":
-                pixels = ids if values is None else values[ids]
+                data = encode_result(ids if values is None else values[ids])
             case "color":
-                pixels = color_map(ids, space)
+                data = encode_result(color_map(ids, space))
+            case "overlay":
+                data = encode_result(overlay(image, ids, space))
+            case "confidence":
+                data = encode_result(np.rint(scores[kind].astype(np.float32) * 255).astype(np.uint8))
+            case "coco":
+                data = _json(coco(ids, space, path.name.removesuffix(KINDS[kind])))
+            case "geojson":
+                data = _json(geojson(ids, space))
             case _:
-                pixels = overlay(image, ids, space)
-        atomic_write_bytes(path, _png(pixels))
+                data = _npz(kind, scores[kind], space)
+        atomic_write_bytes(path, data)
 
 
-def _png(image: ImageArray | Ids) -> bytes:
+def write_legend(out: Path, space: LabelSpace, values: NDArray[np.uint8] | None = None) -> None:
+    """Write the class, color and pixel value of each id into OUT/legend.json."""
+    rows = [
+        {"id": k, "value": k if values is None else int(values[k]), "class": name, "color": list(color)}
+        for k, (name, color) in enumerate(zip(space.names, space.colors, strict=True))
+    ]
+    atomic_write_bytes(out / LEGEND, _json({"space": space.name, "classes": rows}))
+
+
+def encode_result(image: ImageArray | Ids) -> bytes:
+    """Return the bytes of a PNG file that `is_result` knows as ours."""
     text = PngImagePlugin.PngInfo()
     text.add_text("Software", MAKER)
     return encode_png(image, pnginfo=text, compress_level=COMPRESSION)
 
 
+def _json(value: Mapping[str, Any]) -> bytes:
+    return json.dumps({"software": MAKER, **value}).encode()
+
+
+def _npz(kind: str, array: NDArray[np.float16], space: LabelSpace) -> bytes:
+    file = io.BytesIO()
+    arrays: dict[str, Any] = {kind: array, "classes": np.array(space.names), "software": np.array(MAKER)}
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
 def _is_ours(path: Path) -> bool:
     try:
-        with Image.open(path, formats=("PNG",)) as image:
-            return image.info.get("Software") == MAKER
-    except (OSError, UnidentifiedImageError):
+        match path.suffix:
+            case ".npz":
+                with np.load(path) as arrays:
+                    return "software" in arrays and str(arrays["software"]) == MAKER
+            case ".json" | ".geojson":
+                return path.read_bytes().startswith(f'{{"software": "{MAKER}"'.encode())
+            case _:
+                with Image.open(path, formats=("PNG",)) as image:
+                    return image.info.get("Software") == MAKER
+    except (OSError, ValueError, UnidentifiedImageError, zipfile.BadZipFile):
         return False
 
 

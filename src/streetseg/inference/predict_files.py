@@ -5,7 +5,7 @@ Warnings about how the files are stored are logged once for all files.
 
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,15 @@ from streetseg.data.images import (
     range_words,
 )
 from streetseg.errors import DataError, RequestError
-from streetseg.inference.output import require_no_replacement, result_paths, write_results
+from streetseg.inference.output import (
+    LEGEND,
+    SCORED,
+    USUAL,
+    require_no_replacement,
+    result_paths,
+    write_legend,
+    write_results,
+)
 from streetseg.inference.predictor import Predictor
 from streetseg.recipe.reading import ImageReading
 from streetseg.text import counted
@@ -37,6 +45,28 @@ MAX_MEGAPIXELS = MAX_PIXELS / 1e6  # default limit; larger images are an error
 OnImage = Callable[[int, int], None]  # called after each image with the number done and the total number
 
 
+OnWritten = Callable[[dict[str, Any]], None]  # called after each image with `input`, the written files and `size`
+
+
+class UnreadError(DataError):
+    """Images that cannot be read, found while others were labeled; the exit code is 1 if any was.
+
+    Args:
+        failed: one error per image.
+        total: the number of images.
+    """
+
+    def __init__(self, failed: Sequence[FileError], total: int) -> None:
+        super().__init__(
+            f"{len(failed)} of {total} images cannot be read; the others are labeled",
+            where=[error.line for error in failed],
+            hint="--max-megapixels N raises the limit"
+            if any(isinstance(error, TooLargeError) for error in failed)
+            else None,
+        )
+        self.exit_code = 1 if len(failed) < total else 2
+
+
 @dataclass(frozen=True, eq=False)
 class LabeledFile:
     """An image file and its labels.
@@ -45,28 +75,37 @@ class LabeledFile:
         path: the file.
         image: uint8 RGB (H, W, 3).
         labels: uint8 (H, W), ids of the model's space.
+        scores: the arrays of the requested kinds, as `Predictor.scores` returns them.
     """
 
     path: Path
     image: NDArray[np.uint8]
     labels: NDArray[np.uint8]
+    scores: dict[str, NDArray[np.float16]]
 
 
 def predict_files(
     predictor: Predictor,
-    files: Sequence[Path],
+    files: Collection[Path],
     *,
+    scores: Collection[str] = (),
+    unread: Sequence[FileError] = (),
     max_megapixels: float = MAX_MEGAPIXELS,
     on_image: OnImage = lambda done, total: None,
 ) -> Iterator[LabeledFile]:
     """Yield each file with its labels, in order; few images are in memory at a time.
 
+    Args:
+        scores: kinds of arrays to return beside the labels, of `output.SCORED`.
+        unread: errors of images that are known to be unreadable already.
+
     Raises:
-        DataError: after the last file, if files could not be read; one error with one line per file.
+        UnreadError: after the last file, if files could not be read; one error with one line per file.
     """
     reading = predictor.engine.reading
     storage = StorageWarnings(reading)
-    failed: list[FileError] = []
+    failed = list(unread)
+    total = len(files) + len(failed)
     waiting: deque[tuple[Path, NDArray[np.uint8]]] = deque()  # images that were read and have no labels yet
 
     def readable() -> Iterator[NDArray[np.uint8]]:
@@ -80,78 +119,108 @@ def predict_files(
             waiting.append((path, image))
             yield image
 
-    for done, labels in enumerate(predictor.stream(readable()), start=1):
-        yield LabeledFile(*waiting.popleft(), labels)
-        on_image(done + len(failed), len(files))
+    def predict(image: NDArray[np.uint8]) -> dict[str, NDArray[Any]]:
+        return predictor.scores(image, scores) if scores else {"labels": predictor.predict(image)}
+
+    for done, found in enumerate(predictor.map(predict, readable()), start=1):
+        yield LabeledFile(*waiting.popleft(), found.pop("labels"), found)
+        on_image(done + len(failed), total)
     for warning in storage.warnings():
         log.warning("%s", warning)
     if failed:
-        too_large = any(isinstance(error, TooLargeError) for error in failed)
-        raise DataError(
-            f"{len(failed)} of {len(files)} images cannot be read; the others are labeled",
-            where=[error.line for error in failed],
-            hint="--max-megapixels N raises the limit" if too_large else None,
-        )
+        raise UnreadError(failed, total)
 
 
 def predict_to_folder(
     predictor: Predictor,
-    files: Sequence[Path],
+    files: Mapping[Path, str],
     out: Path,
+    kinds: Sequence[str] = USUAL,
     *,
-    overlay: bool = False,
     values: NDArray[np.uint8] | None = None,
+    unread: Sequence[FileError] = (),
     max_megapixels: float = MAX_MEGAPIXELS,
     on_image: OnImage = lambda done, total: None,
-) -> list[dict[str, Any]]:
+    on_written: OnWritten = lambda written: None,
+) -> None:
     """Write the results of each file into a folder, while the next file is predicted.
 
     Args:
+        files: each image -> the name of its results, from `find_images`.
+        kinds: of results, keys of `output.KINDS`.
         values: the pixel value of each class in the file of ids, uint8 (C,); None for the ids themselves.
-
-    Returns:
-        For each image `input`, the written file of each kind, and `size` [H, W].
+        unread: as for `predict_files`.
 
     Raises:
         RequestError: a result would replace an input or a file that no prediction wrote, or cannot be written.
-        DataError: as `predict_files`.
+        UnreadError: as `predict_files`.
     """
-    results = require_free(files, out, overlay=overlay)
-    done: list[dict[str, Any]] = []
+    results = require_free(files, out, kinds)
 
     def write(file: LabeledFile) -> None:
+        paths = results[file.path]
         try:
-            out.mkdir(parents=True, exist_ok=True)
-            write_results(results[file.path], file.image, file.labels, predictor.space, values)
+            for path in paths.values():
+                path.parent.mkdir(parents=True, exist_ok=True)
+            if "color" in kinds and not (out / LEGEND).exists():
+                write_legend(out, predictor.space, values)
+            write_results(paths, file.image, file.labels, predictor.space, values, file.scores)
         except OSError as error:
             raise RequestError(f"results cannot be written ({error.strerror or error})", where=out) from error
-        done.append({"input": file.path, **results[file.path], "size": list(file.labels.shape)})
+        on_written({"input": file.path, **paths, "size": list(file.labels.shape)})
 
     written: deque[Future[None]] = deque()
+    scores = [kind for kind in kinds if kind in SCORED]
     with ThreadPoolExecutor(1) as writing:
         try:
-            for file in predict_files(predictor, files, max_megapixels=max_megapixels, on_image=on_image):
+            for file in predict_files(
+                predictor, files, scores=scores, unread=unread, max_megapixels=max_megapixels, on_image=on_image
+            ):
                 written.append(writing.submit(write, file))
                 if len(written) > 1:  # wait for the oldest, so that few images are in memory
                     written.popleft().result()
         finally:
             for last in written:
                 last.result()
-    return done
 
 
-def require_free(files: Sequence[Path], out: Path, *, overlay: bool) -> dict[Path, dict[str, Path]]:
+def require_free(files: Mapping[Path, str], out: Path, kinds: Sequence[str]) -> dict[Path, dict[str, Path]]:
     """Return the path of each kind of result for each file.
 
     Raises:
         RequestError: a result would replace an input or a file that no prediction wrote.
     """
-    results = {path: result_paths(out, path, with_overlay=overlay) for path in files}
+    results = {path: result_paths(out, name, kinds) for path, name in files.items()}
     targets = {target.resolve() for paths in results.values() for target in paths.values()}
+    if "color" in kinds:
+        targets.add((out / LEGEND).resolve())
     if replaced := [path for path in files if path.resolve() in targets]:
         raise RequestError("a result would replace an input", where=replaced, hint="--out DIR writes elsewhere")
     require_no_replacement(targets)
     return results
+
+
+def shard_of(files: Mapping[Path, str], shard: str, out: Path, kinds: Sequence[str]) -> dict[Path, str]:
+    """Return the images of one of several machines, without those whose results are in `out` already.
+
+    Args:
+        shard: "2/5" for every fifth image, from the second.
+
+    Raises:
+        RequestError: `shard` is no such text.
+    """
+    number, _, count = shard.partition("/")
+    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+        raise RequestError(f"no part {shard!r}", where="--shard", hint="--shard 1/4 is the first of four parts")
+    part = dict(list(files.items())[int(number) - 1 :: int(count)])
+    rest = {
+        path: name
+        for path, name in part.items()
+        if not all(target.exists() for target in result_paths(out, name, kinds).values())
+    }
+    if len(rest) < len(part):
+        log.info("%s finished already and left out", counted(len(part) - len(rest), "image"))
+    return rest
 
 
 class StorageWarnings:

@@ -13,9 +13,9 @@ from streetseg.arguments import require_argument
 from streetseg.errors import RequestError
 from streetseg.inference.backend import operations
 from streetseg.inference.inputs import find_images, no_image, require_image
-from streetseg.inference.output import color_map, overlay, write_results
+from streetseg.inference.output import USUAL, color_map, overlay, write_legend, write_results
 from streetseg.inference.predict_files import MAX_MEGAPIXELS, predict_files, predict_to_folder, require_free
-from streetseg.inference.predictor import Predictor
+from streetseg.inference.predictor import Predictor, softmax
 from streetseg.labels.space import Color, LabelSpace
 from streetseg.png import encode_png
 
@@ -100,10 +100,7 @@ class Prediction:
     def probabilities(self) -> NDArray[np.float32]:
         """Return the probability of each class at each pixel, float32 (C, H, W)."""
         logits = self._predictor.logits(self._batch)
-        scores = np.asarray(operations(logits).in_memory(logits), np.float32)[0]
-        scores = np.exp(scores - scores.max(axis=0))
-        probabilities: NDArray[np.float32] = scores / scores.sum(axis=0)
-        return probabilities
+        return softmax(np.asarray(operations(logits).in_memory(logits), np.float32)[0])
 
     def overlay(self) -> Image.Image:
         """Return the image, half covered by the colors of its classes."""
@@ -124,8 +121,9 @@ class Prediction:
         """
         require_argument("folder", folder)
         folder, source = Path(folder), Path(self.name)
-        paths = require_free([source], folder, overlay=True)[source]
+        paths = require_free({source: self.name}, folder, ("ids", "color", "overlay"))[source]
         folder.mkdir(parents=True, exist_ok=True)
+        write_legend(folder, self.space)
         write_results(paths, self.image, self.labels, self.space)
         return paths
 
@@ -147,10 +145,10 @@ class Predictions:
 
     Args:
         model: predicts the labels.
-        images: paths of files, or images in memory.
+        images: files and the names of their results, or images in memory.
     """
 
-    def __init__(self, model: "Model", images: Sequence[ImageLike]) -> None:
+    def __init__(self, model: "Model", images: Sequence[ImageLike] | Mapping[Path, str]) -> None:
         self._model = model
         self._images = images
 
@@ -159,10 +157,8 @@ class Predictions:
 
     def __iter__(self) -> Iterator[Prediction]:
         predictor = self._model.predictor
-        if all(isinstance(image, Path) for image in self._images):
-            for file in predict_files(
-                predictor, [Path(str(image)) for image in self._images], max_megapixels=self._model.max_megapixels
-            ):
+        if isinstance(self._images, Mapping):
+            for file in predict_files(predictor, self._images, max_megapixels=self._model.max_megapixels):
                 yield Prediction(predictor, file.image, file.labels, file.path.stem)
             return
         for number, image in enumerate(self._images):
@@ -179,12 +175,9 @@ class Predictions:
     def save(self, folder: str | Path, *, overlay: bool = True) -> None:
         """Write the results of every image into a folder, as `streetseg predict` does."""
         require_argument("folder", folder)
-        if all(isinstance(image, Path) for image in self._images):
-            files = [Path(str(image)) for image in self._images]
-            model = self._model
-            predict_to_folder(
-                model.predictor, files, Path(folder), overlay=overlay, max_megapixels=model.max_megapixels
-            )
+        if isinstance(self._images, Mapping):
+            model, kinds = self._model, (*USUAL, "overlay") if overlay else USUAL
+            predict_to_folder(model.predictor, self._images, Path(folder), kinds, max_megapixels=model.max_megapixels)
             return
         for prediction in self:
             prediction.save(folder)
@@ -269,5 +262,5 @@ class Model:
         return f"<Model {self.path}: {self.predictor.engine.name}, {len(self.classes)} classes>"
 
 
-def _files(inputs: Sequence[str | Path]) -> list[Path]:
+def _files(inputs: Sequence[str | Path]) -> dict[Path, str]:
     return find_images([str(text) for text in inputs])

@@ -1,9 +1,10 @@
 """Predict labels: an engine, and the size, views and tiles in which the network sees an image."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,13 @@ from streetseg.inference.backend import operations
 from streetseg.inference.engines.engine import Engine
 from streetseg.inference.engines.open import open_engine
 from streetseg.inference.inputs import require_image
-from streetseg.inference.logits import Region, predict_logits, predict_regions, require_tile
+from streetseg.inference.logits import Region, Views, predict_logits, predict_regions, require_tile
 from streetseg.labels.space import LabelSpace
+
+T = TypeVar("T")
+
+LARGE = 2**28  # bytes; images with larger logits are seen in windows, so that memory is bounded
+WINDOW = 1024  # side of these windows, pixels
 
 
 class Predictor:
@@ -23,11 +29,11 @@ class Predictor:
 
     Args:
         engine: runs the network.
-        tta: average the logits over mirrored and rescaled views.
+        tta: the views to average the logits over; True for the usual six.
         tile: side of the windows for images too large for the memory, pixels; None for whole images.
     """
 
-    def __init__(self, engine: Engine, *, tta: bool = False, tile: int | None = None) -> None:
+    def __init__(self, engine: Engine, *, tta: bool | Views = False, tile: int | None = None) -> None:
         require_tile(tile)
         self.engine = engine
         self.tta = tta
@@ -41,7 +47,7 @@ class Predictor:
         precision: str = "fp32",
         *,
         engine: str = "auto",
-        tta: bool = False,
+        tta: bool | Views = False,
         tile: int | None = None,
         images: int | None = None,
     ) -> "Predictor":
@@ -84,21 +90,28 @@ class Predictor:
     def regions(self, images: Array, *, own: Size | None = None) -> Iterator[tuple[Region, Array]]:
         """Yield `logits` region by region: one region per window with a tile and without TTA, else one in all.
 
-        With windows, the logits of the whole image are never in memory at once. The regions cover each pixel once.
+        With windows, the logits of the whole image are never in memory at once. The regions cover each pixel once. An
+        image whose logits would be larger than `LARGE` is seen in windows without a request.
         """
         shape = (images.shape[-2], images.shape[-1])
         out = own or shape
-        if self.tile is None or self.tta:
+        tile = self._window(out)
+        if tile is None or self.tta:
             yield (slice(0, out[0]), slice(0, out[1])), self.logits(images, own=own)
             return
         size = self.seen_size(shape, own)
-        yield from predict_regions(self.engine.logits, self.engine.take(images), size=size, out=out, tile=self.tile)
+        yield from predict_regions(self.engine.logits, self.engine.take(images), size=size, out=out, tile=tile)
+
+    def _window(self, out: Size) -> int | None:
+        """Return the side of the windows for logits of this size; None for whole images."""
+        large = 4 * self.space.num_classes * out[0] * out[1] > LARGE
+        return WINDOW if self.tile is None and large else self.tile
 
     def labels(self, images: Array, *, own: Size | None = None) -> NDArray[np.uint8]:
         """Return the argmax of `logits` for the same arguments: uint8 (B, h, w) in main memory."""
         shape = (images.shape[-2], images.shape[-1])
         out = own or shape
-        if self.seen_size(shape, own) == shape == out and not self.tta and self.tile is None:
+        if self.seen_size(shape, own) == shape == out and not self.tta and self._window(out) is None:
             return self.engine.labels(self.engine.take(images))  # the same labels, without copying logits
         ids = np.empty((len(images), *out), dtype=np.uint8)
         for (rows, columns), logits in self.regions(images, own=own):
@@ -120,17 +133,50 @@ class Predictor:
         ids: NDArray[np.uint8] = self.labels(array.transpose(2, 0, 1)[None])[0]
         return ids
 
+    def scores(self, image: NDArray[np.uint8], kinds: Collection[str]) -> dict[str, NDArray[Any]]:
+        """Return the labels of an image and what stands behind them, from one run of the network.
+
+        Args:
+            image: uint8 RGB (H, W, 3).
+            kinds: any of "confidence", "probabilities", "logits".
+
+        Returns:
+            "labels" uint8 (H, W), and float16 "confidence" (H, W), "probabilities" and "logits" (C, H, W).
+        """
+        size = image.shape[:2]
+        stacked = (self.space.num_classes, *size)
+        shapes = {"confidence": size, "probabilities": stacked, "logits": stacked}
+        found: dict[str, NDArray[Any]] = {kind: np.empty(shapes[kind], np.float16) for kind in kinds}
+        found["labels"] = np.empty(size, np.uint8)
+        for (rows, columns), region in self.regions(image.transpose(2, 0, 1)[None]):
+            backend = operations(region)
+            found["labels"][rows, columns] = backend.in_memory(backend.argmax(region))[0]
+            if "confidence" in kinds:
+                found["confidence"][rows, columns] = backend.confidence(region)[0]
+            logits = np.asarray(backend.in_memory(region), np.float32)[0]
+            if "logits" in kinds:
+                found["logits"][:, rows, columns] = logits
+            if "probabilities" in kinds:
+                found["probabilities"][:, rows, columns] = softmax(logits)
+        return found
+
     def stream(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
-        """Yield `predict` of each image, in order; `engine.workers` images are predicted at once.
+        """Yield `predict` of each image, as `map` does."""
+        return self.map(self.predict, images)
+
+    def map(self, predict: Callable[[NDArray[np.uint8]], T], images: Iterable[NDArray[np.uint8]]) -> Iterator[T]:
+        """Yield `predict(image)` of each image, in order; `engine.workers` images are predicted at once.
 
         Few images are in memory at a time, however many there are.
         """
         rest = iter(images)
         for image in islice(rest, 1):
-            yield self.predict(image)  # engine "auto" chooses on the first image; `workers` is known only after that
-        yield from self._one_at_a_time(rest) if self.engine.workers == 1 else self._many_at_once(rest)
+            yield predict(image)  # engine "auto" chooses on the first image; `workers` is known only after that
+        yield from self._one_at_a_time(rest, predict) if self.engine.workers == 1 else self._many_at_once(rest, predict)
 
-    def _one_at_a_time(self, images: Iterator[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
+    def _one_at_a_time(
+        self, images: Iterator[NDArray[np.uint8]], predict: Callable[[NDArray[np.uint8]], T]
+    ) -> Iterator[T]:
         """Predict in this thread, while another thread fetches the next image.
 
         Prediction stays in this thread, because torch starts a thread pool for each thread that calls it. The pool of
@@ -140,12 +186,21 @@ class Predictor:
             ahead = fetching.submit(next, images, None)
             while (image := ahead.result()) is not None:
                 ahead = fetching.submit(next, images, None)
-                yield self.predict(image)
+                yield predict(image)
 
-    def _many_at_once(self, images: Iterator[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
+    def _many_at_once(
+        self, images: Iterator[NDArray[np.uint8]], predict: Callable[[NDArray[np.uint8]], T]
+    ) -> Iterator[T]:
         """Predict in `engine.workers` threads, with one image waiting."""
         with ThreadPoolExecutor(self.engine.workers) as pool:
-            running = [pool.submit(self.predict, image) for image in islice(images, self.engine.workers + 1)]
+            running = [pool.submit(predict, image) for image in islice(images, self.engine.workers + 1)]
             while running:
                 yield running.pop(0).result()
-                running.extend(pool.submit(self.predict, image) for image in islice(images, 1))
+                running.extend(pool.submit(predict, image) for image in islice(images, 1))
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the probability of each class, (C, ...) -> (C, ...)."""
+    scores: NDArray[np.float32] = np.exp(logits - logits.max(axis=0))
+    scores /= scores.sum(axis=0)
+    return scores
