@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from streetseg.data.fetch import Fetched
     from streetseg.deploy.export import Exported
+    from streetseg.inference.logits import Views
     from streetseg.inference.prediction import ImageLike, Model, Prediction, Predictions
     from streetseg.request import DataLike, RecipeLike
     from streetseg.results import Checked, Run, Scores, Study
@@ -166,9 +167,10 @@ def evaluate(
         data, recipe, {"data.val_split": split, "data.space": space}, fields, only=("evaluate", EVALUATE_FIELDS)
     )
     path, modules = as_model(model)
+    views: bool | Views = tta
     if isinstance(model, Model):
         require_unloaded(evaluate, tta=tta, tile=tile)
-        tta, tile = model.predictor.tta, model.predictor.tile
+        views, tile = model.predictor.tta, model.predictor.tile
     # Scores come from fp32 and one engine unless others are requested: what is measured differs between machines.
     precision = "bf16" if config.train.precision == "bf16" else "fp32"
     engine = engine or engines_here(path, precision)[0]
@@ -187,7 +189,7 @@ def evaluate(
         engine=engine,
         precision=precision,
         device=device,
-        tta=tta,
+        tta=views,
         tile=tile,
     )
     source = open_data(data, config.data.read_as(predictor.engine.reading))

@@ -5,7 +5,7 @@ from typing import Any
 from streetseg.arrays import Size
 from streetseg.data.source import short_name
 from streetseg.evaluation.evaluate import Evaluation
-from streetseg.inference.logits import TTA_SCALES
+from streetseg.inference.logits import TTA, Views
 from streetseg.inference.predictor import Predictor
 from streetseg.metrics.scores import RULES
 
@@ -19,7 +19,7 @@ def protocol(evaluation: Evaluation, predictor: Predictor, *, dataset: str, spli
         dataset: the data set as on the command line, e.g. "camvid:/data/CamVid"; parent folders are left out.
         split: the name of the evaluated split.
     """
-    scales = ", ".join(f"{scale:g}" for scale in TTA_SCALES)
+    views = TTA if predictor.tta is True else predictor.tta
     return {
         "dataset": short_name(dataset),
         "split": split,
@@ -30,7 +30,7 @@ def protocol(evaluation: Evaluation, predictor: Predictor, *, dataset: str, spli
         "network_resolution": _sizes(evaluation.network_sizes),
         "ignore": f"pixels labeled {evaluation.space.ignore_index} are counted nowhere",
         "absent": "a class in neither ground truth nor prediction is left out of a mean; one only predicted has IoU 0",
-        "test_time": f"mean logits of scales {scales}, each also mirrored" if predictor.tta else "one view, no flip",
+        "test_time": _averaged(views) if views else "one view, no flip",
         "tile": predictor.tile,
         "engine": predictor.engine.name,
         "precision": predictor.engine.precision,
@@ -47,6 +47,12 @@ def protocol_line(terms: Protocol) -> str:
         f"{terms['ignore']}, {terms['test_time']}, {engine} {terms['precision']}, "
         f"rules version {terms['rules']}"
     )
+
+
+def _averaged(views: Views) -> str:
+    """Return "mean logits of scales 0.75, 1, 1.25, each also mirrored"."""
+    scales = ", ".join(f"{scale:g}" for scale in views.scales)
+    return f"mean logits of scales {scales}{', each also mirrored' if views.flip else ''}"
 
 
 def _sizes(sizes: tuple[Size, ...]) -> str:
