@@ -58,8 +58,8 @@ def test_nothing_serious(browser: Browser, page_file: Path, width: int, scheme: 
         assert serious(page) == []
 
 
-def test_a_fault_would_be_found(browser: Browser, page_file: Path) -> None:
+def test_a_failure_would_be_found(browser: Browser, page_file: Path) -> None:
     with opened(browser, page_file) as (page, _):
         page.evaluate("document.querySelector('h1').style.color = '#ccc'")
         page.evaluate("document.querySelector('img').removeAttribute('alt')")
-        assert [fault.partition(":")[0] for fault in serious(page)] == ["color-contrast", "image-alt"]
+        assert [failure.partition(":")[0] for failure in serious(page)] == ["color-contrast", "image-alt"]
