@@ -275,7 +275,9 @@ def test_of_seven_encoders_those_chosen_are_shown_everywhere(browser: Browser, d
         assert page.locator("#scores table").first.locator("tbody tr:visible").count() == 3
         assert page.locator(".evidence .charts svg").first.locator("g[data-encoder]:visible").count() == 3
         assert page.locator("#cost figure svg").first.locator("g[data-encoder]:visible").count() == 3
-        assert page.locator("#classes .wide svg").first.locator("g[data-class='0'] g:visible[data-encoder]").count() == 3
+        assert (
+            page.locator("#classes .wide svg").first.locator("g[data-class='0'] g:visible[data-encoder]").count() == 3
+        )
         titles = page.locator(".exhibit .small figcaption:visible").all_inner_texts()
         assert titles == [
             "Image", "Ground truth", "A predicts", "F predicts", "G predicts", "A correct or incorrect",

@@ -9,7 +9,6 @@ from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from streetseg.inference.output import Ids, ImageArray
 from streetseg.metrics.scores import class_scores, margins

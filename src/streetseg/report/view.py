@@ -101,7 +101,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class DifferenceRow:
-    """The difference of two encoders in one score, as text for a table; `subject` names what choice.js may hide it by."""
+    """The difference of two encoders in one score, as text for a table; `subject`: what choice.js hides it by."""
 
     name: str
     value: str

@@ -132,7 +132,11 @@ def encoder_marker(series: int) -> Markup:
 
 def _ranking(groups: Sequence[Group], letters: Sequence[str]) -> Markup:
     rows = [
-        Row(f"{letter}  {group.first.encoder}", (_point(k, group.mean_iou, *group.intervals.overall["mean_iou"]),), {"data_encoder": k})
+        Row(
+            f"{letter}  {group.first.encoder}",
+            (_point(k, group.mean_iou, *group.intervals.overall["mean_iou"]),),
+            {"data_encoder": k},
+        )
         for k, (group, letter) in enumerate(zip(groups, letters, strict=True))
     ]
     description = "; ".join(f"{group.label} {100 * group.mean_iou:.1f} %" for group in groups)
