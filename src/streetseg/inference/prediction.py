@@ -13,6 +13,7 @@ from streetseg.arguments import require_argument
 from streetseg.errors import RequestError
 from streetseg.inference.backend import operations
 from streetseg.inference.inputs import find_images, no_image, require_image
+from streetseg.inference.logits import Views
 from streetseg.inference.output import USUAL, color_map, overlay, write_legend, write_results
 from streetseg.inference.predict_files import MAX_MEGAPIXELS, predict_files, predict_to_folder, require_free
 from streetseg.inference.predictor import Predictor, softmax
@@ -34,7 +35,7 @@ def open_predictor(
     engine: str = "auto",
     precision: str = "fp32",
     device: str = "auto",
-    tta: bool = False,
+    tta: bool | Views = False,
     tile: int | None = None,
 ) -> Predictor:
     """Return a model on disk, ready to run; with modules of the caller's own a bundle, which torch runs.
