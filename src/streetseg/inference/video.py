@@ -361,7 +361,8 @@ def _packets(segments: Sequence[Path], video: "av.VideoStream") -> Iterator["Pac
     for path in segments:
         with av.open(str(path)) as container:
             for packet in container.demux(video=0):
-                if packet.dts is not None:
+                if packet.pts is not None:
+                    packet.dts = packet.pts  # without B-frames they are the same; of few frames NUT tells only one
                     packet.stream = video
                     yield packet
 
