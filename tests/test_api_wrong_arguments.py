@@ -117,6 +117,7 @@ INCORRECT = {
     "image is a bytes": lambda b, m: m.predict(b"a.png"),
     "list(images.values())": lambda b, m: m.predict({"a": IMAGE}),
     "one list of images, with no list in it": lambda b, m: m.predict([["a.png"]]),
+    "folder is a NoneType, expected a path": lambda b, m: m.predict(street(0, (32, 64))[0]).save(None),
     "no image is named": lambda b, m: m.predict([]),
     "the name of an image is an empty text": lambda b, m: m.predict(""),
 }
