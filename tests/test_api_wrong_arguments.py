@@ -150,7 +150,7 @@ def test_a_data_set_in_place_of_images_is_told_where_they_are(model: Model, tmp_
 
 
 def test_initial_weights_may_be_a_path(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no such model folder"):
+    with pytest.raises(ModelError, match="there are no such initial weights"):
         streetseg.train(
             "scenes", encoder="test_efficientnet", weights=tmp_path / "none", out=tmp_path / "run", quiet=True
         )

@@ -150,7 +150,7 @@ def test_a_flag_that_is_a_field_of_the_recipe(streetseg: Run, flag: str, hint: s
 
 @pytest.mark.parametrize("weights", ["imagenet", "missing.pth"])
 def test_initial_weights_that_are_not_there(streetseg: Run, data: Path, tmp_path: Path, weights: str) -> None:
-    error, where, hint = lines(streetseg(*train(data, tmp_path / "run", model__weights=weights)))
+    error, where, hint = lines(streetseg("train", f"camvid:{data}", "--weights", weights, "--out", tmp_path / "run"))
 
     assert error == "error: there are no such initial weights"
     assert where == f"where: {weights}"
