@@ -117,6 +117,7 @@ INCORRECT = {
     "image is a bytes": lambda b, m: m.predict(b"a.png"),
     "list(images.values())": lambda b, m: m.predict({"a": IMAGE}),
     "one list of images, with no list in it": lambda b, m: m.predict([["a.png"]]),
+    "folder is a NoneType, expected a path": lambda b, m: m.predict(street(0, (32, 64))[0]).save(None),
     "no image is named": lambda b, m: m.predict([]),
     "the name of an image is an empty text": lambda b, m: m.predict(""),
 }
@@ -149,7 +150,7 @@ def test_a_data_set_in_place_of_images_is_told_where_they_are(model: Model, tmp_
 
 
 def test_initial_weights_may_be_a_path(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no such model folder"):
+    with pytest.raises(ModelError, match="there are no such initial weights"):
         streetseg.train(
             "scenes", encoder="test_efficientnet", weights=tmp_path / "none", out=tmp_path / "run", quiet=True
         )

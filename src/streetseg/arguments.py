@@ -9,8 +9,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from streetseg.errors import RequestError, needed_package
-from streetseg.text import with_article
+from streetseg.errors import RequestError, needed_package, with_article
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -32,6 +32,11 @@ def first(items: Sequence[object], limit: int | None, what: str = "") -> list[st
     return [*(str(item) for item in items[:limit]), f"and {len(items) - limit} more {what}".rstrip()]
 
 
+def with_article(word: str) -> str:
+    """Return "an int" or "a list"."""
+    return f"{'an' if word[:1].lower() in 'aeiou' else 'a'} {word}"
+
+
 class StreetsegError(Exception):
     """Base of the errors that streetseg raises on purpose.
 

@@ -48,11 +48,6 @@ def counted(count: int, what: str, several: str | None = None) -> str:
     return f"{count} {what if count == 1 else several or f'{what}s'}"
 
 
-def with_article(word: str) -> str:
-    """Return "an int" or "a list"."""
-    return f"{'an' if word[:1].lower() in 'aeiou' else 'a'} {word}"
-
-
 def about(seconds: float) -> str:
     """Return a time as a person says it: "40 s", "12 min", "3 h 20 min"."""
     minutes = round(seconds / 60)

@@ -148,6 +148,15 @@ def test_a_flag_that_is_a_field_of_the_recipe(streetseg: Run, flag: str, hint: s
     assert lines(streetseg("train", "scenes", flag, "4"))[-1] == f"hint:  {hint}"
 
 
+@pytest.mark.parametrize("weights", ["imagenet", "missing.pth"])
+def test_initial_weights_that_are_not_there(streetseg: Run, data: Path, tmp_path: Path, weights: str) -> None:
+    error, where, hint = lines(streetseg("train", f"camvid:{data}", "--weights", weights, "--out", tmp_path / "run"))
+
+    assert error == "error: there are no such initial weights"
+    assert where == f"where: {weights}"
+    assert hint.startswith("hint:  auto (timm's pretrained), none (random)")
+
+
 def test_a_tile_that_no_image_has(streetseg: Run, data: Path, model: Path, tmp_path: Path) -> None:
     argv = ("predict", model, data / "val", "--out", tmp_path / "out", "--tile", "-32")
 

@@ -15,10 +15,9 @@ from streetseg.data.files import is_link, walk
 from streetseg.data.formats import VIDEOS
 from streetseg.data.images import MAX_PIXELS, WIDE_GRAY, TooLargeError, raw_mode, read_image, to_rgb
 from streetseg.data.issues import Survey
-from streetseg.errors import RequestError
+from streetseg.errors import RequestError, with_article
 from streetseg.inference.output import is_result
 from streetseg.recipe.reading import ImageReading
-from streetseg.text import with_article
 
 log = logging.getLogger("streetseg")
 

@@ -99,6 +99,9 @@ def build_network(
             return network, InitialWeights(
                 "file", Path(weights).name, f"encoder from {Path(weights).name} (SHA-256 {digest}…)"
             )
+        case _ if not Path(weights).exists():
+            hint = "auto (timm's pretrained), none (random), or a .safetensors file, bundle or run folder"
+            raise ModelError("there are no such initial weights", where=weights, hint=hint)
         case _:
             built = make_network()
             return built, transfer(built, Path(weights), own)

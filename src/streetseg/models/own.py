@@ -11,8 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from streetseg.errors import ModelError
-from streetseg.text import with_article
+from streetseg.errors import ModelError, with_article
 
 PREFIX = "python:"  # of the name of an encoder of the caller's own, as in the name of data of the caller's own
 STRIDES = (2, 4, 8, 16, 32)

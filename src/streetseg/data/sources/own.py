@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from streetseg.data.images import MAX_PIXELS, ImageFacts
 from streetseg.data.issues import Survey
 from streetseg.data.source import Look, Sample, Source
-from streetseg.errors import DataError, RequestError
+from streetseg.errors import DataError, RequestError, with_article
 from streetseg.labels.space import IGNORE_INDEX, LabelSpace, fresh_colors
 from streetseg.recipe.reading import AS_USUAL
-from streetseg.text import with_article
 
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
