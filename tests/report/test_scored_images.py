@@ -25,12 +25,12 @@ def test_the_number_of_images_follows_from_the_measured_latency() -> None:
 
 
 def test_labels_are_kept_exactly_and_a_class_without_ground_truth_has_no_score() -> None:
-    truth = np.tile(np.array([[0, 1, 255]], np.uint8), (4, 4))
+    ground_truth = np.tile(np.array([[0, 1, 255]], np.uint8), (4, 4))
     counts = np.array([[6, 2, 0], [0, 8, 0], [0, 0, 0]])
-    image = scored_image("a", np.zeros((4, 12, 3), np.uint8), truth, [truth], [counts])
+    image = scored_image("a", np.zeros((4, 12, 3), np.uint8), ground_truth, [ground_truth], [counts])
     for uri in image.labels:
         kept = Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
-        np.testing.assert_array_equal(np.asarray(kept), truth)
+        np.testing.assert_array_equal(np.asarray(kept), ground_truth)
     assert image.class_scores == ((0.75, 0.8, None),)
     assert image.scores == pytest.approx((0.775,))
 
