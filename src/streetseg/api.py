@@ -168,7 +168,7 @@ def evaluate(
     path, modules = as_model(model)
     if isinstance(model, Model):
         require_unloaded(evaluate, tta=tta, tile=tile)
-        tta, tile = model.predictor.tta, model.predictor.tile
+        tta, tile = bool(model.predictor.tta), model.predictor.tile
     # Scores come from fp32 and one engine unless others are requested: what is measured differs between machines.
     precision = "bf16" if config.train.precision == "bf16" else "fp32"
     engine = engine or engines_here(path, precision)[0]
