@@ -11,11 +11,11 @@ import tomllib
 from pathlib import Path
 
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
-BOUND = re.compile(r"([\w.-]+)>=([\w.]+)")
+BOUND = re.compile(r"([\w.-]+)>=([\w.]+)(,<[\w.]+)?")
 
 
 def lowest_versions(pyproject: str) -> list[str]:
-    """Return `name==version` of each requirement `name>=version`, in the order of the file.
+    """Return `name==version` of each requirement `name>=version` or `name>=version,<other`, in the order of the file.
 
     Raises:
         ValueError: a requirement has another form.

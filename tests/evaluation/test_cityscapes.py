@@ -55,7 +55,7 @@ def predicted(streetseg: Command, model: Path, data: Path, folder: Path) -> Path
     assert reported["ids"] == "cityscapes"
     assert [CITYSCAPES_34.names[value] for value in reported["class_ids"]] == reported["classes"]
     alone.mkdir()
-    for path in out.glob("*_ids.png"):
+    for path in out.rglob("*_ids.png"):
         shutil.copy(path, alone)
     return alone
 
