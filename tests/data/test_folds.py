@@ -49,7 +49,7 @@ def test_a_fold_replaces_train_and_val_and_leaves_test_alone() -> None:
     assert fold_splits(splits, Data()) is splits
 
 
-@pytest.mark.parametrize("wrong", ["0/5", "6/5", "1/1", "2", "a/b", [1, 2, 3]])
-def test_what_is_no_fold_is_refused(wrong: object) -> None:
+@pytest.mark.parametrize("fold", ["0/5", "6/5", "1/1", "2", "a/b", [1, 2, 3]])
+def test_what_is_no_fold_is_refused(fold: object) -> None:
     with pytest.raises(ValueError, match="fold"):
-        Recipe.model_validate({"data": {"fold": wrong}})
+        Recipe.model_validate({"data": {"fold": fold}})
