@@ -24,6 +24,7 @@ TENSOR_FILES = {
     "streetseg.data.augment.color",
     "streetseg.data.augment.geometry",
     "streetseg.inference.cost",
+    "streetseg.inference.parts",
     "streetseg.inference.engines.torch_engine",
     "streetseg.inference.backend_torch",
     "streetseg.metrics.batch_confusion",

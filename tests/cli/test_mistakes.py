@@ -70,21 +70,13 @@ def test_evaluate_with_the_data_first(streetseg: Run, data: Path, model: Path) -
     assert hint == f"hint:  streetseg evaluate {model} camvid:{data}"
 
 
-@pytest.mark.parametrize(
-    ("given", "error", "hint"),
-    [
-        ("drive.mp4", "this is a video, expected images", "ffmpeg -i drive.mp4 frames/%06d.png"),
-        ("s3://photos/street.jpg", "this is an address, expected files", "download them"),
-    ],
-)
-def test_predict_of_a_video_or_an_address(
-    streetseg: Run, model: Path, tmp_path: Path, given: str, error: str, hint: str
-) -> None:
-    said = lines(streetseg("predict", model, given, "--out", tmp_path / "out"))
+def test_predict_of_an_address_of_another_kind(streetseg: Run, model: Path, tmp_path: Path) -> None:
+    """Videos and web addresses are labeled: tests/inference/test_video.py, test_inputs.py."""
+    error, where, hint = lines(streetseg("predict", model, "s3://photos/street.jpg", "--out", tmp_path / "out"))
 
-    assert said[0] == f"error: {error}"
-    assert said[1] == f"where: {given}"
-    assert hint in said[2]
+    assert error == "error: this is an address, expected files"
+    assert where == "where: s3://photos/street.jpg"
+    assert "download them" in hint
 
 
 def test_data_at_an_address(streetseg: Run) -> None:
