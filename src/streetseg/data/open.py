@@ -167,8 +167,10 @@ def _existing(text: str) -> bool:
 
 
 def _missing(path: Path, what: str) -> DataError:
-    """Return the error for a missing path. Its hint names a similar entry of the closest parent that exists."""
+    """Return the error for a missing path. Its hint names what the closest parent that exists has instead."""
     parent = next((folder for folder in path.parents if _existing(str(folder))), Path("/"))
     needed = path.relative_to(parent).parts[0]
-    near = did_you_mean(needed, [child.name for child in listing(parent)], before=f"{parent.as_posix().rstrip('/')}/")
-    return DataError(f"{what} not found", where=path, hint=near or f"{parent} has no {needed}")
+    names = [child.name for child in listing(parent) if not child.name.startswith(".")]
+    near = did_you_mean(needed, names, before=f"{parent.as_posix().rstrip('/')}/")
+    there = f"{', '.join(names[:3])}{', …' if len(names) > 3 else ''}" if names else "nothing"
+    return DataError(f"{what} not found", where=path, hint=near or f"{parent} has no {needed}; in it: {there}")

@@ -36,16 +36,21 @@ Size = Annotated[
 ]
 
 
+_FOLD = "K/N, the fold K of N folds, N at least 2, such as 2/5"
+
+
 def _fold(value: object) -> object:
     """Read "2/5"."""
     if isinstance(value, str) and (match := re.fullmatch(r"(\d+)/(\d+)", value)):
         return int(match[1]), int(match[2])
-    return value
+    if isinstance(value, (list, tuple)):
+        return value
+    raise ValueError(_FOLD)
 
 
 def _one_of(fold: tuple[int, int]) -> tuple[int, int]:
     if not 1 <= fold[0] <= fold[1] or fold[1] < 2:
-        raise ValueError("K/N, the fold K of N folds, N at least 2, such as 2/5")
+        raise ValueError(_FOLD)
     return fold
 
 

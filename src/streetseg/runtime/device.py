@@ -30,7 +30,10 @@ def choose_device(name: str, ranks: Ranks = ALONE) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise unusable(name, next(iter(str(error).splitlines()), "unknown reason")) from error
+        reason = next(iter(str(error).splitlines()), "unknown reason")
+        if name.startswith("cuda") and not torch.cuda.is_available():
+            reason = "no NVIDIA GPU with a driver was found"
+        raise unusable(name, reason) from error
     if device.type not in KINDS:
         raise unusable(name, "streetseg runs on " + ", ".join(KINDS))
     if device.type == "mps" and ranks.world > 1:
@@ -113,7 +116,11 @@ def require_own_device(device: torch.device, processes: int) -> None:
 
 def unusable(name: str, reason: str) -> RequestError:
     """Return the error for a device that cannot be used."""
-    return RequestError(f"device {name} cannot be used ({reason})", where="train.device", hint="auto, cpu, cuda or mps")
+    return RequestError(
+        f"device {name} cannot be used ({reason})",
+        where="train.device",
+        hint="train.device=auto takes the first of cuda, mps and cpu that is there",
+    )
 
 
 def seed_everything(seed: int) -> None:
