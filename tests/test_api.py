@@ -291,5 +291,5 @@ def test_the_import_is_instant() -> None:
 def test_flags_that_do_not_go_together_are_said_in_the_words_of_python() -> None:
     with pytest.raises(streetseg.StreetsegError, match="force=True goes with resume=True"):
         streetseg.train("scenes", encoder="test_efficientnet", force=True)
-    with pytest.raises(streetseg.StreetsegError, match="data is a object"):
+    with pytest.raises(streetseg.StreetsegError, match="data is an object"):
         streetseg.study(object(), encoders=["test_efficientnet"])  # type: ignore[arg-type]

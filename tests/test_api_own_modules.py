@@ -169,7 +169,7 @@ def test_a_timm_model_is_an_encoder(data: str, tmp_path: Path) -> None:
     [
         (nn.Conv2d(3, 8, 3, padding=1), "the encoder returns a Tensor"),
         (nn.Linear(7, 7), "the module failed on an image of 64x64"),
-        (3, "found a int"),
+        (3, "found an int"),
     ],
 )
 def test_what_is_no_encoder_is_said(encoder: object, problem: str, data: str, tmp_path: Path) -> None:

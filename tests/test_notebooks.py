@@ -103,7 +103,7 @@ def test_a_trained_network_on_photos_as_a_notebook(tmp_path: Path) -> None:
     without_torch = shown(notebook, "import subprocess")
     assert f"{by_network}" in without_torch and "torch was imported: False" in without_torch
     assert "onnxruntime" in shown(notebook, "speed = ")
-    assert "18 files" in shown(notebook, "shares.to_csv")
+    assert "19 files" in shown(notebook, "shares.to_csv")
 
 
 def test_own_data_as_a_notebook(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_a_run_of_a_study_is_told_its_whole_recipe(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("STREETSEG_TRAIN__SEED", "7")
     monkeypatch.setenv("STREETSEG_TRAIN__PRECISION", "bf16")
     study = load_recipe(None, ["loss.ohem=0.5", "augment.crop=64x96"], flags={"data.source": "scenes"})
-    run = with_precision(with_run(study, "resnet50", "none", seed=9), "fp32")
+    run = with_precision(with_run(study, "resnet50", "none", seed=9, fold=None), "fp32")
     file = tmp_path / "recipe.yaml"
     file.write_text(recipe_yaml(run), encoding="utf-8")
 

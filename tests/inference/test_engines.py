@@ -27,6 +27,7 @@ from streetseg.inference.engines.fastest import Fastest, fastest
 from streetseg.inference.engines.open import MANY, open_engine
 from streetseg.inference.engines.openvino_engine import OpenVinoEngine
 from streetseg.inference.predictor import Predictor
+from streetseg.labels.tables import STREET_11
 from streetseg.models.description import KEY
 from streetseg.recipe.reading import AS_USUAL
 
@@ -88,6 +89,7 @@ class Fake:
 
     precision = "fp32"
     reading = AS_USUAL
+    space = STREET_11
 
     def __init__(self, name: str, label: int, seconds: float, *, workers: int = 1, calls: list[str] | None = None):
         self.name, self.label, self.seconds, self.workers = name, label, seconds, workers

@@ -22,6 +22,9 @@ from streetseg.recipe.reading import ImageReading
 log = logging.getLogger("streetseg")
 
 
+MASK_FOLDERS = ("masks", "labels", "annotations")  # beside `images`, in data sets as they are handed around
+
+
 def find_images(inputs: Sequence[str]) -> dict[Path, str]:
     """Return each image once and the name of its results, in the order of `inputs`.
 
@@ -72,8 +75,8 @@ def find_images(inputs: Sequence[str]) -> dict[Path, str]:
     for key in results:
         del found[key]
 
-    stems = Counter(_stem(names[key]) for key in found)
-    if (stems.total() > len(stems)) and (hint := _images_alone(inputs)):
+    stems = {path.stem for path in found.values()}
+    if len(stems) < len(found) and (hint := _images_alone(inputs)):
         raise RequestError("a data set with masks, expected its images alone", where=inputs, hint=hint)
     return dict(zip(found.values(), _unique(list(found), names), strict=True))
 
@@ -112,9 +115,13 @@ def _require_files_on_disk(inputs: Sequence[str]) -> None:
 
 
 def _images_alone(inputs: Sequence[str]) -> str | None:
-    """Return the hint for a data set with masks beside its images; None if no input has a folder of images."""
+    """Return the hint for a data set with masks beside its images; None if no input has both."""
     folders = [Path(text) / "images" for text in inputs]
-    found = [str(folder) for folder in folders if folder.is_dir()]
+    found = [
+        str(folder)
+        for folder in folders
+        if folder.is_dir() and any((folder.parent / masks).is_dir() for masks in MASK_FOLDERS)
+    ]
     return f"name the images without their masks: {', '.join(found)}" if found else None
 
 

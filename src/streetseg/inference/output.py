@@ -136,7 +136,7 @@ def _is_ours(path: Path) -> bool:
     try:
         match path.suffix:
             case ".npz":
-                with np.load(path) as arrays:
+                with np.load(path, allow_pickle=False) as arrays:
                     return "software" in arrays and str(arrays["software"]) == MAKER
             case ".json" | ".geojson":
                 return path.read_bytes().startswith(f'{{"software": "{MAKER}"'.encode())

@@ -149,7 +149,7 @@ class _Segments:
     def state(self) -> NDArray[np.float32] | None:
         """Return the smoothed probabilities after the last finished segment; None without any."""
         path = self.work / f"{len(self.counts) - 1:06}.npy"
-        return np.load(path) if path.exists() else None
+        return np.load(path, allow_pickle=False) if path.exists() else None
 
     def file(self, kind: str) -> Path:
         """Return the path of the segment that is written now."""
