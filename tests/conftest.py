@@ -144,6 +144,22 @@ def streetseg(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     signal.signal(signal.SIGTERM, handler)
 
 
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Return a function that writes a report; one of the same shape is written once."""
+    from drawn_reports import drawn_report
+
+    written: dict[str, Path] = {}
+
+    def write(**shape: object) -> Path:
+        key = repr(sorted(shape.items()))
+        if key not in written:
+            written[key] = drawn_report(tmp_path_factory.mktemp("drawn"), **shape)  # type: ignore[arg-type]
+        return written[key]
+
+    return write
+
+
 def missing(what: str, reason: str) -> str:
     """Skip the test, or fail it if STREETSEG_REQUIRE lists `what`."""
     if what in REQUIRED:

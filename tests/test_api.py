@@ -19,17 +19,10 @@ from torch.nn import functional as F
 import streetseg
 from streetseg.errors import DataError, RequestError
 from streetseg.training import fit
-from tiny import STREET_11, camvid_segnet, save, street
+from tiny import RUN, STREET_11, camvid_segnet, save, street
 
 SIZE = (64, 96)
-TINY = {
-    "train.batch": 2,
-    "model.channels": [16, 12, 8, 8],
-    "train.device": "cpu",
-    "train.precision": "fp32",
-    "data.size": "none",
-}
-USUAL = {"encoder": "test_efficientnet", "weights": "none", "quiet": True, "recipe": TINY}
+USUAL = {"encoder": "test_efficientnet", "weights": "none", "quiet": True, "recipe": RUN}
 
 
 @pytest.fixture(scope="module")
@@ -228,7 +221,7 @@ def test_wrong_data_of_ones_own_is_named(tmp_path: Path) -> None:
 def test_the_verdict_is_that_of_the_command(data: str, tmp_path: Path, streetseg) -> None:
     import streetseg as package
 
-    words = [f"{field}={str(value).replace(' ', '')}" for field, value in TINY.items()]
+    words = [f"{field}={str(value).replace(' ', '')}" for field, value in RUN.items()]
     encoders = ["test_efficientnet", "test_resnet"]
     command = streetseg(
         "study", data, *words, "--encoders", ",".join(encoders), "--weights", "none", "--epochs", 1, "--quiet",
@@ -237,7 +230,7 @@ def test_the_verdict_is_that_of_the_command(data: str, tmp_path: Path, streetseg
     assert command.code == 0, command.err
 
     study = package.study(
-        data, encoders=encoders, weights="none", epochs=1, out=tmp_path / "api", quiet=True, recipe=TINY
+        data, encoders=encoders, weights="none", epochs=1, out=tmp_path / "api", quiet=True, recipe=RUN
     )
 
     # Latencies are measured anew by each; the scores, the ranking and the statistics are the same.

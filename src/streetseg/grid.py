@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from streetseg.atomic import atomic_write_json
 from streetseg.comparison.compare import Comparison, compare_runs
 from streetseg.data.class_weights import require_class_weights
+from streetseg.data.folds import fold_splits
 from streetseg.data.open import open_source
 from streetseg.data.source import Source
 from streetseg.data.store import Store
@@ -92,8 +93,8 @@ def run_study(
     if own != Own() and processes > 1:
         problem = "callbacks, modules, loss and data of your own are in this process, others do not have them"
         raise RequestError(problem, where=f"devices={processes}", hint="devices=1")
-    require_folds(recipe, folds, own)
     source = own.source or open_source(recipe.data)
+    require_folds(recipe, folds, source, own)
     require_fit(recipe, starts, source, own)
     runs = {
         out / "runs" / f"{folder_part(encoder)}_seed{seed}{f'_fold{fold[0]}' if fold else ''}": with_run(
@@ -157,7 +158,7 @@ def changed_runs(runs: Mapping[Path, Recipe], own: Own) -> dict[Path, list[str]]
     return changed
 
 
-def require_folds(recipe: Recipe, folds: int | None, own: Own) -> None:
+def require_folds(recipe: Recipe, folds: int | None, source: Source, own: Own) -> None:
     """Raise RequestError if the images cannot be divided into so many folds."""
     if folds is None:
         return
@@ -167,7 +168,7 @@ def require_folds(recipe: Recipe, folds: int | None, own: Own) -> None:
         raise RequestError("data of your own has no folds", where=f"folds={folds}", hint="divide its `splits` yourself")
     if folds < 2:
         raise RequestError("there are 2 folds at least", where=f"--folds {folds}", hint="--folds 5")
-    open_source(with_fold(recipe, (1, folds)).data)
+    fold_splits(source.splits, with_fold(recipe, (1, folds)).data)
 
 
 def with_fold(recipe: Recipe, fold: tuple[int, int] | None) -> Recipe:

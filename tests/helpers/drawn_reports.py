@@ -1,6 +1,6 @@
 """Reports with images, drawn without a network: a rendered street, and predictions that are its labels, moved aside."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ ENCODERS = (
     "mobilenetv3_small_050", "convnext_tiny.in12k_ft_in1k", "resnet18", "resnet101", "hrnet_w18", "densenet121",
 )  # fmt: skip
 IMAGES = 4  # of the viewer
+DrawnReport = Callable[..., Path]
 
 
 def space_of(classes: int) -> LabelSpace:

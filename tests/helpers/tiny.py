@@ -21,6 +21,15 @@ Array = NDArray[np.uint8]
 
 VOID = 255
 
+# Fields of the recipe of a run on such data, for a network whose encoder is one of timm's test_*.
+RUN = {
+    "train.batch": 2,
+    "model.channels": [16, 12, 8, 8],
+    "train.device": "cpu",
+    "train.precision": "fp32",
+    "data.size": "none",
+}
+
 # For each street-11 class, the class of another label space that stands for it in masks.
 CAMVID_NAMES = (
     "Sky", "Building", "Column_Pole", "Road", "Sidewalk", "Tree", "SignSymbol", "Fence", "Car", "Pedestrian",

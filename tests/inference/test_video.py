@@ -12,12 +12,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
 
 import processes
 import tiny
+from conftest import missing
 from exported import saved
 from networks import tiny_network
 from streetseg.inference import video
@@ -27,7 +29,6 @@ from streetseg.labels.tables import STREET_11
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-av = pytest.importorskip("av")
 
 Command = Callable[..., Any]
 UNIT = Fraction(1, 12800)
@@ -251,7 +252,7 @@ def test_a_browser_plays_it(tmp_path: Path, model: Path, streetseg: Command, bro
     data = base64.b64encode((tmp_path / "out" / "drive_overlay.mp4").read_bytes()).decode()
     page.set_content("<video muted></video>")
     if not page.evaluate("document.querySelector('video').canPlayType('video/mp4; codecs=\"avc1.640028\"')"):
-        pytest.skip("this Chromium has no H.264")
+        missing("browser", "this Chromium has no H.264")
     found = page.evaluate(
         """(data) => new Promise((done) => {
             const video = document.querySelector("video");

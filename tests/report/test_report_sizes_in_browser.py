@@ -15,7 +15,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page
 
 from browsing import PHONE, SCREEN, opened
-from drawn_reports import drawn_report
+from drawn_reports import DrawnReport
 from finished_runs import RANDOM, matrices
 from streetseg.comparison.compare import compare_runs
 from streetseg.labels.tables import STREET_11
@@ -24,7 +24,6 @@ from streetseg.report.report import write_report
 
 WriteRun = Callable[..., Path]
 A4_WITHOUT_MARGINS = 688  # CSS pixels
-DrawnReport = Callable[..., Path]
 OPEN = "all => all.forEach((details) => { details.open = true; })"
 LOOK = """mark => {
   const style = getComputedStyle(mark);
@@ -49,20 +48,6 @@ MEAN_COLOR = """image => {
 TEXT_SIZE = (
     "text => parseFloat(getComputedStyle(text).fontSize) * Math.hypot(text.getScreenCTM().a, text.getScreenCTM().b)"
 )
-
-
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> DrawnReport:
-    """Return a function that writes a report; one of the same shape is written once."""
-    written: dict[str, Path] = {}
-
-    def write(**shape: object) -> Path:
-        key = repr(sorted(shape.items()))
-        if key not in written:
-            written[key] = drawn_report(tmp_path_factory.mktemp("drawn"), **shape)  # type: ignore[arg-type]
-        return written[key]
-
-    return write
 
 
 @pytest.fixture

@@ -1,15 +1,11 @@
 """The viewer of the report, the choice of encoders and classes, and the bar of contents, in a real browser."""
 
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from browsing import CONTRAST, PHONE, SCREEN, opened
-from drawn_reports import IMAGES, drawn_report
+from drawn_reports import IMAGES, DrawnReport
 
-DrawnReport = Callable[..., Path]
 OPEN = "all => all.forEach((details) => { details.open = true; })"
 # Zoom and place of the image in the viewer.
 PLACE = """sheet => {
@@ -31,20 +27,6 @@ COVERED = """canvas => {
   const pixels = copy.getImageData(0, 0, canvas.width, canvas.height).data;
   return pixels.filter((_, at) => at % 4 === 3).reduce((sum, alpha) => sum + (alpha > 0), 0) * 4 / pixels.length;
 }"""
-
-
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> DrawnReport:
-    """Return a function that writes a report; one of the same shape is written once."""
-    written: dict[str, Path] = {}
-
-    def write(**shape: object) -> Path:
-        key = repr(sorted(shape.items()))
-        if key not in written:
-            written[key] = drawn_report(tmp_path_factory.mktemp("drawn"), **shape)  # type: ignore[arg-type]
-        return written[key]
-
-    return write
 
 
 def open_viewer(page: Page, tile: int = 0) -> None:

@@ -11,16 +11,9 @@ from streetseg.recipe.resolved import read_resolved
 from streetseg.recipe.schema import Augment, Recipe, Train
 from streetseg.training import estimate
 from streetseg.training.estimate import Pace, epochs_within
-from tiny import camvid_segnet
+from tiny import RUN, camvid_segnet
 
-TINY = {
-    "train.batch": 2,
-    "model.channels": [16, 12, 8, 8],
-    "train.device": "cpu",
-    "train.precision": "fp32",
-    "data.size": "none",
-    "augment.early_crop": "none",
-}
+TINY = RUN | {"augment.early_crop": "none"}
 WHOLE, EARLY = (128, 256), (64, 128)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from streetseg.arrays import Size
 from streetseg.data.source import short_name
 from streetseg.evaluation.evaluate import Evaluation
-from streetseg.inference.logits import TTA, Views
+from streetseg.inference.logits import Views, views_of
 from streetseg.inference.predictor import Predictor
 from streetseg.metrics.scores import RULES
 
@@ -19,7 +19,7 @@ def protocol(evaluation: Evaluation, predictor: Predictor, *, dataset: str, spli
         dataset: the data set as on the command line, e.g. "camvid:/data/CamVid"; parent folders are left out.
         split: the name of the evaluated split.
     """
-    views = TTA if predictor.tta is True else predictor.tta
+    views = views_of(predictor.tta)
     return {
         "dataset": short_name(dataset),
         "split": split,

@@ -26,6 +26,12 @@ class Views:
 
 TTA = Views(TTA_SCALES, flip=True)
 
+
+def views_of(tta: bool | Views) -> Views | None:
+    """Return the views that are averaged; None for the image alone."""
+    return TTA if tta is True else tta or None
+
+
 # Stride of the deepest features. Tiles start on its multiples, so that the feature grid of a tile is part of the whole
 # image's.
 STRIDE = 32
@@ -59,11 +65,11 @@ def predict_logits(
     """
     own = (images.shape[-2], images.shape[-1])
     size, out = size or own, out or own
-    if not tta:
+    views = views_of(tta)
+    if views is None:
         return _view(network, images, size, out, tile)
     backend = operations(images)
     total: Array = None
-    views = TTA if tta is True else tta
     for scale in views.scales:
         scaled = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
         view = _view(network, images, scaled, out, tile)

@@ -50,7 +50,7 @@ OnFrame = Callable[[int, int | None], None]  # called after each frame with the 
 
 @dataclass(frozen=True)
 class LabeledVideo:
-    """What `predict_video` wrote.
+    """Files that `predict_video` wrote.
 
     Args:
         paths: kind of result -> its video, or the folder of its masks.

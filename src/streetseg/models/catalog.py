@@ -10,7 +10,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from streetseg.errors import ModelError, RequestError
-from streetseg.models.encoder import cached_file, pyramid_of, random_body
+from streetseg.models.encoder import cached_file, maps_of, random_body
 from streetseg.recipe.encoders import USUAL
 
 SIZE = (384, 480)  # CamVid's 360x480, padded to multiples of 32
@@ -78,7 +78,7 @@ def facts_of(name: str) -> EncoderFacts | None:
     except ModelError:
         return None
     try:
-        pyramid_of(name)
+        maps_of(name, body)
         usable = True
     except ModelError:
         usable = False

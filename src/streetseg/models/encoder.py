@@ -112,14 +112,19 @@ class Pyramid:
 
 
 def pyramid_of(name: str) -> Pyramid:
-    """Return the maps of an encoder, found by a forward pass on torch's meta device, which has shapes but no numbers.
+    """Return the maps of an encoder. Raise ModelError if timm cannot make it, or they are no pyramid for a U-Net."""
+    with torch.device("meta"):
+        return maps_of(name, random_body(name).eval())
+
+
+def maps_of(name: str, body: Any) -> Pyramid:
+    """Return the maps of a network on torch's meta device, which has shapes but no numbers, by a forward pass.
 
     Raises:
         ModelError: they are no pyramid for a U-Net.
     """
     height, width = PROBED
     with torch.device("meta"), torch.no_grad():
-        body = random_body(name).eval()
         strides = tuple(body.feature_info.reduction())
         if strides not in (STRIDES, STRIDES[1:]):
             raise ModelError(
