@@ -53,7 +53,7 @@ $(VENV_PYTHON):
 
 .venv/installed-dev: $(VENV_PYTHON) pyproject.toml $(CONSTRAINTS)
 	@echo "installing into .venv (torch is large: this can take some minutes)"
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c $(CONSTRAINTS) -e '.[train,dev]'
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c $(CONSTRAINTS) -e '.[train,dev,litert-export]'
 	touch $@ .venv/installed-train
 
 # docs/reference/commands.md, recipe.md and python.md from the program, docs/explanation/reliability.md from the tests
