@@ -153,3 +153,14 @@ def test_a_tile_that_no_image_has(streetseg: Run, data: Path, model: Path, tmp_p
     argv = ("predict", model, data / "val", "--out", tmp_path / "out", "--tile", "-32")
 
     assert "a tile is -32 pixels wide" in lines(streetseg(*argv))[0]
+
+
+def test_a_flag_that_is_needed_is_shown_with_its_value(streetseg: Run) -> None:
+    error, _, hint = lines(streetseg("scenes"))
+
+    assert error == "error: missing option '--out'"
+    assert hint == "hint:  streetseg scenes … --out DIR"
+
+
+def test_a_recipe_without_its_flag(streetseg: Run) -> None:
+    assert lines(streetseg("recipe", "show", "demoo"))[-1] == "hint:  did you mean --recipe demo?"

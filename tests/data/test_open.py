@@ -82,6 +82,15 @@ def test_an_unrecognized_folder_names_the_one_below_that_is(tmp_path: Path) -> N
     assert caught.value.hint == f"did you mean {tmp_path / 'CamVid'}?"
 
 
+def test_an_unrecognized_folder_names_what_is_in_it_and_the_file_to_write(tmp_path: Path) -> None:
+    for name in ("a", "b", "c", "d"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(DataError, match="found a, b, c, …") as caught:
+        open_source(Data(source=str(tmp_path)))
+    assert caught.value.hint is not None
+    assert str(tmp_path / "data.yaml") in caught.value.hint
+
+
 def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
     for spec in (str(tmp_path), f"camvid:{tmp_path}", f"cityscapes:{tmp_path}", f"folder:{tmp_path}"):
         with pytest.raises(DataError) as caught:

@@ -106,7 +106,9 @@ def _usage_error(failure: TyperException, args: list[str]) -> RequestError:
         hint = f"{field}=VALUE" if field else did_you_mean(unknown, flags) or f"{command} --help"
         return RequestError(f"unknown flag {unknown}", where=command, hint=hint)
     problem = in_plain_words(_lower_first(failure.format_message().rstrip(".")))
-    return RequestError(problem, where=command, hint=f"{command} --help")
+    missing = getattr(failure, "param", None) if problem.startswith("missing option") else None
+    hint = f"{command} … {missing.opts[0]} {missing.metavar}" if missing else f"{command} --help"
+    return RequestError(problem, where=command, hint=hint)
 
 
 def _lower_first(text: str) -> str:

@@ -119,12 +119,20 @@ def _open_bare(path: Path) -> Source:
         raise DataError(f"this folder could be {' or '.join(kinds)}", where=path, hint=f"choose one: {forms}")
     if path.is_file():
         raise _no_folder(path)
-    below = [child for child in listing(path) if child.is_dir() and _recognized(child)] if path.is_dir() else []
+    children = listing(path) if path.is_dir() else []
+    below = [child for child in children if child.is_dir() and _recognized(child)]
     raise DataError(
-        "the layout of this folder is not recognized (expected CamVid, Cityscapes, or one YAML file)",
+        "the layout of this folder is not recognized (expected CamVid, Cityscapes, or one YAML file; "
+        f"found {_some_of([child.name for child in children])})",
         where=path,
-        hint=f"did you mean {below[0]}?" if below else f"describe it in a YAML file; data is {FORMS}",
+        hint=f"did you mean {below[0]}?"
+        if below
+        else f"write {path / 'data.yaml'} that names images:, masks:, splits: and classes:, then folder:{path}",
     )
+
+
+def _some_of(names: list[str]) -> str:
+    return f"{', '.join(names[:3])}{', …' if len(names) > 3 else ''}" if names else "nothing"
 
 
 def _no_folder(path: Path) -> DataError:
@@ -172,5 +180,6 @@ def _missing(path: Path, what: str) -> DataError:
     needed = path.relative_to(parent).parts[0]
     names = [child.name for child in listing(parent) if not child.name.startswith(".")]
     near = did_you_mean(needed, names, before=f"{parent.as_posix().rstrip('/')}/")
-    there = f"{', '.join(names[:3])}{', …' if len(names) > 3 else ''}" if names else "nothing"
-    return DataError(f"{what} not found", where=path, hint=near or f"{parent} has no {needed}; in it: {there}")
+    return DataError(
+        f"{what} not found", where=path, hint=near or f"{parent} has no {needed}; in it: {_some_of(names)}"
+    )

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from streetseg.errors import DataError, RequestError
+from streetseg.errors import DataError, RequestError, did_you_mean
 from streetseg.recipe.plain_yaml import NotPlain, parse, value_of
 from streetseg.text import read_text
 
@@ -88,7 +88,8 @@ def command_line_layer(overrides: Sequence[str], flags: Mapping[str, object]) ->
             raise RequestError(
                 f"{override} is neither a flag nor a value of the recipe",
                 where=f"command line: {override}",
-                hint="recipe values look like optim.lr=3e-4",
+                hint=did_you_mean(override, shipped_names(), before="--recipe ")
+                or "recipe values look like optim.lr=3e-4",
             )
         path = tuple(key.split("."))
         if path in layer:
