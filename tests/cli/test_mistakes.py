@@ -156,10 +156,10 @@ def test_a_tile_that_no_image_has(streetseg: Run, data: Path, model: Path, tmp_p
 
 
 def test_a_flag_that_is_needed_is_shown_with_its_value(streetseg: Run) -> None:
-    error, _, hint = lines(streetseg("scenes"))
+    error, _, hint = lines(streetseg("predict", "run", "photo.png"))
 
     assert error == "error: missing option '--out'"
-    assert hint == "hint:  streetseg scenes … --out DIR"
+    assert hint == "hint:  streetseg predict … --out DIR"
 
 
 def test_a_recipe_without_its_flag(streetseg: Run) -> None:
