@@ -156,7 +156,7 @@ class _Tables:
             self.confusion[i] += _confusion(backend, ground_truth, predicted, num_classes, ignore)
             if details:
                 prediction[rows, columns] = backend.in_memory(predicted)[0]
-                confidence[rows, columns] = backend.confidence(logits)[0]
+                confidence[rows, columns] = predictor.confidence(logits, predicted)[0]
             if loss is not None:
                 self.losses[i] = float(loss(logits, predictor.engine.take(ground_truth[None])))
         self.ignored[i] = np.count_nonzero(labels == ignore)
