@@ -125,7 +125,7 @@ def _calibration(calibration: "Mapping[str, Any]") -> str:
 
     if calibration["fitted"] is None:
         return "not calibrated: the model has no temperature"
-    fitted = Calibration.model_validate(calibration["fitted"], strict=False)
+    fitted = Calibration.model_validate(calibration["fitted"])
     return f"{100 * calibration['uncalibrated_ece']:.2f} without its {fitted.text}"
 
 

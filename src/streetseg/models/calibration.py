@@ -28,7 +28,7 @@ class Calibration(BaseModel):
         folds: the number of parts of that cross-validation.
     """
 
-    model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     method: Literal["temperature", "vector"]
     temperature: list[Positive]
@@ -55,9 +55,13 @@ class Calibration(BaseModel):
         return scale.astype(np.float32)[:, None, None], bias.astype(np.float32)[:, None, None]
 
     @property
-    def text(self) -> str:
-        """Return "temperature 1.43, fitted on 101 images of camvid val"."""
+    def value(self) -> str:
+        """The temperature as text: "1.43", or "0.9 to 1.5, by class"."""
         low, high = min(self.temperature), max(self.temperature)
-        value = f"temperature {low:.3g}" if self.method == "temperature" else f"temperatures {low:.3g} to {high:.3g}"
+        return f"{low:.3g}" if self.method == "temperature" else f"{low:.3g} to {high:.3g}, by class"
+
+    @property
+    def text(self) -> str:
+        """The calibration in words: "temperature 1.43, fitted on 101 images of camvid val"."""
         images = "1 image" if self.images == 1 else f"{self.images} images"
-        return f"{value}, fitted on {images} of {self.dataset} {self.split}"
+        return f"temperature {self.value}, fitted on {images} of {self.dataset} {self.split}"

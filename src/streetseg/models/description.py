@@ -181,7 +181,7 @@ def reading_of(description: dict[str, Any]) -> ImageReading:
 def calibration_of(description: dict[str, Any]) -> Calibration | None:
     """Return the calibration of a network's probabilities; None where none was fitted."""
     confidence = description.get("confidence")
-    return None if confidence is None else Calibration.model_validate(confidence, strict=False)
+    return None if confidence is None else Calibration.model_validate(confidence)
 
 
 class ExportedDescription(Description):
