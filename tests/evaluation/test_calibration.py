@@ -203,6 +203,25 @@ def test_evaluate_writes_the_diagram_and_the_accuracy_of_the_surest_pixels(tmp_p
     assert scores["selective"][-1]["accuracy"] == pytest.approx(scores["pixel_accuracy"])
 
 
+def test_calibrate_writes_a_new_bundle_and_changes_nothing_else(tmp_path: Path, streetseg: Command) -> None:
+    camvid, bundle = tiny.camvid_segnet(tmp_path / "camvid"), saved(tmp_path / "bundle", tiny_network())
+    before = {path: path.read_bytes() for path in bundle.iterdir()}
+    ended = streetseg("calibrate", bundle, f"camvid:{camvid}", "--out", tmp_path / "new")
+    assert ended.code == 0, ended.err
+    assert "fitted on 3 images" in ended.out
+    assert "cross-validated" in ended.out
+    assert {path: path.read_bytes() for path in bundle.iterdir()} == before
+    assert (tmp_path / "new/weights.safetensors").read_bytes() == before[bundle / "weights.safetensors"]
+    network = load_bundle(tmp_path / "new")[0]
+    assert network.calibration is not None
+    assert network.calibration.after.ece < network.calibration.before.ece
+
+    again = streetseg("calibrate", bundle, f"camvid:{camvid}", "--out", tmp_path / "new")
+    assert (again.code, "no empty folder" in again.err) == (2, True)
+    exported = streetseg("calibrate", tmp_path / "a.onnx", f"camvid:{camvid}", "--out", tmp_path / "b")
+    assert (exported.code, "export that again" in exported.err) == (2, True)
+
+
 def test_training_fits_it_on_validation_and_the_report_shows_it(tmp_path: Path, streetseg: Command) -> None:
     camvid, run = tiny.camvid_segnet(tmp_path / "camvid"), tmp_path / "run"
     settings = [f"{key}={json.dumps(value).replace(' ', '')}" for key, value in tiny.RUN.items() if value != "none"]
