@@ -50,7 +50,8 @@ def confidence_protocol(groups: Sequence[Group]) -> str:
     known = [one for one in fitted if one]
     if not known:
         return ""
-    one = known[0]
+    one, several = known[0], any(len(group.runs) > 1 for group in groups)
+    whose = " The values are of the first run of each encoder." if several else ""
     held_out = (
         f" In the column “cross-validated” each image has a calibration fitted on other images ({one['folds']} parts)."
         if one["folds"]
@@ -58,5 +59,5 @@ def confidence_protocol(groups: Sequence[Group]) -> str:
     )
     return (
         f"Fitted on {one['pixels']:,} pixels of {one['images']} images of {one['split']}, the split that is scored "
-        f"here and that chose the best epoch, so “after” is in-sample.{held_out}"
+        f"here and that chose the best epoch, so “after” is in-sample.{held_out}{whose}"
     )
