@@ -94,9 +94,9 @@ def _calibration(confidence: Confidence | None) -> list[list[str]]:
     if confidence is None:
         return []
     return [
-        ["the same before calibration", words.points(confidence.before), ""],
+        ["expected calibration error before calibration", words.points(confidence.before), ""],
         ["temperature", confidence.calibration, ""],
-        *([f"accuracy of the surest {share:.0%}", words.points(value), ""]
+        *([f"pixel accuracy of the surest {share:.0%}", words.points(value), ""]
           for share, value in zip(SHOWN, confidence.kept, strict=True) if share in (0.9, 0.5)),
     ]  # fmt: skip
 
