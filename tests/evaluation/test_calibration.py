@@ -163,8 +163,13 @@ def test_a_bundle_of_an_earlier_version_has_none_and_a_wrong_one_is_named(tmp_pa
     file.write_text(json.dumps(description))
     assert load_bundle(bundle)[0].calibration is None
 
-    for wrong in ({"temperature": [1.0] * 10}, {"temperature": [0.0] * 11}, {"bias": [0.0] * 3}, {"method": "magic"}):
-        file.write_text(json.dumps(description | {"confidence": by_class().model_dump() | wrong}, default=vars))
+    for incorrect in (
+        {"temperature": [1.0] * 10},
+        {"temperature": [0.0] * 11},
+        {"bias": [0.0] * 3},
+        {"method": "magic"},
+    ):
+        file.write_text(json.dumps(description | {"confidence": by_class().model_dump() | incorrect}, default=vars))
         with pytest.raises(ModelError, match=r"model\.json is incomplete or invalid"):
             load_bundle(bundle)
 

@@ -60,8 +60,9 @@ def fit_calibration(
     image_of_pixel, position = np.nonzero(labels)
     if not len(position):
         return None
-    truth = (labels[image_of_pixel, position] - 1).astype(np.uint8)
-    fitted = fit(logits[:, image_of_pixel, position], truth, image_of_pixel)
+    fitted = fit(
+        logits[:, image_of_pixel, position], (labels[image_of_pixel, position] - 1).astype(np.uint8), image_of_pixel
+    )
     return Calibration(
         method=fitted.method,
         temperature=[float(f"{1 / number:.6g}") for number in fitted.scale],

@@ -148,9 +148,9 @@ class _Sample:
         probabilities = np.exp(self.log_probabilities(scaling))
         weighted = probabilities * self.logits
         classes, pixels = weighted.shape
-        truth = np.bincount(self.labels, minlength=classes)
-        logits_of_truth = np.bincount(self.labels, weights=self._at(self.logits, self.labels), minlength=classes)
-        gradient = np.concatenate([weighted.sum(axis=1) - logits_of_truth, probabilities.sum(axis=1) - truth])
+        labeled = np.bincount(self.labels, minlength=classes)
+        correct_logits = np.bincount(self.labels, weights=self._at(self.logits, self.labels), minlength=classes)
+        gradient = np.concatenate([weighted.sum(axis=1) - correct_logits, probabilities.sum(axis=1) - labeled])
         both = np.concatenate([weighted, probabilities])
         hessian = -(both @ both.T)
         scales, biases = np.arange(classes), classes + np.arange(classes)
