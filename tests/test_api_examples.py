@@ -15,6 +15,7 @@ FUNCTIONS = (
     "load",
     "predict",
     "evaluate",
+    "calibrate",
     "compare",
     "export",
     "bench",

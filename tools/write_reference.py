@@ -64,7 +64,19 @@ def recipe_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-FUNCTIONS = ("load", "predict", "train", "study", "evaluate", "compare", "check", "export", "bench", "encoders")
+FUNCTIONS = (
+    "load",
+    "predict",
+    "train",
+    "study",
+    "evaluate",
+    "compare",
+    "check",
+    "export",
+    "bench",
+    "calibrate",
+    "encoders",
+)
 OBJECTS = {
     prediction: ("Model", "Prediction", "Predictions"),
     results: ("Run", "Study", "Scores", "Checked"),

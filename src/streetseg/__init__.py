@@ -1,7 +1,7 @@
 """streetseg: street images in, compared and trusted segmentation networks out.
 
 One function a command: `load`, `train`, `study`, `evaluate`, `predict`, `compare`, `check`, `export`, `bench`, `fetch`,
-`encoders`.
+`encoders`, `calibrate`.
 The public names are imported when they are first used, so that `import streetseg` costs nothing.
 """
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from streetseg.api import bench as bench
+    from streetseg.api import calibrate as calibrate
     from streetseg.api import check as check
     from streetseg.api import compare as compare
     from streetseg.api import encoders as encoders
@@ -39,6 +40,7 @@ _HOMES = {
     "StopTraining": "streetseg.training.callbacks",
     "StreetsegError": "streetseg.errors",
     "bench": _API,
+    "calibrate": _API,
     "check": _API,
     "compare": _API,
     "encoders": _API,

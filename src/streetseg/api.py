@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from streetseg.arguments import as_size, checked
-from streetseg.errors import RequestError
+from streetseg.errors import DataError, RequestError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from streetseg.deploy.export import Exported
     from streetseg.inference.logits import Views
     from streetseg.inference.prediction import ImageLike, Model, Prediction, Predictions
+    from streetseg.models.calibration import Calibration
     from streetseg.request import DataLike, RecipeLike
     from streetseg.results import Checked, Run, Scores, Study
     from streetseg.training.callbacks import Callback, LossFunction
@@ -584,6 +585,65 @@ def export(
     return export_model(
         path, target, format, source, split=split, int8=int8, budget=budget, tell=progress, modules=modules
     )
+
+
+@checked
+def calibrate(
+    model: "PathLike | Model | Run",
+    data: "DataLike",
+    *,
+    out: PathLike,
+    split: str = "val",
+    space: str | None = None,
+    progress: OnImage = lambda done, total: None,
+) -> "Calibration":
+    """Fit the confidence of a network to labeled images, and write the network with it as a new bundle.
+
+    Args:
+        model: a run folder (its best bundle), a bundle folder, a `Run`, or what `load` returned. It is not changed.
+        data: as for `evaluate`; images that the network was not trained on.
+        out: a new folder for the bundle.
+        split: the split to fit on.
+        space: label space to map the data to.
+        progress: called after each image with the number done and the number of all.
+
+    >>> import streetseg
+    >>> fitted = streetseg.calibrate(run.folder, data, out=folder / "calibrated")
+    >>> fitted.images, fitted.after.nll <= fitted.before.nll
+    (2, True)
+    """
+    from streetseg.evaluation.score import open_split, require_empty
+    from streetseg.models.formats import is_exported
+    from streetseg.request import as_model, open_data, request
+
+    path, modules = as_model(model)
+    if is_exported(path):
+        hint = "calibrate the bundle or run folder that it was made from, and export that again"
+        raise RequestError("an exported file is not changed", where=path, hint=hint)
+    out = Path(out)
+    require_empty(out)
+    flags = {"data.val_split": split, "data.space": space}
+    config = request(data, None, flags, {}, only=("calibrate", CHECK_FIELDS)).data
+
+    from streetseg.evaluation.calibration import fit_calibration
+    from streetseg.inference.engines.torch_engine import TorchEngine
+    from streetseg.inference.predictor import Predictor
+    from streetseg.models.bundle import load_bundle, save_bundle
+    from streetseg.models.own import NO_MODULES
+    from streetseg.runtime.device import choose_device
+
+    network, about = load_bundle(path, modules or NO_MODULES)
+    predictor = Predictor(TorchEngine(network, choose_device("auto")))
+    source = open_data(data, config.read_as(network.reading))
+    store = open_split(predictor, source, split)
+    fitted = fit_calibration(predictor, store, dataset=source.spec, split=split, on_image=progress)
+    if fitted is None:
+        raise DataError("no pixel of the split has a label", where=f"{source.spec} {split}")
+    network.calibration = fitted
+    save_bundle(
+        out, network, initial_weights=about["initial_weights"], protocol=about["protocol"], scores=about["scores"]
+    )
+    return fitted
 
 
 @checked

@@ -36,8 +36,10 @@ def test_labels_and_confidence_are_found_alike_and_the_first_of_equals_wins() ->
 
     assert np.array_equal(backend_numpy.argmax(logits), logits.argmax(1))
     assert backend_numpy.argmax(logits).dtype == backend_torch.in_memory(backend_torch.argmax(tensor)).dtype == np.uint8
-    np.testing.assert_allclose(backend_numpy.confidence(logits), tensor.softmax(1).amax(1).numpy(), rtol=1e-5)
-    np.testing.assert_allclose(backend_torch.confidence(tensor), tensor.softmax(1).amax(1).numpy(), rtol=1e-5)
+    of_numpy = backend_numpy.confidence(logits, backend_numpy.argmax(logits))
+    of_torch = backend_torch.confidence(tensor, backend_torch.argmax(tensor))
+    np.testing.assert_allclose(of_numpy, tensor.softmax(1).amax(1).numpy(), rtol=1e-5)
+    np.testing.assert_allclose(of_torch, tensor.softmax(1).amax(1).numpy(), rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import re
 import subprocess
 import sys
@@ -180,10 +181,21 @@ def test_every_chart_is_a_file_too(two: list[Path], tmp_path: Path) -> None:
     write_report(compare_runs(two), tmp_path / "out")
     names = {plot.stem for plot in (tmp_path / "out" / "plots").glob("*.svg")}
     assert {"mean_iou", "differences", "classes", "cost_latency", "cost_parameters"} <= names
-    assert {f"resnet50_ImageNet_{chart}" for chart in ("loss", "accuracy", "iou", "confusion")} <= names
+    assert {f"resnet50_ImageNet_{chart}" for chart in ("loss", "accuracy", "iou", "confusion", "reliability")} <= names
+    assert "kept" in names
     assert "mobilenetv2_100_random_weights_iou" in names
     for plot in (tmp_path / "out" / "plots").glob("*.svg"):
         assert ElementTree.parse(plot).getroot().attrib["aria-label"]
+
+
+def test_a_run_of_an_earlier_version_has_no_section_on_the_confidence(two: list[Path], tmp_path: Path) -> None:
+    assert "Expected calibration error" in report(two, tmp_path / "new").text
+    for run in two:
+        file = run / "evaluation/scores.json"
+        scores = json.loads(file.read_text())
+        del scores["calibration"], scores["selective"]
+        file.write_text(json.dumps(scores))
+    assert "Expected calibration error" not in report(two, tmp_path / "old").text
 
 
 def test_every_image_has_words_for_who_cannot_see_it(two: list[Path], tmp_path: Path) -> None:

@@ -361,6 +361,22 @@ def test_values_are_shown_on_hover_and_on_focus(browser: Browser, drawn: DrawnRe
         assert troubles == []
 
 
+def test_the_confidence_has_diagrams_and_tables_that_fit_a_phone(browser: Browser, drawn: DrawnReport) -> None:
+    with opened(browser, drawn(encoders=2), PHONE) as (page, troubles):
+        section = page.locator("#confidence")
+        assert section.locator("svg.chart").count() == 2 + 1 + 2  # two diagrams, the curves, the key
+        cells = section.locator("tbody tr").first.locator("td").all_inner_texts()
+        assert cells == ["1.4", "12.4", "3.1", "3.2"]
+        assert "10,500 pixels" in section.inner_text()
+        dot = section.locator("svg.chart").first.locator("[data-tip]").last
+        dot.scroll_into_view_if_needed()
+        dot.hover(force=True)
+        assert page.locator(".tip").inner_text().startswith("after calibration, confidence 93 to 100 %: mean 96.7 %")
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
+        assert page.locator(".contents a", has_text="Confidence").count() == 1
+        assert troubles == []
+
+
 def test_a_value_at_the_edge_of_a_phone_does_not_widen_the_page(browser: Browser, drawn: DrawnReport) -> None:
     with opened(browser, drawn(classes=11), PHONE) as (page, _):
         cell = page.locator("#confusion svg").first.locator("[data-tip]").first

@@ -17,6 +17,7 @@ COMMANDS = {
     "study": "Train, evaluate and compare encoders; one report.",
     "train": "Train one network.",
     "evaluate": "Score a network: all metrics, per class and per image, error maps.",
+    "calibrate": "Fit the confidence of a network to labeled images; write it as a new bundle.",
     "compare": "Report on finished runs, without training.",
     "predict": "Label images, folders of images, and videos.",
     "export": "Write a network as one file that runs without torch, checked against it.",

@@ -14,7 +14,7 @@ from streetseg.errors import RequestError
 from streetseg.runtime.worker import is_main, is_one_of_many
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 
 def evaluate(
@@ -90,7 +90,8 @@ def summary(result: "Mapping[str, Any]") -> list[str]:
         f"{'per-image IoU':<24}{_percent(result['per_image_mean']['iou'])}",
         f"{'per-image Dice':<24}{_percent(result['per_image_mean']['dice'])}",
         f"{'boundary IoU':<24}{_percent(result['boundary_iou'])}",
-        f"{'calibration error (ECE)':<24}{_percent(result['ece'])}",
+        f"{'calibration error (ECE)':<24}{_percent(result['ece'])}  {_calibration(result['calibration'])}",
+        *_selective(result["selective"]),
         "",
     ]
     # Narrow columns: with eleven classes the table fits into 80 characters.
@@ -107,6 +108,25 @@ def summary(result: "Mapping[str, Any]") -> list[str]:
         f"intervals: {rule['resamples']} resamples of {rule['unit']}s{note}",
     ]
     return lines
+
+
+def _selective(rows: "Sequence[Mapping[str, float]]") -> "Iterator[str]":
+    """Yield the accuracy of the pixels with the highest confidence, for a few shares of pixels."""
+    from streetseg.metrics.selective import SHOWN
+
+    for row in rows:
+        if row["kept"] in SHOWN and row["kept"] < 1:
+            label, least = f"accuracy, surest {row['kept']:.0%}", row["confidence"]
+            yield f"{label:<24}{_percent(row['accuracy'])}  confidence {least:.4f} or more"
+
+
+def _calibration(calibration: "Mapping[str, Any]") -> str:
+    from streetseg.models.calibration import Calibration
+
+    if calibration["fitted"] is None:
+        return "not calibrated: the model has no temperature"
+    fitted = Calibration.model_validate(calibration["fitted"])
+    return f"{100 * calibration['uncalibrated_ece']:.2f} without its {fitted.text}"
 
 
 def _percent(value: float) -> str:

@@ -8,7 +8,7 @@ from typer.core import TyperCommand
 # Title -> the commands of a group, in the order of `streetseg --help`.
 COMMAND_GROUPS = {
     "Train and compare": ("study", "train", "evaluate", "compare"),
-    "Use a network": ("predict", "export", "bench"),
+    "Use a network": ("predict", "export", "bench", "calibrate"),
     "Data": ("check", "fetch", "scenes"),
     "Around it": ("encoders", "recipe", "doctor"),
 }
@@ -45,6 +45,7 @@ EXAMPLES = {
         "streetseg export runs/resnet --format onnx --out street.onnx",
         "streetseg export runs/resnet --format onnx --int8 --data camvid:data/camvid",
     ),
+    "calibrate": ("streetseg calibrate runs/resnet camvid:data/camvid --out runs/resnet-calibrated",),
     "bench": ("streetseg bench runs/mobile street.onnx --size 360x480",),
     "check": ("streetseg check camvid:data/camvid --report data.html",),
     "fetch": ("streetseg fetch camvid --out data/camvid",),

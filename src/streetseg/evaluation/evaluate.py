@@ -20,6 +20,8 @@ from streetseg.metrics.boundary import boundary_counts
 from streetseg.metrics.calibration import BINS, calibration_bins
 from streetseg.metrics.confusion import confusion
 from streetseg.metrics.counts import Counts
+from streetseg.metrics.selective import KEPT_BINS, kept_bins
+from streetseg.models.calibration import Calibration
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,6 +58,9 @@ class Evaluation:
         counts: per-image confusion matrices; the scores are computed from them.
         boundary: int64 (N, 3, C) of metrics.boundary; zeros, whose scores are NaN, without `details`.
         calibration: float64 (3, BINS) of metrics.calibration; zeros without `details`.
+        uncalibrated: the same of the network's own probabilities, before its calibration.
+        kept: int64 (2, KEPT_BINS) of metrics.selective; zeros without `details`.
+        fitted: the calibration of the model; None where none was fitted.
         loss: mean over the images; None if no loss was requested.
         network_sizes: the sizes (H, W) that the network saw.
         label_sizes: the resolutions (h, w) at which the labels were compared.
@@ -66,6 +71,9 @@ class Evaluation:
     counts: Counts
     boundary: NDArray[np.int64]
     calibration: NDArray[np.float64]
+    uncalibrated: NDArray[np.float64]
+    kept: NDArray[np.int64]
+    fitted: Calibration | None
     loss: float | None
     network_sizes: tuple[Size, ...]
     label_sizes: tuple[Size, ...]
@@ -117,7 +125,12 @@ def evaluate(
             progress(min(i - rank + world, images), images)
     if ranks:
         tables.sum_over(ranks)
-    return tables.evaluation(store.samples, with_loss=loss is not None, seconds=time.perf_counter() - start)
+    return tables.evaluation(
+        store.samples,
+        fitted=predictor.engine.calibration,
+        with_loss=loss is not None,
+        seconds=time.perf_counter() - start,
+    )
 
 
 class _Tables:
@@ -133,7 +146,8 @@ class _Tables:
         self.confusion = np.zeros((images, num_classes, num_classes), dtype=np.int64)
         self.ignored = np.zeros(images, dtype=np.int64)
         self.boundary = np.zeros((images, 3, num_classes), dtype=np.int64)
-        self.calibration = np.zeros((images, 3, BINS))
+        self.calibration, self.uncalibrated = np.zeros((images, 3, BINS)), np.zeros((images, 3, BINS))
+        self.kept = np.zeros((images, 2, KEPT_BINS), dtype=np.int64)
         self.losses = np.zeros(images)
         self.sizes = np.zeros((images, 4), dtype=np.int64)  # height and width that the network saw, then of the labels
 
@@ -149,21 +163,29 @@ class _Tables:
     ) -> None:
         """Count one image, uint8 (H, W, 3), with its labels, uint8 (h, w), into row `i`."""
         num_classes, ignore = self.space.num_classes, self.space.ignore_index
-        prediction, confidence = np.empty(labels.shape, np.uint8), np.empty(labels.shape, np.float32)
+        prediction = np.empty(labels.shape, np.uint8)
+        confidence = uncalibrated = np.empty(labels.shape, np.float32)
+        if predictor.engine.calibration is not None:
+            uncalibrated = np.empty(labels.shape, np.float32)
         for (rows, columns), logits in predictor.regions(image.transpose(2, 0, 1)[None], own=_shape(labels)):
             backend, ground_truth = operations(logits), labels[rows, columns]
             predicted = backend.argmax(logits)
             self.confusion[i] += _confusion(backend, ground_truth, predicted, num_classes, ignore)
             if details:
                 prediction[rows, columns] = backend.in_memory(predicted)[0]
-                confidence[rows, columns] = backend.confidence(logits)[0]
+                confidence[rows, columns] = predictor.confidence(logits, predicted)[0]
+                if uncalibrated is not confidence:
+                    uncalibrated[rows, columns] = backend.confidence(logits, predicted)[0]
             if loss is not None:
                 self.losses[i] = float(loss(logits, predictor.engine.take(ground_truth[None])))
         self.ignored[i] = np.count_nonzero(labels == ignore)
         if details:
             self.boundary[i] = boundary_counts(labels, prediction, num_classes, ignore)
             scored = labels != ignore
-            self.calibration[i] = calibration_bins(confidence[scored], (prediction == labels)[scored])
+            correct = (prediction == labels)[scored]
+            self.calibration[i] = calibration_bins(confidence[scored], correct)
+            self.uncalibrated[i] = calibration_bins(uncalibrated[scored], correct)
+            self.kept[i] = kept_bins(confidence[scored], correct)
         self.sizes[i] = (*predictor.seen_size(_shape(image), _shape(labels)), *labels.shape)
 
     def sum_over(self, ranks: "Ranks") -> None:
@@ -171,10 +193,13 @@ class _Tables:
         also of floats."""
         self.sizes = ranks.sum(self.sizes)
         self.confusion, self.ignored = ranks.sum(self.confusion), ranks.sum(self.ignored)
-        self.boundary, self.calibration = ranks.sum(self.boundary), ranks.sum(self.calibration)
+        self.boundary, self.kept = ranks.sum(self.boundary), ranks.sum(self.kept)
+        self.calibration, self.uncalibrated = ranks.sum(self.calibration), ranks.sum(self.uncalibrated)
         self.losses = ranks.sum(self.losses)
 
-    def evaluation(self, samples: Sequence[Sample], *, with_loss: bool, seconds: float) -> Evaluation:
+    def evaluation(
+        self, samples: Sequence[Sample], *, fitted: Calibration | None, with_loss: bool, seconds: float
+    ) -> Evaluation:
         """Return the complete tables, one row per sample, as an evaluation."""
         return Evaluation(
             space=self.space,
@@ -186,6 +211,9 @@ class _Tables:
             ),
             boundary=self.boundary,
             calibration=self.calibration.sum(axis=0),
+            uncalibrated=self.uncalibrated.sum(axis=0),
+            kept=self.kept.sum(axis=0),
+            fitted=fitted,
             loss=float(self.losses.mean()) if with_loss else None,
             network_sizes=_distinct(self.sizes[:, :2]),
             label_sizes=_distinct(self.sizes[:, 2:]),

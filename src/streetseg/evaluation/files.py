@@ -19,8 +19,9 @@ from streetseg.inference.output import Ids, ImageArray, color_map
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import LabelSpace
 from streetseg.metrics.bootstrap import Intervals
-from streetseg.metrics.calibration import expected_calibration_error
+from streetseg.metrics.calibration import expected_calibration_error, reliability
 from streetseg.metrics.scores import METRICS, Floats, class_scores, defined_mean, margins, per_image, scores
+from streetseg.metrics.selective import SHARES, accuracy_of_kept
 from streetseg.png import encode_png
 from streetseg.text import one_line
 
@@ -49,9 +50,28 @@ def scores_json(evaluation: Evaluation, intervals: Intervals, terms: Protocol) -
         "per_image_mean": {name: float(defined_mean(images[name])) for name in ("iou", "dice")},
         "boundary_iou": float(defined_mean(boundary)),
         "ece": expected_calibration_error(evaluation.calibration),
+        "calibration": _calibration(evaluation),
+        "selective": _selective(evaluation),
         "loss": evaluation.loss,
         "ignored_pixels": int(evaluation.counts.ignored.sum()),
     }
+
+
+def _calibration(evaluation: Evaluation) -> dict[str, Any]:
+    """Return what was fitted, the bins with it, and the error and bins of the network's own probabilities."""
+    return {
+        "fitted": evaluation.fitted.model_dump() if evaluation.fitted else None,
+        "reliability": reliability(evaluation.calibration),
+        "uncalibrated_ece": expected_calibration_error(evaluation.uncalibrated),
+        "uncalibrated_reliability": reliability(evaluation.uncalibrated),
+    }
+
+
+def _selective(evaluation: Evaluation) -> list[dict[str, float]]:
+    """Return for each share of pixels the accuracy of the surest ones, and the confidence that keeps them."""
+    accuracy, confidence = accuracy_of_kept(evaluation.kept)
+    rows = zip(SHARES, accuracy.tolist(), confidence.tolist(), strict=True)
+    return [{"kept": share, "accuracy": value, "confidence": least} for share, value, least in rows]
 
 
 def boundary_iou(evaluation: Evaluation) -> Floats:

@@ -42,6 +42,20 @@ def require_empty(out: Path | None) -> None:
         raise RequestError("this is no empty folder", where=out, hint="--out DIR names a new or an empty one")
 
 
+def open_split(predictor: Predictor, source: Source, split: str) -> Store:
+    """Return the checked images of a split, as the network sees them, and their labels at their own resolution.
+
+    Raises:
+        RequestError: model and data have different classes.
+        DataError: files of the split cannot be used.
+    """
+    masks = source.source.space if isinstance(source, SourceView) else source.space
+    require_same_classes(predictor.space, source.space, masks=masks)
+    require_labels(check_source(source, [split]), split, hint="--split NAME chooses another")
+    size = None if predictor.tta else predictor.size  # the rescaled views are made from the original images
+    return Store.open(source, split, size=size, resize_labels=False, cache=default_cache())
+
+
 def score(
     predictor: Predictor,
     source: Source,
@@ -65,12 +79,8 @@ def score(
         RequestError: model and data have different classes.
         DataError: files of the split cannot be used.
     """
-    masks = source.source.space if isinstance(source, SourceView) else source.space
-    require_same_classes(predictor.space, source.space, masks=masks)
     with ranks.one_first() if ranks else nullcontext():
-        require_labels(check_source(source, [split]), split, hint="--split NAME chooses another")
-        size = None if predictor.tta else predictor.size  # the rescaled views are made from the original images
-        store = Store.open(source, split, size=size, resize_labels=False, cache=default_cache())
+        store = open_split(predictor, source, split)
     if ranks:
         ranks.require_equal({"images": store.fingerprint})
     evaluation = evaluate(predictor, store, progress=on_image, ranks=ranks)

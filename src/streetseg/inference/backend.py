@@ -55,8 +55,17 @@ class Operations(Protocol):
         """
         ...
 
-    def confidence(self, logits: Array) -> NDArray[np.float32]:
-        """Return the probability of the argmax class in main memory: (B, C, H, W) -> float32 (B, H, W)."""
+    def scaled(self, logits: Array, scale: NDArray[np.float32], bias: NDArray[np.float32]) -> Array:
+        """Return logits (B, C, H, W) * scale + bias, float32 (C, 1, 1) each."""
+        ...
+
+    def confidence(self, logits: Array, labels: Array) -> NDArray[np.float32]:
+        """Return the probability of each label in main memory, float32 (B, H, W).
+
+        Args:
+            logits: (B, C, H, W).
+            labels: uint8 (B, H, W), from `argmax`.
+        """
         ...
 
 

@@ -83,9 +83,17 @@ def confusion(labels: Bytes, predicted: Bytes, num_classes: int, ignore_index: i
     return np.stack([confusion_of_image(*pair, num_classes, ignore_index) for pair in pairs])
 
 
-def confidence(logits: Floats) -> Floats:
-    """Return the probability of the argmax class, 1 / sum of exp(logit - largest): (B, C, H, W) -> (B, H, W)."""
-    largest = logits.max(axis=1)
-    total = np.exp(logits - largest[:, None]).sum(axis=1)
-    probability: Floats = 1 / total
-    return probability
+def scaled(logits: Floats, scale: Floats, bias: Floats) -> Floats:
+    """Return logits (B, C, H, W) * scale + bias, (C, 1, 1) each."""
+    product: Floats = logits * scale
+    product += bias
+    return product
+
+
+def confidence(logits: Floats, labels: Bytes) -> Floats:
+    """Return the probability of each label: (B, C, H, W) and uint8 (B, H, W) -> (B, H, W)."""
+    exponentials = logits - logits.max(axis=1, keepdims=True)
+    np.exp(exponentials, out=exponentials)
+    chosen: Floats = np.take_along_axis(exponentials, labels[:, None].astype(np.intp), axis=1)[:, 0]
+    chosen /= exponentials.sum(axis=1)
+    return chosen

@@ -73,7 +73,15 @@ def confusion(labels: NDArray[np.uint8], predicted: Tensor, num_classes: int, ig
     return counts
 
 
-def confidence(logits: Tensor) -> NDArray[np.float32]:
-    """Return the probability of the argmax class, (B, C, H, W) -> float32 (B, H, W), computed on the logits' device."""
-    probability: NDArray[np.float32] = (logits.amax(1) - logits.logsumexp(1)).exp().cpu().numpy()
+def scaled(logits: Tensor, scale: NDArray[np.float32], bias: NDArray[np.float32]) -> Tensor:
+    """Return logits (B, C, H, W) * scale + bias, (C, 1, 1) each."""
+    factor, summand = (torch.from_numpy(part).to(logits.device) for part in (scale, bias))
+    return (logits * factor).add_(summand)
+
+
+def confidence(logits: Tensor, labels: Tensor) -> NDArray[np.float32]:
+    """Return the probability of each label: (B, C, H, W) and uint8 (B, H, W) -> float32 (B, H, W), computed on the
+    logits' device."""
+    chosen = logits.gather(1, labels[:, None].long())[:, 0]
+    probability: NDArray[np.float32] = (chosen - logits.logsumexp(1)).exp().cpu().numpy()
     return probability

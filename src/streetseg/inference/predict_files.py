@@ -171,6 +171,8 @@ def predict_to_folder(
 
     written: deque[Future[None]] = deque()
     scores = [kind for kind in kinds if kind in SCORED]
+    if {"confidence", "probabilities"} & set(scores) and predictor.engine.calibration is None:
+        log.info("the model has no temperature: its probabilities are the network's own, not calibrated")
     with ThreadPoolExecutor(1) as writing:
         try:
             for file in predict_files(

@@ -16,7 +16,7 @@ from streetseg.inference.inputs import find_images, no_image, require_image
 from streetseg.inference.logits import Views
 from streetseg.inference.output import USUAL, color_map, overlay, write_legend, write_results
 from streetseg.inference.predict_files import MAX_MEGAPIXELS, predict_files, predict_to_folder, require_free
-from streetseg.inference.predictor import Predictor, softmax
+from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import Color, LabelSpace
 from streetseg.png import encode_png
 
@@ -95,13 +95,14 @@ class Prediction:
         """Probability of the class that each pixel was given, float32 (H, W)."""
         confidence = np.empty(self.labels.shape, np.float32)
         for (rows, columns), logits in self._predictor.regions(self._batch):
-            confidence[rows, columns] = operations(logits).confidence(logits)[0]
+            labels = operations(logits).argmax(logits)
+            confidence[rows, columns] = self._predictor.confidence(logits, labels)[0]
         return confidence
 
     def probabilities(self) -> NDArray[np.float32]:
         """Return the probability of each class at each pixel, float32 (C, H, W)."""
-        logits = self._predictor.logits(self._batch)
-        return softmax(np.asarray(operations(logits).in_memory(logits), np.float32)[0])
+        probabilities: NDArray[np.float32] = self._predictor.probabilities(self._predictor.logits(self._batch))[0]
+        return probabilities
 
     def overlay(self) -> Image.Image:
         """Return the image, half covered by the colors of its classes."""

@@ -150,15 +150,35 @@ class Predictor:
         found["labels"] = np.empty(size, np.uint8)
         for (rows, columns), region in self.regions(image.transpose(2, 0, 1)[None]):
             backend = operations(region)
-            found["labels"][rows, columns] = backend.in_memory(backend.argmax(region))[0]
+            labels = backend.argmax(region)
+            found["labels"][rows, columns] = backend.in_memory(labels)[0]
             if "confidence" in kinds:
-                found["confidence"][rows, columns] = backend.confidence(region)[0]
-            logits = np.asarray(backend.in_memory(region), np.float32)[0]
+                found["confidence"][rows, columns] = self.confidence(region, labels)[0]
             if "logits" in kinds:
-                found["logits"][:, rows, columns] = logits
+                found["logits"][:, rows, columns] = backend.in_memory(region)[0]
             if "probabilities" in kinds:
-                found["probabilities"][:, rows, columns] = softmax(logits)
+                found["probabilities"][:, rows, columns] = self.probabilities(region)[0]
         return found
+
+    def confidence(self, logits: Array, labels: Array) -> NDArray[np.float32]:
+        """Return the probability of each label after the model's calibration, float32 (B, H, W) in main memory.
+
+        Args:
+            logits: (B, C, H, W), from `logits` or `regions`.
+            labels: uint8 (B, H, W), their argmax.
+        """
+        return operations(logits).confidence(self._calibrated(logits), labels)
+
+    def probabilities(self, logits: Array) -> NDArray[np.float32]:
+        """Return the probability of each class after the model's calibration, float32 (B, C, H, W) in main memory.
+
+        Their argmax is the label, but for rare pixels of a model whose calibration has numbers for each class.
+        """
+        return _softmax(np.asarray(operations(logits).in_memory(self._calibrated(logits)), np.float32))
+
+    def _calibrated(self, logits: Array) -> Array:
+        calibration = self.engine.calibration
+        return logits if calibration is None else operations(logits).scaled(logits, *calibration.scale_and_bias)
 
     def stream(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
         """Yield `predict` of each image, as `map` does."""
@@ -199,8 +219,8 @@ class Predictor:
                 running.extend(pool.submit(predict, image) for image in islice(images, 1))
 
 
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the probability of each class, (C, ...) -> (C, ...)."""
-    scores: NDArray[np.float32] = np.exp(logits - logits.max(axis=0))
-    scores /= scores.sum(axis=0)
+def _softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the probability of each class, (B, C, H, W) -> (B, C, H, W)."""
+    scores: NDArray[np.float32] = np.exp(logits - logits.max(axis=1, keepdims=True))
+    scores /= scores.sum(axis=1, keepdims=True)
     return scores

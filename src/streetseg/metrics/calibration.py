@@ -24,6 +24,19 @@ def calibration_bins(confidence: NDArray[np.float32], correct: NDArray[np.bool_]
     ).astype(np.float64)
 
 
+def reliability(bins: NDArray[np.float64]) -> list[dict[str, float]]:
+    """Return the points of a reliability diagram: each bin's bounds, pixels, mean confidence and accuracy.
+
+    Confidence and accuracy of a bin without pixels are NaN.
+    """
+    rows = []
+    for k, (pixels, confidence, correct) in enumerate(bins.T.tolist()):
+        means = (confidence / pixels, correct / pixels) if pixels else (float("nan"), float("nan"))
+        bounds = {"low": k / BINS, "high": (k + 1) / BINS, "pixels": int(pixels)}
+        rows.append(bounds | {"confidence": means[0], "accuracy": means[1]})
+    return rows
+
+
 def expected_calibration_error(bins: NDArray[np.float64]) -> float:
     """Return the expected calibration error, 0..1, of sums (3, BINS); NaN if no pixel was counted."""
     pixels, confidence, correct = bins

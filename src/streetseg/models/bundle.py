@@ -20,6 +20,7 @@ from streetseg.models.description import (
     NO_PICKLES,
     SIZE_RULE,
     VERSION,
+    calibration_of,
     find_bundle,
     read_model_json,
     reading_of,
@@ -110,6 +111,7 @@ def save_bundle(
                 "classes": space.names,
                 "colors": space.colors,
                 "ignore_index": space.ignore_index,
+                "confidence": network.calibration.model_dump() if network.calibration else None,
                 "normalization": {
                     "input": "RGB 0..255",
                     "mean": network.mean.flatten().tolist(),
@@ -165,6 +167,7 @@ def load_bundle(path: Path, own: OwnModules = NO_MODULES) -> tuple[SegmentationN
         require_same_tensors(stored, make_network().state_dict(), weights)
     network = make_network()
     network.load_state_dict(stored)
+    network.calibration = calibration_of(description)
     return network.eval(), description
 
 

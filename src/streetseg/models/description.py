@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError, from_json
 
 from streetseg.errors import ModelError
 from streetseg.labels.space import LabelSpace
+from streetseg.models.calibration import Calibration
 from streetseg.models.formats import bundle_folder
 from streetseg.recipe.decoders import DECODERS, DecoderName
 from streetseg.recipe.plain_yaml import invalid
@@ -59,6 +60,7 @@ class Description(_Plain):
     classes: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1, max_length=255)]
     colors: Annotated[list[tuple[Channel, Channel, Channel]], Field(max_length=255)]
     ignore_index: Channel
+    confidence: Calibration | None = None  # earlier versions did not fit one
     initial_weights: InitialWeightsEntry
     protocol: dict[str, Any]
     scores: dict[str, Any]
@@ -72,6 +74,14 @@ class Description(_Plain):
             blocks = DECODERS[decoder].blocks_in_words
             raise PydanticCustomError("blocks", f"expected {blocks} for the {decoder} decoder")
         return channels
+
+    @field_validator("confidence")
+    @classmethod
+    def _one_a_class(cls, confidence: Calibration | None, info: ValidationInfo) -> Calibration | None:
+        classes = info.data.get("classes")
+        if confidence is not None and classes is not None and len(confidence.temperature) != len(classes):
+            raise PydanticCustomError("temperatures", f"expected temperatures of {len(classes)} classes")
+        return confidence
 
 
 def find_bundle(path: Path) -> Path:
@@ -168,6 +178,12 @@ def reading_of(description: dict[str, Any]) -> ImageReading:
     return ImageReading.model_validate(description.get("images", {}))
 
 
+def calibration_of(description: dict[str, Any]) -> Calibration | None:
+    """Return the calibration of a network's probabilities; None where none was fitted."""
+    confidence = description.get("confidence")
+    return None if confidence is None else Calibration.model_validate(confidence)
+
+
 class ExportedDescription(Description):
     """The keys of model.json, and those that the export adds."""
 
@@ -184,6 +200,7 @@ class About:
         space: the classes.
         size: height and width that the network was trained for; None for the size of each image.
         reading: how the image files that it was trained on became 8-bit RGB.
+        calibration: of its probabilities; None where none was fitted.
         precision: "fp32" or "int8".
         description: the whole description.
     """
@@ -191,6 +208,7 @@ class About:
     space: LabelSpace
     size: tuple[int, int] | None
     reading: ImageReading
+    calibration: Calibration | None
     precision: str
     description: dict[str, Any]
 
@@ -213,4 +231,5 @@ def read_about(text: str | None, path: Path) -> About:
         raise ModelError(f"the description has {len(text):,} characters (expected at most {LARGEST:,})", where=path)
     description = checked(text, ExportedDescription, EXPORTED, "the description in it", path)
     size, reading = size_of(description), reading_of(description)
-    return About(space_of(description, path), size, reading, description["precision"], description)
+    calibration = calibration_of(description)
+    return About(space_of(description, path), size, reading, calibration, description["precision"], description)

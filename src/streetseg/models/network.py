@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from streetseg.labels.space import LabelSpace
+from streetseg.models.calibration import Calibration
 from streetseg.models.decoders import make_decoder
 from streetseg.models.encoder import Encoder
 from streetseg.models.own import STRIDES, OwnEncoder
@@ -50,6 +51,7 @@ class SegmentationNetwork(nn.Module):
         self.channels = DECODERS[decoder].channels if channels is None else channels
         self.size = size
         self.reading = reading
+        self.calibration: Calibration | None = None  # fitted after training
         self.encoder = encoder
         self.encoder_is_frozen = False
         parts = make_decoder(decoder, encoder.channels, self.channels, space.num_classes, own_decoder)

@@ -9,7 +9,9 @@ from streetseg.comparison.groups import Group
 from streetseg.comparison.verdict import bracket, caveats
 from streetseg.data.source import short_name
 from streetseg.metrics.scores import METRICS, PIXEL_SCORES
+from streetseg.metrics.selective import SHOWN
 from streetseg.report import words
+from streetseg.report.confidence import Confidence, confidence_of
 from streetseg.text import one_line
 
 
@@ -83,7 +85,20 @@ def score_rows(group: Group) -> list[list[str]]:
             for name, heading in PIXEL_SCORES.items()
         ),
         ["expected calibration error", words.points(group.first.scores.get("ece")), ""],
+        *_calibration(confidence_of(group)),
     ]
+
+
+def _calibration(confidence: Confidence | None) -> list[list[str]]:
+    """Return the rows on the calibration; none for a run of an earlier version."""
+    if confidence is None:
+        return []
+    return [
+        ["expected calibration error before calibration", words.points(confidence.before), ""],
+        ["temperature", confidence.calibration, ""],
+        *([f"pixel accuracy of the surest {share:.0%}", words.points(value), ""]
+          for share, value in zip(SHOWN, confidence.kept, strict=True) if share in (0.9, 0.5)),
+    ]  # fmt: skip
 
 
 def class_rows(group: Group) -> list[list[str]]:

@@ -14,6 +14,7 @@ from streetseg.comparison.compare import Comparison, compare_runs
 from streetseg.data.source import Source
 from streetseg.errors import RequestError
 from streetseg.metrics.scores import PIXEL_SCORES
+from streetseg.metrics.selective import SHOWN
 from streetseg.report.charts.comparison import draw
 from streetseg.report.charts.svg import chart_css, standalone
 from streetseg.report.gallery import collect
@@ -80,6 +81,7 @@ def render(page: Page) -> str:
     script = "\n".join(page_asset(name) for name in SCRIPTS)
     return environment.get_template("report.html.j2").render(
         pixel_scores=PIXEL_SCORES,
+        shown_shares=SHOWN,
         page=page,
         generator=generator_mark("study"),
         chart_css=Markup(chart_css()),

@@ -20,6 +20,7 @@ from streetseg.report.charts.comparison import Charts, encoder_marker, prices
 from streetseg.report.charts.confusion import Layout
 from streetseg.report.charts.pipeline import pipeline_narrow, pipeline_wide
 from streetseg.report.charts.svg import series_class
+from streetseg.report.confidence import Confidence, confidence_of, confidence_protocol
 from streetseg.report.gallery import Gallery
 from streetseg.report.network import PartRow, part_rows
 from streetseg.report.page_data import ImageRow, image_rows, page_data
@@ -94,6 +95,7 @@ class Entry:
     image_iou: Estimate
     image_dice: Estimate
     ece: float | None
+    confidence: Confidence | None
     counted: str
     spread: str
     seeds: str
@@ -186,6 +188,7 @@ class Page:
     interval_rule: str
     curve_protocol: str
     cost_protocol: str
+    confidence_protocol: str
     parts_protocol: str
     charts: Charts
     confusion_width: float
@@ -242,6 +245,7 @@ def page_of(comparison: Comparison, letters: Sequence[str], charts: Charts, gall
         ),
         curve_protocol=words.curve_protocol(groups[0]),
         cost_protocol=words.cost_protocol(groups),
+        confidence_protocol=confidence_protocol(groups),
         parts_protocol=words.parts_protocol(groups),
         charts=charts,
         confusion_width=Layout.of(first.classes).width,
@@ -279,6 +283,7 @@ def _entry(k: int, group: Group, letter: str, charts: Charts) -> Entry:
         image_iou=Estimate(float(defined_mean(image_scores["iou"]))),
         image_dice=Estimate(float(defined_mean(image_scores["dice"]))),
         ece=first.scores.get("ece"),
+        confidence=confidence_of(group),
         counted=f"{scores.counted['iou']} of {len(first.classes)}",
         spread=words.spread(group),
         seeds=words.seeds(group),

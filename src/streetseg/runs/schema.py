@@ -7,10 +7,12 @@ import csv
 import io
 import json
 import math
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, InstanceOf, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, ValidationError, model_validator
 
+from streetseg.metrics.selective import SHOWN
+from streetseg.models.calibration import Calibration
 from streetseg.recipe.plain_yaml import invalid
 
 QUANTITIES = ("loss", "accuracy", "iou")  # results.csv holds each for the training and for the validation split
@@ -41,11 +43,59 @@ class ProtocolTerms(Schema):
     rules: Text
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Bin(Schema):
+    """One bin of a reliability diagram; without pixels it has no means."""
+
+    low: Share
+    high: Share
+    pixels: Annotated[int, Field(ge=0)]
+    confidence: Share | None
+    accuracy: Share | None
+
+    @model_validator(mode="after")
+    def _means_of_pixels(self) -> Self:
+        if self.pixels and (self.confidence is None or self.accuracy is None):
+            raise ValueError("a bin with pixels has a confidence and an accuracy")
+        return self
+
+
+class CalibrationScores(Schema):
+    """The calibration of the model, and its reliability diagram with and without it."""
+
+    fitted: Calibration | None
+    reliability: list[Bin]
+    uncalibrated_ece: Share | None
+    uncalibrated_reliability: list[Bin]
+
+
+class KeptRow(Schema):
+    """The accuracy of the pixels with the highest confidence, for a share of pixels."""
+
+    kept: Share
+    accuracy: Share | None
+    confidence: Share | None
+
+
 class Scored(Schema):
     """The file evaluation/scores.json."""
 
     protocol: ProtocolTerms
-    ece: float | None = None
+    ece: Share | None = None
+    calibration: CalibrationScores | None = None  # earlier versions did not measure these two
+    selective: list[KeptRow] | None = None
+
+    @model_validator(mode="after")
+    def _measured_together(self) -> Self:
+        if (self.calibration is None) != (self.selective is None):
+            raise ValueError("calibration and selective are there together")
+        if self.selective is not None and not set(SHOWN) <= {row.kept for row in self.selective}:
+            raise ValueError(f"selective has no row for each of {SHOWN}")
+        if self.ece is not None and self.selective and any(row.accuracy is None for row in self.selective):
+            raise ValueError("a row of selective has no accuracy")
+        return self
 
 
 class Latency(Schema):

@@ -30,7 +30,7 @@ log = logging.getLogger("streetseg")
 
 STEPS = 3  # steps that are taken of each size of crop; the first, which allocates memory, does not count
 EPOCHS = 1000  # of the run that is measured: its first has the early crop, its last the whole one
-LAST_SCORING = 2  # the full scoring at the end takes about as long as so many validations
+LAST_SCORING = 3  # calibration and full scoring at the end take about as long as so many validations
 
 
 @dataclass(frozen=True)

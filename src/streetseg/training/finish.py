@@ -1,9 +1,10 @@
-"""The end of a run: its best network is scored in full and measured, and the bundle gets the scores."""
+"""The end of a run: its best network is calibrated, scored in full and measured, and the bundle gets the scores."""
 
 import copy
 
 from streetseg.atomic import atomic_write_json
 from streetseg.data.store import Store
+from streetseg.evaluation.calibration import fit_calibration
 from streetseg.evaluation.evaluate import evaluate
 from streetseg.evaluation.files import scores_json, write_error_maps, write_evaluation
 from streetseg.evaluation.protocol import protocol
@@ -21,7 +22,9 @@ from streetseg.training.recorder import RunRecorder
 
 
 def finish_run(recorder: RunRecorder, val: Store, *, dataset: str, modules: OwnModules = NO_MODULES) -> float:
-    """Score the best bundle in fp32, measure its cost on this machine, and write both down.
+    """Calibrate the best bundle, score it in fp32, measure its cost on this machine, and write all of it down.
+
+    The calibration is fitted on the validation split, which chose the best epoch, too.
 
     Args:
         recorder: of a trained run; all of its ranks score, rank 0 reads and writes.
@@ -38,7 +41,11 @@ def finish_run(recorder: RunRecorder, val: Store, *, dataset: str, modules: OwnM
     best, description = load_bundle(folder.best, modules) if ranks.is_main else (copy.deepcopy(state.network), {})
     predictor = Predictor(TorchEngine(best, device))
     ranks.broadcast_network(best)
-    progress.say(f"training is done; the best network is scored on {counted(len(val), 'image')} in fp32")
+    progress.say(f"training is done; the best network is calibrated and scored on {counted(len(val), 'image')} in fp32")
+    progress.begin("calibration", len(val))
+    best.calibration = fit_calibration(
+        predictor, val, dataset=dataset, split=val.split, ranks=ranks, on_image=lambda done, _: progress.show("", done)
+    )
     progress.begin("scoring", len(val))
     evaluation = evaluate(predictor, val, ranks=ranks, progress=lambda done, total: progress.show("", done))
     overall = scores(evaluation.counts.total)

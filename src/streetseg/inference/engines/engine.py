@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from streetseg.arrays import Array, Size
 from streetseg.labels.space import LabelSpace
+from streetseg.models.calibration import Calibration
 from streetseg.models.description import LABELS, LOGITS, About
 from streetseg.recipe.reading import ImageReading
 
@@ -46,6 +47,11 @@ class Engine(Protocol):
     @property
     def reading(self) -> ImageReading:
         """How the image files the network was trained on became 8-bit RGB."""
+        ...
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What makes the network's probabilities agree with how often it is correct; None where none was fitted."""
         ...
 
     @property
@@ -90,6 +96,11 @@ class ExportedEngine(ABC):
     def reading(self) -> ImageReading:
         """The reading of image files, from the file."""
         return self.about.reading
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The calibration of the probabilities, from the file."""
+        return self.about.calibration
 
     def take(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the images as a contiguous array."""

@@ -14,6 +14,7 @@ from streetseg.arrays import Size
 from streetseg.errors import StreetsegError
 from streetseg.inference.engines.engine import Engine
 from streetseg.labels.space import LabelSpace
+from streetseg.models.calibration import Calibration
 from streetseg.recipe.reading import ImageReading
 
 log = logging.getLogger("streetseg")
@@ -68,6 +69,11 @@ class Fastest:
     def reading(self) -> ImageReading:
         """How the model reads image files."""
         return self._current.reading
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The calibration of the model's probabilities."""
+        return self._current.calibration
 
     @property
     def workers(self) -> int:

@@ -9,6 +9,7 @@ from streetseg.arrays import Size
 from streetseg.errors import RequestError
 from streetseg.inference import backend_torch
 from streetseg.labels.space import LabelSpace
+from streetseg.models.calibration import Calibration
 from streetseg.models.network import SegmentationNetwork
 from streetseg.recipe.reading import ImageReading
 
@@ -60,6 +61,11 @@ class TorchEngine:
     def reading(self) -> ImageReading:
         """How the network reads image files."""
         return self.network.reading
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The calibration of the network's probabilities."""
+        return self.network.calibration
 
     def take(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         """Return an array, or a tensor on any device, as a tensor on the engine's device."""

@@ -14,7 +14,9 @@ from streetseg.report.charts.confusion import confusion_chart
 from streetseg.report.charts.cost import Offer, cost_chart
 from streetseg.report.charts.curves import Learning, curves_chart, shared_axis
 from streetseg.report.charts.intervals import Point, Row, intervals_chart
+from streetseg.report.charts.reliability import Kept, kept_chart, reliability_chart
 from streetseg.report.charts.svg import element, marker
+from streetseg.report.confidence import confidence_of
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ class Charts:
         class_differences, class_differences_narrow: for each pair with the best encoder, the difference on each class.
         curves: for each encoder loss, accuracy and IoU over the epochs.
         confusion: for each encoder its confusion matrix.
+        reliability: for each encoder its reliability diagram; empty for a run of an earlier version.
+        kept: accuracy against the share of pixels kept; None if no run measured it.
         cost: price -> mean IoU against it, for each price that was measured for all encoders.
     """
 
@@ -80,6 +84,8 @@ class Charts:
     class_differences_narrow: tuple[Markup, ...]
     curves: tuple[tuple[Markup, ...], ...]
     confusion: tuple[Markup, ...]
+    reliability: tuple[Markup, ...]
+    kept: Markup | None
     cost: Mapping[str, Markup]
 
     def by_name(self, encoders: Sequence[str]) -> Mapping[str, Markup]:
@@ -96,6 +102,11 @@ class Charts:
         for encoder, curves, confusion in zip(encoders, self.curves, self.confusion, strict=True):
             named |= {f"{encoder}_{q.name}": chart for q, chart in zip(QUANTITIES, curves, strict=True)}
             named[f"{encoder}_confusion"] = confusion
+        named |= {
+            f"{encoder}_reliability": chart for encoder, chart in zip(encoders, self.reliability, strict=True) if chart
+        }
+        if self.kept is not None:
+            named["kept"] = self.kept
         return named | {f"cost_{price}": chart for price, chart in self.cost.items()}
 
 
@@ -115,6 +126,8 @@ def draw(comparison: Comparison, letters: Sequence[str]) -> Charts:
                             group.counts.total, group.first.classes)
             for group in groups
         ),
+        reliability=tuple(_reliability(k, group) for k, group in enumerate(groups)),
+        kept=_kept(groups, letters),
         cost=_cost(groups, letters),
     )  # fmt: skip
 
@@ -226,6 +239,24 @@ def _learning(group: Group, quantity: Quantity) -> Learning:
         return tuple(tuple(quantity.scale * v for v in run.curves[f"{split}_{quantity.name}"]) for run in group.runs)
 
     return Learning(curves("train"), curves("val"))
+
+
+def _reliability(k: int, group: Group) -> Markup:
+    measured = group.first.scores.get("calibration")
+    if measured is None or confidence_of(group) is None:
+        return Markup()
+    description = f"Accuracy against confidence of {group.name}, before and after calibration."
+    return reliability_chart(description, measured["uncalibrated_reliability"], measured["reliability"], series=k)
+
+
+def _kept(groups: Sequence[Group], letters: Sequence[str]) -> Markup | None:
+    curves = [
+        Kept(k, letter, [(row["kept"], row["accuracy"]) for row in group.first.scores["selective"]])
+        for k, (group, letter) in enumerate(zip(groups, letters, strict=True))
+        if confidence_of(group) is not None
+    ]
+    description = "Accuracy of the pixels with the highest confidence against their share; the table has the figures."
+    return kept_chart(description, curves) if curves else None
 
 
 def _cost(groups: Sequence[Group], letters: Sequence[str]) -> Mapping[str, Markup]:
