@@ -638,7 +638,10 @@ def calibrate(
     store = open_split(predictor, source, split)
     fitted = fit_calibration(predictor, store, dataset=source.spec, split=split, on_image=progress)
     if fitted is None:
-        raise DataError("no pixel of the split has a label", where=f"{source.spec} {split}")
+        raise DataError(
+            "nothing to fit on: no pixel has a label, or the network returns no finite numbers",
+            where=f"{source.spec} {split}",
+        )
     network.calibration = fitted
     save_bundle(
         out, network, initial_weights=about["initial_weights"], protocol=about["protocol"], scores=about["scores"]

@@ -119,8 +119,13 @@ def test_the_sample_is_bounded_and_the_same_with_windows_and_in_every_run() -> N
     assert windows.before.nll == pytest.approx(whole.before.nll, rel=0.05)  # the network sees less around a pixel
 
 
-def test_without_ground_truth_nothing_is_fitted() -> None:
+def test_without_ground_truth_or_finite_logits_nothing_is_fitted(caplog: pytest.LogCaptureFixture) -> None:
     assert fitted(tiny_network(), Streets(2, labeled=False)) is None
+    broken = tiny_network()
+    with torch.no_grad():
+        broken.head.bias[0] = float("inf")
+    assert fitted(broken, Streets(2)) is None
+    assert "not calibrated" in caplog.text
 
 
 def test_every_confidence_is_that_of_the_calibrated_logits_and_labels_are_those_of_the_raw_ones() -> None:

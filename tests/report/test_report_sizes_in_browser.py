@@ -371,7 +371,7 @@ def test_the_confidence_has_diagrams_and_tables_that_fit_a_phone(browser: Browse
         dot = section.locator("svg.chart").first.locator("[data-tip]").last
         dot.scroll_into_view_if_needed()
         dot.hover(force=True)
-        assert page.locator(".tip").inner_text().startswith("after calibration, confidence 93 to 100 %: mean 96.7 %")
+        assert page.locator(".tip").inner_text() == "after: 13.3 % of pixels, 96.7 % sure, 96.7 % correct"
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
         assert page.locator(".contents a", has_text="Confidence").count() == 1
         assert troubles == []

@@ -45,7 +45,7 @@ EXAMPLES = {
         "streetseg export runs/resnet --format onnx --out street.onnx",
         "streetseg export runs/resnet --format onnx --int8 --data camvid:data/camvid",
     ),
-    "calibrate": ("streetseg calibrate runs/resnet camvid:data/camvid --out runs/resnet-calibrated",),
+    "calibrate": ("streetseg calibrate runs/resnet camvid:data/camvid --out calibrated",),
     "bench": ("streetseg bench runs/mobile street.onnx --size 360x480",),
     "check": ("streetseg check camvid:data/camvid --report data.html",),
     "fetch": ("streetseg fetch camvid --out data/camvid",),

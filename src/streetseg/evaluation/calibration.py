@@ -1,5 +1,6 @@
 """Fit the calibration of a network on a sample of the pixels of labeled images."""
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ from streetseg.models.calibration import Calibration
 if TYPE_CHECKING:
     from streetseg.runtime.distributed import Ranks
 
+log = logging.getLogger("streetseg")
+
 LOGITS = 2**19  # numbers in the sample: 47,662 pixels of 11 classes; 4 MB, and 20 MB while they are fitted
 SEED = 0  # of the positions of the pixels
 
@@ -29,7 +32,7 @@ def fit_calibration(
     on_image: Callable[[int, int], None] = lambda done, total: None,
     ranks: "Ranks | None" = None,
 ) -> Calibration | None:
-    """Return the calibration of a network; None if no pixel of the sample has ground truth.
+    """Return the calibration of a network; None if no pixel of the sample has ground truth, or a logit is not finite.
 
     The same number of positions is drawn in each image, so that images weigh the same; those without ground truth are
     left out. The positions depend on nothing but the number and the size of the images.
@@ -59,6 +62,9 @@ def fit_calibration(
         logits, labels = ranks.sum(logits), ranks.sum(labels)
     image_of_pixel, position = np.nonzero(labels)
     if not len(position):
+        return None
+    if not np.isfinite(logits).all():
+        log.warning("the confidence is not calibrated: the network returns logits that are not finite numbers")
         return None
     fitted = fit(
         logits[:, image_of_pixel, position], (labels[image_of_pixel, position] - 1).astype(np.uint8), image_of_pixel

@@ -134,7 +134,7 @@ def evaluate(
 
 
 class _Tables:
-    """Counts of a split, one row per image. The rows of images that another rank counts stay zero.
+    """Counts of a split, one row per image but for `kept`. The rows of images that another rank counts stay zero.
 
     Args:
         images: the number of images, N.
@@ -147,7 +147,7 @@ class _Tables:
         self.ignored = np.zeros(images, dtype=np.int64)
         self.boundary = np.zeros((images, 3, num_classes), dtype=np.int64)
         self.calibration, self.uncalibrated = np.zeros((images, 3, BINS)), np.zeros((images, 3, BINS))
-        self.kept = np.zeros((images, 2, KEPT_BINS), dtype=np.int64)
+        self.kept = np.zeros((2, KEPT_BINS), dtype=np.int64)  # of all images: whole numbers add up exactly
         self.losses = np.zeros(images)
         self.sizes = np.zeros((images, 4), dtype=np.int64)  # height and width that the network saw, then of the labels
 
@@ -185,7 +185,7 @@ class _Tables:
             correct = (prediction == labels)[scored]
             self.calibration[i] = calibration_bins(confidence[scored], correct)
             self.uncalibrated[i] = calibration_bins(uncalibrated[scored], correct)
-            self.kept[i] = kept_bins(confidence[scored], correct)
+            self.kept += kept_bins(confidence[scored], correct)
         self.sizes[i] = (*predictor.seen_size(_shape(image), _shape(labels)), *labels.shape)
 
     def sum_over(self, ranks: "Ranks") -> None:
@@ -212,7 +212,7 @@ class _Tables:
             boundary=self.boundary,
             calibration=self.calibration.sum(axis=0),
             uncalibrated=self.uncalibrated.sum(axis=0),
-            kept=self.kept.sum(axis=0),
+            kept=self.kept,
             fitted=fitted,
             loss=float(self.losses.mean()) if with_loss else None,
             network_sizes=_distinct(self.sizes[:, :2]),

@@ -82,7 +82,7 @@ def kept_chart(description: str, kept: Sequence[Kept]) -> Markup:
         places = [(x(100 * share), y(100 * value)) for share, value in one.points]
         spots = [
             hover(
-                f"{one.letter}: {100 * value:.1f} % of the surest {100 * share:.0f} % of the pixels are correct",
+                f"{one.letter}: surest {100 * share:.0f} % of pixels, {100 * value:.1f} % correct",
                 element("circle", cx=a, cy=b, r=1, class_="spot"),
             )
             for (share, value), (a, b) in zip(one.points, places, strict=True)
@@ -109,8 +109,5 @@ def _line(places: Sequence[tuple[float, float]], class_: str) -> Markup:
 
 
 def _of_bin(row: Mapping[str, float], total: float, when: str) -> str:
-    return (
-        f"{when} calibration, confidence {100 * row['low']:.0f} to {100 * row['high']:.0f} %: mean "
-        f"{100 * row['confidence']:.1f} %, accuracy {100 * row['accuracy']:.1f} %, "
-        f"{100 * row['pixels'] / total:.1f} % of the pixels"
-    )
+    share, confidence, accuracy = row["pixels"] / total, row["confidence"], row["accuracy"]
+    return f"{when}: {100 * share:.1f} % of pixels, {100 * confidence:.1f} % sure, {100 * accuracy:.1f} % correct"
