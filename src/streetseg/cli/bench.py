@@ -13,7 +13,7 @@ from streetseg.cli.output import print_json, say
 
 def bench(
     models: Annotated[
-        list[Path], typer.Argument(metavar="MODEL...", help="bundle or run folders, .onnx or .xml files")
+        list[Path], typer.Argument(metavar="MODEL...", help="bundle or run folders, .onnx, .xml or .tflite files")
     ],
     size: Annotated[
         str | None,
@@ -25,7 +25,7 @@ def bench(
         typer.Option(
             metavar="NAME",
             autocompletion=completion.engine,
-            help="torch, onnxruntime or openvino (default: all that run the model)",
+            help="torch, onnxruntime, openvino or litert (default: all that run the model)",
         ),
     ] = None,
     precision: PrecisionFlag = "fp32",

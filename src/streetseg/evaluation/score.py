@@ -69,7 +69,8 @@ def score(
     require_same_classes(predictor.space, source.space, masks=masks)
     with ranks.one_first() if ranks else nullcontext():
         require_labels(check_source(source, [split]), split, hint="--split NAME chooses another")
-        size = None if predictor.tta else predictor.size  # the rescaled views are made from the original images
+        # Rescaled views, and images that are fitted into a fixed size, are made from the original images.
+        size = None if predictor.tta or predictor.engine.fixed_size else predictor.size
         store = Store.open(source, split, size=size, resize_labels=False, cache=default_cache())
     if ranks:
         ranks.require_equal({"images": store.fingerprint})

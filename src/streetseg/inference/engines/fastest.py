@@ -65,6 +65,11 @@ class Fastest:
         return self._current.size
 
     @property
+    def fixed_size(self) -> Size | None:
+        """The only size that the model takes."""
+        return self._current.fixed_size
+
+    @property
     def reading(self) -> ImageReading:
         """How the model reads image files."""
         return self._current.reading

@@ -4,11 +4,11 @@ import logging
 from importlib.util import find_spec
 from pathlib import Path
 
-from streetseg.errors import ModelError, RequestError, did_you_mean
+from streetseg.errors import RequestError, did_you_mean
 from streetseg.inference.engines.engine import Engine
 from streetseg.inference.engines.fastest import Fastest
 from streetseg.models.description import find_bundle
-from streetseg.models.formats import ENGINES, FORMATS, format_of, is_exported
+from streetseg.models.formats import ENGINES, FORMATS, LIBRARIES, format_of, is_exported
 
 log = logging.getLogger("streetseg")
 
@@ -21,9 +21,10 @@ def open_engine(
     """Return an engine that runs a model.
 
     Args:
-        path: a bundle or run folder, or an exported .onnx or .xml.
-        name: "torch", "onnxruntime", "openvino", or "auto": the fastest of the installed engines that run this model in
-            this precision, measured on the first images; for fewer than MANY images the one that starts soonest.
+        path: a bundle or run folder, or an exported .onnx, .xml or .tflite.
+        name: "torch", "onnxruntime", "openvino", "litert", or "auto": the fastest of the installed engines that run
+            this model in this precision, measured on the first images; for fewer than MANY images the one that starts
+            soonest.
         device: "auto", "cpu", "cuda", …; exported models run on the CPU.
         precision: "fp32" or "bf16"; a model exported in int8 stays int8.
         images: the number of images to predict, None if unknown. From MANY on, an engine is set up for throughput
@@ -50,9 +51,7 @@ def open_engine(
 
 
 def engines_for(path: Path) -> tuple[str, ...]:
-    """Return the engines that can run a model, by its suffix. Raise ModelError for a LiteRT model."""
-    if path.suffix.lower() == ".tflite":
-        raise ModelError("LiteRT models are not supported yet", where=path, hint="export to onnx or openvino")
+    """Return the engines that can run a model, by its suffix."""
     form = format_of(path)
     return form.engines if form else ("torch",)
 
@@ -98,7 +97,7 @@ def require_fit(name: str, path: Path) -> None:
 
 
 def _installed(name: str) -> bool:
-    return find_spec(name) is not None
+    return find_spec(LIBRARIES.get(name, name)) is not None
 
 
 def _open(name: str, path: Path, device: str, precision: str, *, many: bool) -> Engine:
@@ -115,6 +114,10 @@ def _open(name: str, path: Path, device: str, precision: str, *, many: bool) -> 
             from streetseg.inference.engines.openvino_engine import OpenVinoEngine
 
             return OpenVinoEngine(path, precision, many=many)
+        case "litert":
+            from streetseg.inference.engines.litert_engine import LiteRtEngine
+
+            return LiteRtEngine(path, precision)
         case _:
             from streetseg.inference.engines.torch_engine import TorchEngine
             from streetseg.models.bundle import load_bundle
@@ -134,6 +137,10 @@ def _lacks(name: str, precision: str) -> str | None:
             from streetseg.inference.engines.openvino_engine import OpenVinoEngine
 
             return OpenVinoEngine.lacks(precision)
+        case "litert":
+            from streetseg.inference.engines.litert_engine import LiteRtEngine
+
+            return LiteRtEngine.lacks(precision)
         case _:
             from streetseg.inference.engines.torch_engine import TorchEngine
 
