@@ -634,8 +634,11 @@ def bench(
     engine: str | None = None,
     precision: str = "fp32",
     device: str = "auto",
+    data: PathLike | None = None,
+    split: str = "val",
+    space: str | None = None,
 ) -> "pd.DataFrame":
-    """Measure latency, throughput and memory of models: one row a model and engine.
+    """Measure latency, throughput and memory of models, and with `data` their mean IoU: one row a model and engine.
 
     Args:
         models: run or bundle folders, .onnx, .xml or .tflite files, runs, or what `load` returned.
@@ -644,6 +647,9 @@ def bench(
         engine: torch, onnxruntime, openvino or litert; None for all that run the model.
         precision: fp32 or bf16.
         device: auto, cpu, cuda, cuda:1.
+        data: labeled images to score on.
+        split: split of `data` to score on.
+        space: label space to map the data to.
 
     >>> import streetseg
     >>> streetseg.bench(run.folder, size=(64, 96), engine="torch").loc[0, "engine"]
@@ -651,12 +657,22 @@ def bench(
     """
     import pandas as pd
 
-    from streetseg.inference.bench import measure_models
+    from streetseg.evaluation.bench import bench_models
+    from streetseg.recipe.schema import Data
     from streetseg.request import as_model
 
     if not models:
         raise RequestError("no model is given", where="models=", hint='streetseg.bench("runs/first")')
     found = [as_model(model, "models") for model in models]
     requested = None if size is None else as_size(size)
-    measured = measure_models(found, requested, engine=engine, device=device, precision=precision, batch=batch)
+    measured = bench_models(
+        found,
+        requested,
+        engine=engine,
+        device=device,
+        precision=precision,
+        batch=batch,
+        data=None if data is None else Data(source=str(data), space=space),
+        split=split,
+    )
     return pd.json_normalize(measured, sep="_")
