@@ -4,6 +4,7 @@ import copy
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -220,7 +221,9 @@ def test_calibration_images_cover_the_classes(tmp_path: Path) -> None:
     chosen = choose(source, 3)
     assert len(set(chosen.samples)) == 3
     assert chosen.shown == dict.fromkeys(source.space.names, 3)
-    assert chosen.in_words().endswith("camvid train (all classes, fewest bicyclist in 3)")
+    assert replace(chosen, shown=chosen.shown | {"pole": 1}).in_words().endswith("(all classes, pole in 1 of them)")
+    assert replace(chosen, shown=chosen.shown | {"pole": 0}).in_words().endswith("(none shows pole)")
+    assert chosen.in_words().endswith("camvid train (every class in each)")
 
 
 def test_calibration_from_another_data_set(bundle: Path, tmp_path: Path, streetseg: Command) -> None:
@@ -231,7 +234,7 @@ def test_calibration_from_another_data_set(bundle: Path, tmp_path: Path, streets
     ended = streetseg("export", bundle, *argv)
 
     assert ended.code == 0, ended.err
-    assert f"calibrating on 4 images of {other} train (all classes, fewest" in ended.err
+    assert f"calibrating on 4 images of {other} train (every class in each)" in ended.err
     engine: Any = open_engine(tmp_path / "bundle_int8.onnx", "onnxruntime")
     calibration = engine.about.description["calibration"]
     assert (calibration["dataset"], calibration["images"]) == ("camvid:other", 4)

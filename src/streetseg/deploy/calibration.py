@@ -36,8 +36,10 @@ class Calibration:
     def in_words(self) -> str:
         """Return one line: the images, and the classes that fewest of them show."""
         missing = [name for name, count in self.shown.items() if not count]
-        fewest = min((count, name) for name, count in self.shown.items())
-        classes = f"without {', '.join(missing)}" if missing else f"all classes, fewest {fewest[1]} in {fewest[0]}"
+        count, fewest = min((count, name) for name, count in self.shown.items())
+        classes = "every class in each" if count == len(self.samples) else f"all classes, {fewest} in {count} of them"
+        if missing:
+            classes = f"none shows {', '.join(missing)}"
         return f"calibrating on {len(self.samples)} images of {self.source.spec} {SPLIT} ({classes})"
 
 
