@@ -18,7 +18,7 @@ import tiny
 from exported import SCENES, SIZE, saved
 from networks import tiny_network
 from streetseg.data.sources.camvid import open_camvid
-from streetseg.deploy.calibration import choose, cover
+from streetseg.deploy.calibration import choose, cover, scattered
 from streetseg.deploy.checks import BudgetError, mean_iou_cost, require_budget
 from streetseg.deploy.export import export
 from streetseg.deploy.half import bf16_bits
@@ -216,6 +216,9 @@ def test_calibration_images_cover_the_classes(tmp_path: Path) -> None:
     assert cover(present, 2) == [4, 3]
     assert cover(present, 3) == cover(present, 3)
     assert sorted(cover(present, 9)) == [0, 1, 2, 3, 4]
+    frames: Any = tuple(range(256))
+    assert sorted(scattered(frames)[:4]) == [0, 64, 128, 192]
+    assert sorted(scattered(frames[:100])) == list(range(100))
 
     source = open_camvid(tiny.camvid_segnet(tmp_path / "camvid", n_train=8))
     chosen = choose(source, 3)

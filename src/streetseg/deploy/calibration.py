@@ -47,20 +47,27 @@ def choose(source: Source, count: int = IMAGES) -> Calibration:
     """Choose images that show every class as often as possible; the same data give the same images.
 
     Up to CANDIDATES images are looked at, evenly spaced. One after the other, the image is taken whose classes were
-    shown least so far.
+    shown least so far; of equally good ones the one farthest from its neighbors, because frames of a video are alike.
 
     Raises:
         DataError: there is no split train, or a mask cannot be read.
     """
-    candidates = spread(samples_of(source, SPLIT), CANDIDATES)
+    candidates = scattered(spread(samples_of(source, SPLIT), CANDIDATES))
     present = np.stack([_classes(source, sample) for sample in candidates])
     chosen = cover(present, count)
     shown = present[chosen].sum(axis=0).tolist()
     return Calibration(source, tuple(candidates[i] for i in chosen), dict(zip(source.space.names, shown, strict=True)))
 
 
+def scattered(samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
+    """Return the samples in an order whose first n are spread over all, for every n: that of van der Corput's sequence,
+    in which the bits of each position are reversed."""
+    bits = len(samples).bit_length()
+    return tuple(samples[i] for i in sorted(range(len(samples)), key=lambda i: f"{i:0{bits}b}"[::-1]))
+
+
 def cover(present: NDArray[np.bool_], count: int) -> list[int]:
-    """Return `count` rows of `present`, or all, that cover the columns evenly.
+    """Return `count` rows of `present`, or all, that cover the columns evenly; of equally good rows the first.
 
     Args:
         present: bool (N, C): whether image n shows class c.

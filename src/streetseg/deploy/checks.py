@@ -241,4 +241,5 @@ def samples_of(source: Source, split: str) -> tuple[Sample, ...]:
 
 def spread(samples: tuple[Sample, ...], count: int) -> tuple[Sample, ...]:
     """Return `count` of the samples, evenly spaced, because neighboring frames of a video are alike."""
-    return samples[:: max(1, len(samples) // count)][:count]
+    count = min(count, len(samples))
+    return tuple(samples[i * len(samples) // count] for i in range(count))

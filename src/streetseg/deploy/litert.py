@@ -95,7 +95,10 @@ def lower_litert(path: Path, out: Path, precision: str, images: Iterator[NDArray
 
 
 def describe_litert(path: Path, description: dict[str, Any]) -> None:
-    """Write the description of the model into the metadata of the .tflite file, in place of an older one."""
+    """Write the description of the model into the metadata of the .tflite file, in place of an older one.
+
+    It also names the outputs that the file computes, see `_name_outputs`.
+    """
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
@@ -109,9 +112,24 @@ def describe_litert(path: Path, description: dict[str, Any]) -> None:
     entry.name, entry.buffer = KEY, len(model.buffers)
     model.buffers.append(buffer)
     model.metadata = [*entries, entry]
+    _name_outputs(model)
     builder = flatbuffers.Builder(len(text) + path.stat().st_size)
     builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
     path.write_bytes(bytes(builder.Output()))
+
+
+def _name_outputs(model: Any) -> None:
+    """Let the signatures of an int8 model name its float32 outputs.
+
+    The quantizer of LiteRT dequantizes an output into a new tensor, but leaves its name at the 8-bit one, which a
+    delegate may never compute.
+    """
+    for signature in model.signatureDefs:
+        graph = model.subgraphs[signature.subgraphIndex]
+        behind = {op.inputs[0]: op.outputs[0] for op in graph.operators if op.outputs[0] in graph.outputs}
+        for output in signature.outputs:
+            if output.tensorIndex not in graph.outputs:
+                output.tensorIndex = behind[output.tensorIndex]
 
 
 def _work(*arguments: str | Path) -> None:
