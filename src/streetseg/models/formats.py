@@ -27,12 +27,12 @@ class ExportFormat:
         return [model, *(model.with_suffix(suffix) for suffix in self.beside)]
 
 
+EXPORT_PRECISIONS = ("fp32", "fp16", "bf16", "int8")
 FORMATS = {
-    "onnx": ExportFormat(".onnx", ("onnxruntime", "openvino"), ("fp32", "fp16", "bf16", "int8")),
-    "openvino": ExportFormat(".xml", ("openvino",), ("fp32", "fp16", "bf16", "int8"), beside=(".bin",)),
+    "onnx": ExportFormat(".onnx", ("onnxruntime", "openvino"), EXPORT_PRECISIONS),
+    "openvino": ExportFormat(".xml", ("openvino",), EXPORT_PRECISIONS, beside=(".bin",)),
     "litert": ExportFormat(".tflite", ("litert",), ("fp32", "fp16", "int8"), one_size=True),
 }
-EXPORT_PRECISIONS = ("fp32", "fp16", "bf16", "int8")
 
 # Engine -> the command that installs its library. A bundle runs in torch.
 ENGINES = {
