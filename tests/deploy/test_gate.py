@@ -37,7 +37,7 @@ def bundle(tmp_path: Path) -> Path:
     return saved(tmp_path / "bundle", tiny_network(size=SIZE))
 
 
-def wrong_mean(path: Path, network: SegmentationNetwork) -> None:
+def other_mean(path: Path, network: SegmentationNetwork) -> None:
     """Write a graph that subtracts another mean color."""
     broken = copy.deepcopy(network)
     broken.mean += 40
@@ -55,7 +55,7 @@ def swapped_channels(path: Path, network: SegmentationNetwork) -> None:
     onnx.save(model, str(path))
 
 
-def wrong_axis(path: Path, network: SegmentationNetwork) -> None:
+def other_axis(path: Path, network: SegmentationNetwork) -> None:
     """Write a graph whose labels are the argmax over the columns of the image."""
     write_graph(path, network)
     model = onnx.load(str(path))
@@ -69,9 +69,9 @@ def wrong_axis(path: Path, network: SegmentationNetwork) -> None:
 @pytest.mark.parametrize(
     ("damage", "problem"),
     [
-        (wrong_mean, "logits differ by"),
+        (other_mean, "logits differ by"),
         (swapped_channels, "logits differ by"),
-        (wrong_axis, "have wrong shapes"),
+        (other_axis, "have wrong shapes"),
     ],
 )
 @pytest.mark.parametrize(("form", "precision"), [("onnx", "fp32"), ("onnx", "int8"), ("openvino", "bf16")])

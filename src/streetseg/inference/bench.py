@@ -97,21 +97,23 @@ def measure_models(
         For each, `model`; the result of `measure_model`; `auto`: whether engine "auto" takes this one for many images,
         None if it has not measured yet; `mean_iou`, 0..1, with `score`.
     """
+
+    def row(path: Path, modules: "OwnModules | None", name: str, computed: str) -> dict[str, Any]:
+        measured = {"model": path} | measure_model(
+            path, name, size, device=device, precision=computed, batch=batch, modules=modules
+        )
+        choice = remembered(path, precision)
+        measured["auto"] = (
+            None if choice is None else (choice.engine, choice.precision) == (name, measured["precision"])
+        )
+        return measured if score is None else measured | {"mean_iou": score(path, name, computed, modules)}
+
     rows = []
     for path, modules in models:
-        choice = remembered(path, precision)
         for name in [engine] if engine else engines_here(path, precision):
-            computed = [precision]
-            for inside in computed:
-                row = {"model": path} | measure_model(
-                    path, name, size, device=device, precision=inside, batch=batch, modules=modules
-                )
-                if engine is None and inside == "fp32" and gains_from_bf16(name, row["precision"]):
-                    computed.append("bf16")
-                row["auto"] = None if choice is None else (choice.engine, choice.precision) == (name, row["precision"])
-                if score is not None:
-                    row["mean_iou"] = score(path, name, inside, modules)
-                rows.append(row)
+            rows.append(row(path, modules, name, precision))
+            if engine is None and precision == "fp32" and gains_from_bf16(name, rows[-1]["precision"]):
+                rows.append(row(path, modules, name, "bf16"))
     return rows
 
 
