@@ -33,9 +33,10 @@ from streetseg.arguments import as_size
 from streetseg.data.open import open_source
 from streetseg.data.source import Source
 from streetseg.data.store import Store, default_cache
+from streetseg.deploy.calibration import IMAGES
 from streetseg.deploy.checks import as_seen, spread
 from streetseg.deploy.graph import describe, write_graph
-from streetseg.deploy.quantize import CALIBRATION, quantize
+from streetseg.deploy.quantize import quantize
 from streetseg.errors import RequestError
 from streetseg.evaluation.evaluate import evaluate
 from streetseg.inference.engines.engine import Engine
@@ -116,8 +117,8 @@ def all_engines(bundle: Path, scratch: Path, source: Source) -> dict[str, Engine
     about = description | {"format": EXPORTED, "streetseg": version("streetseg"), "calibration": None}
     plain, int8 = scratch / "plain.onnx", scratch / "int8.onnx"
     write_graph(plain, network)
-    samples = spread(source.splits["train"], CALIBRATION)
-    quantize(plain, int8, (seen for _, seen in as_seen(source, samples, network.size)))
+    samples = spread(source.splits["train"], IMAGES)
+    quantize(plain, int8, (seen for _, seen in as_seen(source, samples, network.size, None)))
     describe(plain, about | {"precision": "fp32"})
     describe(int8, about | {"precision": "int8"})
     engines: dict[str, Engine] = {

@@ -5,6 +5,7 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,16 @@ def chromium() -> str:
         if path := shutil.which(name):
             return path
     return missing("browser", "no chromium on this machine; install one")
+
+
+@pytest.fixture(scope="session")
+def litert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return model.tflite, with the bundle `model` beside it; converted once, which takes half a minute."""
+    if find_spec("litert_torch") is None or find_spec("ai_edge_litert") is None:
+        missing("litert", "litert-torch and ai-edge-litert are not installed; pip install -e '.[litert,litert-export]'")
+    from exported import litert_exported
+
+    return litert_exported(tmp_path_factory.mktemp("litert"))
 
 
 @pytest.fixture

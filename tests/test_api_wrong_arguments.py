@@ -133,7 +133,7 @@ def test_numbers_of_numpy_are_numbers(bundle: Path) -> None:
 
 
 def test_other_files_are_not_said_to_be_pickles(bundle: Path, tmp_path: Path) -> None:
-    for name, hint in {"a.jpg": "an exported .onnx or .xml", "a.pt": "pickle files"}.items():
+    for name, hint in {"a.jpg": "or a .onnx, .xml or .tflite", "a.pt": "pickle files"}.items():
         (tmp_path / name).write_bytes(b"")
         with pytest.raises(ModelError, match=hint):
             streetseg.load(tmp_path / name)

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from streetseg.arguments import as_size, checked
-from streetseg.errors import DataError, RequestError
+from streetseg.errors import DataError, RequestError, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
     from streetseg.data.fetch import Fetched
+    from streetseg.data.source import Source
     from streetseg.deploy.export import Exported
     from streetseg.inference.logits import Views
     from streetseg.inference.prediction import ImageLike, Model, Prediction, Predictions
@@ -54,9 +55,9 @@ def load(
     """Load a trained model.
 
     Args:
-        model: a run folder (its best bundle), a bundle folder, an exported .onnx or .xml file, or a `Run`. What `load`
-            returned is returned as it is.
-        engine: torch, onnxruntime or openvino; auto: the fastest of those that run the model.
+        model: a run folder (its best bundle), a bundle folder, an exported .onnx, .xml or .tflite file, or a `Run`.
+            What `load` returned is returned as it is.
+        engine: torch, onnxruntime, openvino or litert; auto: the fastest of those that run the model.
         precision: fp32 or bf16.
         device: auto, cpu, cuda, cuda:1.
         tta: average over mirrored and rescaled views.
@@ -142,7 +143,7 @@ def evaluate(
         data: scenes, "camvid:DIR", "cityscapes:DIR", "folder:FILE.yaml", or a folder; or an object as for `train`.
         split: the split to score on; None for val.
         space: label space to map the data to.
-        engine: torch, onnxruntime or openvino; None for the first of these that runs the model.
+        engine: torch, onnxruntime, openvino or litert; None for the first of these that runs the model.
         tta: average over mirrored and rescaled views.
         tile: side of the windows, for images too large for the memory.
         out: a new folder for tables, counts and error maps.
@@ -523,9 +524,12 @@ def export(
     format: str,
     *,
     int8: bool = False,
+    precision: str | None = None,
+    size: tuple[int, int] | str | None = None,
     data: PathLike | None = None,
     split: str = "val",
     space: str | None = None,
+    calibration: PathLike | None = None,
     budget: float = 0.5,
     out: PathLike | None = None,
     force: bool = False,
@@ -536,12 +540,17 @@ def export(
     Args:
         model: a run folder (its best bundle), a bundle folder, a `Run`, or what `load` returned: that is how a network
             with modules of your own is exported.
-        format: onnx or openvino.
-        int8: 8-bit integers, calibrated and scored on `data`.
-        data: real images for the checks; None for the built-in scenes.
+        format: onnx, openvino or litert.
+        int8: the same as precision="int8".
+        precision: fp32, fp16 (16-bit weights), bf16 (the same in another form; not litert), or int8: 8-bit integers,
+            calibrated and scored on `data`.
+        size: height and width of the only size of images that the file shall take, (512, 1024) or "512x1024"; None for
+            any size, or for litert, whose files have one, that of the training.
+        data: labeled images: network and file are compared and scored on them; None compares on the built-in scenes.
         split: split of `data` to check and score on.
         space: label space to map the data to.
-        budget: how many points of 100 mean IoU int8 may cost.
+        calibration: data whose split train calibrates int8; None for `data`.
+        budget: how many points of 100 mean IoU the file may lose on `data`.
         out: the file to write; None for one beside the model.
         force: replace a file that is there.
         progress: called with a line for each part of the work.
@@ -556,17 +565,31 @@ def export(
 
     path, modules = as_model(model)
     if format not in FORMATS:
-        later = "litert is not supported yet" if format == "litert" else f"unknown format {format}"
-        raise RequestError(later, where="--format", hint=" or ".join(FORMATS))
+        raise RequestError(
+            f"unknown format {format}",
+            where="--format",
+            hint=did_you_mean(format, FORMATS) or " or ".join(FORMATS),
+        )
+    if int8 and precision not in (None, "int8"):
+        raise RequestError(f"int8 and {precision} are two precisions", where="--int8", hint="give one of them")
+    precision = "int8" if int8 else precision or "fp32"
+    if precision not in FORMATS[format].precisions:
+        offered = " or ".join(FORMATS[format].precisions)
+        raise RequestError(f"no {format} file is written in {precision}", where="--precision", hint=offered)
+    if calibration is not None and precision != "int8":
+        problem = f"{precision} needs no calibration"
+        raise RequestError(problem, where="--calibration", hint="--precision int8, or leave it out")
+    requested = None if size is None else as_size(size)
     if is_exported(path):
         raise RequestError("this is an exported model already", where=path, hint="give the bundle or run folder")
-    if int8 and data is None:
+    if precision == "int8" and data is None:
         raise RequestError("int8 is calibrated and scored on real images", where="--int8", hint="add --data DATA")
-    if int8 and split == "train":
+    if precision == "int8" and split == "train" and calibration is None:
         problem = "int8 is calibrated on train, and cannot be scored on it"
         raise RequestError(problem, where="--split train", hint="--split val")
     ending = FORMATS[format].suffix
-    target = Path(out or path.resolve().with_name(f"{path.resolve().name}{'_int8' if int8 else ''}{ending}"))
+    suffix = "" if precision == "fp32" else f"_{precision}"
+    target = Path(out or path.resolve().with_name(f"{path.resolve().name}{suffix}{ending}"))
     if target.suffix.lower() != ending:
         raise RequestError(f"the file of an {format} model ends in {ending}", where=target)
     if (there := [file for file in FORMATS[format].files(target) if file.exists()]) and not force:
@@ -576,14 +599,31 @@ def export(
     from streetseg.models.description import read_model_json, reading_of
 
     reading = reading_of(read_model_json(path))  # what is wrong with the path is said before torch is imported
+    if format == "litert":
+        from streetseg.deploy.litert import require_converter
+
+        require_converter()
 
     from streetseg.data.open import open_source
     from streetseg.deploy.export import export as export_model
     from streetseg.recipe.schema import Data
 
-    source = open_source(Data(source=str(data or "scenes"), space=space).read_as(reading))
+    def opened(spec: PathLike) -> "Source":
+        return open_source(Data(source=str(spec), space=space).read_as(reading))
+
     return export_model(
-        path, target, format, source, split=split, int8=int8, budget=budget, tell=progress, modules=modules
+        path,
+        target,
+        format,
+        opened(data or "scenes"),
+        split=split,
+        precision=precision,
+        size=requested,
+        scored=data is not None,
+        calibration=None if calibration is None else opened(calibration),
+        budget=budget,
+        tell=progress,
+        modules=modules,
     )
 
 
@@ -657,16 +697,22 @@ def bench(
     engine: str | None = None,
     precision: str = "fp32",
     device: str = "auto",
+    data: PathLike | None = None,
+    split: str = "val",
+    space: str | None = None,
 ) -> "pd.DataFrame":
-    """Measure latency, throughput and memory of models: one row a model and engine.
+    """Measure latency, throughput and memory of models, and with `data` their mean IoU: one row a model and engine.
 
     Args:
-        models: run or bundle folders, .onnx or .xml files, runs, or what `load` returned.
+        models: run or bundle folders, .onnx, .xml or .tflite files, runs, or what `load` returned.
         size: height and width of the images, (512, 1024) or "512x1024"; None for what each model was trained for.
         batch: images at a time.
-        engine: torch, onnxruntime or openvino; None for all that run the model.
+        engine: torch, onnxruntime, openvino or litert; None for all that run the model.
         precision: fp32 or bf16.
         device: auto, cpu, cuda, cuda:1.
+        data: labeled images to score on.
+        split: split of `data` to score on.
+        space: label space to map the data to.
 
     >>> import streetseg
     >>> streetseg.bench(run.folder, size=(64, 96), engine="torch").loc[0, "engine"]
@@ -674,12 +720,22 @@ def bench(
     """
     import pandas as pd
 
-    from streetseg.inference.bench import measure_models
+    from streetseg.evaluation.bench import bench_models
+    from streetseg.recipe.schema import Data
     from streetseg.request import as_model
 
     if not models:
         raise RequestError("no model is given", where="models=", hint='streetseg.bench("runs/first")')
     found = [as_model(model, "models") for model in models]
     requested = None if size is None else as_size(size)
-    measured = measure_models(found, requested, engine=engine, device=device, precision=precision, batch=batch)
+    measured = bench_models(
+        found,
+        requested,
+        engine=engine,
+        device=device,
+        precision=precision,
+        batch=batch,
+        data=None if data is None else Data(source=str(data), space=space),
+        split=split,
+    )
     return pd.json_normalize(measured, sep="_")

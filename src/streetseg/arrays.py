@@ -28,6 +28,12 @@ def input_size(image: Size, trained: Size | None) -> Size:
     return max(1, round(image[0] * scale)), max(1, round(image[1] * scale))
 
 
+def fitted_size(image: Size, frame: Size) -> Size:
+    """Return the largest size within `frame` that has the aspect ratio of the image, for files of one fixed size."""
+    scale = min(frame[0] / image[0], frame[1] / image[1])
+    return min(frame[0], max(1, round(image[0] * scale))), min(frame[1], max(1, round(image[1] * scale)))
+
+
 def resize_image(image: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
     """Return an image, uint8 (H, W, 3), at another size; bilinear and antialiased, by Pillow.
 

@@ -13,11 +13,12 @@ import torch
 from onnx import numpy_helper
 
 import streetseg.deploy.export as export_module
+import streetseg.deploy.graph as graph_module
 import tiny
 from exported import SCENES, exported, saved
 from networks import tiny_network
 from streetseg.data.sources.camvid import open_camvid
-from streetseg.deploy.checks import BudgetError, DisagreementError
+from streetseg.deploy.checks import BudgetError, ClassCost, Cost, DisagreementError
 from streetseg.deploy.export import export
 from streetseg.errors import ModelError, RequestError
 from streetseg.inference.engines.engine import Engine
@@ -110,16 +111,16 @@ def test_a_lone_file_says_all_there_is_to_know(files: Path, file: str, name: str
 def test_a_damaged_graph_is_not_exported(
     bundle: Path, tmp_path: Path, streetseg: Command, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
-    write_graph = export_module.write_graph
+    write_graph = graph_module.write_graph
 
-    def damaged(path: Path, network: SegmentationNetwork) -> None:
+    def damaged(path: Path, network: SegmentationNetwork, fixed: object) -> None:
         write_graph(path, network)
         model = onnx.load(str(path))
         weights = max(model.graph.initializer, key=lambda tensor: len(tensor.raw_data))
         weights.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weights) * 1.01, weights.name))
         onnx.save(model, str(path))
 
-    monkeypatch.setattr(export_module, "write_graph", damaged)
+    monkeypatch.setattr(graph_module, "write_graph", damaged)
     before = {path.name for path in tmp_path.iterdir()}
 
     ended = streetseg("export", bundle, "--format", form)
@@ -131,9 +132,9 @@ def test_a_damaged_graph_is_not_exported(
 
 @pytest.mark.bad_input(36, "labels that are not those of the logits, or outputs of a fixed size: the export fails")
 def test_labels_that_are_not_those_of_the_logits(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_graph = export_module.write_graph
+    write_graph = graph_module.write_graph
 
-    def damaged(path: Path, network: SegmentationNetwork) -> None:
+    def damaged(path: Path, network: SegmentationNetwork, fixed: object) -> None:
         write_graph(path, network)
         model = onnx.load(str(path))
         for node in model.graph.node:
@@ -141,7 +142,7 @@ def test_labels_that_are_not_those_of_the_logits(bundle: Path, tmp_path: Path, m
                 node.op_type = "ArgMin"
         onnx.save(model, str(path))
 
-    monkeypatch.setattr(export_module, "write_graph", damaged)
+    monkeypatch.setattr(graph_module, "write_graph", damaged)
     with pytest.raises(DisagreementError, match="are not those of the largest logits"):
         export(bundle, tmp_path / "a.onnx", "onnx", SCENES)
     assert not (tmp_path / "a.onnx").exists()
@@ -186,7 +187,7 @@ def test_int8_takes_data_of_another_label_space(tmp_path: Path, streetseg: Comma
 def test_int8_weights_are_integers_but_for_the_first_the_last_and_depthwise_layers(tmp_path: Path) -> None:
     source = open_camvid(tiny.camvid_segnet(tmp_path / "camvid"))
     bundle = saved(tmp_path / "bundle", tiny_network(size=(48, 64)))
-    export(bundle, tmp_path / "a.onnx", "onnx", source, int8=True, budget=100)
+    export(bundle, tmp_path / "a.onnx", "onnx", source, precision="int8", budget=100)
 
     graph = onnx.load(str(tmp_path / "a.onnx")).graph
     quantized = {output for node in graph.node if node.op_type == "DequantizeLinear" for output in node.output}
@@ -207,21 +208,31 @@ def test_int8_that_costs_more_than_the_budget_is_not_exported(tmp_path: Path, mo
     bundle = saved(tmp_path / "bundle", tiny_network(size=(48, 64)))
 
     def blind(network: Engine, exported: Engine, images: object, split: str) -> Any:
-        return export_module.Cost(images=3, before=0.7262, after=0.7161)
+        pole = ClassCost("pole", 0.5, 0.4, (2.0, 18.0))
+        return Cost(3, 0.7262, 0.7161, (0.5, 1.6), (ClassCost("sky", 0.9, 0.9, (-0.1, 0.1)), pole))
 
     monkeypatch.setattr(export_module, "mean_iou_cost", blind)
-    with pytest.raises(BudgetError, match=r"costs 1\.01 points of mean IoU \(72\.62 before, 71\.61 after"):
-        export(bundle, tmp_path / "a.onnx", "onnx", source, int8=True, budget=1.0)
+    lost = r"costs 1\.01 \[0\.50, 1\.60\] points of mean IoU \(72\.62 before, 71\.61 after"
+    with pytest.raises(BudgetError, match=lost) as refused:
+        export(bundle, tmp_path / "a.onnx", "onnx", source, precision="int8", scored=True, budget=1.0)
+    assert refused.value.where == ("pole: 10.00 points of IoU (50.00 before)",)
     assert not (tmp_path / "a.onnx").exists()
-    export(bundle, tmp_path / "a.onnx", "onnx", source, int8=True, budget=1.02)
+    done = export(bundle, tmp_path / "a.onnx", "onnx", source, precision="int8", scored=True, budget=1.02)
     assert (tmp_path / "a.onnx").exists()
+    assert done.cost is not None
+    assert [one.name for one in done.cost.hurt(1.02)] == ["pole"]
 
 
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["--format", "litert"], "litert is not supported yet"),
         (["--format", "tflite"], "unknown format tflite"),
+        (["--format", "onn"], "did you mean onnx?"),
+        (["--format", "onnx", "--precision", "fp8"], "no onnx file is written in fp8"),
+        (["--format", "litert", "--precision", "bf16"], "hint:  fp32 or fp16 or int8"),
+        (["--format", "onnx", "--precision", "fp16", "--int8"], "int8 and fp16 are two precisions"),
+        (["--format", "onnx", "--calibration", "scenes"], "fp32 needs no calibration"),
+        (["--format", "onnx", "--size", "64"], "--size"),
         (["--format", "onnx", "--int8"], "add --data DATA"),
         (["--format", "onnx", "--int8", "--data", "scenes", "--split", "train"], "cannot be scored on it"),
         (["--format", "onnx", "--out", "a.xml"], "ends in .onnx"),

@@ -8,7 +8,8 @@ from streetseg.deploy.export import export
 from streetseg.models.bundle import save_bundle
 from streetseg.models.network import SegmentationNetwork
 
-SCENES = ScenesSource(train=2, val=2, size=(48, 64))
+SIZE = (48, 64)  # of the networks and images
+SCENES = ScenesSource(train=2, val=2, size=SIZE)
 
 
 def saved(folder: Path, network: SegmentationNetwork) -> Path:
@@ -24,3 +25,10 @@ def exported(folder: Path, *, encoder: str = "test_efficientnet", size: tuple[in
     export(bundle, folder / "model.xml", "openvino", SCENES)
     export(bundle, folder / "model.onnx", "onnx", SCENES)
     return folder / "model.onnx"
+
+
+def litert_exported(folder: Path) -> Path:
+    """Write the bundle FOLDER/model and its export FOLDER/model.tflite; return the file. It takes half a minute."""
+    bundle = saved(folder / "model", tiny_network(size=SIZE).eval())
+    export(bundle, folder / "model.tflite", "litert", SCENES)
+    return folder / "model.tflite"

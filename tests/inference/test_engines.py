@@ -3,6 +3,7 @@
 import json
 import logging
 import pickle
+import re
 import subprocess
 import sys
 import threading
@@ -19,10 +20,13 @@ import torch
 from numpy.typing import NDArray
 
 import tiny
-from exported import exported
+from exported import SCENES, exported, saved
 from networks import tiny_network
+from streetseg.deploy.export import export
 from streetseg.errors import ModelError, RequestError
+from streetseg.inference.bench import measure_models
 from streetseg.inference.engines import open as opening
+from streetseg.inference.engines.choice import Choice
 from streetseg.inference.engines.fastest import Fastest, fastest
 from streetseg.inference.engines.open import MANY, open_engine
 from streetseg.inference.engines.openvino_engine import OpenVinoEngine
@@ -66,6 +70,13 @@ def test_a_stream_keeps_the_order(model: Path, name: str, count: int) -> None:
     )
 
 
+@pytest.fixture
+def forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no choice of an engine be remembered from another test."""
+    monkeypatch.setenv("STREETSEG_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.mark.usefixtures("forgotten")
 def test_auto_measures_on_the_first_images_and_says_what_it_took(model: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="streetseg")
     engine = open_engine(model)
@@ -88,6 +99,7 @@ class Fake:
     """An engine that returns one label after a delay. `calls` collects the names of engines in the order of calls."""
 
     precision = "fp32"
+    fixed_size = None
     reading = AS_USUAL
     space = STREET_11
 
@@ -119,7 +131,7 @@ def test_an_engine_whose_labels_disagree_is_left_out_however_fast(caplog: pytest
     caplog.set_level(logging.INFO, logger="streetseg")
     engines: Any = [Fake("a", 1, 0.1), Fake("wrong", 2, 0), Fake("b", 1, 0.001)]
 
-    assert fastest(engines, np.zeros((1, 3, 4, 4), np.uint8)).name == "b"
+    assert fastest(engines, np.zeros((1, 3, 4, 4), np.uint8))[0].name == "b"
     assert "engine wrong is left out: only 0.00 % of its labels are those of a" in caplog.messages[0]
 
 
@@ -216,7 +228,7 @@ def test_what_cannot_be_is_refused(model: Path, monkeypatch: pytest.MonkeyPatch)
         open_engine(model, device="cuda")
     with pytest.raises(RequestError, match="not in bf16"):
         open_engine(model, "onnxruntime", precision="bf16")
-    with pytest.raises(ModelError, match="LiteRT"):
+    with pytest.raises(ModelError, match="cannot be read"):
         open_engine(model.with_suffix(".tflite"))
     with pytest.raises(ModelError):
         open_engine(model.with_name("none.onnx"), "openvino")
@@ -296,7 +308,7 @@ def test_bench_measures_every_engine(model: Path, streetseg: Command) -> None:
     assert all(cost["size"] == [40, 72] and cost["batch"] == 2 for cost in reported["models"])
     assert all(0 < cost["latency_ms"]["p50"] <= cost["latency_ms"]["p95"] for cost in reported["models"])
     message = streetseg("bench", model, "--engine", "openvino").out
-    assert "1 of 48x64, fp32" in message
+    assert re.search(r"model.onnx +openvino +fp32.* 1 of 48x64 ", message)  # a table since scores stand beside times
     assert streetseg("bench", model, "--engine", "torch").code == 2
 
 
@@ -344,3 +356,106 @@ signal.signal(signal.SIGTERM, lambda *_: os._exit(7))
 os.kill(os.getpid(), signal.SIGTERM)
 """
     assert subprocess.run([sys.executable, "-c", code, str(model)]).returncode == 7
+
+
+@pytest.mark.usefixtures("forgotten")
+def test_the_choice_is_made_once_and_remembered(
+    model: Path, tmp_path: Path, streetseg: Command, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="streetseg")
+    image = np.stack(streets(1)).transpose(0, 3, 1, 2)
+    first = open_engine(model)
+    first.labels(image)
+    (file,) = (tmp_path / "cache" / "engines").iterdir()
+    kept = json.loads(file.read_text())
+    assert (kept["model"], kept["choice"]["engine"]) == (model.name, first.name)
+
+    again = open_engine(model)
+    assert not isinstance(again, Fastest)
+    assert again.name == first.name
+    assert caplog.messages[-1].startswith(f"engine: {first.name}, the fastest here at 48x64 when it was measured")
+
+    measured = json.loads(streetseg("bench", model, "--size", "40x72", "--json").out)["models"]
+    assert {row["engine"]: row["auto"] for row in measured} == {
+        name: name == first.name for name in ("onnxruntime", "openvino")
+    }
+    assert "* engine auto takes it for many images" in streetseg("bench", model, "--size", "40x72").out
+    other = tmp_path / "other.onnx"
+    other.write_bytes(onnx_with_a_note(model))
+    assert isinstance(open_engine(other), Fastest)  # other bytes are another model
+
+    kept["choice"]["engine"] = "somebody's"
+    file.write_text(json.dumps(kept))
+    assert isinstance(open_engine(model), Fastest)
+    file.write_text("{")
+    assert isinstance(open_engine(model), Fastest)
+
+
+def onnx_with_a_note(path: Path) -> bytes:
+    changed = onnx.load(str(path))
+    changed.doc_string = "another"
+    return bytes(changed.SerializeToString())
+
+
+@pytest.mark.usefixtures("forgotten")
+def test_a_cache_that_cannot_be_written_to_costs_only_the_memory(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("STREETSEG_CACHE", str(tmp_path / "file"))
+
+    engine = open_engine(model)
+
+    assert engine.labels(np.stack(streets(1)).transpose(0, 3, 1, 2)).shape == (1, 48, 64)
+
+
+@pytest.fixture(scope="module")
+def int8(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Export an int8 model."""
+    folder = tmp_path_factory.mktemp("int8")
+    bundle = saved(folder / "model", tiny_network(size=(48, 64)))
+    export(bundle, folder / "m.onnx", "onnx", SCENES, precision="int8")
+    return folder / "m.onnx"
+
+
+@pytest.mark.usefixtures("forgotten")
+@pytest.mark.parametrize("bf16", [True, False])
+def test_an_int8_model_is_also_measured_with_its_float_layers_in_bf16(
+    int8: Path, monkeypatch: pytest.MonkeyPatch, bf16: bool
+) -> None:
+    """Where the processor has bf16, that is one of the choices, and a choice that is remembered as such."""
+    lacking = None if bf16 else "this processor does not compute in bf16"
+    monkeypatch.setattr(
+        OpenVinoEngine, "lacks", staticmethod(lambda precision: lacking if precision == "bf16" else None)
+    )
+
+    def takes_last(engines: Any, images: Any) -> Any:
+        seen.extend((engine.name, engine.precision) for engine in engines)
+        last = engines[-1]
+        return last, Choice(last.name, last.precision, {"openvino with bf16": 7.8}, (48, 64))
+
+    seen: list[tuple[str, str]] = []
+    monkeypatch.setattr("streetseg.inference.engines.fastest.fastest", takes_last)
+    open_engine(int8).labels(np.stack(streets(1)).transpose(0, 3, 1, 2))
+
+    plain = [("onnxruntime", "int8"), ("openvino", "int8")]
+    assert seen == ([*plain, ("openvino", "int8-bf16")] if bf16 else plain)
+    again = open_engine(int8)
+    assert (again.name, again.precision) == seen[-1]
+    names = [row["precision"] for row in measure_models(
+        [(int8, None)], (40, 72), engine=None, device="auto", precision="fp32", batch=1
+    )]  # fmt: skip
+    assert names == [precision for _, precision in seen]
+
+
+def test_bench_puts_mean_iou_beside_milliseconds(model: Path, tmp_path: Path, streetseg: Command) -> None:
+    data = f"camvid:{tiny.camvid_segnet(tmp_path / 'camvid')}"
+    scored = json.loads(streetseg("evaluate", model, data, "--json").out)
+
+    measured = json.loads(streetseg("bench", model, "--data", data, "--json").out)["models"]
+    lines = streetseg("bench", model, "--data", data).out.splitlines()
+
+    assert measured[0]["mean_iou"] == scored["mean"]["iou"]
+    assert lines[0].split()[-2:] == ["mean", "IoU"]
+    assert lines[1].split()[-1] == f"{100 * scored['mean']['iou']:.2f}"
+    assert any(line.startswith("fastest within 0.5 points of the best mean IoU: ") for line in lines)

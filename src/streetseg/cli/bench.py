@@ -1,19 +1,27 @@
 """The command `streetseg bench`."""
 
+import math
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from streetseg.arguments import as_size
 from streetseg.cli import completion
-from streetseg.cli.options import JsonFlag, PrecisionFlag
-from streetseg.cli.output import print_json, say
+from streetseg.cli.options import JsonFlag, PrecisionFlag, SpaceFlag
+from streetseg.cli.output import aligned, print_json, say
+from streetseg.text import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+CLOSE = 0.5  # points of mean IoU that a faster model may have less than the best
 
 
 def bench(
     models: Annotated[
-        list[Path], typer.Argument(metavar="MODEL...", help="bundle or run folders, .onnx or .xml files")
+        list[Path], typer.Argument(metavar="MODEL...", help="bundle or run folders, .onnx, .xml or .tflite files")
     ],
     size: Annotated[
         str | None,
@@ -25,34 +33,90 @@ def bench(
         typer.Option(
             metavar="NAME",
             autocompletion=completion.engine,
-            help="torch, onnxruntime or openvino (default: all that run the model)",
+            help="torch, onnxruntime, openvino or litert (default: all that run the model)",
         ),
     ] = None,
     precision: PrecisionFlag = "fp32",
     device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps")] = "auto",
+    data: Annotated[
+        str | None, typer.Option(metavar="DATA", help="labeled images: the mean IoU stands beside the milliseconds")
+    ] = None,
+    split: Annotated[
+        str, typer.Option(metavar="S", autocompletion=completion.split, help="split of --data to score on")
+    ] = "val",
+    space: SpaceFlag = None,
     json: JsonFlag = False,
 ) -> None:
-    """Measure latency, throughput and memory."""
+    """Measure latency, throughput and memory, and the mean IoU."""
     requested = as_size(size) if size else None
 
-    from streetseg.inference.bench import measure_models
+    from streetseg.evaluation.bench import bench_models
+    from streetseg.recipe.schema import Data
 
-    paths = [(path, None) for path in models]
-    costs = measure_models(paths, requested, engine=engine, device=device, precision=precision, batch=batch)
+    measured = bench_models(
+        [(path, None) for path in models],
+        requested,
+        engine=engine,
+        device=device,
+        precision=precision,
+        batch=batch,
+        data=None if data is None else Data(source=data, space=space),
+        split=split,
+    )
     if json:
-        print_json({"models": costs})
+        print_json({"models": measured})
         return
-    for cost in costs:
-        height, width = cost["size"]
-        latency = cost["latency_ms"]
-        say(f"{cost['model']} ({cost['encoder']}), {cost['engine']} on {cost['device']}, {cost['threads']} threads")
-        network_size = "{}x{}".format(*cost["network_size"])
-        note = "" if cost["network_size"] == cost["size"] else f" (the network sees {network_size})"
-        say(f"    images      {cost['batch']} of {height}x{width}{note}, {cost['precision']}, {cost['runs']} runs")
-        say(f"    latency     {latency['p50']:.1f} ms (p50), {latency['p95']:.1f} ms (p95)")
-        say(f"    throughput  {cost['images_per_second']:.1f} images/s")
-        if cost["peak_memory_mb"] == cost["peak_memory_mb"]:  # NaN: the system does not report it
-            say(f"    memory      {cost['peak_memory_mb']:.0f} MiB")
-        if "macs" in cost:
-            parameters, macs = cost["parameters"] / 1e6, cost["macs"] / 1e9
-            say(f"    network     {parameters:.2f} M parameters, {macs:.2f} G MACs an image")
+    say(*aligned(table(measured), right=range(4, 9)))
+    for line in notes(measured):
+        say(line)
+
+
+def table(measured: "Sequence[Mapping[str, Any]]") -> list[list[str]]:
+    """Return a heading and a row for each measurement; the last column is the mean IoU, where one was computed."""
+    heading = ["model", "engine", "precision", "images", "p50 ms", "p95 ms", "images/s", "MiB"]
+    scored = "mean_iou" in measured[0]
+    rows = [heading + ["mean IoU"] * scored]
+    for row in measured:
+        latency, memory = row["latency_ms"], row["peak_memory_mb"]
+        rows.append(
+            [
+                str(row["model"]),
+                row["engine"],
+                row["precision"] + " *" * bool(row["auto"]),
+                f"{row['batch']} of {_size(row['size'])}",
+                f"{latency['p50']:.1f}",
+                f"{latency['p95']:.1f}",
+                f"{row['images_per_second']:.1f}",
+                "–" if math.isnan(memory) else f"{memory:.0f}",  # the system does not report it
+                *([f"{100 * row['mean_iou']:.2f}"] if scored else []),
+            ]
+        )
+    return rows
+
+
+def notes(measured: "Sequence[Mapping[str, Any]]") -> Iterator[str]:
+    """Yield what the table does not hold: the machine, the networks, and what to take."""
+    yield ""
+    devices = ", ".join(sorted({row["device"] for row in measured}))
+    yield f"on {devices}, {counted(measured[0]['threads'], 'thread')}"
+    seen = {str(row["model"]): row for row in measured}
+    for model, row in seen.items():
+        facts = [row["encoder"], f"sees {_size(row['network_size'])}"]
+        if "macs" in row:
+            facts += [f"{row['parameters'] / 1e6:.2f} M parameters", f"{row['macs'] / 1e9:.2f} G MACs an image"]
+        yield f"{model}: {', '.join(facts)}"
+    if any(row["auto"] for row in measured):
+        yield "* engine auto takes it for many images; it has measured that on this machine and remembers it"
+    if "mean_iou" in measured[0]:
+        best = max(row["mean_iou"] for row in measured)
+        good = [row for row in measured if 100 * (best - row["mean_iou"]) <= CLOSE]
+        if good:
+            row = min(good, key=lambda row: row["latency_ms"]["p50"])
+            yield (
+                f"fastest within {CLOSE:g} points of the best mean IoU: {row['model']} in {row['engine']}, "
+                f"{row['precision']}, {row['latency_ms']['p50']:.1f} ms"
+            )
+
+
+def _size(size: "Sequence[int]") -> str:
+    return f"{size[0]}x{size[1]}"

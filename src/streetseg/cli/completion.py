@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from streetseg.models.formats import ENGINES, FORMATS
+from streetseg.models.formats import ENGINES, EXPORT_PRECISIONS, FORMATS
 from streetseg.recipe.encoders import USUAL
 from streetseg.recipe.layers import shipped_names
 
@@ -25,5 +25,6 @@ encoder = one_of(lambda: USUAL)
 recipe = one_of(shipped_names)
 export_format = one_of(lambda: FORMATS)
 engine = one_of(lambda: ENGINES)
+export_precision = one_of(lambda: EXPORT_PRECISIONS)
 precision = one_of(lambda: ("fp32", "bf16"))
 split = one_of(lambda: ("train", "val", "test"))

@@ -12,7 +12,10 @@ from streetseg.cli.options import JsonFlag
 from streetseg.cli.output import print_json, say
 from streetseg.machine import cores, total_memory
 
-PACKAGES = ("streetseg", "numpy", "pillow", "pydantic", "torch", "torchvision", "timm", "onnxruntime", "openvino")
+PACKAGES = (
+    *("streetseg", "numpy", "pillow", "pydantic", "torch", "torchvision", "timm", "onnxruntime", "openvino"),
+    "ai-edge-litert",
+)
 
 
 def doctor(json: JsonFlag = False) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle or run folder, .onnx or .xml")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle or run folder, .onnx, .xml or .tflite")],
     data: DataArgument,
     overrides: Overrides = None,
     split: Annotated[
@@ -31,7 +31,7 @@ def evaluate(
         typer.Option(
             metavar="NAME",
             autocompletion=completion.engine,
-            help="torch, onnxruntime or openvino (default: the first of these that runs the model)",
+            help="torch, onnxruntime, openvino or litert (default: the first of these that runs the model)",
         ),
     ] = None,
     tta: TtaFlag = False,

@@ -1,36 +1,64 @@
 """The command `streetseg export`."""
 
+import math
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streetseg.arguments import as_size
 from streetseg.cli import completion
 from streetseg.cli.options import JsonFlag, QuietFlag, SpaceFlag
 from streetseg.cli.output import print_json, say, tell
 from streetseg.text import counted
 
+if TYPE_CHECKING:
+    from streetseg.deploy.checks import Cost
+
 
 def export(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle folder, or run folder (its bundle `best`)")],
     format: Annotated[
-        str, typer.Option("--format", metavar="NAME", autocompletion=completion.export_format, help="onnx or openvino")
+        str,
+        typer.Option(
+            "--format", metavar="NAME", autocompletion=completion.export_format, help="onnx, openvino or litert"
+        ),
     ],
-    int8: Annotated[bool, typer.Option("--int8", help="8-bit integers, calibrated and scored on --data")] = False,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            autocompletion=completion.export_precision,
+            help="fp32 (default), fp16 or bf16 (16-bit weights), or int8, calibrated and scored on --data",
+        ),
+    ] = None,
+    int8: Annotated[bool, typer.Option("--int8", help="the same as --precision int8")] = False,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HxW", help="take images of this size only (default: any size; litert: the size of the training)"
+        ),
+    ] = None,
     data: Annotated[
-        str | None, typer.Option(metavar="DATA", help="images for the checks (default: the built-in scenes)")
+        str | None,
+        typer.Option(
+            metavar="DATA", help="labeled images to compare and score on (default: compare on the built-in scenes)"
+        ),
     ] = None,
     split: Annotated[
         str, typer.Option(metavar="S", autocompletion=completion.split, help="split of --data to check and score on")
     ] = "val",
     space: SpaceFlag = None,
+    calibration: Annotated[
+        str | None, typer.Option(metavar="DATA", help="data whose split train calibrates int8 (default: --data)")
+    ] = None,
     budget: Annotated[
-        float, typer.Option(metavar="POINTS", min=0, help="points of mean IoU (0 to 100) that --int8 may lose")
+        float, typer.Option(metavar="POINTS", min=0, help="points of mean IoU (0 to 100) that the file may lose")
     ] = 0.5,
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="file to write (default: MODEL.onnx or MODEL.xml, with _int8 before the dot)"
+            metavar="FILE", help="file to write (default: beside MODEL, e.g. MODEL.onnx, or MODEL_int8.onnx for int8)"
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="replace an existing file")] = False,
@@ -38,15 +66,20 @@ def export(
     json: JsonFlag = False,
 ) -> None:
     """Write a network as one file that runs without torch, checked against it."""
+    requested = as_size(size) if size else None
+
     from streetseg import api
 
     done = api.export(
         model,
         format,
         int8=int8,
+        precision=precision,
+        size=requested,
         data=data,
         split=split,
         space=space,
+        calibration=calibration,
         budget=budget,
         out=out,
         force=force,
@@ -57,9 +90,25 @@ def export(
         print_json(done.as_dict())
         return
     parity, sizes = done.parity, ", ".join(f"{height}x{width}" for height, width in done.parity.sizes)
-    say(f"{target}: {done.precision}, {done.bytes / 2**20:.1f} MiB")
+    only = "" if done.fixed_size is None else ", images of {}x{} only".format(*done.fixed_size)
+    say(f"{target}: {done.precision}, {done.bytes / 2**20:.1f} MiB{only}")
     say(f"    checked     {counted(parity.images, 'image')} of {sizes}")
     say(f"    labels      {100 * parity.agreement:.3f} % are the network's")
     if done.cost:
-        say(f"    mean IoU    {100 * done.cost.before:.2f} % before, {100 * done.cost.after:.2f} % after")
+        say_cost(done.cost, budget)
     say(f"    use         streetseg predict {target} INPUT... --out DIR", whole=True)
+
+
+def say_cost(cost: "Cost", budget: float) -> None:
+    """Print the mean IoU of network and file, and the classes that lose more than the budget."""
+    loss = f"{cost.points:+.2f} points lost{_interval(cost.interval)}"
+    images = counted(cost.images, "image")
+    say(f"    mean IoU    {100 * cost.before:.2f} % before, {100 * cost.after:.2f} % after: {loss}, {images}")
+    for one in cost.hurt(budget):
+        scores = f"{100 * one.before:.1f} % before, {100 * one.after:.1f} % after"
+        say(f"    loses       {one.name}: {one.points:.2f} points of IoU{_interval(one.interval)} ({scores})")
+
+
+def _interval(ends: tuple[float, float]) -> str:
+    """Return " [low, high]", or nothing where there is no interval."""
+    return "" if math.isnan(ends[0]) else f" [{ends[0]:.2f}, {ends[1]:.2f}]"

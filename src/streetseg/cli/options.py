@@ -55,7 +55,7 @@ EngineFlag = Annotated[
         "--engine",
         autocompletion=completion.engine,
         metavar="NAME",
-        help="torch, onnxruntime or openvino; auto: the fastest that runs the model",
+        help="torch, onnxruntime, openvino or litert; auto: the fastest that runs the model",
     ),
 ]
 PrecisionFlag = Annotated[

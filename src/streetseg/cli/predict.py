@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle or run folder, .onnx or .xml")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle or run folder, .onnx, .xml or .tflite")],
     inputs: Annotated[
         list[str],
         typer.Argument(

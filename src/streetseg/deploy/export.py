@@ -11,7 +11,8 @@ import torch
 
 from streetseg.arrays import Size
 from streetseg.atomic import atomic_write_files
-from streetseg.data.source import Source, short_name
+from streetseg.data.source import Source
+from streetseg.deploy.calibration import choose
 from streetseg.deploy.checks import (
     Cost,
     Parity,
@@ -21,12 +22,9 @@ from streetseg.deploy.checks import (
     mean_iou_cost,
     require_budget,
     require_parity,
-    samples_of,
-    spread,
 )
-from streetseg.deploy.graph import describe, write_graph
+from streetseg.deploy.writers import Images, writer
 from streetseg.errors import RequestError
-from streetseg.inference.engines.engine import Engine
 from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.models.bundle import load_bundle
 from streetseg.models.description import EXPORTED
@@ -43,14 +41,16 @@ class Exported:
     Args:
         files: the model file, and its .bin where the format has one.
         bytes: size of all files together.
-        precision: "fp32" or "int8".
+        precision: "fp32", "fp16", "bf16" or "int8".
+        fixed_size: height and width of the only size of images that the file takes; None if it takes any.
         parity: agreement with the network.
-        cost: mean IoU before and after quantization; None for fp32.
+        cost: IoU of network and file on the same images; None if they were not scored.
     """
 
     files: tuple[Path, ...]
     bytes: int
     precision: str
+    fixed_size: Size | None
     parity: Parity
     cost: Cost | None
 
@@ -66,85 +66,94 @@ def export(
     source: Source,
     *,
     split: str = "val",
-    int8: bool = False,
+    precision: str = "fp32",
+    size: Size | None = None,
+    scored: bool = False,
+    calibration: Source | None = None,
     budget: float = 0.5,
     tell: Callable[[str], None] = lambda line: None,
     modules: OwnModules | None = None,
 ) -> Exported:
     """Write a bundle's network in another format.
 
+    The float32 file is compared with the network first, in every precision: what is lost after that is lost by the
+    lower precision alone.
+
     Args:
         model: a bundle or run folder.
         out: the file, with the suffix of the format; an existing one is replaced.
-        form: "onnx" or "openvino".
-        source: images for the checks, and with `int8` for calibration (split "train") and scoring (`split`).
+        form: one of FORMATS.
+        source: images for the checks.
         split: labeled images that neither training nor calibration uses.
-        int8: quantize.
-        budget: how many points of mean IoU (0..100) int8 may cost on `split`.
+        precision: one of the precisions of the format.
+        size: height and width of the only size of images that the file shall take; None for any, or for the training
+            size where the format has one size.
+        scored: score network and file on `split` and hold the budget.
+        calibration: images for int8 (its split train); None for those of `source`.
+        budget: how many points of mean IoU (0..100) the file may lose on `split`.
         tell: hears what is being done.
         modules: of the caller's own, which the network was made with.
 
     Raises:
         DisagreementError: file and network do not agree; nothing is written.
-        BudgetError: int8 loses more than the budget; nothing is written.
+        BudgetError: the file loses more than the budget; nothing is written.
+        ConversionError: the network cannot be converted.
         ModelError, RequestError, DataError: model or data cannot be read, or do not fit each other.
     """
     network, description = load_bundle(model, modules or NO_MODULES)
-    reference = TorchEngine(network, CPU)
+    fixed = _fixed_size(form, size, network.size)
+    if fixed is not None:
+        tell(f"the file takes images of {fixed[0]}x{fixed[1]}; others are fitted into that")
     about = description | {
         "format": EXPORTED,
         "streetseg": version("streetseg"),
-        "precision": "int8" if int8 else "fp32",
+        "precision": "fp32",
         "calibration": None,
+        "size": fixed or network.size,
+        "fixed_size": fixed,
     }
+    reference = TorchEngine(network, CPU)
+    images = check_images(source, split, network.size, fixed)
     with TemporaryDirectory(prefix="streetseg-export-") as scratch:
-        graph = Path(scratch) / "model.onnx"
-        write_graph(graph, network)
-        if int8:
-            about["calibration"] = _quantize_in_place(graph, source, network.size, tell)
-        describe(graph, about)
-        file, engine = _in_format(graph, form)
-        parity = compare(reference, engine, check_images(source, split, network.size))
+        files = writer(form, Path(scratch), fixed)
+        file = files.float32(network, about)
+        engine = files.open(file)
+        parity = compare(reference, engine, images)
+        require_parity(parity, "fp32")
+        if precision != "fp32":
+            about["precision"] = precision
+            chosen: Images = iter(())
+            if precision == "int8":
+                calibrated = choose(calibration or source)
+                tell(calibrated.in_words())
+                about["calibration"] = calibrated.as_dict()
+                seen = as_seen(calibrated.source, calibrated.samples, network.size, fixed)
+                chosen = (image for _, image in seen)
+            file = files.lower(precision, chosen, about)
+            engine = files.open(file)
+            parity = compare(reference, engine, images)
+            require_parity(parity, precision)
         cost = None
-        if int8:
+        if scored:
             tell(f"scoring on {len(source.splits[split])} images of {source.spec} {split}, before and after")
             cost = mean_iou_cost(reference, engine, source, split)
             require_budget(cost, budget)
-        else:
-            require_parity(parity)
         del engine
-        files = _publish(FORMATS[form], file, out)
-    return Exported(files, sum(path.stat().st_size for path in files), about["precision"], parity, cost)
+        published = _publish(FORMATS[form], file, out)
+    return Exported(published, sum(path.stat().st_size for path in published), precision, fixed, parity, cost)
 
 
-def _quantize_in_place(graph: Path, source: Source, size: Size | None, tell: Callable[[str], None]) -> dict[str, Any]:
-    """Replace a float32 .onnx file by its int8 form.
-
-    Returns:
-        The description of the calibration images: `dataset`, `split` and the number of `images`.
-    """
-    from streetseg.deploy.quantize import CALIBRATION, quantize
-
-    samples = spread(samples_of(source, "train"), CALIBRATION)
-    tell(f"calibrating on {len(samples)} images of {source.spec} train")
-    fp32 = graph.rename(graph.with_name("fp32.onnx"))
-    quantize(fp32, graph, (image for _, image in as_seen(source, samples, size)))
-    return {"dataset": short_name(source.spec), "split": "train", "images": len(samples)}
-
-
-def _in_format(graph: Path, form: str) -> tuple[Path, Engine]:
-    """Convert an .onnx file to the requested format; return the new file and an engine that runs it."""
-    if form == "onnx":
-        from streetseg.inference.engines.onnxruntime_engine import OnnxRuntimeEngine
-
-        return graph, OnnxRuntimeEngine(graph)
-    import openvino
-
-    from streetseg.inference.engines.openvino_engine import OpenVinoEngine
-
-    file = graph.with_suffix(FORMATS[form].suffix)
-    openvino.save_model(openvino.Core().read_model(graph), file, compress_to_fp16=False)
-    return file, OpenVinoEngine(file)
+def _fixed_size(form: str, requested: Size | None, trained: Size | None) -> Size | None:
+    """Return the only size of images that a file shall take, None for any. Raise RequestError if it must have one."""
+    if requested is not None or not FORMATS[form].one_size:
+        return requested
+    if trained is None:
+        raise RequestError(
+            f"a file of the format {form} takes images of one size, and the model has no training size",
+            where=f"--format {form}",
+            hint="--size 512x1024 names one",
+        )
+    return trained
 
 
 def _publish(form: ExportFormat, file: Path, out: Path) -> tuple[Path, ...]:

@@ -1,4 +1,4 @@
-"""A network as an ONNX graph. Input: uint8 images, any number and size. Outputs: logits and labels."""
+"""A network as an ONNX graph. Input: uint8 images of any number and size, or one of a fixed size."""
 
 import json
 import warnings
@@ -10,6 +10,7 @@ import torch
 from timm.utils.model import reparameterize_model
 from torch import Tensor, nn
 
+from streetseg.arrays import Size
 from streetseg.models.description import INPUT, KEY, LABELS, LOGITS
 from streetseg.models.network import SegmentationNetwork
 
@@ -30,7 +31,7 @@ class _LogitsAndLabels(nn.Module):
         return logits, logits.permute(0, 2, 3, 1).argmax(3).to(torch.uint8)
 
 
-def write_graph(path: Path, network: SegmentationNetwork) -> None:
+def write_graph(path: Path, network: SegmentationNetwork, fixed: Size | None = None) -> None:
     """Write the network in evaluation mode, with batch norm folded into the convolutions.
 
     Parallel branches that timm can merge into one convolution are merged. Torch's newer exporter (dynamo) is not used:
@@ -39,22 +40,25 @@ def write_graph(path: Path, network: SegmentationNetwork) -> None:
     Args:
         path: the .onnx file; an existing one is replaced.
         network: is not changed.
+        fixed: the height and width of the only image that the graph takes at a time; None for any images.
     """
     batch, height, width = "batch", "height", "width"
     exported = _LogitsAndLabels(reparameterize_model(network.cpu().eval())).eval()
+    example = torch.zeros((1, 3, *fixed) if fixed else _EXAMPLE, dtype=torch.uint8)
+    any_images = {
+        INPUT: {0: batch, 2: height, 3: width},
+        LOGITS: {0: batch, 2: height, 3: width},
+        LABELS: {0: batch, 1: height, 2: width},
+    }
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # torch warns that this exporter is the older one, and of the fixed example
         torch.onnx.export(
             exported,
-            (torch.zeros(_EXAMPLE, dtype=torch.uint8),),
+            (example,),
             str(path),
             input_names=[INPUT],
             output_names=[LOGITS, LABELS],
-            dynamic_axes={
-                INPUT: {0: batch, 2: height, 3: width},
-                LOGITS: {0: batch, 2: height, 3: width},
-                LABELS: {0: batch, 1: height, 2: width},
-            },
+            dynamic_axes=None if fixed else any_images,
             opset_version=OPSET,
             dynamo=False,
         )

@@ -29,8 +29,6 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from streetseg.models.description import INPUT
 
-CALIBRATION = 32  # number of images
-
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]  # untyped in ONNX Runtime
     """Calibration images in the form that ONNX Runtime reads."""

@@ -52,7 +52,8 @@ def open_split(predictor: Predictor, source: Source, split: str) -> Store:
     masks = source.source.space if isinstance(source, SourceView) else source.space
     require_same_classes(predictor.space, source.space, masks=masks)
     require_labels(check_source(source, [split]), split, hint="--split NAME chooses another")
-    size = None if predictor.tta else predictor.size  # the rescaled views are made from the original images
+    # Rescaled views, and images that are fitted into a fixed size, are made from the original images.
+    size = None if predictor.tta or predictor.engine.fixed_size else predictor.size
     return Store.open(source, split, size=size, resize_labels=False, cache=default_cache())
 
 

@@ -1,13 +1,13 @@
 """Measure latency and memory of a model on disk in an engine."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from streetseg.arrays import Size
 from streetseg.errors import RequestError
-from streetseg.inference.engines.open import engines_here, open_engine, require_fit
+from streetseg.inference.engines.open import engines_here, gains_from_bf16, open_engine, remembered, require_fit
 from streetseg.inference.latency import measure_latency
 from streetseg.inference.predictor import Predictor
 from streetseg.machine import cores, forget_peak_memory, peak_memory, resident_memory, thread_limit
@@ -16,6 +16,9 @@ from streetseg.models.formats import is_exported
 
 if TYPE_CHECKING:
     from streetseg.models.own import OwnModules
+
+
+Score = Callable[[Path, str, str, "OwnModules | None"], float]  # model, engine, precision, modules -> mean IoU
 
 
 def measure_model(
@@ -79,14 +82,39 @@ def measure_models(
     device: str,
     precision: str,
     batch: int,
+    score: Score | None = None,
 ) -> list[dict[str, Any]]:
-    """Return `model` and the result of `measure_model` for each model in one engine, or in all that can run it."""
-    return [
-        {"model": path}
-        | measure_model(path, name, size, device=device, precision=precision, batch=batch, modules=modules)
-        for path, modules in models
-        for name in ([engine] if engine else engines_here(path, precision))
-    ]
+    """Return the result of `measure_model` for each model in one engine, or in all that can run it.
+
+    An int8 model is also measured with its float layers in bf16, where the processor has instructions for that.
+
+    Args:
+        models, size, device, precision, batch: as of `measure_model`.
+        engine: the engine; None for all.
+        score: computes the mean IoU of a model; None for none.
+
+    Returns:
+        For each, `model`; the result of `measure_model`; `auto`: whether engine "auto" takes this one for many images,
+        None if it has not measured yet; `mean_iou`, 0..1, with `score`.
+    """
+
+    def row(path: Path, modules: "OwnModules | None", name: str, computed: str) -> dict[str, Any]:
+        measured = {"model": path} | measure_model(
+            path, name, size, device=device, precision=computed, batch=batch, modules=modules
+        )
+        choice = remembered(path, precision)
+        measured["auto"] = (
+            None if choice is None else (choice.engine, choice.precision) == (name, measured["precision"])
+        )
+        return measured if score is None else measured | {"mean_iou": score(path, name, computed, modules)}
+
+    rows = []
+    for path, modules in models:
+        for name in [engine] if engine else engines_here(path, precision):
+            rows.append(row(path, modules, name, precision))
+            if engine is None and precision == "fp32" and gains_from_bf16(name, rows[-1]["precision"]):
+                rows.append(row(path, modules, name, "bf16"))
+    return rows
 
 
 def _size(requested: Size | None, trained: Size | None, path: Path) -> Size:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from streetseg.arrays import Array, Size, input_size
+from streetseg.arrays import Array, Size, fitted_size, input_size
 from streetseg.inference.backend import operations
 from streetseg.inference.engines.engine import Engine
 from streetseg.inference.engines.open import open_engine
@@ -66,12 +66,15 @@ class Predictor:
         return self.engine.size
 
     def seen_size(self, images: Size, own: Size | None = None) -> Size:
-        """Return the size at which the network sees images, by the rule of `input_size`.
+        """Return the size at which the network sees images, by the rule of `input_size`; for a file of one fixed size
+        the largest that fits into it.
 
         Args:
             images: their height and width in memory.
             own: their height and width on disk; None if it is the same.
         """
+        if self.engine.fixed_size is not None:
+            return fitted_size(own or images, self.engine.fixed_size)
         return images if self.size is None else input_size(own or images, self.size)
 
     def logits(self, images: Array, *, own: Size | None = None) -> Array:

@@ -25,6 +25,7 @@ SIZE_RULE = "same-area"  # the rule by which `size` is applied: arrays.input_siz
 EXPORTED = "streetseg-exported"
 KEY = "streetseg"  # key in ONNX metadata_props, and in rt_info/framework of OpenVINO's format
 # Names of the input and outputs of an exported graph: uint8 (B, 3, H, W), float32 (B, C, H, W), uint8 (B, H, W).
+# A LiteRT file has channels last: uint8 (1, H, W, 3), float32 (1, H, W, C), uint8 (1, H, W).
 INPUT, LOGITS, LABELS = "images", "logits", "labels"
 
 LARGEST = 4 * 2**20  # bytes of a description; real ones have a few thousand
@@ -89,7 +90,7 @@ def find_bundle(path: Path) -> Path:
     if folder := bundle_folder(path):
         return folder
     if path.is_file():
-        hint = "give a run folder, a folder with weights.safetensors and model.json, or an exported .onnx or .xml file"
+        hint = "give a run folder, a folder with weights.safetensors and model.json, or a .onnx, .xml or .tflite file"
         if path.suffix == ".safetensors" or path.name == "model.json":
             hint = f"give the folder that holds weights.safetensors and model.json: {path.parent}"
         elif path.suffix in PICKLES:
@@ -188,8 +189,9 @@ class ExportedDescription(Description):
     """The keys of model.json, and those that the export adds."""
 
     streetseg: str
-    precision: Literal["fp32", "int8"]
+    precision: Literal["fp32", "fp16", "bf16", "int8"]
     calibration: dict[str, Any] | None
+    fixed_size: tuple[Side, Side] | None = None
 
 
 @dataclass(frozen=True)
@@ -201,7 +203,8 @@ class About:
         size: height and width that the network was trained for; None for the size of each image.
         reading: how the image files that it was trained on became 8-bit RGB.
         calibration: of its probabilities; None where none was fitted.
-        precision: "fp32" or "int8".
+        precision: "fp32", "fp16", "bf16" or "int8".
+        fixed_size: height and width of the only size that the file takes; None if it takes any.
         description: the whole description.
     """
 
@@ -210,6 +213,7 @@ class About:
     reading: ImageReading
     calibration: Calibration | None
     precision: str
+    fixed_size: tuple[int, int] | None
     description: dict[str, Any]
 
 
@@ -230,6 +234,13 @@ def read_about(text: str | None, path: Path) -> About:
     if len(text) > LARGEST:
         raise ModelError(f"the description has {len(text):,} characters (expected at most {LARGEST:,})", where=path)
     description = checked(text, ExportedDescription, EXPORTED, "the description in it", path)
-    size, reading = size_of(description), reading_of(description)
-    calibration = calibration_of(description)
-    return About(space_of(description, path), size, reading, calibration, description["precision"], description)
+    fixed = description.get("fixed_size")
+    return About(
+        space_of(description, path),
+        size_of(description),
+        reading_of(description),
+        calibration_of(description),
+        description["precision"],
+        (fixed[0], fixed[1]) if fixed else None,
+        description,
+    )

@@ -11,21 +11,27 @@ class ExportFormat:
     Args:
         suffix: suffix of the model file.
         engines: engines that run the format, the one that starts soonest first.
+        precisions: precisions in which it can be written.
         beside: suffixes of further files of the model, next to the model file.
+        one_size: a file takes images of one size only.
     """
 
     suffix: str
     engines: tuple[str, ...]
+    precisions: tuple[str, ...]
     beside: tuple[str, ...] = ()
+    one_size: bool = False
 
     def files(self, model: Path) -> list[Path]:
         """Return all files of the model whose model file is `model`, the model file first."""
         return [model, *(model.with_suffix(suffix) for suffix in self.beside)]
 
 
+EXPORT_PRECISIONS = ("fp32", "fp16", "bf16", "int8")
 FORMATS = {
-    "onnx": ExportFormat(".onnx", engines=("onnxruntime", "openvino")),
-    "openvino": ExportFormat(".xml", engines=("openvino",), beside=(".bin",)),
+    "onnx": ExportFormat(".onnx", ("onnxruntime", "openvino"), EXPORT_PRECISIONS),
+    "openvino": ExportFormat(".xml", ("openvino",), EXPORT_PRECISIONS, beside=(".bin",)),
+    "litert": ExportFormat(".tflite", ("litert",), ("fp32", "fp16", "int8"), one_size=True),
 }
 
 # Engine -> the command that installs its library. A bundle runs in torch.
@@ -33,7 +39,9 @@ ENGINES = {
     "torch": "pip install 'streetseg[train]'",
     "onnxruntime": "pip install streetseg",
     "openvino": "pip install 'streetseg[openvino]'",
+    "litert": "pip install 'streetseg[litert]'",
 }
+LIBRARIES = {"litert": "ai_edge_litert"}  # engine -> the module of its library, where the names differ
 
 
 def is_exported(path: Path) -> bool:

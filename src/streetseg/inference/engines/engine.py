@@ -1,4 +1,4 @@
-"""The interface of the engines that compute logits: torch, ONNX Runtime and OpenVINO.
+"""The interface of the engines that compute logits: torch, ONNX Runtime, OpenVINO and LiteRT.
 
 `ExportedEngine` is the base class of the engines for exported models.
 """
@@ -9,7 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from streetseg.arrays import Array, Size
+from streetseg.arrays import Array, Size, fitted_size
+from streetseg.inference.backend_numpy import argmax, resize_images, resize_logits
 from streetseg.labels.space import LabelSpace
 from streetseg.models.calibration import Calibration
 from streetseg.models.description import LABELS, LOGITS, About
@@ -21,12 +22,15 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """ "torch", "onnxruntime" or "openvino"."""
+        """ "torch", "onnxruntime", "openvino" or "litert"."""
         ...
 
     @property
     def precision(self) -> str:
-        """ "fp32", "bf16" or "int8": the precision inside the network; logits are always float32."""
+        """The precision inside the network: fp32, fp16, bf16, int8, or int8-bf16.
+
+        int8-bf16 is an int8 file whose float layers are computed in bf16. Logits are always float32.
+        """
         ...
 
     @property
@@ -42,6 +46,11 @@ class Engine(Protocol):
     @property
     def size(self) -> Size | None:
         """The height and width that the network was trained for; None if it sees each image at its own size."""
+        ...
+
+    @property
+    def fixed_size(self) -> Size | None:
+        """The only size of images that the file takes; None if it takes any. Other images are fitted into it."""
         ...
 
     @property
@@ -93,6 +102,11 @@ class ExportedEngine(ABC):
         return self.about.size
 
     @property
+    def fixed_size(self) -> Size | None:
+        """The only size of images that the file takes, from the file."""
+        return self.about.fixed_size
+
+    @property
     def reading(self) -> ImageReading:
         """The reading of image files, from the file."""
         return self.about.reading
@@ -108,11 +122,32 @@ class ExportedEngine(ABC):
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return logits, as `Engine.logits`."""
-        return self._run(LOGITS, images)
+        if self.fixed_size is None:
+            return self._run(LOGITS, images)
+        return np.concatenate([self._logits_of_one(image[None], self.fixed_size) for image in images])
 
     def labels(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return labels, as `Engine.labels`."""
-        return self._run(LABELS, images)
+        if self.fixed_size is None:
+            return self._run(LABELS, images)
+        if images.shape[2:] == self.fixed_size:
+            return np.concatenate([self._run(LABELS, image[None]) for image in images])
+        return argmax(self.logits(images))
+
+    def _logits_of_one(self, image: NDArray[np.uint8], frame: Size) -> NDArray[np.float32]:
+        """Return the logits (1, C, H, W) of an image (1, 3, H, W) from a file that takes only images of size `frame`.
+
+        A smaller image is padded at the bottom and right with the mean color, as the network itself pads. One that
+        does not fit is made smaller, and its logits are enlarged.
+        """
+        size = (image.shape[2], image.shape[3])
+        if size == frame:
+            return self._run(LOGITS, image)
+        height, width = size if size[0] <= frame[0] and size[1] <= frame[1] else fitted_size(size, frame)
+        padded = np.empty((1, 3, *frame), np.uint8)
+        padded[:] = np.round(self.about.description["normalization"]["mean"]).astype(np.uint8)[:, None, None]
+        padded[..., :height, :width] = resize_images(image, (height, width))
+        return resize_logits(self._run(LOGITS, padded)[..., :height, :width], size)
 
     @abstractmethod
     def _run(self, output: str, images: NDArray[np.uint8]) -> NDArray[Any]:

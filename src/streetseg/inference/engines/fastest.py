@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from streetseg.arrays import Size
 from streetseg.errors import StreetsegError
+from streetseg.inference.engines.choice import Choice
 from streetseg.inference.engines.engine import Engine
 from streetseg.labels.space import LabelSpace
 from streetseg.models.calibration import Calibration
@@ -23,7 +24,8 @@ RUNS = 3  # measured runs of each engine, after one run to warm up
 # Pause in seconds before an engine is measured. ONNX Runtime's threads spin for about 50 ms after a call and would
 # take cores from the next engine.
 REST = 0.2
-AGREE = {"fp32": 0.999, "int8": 0.98, "bf16": 0.98}  # least share of equal labels; engines round differently
+# Least share of equal labels; engines round differently.
+AGREE = {"fp32": 0.999, "fp16": 0.999, "int8": 0.98, "bf16": 0.98, "int8-bf16": 0.95}
 
 
 class Fastest:
@@ -33,10 +35,12 @@ class Fastest:
 
     Args:
         engines: two or more engines for the same model; the labels of the first are the reference.
+        chosen: called with the choice once it is made.
     """
 
-    def __init__(self, engines: Sequence[Engine]) -> None:
+    def __init__(self, engines: Sequence[Engine], chosen: Callable[[Choice], None] = lambda choice: None) -> None:
         self._engines = engines
+        self._tell = chosen
         self._chosen: Engine | None = None
         self._lock = threading.Lock()
 
@@ -64,6 +68,11 @@ class Fastest:
     def size(self) -> Size | None:
         """The training size of the model."""
         return self._current.size
+
+    @property
+    def fixed_size(self) -> Size | None:
+        """The only size that the model takes."""
+        return self._current.fixed_size
 
     @property
     def reading(self) -> ImageReading:
@@ -101,13 +110,15 @@ class Fastest:
         """Return the chosen engine; the first call chooses it."""
         with self._lock:
             if self._chosen is None:
-                self._chosen = fastest(self._engines, images)
+                self._chosen, choice = fastest(self._engines, images)
+                self._tell(choice)
                 self._engines = (self._chosen,)  # frees the memory of the other engines
             return self._chosen
 
 
-def fastest(engines: Sequence[Engine], images: NDArray[np.uint8]) -> Engine:
-    """Return the fastest engine on `images` of those whose labels agree with the first's. The log names it.
+def fastest(engines: Sequence[Engine], images: NDArray[np.uint8]) -> tuple[Engine, Choice]:
+    """Return the fastest engine on `images` of those whose labels agree with the first's, and the choice to remember.
+    The log names it.
 
     Raises:
         StreetsegError: the first engine fails. Other engines that fail are left out with a warning.
@@ -117,22 +128,33 @@ def fastest(engines: Sequence[Engine], images: NDArray[np.uint8]) -> Engine:
         try:
             labels[engine] = engine.labels(images)
         except (RuntimeError, StreetsegError) as error:
-            log.warning("engine %s is left out: it fails on this model (%s)", engine.name, error)
+            log.warning("engine %s is left out: it fails on this model (%s)", in_words(engine), error)
     reference = labels[engines[0]]
     for engine in engines[1:]:
         agreement = float((labels[engine] == reference).mean()) if engine in labels else 1.0
         if agreement < AGREE[engine.precision]:
             log.warning(
                 "engine %s is left out: only %.2f %% of its labels are those of %s",
-                engine.name, 100 * agreement, engines[0].name,
+                in_words(engine), 100 * agreement, in_words(engines[0]),
             )  # fmt: skip
             del labels[engine]
     milliseconds = {engine: _milliseconds(engine, images) for engine in labels}
     chosen = min(milliseconds, key=lambda engine: milliseconds[engine])
-    listed = ", ".join(f"{engine.name} {median_ms:.1f} ms" for engine, median_ms in milliseconds.items())
-    height, width = images.shape[-2:]
-    log.info("engine: %s, the fastest here at %dx%d (an image: %s)", chosen.name, height, width, listed)
-    return chosen
+    size = (images.shape[-2], images.shape[-1])
+    named = {in_words(engine): median_ms for engine, median_ms in milliseconds.items()}
+    choice = Choice(chosen.name, chosen.precision, named, size)
+    log.info("engine: %s, the fastest here at %dx%d (an image: %s)", in_words(chosen), *size, listed(choice))
+    return chosen, choice
+
+
+def in_words(engine: Engine) -> str:
+    """Return the name of an engine, with a note where its float layers are computed in another precision."""
+    return f"{engine.name} with bf16" if engine.precision == "int8-bf16" else engine.name
+
+
+def listed(choice: Choice) -> str:
+    """Return the measured times of a choice, in words."""
+    return ", ".join(f"{name} {median_ms:.1f} ms" for name, median_ms in choice.milliseconds.items())
 
 
 def _milliseconds(engine: Engine, images: NDArray[np.uint8]) -> float:

@@ -1,14 +1,16 @@
 """Open a model on disk in an engine. Only the library of that engine is imported."""
 
 import logging
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from streetseg.errors import ModelError, RequestError, did_you_mean
+from streetseg.errors import RequestError, did_you_mean
+from streetseg.inference.engines.choice import Choice, Memory
 from streetseg.inference.engines.engine import Engine
-from streetseg.inference.engines.fastest import Fastest
+from streetseg.inference.engines.fastest import Fastest, in_words, listed
 from streetseg.models.description import find_bundle
-from streetseg.models.formats import ENGINES, FORMATS, format_of, is_exported
+from streetseg.models.formats import ENGINES, FORMATS, LIBRARIES, format_of, is_exported
 
 log = logging.getLogger("streetseg")
 
@@ -21,9 +23,10 @@ def open_engine(
     """Return an engine that runs a model.
 
     Args:
-        path: a bundle or run folder, or an exported .onnx or .xml.
-        name: "torch", "onnxruntime", "openvino", or "auto": the fastest of the installed engines that run this model in
-            this precision, measured on the first images; for fewer than MANY images the one that starts soonest.
+        path: a bundle or run folder, or an exported .onnx, .xml or .tflite.
+        name: "torch", "onnxruntime", "openvino", "litert", or "auto": the fastest of the installed engines that run
+            this model in this precision, measured on the first images and remembered; for fewer than MANY images the
+            one that starts soonest.
         device: "auto", "cpu", "cuda", …; exported models run on the CPU.
         precision: "fp32" or "bf16"; a model exported in int8 stays int8.
         images: the number of images to predict, None if unknown. From MANY on, an engine is set up for throughput
@@ -45,14 +48,54 @@ def open_engine(
     if is_exported(path) and device not in ("auto", "cpu"):
         raise RequestError(f"an exported model runs on the CPU, not on {device}", where=path, hint="--device cpu")
     many = images is not None and images >= MANY
+    if name != "auto" or (images is not None and not many):
+        return _open(names[0], path, device, precision, many=many)
+    memory = Memory(path, names, precision, many=many)
+    if engine := _recalled(memory, names, path, device, precision, many=many):
+        return engine
     engines = [_open(engine, path, device, precision, many=many) for engine in names]
-    return engines[0] if len(engines) == 1 else Fastest(engines)
+    if precision == "fp32" and any(gains_from_bf16(engine.name, engine.precision) for engine in engines):
+        engines.append(_open("openvino", path, device, "bf16", many=many))
+    return engines[0] if len(engines) == 1 else Fastest(engines, memory.keep)
+
+
+def _recalled(
+    memory: Memory, names: Sequence[str], path: Path, device: str, precision: str, *, many: bool
+) -> Engine | None:
+    """Return the engine that was chosen for an exported model before; None if there is none, or it is not here now."""
+    choice = memory.recall() if is_exported(path) else None
+    if choice is None or choice.engine not in names:
+        return None
+    computed = "bf16" if choice.precision == "int8-bf16" else precision
+    engine = _open(choice.engine, path, device, computed, many=many)
+    if not choice.is_of(engine):
+        return None
+    height, width = choice.size
+    text = "engine: %s, the fastest here at %dx%d when it was measured (an image: %s)"
+    log.info(text, in_words(engine), height, width, listed(choice))
+    return engine
+
+
+def gains_from_bf16(engine: str, precision: str) -> bool:
+    """Return whether a model in this engine may be faster if its float layers are computed in bf16: an int8 model in
+    OpenVINO, on a processor that has instructions for bf16.
+
+    On a processor with avx512_bf16 it needs half the time: the layers that stay in float are the slow ones.
+    """
+    return (engine, precision) == ("openvino", "int8") and _lacks("openvino", "bf16") is None
+
+
+def remembered(path: Path, precision: str = "fp32") -> Choice | None:
+    """Return what "auto" has chosen for an exported model and many images; None if it has not measured yet."""
+    if not is_exported(path):
+        return None
+    names = engines_here(path, precision)
+    choices = (Memory(path, names, precision, many=many).recall() for many in (True, False))
+    return next((choice for choice in choices if choice), None)
 
 
 def engines_for(path: Path) -> tuple[str, ...]:
-    """Return the engines that can run a model, by its suffix. Raise ModelError for a LiteRT model."""
-    if path.suffix.lower() == ".tflite":
-        raise ModelError("LiteRT models are not supported yet", where=path, hint="export to onnx or openvino")
+    """Return the engines that can run a model, by its suffix."""
     form = format_of(path)
     return form.engines if form else ("torch",)
 
@@ -98,7 +141,7 @@ def require_fit(name: str, path: Path) -> None:
 
 
 def _installed(name: str) -> bool:
-    return find_spec(name) is not None
+    return find_spec(LIBRARIES.get(name, name)) is not None
 
 
 def _open(name: str, path: Path, device: str, precision: str, *, many: bool) -> Engine:
@@ -115,6 +158,10 @@ def _open(name: str, path: Path, device: str, precision: str, *, many: bool) -> 
             from streetseg.inference.engines.openvino_engine import OpenVinoEngine
 
             return OpenVinoEngine(path, precision, many=many)
+        case "litert":
+            from streetseg.inference.engines.litert_engine import LiteRtEngine
+
+            return LiteRtEngine(path, precision)
         case _:
             from streetseg.inference.engines.torch_engine import TorchEngine
             from streetseg.models.bundle import load_bundle
@@ -134,6 +181,10 @@ def _lacks(name: str, precision: str) -> str | None:
             from streetseg.inference.engines.openvino_engine import OpenVinoEngine
 
             return OpenVinoEngine.lacks(precision)
+        case "litert":
+            from streetseg.inference.engines.litert_engine import LiteRtEngine
+
+            return LiteRtEngine.lacks(precision)
         case _:
             from streetseg.inference.engines.torch_engine import TorchEngine
 

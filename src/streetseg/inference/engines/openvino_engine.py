@@ -25,7 +25,8 @@ class OpenVinoEngine(ExportedEngine):
 
     Args:
         path: the .onnx or .xml file.
-        precision: "fp32", which means the precision of the file, int8 included; "bf16" if the processor supports it.
+        precision: "fp32", which means the precision of the file, int8 included; "bf16" if the processor supports it:
+            the layers that are in float are then computed in bf16.
         many: run several images at once, each on a part of the cores: higher throughput, longer latency. Otherwise
             each image uses all cores.
 
@@ -48,7 +49,7 @@ class OpenVinoEngine(ExportedEngine):
             raise ModelError(f"OpenVINO cannot read it ({_reason(error)})", where=path) from error
         self.about = read_about(_description(self._model), path)
         require_outputs({name for output in self._model.outputs for name in output.names}, path)
-        self.precision = precision if self.about.precision == "fp32" else self.about.precision
+        self.precision = _precision(self.about.precision, precision)
         self.workers = 1
         # Without a hint OpenVINO computes in bf16 where the processor can; the requested precision must hold.
         self._settings: dict[str, Any] = {
@@ -60,7 +61,7 @@ class OpenVinoEngine(ExportedEngine):
         self._compiled: OrderedDict[tuple[str, tuple[int, ...]], _Network] = OrderedDict()
         self._lock = threading.Lock()
         if many:
-            height, width = self.size or (512, 1024)
+            height, width = self.fixed_size or self.size or (512, 1024)
             network = self._network(LABELS, (1, 3, height, width))
             self.workers = int(network.compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
 
@@ -120,6 +121,13 @@ class _Network:
             return self.idle.pop()
         except IndexError:
             return self.compiled.create_infer_request()
+
+
+def _precision(file: str, computed: str) -> str:
+    """Return the precision of a file whose float layers are computed in the precision `computed`."""
+    if computed == "fp32":
+        return file
+    return f"int8-{computed}" if file == "int8" else computed
 
 
 def _description(model: Any) -> str | None:

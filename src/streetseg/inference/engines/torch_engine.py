@@ -28,6 +28,7 @@ class TorchEngine:
 
     name = "torch"
     workers = 1
+    fixed_size: Size | None = None
 
     def __init__(self, network: SegmentationNetwork, device: torch.device, precision: str = "fp32") -> None:
         if lacking := self.lacks(precision):
