@@ -15,6 +15,7 @@ FUNCTIONS = (
     "load",
     "predict",
     "evaluate",
+    "measure",
     "compare",
     "export",
     "bench",

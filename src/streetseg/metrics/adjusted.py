@@ -84,9 +84,7 @@ def adjusted_shares(
     total = per_unit.sum(axis=0)
     never_true, never_predicted = total.sum(axis=1) == 0, total.sum(axis=0) == 0
     # What the validation never shows is taken as predicted; the caller is told.
-    known = _Confusion(
-        _normalized(total, 0, np.eye(classes)), _normalized(total, 1, np.eye(classes)).swapaxes(-1, -2)
-    )
+    known = _Confusion(_normalized(total, 0, np.eye(classes)), _normalized(total, 1, np.eye(classes)).swapaxes(-1, -2))
     predicted = shares.mean(axis=0)
     olofsson, inverse = known.adjust(predicted)
 
