@@ -49,9 +49,8 @@ def missing_roles(space: LabelSpace) -> list[str]:
 
 def sums_of(space: LabelSpace) -> NDArray[np.float64]:
     """Return the matrix of all that is measured, float64 (C + roles, C): first each class, then each role."""
-    rows = [np.eye(space.num_classes)]
-    rows += [np.isin(np.arange(space.num_classes), role.classes)[None] for role in roles_of(space)]
-    return np.concatenate(rows).astype(np.float64)
+    classes, roles = np.eye(space.num_classes), roles_of(space)
+    return np.concatenate([classes, *(classes[list(role.classes)].sum(axis=0, keepdims=True) for role in roles)])
 
 
 def _plain(name: str) -> str:

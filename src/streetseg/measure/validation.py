@@ -46,8 +46,7 @@ def kept_validation(predictor: Predictor, path: Path) -> Validation | None:
         ModelError: the model cannot be read, or its counts are damaged.
     """
     engine = predictor.engine
-    exported = isinstance(engine, (ExportedEngine, Fastest))
-    description = engine.description if exported else read_model_json(path)
+    description = engine.description if isinstance(engine, (ExportedEngine, Fastest)) else read_model_json(path)
     counts = validation_of(description, path)
     if counts is None:
         return None
