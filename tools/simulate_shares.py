@@ -26,7 +26,7 @@ Matrices = NDArray[np.int64]  # (N, C, C)
 Change = Callable[[Matrices], Matrices]
 
 POPULATION = 100_000  # images that the true shares of a place are measured on
-RESAMPLES = 1000
+RESAMPLES = 2000
 CLASSES = 6
 
 
@@ -143,7 +143,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     for setting in SETTINGS:
         if options.only in setting.name:
             raw, olofsson, inverse, doubted = run(setting, options.trials, options.seed)
-            held = (f"{100 * o.held.mean():.1f} % ({100 * o.held.min():.1f} to {100 * o.held.max():.1f})" for o in (olofsson, inverse))
+            held = (
+                f"{100 * o.held.mean():.1f} % ({100 * o.held.min():.1f} to {100 * o.held.max():.1f})"
+                for o in (olofsson, inverse)
+            )
             errors = (f"{100 * o.error:.2f}" for o in (raw, olofsson, inverse))
             print(f"| {setting.name} | {' | '.join((*held, *errors))} | {100 * doubted:.0f} % |", flush=True)
 
