@@ -26,7 +26,7 @@ Matrices = NDArray[np.int64]  # (N, C, C)
 Change = Callable[[Matrices], Matrices]
 
 POPULATION = 100_000  # images that the true shares of a place are measured on
-RESAMPLES = 2000
+RESAMPLES = 1200  # enough for an interval of few effective units
 CLASSES = 6
 
 

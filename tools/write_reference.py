@@ -64,7 +64,9 @@ def recipe_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-FUNCTIONS = ("load", "predict", "train", "study", "evaluate", "compare", "check", "export", "bench", "encoders")
+FUNCTIONS = (
+    *("load", "predict", "measure", "train", "study", "evaluate", "compare", "check", "export", "bench", "encoders"),
+)
 OBJECTS = {
     prediction: ("Model", "Prediction", "Predictions"),
     results: ("Run", "Study", "Scores", "Checked"),

@@ -1,4 +1,4 @@
-"""An exported model that labels each pixel with the class whose color is nearest: its labels of a color map are exact."""
+"""An exported model that gives each pixel the class whose color is nearest: its labels of a color map are exact."""
 
 import json
 from pathlib import Path

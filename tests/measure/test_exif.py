@@ -13,8 +13,11 @@ from streetseg.measure.exif import Taken, read_taken, taken_of
 
 GPS = ExifTags.GPS
 PLACE: dict[int, Any] = {
-    GPS.GPSLatitudeRef: "S", GPS.GPSLatitude: (33, 51, 24.84), GPS.GPSLongitudeRef: "E", GPS.GPSLongitude: (151, 12, 36),
-}  # fmt: skip
+    GPS.GPSLatitudeRef: "S",
+    GPS.GPSLatitude: (33, 51, 24.84),
+    GPS.GPSLongitudeRef: "E",
+    GPS.GPSLongitude: (151, 12, 36),
+}
 
 
 def photo(path: Path, times: dict[int, Any], place: dict[int, Any]) -> Path:

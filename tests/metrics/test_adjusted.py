@@ -109,7 +109,7 @@ def test_a_class_that_the_validation_never_shows_is_taken_as_predicted() -> None
     assert np.isfinite(found.condition)
 
 
-TRIALS = 60
+TRIALS = 40
 
 
 @pytest.mark.parametrize("sample", [False, True], ids=["these images", "a sample"])
