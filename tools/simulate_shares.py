@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from simulate_bootstrap import World, draw
 
 from streetseg.labels.space import LabelSpace, fresh_colors
-from streetseg.measure.trust import doubts
+from streetseg.measurement.trust import doubts
 from streetseg.metrics.adjusted import adjusted_shares
 from streetseg.metrics.validation_counts import ValidationCounts
 

@@ -154,9 +154,9 @@ def measure(
     (2, ['raw', 'olofsson', 'olofsson_low'])
     """
     from streetseg.data.open import open_source
-    from streetseg.measure.files import require_own_folder, summary_of, write_measures
-    from streetseg.measure.measure import measure as measure_images
-    from streetseg.measure.validation import Validation, counted_validation, kept_validation
+    from streetseg.measurement.files import require_own_folder, summary_of, write_measures
+    from streetseg.measurement.measure import measure as measure_images
+    from streetseg.measurement.validation import Validation, counted_validation, kept_validation
     from streetseg.recipe.schema import Data
     from streetseg.report.measures import render_measures
     from streetseg.results import Measured

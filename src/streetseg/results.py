@@ -24,8 +24,8 @@ from streetseg.evaluation.protocol import protocol_line
 from streetseg.evaluation.score import Scored
 from streetseg.inference.predict_files import UnreadError
 from streetseg.inference.prediction import Model, open_predictor
-from streetseg.measure.files import PAGE, rows_of
-from streetseg.measure.measure import Measures
+from streetseg.measurement.files import PAGE, rows_of
+from streetseg.measurement.measure import Measures
 from streetseg.metrics.counts import Counts
 from streetseg.report.charts.comparison import run_curves
 from streetseg.report.charts.svg import side_by_side

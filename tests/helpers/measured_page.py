@@ -7,11 +7,11 @@ import numpy as np
 from streetseg.inference.output import color_map
 from streetseg.inference.predict_files import LabeledFile
 from streetseg.labels.tables import STREET_11
-from streetseg.measure.exif import Taken
-from streetseg.measure.files import summary_of
-from streetseg.measure.measure import Extremes, MeasuredImage, Measures
-from streetseg.measure.roles import roles_of, sums_of
-from streetseg.measure.validation import Validation
+from streetseg.measurement.exif import Taken
+from streetseg.measurement.files import summary_of
+from streetseg.measurement.measure import Extremes, MeasuredImage, Measures
+from streetseg.measurement.roles import roles_of, sums_of
+from streetseg.measurement.validation import Validation
 from streetseg.metrics.adjusted import adjusted_shares
 from streetseg.metrics.validation_counts import ValidationCounts
 from streetseg.report.measures import render_measures

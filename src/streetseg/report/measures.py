@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from streetseg.measure.measure import Exemplar, MeasuredImage, Measures
-from streetseg.measure.roles import Role, missing_roles
+from streetseg.measurement.measure import Exemplar, MeasuredImage, Measures
+from streetseg.measurement.roles import Role, missing_roles
 from streetseg.report.charts.histogram import histogram_chart
 from streetseg.report.charts.intervals import Point, Row, intervals_chart
 from streetseg.report.charts.places import Place, places_chart

@@ -9,7 +9,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from streetseg.data.files import FileError
-from streetseg.measure.exif import Taken, read_taken, taken_of
+from streetseg.measurement.exif import Taken, read_taken, taken_of
 
 GPS = ExifTags.GPS
 PLACE: dict[int, Any] = {

@@ -14,9 +14,9 @@ import numpy as np
 from streetseg.atomic import atomic_write_files, without_nan
 from streetseg.errors import EXTRAS, RequestError
 from streetseg.evaluation.files import table
-from streetseg.measure.measure import MeasuredImage, Measures
-from streetseg.measure.roles import missing_roles
-from streetseg.measure.validation import UNITS
+from streetseg.measurement.measure import MeasuredImage, Measures
+from streetseg.measurement.roles import missing_roles
+from streetseg.measurement.validation import UNITS
 from streetseg.metrics.adjusted import RESAMPLES, Estimate
 from streetseg.text import counted, json_text, one_line
 

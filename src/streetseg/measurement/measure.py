@@ -16,10 +16,10 @@ from streetseg.inference.predict_files import LabeledFile, OnImage, UnreadError,
 from streetseg.inference.predictor import Predictor
 from streetseg.inference.remote import gathered
 from streetseg.labels.space import LabelSpace
-from streetseg.measure.exif import Taken, read_taken
-from streetseg.measure.roles import Role, roles_of, sums_of
-from streetseg.measure.trust import doubts
-from streetseg.measure.validation import Validation
+from streetseg.measurement.exif import Taken, read_taken
+from streetseg.measurement.roles import Role, roles_of, sums_of
+from streetseg.measurement.trust import doubts
+from streetseg.measurement.validation import Validation
 from streetseg.metrics.adjusted import AdjustedShares, adjusted_shares
 
 SHOWN = 3  # lowest and highest images of each role that are kept
