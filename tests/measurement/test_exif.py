@@ -25,7 +25,7 @@ def photo(path: Path, times: dict[int, Any], place: dict[int, Any]) -> Path:
     exif[ExifTags.Base.Make] = "a camera"  # Pillow writes no EXIF into a PNG that has nothing beside time and place
     exif.get_ifd(ExifTags.IFD.Exif).update(times)
     exif.get_ifd(ExifTags.IFD.GPSInfo).update(place)
-    Image.fromarray(np.zeros((8, 12, 3), np.uint8)).save(path, exif=exif)
+    Image.fromarray(np.zeros((8, 12, 3), np.uint8)).save(path, exif=exif.tobytes())
     return path
 
 

@@ -216,6 +216,17 @@ def test_what_the_model_has_no_class_for_is_left_out_and_said(streetseg: Command
     assert {"green_view", "sky_view", "road_view"} & set(table(tmp_path / "out")[0]) == {"green_view"}
 
 
+def test_classes_that_differ_only_by_case_are_two_columns(streetseg: Command, tmp_path: Path, photos: Path) -> None:
+    import pyogrio
+
+    twins = LabelSpace("twins", ("tree", "Tree", 'it\'s "wood"; --'), STREET_11.colors[3:6])
+    assert (
+        streetseg("measure", color_model(tmp_path / "twins.onnx", twins), photos, "--out", tmp_path / "out").code == 0
+    )
+    fields = pyogrio.read_info(tmp_path / "out/measures.gpkg")["fields"].tolist()
+    assert fields[-3:] == ["share tree", "share Tree_", 'share it\'s "wood"; --']
+
+
 def test_terrain_of_cityscapes_is_green(streetseg: Command, tmp_path: Path) -> None:
     labels = np.repeat(np.arange(19, dtype=np.uint8), 10).reshape(19, 10)
     Image.fromarray(color_map(labels, CITYSCAPES_19)).save(tmp_path / "a.png")

@@ -23,7 +23,9 @@ def some_images(images: int = 40, seed: int = 0) -> np.ndarray:  # type: ignore[
     rng = np.random.default_rng(seed)
     confusion = [[0.9, 0.06, 0.04], [0.1, 0.8, 0.1], [0.05, 0.15, 0.8]]
     ground_truth = rng.dirichlet([3, 2, 1], images)
-    return np.array([[rng.multinomial(1000 * s, row) for s, row in zip(t, confusion, strict=True)] for t in ground_truth])
+    return np.array(
+        [[rng.multinomial(1000 * s, row) for s, row in zip(t, confusion, strict=True)] for t in ground_truth]
+    )
 
 
 def test_the_published_example() -> None:

@@ -3,7 +3,7 @@
 import io
 import json
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -201,13 +201,23 @@ def _geopackage(rows: Sequence[Row]) -> bytes:
             path,
             geometry=points,
             field_data=fields,
-            fields=np.array(list(columns), object),
+            fields=np.array(_without_case(columns), object),
             geometry_type="Point",
             crs="EPSG:4326",
             layer="measures",
             driver="GPKG",
         )
         return path.read_bytes()
+
+
+def _without_case(names: Iterable[str]) -> list[str]:
+    """Return names that differ by more than their case, as the columns of SQLite must: "tree", "Tree_"."""
+    found: dict[str, str] = {}
+    for name in names:
+        while name.casefold() in found:
+            name += "_"
+        found[name.casefold()] = name
+    return list(found.values())
 
 
 def _is_ours(path: Path) -> bool:
