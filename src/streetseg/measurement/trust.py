@@ -37,9 +37,8 @@ def doubts(adjusted: AdjustedShares, validation: ValidationCounts, shares: Float
     outside = (here < known.min(axis=0)) | (here > known.max(axis=0))
     found += _about(_names(space, outside), "predicted here in a share that no validation image has")
     if adjusted.condition > LARGEST_CONDITION:
-        found.append(
-            f"the confusion of the network can hardly be inverted (condition number {adjusted.condition:,.0f})"
-        )
+        number = f"{adjusted.condition:,.0f}" if adjusted.condition < 1e6 else "above a million"
+        found.append(f"the confusion of the network can hardly be inverted (condition number {number})")
     return found
 
 

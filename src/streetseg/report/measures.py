@@ -87,7 +87,7 @@ def headline(measures: Measures) -> str:
     count = measures.space.num_classes
     shown = rows[count:] or sorted(rows[:count], key=lambda row: -row.estimates[0][0])[:3]
     words = ", ".join(f"{row.name} {points(row.estimates[0][0])} %" for row in shown)
-    return f"{words[:1].upper()}{words[1:]} over {counted(len(measures.images), 'image')}."
+    return f"{words[:1].upper()}{words[1:]} over {counted(len(measures.images), 'image')}, as predicted."
 
 
 def share_rows(measures: Measures) -> list[ShareRow]:
