@@ -43,7 +43,7 @@ EXAMPLES = {
     ),
     "measure": (
         "streetseg measure runs/resnet photos --out measures",
-        "streetseg measure street.onnx 'photos/*.jpg' --out measures --validation camvid:data/camvid --sample",
+        "streetseg measure street.onnx photos --out measures --validation labeled",
     ),
     "export": (
         "streetseg export runs/resnet --format onnx --out street.onnx",
