@@ -16,6 +16,7 @@ FUNCTIONS = (
     "predict",
     "evaluate",
     "calibrate",
+    "measure",
     "compare",
     "export",
     "bench",

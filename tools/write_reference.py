@@ -65,16 +65,7 @@ def recipe_page() -> str:
 
 
 FUNCTIONS = (
-    "load",
-    "predict",
-    "train",
-    "study",
-    "evaluate",
-    "compare",
-    "check",
-    "export",
-    "bench",
-    "calibrate",
+    *("load", "predict", "measure", "train", "study", "evaluate", "compare", "check", "export", "bench", "calibrate"),
     "encoders",
 )
 OBJECTS = {

@@ -1,7 +1,7 @@
 """streetseg: street images in, compared and trusted segmentation networks out.
 
 One function a command: `load`, `train`, `study`, `evaluate`, `predict`, `compare`, `check`, `export`, `bench`, `fetch`,
-`encoders`, `calibrate`.
+`encoders`, `calibrate`, `measure`.
 The public names are imported when they are first used, so that `import streetseg` costs nothing.
 """
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from streetseg.api import export as export
     from streetseg.api import fetch as fetch
     from streetseg.api import load as load
+    from streetseg.api import measure as measure
     from streetseg.api import predict as predict
     from streetseg.api import study as study
     from streetseg.api import train as train
@@ -48,6 +49,7 @@ _HOMES = {
     "export": _API,
     "fetch": _API,
     "load": _API,
+    "measure": _API,
     "predict": _API,
     "show_batch": "streetseg.notebook",
     "study": _API,

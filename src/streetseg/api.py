@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from streetseg.inference.prediction import ImageLike, Model, Prediction, Predictions
     from streetseg.models.calibration import Calibration
     from streetseg.request import DataLike, RecipeLike
-    from streetseg.results import Checked, Run, Scores, Study
+    from streetseg.results import Checked, Measured, Run, Scores, Study
     from streetseg.training.callbacks import Callback, LossFunction
 
 log = logging.getLogger("streetseg")
@@ -119,6 +119,77 @@ def predict(
     1.0
     """
     return load(model, **options).predict(images)
+
+
+@checked
+def measure(
+    model: "PathLike | Model | Run",
+    images: "PathLike | Iterable[PathLike]",
+    *,
+    out: PathLike | None = None,
+    validation: PathLike | None = None,
+    split: str = "val",
+    sample: bool = False,
+    progress: OnImage = lambda done, total: None,
+    **options: Any,
+) -> "Measured":
+    """Measure the share of each class in images, and correct it for the known errors of the model.
+
+    Args:
+        model: as for `load`, or what `load` returned.
+        images: an image, a folder, a pattern, "@LIST.txt" or an address; or a list of these.
+        out: a folder for tables, maps and a page; None writes nothing.
+        validation: labeled images that the errors of the model are counted on; None for those of its own validation,
+            which a model keeps since it was trained.
+        split: the split of `validation`.
+        sample: the images are a sample of a place: the intervals are about the place, and not about these images alone.
+        progress: called after each image with the number done and the number of all.
+        options: as for `load`.
+
+    Raises:
+        UnreadError: no image can be read. If some cannot, they are in `unread` of the result.
+        RequestError: an input holds no image, or `out` has files that no measurement wrote.
+
+    >>> import streetseg
+    >>> measured = streetseg.measure(run.folder, data.partition(":")[2] + "/val")
+    >>> measured.images["green_view"].size, list(measured.shares.columns[:3])
+    (2, ['raw', 'olofsson', 'olofsson_low'])
+    """
+    from streetseg.data.open import open_source
+    from streetseg.measurement.files import require_own_folder, summary_of, write_measures
+    from streetseg.measurement.measure import measure as measure_images
+    from streetseg.measurement.validation import Validation, counted_validation, kept_validation
+    from streetseg.recipe.schema import Data
+    from streetseg.report.measures import render_measures
+    from streetseg.results import Measured
+
+    if out is not None:
+        require_own_folder(Path(out))
+    loaded = load(model, **options)
+    predictor = loaded.predictor
+
+    def known_errors() -> Validation | None:
+        if validation is None:
+            return kept_validation(predictor, loaded.path)
+        labeled = open_source(Data(source=str(validation)).read_as(predictor.engine.reading))
+        return counted_validation(predictor, labeled, split)
+
+    inputs = [str(images)] if isinstance(images, (str, Path)) else [str(image) for image in images]
+    measures = measure_images(
+        predictor,
+        inputs,
+        known_errors,
+        sample=sample,
+        max_megapixels=loaded.max_megapixels,
+        on_image=progress,
+    )
+    engine = predictor.engine
+    about = {"model": loaded.path.resolve().name, "encoder": engine.encoder}
+    summary = summary_of(measures, about | {"engine": engine.name, "precision": engine.precision})
+    left_out = {}
+    if out is not None:
+        left_out = write_measures(Path(out), measures, summary, render_measures(measures, summary))
+    return Measured(measures, summary, None if out is None else Path(out), left_out)
 
 
 @checked

@@ -63,7 +63,7 @@ COUNT = Expected(_is_whole, "a whole number", "1", least=1)
 # Argument -> what it must be, in every function that has it. An argument whose default is None may be None. Arguments
 # that become fields of the recipe are checked with the recipe.
 ARGUMENTS = {
-    **dict.fromkeys(("tta", "resume", "force", "profile", "quiet", "int8"), SWITCH),
+    **dict.fromkeys(("tta", "resume", "force", "profile", "quiet", "int8", "sample"), SWITCH),
     **dict.fromkeys(("seeds", "devices", "batch"), COUNT),
     "tile": Expected(_is_whole, "a whole number", "512"),
     "max_megapixels": Expected(_is_number, "a number", "89"),
@@ -76,6 +76,7 @@ ARGUMENTS = {
     "space": _text("street-11"),
     **dict.fromkeys(("out", "folder"), _path("runs/first")),
     "report": _path("check.html"),
+    "validation": _path("camvid:camvid"),
     "weights": Expected(lambda value: _is_path(value) or isinstance(value, Mapping), "a path", '"none"'),
     "encoders": Expected(_is_list, "a list", '["mobilenetv2_100", "resnext50_32x4d"]'),
     "runs": Expected(_is_list, "a list", '["runs/first", "runs/second"]'),

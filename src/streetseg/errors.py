@@ -146,6 +146,8 @@ EXTRAS = {
     "onnx": "export",
     "openvino": "openvino",
     "av": "video",
+    "pyarrow": "measure",
+    "pyogrio": "measure",
 }
 
 

@@ -5,6 +5,7 @@ pandas is imported when a table is requested, so that no command waits for it.
 
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -21,10 +22,14 @@ from streetseg.data.check.findings import Findings
 from streetseg.evaluation.files import per_class_csv, per_image_csv
 from streetseg.evaluation.protocol import protocol_line
 from streetseg.evaluation.score import Scored
+from streetseg.inference.predict_files import UnreadError
 from streetseg.inference.prediction import Model, open_predictor
+from streetseg.measurement.files import PAGE, rows_of
+from streetseg.measurement.measure import Measures
 from streetseg.metrics.counts import Counts
 from streetseg.report.charts.comparison import run_curves
 from streetseg.report.charts.svg import side_by_side
+from streetseg.report.measures import headline
 from streetseg.runs.finished import FinishedRun, read_run
 
 if TYPE_CHECKING:
@@ -299,6 +304,70 @@ class Checked:
         problems = self.problems.to_html() if len(self.problems) else ""
         classes = self.classes.to_html(float_format="{:.1%}".format)
         return f"<p>{escape(repr(self)[1:-1])}</p>{problems}{classes}"
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """The shares of classes in images.
+
+    Args:
+        measures: all that was measured.
+        as_dict: the content of summary.json.
+        out: the folder with the files; None where none were written.
+        left_out: file that was not written -> the reason.
+    """
+
+    measures: Measures
+    as_dict: Mapping[str, Any]
+    out: Path | None
+    left_out: Mapping[str, str]
+
+    @property
+    def images(self) -> "pd.DataFrame":
+        """One row an image, as in measures.csv; shares are 0..1."""
+        import pandas as pd
+
+        return pd.DataFrame(rows_of(self.measures)).replace({"time": {"": None}}).set_index("image")
+
+    @property
+    def shares(self) -> "pd.DataFrame":
+        """One row a class or view: its share over all images, as predicted (raw), and adjusted with 95 % intervals."""
+        import pandas as pd
+
+        rows = {}
+        for name, entry in {**self.as_dict["classes"], **self.as_dict["roles"]}.items():
+            rows[name] = row = {"raw": entry["raw"]}
+            for key in [key for key in ("raw", "olofsson", "inverse") if f"{key}_interval" in entry]:
+                low, high = entry[f"{key}_interval"]
+                row |= {key: entry[key], f"{key}_low": low, f"{key}_high": high}
+        return pd.DataFrame.from_dict(rows, orient="index")
+
+    @property
+    def trusted(self) -> bool | None:
+        """Whether nothing speaks against the adjusted shares; None where there are none."""
+        trusted: bool | None = self.as_dict["trusted"]
+        return trusted
+
+    @property
+    def doubts(self) -> list[str]:
+        """Why the adjusted shares are not to be trusted, one sentence each."""
+        return list(self.measures.doubts)
+
+    @property
+    def unread(self) -> UnreadError | None:
+        """The error that names the images which cannot be read; None if all can."""
+        return self.measures.unread
+
+    @property
+    def report(self) -> Path | None:
+        """The page, one HTML file; None where none was written."""
+        return None if self.out is None else self.out / PAGE
+
+    def __repr__(self) -> str:
+        return f"<Measured: {headline(self.measures)}>"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(headline(self.measures))}</p>{self.shares.to_html(float_format='{:.1%}'.format)}"
 
 
 def _mean_iou(scores: Scores) -> str:

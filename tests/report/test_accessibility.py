@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page
 import corpus
 from browsing import PHONE, SCREEN, opened
 from drawn_reports import drawn_report
+from measured_page import measured_page
 from streetseg.data.check.check import examine
 from streetseg.data.open import open_source
 from streetseg.recipe.schema import Data
@@ -32,7 +33,9 @@ def dataset_page(folder: Path) -> Path:
     return folder / "page.html"
 
 
-@pytest.fixture(scope="module", params=[run_report, study_report, dataset_page], ids=lambda write: write.__name__)
+@pytest.fixture(
+    scope="module", params=[run_report, study_report, dataset_page, measured_page], ids=lambda write: write.__name__
+)
 def page_file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write a page of each kind."""
     write: Callable[[Path], Path] = request.param

@@ -20,6 +20,7 @@ COMMANDS = {
     "calibrate": "Fit the confidence of a network to labeled images; write it as a new bundle.",
     "compare": "Report on finished runs, without training.",
     "predict": "Label images, folders of images, and videos.",
+    "measure": "Measure the share of each class in images, corrected for the known errors of the model.",
     "export": "Write a network as one file that runs without torch, checked against it.",
     "bench": "Measure latency, throughput and memory.",
     "check": "Check a dataset and list everything that is wrong with it.",

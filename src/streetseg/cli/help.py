@@ -8,7 +8,7 @@ from typer.core import TyperCommand
 # Title -> the commands of a group, in the order of `streetseg --help`.
 COMMAND_GROUPS = {
     "Train and compare": ("study", "train", "evaluate", "compare"),
-    "Use a network": ("predict", "export", "bench", "calibrate"),
+    "Use a network": ("predict", "measure", "export", "bench", "calibrate"),
     "Data": ("check", "fetch", "scenes"),
     "Around it": ("encoders", "recipe", "doctor"),
 }
@@ -40,6 +40,10 @@ EXAMPLES = {
     "predict": (
         "streetseg predict runs/resnet street.jpg --out masks --overlay",
         "streetseg predict street.onnx 'photos/**/*.jpg' --out masks",
+    ),
+    "measure": (
+        "streetseg measure runs/resnet photos --out measures",
+        "streetseg measure street.onnx photos --out measures --validation labeled",
     ),
     "export": (
         "streetseg export runs/resnet --format onnx --out street.onnx",

@@ -44,7 +44,7 @@ def require_model_first(command: str, model: Path, others: Sequence[str], *rest:
     """Raise RequestError if the model stands where the images or the data are meant, and they in its place.
 
     Args:
-        command: predict or evaluate.
+        command: predict, measure or evaluate.
         model: the first argument.
         others: the arguments behind it.
         rest: what the hint appends.

@@ -81,6 +81,7 @@ def save_bundle(
     initial_weights: dict[str, str],
     protocol: dict[str, Any],
     scores: dict[str, Any],
+    validation: dict[str, Any] | None = None,
 ) -> None:
     """Write a bundle atomically, replacing an older one.
 
@@ -90,6 +91,7 @@ def save_bundle(
         initial_weights: where its initial weights are from (kind, source, text).
         protocol: what `scores` were measured on.
         scores: the scores of these weights, 0..1.
+        validation: the counts behind the scores, from `ValidationCounts.pack`; None before they are known.
     """
     space = network.space
     with atomic_folder(folder) as new:
@@ -120,6 +122,7 @@ def save_bundle(
                 "initial_weights": _visible(initial_weights),
                 "protocol": _visible(protocol),
                 "scores": scores,
+                "validation": validation,
                 "sha256": sha256(weights),
             },
         )

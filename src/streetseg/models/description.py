@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError, from_json
 
 from streetseg.errors import ModelError
 from streetseg.labels.space import LabelSpace
+from streetseg.metrics.validation_counts import MOST, ValidationCounts
 from streetseg.models.calibration import Calibration
 from streetseg.models.formats import bundle_folder
 from streetseg.recipe.decoders import DECODERS, DecoderName
@@ -48,6 +49,16 @@ class InitialWeightsEntry(_Plain):
     text: str
 
 
+class ValidationEntry(_Plain):
+    """The counts of the network's validation, as `ValidationCounts.pack` writes them."""
+
+    images: Annotated[int, Field(ge=1)]
+    unit: Literal["image", "clip", "sequence"]
+    note: str | None
+    units: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1, max_length=MOST)]
+    counts: str
+
+
 class Description(_Plain):
     """The keys of model.json that the program uses; it may hold others."""
 
@@ -65,6 +76,7 @@ class Description(_Plain):
     initial_weights: InitialWeightsEntry
     protocol: dict[str, Any]
     scores: dict[str, Any]
+    validation: ValidationEntry | None = None
     sha256: str
 
     @field_validator("channels")
@@ -172,6 +184,21 @@ def size_of(description: dict[str, Any]) -> tuple[int, int] | None:
     """Return the height and width that a network was trained for; None for the size of each image."""
     size = description["size"]
     return (size[0], size[1]) if size else None
+
+
+def validation_of(description: dict[str, Any], file: Path) -> ValidationCounts | None:
+    """Return the counts of the network's validation; None where the description holds none.
+
+    Raises:
+        ModelError: they are damaged.
+    """
+    entry = description.get("validation")
+    if entry is None:
+        return None
+    try:
+        return ValidationCounts.unpack(entry, len(description["classes"]))
+    except ValueError as error:
+        raise ModelError(f"the counts of the validation cannot be read ({error})", where=file) from error
 
 
 def reading_of(description: dict[str, Any]) -> ImageReading:

@@ -1,7 +1,5 @@
 """The report of a comparison: one self-contained HTML file, and its charts as SVG files."""
 
-import base64
-import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +17,7 @@ from streetseg.report.charts.comparison import draw
 from streetseg.report.charts.svg import chart_css, standalone
 from streetseg.report.gallery import collect
 from streetseg.report.model_card import write_model_card
-from streetseg.report.page import generator_mark, page_asset, page_environment, require_own_page
+from streetseg.report.page import generator_mark, page_asset, page_environment, require_own_page, source_hash
 from streetseg.report.view import Page, letters, page_of
 from streetseg.report.words import figure, full, points, whole
 from streetseg.text import one_line
@@ -88,7 +86,7 @@ def render(page: Page) -> str:
         page_css=Markup(page_asset("report.css")),
         viewer_css=Markup(page_asset("viewer.css")),
         script=Markup(script),
-        script_hash=_source_hash(script),
+        script_hash=source_hash(script),
     )
 
 
@@ -96,11 +94,6 @@ def _stems(comparison: Comparison, names: Sequence[str]) -> list[str]:
     """Return a file stem per encoder: its label, or its letter if the labels give no distinct stems."""
     stems = [re.sub(r"[^\w.-]+", "_", group.label)[:80].strip("_.") for group in comparison.groups]
     return stems if all(stems) and len(set(stems)) == len(stems) else list(names)
-
-
-def _source_hash(script: str) -> str:
-    """Return the hash by which a Content-Security-Policy allows an inline script (W3C CSP Level 3, section 2.3.1)."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode('ascii')}"
 
 
 def _unbroken(sentence: str) -> str:

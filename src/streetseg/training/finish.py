@@ -14,6 +14,7 @@ from streetseg.inference.parts import count_parts
 from streetseg.inference.predictor import Predictor
 from streetseg.metrics.bootstrap import interval
 from streetseg.metrics.scores import scores
+from streetseg.metrics.validation_counts import ValidationCounts
 from streetseg.models.bundle import load_bundle, save_bundle
 from streetseg.models.own import NO_MODULES, OwnModules
 from streetseg.runtime.disk import free_space_for
@@ -65,6 +66,7 @@ def finish_run(recorder: RunRecorder, val: Store, *, dataset: str, modules: OwnM
             initial_weights=description["initial_weights"],
             protocol=terms,
             scores={"mean": overall.mean, "pixel_accuracy": overall.pixel_accuracy},
+            validation=ValidationCounts.of(evaluation.counts).pack(),
         )
         size = best.size or evaluation.label_sizes[0]
         cost = measure_cost(best, size, device, "fp32") | {"parts": count_parts(best, size, device)}

@@ -87,6 +87,11 @@ class ExportedEngine(ABC):
     about: About
 
     @property
+    def description(self) -> dict[str, Any]:
+        """The whole description in the file."""
+        return self.about.description
+
+    @property
     def encoder(self) -> str:
         """The timm name of the encoder, from the file."""
         return str(self.about.description["encoder"])

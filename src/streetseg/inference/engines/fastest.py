@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from statistics import median
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from streetseg.arrays import Size
 from streetseg.errors import StreetsegError
 from streetseg.inference.engines.choice import Choice
-from streetseg.inference.engines.engine import Engine
+from streetseg.inference.engines.engine import Engine, ExportedEngine
 from streetseg.labels.space import LabelSpace
 from streetseg.models.calibration import Calibration
 from streetseg.recipe.reading import ImageReading
@@ -53,6 +54,12 @@ class Fastest:
     def precision(self) -> str:
         """The precision of the chosen engine."""
         return self._current.precision
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """The whole description of the model in its file; the engines read the same one."""
+        assert isinstance(self._current, ExportedEngine)  # a bundle has one engine only
+        return self._current.description
 
     @property
     def encoder(self) -> str:

@@ -1,0 +1,101 @@
+"""The command `streetseg measure`."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streetseg.cli import completion
+from streetseg.cli.mistakes import require_model_first
+from streetseg.cli.options import EngineFlag, JsonFlag, PrecisionFlag, TileFlag, TtaFlag
+from streetseg.cli.output import aligned, counted_bar, print_json, say, tell
+from streetseg.text import counted
+
+if TYPE_CHECKING:
+    from streetseg.results import Measured
+
+
+def measure(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle or run folder, .onnx or .xml")],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT...", help="images, folders, quoted patterns, @LIST.txt, http addresses, - for stdin"
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="folder the tables, maps and the page are written to")],
+    validation: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATA",
+            help="labeled images that the errors of the model are counted on (default: its own validation)",
+        ),
+    ] = None,
+    split: Annotated[
+        str, typer.Option(metavar="S", autocompletion=completion.split, help="split of --validation")
+    ] = "val",
+    sample: Annotated[
+        bool,
+        typer.Option("--sample", help="the images are a sample of a place, and the intervals are about the place"),
+    ] = False,
+    tta: TtaFlag = False,
+    tile: TileFlag = None,
+    max_megapixels: Annotated[float, typer.Option(metavar="N", help="larger images are refused")] = 89.0,
+    engine: EngineFlag = "auto",
+    precision: PrecisionFlag = "fp32",
+    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda, cuda:1, mps")] = "auto",
+    json: JsonFlag = False,
+) -> None:
+    """Measure the share of each class in images, corrected for the known errors of the model."""
+    from streetseg import api
+
+    require_model_first("measure", model, inputs, "--out DIR")
+    start = time.perf_counter()
+    with counted_bar("images", hidden=json) as progress:
+        measured = api.measure(
+            model,
+            inputs,
+            out=out,
+            validation=validation,
+            split=split,
+            sample=sample,
+            tta=tta,
+            tile=tile,
+            max_megapixels=max_megapixels,
+            engine=engine,
+            precision=precision,
+            device=device,
+            progress=progress,
+        )
+    unread = measured.unread
+    if json:
+        failure = {} if unread is None else {"error": unread.problem, "where": unread.where, "hint": unread.hint}
+        print_json({"out": out, **measured.as_dict, "left_out": measured.left_out, **failure})
+        raise typer.Exit(0 if unread is None else unread.exit_code)
+    images = counted(len(measured.measures.images), "image")
+    say(f"{images} measured in {time.perf_counter() - start:.1f} s: {measured.report}", "", *share_lines(measured))
+    if measured.doubts:
+        say("", "the adjusted shares are not to be trusted:", *(f"    {doubt}" for doubt in measured.doubts))
+    say("", *measured.as_dict["notes"])
+    for name, reason in measured.left_out.items():
+        tell(f"{name} is not written: {reason}")
+    if unread is not None:
+        raise unread
+
+
+def share_lines(measured: "Measured") -> list[str]:
+    """Return the shares as a table in percent: the views, then the classes."""
+    titles = {role.key: role.title for role in measured.measures.roles}
+    kinds = ("raw", "olofsson", "inverse") if measured.measures.adjusted else ("raw",)
+    rows = [("share, %", *kinds)]
+    for key, entry in {**measured.as_dict["roles"], **measured.as_dict["classes"]}.items():
+        cells = (f"{100 * entry[kind]:.1f}{_bracket(entry.get(f'{kind}_interval'))}" for kind in kinds)
+        rows.append((titles.get(key, key), *cells))
+    return aligned(rows)
+
+
+def _bracket(bounds: list[float] | None) -> str:
+    if bounds is None or bounds[0] != bounds[0]:
+        return ""
+    return f" [{100 * bounds[0]:.1f}, {100 * bounds[1]:.1f}]"

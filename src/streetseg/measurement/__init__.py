@@ -1,0 +1,1 @@
+# Not "measure": that name is the function of `import streetseg`.
