@@ -1,0 +1,34 @@
+"""The log of the server: one JSON object a line on stderr."""
+
+import json
+import logging
+import os
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+
+class JsonLines(logging.Formatter):
+    """Formatter of records as JSON; `record.fields`, a dict, adds keys."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return one line of ASCII, which no name from a request can break."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "process": os.getpid(),
+            "message": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+def log_as_json(*names: str) -> None:
+    """Write the records of these loggers as JSON on stderr, and nowhere else."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    for name in names:
+        log = logging.getLogger(name)
+        log.handlers, log.propagate = [handler], False
