@@ -4,8 +4,13 @@ Each worker writes its numbers into files of one folder, which PROMETHEUS_MULTIP
 imported. Whichever worker answers `GET /metrics` adds them up, those of workers that have ended included.
 """
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+
+T = TypeVar("T")
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -24,3 +29,13 @@ def latest() -> bytes:
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return generate_latest(registry)
+
+
+def timed(model: str, work: Callable[[], T]) -> Callable[[], T]:
+    """Return a function that does the work of a model and counts its time."""
+
+    def run() -> T:
+        with COMPUTE_SECONDS.labels(model).time():
+            return work()
+
+    return run
