@@ -97,7 +97,11 @@ def test_two_models_are_told_apart_by_name(tmp_path: Path, model: Path, street: 
     other = exported_onnx(tmp_path, "other", seed=1)
     with serving(tmp_path, model, other) as running, running.client() as client:
         data = street.read_bytes()
-        default, first, second = (client.post("/segment", params=p, content=data).content for p in ({}, {"model": "street"}, {"model": "other"}))  # fmt: skip
+        answers = [
+            client.post("/segment", params=chosen, content=data)
+            for chosen in ({}, {"model": "street"}, {"model": "other"})
+        ]
+        default, first, second = (answer.content for answer in answers)
         assert default == first != second
         assert client.get("/readyz").json()["milliseconds"].keys() == {"street", "other"}
         unknown = client.post("/segment?model=third", content=data)
@@ -148,22 +152,21 @@ def test_metrics_count_over_all_workers(tmp_path: Path, model: Path, street: Pat
 
 
 def test_a_token_is_asked_of_everybody_but_for_health_and_the_page(tmp_path: Path, model: Path, street: Path) -> None:
-    with serving(tmp_path, model, "--host", "0.0.0.0", "--token", "secret-1") as running:
-        with httpx.Client(base_url=f"http://127.0.0.1:{running.address[1]}", trust_env=False) as client:
-            for method, path in (
-                ("GET", "/model"),
-                ("GET", "/metrics"),
-                ("POST", "/segment"),
-                ("POST", "/segment/video"),
-            ):
-                for headers in ({}, {"Authorization": "Bearer secret-2"}, {"Authorization": "Basic secret-1"}):
-                    refusal = client.request(method, path, headers=headers)
-                    assert (refusal.status_code, refusal.headers["www-authenticate"]) == (401, "Bearer")
-                    assert refusal.json()["error"] == "the token is missing or another one"
-            headers = {"Authorization": "Bearer secret-1"}
-            assert client.get("/model", headers=headers).status_code == 200
-            assert client.post("/segment", content=street.read_bytes(), headers=headers).status_code == 200
-            assert [client.get(path).status_code for path in ("/healthz", "/readyz", "/")] == [200, 200, 200]
+    with serving(tmp_path, model, "--host", "0.0.0.0", "--token", "secret-1") as running, running.client() as client:
+        for method, path in (
+            ("GET", "/model"),
+            ("GET", "/metrics"),
+            ("POST", "/segment"),
+            ("POST", "/segment/video"),
+        ):
+            for headers in ({}, {"Authorization": "Bearer secret-2"}, {"Authorization": "Basic secret-1"}):
+                refusal = client.request(method, path, headers=headers)
+                assert (refusal.status_code, refusal.headers["www-authenticate"]) == (401, "Bearer")
+                assert refusal.json()["error"] == "the token is missing or another one"
+        headers = {"Authorization": "Bearer secret-1"}
+        assert client.get("/model", headers=headers).status_code == 200
+        assert client.post("/segment", content=street.read_bytes(), headers=headers).status_code == 200
+        assert [client.get(path).status_code for path in ("/healthz", "/readyz", "/")] == [200, 200, 200]
     assert "secret" not in running.errors.read_text()
 
 

@@ -54,9 +54,8 @@ async def gone(request: Request) -> None:
 async def _from_form(request: Request, kind: str, file: IO[bytes], most: int) -> str:
     try:
         form = await MultiPartParser(request.headers, _bounded(request, most), max_files=1, max_fields=8).parse()
-    except (MultiPartException, KeyError) as error:  # KeyError: the header names no boundary
-        reason = error.message if isinstance(error, MultiPartException) else "it names no boundary"
-        raise RequestFailedError(400, f"the form cannot be read ({reason})", hint=f"-F {kind}=@FILE") from None
+    except MultiPartException as error:
+        raise RequestFailedError(400, f"the form cannot be read ({error.message})", hint=f"-F {kind}=@FILE") from None
     try:
         upload = form.get(kind)
         if not isinstance(upload, UploadFile):

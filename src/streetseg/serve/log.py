@@ -25,10 +25,8 @@ class JsonLines(logging.Formatter):
         return json.dumps(line)
 
 
-def log_as_json(*names: str) -> None:
-    """Write the records of these loggers as JSON on stderr, and nowhere else."""
+def log_as_json(log: logging.Logger) -> None:
+    """Write the records of a logger and its children as JSON on stderr, and nowhere else."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
-    for name in names:
-        log = logging.getLogger(name)
-        log.handlers, log.propagate = [handler], False
+    log.handlers, log.propagate = [handler], False

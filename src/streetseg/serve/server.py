@@ -36,7 +36,7 @@ def serve(settings: Settings, on_ready: Callable[[str], None] = lambda url: None
     Raises:
         RequestError: the address cannot be listened on, or a model cannot be served.
     """
-    log_as_json("streetseg.serve")
+    log_as_json(log)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="streetseg-metrics-")))
         listener = stack.enter_context(_listener(settings.host, settings.port))

@@ -55,9 +55,9 @@ def _server(settings: Settings) -> "uvicorn.Server":
     from streetseg.serve.model import ServedModel
     from streetseg.serve.protocol import Protocol
 
-    log_as_json("streetseg", "uvicorn.error")
+    log_as_json(logging.getLogger())
+    logging.captureWarnings(True)
     logging.getLogger("streetseg").setLevel(logging.INFO)
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     models = [ServedModel(path, settings.engine, max_pixels=settings.max_pixels) for path in settings.models]
     for model in models:
         model.check()  # so that the first request is as quick as others
