@@ -14,10 +14,7 @@ from typing import Any
 import httpx
 import psutil
 
-from exported import SCENES, saved
-from networks import tiny_network
 from processes import wait_until
-from streetseg.deploy.export import export
 
 
 @dataclass(frozen=True)
@@ -70,6 +67,10 @@ def serving(folder: Path, *words: object) -> Iterator[Serving]:
 
 def exported_onnx(folder: Path, name: str = "street", *, seed: int = 0) -> Path:
     """Write FOLDER/NAME.onnx, a tiny network."""
+    from exported import SCENES, saved
+    from networks import tiny_network
+    from streetseg.deploy.export import export
+
     target = folder / f"{name}.onnx"
     export(saved(folder / name, tiny_network(seed=seed, size=(48, 64)).eval()), target, "onnx", SCENES)
     return target
