@@ -39,8 +39,7 @@ class Serving:
 
     def workers(self) -> list[psutil.Process]:
         """Return the worker processes that are alive."""
-        children = psutil.Process(self.process.pid).children()
-        return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+        return workers_of(psutil.Process(self.process.pid))
 
     def log(self) -> list[dict[str, Any]]:
         """Return the lines of the log."""
@@ -49,6 +48,18 @@ class Serving:
     def client(self, **options: Any) -> httpx.Client:
         """Return a client of the server; tests fail by their own timeout."""
         return httpx.Client(base_url=self.url, timeout=None, trust_env=False, **options)
+
+
+def workers_of(parent: psutil.Process) -> list[psutil.Process]:
+    """Return the worker processes of a server that are alive."""
+
+    def is_worker(process: psutil.Process) -> bool:
+        try:
+            return "spawn_main" in " ".join(process.cmdline())
+        except psutil.Error:  # it is no more
+            return False
+
+    return [child for child in parent.children() if is_worker(child)]
 
 
 @contextmanager
