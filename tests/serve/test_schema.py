@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from schemathesis import GenerationMode
 
 import tiny
 from serving import Serving
@@ -21,22 +22,35 @@ for media_type in ("image/*", "video/*"):
     schemathesis.openapi.media_type(media_type, IMAGES)
 
 
-@pytest.fixture(scope="session")
+OPERATIONS = ("GET /healthz", "GET /readyz", "GET /model", "GET /metrics", "POST /segment", "POST /segment/video")
+
+
+@pytest.fixture(scope="module")
 def description(server: Serving) -> Any:
     config = schemathesis.Config.from_dict(CONFIG)
     return schemathesis.openapi.from_url(f"{server.url}/openapi.json", config=config)
 
 
-schema = schemathesis.pytest.from_fixture("description")
+def test_every_operation_is_described(description: Any) -> None:
+    assert {found.ok().label for found in description.get_all_operations()} == set(OPERATIONS)
 
 
-@schema.parametrize()
-@settings(
-    max_examples=25,
-    derandomize=True,
-    deadline=None,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
+@pytest.mark.parametrize(
+    ("label", "mode"),
+    [(label, GenerationMode.POSITIVE) for label in OPERATIONS]
+    + [(label, GenerationMode.NEGATIVE) for label in OPERATIONS if label.startswith("POST")],  # others have no input
+    ids=lambda value: getattr(value, "value", value),
 )
-def test_answers_are_as_described(case: schemathesis.Case) -> None:
-    case.call_and_validate()
+def test_answers_are_as_described(description: Any, label: str, mode: GenerationMode) -> None:
+    method, path = label.split()
+    operation = description[path][method]
+    statuses = set()
+
+    @given(case=operation.as_strategy(generation_mode=mode))
+    @settings(max_examples=30, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+    def check(case: schemathesis.Case) -> None:
+        statuses.add(case.call_and_validate().status_code)
+
+    check()
+    if label == "POST /segment":
+        assert statuses >= ({200, 415} if mode is GenerationMode.POSITIVE else {422})
