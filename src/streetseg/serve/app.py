@@ -42,7 +42,7 @@ def create_app(settings: Settings, models: Sequence[ServedModel]) -> Front:
     app.add_exception_handler(ClientDisconnect, _on_disconnect)
     app.add_exception_handler(Exception, _on_failure)
     app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
-    return Front(app)
+    return Front(app, settings.timeout)
 
 
 async def _on_failed_request(request: Request, error: Exception) -> Response:
