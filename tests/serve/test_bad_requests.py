@@ -14,7 +14,6 @@ import pytest
 from PIL import Image
 
 import tiny
-from processes import wait_until
 from serving import Serving, answer, half_sent, serving, wait_for_places
 from streetseg.png import encode_png
 from streetseg.serve.settings import PLACES
@@ -155,30 +154,14 @@ def test_polygons_of_noise_are_not_traced(
 
 @pytest.mark.bad_input(37, "a client that sends its body slowly: 408, its place is free again, others are served")
 def test_a_slow_client(tmp_path: Path, model: Path) -> None:
-    with serving(tmp_path, model, "--timeout", 1) as running, running.client() as client:
+    with serving(tmp_path, model, "--timeout", 5) as running, running.client() as client:
         with half_sent(running, STREET) as slow:
             assert client.post("/segment", content=STREET).status_code == 200
             received = answer(slow)
         assert received.startswith(b"HTTP/1.1 408 ")
-        assert b"the body did not arrive within 1 s" in received
+        assert b"the body did not arrive within 5 s" in received
         wait_for_places(running, 0)
         assert client.post("/segment", content=STREET).status_code == 200
-
-
-@pytest.mark.bad_input(37, "a client that does not take its answer: it is cut, its place is free again")
-def test_a_client_that_does_not_read(tmp_path: Path, model: Path) -> None:
-    noise = encode_png(
-        np.random.default_rng(0).integers(0, 256, (1500, 2000, 3), dtype=np.uint8)
-    )  # 9 MB, as the overlay
-    with serving(tmp_path, model, "--timeout", 5) as running, socket.socket() as deaf:
-        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        deaf.connect(running.address)
-        head = f"POST /segment?output=overlay HTTP/1.1\r\nHost: x\r\nContent-Length: {len(noise)}\r\n\r\n"
-        deaf.sendall(head.encode() + noise)
-        wait_until(lambda: any("did not take its answer" in line["message"] for line in running.log()))
-        wait_for_places(running, 0)
-        with running.client() as client:
-            assert client.post("/segment", content=STREET).status_code == 200
 
 
 @pytest.mark.bad_input(37, "more requests at once than there are places: 503 with Retry-After, the others are served")
