@@ -148,6 +148,11 @@ EXTRAS = {
     "av": "video",
     "pyarrow": "measure",
     "pyogrio": "measure",
+    "fastapi": "serve",
+    "prometheus_client": "serve",
+    "python_multipart": "serve",
+    "starlette": "serve",
+    "uvicorn": "serve",
 }
 
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "measure": "Measure the share of each class in images, corrected for the known errors of the model.",
     "export": "Write a network as one file that runs without torch, checked against it.",
     "bench": "Measure latency, throughput and memory.",
+    "serve": "Serve exported models: a web page and an HTTP API.",
     "check": "Check a dataset and list everything that is wrong with it.",
     "fetch": "Download a data set, check it, and unpack it.",
     "scenes": "Write the built-in street scenes in Cityscapes layout.",

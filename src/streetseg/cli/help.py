@@ -8,7 +8,7 @@ from typer.core import TyperCommand
 # Title -> the commands of a group, in the order of `streetseg --help`.
 COMMAND_GROUPS = {
     "Train and compare": ("study", "train", "evaluate", "compare"),
-    "Use a network": ("predict", "measure", "export", "bench", "calibrate"),
+    "Use a network": ("predict", "measure", "export", "serve", "bench", "calibrate"),
     "Data": ("check", "fetch", "scenes"),
     "Around it": ("encoders", "recipe", "doctor"),
 }
@@ -51,6 +51,10 @@ EXAMPLES = {
     ),
     "calibrate": ("streetseg calibrate runs/resnet camvid:data/camvid --out calibrated",),
     "bench": ("streetseg bench runs/mobile street.onnx --size 360x480",),
+    "serve": (
+        "streetseg serve street.onnx",
+        "streetseg serve street.onnx small.onnx --workers 2 --port 9000",
+    ),
     "check": ("streetseg check camvid:data/camvid --report data.html",),
     "fetch": ("streetseg fetch camvid --out data/camvid",),
     "scenes": ("streetseg scenes my-scenes --count 50 --size 128x256",),
