@@ -1,0 +1,193 @@
+// The size at which a network sees an image, and both resizes, with the arithmetic of Python to the last bit:
+// streetseg.arrays (Pillow's antialiased bilinear resize in fixed point) and streetseg.inference.logits (float32).
+// The browser's own scaling differs from browser to browser, and the labels would differ with it.
+
+const BITS = 22; // of a coefficient behind the point, as in Pillow
+const TILE = 1024, MARGIN = 128; // the windows of a large image: Predictor.WINDOW and logits._windows
+const LARGE = 2 ** 28; // bytes of logits; larger images are labeled in windows: Predictor.LARGE
+
+// Return [height, width] at which a network trained for `trained` sees an image: arrays.input_size.
+export function inputSize(height, width, trained) {
+  if (!trained) return [height, width];
+  const scale = Math.sqrt((trained[0] * trained[1]) / (height * width));
+  return [height, width].map((side) => Math.max(1, roundHalfEven(side * scale)));
+}
+
+function roundHalfEven(value) {
+  const low = Math.floor(value), rest = value - low;
+  return rest < 0.5 || (rest === 0.5 && low % 2 === 0) ? low : low + 1;
+}
+
+// Return for each new pixel the first old pixel, and the fixed-point coefficients of the old pixels from there on.
+function coefficients(old, size) {
+  const scale = old / size, support = Math.max(scale, 1);
+  return Array.from({ length: size }, (_, k) => {
+    const center = (k + 0.5) * scale;
+    const first = Math.max(0, Math.trunc(center - support + 0.5));
+    const last = Math.min(old, Math.trunc(center + support + 0.5));
+    const weights = [];
+    for (let x = 0; x < last - first; x++) weights.push(Math.max(0, 1 - Math.abs((x + first - center + 0.5) * (1 / support))));
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    return { first, weights: Int32Array.from(weights, (weight) => Math.trunc(0.5 + (weight / total) * 2 ** BITS)) };
+  });
+}
+
+// An image that is resized while its rows arrive, so that it is never whole in memory.
+export class Resizer {
+  constructor(height, width, size) {
+    this.size = size;
+    this.width = width;
+    this.height = height;
+    this.columns = width === size[1] ? null : coefficients(width, size[1]);
+    this.narrow = new Uint8Array(height * size[1] * 3); // the image at its own height and the new width
+  }
+
+  // Take rows of RGBA pixels, the first of which is row `top` of the image.
+  add(top, rgba) {
+    const { width, narrow, columns } = this, [, small] = this.size;
+    const rows = rgba.length / (4 * width);
+    for (let y = 0; y < rows; y++) {
+      const from = 4 * y * width, to = 3 * (top + y) * small;
+      for (let x = 0; x < small; x++) {
+        let red = 0, green = 0, blue = 0;
+        if (columns) {
+          const { first, weights } = columns[x];
+          red = green = blue = 1 << (BITS - 1);
+          for (let k = 0, at = from + 4 * first; k < weights.length; k++, at += 4) {
+            red += rgba[at] * weights[k];
+            green += rgba[at + 1] * weights[k];
+            blue += rgba[at + 2] * weights[k];
+          }
+          red >>= BITS; green >>= BITS; blue >>= BITS;
+        } else {
+          red = rgba[from + 4 * x]; green = rgba[from + 4 * x + 1]; blue = rgba[from + 4 * x + 2];
+        }
+        const at = to + 3 * x;
+        narrow[at] = Math.min(255, red); narrow[at + 1] = Math.min(255, green); narrow[at + 2] = Math.min(255, blue);
+      }
+    }
+  }
+
+  // Return the resized image as planes, uint8 (3, h, w).
+  planes() {
+    const [height, width] = this.size, { narrow } = this, planes = new Uint8Array(3 * height * width);
+    const rows = this.height === height ? null : coefficients(this.height, height);
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        for (let c = 0; c < 3; c++) {
+          let value;
+          if (rows) {
+            const { first, weights } = rows[y];
+            value = 1 << (BITS - 1);
+            for (let k = 0, at = 3 * (first * width + x) + c; k < weights.length; k++, at += 3 * width) value += narrow[at] * weights[k];
+            value = Math.min(255, value >> BITS);
+          } else {
+            value = narrow[3 * (y * width + x) + c];
+          }
+          planes[(c * height + y) * width + x] = value;
+        }
+      }
+    }
+    return planes;
+  }
+}
+
+// Return the two old values that each new value of an axis is interpolated from: arrays.bilinear_taps.
+export function bilinearTaps(old, size) {
+  const before = new Int32Array(size), after = new Int32Array(size), weight = new Float32Array(size);
+  for (let k = 0; k < size; k++) {
+    const center = Math.max((k + 0.5) * (old / size) - 0.5, 0);
+    before[k] = Math.min(Math.trunc(center), old - 1);
+    after[k] = Math.min(before[k] + 1, old - 1);
+    weight[k] = center - before[k];
+  }
+  return { before, after, weight };
+}
+
+// Return the windows that an image of this size is labeled in, each with the part that is kept: the whole image in one
+// unless its logits are too large for the memory.
+export function windows(classes, seen, out) {
+  if (4 * classes * out[0] * out[1] <= LARGE) return [{ y: along(seen[0], Infinity)[0], x: along(seen[1], Infinity)[0], rowsFirst: null }];
+  return along(seen[0], TILE).flatMap((y) => along(seen[1], TILE).map((x) => ({ y, x, rowsFirst: true })));
+}
+
+function along(extent, tile) {
+  const found = [];
+  for (let start = 0; ; start += tile - 2 * MARGIN) {
+    const end = Math.min(start + tile, extent);
+    found.push({ start, end, keepStart: start === 0 ? 0 : start + MARGIN, keepEnd: end === extent ? extent : end - MARGIN });
+    if (end === extent) return found;
+  }
+}
+
+// Return the part of an image (3, h, w) that is in one window, uint8.
+export function crop(planes, [height, width], y, x) {
+  const rows = y.end - y.start, columns = x.end - x.start;
+  if (rows === height && columns === width) return planes;
+  const part = new Uint8Array(3 * rows * columns);
+  for (let c = 0; c < 3; c++) {
+    for (let r = 0; r < rows; r++) {
+      const from = (c * height + y.start + r) * width + x.start;
+      part.set(planes.subarray(from, from + columns), (c * rows + r) * columns);
+    }
+  }
+  return part;
+}
+
+// Write the labels and confidences (0..255) of the pixels that a window is kept for.
+// logits: float32 (C, h, w) of the window. The axis that shrinks more is resized first, in windows the rows.
+export function label(logits, classes, window, seen, out, labels, confidence) {
+  const { y, x } = window, [outHeight, outWidth] = out;
+  const tapsY = bilinearTaps(seen[0], outHeight), tapsX = bilinearTaps(seen[1], outWidth);
+  const top = lowerBound(tapsY.before, y.keepStart), bottom = lowerBound(tapsY.before, y.keepEnd);
+  const left = lowerBound(tapsX.before, x.keepStart), right = lowerBound(tapsX.before, x.keepEnd);
+  const height = y.end - y.start, width = x.end - x.start, columns = right - left;
+  const rowsFirst = window.rowsFirst ?? outHeight / seen[0] <= outWidth / seen[1];
+  const line = new Float32Array(classes * columns), row = new Float32Array(classes * width);
+  const fround = Math.fround;
+
+  const widened = (source, from, step, target) => {
+    for (let c = 0; c < classes; c++) {
+      const start = from + c * step, to = c * columns;
+      for (let k = 0; k < columns; k++) {
+        const low = source[start + tapsX.before[left + k] - x.start], high = source[start + tapsX.after[left + k] - x.start];
+        target[to + k] = fround(low + fround(fround(high - low) * tapsX.weight[left + k]));
+      }
+    }
+  };
+  const wide = { before: -1, after: -1, low: new Float32Array(classes * columns), high: new Float32Array(classes * columns) };
+
+  for (let r = top; r < bottom; r++) {
+    const before = tapsY.before[r] - y.start, after = tapsY.after[r] - y.start, weight = tapsY.weight[r];
+    if (rowsFirst) {
+      for (let c = 0; c < classes; c++) {
+        const low = (c * height + before) * width, high = (c * height + after) * width;
+        for (let k = 0; k < width; k++) row[c * width + k] = fround(logits[low + k] + fround(fround(logits[high + k] - logits[low + k]) * weight));
+      }
+      widened(row, 0, width, line);
+    } else {
+      if (wide.before !== before) widened(logits, before * width, height * width, wide.low);
+      if (wide.after !== after) widened(logits, after * width, height * width, wide.high);
+      Object.assign(wide, { before, after });
+      for (let k = 0; k < line.length; k++) line[k] = fround(wide.low[k] + fround(fround(wide.high[k] - wide.low[k]) * weight));
+    }
+    for (let k = 0, at = r * outWidth + left; k < columns; k++, at++) {
+      let best = 0, largest = line[k], total = 0;
+      for (let c = 1; c < classes; c++) if (line[c * columns + k] > largest) largest = line[(best = c) * columns + k];
+      for (let c = 0; c < classes; c++) total += Math.exp(line[c * columns + k] - largest);
+      labels[at] = best;
+      confidence[at] = Math.round(255 / total);
+    }
+  }
+}
+
+// Return the first position whose value is not below `value`, in ascending values: numpy.searchsorted.
+function lowerBound(values, value) {
+  let low = 0, high = values.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (values[middle] < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
