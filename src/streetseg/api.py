@@ -6,7 +6,10 @@ Strings and paths in, objects out that show themselves and hand over pandas tabl
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from streetseg.arguments import as_size, checked
@@ -527,22 +530,25 @@ def export(
     space: str | None = None,
     budget: float = 0.5,
     out: PathLike | None = None,
+    runtime: PathLike | None = None,
     force: bool = False,
     progress: Callable[[str], None] = lambda line: None,
 ) -> "Exported":
-    """Write a network as one file that runs without torch, checked against it.
+    """Write a network as one file that runs without torch, checked against it; or as a page that runs in a browser.
 
     Args:
         model: a run folder (its best bundle), a bundle folder, a `Run`, or what `load` returned: that is how a network
             with modules of your own is exported.
-        format: onnx or openvino.
+        format: onnx or openvino; or web, a folder with a page for any host of static files.
         int8: 8-bit integers, calibrated and scored on `data`.
         data: real images for the checks; None for the built-in scenes.
         split: split of `data` to check and score on.
         space: label space to map the data to.
         budget: how many points of 100 mean IoU int8 may cost.
-        out: the file to write; None for one beside the model.
-        force: replace a file that is there.
+        out: the file to write; None for one beside the model. For web a folder; one that holds such a page already gets
+            the network beside its others.
+        runtime: for web the unpacked npm package onnxruntime-web; None: npm fetches it, once.
+        force: replace a file that is there, or a network of the page that has the same name.
         progress: called with a line for each part of the work.
 
     >>> import streetseg
@@ -550,13 +556,18 @@ def export(
     >>> done.files[0].name, done.precision
     ('model.onnx', 'fp32')
     """
-    from streetseg.models.formats import FORMATS, is_exported
+    from streetseg.models.formats import FORMATS, WEB, is_exported
     from streetseg.request import as_model
 
     path, modules = as_model(model)
+    if format == WEB:
+        graph = partial(export, model, "onnx", int8=int8, data=data, split=split, space=space, budget=budget)
+        return _export_page(path, graph, "_int8" if int8 else "", out, runtime, force=force, progress=progress)
+    if runtime is not None:
+        raise RequestError(f"a browser runs no file for {format}", where="--runtime", hint="--format web")
     if format not in FORMATS:
         later = "litert is not supported yet" if format == "litert" else f"unknown format {format}"
-        raise RequestError(later, where="--format", hint=" or ".join(FORMATS))
+        raise RequestError(later, where="--format", hint=" or ".join((*FORMATS, WEB)))
     if is_exported(path):
         raise RequestError("this is an exported model already", where=path, hint="give the bundle or run folder")
     if int8 and data is None:
@@ -584,6 +595,28 @@ def export(
     return export_model(
         path, target, format, source, split=split, int8=int8, budget=budget, tell=progress, modules=modules
     )
+
+
+def _export_page(
+    path: Path,
+    write_graph: "Callable[..., Exported]",
+    suffix: str,
+    out: PathLike | None,
+    runtime: PathLike | None,
+    *,
+    force: bool,
+    progress: Callable[[str], None],
+) -> "Exported":
+    """Write the page of a model, whose .onnx file `write_graph` writes; `suffix` tells precisions apart."""
+    from streetseg.deploy.web import Page
+
+    folder = Path(out or path.resolve().with_name(f"{path.resolve().name}_web"))
+    page = Page.open(folder, path, suffix, force=force)
+    page.add_runtime(None if runtime is None else Path(runtime), progress)
+    with TemporaryDirectory(prefix="streetseg-web-") as scratch:
+        done = write_graph(out=Path(scratch) / "model.onnx", progress=progress)
+        sizes = page.write(done.files[-1])
+    return replace(done, files=tuple(sizes), bytes=sum(sizes.values()))
 
 
 @checked

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from streetseg.models.formats import ENGINES, FORMATS
+from streetseg.models.formats import ENGINES, FORMATS, WEB
 from streetseg.recipe.encoders import USUAL
 from streetseg.recipe.layers import shipped_names
 
@@ -23,7 +23,7 @@ def encoders_with_commas(incomplete: str) -> list[str]:
 
 encoder = one_of(lambda: USUAL)
 recipe = one_of(shipped_names)
-export_format = one_of(lambda: FORMATS)
+export_format = one_of(lambda: (*FORMATS, WEB))
 engine = one_of(lambda: ENGINES)
 precision = one_of(lambda: ("fp32", "bf16"))
 split = one_of(lambda: ("train", "val", "test"))

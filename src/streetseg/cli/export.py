@@ -1,5 +1,6 @@
 """The command `streetseg export`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -8,13 +9,17 @@ import typer
 from streetseg.cli import completion
 from streetseg.cli.options import JsonFlag, QuietFlag, SpaceFlag
 from streetseg.cli.output import print_json, say, tell
+from streetseg.models.formats import WEB
 from streetseg.text import counted
+
+LISTED = 100_000  # bytes of a file that is listed by its name
 
 
 def export(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle folder, or run folder (its bundle `best`)")],
     format: Annotated[
-        str, typer.Option("--format", metavar="NAME", autocompletion=completion.export_format, help="onnx or openvino")
+        str,
+        typer.Option("--format", metavar="NAME", autocompletion=completion.export_format, help="onnx, openvino or web"),
     ],
     int8: Annotated[bool, typer.Option("--int8", help="8-bit integers, calibrated and scored on --data")] = False,
     data: Annotated[
@@ -33,6 +38,10 @@ def export(
             metavar="FILE", help="file to write (default: MODEL.onnx or MODEL.xml, with _int8 before the dot)"
         ),
     ] = None,
+    runtime: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="web: the unpacked npm package onnxruntime-web (default: npm fetches it)"),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="replace an existing file")] = False,
     quiet: QuietFlag = False,
     json: JsonFlag = False,
@@ -49,10 +58,11 @@ def export(
         space=space,
         budget=budget,
         out=out,
+        runtime=runtime,
         force=force,
         progress=lambda line: None if quiet or json else tell(line),
     )
-    target = done.files[-1]
+    target = next(file.parent for file in done.files if file.name == "index.html") if format == WEB else done.files[-1]
     if json:
         print_json(done.as_dict())
         return
@@ -62,4 +72,18 @@ def export(
     say(f"    labels      {100 * parity.agreement:.3f} % are the network's")
     if done.cost:
         say(f"    mean IoU    {100 * done.cost.before:.2f} % before, {100 * done.cost.after:.2f} % after")
+    if format == WEB:
+        say_page(target, done.files)
+        return
     say(f"    use         streetseg predict {target} INPUT... --out DIR", whole=True)
+
+
+def say_page(folder: Path, files: Sequence[Path]) -> None:
+    """Print the sizes of the files of a page, the largest first, and how to look at it."""
+    sizes = {file.relative_to(folder).as_posix(): file.stat().st_size for file in files}
+    listed = {name: size for name, size in sizes.items() if size >= LISTED}
+    small = len(sizes) - len(listed)
+    listed[f"{small} smaller files"] = sum(sizes.values()) - sum(listed.values())
+    for name, size in listed.items():
+        say(f"    {size / 2**20:7.2f} MiB  {name}")
+    say(f"    use         python -m http.server --directory {folder}, or any host of static files", whole=True)

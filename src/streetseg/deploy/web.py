@@ -4,20 +4,17 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from streetseg.atomic import atomic_folder
 from streetseg.data.images import MAX_PIXELS
-from streetseg.data.source import Source
-from streetseg.deploy.export import Exported, export
 from streetseg.deploy.web_runtime import PACKAGE, VERSION, runtime_files
 from streetseg.errors import RequestError
 from streetseg.inference.engines.onnxruntime_engine import OnnxRuntimeEngine
-from streetseg.models.own import OwnModules
+from streetseg.models.description import find_bundle
 
 MODELS = "model.json"  # the models of a page, in the form of the server's GET /model
 LICENSE = """ONNX Runtime Web (ort.js, ort.wasm)
@@ -41,64 +38,79 @@ OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR
 """
 
 
-def export_web(
-    model: Path,
-    out: Path,
-    source: Source,
-    *,
-    runtime: Path | None = None,
-    force: bool = False,
-    tell: Callable[[str], None] = lambda line: None,
-    modules: OwnModules | None = None,
-    **options: Any,
-) -> Exported:
-    """Write a folder with the page, the network as .onnx, and ONNX Runtime for browsers.
+@dataclass
+class Page:
+    """A folder to write: the page, networks as .onnx, and ONNX Runtime for browsers.
 
     A folder that holds such a page already gets the network beside its others, and the page can compare them.
 
     Args:
-        out: a new or empty folder, or one that an earlier call wrote.
-        runtime: the unpacked npm package onnxruntime-web; None: from the cache, else by npm.
-        force: replace a network of the same name.
-        options: of `export`, as are all other arguments.
-
-    Returns:
-        What `export` returns, with the files of the folder.
-
-    Raises:
-        RequestError: the folder is something else, holds a network of this name, or npm cannot bring the runtime.
-        As `export`.
+        folder: the folder.
+        name: of the new network.
+        models: the entries of the networks that stay.
+        contents: what is known of the files, by their paths in the folder.
     """
-    name = _name(model)
-    models = _models_of(out)
-    if any(entry["name"] == name for entry in models) and not force:
-        hint = "--force replaces it, --out DIR writes elsewhere"
-        raise RequestError(f"the page has a model {name} already", where=out, hint=hint)
-    contents = {f"runtime/{file}": data for file, data in runtime_files(runtime, tell).items()}
-    contents["runtime/LICENSE.txt"] = LICENSE.encode()
-    kept = [entry for entry in models if entry["name"] != name]
-    contents |= {entry["file"]: (out / entry["file"]).read_bytes() for entry in kept}
-    with TemporaryDirectory(prefix="streetseg-web-") as scratch:
-        graph = Path(scratch) / "model.onnx"
-        exported = export(model, graph, "onnx", source, tell=tell, modules=modules, **options)
-        entry = _entry(graph, name)
-        contents[entry["file"]] = graph.read_bytes()
-    contents[MODELS] = _json({"models": [*kept, entry], "limits": {"pixels": MAX_PIXELS}})
-    contents |= _page()
-    contents["files.js"] = _list_of_files(contents)
-    try:
-        with atomic_folder(out) as folder:
-            for file, data in contents.items():
-                (folder / file).parent.mkdir(exist_ok=True)
-                (folder / file).write_bytes(data)
-    except OSError as error:
-        raise RequestError(f"the folder cannot be written ({error.strerror or error})", where=out) from error
-    return replace(exported, files=tuple(out / file for file in contents), bytes=sum(map(len, contents.values())))
+
+    folder: Path
+    name: str
+    models: list[dict[str, Any]]
+    contents: dict[str, bytes]
+
+    @classmethod
+    def open(cls, folder: Path, model: Path, suffix: str, *, force: bool) -> "Page":
+        """Look at the folder before anything is computed.
+
+        Args:
+            folder: new, empty, or written by an earlier call.
+            model: a run or bundle folder, which names the network.
+            suffix: is added to the name.
+            force: replace a network of the same name.
+
+        Raises:
+            ModelError: there is no bundle.
+            RequestError: the folder is something else, or holds a network of this name.
+        """
+        name = _name(find_bundle(model)) + suffix
+        models = _models_of(folder)
+        if any(entry["name"] == name for entry in models) and not force:
+            hint = "--force replaces it, --out DIR writes elsewhere"
+            raise RequestError(f"the page has a model {name} already", where=folder, hint=hint)
+        kept = [entry for entry in models if entry["name"] != name]
+        return cls(folder, name, kept, {entry["file"]: (folder / entry["file"]).read_bytes() for entry in kept})
+
+    def add_runtime(self, package: Path | None, tell: Callable[[str], None]) -> None:
+        """Add ONNX Runtime, as `runtime_files` finds it. Raises RequestError."""
+        self.contents |= {f"runtime/{name}": data for name, data in runtime_files(package, tell).items()}
+        self.contents["runtime/LICENSE.txt"] = LICENSE.encode()
+
+    def write(self, graph: Path) -> dict[Path, int]:
+        """Add the network in an .onnx file, and write the folder in one step.
+
+        Returns:
+            File -> its bytes, the largest first.
+
+        Raises:
+            RequestError: the folder cannot be written.
+        """
+        entry = _entry(graph, self.name)
+        models = {"models": [*self.models, entry], "limits": {"pixels": MAX_PIXELS}}
+        contents = _page() | self.contents | {entry["file"]: graph.read_bytes(), MODELS: _json(models)}
+        contents["files.js"] = _list_of_files(contents)
+        try:
+            with atomic_folder(self.folder) as folder:
+                for file, data in contents.items():
+                    (folder / file).parent.mkdir(exist_ok=True)
+                    (folder / file).write_bytes(data)
+        except OSError as error:
+            problem = f"the folder cannot be written ({error.strerror or error})"
+            raise RequestError(problem, where=self.folder) from error
+        sizes = {self.folder / file: len(data) for file, data in contents.items()}
+        return dict(sorted(sizes.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _name(model: Path) -> str:
+def _name(bundle: Path) -> str:
     """Return the name of a run or bundle folder, with the characters that are plain in an address."""
-    folder = model.resolve()
+    folder = bundle.resolve()
     name = folder.parent.name if folder.name == "best" else folder.name
     return re.sub(r"[^\w.-]+", "-", name, flags=re.ASCII).strip("-.") or "model"
 

@@ -48,7 +48,9 @@ def runtime_files(folder: Path | None, tell: Callable[[str], None]) -> dict[str,
     try:
         return {name: (folder / file).read_bytes() for name, file in FILES.items()}
     except OSError as error:
-        raise RequestError(f"a file of {PACKAGE} cannot be read ({error.strerror})", where=folder, hint=CURES) from error
+        raise RequestError(
+            f"a file of {PACKAGE} cannot be read ({error.strerror})", where=folder, hint=CURES
+        ) from error
 
 
 def _require_package(folder: Path) -> None:

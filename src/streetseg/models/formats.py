@@ -27,6 +27,7 @@ FORMATS = {
     "onnx": ExportFormat(".onnx", engines=("onnxruntime", "openvino")),
     "openvino": ExportFormat(".xml", engines=("openvino",), beside=(".bin",)),
 }
+WEB = "web"  # a further export: a folder with a page, in which a browser runs the .onnx
 
 # Engine -> the command that installs its library. A bundle runs in torch.
 ENGINES = {
