@@ -35,7 +35,7 @@ def export(
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="file to write (default: MODEL.onnx or MODEL.xml, with _int8 before the dot)"
+            metavar="FILE", help="file to write, web: a folder (default: beside MODEL: MODEL.onnx, MODEL_int8.onnx, MODEL_web)"
         ),
     ] = None,
     runtime: Annotated[

@@ -69,7 +69,7 @@ def _fetch(folder: Path) -> None:
     if npm is None:
         raise RequestError(f"the page needs {PACKAGE}, and npm is not installed", where="--format web", hint=CURES)
     with TemporaryDirectory(prefix="streetseg-npm-") as scratch:
-        command = [npm, "pack", f"{PACKAGE}@{VERSION}", "--pack-destination", scratch]
+        command = [npm, "pack", f"{PACKAGE}@{VERSION}", "--pack-destination", scratch, "--prefer-offline"]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:

@@ -1,5 +1,5 @@
 // Files to take away: named and encoded as `streetseg predict` does.
-import { bands } from "./pixels.js";
+import { bands, histogram } from "./pixels.js";
 import { encodePng } from "./png.js";
 
 // Return the labels as an 8-bit PNG of class ids, at the size of the image.
@@ -33,8 +33,7 @@ function* rowsOf(bitmap) {
 
 // Return the share of each class as CSV.
 export function shares(result, model) {
-  const counts = new Uint32Array(256);
-  for (const id of result.labels) counts[id]++;
+  const counts = histogram(result.labels);
   const lines = model.classes.map(({ id, name }) => `${id},${cell(name)},${counts[id]},${(counts[id] / result.labels.length).toFixed(6)}`);
   return new Blob([["id,class,pixels,share", ...lines, ""].join("\r\n")], { type: "text/csv" });
 }

@@ -89,19 +89,12 @@ async function label() {
       say(`${model.name} labels the image …`, true);
       const result = await backend.segment(model, blob);
       if (mine !== request) return;
-      results.set(model.name, { ...result, shares: result.shares ?? sharesOf(result, model) });
+      results.set(model.name, result);
     }
   } catch (error) {
     return mine === request && fail(error);
   }
   show(models);
-}
-
-// Return the share of the pixels that each class has, 0..1.
-function sharesOf({ labels }, model) {
-  const counts = new Uint32Array(256);
-  for (const id of labels) counts[id]++;
-  return model.classes.map(({ id, name }) => ({ id, name, raw: counts[id] / labels.length }));
 }
 
 function show(models) {
@@ -252,6 +245,7 @@ for (const [id, unit] of [["opacity", 100], ["wipe", "%"]]) {
   at(id).oninput = () => {
     const value = at(id).value;
     at("stages").style.setProperty(`--${id}`, unit === 100 ? value / 100 : `${value}%`);
+    if (id === "wipe") at("stages").classList.toggle("wiped", value > 0);
     document.querySelector(`output[for=${id}]`).textContent = `${value} %`;
   };
 }

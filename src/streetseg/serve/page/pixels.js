@@ -35,6 +35,13 @@ export function grays(bitmap) {
   return values;
 }
 
+// Return how often each value 0..255 occurs.
+export function histogram(values) {
+  const counts = new Uint32Array(256);
+  for (const value of values) counts[value]++;
+  return counts;
+}
+
 // Return [height, width] in the header of a PNG or JPEG file, so that a bomb is not decoded; null for other formats.
 async function headerSize(blob) {
   const bytes = new DataView(await blob.slice(0, 2 ** 18).arrayBuffer());

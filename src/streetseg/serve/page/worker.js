@@ -1,6 +1,6 @@
 // Runs the networks of `streetseg export --format web`: image file in, labels out.
 import * as ort from "./runtime/ort.js";
-import { bands, openImage } from "./pixels.js";
+import { bands, histogram, openImage } from "./pixels.js";
 import { Resizer, crop, inputSize, label, windows } from "./resample.js";
 
 ort.env.wasm.wasmPaths = { wasm: new URL("runtime/ort.wasm", import.meta.url).href };
@@ -34,8 +34,9 @@ async function segment(model, blob) {
     label(logits.data, classes, window, seen, out, labels, confidence);
     logits.dispose();
   }
-  const milliseconds = performance.now() - started;
-  return { width: out[1], height: out[0], labels, confidence, milliseconds };
+  const counts = histogram(labels);
+  const shares = model.classes.map(({ id, name }) => ({ id, name, raw: counts[id] / labels.length }));
+  return { width: out[1], height: out[0], labels, confidence, shares, milliseconds: performance.now() - started };
 }
 
 let turn = Promise.resolve(); // one image at a time: two would need twice the memory
