@@ -44,6 +44,7 @@ EXAMPLES = {
     "export": (
         "streetseg export runs/resnet --format onnx --out street.onnx",
         "streetseg export runs/resnet --format onnx --int8 --data camvid:data/camvid",
+        "streetseg export runs/resnet --format web --out page",
     ),
     "bench": ("streetseg bench runs/mobile street.onnx --size 360x480",),
     "check": ("streetseg check camvid:data/camvid --report data.html",),
