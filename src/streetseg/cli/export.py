@@ -35,7 +35,8 @@ def export(
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="file to write, web: a folder (default: beside MODEL: MODEL.onnx, MODEL_int8.onnx, MODEL_web)"
+            metavar="FILE",
+            help="file to write, web: a folder (default: beside MODEL: MODEL.onnx, MODEL_int8.onnx, MODEL_web)",
         ),
     ] = None,
     runtime: Annotated[

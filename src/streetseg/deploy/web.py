@@ -99,7 +99,7 @@ class Page:
         try:
             with atomic_folder(self.folder) as folder:
                 for file, data in contents.items():
-                    (folder / file).parent.mkdir(exist_ok=True)
+                    (folder / file).parent.mkdir(parents=True, exist_ok=True)
                     (folder / file).write_bytes(data)
         except OSError as error:
             problem = f"the folder cannot be written ({error.strerror or error})"
@@ -164,8 +164,10 @@ def _list_of_files(contents: dict[str, bytes]) -> bytes:
     digest = hashlib.sha256()
     for file in sorted(contents):
         digest.update(file.encode() + b"\0" + hashlib.sha256(contents[file]).digest())
-    paths = [file for file in contents if file != "service_worker.js"]
-    return b"const FILES = " + _json({"version": digest.hexdigest()[:16], "paths": [*paths, "files.js"]}) + b";\n"
+    later = [file for file in contents if file.startswith("runtime/webgpu/")]  # which not every browser needs
+    paths = [file for file in contents if file not in (*later, "service_worker.js")]
+    listed = {"version": digest.hexdigest()[:16], "paths": [*paths, "files.js"], "later": later}
+    return b"const FILES = " + _json(listed) + b";\n"
 
 
 def _json(value: object) -> bytes:

@@ -25,8 +25,15 @@ async function forgetOlder() {
   await self.clients.claim();
 }
 
+// Return a file from the host. What only some browsers need is kept when it is first needed.
+async function fetched(request) {
+  const found = await fetch(request), path = request.url.slice(self.registration.scope.length);
+  if (found.ok && FILES.later.includes(path)) await (await caches.open(CACHE)).put(request, found.clone());
+  return found;
+}
+
 async function answer(request) {
   const file = request.mode === "navigate" && request.url.split(/[?#]/)[0] === self.registration.scope ? "index.html" : request;
-  const found = (await caches.match(file, { cacheName: CACHE, ignoreSearch: true })) ?? (await fetch(request));
+  const found = (await caches.match(file, { cacheName: CACHE, ignoreSearch: true })) ?? (await fetched(request));
   return new Response(found.body, { status: found.status, statusText: found.statusText, headers: { ...Object.fromEntries(found.headers), ...ISOLATED } });
 }
