@@ -146,6 +146,11 @@ EXTRAS = {
     "onnx": "export",
     "openvino": "openvino",
     "av": "video",
+    "fastapi": "serve",
+    "prometheus_client": "serve",
+    "python_multipart": "serve",
+    "starlette": "serve",
+    "uvicorn": "serve",
 }
 
 

@@ -21,6 +21,7 @@ COMMANDS = {
     "predict": "Label images, folders of images, and videos.",
     "export": "Write a network as one file that runs without torch, checked against it.",
     "bench": "Measure latency, throughput and memory.",
+    "serve": "Serve exported models: a web page and an HTTP API.",
     "check": "Check a dataset and list everything that is wrong with it.",
     "fetch": "Download a data set, check it, and unpack it.",
     "scenes": "Write the built-in street scenes in Cityscapes layout.",

@@ -8,7 +8,7 @@ from typer.core import TyperCommand
 # Title -> the commands of a group, in the order of `streetseg --help`.
 COMMAND_GROUPS = {
     "Train and compare": ("study", "train", "evaluate", "compare"),
-    "Use a network": ("predict", "export", "bench"),
+    "Use a network": ("predict", "export", "bench", "serve"),
     "Data": ("check", "fetch", "scenes"),
     "Around it": ("encoders", "recipe", "doctor"),
 }
@@ -47,6 +47,10 @@ EXAMPLES = {
         "streetseg export runs/resnet --format web --out page",
     ),
     "bench": ("streetseg bench runs/mobile street.onnx --size 360x480",),
+    "serve": (
+        "streetseg serve street.onnx",
+        "STREETSEG_TOKEN=... streetseg serve street.onnx small.onnx --host 0.0.0.0 --workers 2",
+    ),
     "check": ("streetseg check camvid:data/camvid --report data.html",),
     "fetch": ("streetseg fetch camvid --out data/camvid",),
     "scenes": ("streetseg scenes my-scenes --count 50 --size 128x256",),

@@ -67,6 +67,10 @@ class TooLargeError(FileError):
     """The error of an image with more pixels than the limit, which the user may raise."""
 
 
+class NoImageError(FileError):
+    """The error of a file that is no image, or one in a format that is not supported."""
+
+
 def read_image(place: str, *, max_pixels: int = MAX_PIXELS, reading: ImageReading = AS_USUAL) -> NDArray[np.uint8]:
     """Return the image as uint8 RGB (H, W, 3), turned upright by its EXIF orientation.
 
@@ -91,6 +95,12 @@ def decode_image(
     """Return the image as `read_image` does, and how it is stored. Raise FileError for the same reasons."""
     with opened(place, max_pixels) as image:
         return to_rgb(image, place, reading)
+
+
+def decode_bytes(data: bytes, place: str, *, max_pixels: int, reading: ImageReading) -> NDArray[np.uint8]:
+    """Return the image in the bytes of a file as `read_image` does. Raise FileError, which names `place`."""
+    with opened_bytes(data, place, max_pixels) as image:
+        return to_rgb(image, place, reading)[0]
 
 
 def to_rgb(image: Image.Image, place: str, reading: ImageReading) -> tuple[NDArray[np.uint8], ImageFacts]:
@@ -163,8 +173,14 @@ def opened(place: str, max_pixels: int) -> Iterator[Image.Image]:
         FileError: the file is no image that can be read, or the body fails to decode it.
     """
     if (cure := UNREAD.get(PurePosixPath(place).suffix.lower())) is not None:
-        raise FileError(place, "the format is not supported", cure)
-    data = read_bytes(place)
+        raise NoImageError(place, "the format is not supported", cure)
+    with opened_bytes(read_bytes(place), place, max_pixels) as image:
+        yield image
+
+
+@contextmanager
+def opened_bytes(data: bytes, place: str, max_pixels: int) -> Iterator[Image.Image]:
+    """Open the image in the bytes of a file as `opened` does; errors name `place`."""
     if max_pixels > MAX_PIXELS:  # the user raised the limit, so Pillow's own limit must rise too
         Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, max_pixels)
     try:
@@ -178,7 +194,7 @@ def opened(place: str, max_pixels: int) -> Iterator[Image.Image]:
         pixels = re.search(r"\d+", str(failure))
         raise _too_large(place, int(pixels[0]) if pixels else 2 * MAX_PIXELS, max_pixels) from None
     except UnidentifiedImageError:
-        raise FileError(place, "file is no image", nature(data)) from None
+        raise NoImageError(place, "file is no image", nature(data)) from None
     # Decoders raise exceptions of many types for damaged files.
     except Exception as failure:
         raise FileError(place, "file is damaged", str(failure) or type(failure).__name__) from failure
