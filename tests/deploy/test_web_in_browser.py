@@ -1,4 +1,4 @@
-"""The page of `streetseg export --format web` in a real browser: labels equal Python's, and nothing leaves the device."""
+"""The page of `export --format web` in a real browser: its labels are those of Python, and nothing leaves the device."""
 
 import base64
 import json
@@ -12,10 +12,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from test_accessibility import serious
 
 import streetseg
-from browsing import CONTRAST, PHONE, SCREEN
+from browsing import CONTRAST, PHONE, SCREEN, serious
 from conftest import missing
 from exported import saved
 from networks import some_images, tiny_network
@@ -174,7 +173,7 @@ def test_labels_from_logits_are_those_of_python(page: Page, seen: tuple[int, int
         const { y, x } = window, logits = new Float32Array(classes * (y.end - y.start) * (x.end - x.start));
         for (let c = 0, k = 0; c < classes; c++) {
           for (let r = y.start; r < y.end; r++) {
-            for (let s = x.start; s < x.end; s++) logits[k++] = Math.fround(((c * 7919 + r * 104 + s * 31 + r * s) % 1009) / 100);
+            for (let s = x.start; s < x.end; s++) logits[k++] = ((c * 7919 + r * 104 + s * 31 + r * s) % 1009) / 100;
           }
         }
         label(logits, classes, window, seen, out, labels, confidence);
@@ -358,7 +357,8 @@ def test_other_ways_to_bring_an_image(page: Page, way: str) -> None:
           const transfer = new DataTransfer(), bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
           transfer.items.add(new File([bytes], "street.png", { type: "image/png" }));
           const options = { bubbles: true, cancelable: true, dataTransfer: transfer, clipboardData: transfer };
-          document.body.dispatchEvent(way === "drop" ? new DragEvent("drop", options) : new ClipboardEvent("paste", options));
+          const Kind = way === "drop" ? DragEvent : ClipboardEvent;
+          document.body.dispatchEvent(new Kind(way, options));
         }""",
         [way, base64.b64encode(file["buffer"]).decode()],
     )

@@ -36,8 +36,8 @@ async function request(path, blob) {
     throw new Error("The server does not answer.");
   }
   if (answer.ok) return answer;
-  const reason = await answer.json().then((body) => body.detail ?? body.error, () => null);
-  const error = new Error(typeof reason === "string" ? reason : `The server answers ${answer.status}.`);
+  const { error: problem, hint } = await answer.json().catch(() => ({}));
+  const error = new Error(problem ? `The server says: ${problem}${hint ? ` (${hint})` : ""}.` : `The server answers ${answer.status}.`);
   error.token = answer.status === 401;
   throw error;
 }
