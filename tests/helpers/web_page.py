@@ -1,5 +1,6 @@
 """The page that labels images, in a browser: open it, give it files, and read what it shows and offers."""
 
+import base64
 import functools
 import http.server
 import io
@@ -99,10 +100,6 @@ def mask(page: Page, stage: int = 0) -> NDArray[np.uint8]:
 
 def overlay_alpha(page: Page, stage: int = 0) -> NDArray[np.uint8]:
     """Return where the overlay of a stage is drawn: 255, elsewhere 0; uint8 (h, w) of the screen's pixels."""
-    values = page.locator("canvas.labels").nth(stage).evaluate(
-        """canvas => {
-          const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-          return [canvas.height, canvas.width, String.fromCharCode(...data.filter((_, k) => k % 4 === 3))];
-        }"""
-    )  # fmt: skip
-    return np.frombuffer(values[2].encode("latin-1"), np.uint8).reshape(values[:2])
+    url = page.locator("canvas.labels").nth(stage).evaluate("canvas => canvas.toDataURL()")
+    with Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))) as image:
+        return np.asarray(image.getchannel("A"))

@@ -113,7 +113,8 @@ function show(models) {
   at("result").hidden = false;
   const { width, height } = parts[0].result;
   const times = parts.map(({ model, result }) => `${model.name} ${Math.round(result.milliseconds)} ms`);
-  say([`${width} × ${height} pixels: ${times.join(", ")}.`, ...parts.map(({ result }) => result.note ?? "")].join(" ").trim());
+  const notes = new Set(parts.map(({ result }) => result.note).filter(Boolean));
+  say([`${width} × ${height} pixels: ${times.join(", ")}.`, ...notes].join(" "));
   at("about").textContent = parts.map(({ model }) => about(model)).join(" ");
 }
 
