@@ -16,7 +16,7 @@ BARRIER = "import sys; sys.modules.update(dict.fromkeys(('torch', 'torchvision',
 # Packages that do not train, and their few files that do work on tensors.
 TORCHLESS = (
     *("labels", "recipe", "scenes", "metrics", "data", "runs", "inference", "evaluation", "comparison", "report"),
-    "cli",
+    *("cli", "serve"),
 )
 TENSOR_FILES = {
     "streetseg.data.augment.augment",

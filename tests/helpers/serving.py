@@ -14,10 +14,7 @@ from typing import Any
 import httpx
 import psutil
 
-from exported import SCENES, saved
-from networks import tiny_network
 from processes import wait_until
-from streetseg.deploy.export import export
 
 
 @dataclass(frozen=True)
@@ -42,8 +39,7 @@ class Serving:
 
     def workers(self) -> list[psutil.Process]:
         """Return the worker processes that are alive."""
-        children = psutil.Process(self.process.pid).children()
-        return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+        return workers_of(psutil.Process(self.process.pid))
 
     def log(self) -> list[dict[str, Any]]:
         """Return the lines of the log."""
@@ -52,6 +48,18 @@ class Serving:
     def client(self, **options: Any) -> httpx.Client:
         """Return a client of the server; tests fail by their own timeout."""
         return httpx.Client(base_url=self.url, timeout=None, trust_env=False, **options)
+
+
+def workers_of(parent: psutil.Process) -> list[psutil.Process]:
+    """Return the worker processes of a server that are alive."""
+
+    def is_worker(process: psutil.Process) -> bool:
+        try:
+            return "spawn_main" in " ".join(process.cmdline())
+        except psutil.Error:  # it is no more
+            return False
+
+    return [child for child in parent.children() if is_worker(child)]
 
 
 @contextmanager
@@ -70,6 +78,10 @@ def serving(folder: Path, *words: object) -> Iterator[Serving]:
 
 def exported_onnx(folder: Path, name: str = "street", *, seed: int = 0) -> Path:
     """Write FOLDER/NAME.onnx, a tiny network."""
+    from exported import SCENES, saved
+    from networks import tiny_network
+    from streetseg.deploy.export import export
+
     target = folder / f"{name}.onnx"
     export(saved(folder / name, tiny_network(seed=seed, size=(48, 64)).eval()), target, "onnx", SCENES)
     return target

@@ -13,8 +13,6 @@ import pytest
 from PIL import Image
 
 import tiny
-from exported import saved
-from networks import tiny_network
 from serving import Serving, exported_onnx, serving
 from streetseg.labels.tables import STREET_11
 
@@ -201,7 +199,7 @@ def test_neither_server_nor_workers_load_torch(server: Serving, client: httpx.Cl
 def test_what_cannot_be_served_is_said(
     words: list[str], problem: str, hint: str | None, server: Serving, model: Path, tmp_path: Path, streetseg: Command
 ) -> None:
-    bundle = saved(tmp_path / "bundle", tiny_network())
+    bundle = tmp_path / "bundle"
     names = {"bundle": bundle, "model": model, "folder": tmp_path, "port": server.address[1]}
     done = streetseg("serve", *(word.format(**names) for word in words))
     assert done.code == 2

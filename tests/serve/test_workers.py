@@ -12,7 +12,7 @@ import pytest
 
 import tiny
 from processes import wait_until
-from serving import Serving, answer, half_sent, serving, wait_for_places
+from serving import Serving, answer, half_sent, serving, wait_for_places, workers_of
 from streetseg.png import encode_png
 
 STREET = encode_png(tiny.street(1, (48, 64))[0])
@@ -102,21 +102,14 @@ def test_a_worker_that_dies_while_it_starts_is_an_error(
     tmp_path: Path, model: Path, streetseg: Callable[..., object]
 ) -> None:
     def kill() -> None:
-        wait_until(lambda: any(spawned(child) for child in psutil.Process().children()))
-        next(child for child in psutil.Process().children() if spawned(child)).kill()
+        wait_until(lambda: bool(workers_of(psutil.Process())))
+        workers_of(psutil.Process())[0].kill()
 
     killer = threading.Thread(target=kill)
     killer.start()
     done = streetseg("serve", model, "--port", 0)
     killer.join()
     assert (done.code, done.err.splitlines()[0]) == (1, "error: a worker died while it loaded the models")  # type: ignore[attr-defined]
-
-
-def spawned(process: psutil.Process) -> bool:
-    try:
-        return "spawn_main" in " ".join(process.cmdline())
-    except psutil.Error:
-        return False
 
 
 def refused(address: tuple[str, int]) -> bool:

@@ -1,4 +1,4 @@
-"""One worker process: loads the models, then answers requests that arrive on a socket that all workers share."""
+"""One worker process: loads the models, then answers requests that arrive on its socket."""
 
 import logging
 import os
