@@ -18,7 +18,8 @@ from playwright.sync_api import Browser, FilePayload, Page, expect
 from browsing import SCREEN
 
 LABELED = re.compile(r"\d+ × \d+ pixels: ")
-SECONDS = 120_000  # milliseconds to wait on a busy machine
+TIMEOUT = 300_000  # milliseconds to wait on a busy machine
+expect.set_options(timeout=TIMEOUT)
 
 
 @contextmanager
@@ -43,7 +44,7 @@ def visited(
     """Yield the page, ready for an image, and a list that grows with each trouble: messages on the console, errors,
     dialogs, and requests for any other host."""
     context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme, **options)  # type: ignore[arg-type]
-    context.set_default_timeout(SECONDS)
+    context.set_default_timeout(TIMEOUT)
     page, troubles = context.new_page(), []
     context.on("console", lambda message: troubles.append(f"console: {message.text}"))
     context.on("weberror", lambda error: troubles.append(f"error: {error.error}"))
@@ -51,7 +52,7 @@ def visited(
     own = (url, f"blob:{url}")
     context.on("request", lambda request: request.url.startswith(own) or troubles.append(f"request: {request.url}"))
     page.goto(url)
-    expect(page.locator("#status")).to_have_text("Choose an image to begin.", timeout=SECONDS)
+    expect(page.locator("#status")).to_have_text("Choose an image to begin.")
     yield page, troubles
     context.close()
 
@@ -71,7 +72,7 @@ def label(page: Page, file: FilePayload) -> None:
 
 def wait(page: Page) -> None:
     """Wait for labels. A message of the page fails the test at once."""
-    expect(page.locator("body:not(.busy)")).to_be_attached(timeout=SECONDS)
+    expect(page.locator("body:not(.busy)")).to_be_attached()
     assert page.locator("#error").inner_text() == ""
     expect(page.locator("#status")).to_have_text(LABELED)
 
@@ -79,7 +80,7 @@ def wait(page: Page) -> None:
 def refused(page: Page, file: FilePayload) -> str:
     """Choose a file that the page cannot label. Return what it says."""
     page.set_input_files("#file", file)
-    expect(page.locator("#error")).not_to_be_empty(timeout=SECONDS)
+    expect(page.locator("#error")).not_to_be_empty()
     assert page.locator("#result").is_hidden()
     return page.locator("#error").inner_text()
 

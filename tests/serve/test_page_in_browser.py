@@ -122,7 +122,7 @@ def test_a_video_comes_back_with_the_classes_over_it(page: Page, tmp_path: Path)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(scene(k, (48, 64)))))
         container.mux(stream.encode(None))
     page.set_input_files("#file", tmp_path / "street.mp4")
-    expect(page.locator("#status")).to_have_text("The video is ready.", timeout=120_000)
+    expect(page.locator("#status")).to_have_text("The video is ready.")
     assert page.locator("#error").inner_text() == ""
     page.locator("#video").evaluate("video => video.play()")
     expect(page.locator("#video")).to_have_js_property("videoWidth", 64)
