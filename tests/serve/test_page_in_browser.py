@@ -43,7 +43,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     files = [exported_onnx(folder, "first"), exported_onnx(folder, "second", seed=1), folder / "evil.onnx"]
     export(saved(folder / "evil", tiny_network(space=evil, size=(48, 64)).eval()), files[2], "onnx", SCENES)
     predictors = {file.stem: Predictor.load(file, engine="onnxruntime") for file in files}
-    with serving(folder, *files, "--max-megabytes", 20) as running:
+    with serving(folder, *files, "--max-megabytes", 20, "--timeout", 300) as running:
         yield Site(f"{running.url}/", predictors)
 
 
@@ -95,12 +95,12 @@ def test_twenty_megapixels(page: Page, site: Site) -> None:
     assert np.array_equal(mask(page), site.predictors["first"].predict(image))
 
 
-@pytest.mark.bad_input(37, "the page shows the server's reason, and goes on")
+@pytest.mark.bad_input(37, "the page says what is wrong with a file before it sends it, and goes on")
 def test_files_that_are_no_images(page: Page) -> None:
     assert "no image" in refused(page, {"name": "a.png", "mimeType": "image/png", "buffer": b"text"})
     assert "empty" in refused(page, {"name": "a.png", "mimeType": "image/png", "buffer": b""})
     noise = np.random.default_rng(0).integers(0, 256, (2700, 2700, 3), np.uint8)
-    assert "The server says: " in refused(page, png("large.png", noise, compress_level=0))
+    assert "MB; the limit is 2" in refused(page, png("large.png", noise, compress_level=0))
     label(page, png("street.png", scene(3, (60, 90))))
 
 
@@ -137,7 +137,7 @@ def test_the_token_is_typed_once(browser: Browser, site: Site, tmp_path: Path) -
         page = context.new_page()
         page.goto(f"{running.url}/")
         expect(page.locator("#token")).to_be_visible()
-        assert "the token is missing" in page.locator("#error").inner_text()
+        assert "The server says: the token is missing" in page.locator("#error").inner_text()
         page.fill("#token", "open sesame")
         page.get_by_role("button", name="Use it").click()
         expect(page.locator("#status")).to_have_text("Choose an image to begin.")

@@ -68,14 +68,20 @@ async function take(blob) {
   if (blob.type.startsWith("video/")) return takeVideo(blob, stem, mine);
   say("Reading the image …", true);
   try {
+    if (blob.size > limits.bytes) throw new Error(`The file has ${megabytes(blob.size)} MB; the limit is ${megabytes(limits.bytes)} MB.`);
     const bitmap = await openImage(blob, { exif: chosen()[0]?.exif, limit: limits.pixels });
     if (mine !== request) return bitmap.close();
     image = { blob, stem, bitmap, results: new Map() };
   } catch (error) {
-    return mine === request && fail(error);
+    if (mine === request) fail(error);
+    return;
   }
   point = null;
   await label();
+}
+
+function megabytes(bytes) {
+  return (bytes / 1e6).toFixed(1);
 }
 
 // Label the image with every chosen model that has not labeled it yet, then show the results.
@@ -91,10 +97,10 @@ async function label() {
       if (mine !== request) return;
       results.set(model.name, result);
     }
+    show(models);
   } catch (error) {
-    return mine === request && fail(error);
+    if (mine === request) fail(error);
   }
-  show(models);
 }
 
 function show(models) {
