@@ -165,11 +165,11 @@ def test_resizing_is_that_of_python(page: Page) -> None:
 
     generator = np.random.default_rng(0)
     sizes = [(int(height), int(width)) for height, width in generator.integers(1, 9000, (500, 2))]
-    asked = """async (sizes) => {
+    script = """async (sizes) => {
       const { inputSize } = await import("./resample.js");
       return sizes.map(([height, width]) => inputSize(height, width, [384, 480]));
     }"""
-    assert [tuple(size) for size in page.evaluate(asked, sizes)] == [input_size(size, (384, 480)) for size in sizes]
+    assert [tuple(size) for size in page.evaluate(script, sizes)] == [input_size(size, (384, 480)) for size in sizes]
 
 
 @pytest.mark.parametrize(
