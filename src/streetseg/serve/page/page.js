@@ -18,6 +18,7 @@ let point = null; // [x, y] in the image
 let request = 0; // of the newest image or choice; the answers of older ones are dropped
 
 at("home").textContent = onDevice ? "on this device: images are sent nowhere" : "on this server: images are sent nowhere else";
+at("decoders").hidden = !onDevice;
 at("file").accept = backend.videos ? "image/*,video/*" : "image/*";
 await start();
 
