@@ -51,7 +51,7 @@ FAILURES = {
     34: "a pickle given as a model; weights of a wrong shape; a bundle that is incomplete or too new",
     35: "classes of model and data differ",
     36: "an exported graph that disagrees with the network, at one of several sizes or on real images",
-    37: "a server: bodies and images too large, of another type or empty; slow clients, many at once, gone; killed workers",
+    37: "a server: bodies too large, of another type, empty; clients that are slow, many, or gone; killed workers",
     38: "files and classes named as HTML",
     39: "archives with ../, absolute names, links or a huge ratio",
     40: "CSV cells that start a formula; terminal escapes in names",

@@ -42,8 +42,8 @@ class Serving:
         return workers_of(psutil.Process(self.process.pid))
 
     def log(self) -> list[dict[str, Any]]:
-        """Return the lines of the log."""
-        return [json.loads(line) for line in self.errors.read_text().splitlines()]
+        """Return the complete lines of the log."""
+        return [json.loads(line) for line in self.errors.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
     def client(self, **options: Any) -> httpx.Client:
         """Return a client of the server; tests fail by their own timeout."""

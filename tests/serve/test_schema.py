@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
@@ -47,7 +47,7 @@ def test_answers_are_as_described(description: Any, label: str, mode: Generation
     statuses = set()
 
     @given(case=operation.as_strategy(generation_mode=mode))
-    @settings(max_examples=30, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+    @settings(max_examples=30, suppress_health_check=list(HealthCheck))
     def check(case: schemathesis.Case) -> None:
         statuses.add(case.call_and_validate().status_code)
 

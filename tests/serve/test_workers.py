@@ -37,7 +37,7 @@ def spread(server: Serving) -> dict[int, list[socket.socket]]:
 
 @pytest.mark.bad_input(37, "a worker that is killed loses its own requests, none of another; a new one takes its place")
 def test_a_killed_worker_loses_no_request_of_another(tmp_path: Path, model: Path) -> None:
-    with serving(tmp_path, model, "--workers", 2) as running:
+    with serving(tmp_path, model, "--workers", 2, "--timeout", 120) as running:
         killed, other = spread(running).items()
         os.kill(killed[0], signal.SIGKILL)
         wait_until(lambda: killed[0] not in [worker.pid for worker in running.workers()])
@@ -65,7 +65,7 @@ def test_a_killed_worker_loses_no_request_of_another(tmp_path: Path, model: Path
 @pytest.mark.bad_input(28, "SIGTERM or Ctrl-C to a server: requests in flight are answered, then it ends with code 0")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_finishes_requests_in_flight(tmp_path: Path, model: Path, number: signal.Signals) -> None:
-    with serving(tmp_path, model, "--workers", 2) as running:
+    with serving(tmp_path, model, "--workers", 2, "--timeout", 120) as running:
         connections = [connection for some in spread(running).values() for connection in some]
         workers = running.workers()
         running.process.send_signal(number)

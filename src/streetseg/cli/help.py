@@ -49,7 +49,7 @@ EXAMPLES = {
     "bench": ("streetseg bench runs/mobile street.onnx --size 360x480",),
     "serve": (
         "streetseg serve street.onnx",
-        "STREETSEG_TOKEN=... streetseg serve street.onnx small.onnx --host 0.0.0.0 --workers 2",
+        "streetseg serve street.onnx small.onnx --workers 2 --port 9000",
     ),
     "check": ("streetseg check camvid:data/camvid --report data.html",),
     "fetch": ("streetseg fetch camvid --out data/camvid",),

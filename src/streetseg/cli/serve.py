@@ -34,7 +34,10 @@ def serve(
     max_megabytes: Annotated[float, typer.Option(metavar="N", min=0.001, help="larger bodies are refused")] = 20.0,
     max_megapixels: Annotated[float, typer.Option(metavar="N", min=0.001, help="larger images are refused")] = 25.0,
     timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", min=0.1, help="for a body to arrive, and for its answer")
+        float,
+        typer.Option(
+            metavar="SECONDS", min=0.1, help="for a body to arrive, for its answer, and for a client to take it"
+        ),
     ] = 30.0,
     json: JsonFlag = False,
 ) -> None:

@@ -1,6 +1,7 @@
 """The application of a worker: the routes, the page, and every failure as a JSON object with its reason."""
 
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
@@ -9,7 +10,6 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-import streetseg
 from streetseg.serve.answers import Problem, RequestFailedError
 from streetseg.serve.front import Front
 from streetseg.serve.model import ServedModel
@@ -29,7 +29,7 @@ def create_app(settings: Settings, models: Sequence[ServedModel]) -> Front:
     """Return the application that answers requests with these models."""
     app = FastAPI(
         title="streetseg",
-        version=streetseg.__version__,
+        version=version("streetseg"),
         description=_DESCRIPTION,
         docs_url=None,  # its page would load scripts from other hosts
         redoc_url=None,
@@ -42,7 +42,7 @@ def create_app(settings: Settings, models: Sequence[ServedModel]) -> Front:
     app.add_exception_handler(ClientDisconnect, _on_disconnect)
     app.add_exception_handler(Exception, _on_failure)
     app.mount("/", StaticFiles(directory=PAGE, html=True), name="page")
-    return Front(app)
+    return Front(app, settings.timeout)
 
 
 async def _on_failed_request(request: Request, error: Exception) -> Response:

@@ -5,17 +5,18 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Iterator
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streetseg.serve import metrics
-from streetseg.serve.settings import SEND_SECONDS
 
 log = logging.getLogger("streetseg.serve")
 
 _ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 _SHOWN = 200  # characters of a path in the log
+_PART = 2**18  # bytes of an answer that are sent at once, so that a client that does not take them is noticed
 
 # The page asks for nothing that is not of this server, and nothing in it runs that is not in a file of its own.
 POLICY = (
@@ -30,10 +31,12 @@ class Front:
 
     Args:
         app: the routes.
+        seconds: the longest time in which a client may take its answer.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, seconds: float) -> None:
         self.app = app
+        self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, and log it."""
@@ -42,21 +45,30 @@ class Front:
             return
         start = time.perf_counter()
         request_id = _request_id(scope)
-        status, sent = 0, 0
+        status, sent, stalled = 0, 0, False
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status, sent
+            nonlocal status, sent, stalled
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers.update(HEADERS)
                 headers["X-Request-ID"] = request_id
-            sent += len(message.get("body", b""))
-            async with asyncio.timeout(SEND_SECONDS):  # the server cuts a client that does not take its answer
-                await send(message)
+            try:
+                async with asyncio.timeout(self._seconds):
+                    for part in _parts(message):
+                        await send(part)
+                        sent += len(part.get("body", b""))
+            except TimeoutError:
+                stalled = True
+                raise
 
         try:
             await self.app(scope, receive, send_with_id)
+        except Exception:
+            if not stalled:
+                raise
+            log.warning("a client did not take its answer within %g s", self._seconds)
         finally:
             seconds = time.perf_counter() - start
             route = getattr(scope.get("route"), "path", "page")
@@ -72,6 +84,16 @@ class Front:
                 "bytes": sent,
             }
             log.info("request", extra={"fields": fields})
+
+
+def _parts(message: Message) -> Iterator[Message]:
+    """Yield a message; instead of one with a large body, several with a part of it each."""
+    body, more = message.get("body", b""), message.get("more_body", False)
+    if len(body) <= _PART:
+        yield message
+        return
+    for end in range(_PART, len(body) + _PART, _PART):
+        yield {**message, "body": body[end - _PART : end], "more_body": more or end < len(body)}
 
 
 def _request_id(scope: Scope) -> str:

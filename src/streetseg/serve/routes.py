@@ -5,6 +5,7 @@ import hmac
 import io
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from tempfile import TemporaryFile
 from typing import Annotated, Any, Literal
@@ -12,6 +13,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.types import Receive, Scope, Send
 
 from streetseg.serve import metrics
 from streetseg.serve.answers import Alive, Limits, Models, Problem, Ready, RequestFailedError, Segmented
@@ -32,6 +34,7 @@ _STATUSES = {
     501: "The server has no library for videos.",
     503: "The server is busy, or the answer takes too long.",
 }
+_PART = 2**18  # bytes of a video that are read at once
 _BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 _ITEM = f"({'|'.join(INCLUDED)})"
 
@@ -115,7 +118,9 @@ def api_routes(settings: Settings, models: Sequence[ServedModel]) -> APIRouter:
         ] = "",
     ) -> Response:
         served = chosen(name)
-        with places.one(), metrics.PLACES_TAKEN.track_inprogress():
+        with ExitStack() as place_held:
+            place_held.enter_context(places.one())
+            place_held.enter_context(metrics.PLACES_TAKEN.track_inprogress())
             file = io.BytesIO()
             place = await receive_file(request, "image", file, most=settings.max_bytes, seconds=settings.timeout)
             work: Callable[[], Answer]
@@ -128,7 +133,7 @@ def api_routes(settings: Settings, models: Sequence[ServedModel]) -> APIRouter:
                 case "json":
                     work = partial(served.json, file.getvalue(), place, include.split(","))
             answer = await turns.run(request, metrics.timed(served.name, work))
-        return Response(answer.body, media_type=answer.media_type)
+            return _Holding(answer, place_held.pop_all())
 
     @router.post(
         "/segment/video",
@@ -149,9 +154,21 @@ def api_routes(settings: Settings, models: Sequence[ServedModel]) -> APIRouter:
                 labeled = await video_turns.run(request, partial(overlay_video, served, file, stop))
             finally:
                 stop.set()
-        return StreamingResponse(labeled, media_type="video/mp4")
+        return StreamingResponse(iter(partial(labeled.read, _PART), b""), media_type="video/mp4")
 
     return router
+
+
+class _Holding(Response):
+    """An answer that holds its place until the client has taken it."""
+
+    def __init__(self, answer: Answer, place: ExitStack) -> None:
+        super().__init__(answer.body, media_type=answer.media_type)
+        self._place = place
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._place:
+            await super().__call__(scope, receive, send)
 
 
 class _PrometheusText(Response):

@@ -9,15 +9,14 @@ from streetseg.models.formats import is_exported
 
 MAX_MEGABYTES = 20.0  # of the body of an image
 MAX_MEGAPIXELS = 25.0  # of an image, by its header
-TIMEOUT = 30.0  # seconds for a body to arrive, and again for the answer to be computed
+TIMEOUT = 30.0  # seconds for a body to arrive, again for the answer to be computed, and again for it to be taken
 
-PLACES = 16  # requests in a worker that hold a body; one of them is computed at a time
+PLACES = 16  # requests in a worker that hold a body or an answer; one of them is computed at a time
 VIDEO_BYTES = 100_000_000
 VIDEO_FRAMES = 1800  # a minute at 30 frames a second
 VIDEO_SECONDS = 600.0
 MAX_BORDER = 400_000  # sides of pixels between two classes, from which polygons are traced
 HEADER_SECONDS = 10.0  # for the header of a request to arrive
-SEND_SECONDS = 60.0  # for a client to take a part of the answer
 CONNECTIONS = 512  # open connections of a worker
 RETRY_SECONDS = 2  # after which a client may ask again
 
@@ -35,7 +34,7 @@ class Settings:
         engine: as of `open_engine`.
         max_bytes: size of the body of an image.
         max_pixels: number of pixels of an image.
-        timeout: seconds for a body to arrive, and again for the answer to be computed.
+        timeout: seconds for a body to arrive, again for the answer to be computed, and again for it to be taken.
 
     Raises:
         RequestError: no model is given, two have one name, one is not exported, or the host needs a token.

@@ -1,6 +1,7 @@
 """One worker process: loads the models, then answers requests that arrive on its socket."""
 
 import logging
+import math
 import os
 import signal
 import socket
@@ -69,7 +70,7 @@ def _server(settings: Settings) -> "uvicorn.Server":
             log_config=None,
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=round(settings.timeout),
+            timeout_graceful_shutdown=math.ceil(settings.timeout),
         )
     )
 
