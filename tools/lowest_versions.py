@@ -11,11 +11,13 @@ import tomllib
 from pathlib import Path
 
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
-BOUND = re.compile(r"([\w.-]+)>=([\w.]+)(,<[\w.]+)?")
+BOUND = re.compile(r"([\w.-]+)(?:\[\w+\])?>=([\w.]+)(?:,<[\w.]+)?(; .+)?")
 
 
 def lowest_versions(pyproject: str) -> list[str]:
     """Return `name==version` of each requirement `name>=version` or `name>=version,<other`, in the order of the file.
+
+    A condition behind `;` stays, an extra in brackets is left out: constraints of pip have none.
 
     Raises:
         ValueError: a requirement has another form.
@@ -29,7 +31,7 @@ def _lowest(requirement: str) -> str:
     bound = BOUND.fullmatch(requirement)
     if bound is None:
         raise ValueError(f"expected name>=version, found {requirement}")
-    return f"{bound[1]}=={bound[2]}"
+    return f"{bound[1]}=={bound[2]}{bound[3] or ''}"
 
 
 if __name__ == "__main__":

@@ -6,7 +6,10 @@ Strings and paths in, objects out that show themselves and hand over pandas tabl
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from streetseg.arguments import as_size, checked
@@ -603,15 +606,16 @@ def export(
     calibration: PathLike | None = None,
     budget: float = 0.5,
     out: PathLike | None = None,
+    runtime: PathLike | None = None,
     force: bool = False,
     progress: Callable[[str], None] = lambda line: None,
 ) -> "Exported":
-    """Write a network as one file that runs without torch, checked against it.
+    """Write a network as one file that runs without torch, checked against it; or as a page that runs in a browser.
 
     Args:
         model: a run folder (its best bundle), a bundle folder, a `Run`, or what `load` returned: that is how a network
             with modules of your own is exported.
-        format: onnx, openvino or litert.
+        format: onnx, openvino or litert; or web, a folder with a page for any host of static files.
         int8: the same as precision="int8".
         precision: fp32, fp16 (16-bit weights), bf16 (the same in another form; not litert), or int8: 8-bit integers,
             calibrated and scored on `data`.
@@ -622,8 +626,10 @@ def export(
         space: label space to map the data to.
         calibration: data whose split train calibrates int8; None for `data`.
         budget: how many points of 100 mean IoU the file may lose on `data`.
-        out: the file to write; None for one beside the model.
-        force: replace a file that is there.
+        out: the file to write; None for one beside the model. For web a folder; one that holds such a page already gets
+            the network beside its others.
+        runtime: for web the unpacked npm package onnxruntime-web; None: npm fetches it, once.
+        force: replace a file that is there, or a network of the page that has the same name.
         progress: called with a line for each part of the work.
 
     >>> import streetseg
@@ -631,16 +637,32 @@ def export(
     >>> done.files[0].name, done.precision
     ('model.onnx', 'fp32')
     """
-    from streetseg.models.formats import FORMATS, is_exported
+    from streetseg.models.formats import FORMATS, WEB, is_exported
     from streetseg.request import as_model
 
     path, modules = as_model(model)
-    if format not in FORMATS:
-        raise RequestError(
-            f"unknown format {format}",
-            where="--format",
-            hint=did_you_mean(format, FORMATS) or " or ".join(FORMATS),
+    if format == WEB:
+        graph = partial(
+            export,
+            model,
+            "onnx",
+            int8=int8,
+            precision=precision,
+            size=size,
+            data=data,
+            split=split,
+            space=space,
+            calibration=calibration,
+            budget=budget,
         )
+        suffix = "_int8" if int8 else f"_{precision}" if precision not in (None, "fp32") else ""
+        return _export_page(path, graph, suffix, out, runtime, force=force, progress=progress)
+    if runtime is not None:
+        raise RequestError(f"a browser runs no file for {format}", where="--runtime", hint="--format web")
+    if format not in FORMATS:
+        formats = (*FORMATS, WEB)
+        hint = did_you_mean(format, formats) or " or ".join(formats)
+        raise RequestError(f"unknown format {format}", where="--format", hint=hint)
     if int8 and precision not in (None, "int8"):
         raise RequestError(f"int8 and {precision} are two precisions", where="--int8", hint="give one of them")
     precision = "int8" if int8 else precision or "fp32"
@@ -696,6 +718,28 @@ def export(
         tell=progress,
         modules=modules,
     )
+
+
+def _export_page(
+    path: Path,
+    write_graph: "Callable[..., Exported]",
+    suffix: str,
+    out: PathLike | None,
+    runtime: PathLike | None,
+    *,
+    force: bool,
+    progress: Callable[[str], None],
+) -> "Exported":
+    """Write the page of a model, whose .onnx file `write_graph` writes; `suffix` tells precisions apart."""
+    from streetseg.deploy.web import Page
+
+    folder = Path(out or path.resolve().with_name(f"{path.resolve().name}_web"))
+    page = Page.open(folder, path, suffix, force=force)
+    page.add_runtime(None if runtime is None else Path(runtime), progress)
+    with TemporaryDirectory(prefix="streetseg-web-") as scratch:
+        done = write_graph(out=Path(scratch) / "model.onnx", progress=progress)
+        sizes = page.write(done.files[-1])
+    return replace(done, files=tuple(sizes), bytes=sum(sizes.values()))
 
 
 @checked

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 PHONE, SCREEN = 390, 1280
+RUN_ALL = {"resultTypes": ["violations"]}
 
 # Contrast of an element's text against the nearest background behind it (WCAG 2.2, "contrast ratio").
 CONTRAST = """element => {
@@ -44,3 +46,13 @@ def opened(
     page.goto(file.as_uri())
     yield page, troubles
     context.close()
+
+
+def serious(page: Page) -> list[str]:
+    """Return what axe-core calls serious or critical, with the elements."""
+    found = Axe().run(page, options=RUN_ALL).response["violations"]
+    return [
+        f"{violation['id']}: {violation['help']}: {', '.join(str(node['target']) for node in violation['nodes'])}"
+        for violation in found
+        if violation["impact"] in ("serious", "critical")
+    ]

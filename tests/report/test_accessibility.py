@@ -4,19 +4,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 import corpus
-from browsing import PHONE, SCREEN, opened
+from browsing import PHONE, SCREEN, opened, serious
 from drawn_reports import drawn_report
 from measured_page import measured_page
 from streetseg.data.check.check import examine
 from streetseg.data.open import open_source
 from streetseg.recipe.schema import Data
 from streetseg.report.dataset import write_data_report
-
-RUN_ALL = {"resultTypes": ["violations"]}
 
 
 def run_report(folder: Path) -> Path:
@@ -40,16 +37,6 @@ def page_file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     """Write a page of each kind."""
     write: Callable[[Path], Path] = request.param
     return write(tmp_path_factory.mktemp("page"))
-
-
-def serious(page: Page) -> list[str]:
-    """Return what axe-core calls serious or critical, with the elements."""
-    found = Axe().run(page, options=RUN_ALL).response["violations"]
-    return [
-        f"{violation['id']}: {violation['help']}: {', '.join(str(node['target']) for node in violation['nodes'])}"
-        for violation in found
-        if violation["impact"] in ("serious", "critical")
-    ]
 
 
 @pytest.mark.parametrize("width", [PHONE, SCREEN])

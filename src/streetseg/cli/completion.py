@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from streetseg.models.formats import ENGINES, EXPORT_PRECISIONS, FORMATS
+from streetseg.models.formats import ENGINES, EXPORT_PRECISIONS, FORMATS, WEB
 from streetseg.recipe.encoders import USUAL
 from streetseg.recipe.layers import shipped_names
 
@@ -23,7 +23,7 @@ def encoders_with_commas(incomplete: str) -> list[str]:
 
 encoder = one_of(lambda: USUAL)
 recipe = one_of(shipped_names)
-export_format = one_of(lambda: FORMATS)
+export_format = one_of(lambda: (*FORMATS, WEB))
 engine = one_of(lambda: ENGINES)
 export_precision = one_of(lambda: EXPORT_PRECISIONS)
 precision = one_of(lambda: ("fp32", "bf16"))

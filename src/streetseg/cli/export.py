@@ -1,6 +1,7 @@
 """The command `streetseg export`."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,10 +11,13 @@ from streetseg.arguments import as_size
 from streetseg.cli import completion
 from streetseg.cli.options import JsonFlag, QuietFlag, SpaceFlag
 from streetseg.cli.output import print_json, say, tell
+from streetseg.models.formats import WEB
 from streetseg.text import counted
 
 if TYPE_CHECKING:
     from streetseg.deploy.checks import Cost
+
+LISTED = 100_000  # bytes of a file that is listed by its name
 
 
 def export(
@@ -21,7 +25,10 @@ def export(
     format: Annotated[
         str,
         typer.Option(
-            "--format", metavar="NAME", autocompletion=completion.export_format, help="onnx, openvino or litert"
+            "--format",
+            metavar="onnx|openvino|litert|web",
+            autocompletion=completion.export_format,
+            help="a file for ONNX Runtime, OpenVINO or LiteRT; or web, a folder with a page that runs in a browser",
         ),
     ],
     precision: Annotated[
@@ -58,8 +65,13 @@ def export(
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="file to write (default: beside MODEL, e.g. MODEL.onnx, or MODEL_int8.onnx for int8)"
+            metavar="FILE",
+            help="file to write, web: a folder (default: beside MODEL: MODEL.onnx, MODEL_int8.onnx, MODEL_web)",
         ),
+    ] = None,
+    runtime: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="web: the unpacked npm package onnxruntime-web (default: npm fetches it)"),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="replace an existing file")] = False,
     quiet: QuietFlag = False,
@@ -82,10 +94,11 @@ def export(
         calibration=calibration,
         budget=budget,
         out=out,
+        runtime=runtime,
         force=force,
         progress=lambda line: None if quiet or json else tell(line),
     )
-    target = done.files[-1]
+    target = next(file.parent for file in done.files if file.name == "index.html") if format == WEB else done.files[-1]
     if json:
         print_json(done.as_dict())
         return
@@ -96,6 +109,9 @@ def export(
     say(f"    labels      {100 * parity.agreement:.3f} % are the network's")
     if done.cost:
         say_cost(done.cost, budget)
+    if format == WEB:
+        say_page(target, done.files)
+        return
     say(f"    use         streetseg predict {target} INPUT... --out DIR", whole=True)
 
 
@@ -112,3 +128,14 @@ def say_cost(cost: "Cost", budget: float) -> None:
 def _interval(ends: tuple[float, float]) -> str:
     """Return " [low, high]", or nothing where there is no interval."""
     return "" if math.isnan(ends[0]) else f" [{ends[0]:.2f}, {ends[1]:.2f}]"
+
+
+def say_page(folder: Path, files: Sequence[Path]) -> None:
+    """Print the sizes of the files of a page, the largest first, and how to look at it."""
+    sizes = {file.relative_to(folder).as_posix(): file.stat().st_size for file in files}
+    listed = {name: size for name, size in sizes.items() if size >= LISTED}
+    small = len(sizes) - len(listed)
+    listed[f"{small} smaller files"] = sum(sizes.values()) - sum(listed.values())
+    for name, size in listed.items():
+        say(f"    {size / 2**20:7.2f} MiB  {name}")
+    say(f"    use         python -m http.server --directory {folder}, or any host of static files", whole=True)

@@ -48,6 +48,7 @@ EXAMPLES = {
     "export": (
         "streetseg export runs/resnet --format onnx --out street.onnx",
         "streetseg export runs/resnet --format onnx --int8 --data camvid:data/camvid",
+        "streetseg export runs/resnet --format web --out page",
     ),
     "calibrate": ("streetseg calibrate runs/resnet camvid:data/camvid --out calibrated",),
     "bench": ("streetseg bench runs/mobile street.onnx --size 360x480",),

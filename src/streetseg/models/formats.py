@@ -33,6 +33,7 @@ FORMATS = {
     "openvino": ExportFormat(".xml", ("openvino",), EXPORT_PRECISIONS, beside=(".bin",)),
     "litert": ExportFormat(".tflite", ("litert",), ("fp32", "fp16", "int8"), one_size=True),
 }
+WEB = "web"  # a further export: a folder with a page, in which a browser runs the .onnx
 
 # Engine -> the command that installs its library. A bundle runs in torch.
 ENGINES = {
