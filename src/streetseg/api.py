@@ -46,7 +46,7 @@ def load(
     device: str = "auto",
     tta: bool = False,
     tile: int | None = None,
-    max_megapixels: float = 89.0,
+    max_megapixels: float = 100.0,
     encoder: "nn.Module | None" = None,
     decoder: "nn.Module | None" = None,
 ) -> "Model":
@@ -92,7 +92,7 @@ def load(
         )
         return model
     if max_megapixels <= 0:
-        raise RequestError(f"a limit of {max_megapixels:g} megapixels", where="max_megapixels", hint="89, or more")
+        raise RequestError(f"a limit of {max_megapixels:g} megapixels", where="max_megapixels", hint="100, or more")
     path, modules = as_model(model)
     modules = own_modules_of(path, encoder, decoder) or modules
     predictor = open_predictor(path, modules, engine=engine, precision=precision, device=device, tta=tta, tile=tile)

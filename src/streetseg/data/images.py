@@ -17,7 +17,7 @@ from streetseg.data.files import FileError, read_bytes
 from streetseg.data.formats import FORMATS, UNREAD, nature
 from streetseg.recipe.reading import AS_USUAL, FULL, ImageReading
 
-MAX_PIXELS = 89_000_000  # about the size from which Pillow warns of a decompression bomb: a quarter of a GiB as RGB
+MAX_PIXELS = 100_000_000  # 0.3 GB as RGB
 
 WIDE_GRAY = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})  # Pillow's modes of one channel with more than 8 bits
 
@@ -165,8 +165,7 @@ def opened(place: str, max_pixels: int) -> Iterator[Image.Image]:
     if (cure := UNREAD.get(PurePosixPath(place).suffix.lower())) is not None:
         raise FileError(place, "the format is not supported", cure)
     data = read_bytes(place)
-    if max_pixels > MAX_PIXELS:  # the user raised the limit, so Pillow's own limit must rise too
-        Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, max_pixels)
+    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, max_pixels)  # Pillow's own limit must not be lower
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             if image.width * image.height > max_pixels:

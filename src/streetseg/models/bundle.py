@@ -110,6 +110,7 @@ def save_bundle(
                 "classes": space.names,
                 "colors": space.colors,
                 "ignore_index": space.ignore_index,
+                "mask_ids": network.mask_ids,
                 "normalization": {
                     "input": "RGB 0..255",
                     "mean": network.mean.flatten().tolist(),
@@ -165,6 +166,7 @@ def load_bundle(path: Path, own: OwnModules = NO_MODULES) -> tuple[SegmentationN
         require_same_tensors(stored, make_network().state_dict(), weights)
     network = make_network()
     network.load_state_dict(stored)
+    network.mask_ids = description.get("mask_ids")
     return network.eval(), description
 
 
