@@ -47,7 +47,9 @@ def main() -> None:
             for classes in args.classes:
                 for seen, size in (("at its own size", None), ("at 384x480", (384, 480))):
                     model = save_network(Path(folder) / f"{classes} {seen}", classes, size)
-                    figures["peak_mib"][f"{classes} classes, seen {seen}"] = peak(model, image, args.save)
+                    case = f"{classes} classes, seen {seen}"
+                    figures["peak_mib"][case] = peak(model, image, args.save)
+                    print(f"{case}: {figures['peak_mib'][case]} MiB", file=sys.stderr, flush=True)
     print(json.dumps(figures, indent=None if args.json else 2))
 
 

@@ -115,6 +115,10 @@ def predict(
     >>> prediction = streetseg.predict(run.folder, image)
     >>> float(round(prediction.shares.sum(), 3))
     1.0
+    >>> prediction.probabilities().shape
+    (11, 64, 96)
+    >>> prediction.polygons()["type"]
+    'FeatureCollection'
     """
     return load(model, **options).predict(images)
 

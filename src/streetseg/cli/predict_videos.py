@@ -26,12 +26,11 @@ def predict_videos(
         DataError: a video cannot be read.
     """
     from streetseg.inference.finished import model_digest
-    from streetseg.inference.video import is_live, is_video, predict_video
+    from streetseg.inference.video import is_live, is_video, predict_video, require_smooth
 
     if others := [text for text in videos if not is_video(text)]:
         raise RequestError("videos and images in one command", where=others, hint="predict them with two commands")
-    if not 0 <= smooth < 1:
-        raise RequestError(f"a weight of {smooth:g}", where="--smooth", hint="0 to below 1, e.g. 0.6")
+    require_smooth(smooth)
     if len({Path(text).stem for text in videos}) < len(videos):
         hint = "predict them into separate folders"
         raise RequestError("two videos of one name, whose results would replace each other", where=videos, hint=hint)

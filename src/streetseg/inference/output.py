@@ -156,4 +156,7 @@ def color_map(ids: Ids, space: LabelSpace) -> ImageArray:
 
 def overlay(image: ImageArray, ids: Ids, space: LabelSpace) -> ImageArray:
     """Return the mean of the image and the colors of its classes, uint8 (H, W, 3)."""
-    return ((image.astype(np.uint16) + color_map(ids, space)) // 2).astype(np.uint8)
+    mixed = color_map(ids, space)
+    for image_row, row in zip(image, mixed, strict=True):  # row by row: no wider copy of a large image is in memory
+        row[:] = (image_row.astype(np.uint16) + row) // 2
+    return mixed
