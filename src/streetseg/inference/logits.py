@@ -37,9 +37,9 @@ def views_of(tta: bool | Views) -> Views | None:
 # image's.
 STRIDE = 32
 SMALLEST_TILE = 128
-RAMP = 32  # pixels over which one window replaces the next
+RAMP = 16  # pixels over which one window replaces the next
 _WEIGHTS = np.array([0, *((np.arange(RAMP) + 0.5) / RAMP)], np.float32)  # of the next window; the first keeps the last
-BAND_BYTES = 2**26  # most bytes of one window's resized logits in memory at once
+BAND_BYTES = 2**22  # most bytes of the logits of one region
 
 
 def predict_logits(
@@ -106,18 +106,18 @@ def predict_regions(
     images = operations(images).resize_images(images, size)
     taps_y, taps_x = bilinear_taps(size[0], out[0]), bilinear_taps(size[1], out[1])
     for (y, x), logits in _blended(network, images, tile):
-        if size == out:
-            top, left = int(y.start > 0), int(x.start > 0)  # the region before this one has the shared row or column
-            yield (slice(y.start + top, y.stop), slice(x.start + left, x.stop)), logits[..., top:, left:]
-            continue
         backend = operations(logits)
         rows, columns = _output_pixels(taps_y.before, y, size[0]), _output_pixels(taps_x.before, x, size[1])
         height = max(1, BAND_BYTES // max(1, 4 * logits.shape[0] * logits.shape[1] * (columns.stop - columns.start)))
         for top in range(rows.start, rows.stop, height):
             band = slice(top, min(top + height, rows.stop))
+            if size == out:
+                yield (band, columns), logits[..., _within(band, y), _within(columns, x)]
+                continue
             with backend.inference():
-                part = backend.resample(logits, 2, taps_y.part(band, y.start))
-                part = backend.resample(part, 3, taps_x.part(columns, x.start))
+                read = slice(int(taps_y.before[top]), int(taps_y.after[band.stop - 1]) + 1)  # the rows that it needs
+                part = backend.resample(logits[:, :, _within(read, y)], 3, taps_x.part(columns, x.start))
+                part = backend.resample(part, 2, taps_y.part(band, read.start))
             yield (band, columns), part
 
 

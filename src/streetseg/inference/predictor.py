@@ -28,8 +28,8 @@ log = logging.getLogger("streetseg")
 # network sees, or more than LARGE_LOGITS bytes of logits. Its memory is then that of one window.
 LARGE = 2**22
 LARGE_LOGITS = 2**28
-WINDOW = 1024  # side of these windows, pixels; less if the logits of a window would have more than WINDOW_LOGITS bytes
-WINDOW_LOGITS = 2**27
+WINDOW = 768  # side of these windows, pixels; less if the logits of a window would have more than WINDOW_LOGITS bytes
+WINDOW_LOGITS = 2**26
 
 
 class Predictor:

@@ -245,7 +245,8 @@ def _write_segment(
             if "ids" in paths:
                 paths["ids"].mkdir(parents=True, exist_ok=True)
                 number = segments.frames + done + 1
-                data = encode_result(ids if values is None else values[ids])
+                mask = ids if values is None else values[ids]
+                data = encode_result(mask.__getitem__, len(mask))
                 atomic_write_bytes(paths["ids"] / f"{number:06}_ids.png", data)
             done += 1
             on_frame(segments.frames + done)
