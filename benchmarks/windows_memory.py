@@ -1,14 +1,14 @@
 """Measure the memory of `streetseg predict` for one large image, and what windows change in its labels.
 
     python benchmarks/windows_memory.py [--size 4000x6000] [--classes 11 150] [--save ids,color,overlay] [--json]
-    python benchmarks/windows_memory.py --agreement MODEL --images FOLDER [--scale 2]
+    python benchmarks/windows_memory.py --agreement MODEL --images FOLDER [--across 4] [--tiles 320 768]
 
 The first form draws a street, saves MobileNetV2 networks with random weights, and runs the command in a fresh process
 for each: networks that see the image at its own size, in windows, and networks that see it at 384x480. Memory is the
 peak in MiB (ru_maxrss). Required: less than 1,000.
 
-The second form labels images with a trained network at their own size times `--scale`, once whole and once in windows,
-and prints the share of pixels that get the same class.
+The second form puts images of one size side by side into mosaics, labels these with a trained network at their own
+size, once whole and once in windows, and prints the share of pixels that get the same class.
 """
 
 import argparse
@@ -17,7 +17,9 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -33,12 +35,12 @@ def main() -> None:
     parser.add_argument("--save", default="ids,color,overlay")
     parser.add_argument("--agreement", type=Path, metavar="MODEL", help="a trained bundle or run folder")
     parser.add_argument("--images", type=Path, help="a folder of images")
-    parser.add_argument("--scale", type=float, default=1.0)
-    parser.add_argument("--tile", type=int, default=1024)
+    parser.add_argument("--across", type=int, default=4, help="images side by side and below each other in one mosaic")
+    parser.add_argument("--tiles", type=int, nargs="+", default=[320, 768])
     parser.add_argument("--json", action="store_true", help="one machine-readable object on stdout")
     args = parser.parse_args()
     if args.agreement:
-        figures = agreement(args.agreement, args.images, args.scale, args.tile)
+        figures = agreement(args.agreement, args.images, args.across, args.tiles)
     else:
         height, width = map(int, args.size.split("x"))
         figures = {"size": args.size, "save": args.save, "limit": LIMIT, "peak_mib": {}}
@@ -92,23 +94,23 @@ def peak(model: Path, image: Path, save: str) -> float:
     return round(usage.ru_maxrss / 1024, 1)
 
 
-def agreement(model: Path, images: Path, scale: float, tile: int) -> dict[str, object]:
-    """Return the share of pixels that get the same class whole and in windows."""
+def agreement(model: Path, folder: Path, across: int, tiles: Sequence[int]) -> dict[str, Any]:
+    """Return the share of pixels that get the same class whole and in windows of several sides."""
     from streetseg.inference.logits import predict_logits
     from streetseg.inference.predictor import Predictor
 
     engine = Predictor.load(model, "cpu").engine
-    same = pixels = 0
-    files = sorted(images.iterdir())
-    for path in files:
-        with Image.open(path) as opened:
-            size = (round(opened.width * scale), round(opened.height * scale))
-            image = np.array(opened.convert("RGB").resize(size, Image.Resampling.BICUBIC))
-        batch = engine.take(image.transpose(2, 0, 1)[None])
+    files = sorted(folder.iterdir())
+    same, pixels = dict.fromkeys(tiles, 0), 0
+    for first in range(0, len(files) - across**2 + 1, across**2):
+        images = [np.array(Image.open(path).convert("RGB")) for path in files[first : first + across**2]]
+        mosaic = np.vstack([np.hstack(images[row : row + across]) for row in range(0, across**2, across)])
+        batch = engine.take(mosaic.transpose(2, 0, 1)[None])
         whole = predict_logits(engine.logits, batch).argmax(1)
-        windows = predict_logits(engine.logits, batch, tile=tile).argmax(1)
-        same, pixels = same + int((whole == windows).sum()), pixels + whole.numel()
-    return {"images": len(files), "size": size, "tile": tile, "same_class": same / pixels}
+        pixels += whole.numel()
+        for tile in tiles:
+            same[tile] += int((whole == predict_logits(engine.logits, batch, tile=tile).argmax(1)).sum())
+    return {"size": mosaic.shape[:2], "same_class": {tile: count / pixels for tile, count in same.items()}}
 
 
 if __name__ == "__main__":

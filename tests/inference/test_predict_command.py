@@ -63,6 +63,8 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.bad_input(13, "`predict` labels images with such names, and its results have the same names")
+@pytest.mark.bad_input(23, "images of 1x1, 101x33 and 30x300 pixels are labeled at their own size")
 def test_labels_colors_and_overlays_of_the_images_own_size(
     tmp_path: Path, street: Path, model: Path, streetseg: Command
 ) -> None:
@@ -278,7 +280,7 @@ def test_own_ids_are_those_of_the_masks_of_the_training(
     out = ("--out", tmp_path / "out", "--ids", "own", "--json")
     unknown = streetseg("predict", model, street / "a.png", *out)
     assert unknown.code == 2
-    assert "the model does not know the ids of the masks" in unknown.err
+    assert "the model does not know the ids of the masks" in unknown.out
 
     network.mask_ids = [[10 * k, 10 * k + 5] if k == 3 else [10 * k] for k in range(11)]
     save_bundle(tmp_path / "own", network, initial_weights=RANDOM, protocol={}, scores={})
@@ -295,7 +297,7 @@ def test_own_ids_are_those_of_the_masks_of_the_training(
     save_bundle(tmp_path / "wide", network, initial_weights=RANDOM, protocol={}, scores={})
     ended = streetseg("predict", tmp_path / "wide", street / "a.png", *out)
     assert ended.code == 2
-    assert "class sky has the id 300 in the masks, expected 0..255" in ended.err
+    assert "class sky has the id 300 in the masks, expected 0..255" in ended.out
 
 
 @pytest.fixture
@@ -351,6 +353,7 @@ def test_a_submission_for_cityscapes(tmp_path: Path, cityscapes: Path, streetseg
     assert not packed.exists()
 
 
+@pytest.mark.bad_input(10, "`predict` turns the image upright, and its labels with it")
 def test_exif_rotation_is_applied(tmp_path: Path, model: Path, streetseg: Command) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was turned: rotate clockwise to view
@@ -437,6 +440,7 @@ def test_the_limit_of_pixels_can_be_raised_and_lowered(
     assert incorrect.code == 2
 
 
+@pytest.mark.bad_input(18, "`predict` refuses the image by the size in its header; exit 2")
 @pytest.mark.bad_input(61, "the default limit is that of training")
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_a_huge_image_is_refused_with_the_flag(
@@ -480,6 +484,7 @@ def test_results_of_equal_names_stay_apart(tmp_path: Path, street: Path, model: 
     }
 
 
+@pytest.mark.bad_input(12, "`predict` names every such file, in one pass, and labels the others; exit 1")
 def test_images_that_cannot_be_read_are_all_named_and_the_others_labeled(
     tmp_path: Path, street: Path, model: Path, streetseg: Command
 ) -> None:
