@@ -48,7 +48,7 @@ def encode_png_bands(bands: Iterable[NDArray[np.uint8]], height: int, *, text: M
         filtered[0, 1:] = rows[0] - above
         np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
         above = rows[-1].copy()
-        if data := packer.compress(filtered):
+        if data := packer.compress(filtered.data):
             file += _chunk(b"IDAT", data)
     file += _chunk(b"IDAT", packer.flush()) + _chunk(b"IEND", b"")
     return bytes(file)

@@ -61,7 +61,7 @@ def predict_logits(
         tta: the views to average the logits over; True for `TTA` (6 passes).
         tile: side of the square windows that the network sees one at a time, for images too large for the memory; a
             multiple of 32, at least 128. Windows overlap by 64 pixels for each 256 of the side. In the middle of
-            the overlap the weight of one falls to 0 while that of the next rises; what is nearer to an edge is not used.
+            the overlap the weight of one falls to 0 while that of the next rises; nearer to an edge, none is used.
 
     Raises:
         RequestError: `tile` is no such size.
