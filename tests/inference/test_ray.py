@@ -1,6 +1,7 @@
 """`streetseg predict --ray`: byte-equal to the plain command, on a Ray of this machine with two workers."""
 
 import json
+import logging
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -34,7 +35,7 @@ def ray() -> Iterator[Any]:
             include_dashboard=False,
             object_store_memory=100 * 2**20,
             log_to_driver=False,
-            logging_level="ERROR",
+            logging_level=logging.ERROR,
         )
         yield started
         started.shutdown()

@@ -26,7 +26,8 @@ def predict_videos(
         DataError: a video cannot be read.
     """
     from streetseg.inference.finished import model_digest
-    from streetseg.inference.video import is_live, is_video, predict_video, require_smooth
+    from streetseg.inference.video import is_video, predict_video, require_smooth
+    from streetseg.inference.video_files import is_live
 
     if others := [text for text in videos if not is_video(text)]:
         raise RequestError("videos and images in one command", where=others, hint="predict them with two commands")

@@ -4,6 +4,7 @@ Each worker loads the model once and writes the results itself, by the same func
 bytes are equal. Ray gives the images of a worker that died to another one.
 """
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -144,7 +145,7 @@ def _rows(
                 address=None if address == LOCAL else address,
                 include_dashboard=False if address == LOCAL else None,
                 log_to_driver=False,
-                logging_level="ERROR",
+                logging_level=logging.ERROR,
             )
         except (ConnectionError, ValueError) as error:
             hint = "--ray local starts Ray on this machine"
@@ -153,7 +154,8 @@ def _rows(
         ray.data.DataContext.get_current().enable_progress_bars = False
         rows = [{"path": str(path.resolve()), "name": name} for path, name in files.items()]
         named = dict(zip((row["path"] for row in rows), files, strict=True))
-        workers = max(1, min(len(rows), int(ray.cluster_resources().get("CPU", 1))))
+        cpus = ray.cluster_resources().get("CPU", 1)  # type: ignore[no-untyped-call]
+        workers = max(1, min(len(rows), int(cpus)))
         labeled = ray.data.from_items(rows, override_num_blocks=min(len(rows), MOST_BLOCKS)).map_batches(
             Worker,
             fn_constructor_args=(load, out, kinds, values, max_megapixels),
