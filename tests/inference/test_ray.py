@@ -28,6 +28,7 @@ def ray() -> Iterator[Any]:
     """Start Ray with two CPUs; the code under test uses the Ray that runs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_worker_niceness", "0")  # by default workers give way to everything else on the machine
         patch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parents[2] / "src")]))
         started = pytest.importorskip("ray")
         started.init(
