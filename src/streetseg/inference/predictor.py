@@ -29,7 +29,7 @@ log = logging.getLogger("streetseg")
 LARGE = 2**22
 LARGE_LOGITS = 2**28
 WINDOW = 768  # side of these windows, pixels; less if the logits of a window would have more than WINDOW_LOGITS bytes
-WINDOW_LOGITS = 2**28
+WINDOW_LOGITS = 2**27
 
 
 class Predictor:
