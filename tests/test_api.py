@@ -126,6 +126,38 @@ def test_the_command_and_the_api_write_the_same(run: streetseg.Run, tmp_path: Pa
         assert (tmp_path / "command" / name).read_bytes() == (tmp_path / "api" / name).read_bytes()
 
 
+def test_every_kind_of_result_from_python(run: streetseg.Run, tmp_path: Path) -> None:
+    save(tmp_path / "images" / "a.png", street(3, SIZE)[0])
+    save(tmp_path / "images" / "b.png", street(4, SIZE)[0])
+    prediction = run.model.predict(tmp_path / "images" / "a.png")
+    written = prediction.save(tmp_path / "out", "probabilities,geojson")
+    with np.load(written["probabilities"]) as arrays:
+        np.testing.assert_allclose(arrays["probabilities"], prediction.probabilities(), atol=1e-3)
+    assert (
+        json.loads(written["geojson"].read_text())["features"]
+        == json.loads(json.dumps(prediction.polygons()))["features"]
+    )
+
+    run.model.predict(tmp_path / "images").save(tmp_path / "many", ["confidence"])
+    assert {path.name for path in (tmp_path / "many").iterdir()} == {"a_confidence.png", "b_confidence.png"}
+    with pytest.raises(RequestError, match="unknown kind of result 'video'"):
+        prediction.save(tmp_path / "out", ["video"])
+
+
+def test_a_video_from_python(run: streetseg.Run, tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    with av.open(str(tmp_path / "drive.mp4"), "w") as output:
+        stream = output.add_stream("libx264", rate=25)
+        stream.height, stream.width, stream.pix_fmt = *SIZE, "yuv420p"
+        for number in range(3):
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(street(number, SIZE)[0], "rgb24")))
+        output.mux(stream.encode(None))
+    labeled = run.model.predict_video(tmp_path / "drive.mp4", tmp_path / "out", ["ids"])
+    assert labeled.frames == len(list(labeled.paths["ids"].iterdir())) == 3
+    with pytest.raises(RequestError, match="a weight of 1"):
+        run.model.predict_video(tmp_path / "drive.mp4", tmp_path / "out", smooth=1)
+
+
 def test_a_limit_of_megapixels(run: streetseg.Run, tmp_path: Path) -> None:
     save(tmp_path / "a.png", street(3, SIZE)[0])
     low = streetseg.load(run.folder, max_megapixels=0.001)

@@ -51,7 +51,7 @@ def load(
     device: str = "auto",
     tta: bool = False,
     tile: int | None = None,
-    max_megapixels: float = 89.0,
+    max_megapixels: float = 100.0,
     encoder: "nn.Module | None" = None,
     decoder: "nn.Module | None" = None,
 ) -> "Model":
@@ -97,7 +97,7 @@ def load(
         )
         return model
     if max_megapixels <= 0:
-        raise RequestError(f"a limit of {max_megapixels:g} megapixels", where="max_megapixels", hint="89, or more")
+        raise RequestError(f"a limit of {max_megapixels:g} megapixels", where="max_megapixels", hint="100, or more")
     path, modules = as_model(model)
     modules = own_modules_of(path, encoder, decoder) or modules
     predictor = open_predictor(path, modules, engine=engine, precision=precision, device=device, tta=tta, tile=tile)
@@ -120,6 +120,10 @@ def predict(
     >>> prediction = streetseg.predict(run.folder, image)
     >>> float(round(prediction.shares.sum(), 3))
     1.0
+    >>> prediction.probabilities().shape
+    (11, 64, 96)
+    >>> prediction.polygons()["type"]
+    'FeatureCollection'
     """
     return load(model, **options).predict(images)
 

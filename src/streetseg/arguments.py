@@ -66,7 +66,7 @@ ARGUMENTS = {
     **dict.fromkeys(("tta", "resume", "force", "profile", "quiet", "int8", "sample"), SWITCH),
     **dict.fromkeys(("seeds", "devices", "batch"), COUNT),
     "tile": Expected(_is_whole, "a whole number", "512"),
-    "max_megapixels": Expected(_is_number, "a number", "89"),
+    "max_megapixels": Expected(_is_number, "a number", "100"),
     "budget": Expected(_is_number, "a number", "0.5", least=0),
     "engine": _text("torch"),
     "precision": _text("fp32"),

@@ -218,7 +218,7 @@ def bomb(folder: Path) -> Case:
     path = nth(folder, "train", 1)
     path.write_bytes(huge_png(20_000))
     return camvid(
-        folder, (path,), "larger than 89 megapixels", "400 by its header", "data.max_megapixels=N raises the limit"
+        folder, (path,), "larger than 100 megapixels", "400 by its header", "data.max_megapixels=N raises the limit"
     )
 
 

@@ -2,8 +2,13 @@
 
 import http.server
 import io
+import itertools
 import json
+import os
+import signal
+import sys
 import threading
+import zipfile
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
@@ -16,10 +21,15 @@ import torch
 from PIL import Image
 
 import corpus
+import processes
 import tiny
+from finished_runs import RANDOM
+from networks import tiny_network
+from streetseg.inference import submission
 from streetseg.inference.predictor import Predictor
-from streetseg.labels.tables import STREET_11
-from streetseg.models.bundle import save_bundle
+from streetseg.labels.mappings import cityscapes_ids
+from streetseg.labels.tables import CITYSCAPES_19, STREET_11
+from streetseg.models.bundle import load_bundle, save_bundle
 from streetseg.models.encoder import Encoder
 from streetseg.models.network import SegmentationNetwork
 
@@ -53,6 +63,8 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.bad_input(13, "`predict` labels images with such names, and its results have the same names")
+@pytest.mark.bad_input(23, "images of 1x1, 101x33 and 30x300 pixels are labeled at their own size")
 def test_labels_colors_and_overlays_of_the_images_own_size(
     tmp_path: Path, street: Path, model: Path, streetseg: Command
 ) -> None:
@@ -77,7 +89,7 @@ def test_without_overlay_and_with_json(tmp_path: Path, street: Path, model: Path
     out = tmp_path / "out"
     reported = json.loads(streetseg("predict", model, street / "a.png", "--out", out, "--json").out)
     assert reported["classes"] == list(STREET_11.names)
-    assert (reported["ids"], reported["class_ids"]) == ("own", list(range(11)))
+    assert (reported["ids"], reported["class_ids"]) == ("model", list(range(11)))
     assert [one["size"] for one in reported["images"]] == [[48, 64]]
     assert {path.name for path in out.iterdir()} == {"a_ids.png", "a_color.png", "legend.json"}
     assert Path(reported["images"][0]["ids"]) == out / "a_ids.png"
@@ -209,6 +221,139 @@ def test_shards_share_the_images_and_repeat_none(tmp_path: Path, street: Path, m
     assert streetseg("predict", model, street, "--out", out, "--shard", "3/2").code == 2
 
 
+def killed_at(count: int, argv: tuple[object, ...]) -> None:
+    """Run `streetseg predict`, and kill this process after `count` images are finished."""
+    from streetseg.cli.main import main
+    from streetseg.inference.finished import FinishedImages
+
+    add, done = FinishedImages.add, itertools.count(1)
+
+    def counting(self: FinishedImages, path: Path, name: str) -> None:
+        add(self, path, name)
+        if next(done) == count:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    FinishedImages.add = counting  # type: ignore[method-assign]  # in a fork
+    sys.argv = ["streetseg", *map(str, argv)]
+    main()
+
+
+@pytest.mark.parametrize("shard", [(), ("--shard", "1/1")])
+def test_a_killed_prediction_repeats_no_finished_image(
+    tmp_path: Path, street: Path, model: Path, streetseg: Command, shard: tuple[str, ...]
+) -> None:
+    out = tmp_path / "out"
+    argv = ("predict", model, street, "--out", out, *shard)
+    killed = processes.start(lambda: killed_at(2, argv), tmp_path, "killed")
+    assert killed.wait() == -signal.SIGKILL
+
+    record = next(out.glob(".finished-*.jsonl"))
+    record.write_bytes(record.read_bytes() + b'["cut')  # as a kill in the middle of a line leaves it
+    other = streetseg(*argv, "--json", "--ids", "cityscapes")
+    assert other.code == 2  # another request, which fails for other reasons; it leaves the record alone
+    ended = streetseg(*argv, "--json")
+    assert "2 images finished already" in ended.err
+    assert len(json.loads(ended.out)["images"]) == 2
+    whole = tmp_path / "whole"
+    assert streetseg("predict", model, street, "--out", whole).code == 0
+    names = [path.relative_to(whole) for path in whole.rglob("*.*") if path.name[0] != "."]
+    assert len(names) == 9
+    assert all((out / name).read_bytes() == (whole / name).read_bytes() for name in names)
+
+    again = json.loads(streetseg(*argv, "--json").out)["images"]
+    assert len(again) == (0 if shard else 4)  # the whole command is done, so that it is done again
+    assert bool(list(out.glob(".finished-*"))) == bool(shard)
+
+
+def test_an_image_that_changed_is_labeled_again(tmp_path: Path, street: Path, model: Path, streetseg: Command) -> None:
+    argv = ("predict", model, street, "--out", tmp_path / "out", "--shard", "1/1", "--json")
+    assert streetseg(*argv).code == 0
+    tiny.save(street / "a.png", tiny.street(9, (50, 64))[0])
+    assert [Path(one["input"]).name for one in json.loads(streetseg(*argv).out)["images"]] == ["a.png"]
+    assert len(json.loads(streetseg(*argv, "--flip").out)["images"]) == 4  # other views are another request
+
+
+def test_own_ids_are_those_of_the_masks_of_the_training(
+    tmp_path: Path, street: Path, model: Path, streetseg: Command
+) -> None:
+    network = load_bundle(model)[0]
+    out = ("--out", tmp_path / "out", "--ids", "own", "--json")
+    unknown = streetseg("predict", model, street / "a.png", *out)
+    assert unknown.code == 2
+    assert "the model does not know the ids of the masks" in unknown.out
+
+    network.mask_ids = [[10 * k, 10 * k + 5] if k == 3 else [10 * k] for k in range(11)]
+    save_bundle(tmp_path / "own", network, initial_weights=RANDOM, protocol={}, scores={})
+    ended = streetseg("predict", tmp_path / "own", street / "a.png", *out)
+    assert ended.code == 0, ended.err
+    assert "class road has the ids 30, 35 in the masks: 30 is written" in ended.err
+    assert json.loads(ended.out)["class_ids"] == [10 * k for k in range(11)]
+    ids = Predictor.load(model, "cpu").predict(street / "a.png")
+    assert np.array_equal(np.array(Image.open(tmp_path / "out" / "a_ids.png")), ids * 10)
+    legend = json.loads((tmp_path / "out" / "legend.json").read_text())["classes"]
+    assert [row["value"] for row in legend] == [10 * k for k in range(11)]
+
+    network.mask_ids = [[300], *([k] for k in range(1, 11))]
+    save_bundle(tmp_path / "wide", network, initial_weights=RANDOM, protocol={}, scores={})
+    ended = streetseg("predict", tmp_path / "wide", street / "a.png", *out)
+    assert ended.code == 2
+    assert "class sky has the id 300 in the masks, expected 0..255" in ended.out
+
+
+@pytest.fixture
+def cityscapes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Write a split of three images in the layout of Cityscapes; return its folder."""
+    monkeypatch.setattr(submission, "SIZE", (32, 64))
+    monkeypatch.setattr(submission, "IMAGES", {"test": 3})
+    folder = tmp_path / "leftImg8bit" / "test"
+    for number, city in enumerate(("berlin", "berlin", "bonn")):
+        image = tiny.street(number, (32, 64))[0]
+        tiny.save(folder / city / f"{city}_{number:06}_000019_leftImg8bit.png", image)
+    return folder
+
+
+def test_a_submission_for_cityscapes(tmp_path: Path, cityscapes: Path, streetseg: Command) -> None:
+    model = tmp_path / "model"
+    save_bundle(model, tiny_network(space=CITYSCAPES_19), initial_weights=RANDOM, protocol={}, scores={})
+    packed = tmp_path / "submission.zip"
+    argv = ("predict", model, cityscapes, "--out", tmp_path / "out", "--cityscapes-submission", packed)
+    for _ in range(2):  # its own file is replaced
+        ended = streetseg(*argv)
+        assert ended.code == 0, ended.err
+    assert "3 masks packed for the Cityscapes server" in ended.out
+    predictor = Predictor.load(model, "cpu")
+    label_ids = cityscapes_ids(CITYSCAPES_19)
+    with zipfile.ZipFile(packed) as files:
+        assert files.namelist() == [
+            f"{city}_00000{n}_000019_labelIds.png" for n, city in enumerate(("berlin", "berlin", "bonn"))
+        ]
+        for path, name in zip(sorted(cityscapes.rglob("*.png")), files.namelist(), strict=True):
+            with Image.open(files.open(name)) as mask:
+                assert np.array_equal(np.array(mask), label_ids[predictor.predict(path)])
+
+    packed.write_bytes(b"theirs")
+    taken = streetseg(*argv)
+    assert (taken.code, packed.read_bytes()) == (2, b"theirs")
+    packed.unlink()
+    part = streetseg(*argv, "--shard", "1/2")
+    tiny.save(cityscapes / "bonn" / "bonn_000002_000019_leftImg8bit.png", tiny.street(0, (32, 66))[0])
+    wide = streetseg(*argv)
+    (cityscapes / "bonn" / "bonn_000002_000019_leftImg8bit.png").unlink()
+    fewer = streetseg(*argv)
+    tiny.save(cityscapes / "bonn" / "mine.png", tiny.street(0, (32, 64))[0])
+    other = streetseg(*argv)
+    for ended, said in (
+        (part, "a submission needs the whole split"),
+        (wide, "images of another size than 32 x 64"),
+        (fewer, "2 images, but the split test has 3"),
+        (other, "no submission: no image of Cityscapes"),
+    ):
+        assert ended.code == 2
+        assert said in ended.err
+    assert not packed.exists()
+
+
+@pytest.mark.bad_input(10, "`predict` turns the image upright, and its labels with it")
 def test_exif_rotation_is_applied(tmp_path: Path, model: Path, streetseg: Command) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was turned: rotate clockwise to view
@@ -295,17 +440,18 @@ def test_the_limit_of_pixels_can_be_raised_and_lowered(
     assert incorrect.code == 2
 
 
+@pytest.mark.bad_input(18, "`predict` refuses the image by the size in its header; exit 2")
 @pytest.mark.bad_input(61, "the default limit is that of training")
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_a_huge_image_is_refused_with_the_flag(
     tmp_path: Path, model: Path, streetseg: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)  # put back afterwards
-    for side in (10_000, 30_000):
+    for side in (10_001, 30_000):
         (tmp_path / "huge.png").write_bytes(corpus.huge_png(side))
         ended = streetseg("predict", model, tmp_path / "huge.png", "--out", tmp_path / "out")
         assert ended.code == 2
-        assert "larger than 89 megapixels" in ended.err
+        assert "larger than 100 megapixels" in ended.err
         assert "--max-megapixels N raises the limit" in ended.err
     raised = streetseg("predict", model, tmp_path / "huge.png", "--out", tmp_path / "out", "--max-megapixels", "901")
     assert "larger than" not in raised.err  # now its pixels are looked for
@@ -338,6 +484,7 @@ def test_results_of_equal_names_stay_apart(tmp_path: Path, street: Path, model: 
     }
 
 
+@pytest.mark.bad_input(12, "`predict` names every such file, in one pass, and labels the others; exit 1")
 def test_images_that_cannot_be_read_are_all_named_and_the_others_labeled(
     tmp_path: Path, street: Path, model: Path, streetseg: Command
 ) -> None:

@@ -46,14 +46,14 @@ def stamps(frames: int) -> list[int]:
     return [0, *np.cumsum(steps[1:]).tolist()]
 
 
-def drawn(path: Path, frames: int = 23, *, size: tuple[int, int] = SIZE, sound: bool = True) -> list[int]:
+def drawn(path: Path, frames: int = 23, *, size: tuple[int, int] = SIZE, sound: str | None = "aac") -> list[int]:
     """Write a video of a variable rate, with a tone. Return the time stamps of its frames in `UNIT`."""
     times = stamps(frames)
     with av.open(str(path), "w") as output:
         stream = output.add_stream("libx264", rate=25, options={"crf": "10", "preset": "ultrafast"})
         stream.height, stream.width, stream.pix_fmt = *size, "yuv420p"
         stream.codec_context.time_base = stream.time_base = UNIT
-        tone = output.add_stream("aac", rate=16000, layout="mono") if sound else None
+        tone = output.add_stream(sound, rate=16000, layout="mono") if sound else None
         for number, time in enumerate(times):
             frame = av.VideoFrame.from_ndarray(tiny.street(number % 5, size)[0], "rgb24")
             frame.pts, frame.time_base = time, UNIT
@@ -62,6 +62,8 @@ def drawn(path: Path, frames: int = 23, *, size: tuple[int, int] = SIZE, sound: 
         if tone is not None:
             wave = np.sin(np.arange(16000 * times[-1] // 12800) / 10).astype(np.float32)[None]
             heard = av.AudioFrame.from_ndarray(wave, format="fltp", layout="mono")
+            if sound == "pcm_s16le":
+                heard = av.AudioFrame.from_ndarray((wave * 32767).astype(np.int16), format="s16", layout="mono")
             heard.sample_rate = 16000
             output.mux(tone.encode(heard))
             output.mux(tone.encode(None))
@@ -114,9 +116,34 @@ def test_time_stamps_and_sound_are_those_of_the_source(tmp_path: Path, model: Pa
         assert "smoothed over frames, weight 0.5" in container.metadata["comment"]
 
 
+def heard(path: Path) -> np.ndarray:
+    """Return the sound of a video, float (samples,)."""
+    with av.open(str(path)) as container:
+        parts = [frame.to_ndarray()[0].astype(float) for frame in container.decode(audio=0)]
+    return np.concatenate(parts)
+
+
+def test_sound_that_mp4_cannot_hold_is_encoded_again(tmp_path: Path, model: Path, streetseg: Command) -> None:
+    drawn(tmp_path / "camera.mov", sound="pcm_s16le")
+    ended = streetseg("predict", model, tmp_path / "camera.mov", "--out", tmp_path / "out")
+    assert ended.code == 0, ended.err
+    assert "its sound is pcm_s16le, which MP4 cannot hold; it is encoded as AAC" in " ".join(ended.err.split())
+    result = tmp_path / "out" / "camera_overlay.mp4"
+    with av.open(str(result)) as container:
+        sound = container.streams.audio[0]
+        assert (sound.codec_context.name, sound.rate) == ("aac", 16000)
+    before, after = heard(tmp_path / "camera.mov") / 32767, heard(result)
+    assert abs(len(before) - len(after)) <= 3072  # AAC comes in blocks of 1024 samples
+    shared = min(len(before), len(after))
+    lags = [
+        np.corrcoef(before[2000 : shared - 2000], after[2000 + lag : shared - 2000 + lag])[0, 1] for lag in (0, 1024)
+    ]
+    assert max(lags) > 0.99
+
+
 def test_a_video_of_an_odd_size_that_is_turned(tmp_path: Path, model: Path, streetseg: Command) -> None:
     path = tmp_path / "turned.mp4"
-    drawn(path, 3, sound=False)
+    drawn(path, 3, sound=None)
     data = path.read_bytes()
     upright, quarter = (1, 0, 0, 0, 1, 0, 0, 0, 0x4000), (0, 1, 0, -1, 0, 0, 0, 0, 0x4000)
     matrices = [b"".join((value << 16 & 0xFFFFFFFF).to_bytes(4, "big") for value in one) for one in (upright, quarter)]
@@ -202,7 +229,7 @@ def test_what_cannot_be_done_is_said(tmp_path: Path, model: Path, streetseg: Com
 
 @pytest.fixture
 def stream(tmp_path: Path) -> "Stream":
-    drawn(tmp_path / "stream.ts", sound=False)
+    drawn(tmp_path / "stream.ts", sound=None)
     return Stream((tmp_path / "stream.ts").read_bytes())
 
 

@@ -1,7 +1,7 @@
 """The videos of `streetseg predict`."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,49 +10,40 @@ from streetseg.errors import RequestError
 from streetseg.text import counted
 
 if TYPE_CHECKING:
-    from streetseg.inference.predictor import Predictor
+    from streetseg.cli.predict_images import Request
 
 
 def predict_videos(
-    model: Path,
-    videos: Sequence[str],
-    out: Path,
-    kinds: Sequence[str],
-    *,
-    ids: str,
-    smooth: float,
-    load: Callable[[], "Predictor"],
-    json: bool,
+    request: "Request", videos: Sequence[str], kinds: Sequence[str], *, smooth: float, json: bool
 ) -> None:
     """Label videos one after the other and print what was written.
 
     Args:
-        ids, smooth, json: the flags of the command.
-        load: opens the model.
+        smooth, json: the flags of the command.
 
     Raises:
         RequestError: images are among the videos, two videos have the same stem, or a flag is wrong.
         DataError: a video cannot be read.
     """
-    from streetseg.inference.video import is_live, is_video, predict_video
-    from streetseg.labels.mappings import cityscapes_ids
+    from streetseg.inference.finished import model_digest
+    from streetseg.inference.video import is_video, predict_video, require_smooth
+    from streetseg.inference.video_files import is_live
 
     if others := [text for text in videos if not is_video(text)]:
         raise RequestError("videos and images in one command", where=others, hint="predict them with two commands")
-    if not 0 <= smooth < 1:
-        raise RequestError(f"a weight of {smooth:g}", where="--smooth", hint="0 to below 1, e.g. 0.6")
+    require_smooth(smooth)
     if len({Path(text).stem for text in videos}) < len(videos):
         hint = "predict them into separate folders"
         raise RequestError("two videos of one name, whose results would replace each other", where=videos, hint=hint)
-    predictor = load()
-    values = cityscapes_ids(predictor.space) if ids == "cityscapes" else None
+    predictor = request.load()
+    values, model = request.values(predictor), model_digest(request.model)
     done = []
     for video in videos:
         start = time.perf_counter()
         try:
             with counted_bar("frames", hidden=json) as progress:
                 labeled = predict_video(
-                    predictor, video, out, kinds, values=values, smooth=smooth, model=_stamp(model), on_frame=progress
+                    predictor, video, request.out, kinds, values=values, smooth=smooth, model=model, on_frame=progress
                 )
         except KeyboardInterrupt:
             if not is_live(video):
@@ -66,10 +57,6 @@ def predict_videos(
             written = ", ".join(map(str, labeled.paths.values()))
             say(f"{counted(labeled.frames, 'frame')} labeled in {seconds:.1f} s{before}{smoothed}: {written}")
     if json:
-        print_json({"out": out, "classes": predictor.space.names, "ids": ids, "smooth": smooth, "videos": done})
-
-
-def _stamp(model: Path) -> str:
-    """Return a text that changes when a file of the model does."""
-    files = [model, *model.rglob("*")] if model.is_dir() else [model]
-    return f"{model.resolve()} {max(path.stat().st_mtime_ns for path in files)}"
+        print_json(
+            {"out": request.out, "classes": predictor.space.names, "ids": request.ids, "smooth": smooth, "videos": done}
+        )

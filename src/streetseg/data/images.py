@@ -17,9 +17,11 @@ from streetseg.data.files import FileError, read_bytes
 from streetseg.data.formats import FORMATS, UNREAD, nature
 from streetseg.recipe.reading import AS_USUAL, FULL, ImageReading
 
-MAX_PIXELS = 89_000_000  # about the size from which Pillow warns of a decompression bomb: a quarter of a GiB as RGB
+MAX_PIXELS = 100_000_000  # 0.3 GB as RGB
 
 WIDE_GRAY = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})  # Pillow's modes of one channel with more than 8 bits
+
+_BAND = 1024  # rows
 
 _ORIENTATION = 0x0112  # EXIF tag
 _SAMPLES, _EXTRA_SAMPLES = 277, 338  # TIFF tags: number of channels, and the kinds of the channels beyond the colors
@@ -129,7 +131,7 @@ def to_rgb(image: Image.Image, place: str, reading: ImageReading) -> tuple[NDArr
     else:
         _turn(image, reading)
         image.info.pop("transparency", None)
-        rgb = np.array(image if image.mode == "RGB" else image.convert("RGB"))
+        rgb = _pixels(image if image.mode == "RGB" else image.convert("RGB"))
         if ";16" in raw:
             low, high = _value_range(rgb)
             stored = replace(stored, values=(low << 8, high << 8 | 255))
@@ -181,8 +183,7 @@ def opened(place: str, max_pixels: int) -> Iterator[Image.Image]:
 @contextmanager
 def opened_bytes(data: bytes, place: str, max_pixels: int) -> Iterator[Image.Image]:
     """Open the image in the bytes of a file as `opened` does; errors name `place`."""
-    if max_pixels > MAX_PIXELS:  # the user raised the limit, so Pillow's own limit must rise too
-        Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, max_pixels)
+    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, max_pixels)  # Pillow's own limit must not be lower
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             if image.width * image.height > max_pixels:
@@ -208,6 +209,15 @@ def _dropped_bands(image: Image.Image) -> str:
     # Pillow takes a fourth band as transparency if the file does not say what it is.
     extra += image.mode == "RGBA" and _EXTRA_SAMPLES not in image.tag_v2
     return f" ({extra} more band{'s' if extra > 1 else ''} dropped)" if extra > 0 else ""
+
+
+def _pixels(image: Image.Image) -> NDArray[np.uint8]:
+    """Return the pixels of an RGB image, uint8 (H, W, 3). It is copied in bands: Pillow makes three copies at once."""
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    for top in range(0, image.height, _BAND):
+        bottom = min(top + _BAND, image.height)
+        pixels[top:bottom] = np.asarray(image.crop((0, top, image.width, bottom)))
+    return pixels
 
 
 def _turn(image: Image.Image, reading: ImageReading) -> None:

@@ -190,7 +190,7 @@ class SourceView:
         self.reading = source.reading
         self.space = space
         self.splits = splits
-        self._mapping = label_mapping(source.space, space)
+        self.mapping = label_mapping(source.space, space)
 
     def read_image(self, sample: Sample) -> NDArray[np.uint8]:
         """Return the image, uint8 RGB (H, W, 3). Raise DataError if it cannot be read."""
@@ -198,13 +198,37 @@ class SourceView:
 
     def read_mask(self, sample: Sample) -> NDArray[np.uint8]:
         """Return the labels, uint8 (H, W), ids 0..C-1 of `space` or 255. Raise DataError if they cannot be read."""
-        return self._mapping.take(self.source.read_mask(sample))
+        return self.mapping.take(self.source.read_mask(sample))
 
     def look(self, sample: Sample) -> Look:
         """Return image, labels and how both are stored. Raise DataError if one cannot be read."""
         look = self.source.look(sample)
-        return replace(look, labels=self._mapping.take(look.labels))
+        return replace(look, labels=self.mapping.take(look.labels))
 
     def stamp(self, sample: Sample) -> str:
         """Return the stamp of the other source, as the files are the same."""
         return self.source.stamp(sample)
+
+
+def mask_ids(source: Source) -> list[list[int]] | None:
+    """Return the ids on disk of each class of `source.space`, ascending; None where masks are colors or no files."""
+    if isinstance(source, SourceView):
+        ids = mask_ids(source.source)
+        if ids is None:
+            return None
+        mapped: list[list[int]] = [[] for _ in source.space.names]
+        for class_id, values in enumerate(ids):
+            if (target := int(source.mapping[class_id])) != source.space.ignore_index:
+                mapped[target] += values
+        return [sorted(values) for values in mapped]
+    if (
+        not isinstance(source, FileSource)
+        or not source.code.ids
+        or (source.code.colors and not source.code.ids_written)
+    ):
+        return None
+    found: list[list[int]] = [[] for _ in source.space.names]
+    for value, class_id in sorted(source.code.ids.items()):
+        if class_id != source.space.ignore_index:
+            found[class_id].append(value)
+    return found

@@ -28,6 +28,14 @@ class Operations(Protocol):
         """Resize one axis of logits (B, C, H, W) by `taps`."""
         ...
 
+    def blend(self, one: Array, other: Array, axis: int, weights: NDArray[np.float32]) -> Array:
+        """Return the average of two arrays of logits; `weights` are those of `other` along `axis`, 0..1."""
+        ...
+
+    def copy(self, logits: Array) -> Array:
+        """Return a copy."""
+        ...
+
     def mirrored(self, array: Array) -> Array:
         """Return the array with its last axis reversed: left and right exchanged."""
         ...

@@ -49,6 +49,17 @@ def resample(logits: Floats, axis: int, taps: Taps) -> Floats:
     return low
 
 
+def blend(one: Floats, other: Floats, axis: int, weights: NDArray[np.float32]) -> Floats:
+    """Return the average of two arrays of logits; `weights` are those of `other` along `axis`, 0..1."""
+    blended: Floats = one + (other - one) * weights.reshape([-1 if k == axis else 1 for k in range(one.ndim)])
+    return blended
+
+
+def copy(logits: Floats) -> Floats:
+    """Return a copy."""
+    return logits.copy()
+
+
 def mirrored(array: NDArray[np.generic]) -> NDArray[np.generic]:
     """Return a contiguous copy with the last axis reversed; engines take only contiguous arrays."""
     return np.ascontiguousarray(array[..., ::-1])

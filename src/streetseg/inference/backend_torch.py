@@ -47,6 +47,17 @@ def resample(logits: Tensor, axis: int, taps: Taps) -> Tensor:
     return low.lerp_(high, weight if axis == logits.ndim - 1 else weight[:, None])
 
 
+def blend(one: Tensor, other: Tensor, axis: int, weights: NDArray[np.float32]) -> Tensor:
+    """Return the average of two arrays of logits; `weights` are those of `other` along `axis`, 0..1."""
+    shape = [-1 if k == axis else 1 for k in range(one.ndim)]
+    return one + (other - one) * torch.from_numpy(weights).to(one.device).reshape(shape)
+
+
+def copy(logits: Tensor) -> Tensor:
+    """Return a copy."""
+    return logits.clone()
+
+
 def mirrored(array: Tensor) -> Tensor:
     """Return a copy with the last axis reversed."""
     return array.flip(-1)

@@ -3,19 +3,19 @@
 import io
 import json
 import zipfile
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from streetseg.atomic import atomic_write_bytes
 from streetseg.errors import RequestError, did_you_mean, first
 from streetseg.inference.polygons import coco, geojson
 from streetseg.labels.space import LabelSpace
-from streetseg.png import encode_png
+from streetseg.png import encode_png_bands
 
 # Kind of result -> how its file is named after the image.
 KINDS = {
@@ -33,6 +33,7 @@ SCORED = ("confidence", "probabilities", "logits")  # kinds that need the logits
 LEGEND = "legend.json"  # beside the colors
 MAKER = "streetseg"  # "software" in every file that this module writes; in PNG the text "Software"
 COMPRESSION = 3  # zlib level 0..9; an overlay takes a third of the time of the default 6, and is 5 % larger
+BAND = 256  # rows that are drawn and encoded at once
 ImageArray = NDArray[np.uint8]  # RGB (H, W, 3)
 Ids = NDArray[np.uint8]  # (H, W)
 
@@ -89,13 +90,13 @@ def write_results(
     for kind, path in paths.items():
         match kind:
             case "ids":
-                data = encode_result(ids if values is None else values[ids])
+                data = encode_result(lambda band: ids[band] if values is None else values[ids[band]], len(ids))
             case "color":
-                data = encode_result(color_map(ids, space))
+                data = encode_result(lambda band: color_map(ids[band], space), len(ids))
             case "overlay":
-                data = encode_result(overlay(image, ids, space))
+                data = encode_result(lambda band: overlay(image[band], ids[band], space), len(ids))
             case "confidence":
-                data = encode_result(np.rint(scores[kind].astype(np.float32) * 255).astype(np.uint8))
+                data = encode_result(lambda band: _gray(scores["confidence"][band]), len(ids))
             case "coco":
                 data = _json(coco(ids, space, path.name.removesuffix(KINDS[kind])))
             case "geojson":
@@ -114,11 +115,21 @@ def write_legend(out: Path, space: LabelSpace, values: NDArray[np.uint8] | None 
     atomic_write_bytes(out / LEGEND, _json({"space": space.name, "classes": rows}))
 
 
-def encode_result(image: ImageArray | Ids) -> bytes:
-    """Return the bytes of a PNG file that `is_result` knows as ours."""
-    text = PngImagePlugin.PngInfo()
-    text.add_text("Software", MAKER)
-    return encode_png(image, pnginfo=text, compress_level=COMPRESSION)
+def encode_result(draw: Callable[[slice], ImageArray | Ids], height: int) -> bytes:
+    """Return the bytes of a PNG file that `is_result` knows as ours.
+
+    Args:
+        draw: returns the rows of a slice; it is called for one band of rows after the other, so that no drawn image of
+            a large image is in memory as a whole.
+        height: the number of rows.
+    """
+    bands = (draw(slice(top, min(top + BAND, height))) for top in range(0, height, BAND))
+    return encode_png_bands(bands, height, text={"Software": MAKER}, level=COMPRESSION)
+
+
+def _gray(confidence: NDArray[np.float16]) -> Ids:
+    """Return probabilities 0..1 as 0..255."""
+    return np.rint(confidence.astype(np.float32) * 255).astype(np.uint8)
 
 
 def _json(value: Mapping[str, Any]) -> bytes:

@@ -25,6 +25,7 @@ from streetseg.data.images import (
     range_words,
 )
 from streetseg.errors import DataError, RequestError
+from streetseg.inference.finished import FinishedImages
 from streetseg.inference.output import (
     LEGEND,
     SCORED,
@@ -64,6 +65,7 @@ class UnreadError(DataError):
             if any(isinstance(error, TooLargeError) for error in failed)
             else None,
         )
+        self.failed = failed
         self.exit_code = 1 if len(failed) < total else 2
 
 
@@ -140,6 +142,7 @@ def predict_to_folder(
     values: NDArray[np.uint8] | None = None,
     unread: Sequence[FileError] = (),
     max_megapixels: float = MAX_MEGAPIXELS,
+    finished: FinishedImages | None = None,
     on_image: OnImage = lambda done, total: None,
     on_written: OnWritten = lambda written: None,
 ) -> None:
@@ -150,12 +153,15 @@ def predict_to_folder(
         kinds: of results, keys of `output.KINDS`.
         values: the pixel value of each class in the file of ids, uint8 (C,); None for the ids themselves.
         unread: as for `predict_files`.
+        finished: leaves out the images that are finished, and takes down the others.
 
     Raises:
         RequestError: a result would replace an input or a file that no prediction wrote, or cannot be written.
         UnreadError: as `predict_files`.
     """
     results = require_free(files, out, kinds)
+    if finished is not None:
+        files = say_finished(finished, files, results)
 
     def write(file: LabeledFile) -> None:
         paths = results[file.path]
@@ -165,6 +171,8 @@ def predict_to_folder(
             if "color" in kinds and not (out / LEGEND).exists():
                 write_legend(out, predictor.space, values)
             write_results(paths, file.image, file.labels, predictor.space, values, file.scores)
+            if finished is not None:
+                finished.add(file.path, files[file.path])
         except OSError as error:
             raise RequestError(f"results cannot be written ({error.strerror or error})", where=out) from error
         on_written({"input": file.path, **paths, "size": list(file.labels.shape)})
@@ -202,8 +210,18 @@ def require_free(files: Mapping[Path, str], out: Path, kinds: Sequence[str]) -> 
     return results
 
 
-def shard_of(files: Mapping[Path, str], shard: str, out: Path, kinds: Sequence[str]) -> dict[Path, str]:
-    """Return the images of one of several machines, without those whose results are in `out` already.
+def say_finished(
+    finished: FinishedImages, files: Mapping[Path, str], results: Mapping[Path, Mapping[str, Path]]
+) -> dict[Path, str]:
+    """Return the images that are not finished, and log the number of the others."""
+    rest = finished.rest(files, results)
+    if len(rest) < len(files):
+        log.info("%s finished already and left out", counted(len(files) - len(rest), "image"))
+    return rest
+
+
+def shard_of(files: Mapping[Path, str], shard: str) -> dict[Path, str]:
+    """Return the images of one of several machines.
 
     Args:
         shard: "2/5" for every fifth image, from the second.
@@ -214,15 +232,7 @@ def shard_of(files: Mapping[Path, str], shard: str, out: Path, kinds: Sequence[s
     number, _, count = shard.partition("/")
     if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
         raise RequestError(f"no part {shard!r}", where="--shard", hint="--shard 1/4 is the first of four parts")
-    part = dict(list(files.items())[int(number) - 1 :: int(count)])
-    rest = {
-        path: name
-        for path, name in part.items()
-        if not all(target.exists() for target in result_paths(out, name, kinds).values())
-    }
-    if len(rest) < len(part):
-        log.info("%s finished already and left out", counted(len(part) - len(rest), "image"))
-    return rest
+    return dict(list(files.items())[int(number) - 1 :: int(count)])
 
 
 class StorageWarnings:

@@ -1,9 +1,9 @@
 """`Model`, ready to predict, and its results `Prediction` and `Predictions`: what Python callers use."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,20 @@ from PIL import Image
 from streetseg.arguments import require_argument
 from streetseg.errors import RequestError
 from streetseg.inference.backend import operations
+from streetseg.inference.finished import model_digest
 from streetseg.inference.inputs import find_images, no_image, require_image
 from streetseg.inference.logits import Views
-from streetseg.inference.output import USUAL, color_map, overlay, write_legend, write_results
+from streetseg.inference.output import (
+    KINDS,
+    SCORED,
+    USUAL,
+    color_map,
+    overlay,
+    parse_kinds,
+    write_legend,
+    write_results,
+)
+from streetseg.inference.polygons import geojson
 from streetseg.inference.predict_files import MAX_MEGAPIXELS, predict_files, predict_to_folder, require_free
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import Color, LabelSpace
@@ -23,7 +34,10 @@ from streetseg.png import encode_png
 if TYPE_CHECKING:
     import pandas as pd
 
+    from streetseg.inference.video import LabeledVideo
     from streetseg.models.own import OwnModules
+
+SAVED = (*USUAL, "overlay")  # kinds of results that `save` writes without a request
 
 ImageLike = NDArray[np.uint8] | Image.Image | str | Path
 
@@ -104,6 +118,10 @@ class Prediction:
         probabilities: NDArray[np.float32] = self._predictor.probabilities(self._predictor.logits(self._batch))[0]
         return probabilities
 
+    def polygons(self) -> dict[str, Any]:
+        """Return the classes as a GeoJSON object: one MultiPolygon a class, in pixels from the upper left corner."""
+        return geojson(self.labels, self.space)
+
     def overlay(self) -> Image.Image:
         """Return the image, half covered by the colors of its classes."""
         return Image.fromarray(overlay(self.image, self.labels, self.space))
@@ -112,21 +130,30 @@ class Prediction:
         """Return the labels in the colors of their classes."""
         return Image.fromarray(color_map(self.labels, self.space))
 
-    def save(self, folder: str | Path) -> dict[str, Path]:
-        """Write NAME_ids.png, NAME_color.png and NAME_overlay.png, as `streetseg predict --overlay` does.
+    def save(self, folder: str | Path, kinds: str | Sequence[str] = SAVED) -> dict[str, Path]:
+        """Write NAME_ids.png, NAME_color.png and NAME_overlay.png, or other kinds of results, as `--save` does.
+
+        Args:
+            folder: is made if it is not there.
+            kinds: of results, a list or a text with commas: ids, color, overlay, confidence, probabilities, logits,
+                coco, geojson.
 
         Returns:
             Kind of result -> its file.
 
         Raises:
-            RequestError: a file is in the way that no earlier prediction wrote.
+            RequestError: a kind is unknown, or a file is in the way that no earlier prediction wrote.
         """
         require_argument("folder", folder)
+        kinds = as_kinds(kinds)
         folder, source = Path(folder), Path(self.name)
-        paths = require_free({source: self.name}, folder, ("ids", "color", "overlay"))[source]
+        paths = require_free({source: self.name}, folder, kinds)[source]
         folder.mkdir(parents=True, exist_ok=True)
-        write_legend(folder, self.space)
-        write_results(paths, self.image, self.labels, self.space)
+        scored = [kind for kind in kinds if kind in SCORED]
+        scores = self._predictor.scores(self.image, scored) if scored else {}
+        if "color" in kinds:
+            write_legend(folder, self.space)
+        write_results(paths, self.image, self.labels, self.space, scores=scores)
         return paths
 
     def __repr__(self) -> str:
@@ -174,15 +201,16 @@ class Predictions:
         rows = [prediction.shares for prediction in self]
         return pd.DataFrame(rows, index=pd.Index([row.name for row in rows], name="image"))
 
-    def save(self, folder: str | Path, *, overlay: bool = True) -> None:
-        """Write the results of every image into a folder, as `streetseg predict` does."""
+    def save(self, folder: str | Path, kinds: str | Sequence[str] = SAVED) -> None:
+        """Write the results of every image into a folder; arguments and errors are those of `Prediction.save`."""
         require_argument("folder", folder)
+        kinds = as_kinds(kinds)
         if isinstance(self._images, Mapping):
-            model, kinds = self._model, (*USUAL, "overlay") if overlay else USUAL
+            model = self._model
             predict_to_folder(model.predictor, self._images, Path(folder), kinds, max_megapixels=model.max_megapixels)
             return
         for prediction in self:
-            prediction.save(folder)
+            prediction.save(folder, kinds)
 
     def __repr__(self) -> str:
         return f"<Predictions of {len(self)} images>"
@@ -255,6 +283,33 @@ class Model:
             return Predictions(self, _files([str(image) for image in given]))
         return Predictions(self, given)
 
+    def predict_video(
+        self, video: str | Path, folder: str | Path, kinds: str | Sequence[str] = ("overlay",), *, smooth: float = 0.0
+    ) -> "LabeledVideo":
+        """Write the labels of a video, a camera or a stream into a folder, as `streetseg predict` does.
+
+        A call that was stopped goes on where it was.
+
+        Args:
+            video: a file, /dev/video0, or an address such as rtsp://...
+            folder: is made if it is not there.
+            kinds: overlay, color, side (image and overlay side by side) and ids (one mask a frame).
+            smooth: weight of the frames before in the probabilities of a frame, 0 to below 1.
+
+        Returns:
+            `paths`: kind of result -> its file; `frames`: the number of frames.
+
+        Raises:
+            DataError: the video cannot be read.
+            RequestError: a kind or weight is wrong, a result would replace a file, or PyAV is not installed.
+        """
+        from streetseg.inference.video import KINDS, predict_video, require_smooth
+
+        require_argument("folder", folder)
+        require_smooth(smooth)
+        kinds, digest = as_kinds(kinds, KINDS), model_digest(self.path)
+        return predict_video(self.predictor, str(video), Path(folder), kinds, smooth=smooth, model=digest)
+
     def predict_one(self, image: ImageLike, name: str) -> Prediction:
         """Label one image; `name` is the stem of its files, if it is saved."""
         pixels = require_image(image, self.predictor.engine.reading, max_megapixels=self.max_megapixels)
@@ -262,6 +317,11 @@ class Model:
 
     def __repr__(self) -> str:
         return f"<Model {self.path}: {self.predictor.engine.name}, {len(self.classes)} classes>"
+
+
+def as_kinds(kinds: str | Sequence[str], known: Collection[str] = tuple(KINDS)) -> tuple[str, ...]:
+    """Return kinds of results from a list or a text with commas. Raises RequestError for one that is not `known`."""
+    return parse_kinds(kinds if isinstance(kinds, str) else ",".join(map(str, kinds)), known)
 
 
 def _files(inputs: Sequence[str | Path]) -> dict[Path, str]:

@@ -1,5 +1,7 @@
 """Predict labels: an engine, and the size, views and tiles in which the network sees an image."""
 
+import logging
+import math
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -15,13 +17,19 @@ from streetseg.inference.backend import operations
 from streetseg.inference.engines.engine import Engine
 from streetseg.inference.engines.open import open_engine
 from streetseg.inference.inputs import require_image
-from streetseg.inference.logits import Region, Views, predict_logits, predict_regions, require_tile
+from streetseg.inference.logits import STRIDE, Region, Views, predict_logits, predict_regions, require_tile
 from streetseg.labels.space import LabelSpace
 
 T = TypeVar("T")
 
-LARGE = 2**28  # bytes; images with larger logits are seen in windows, so that memory is bounded
-WINDOW = 1024  # side of these windows, pixels
+log = logging.getLogger("streetseg")
+
+# A network sees an image in windows, without a request, if the image has more pixels than LARGE at the size that the
+# network sees, or more than LARGE_LOGITS bytes of logits. Its memory is then that of one window.
+LARGE = 2**22
+LARGE_LOGITS = 2**28
+WINDOW = 768  # side of these windows, pixels; less if the logits of a window would have more than WINDOW_LOGITS bytes
+WINDOW_LOGITS = 2**27
 
 
 class Predictor:
@@ -38,6 +46,7 @@ class Predictor:
         self.engine = engine
         self.tta = tta
         self.tile = tile
+        self._said = False  # that windows are used
 
     @classmethod
     def load(
@@ -87,34 +96,45 @@ class Predictor:
         """
         shape = (images.shape[-2], images.shape[-1])
         size = self.seen_size(shape, own)
-        taken = self.engine.take(images)
-        return predict_logits(self.engine.logits, taken, size=size, out=own or shape, tta=self.tta, tile=self.tile)
+        taken, tile = self.engine.take(images), self.window(size)
+        return predict_logits(self.engine.logits, taken, size=size, out=own or shape, tta=self.tta, tile=tile)
 
     def regions(self, images: Array, *, own: Size | None = None) -> Iterator[tuple[Region, Array]]:
-        """Yield `logits` region by region: one region per window with a tile and without TTA, else one in all.
+        """Yield `logits` region by region; the regions cover each pixel once.
 
-        With windows, the logits of the whole image are never in memory at once. The regions cover each pixel once. An
-        image whose logits would be larger than `LARGE` is seen in windows without a request.
+        With windows, and for large images, the logits of the whole image are never in memory at once. Averaged views
+        are one region.
         """
         shape = (images.shape[-2], images.shape[-1])
-        out = own or shape
-        tile = self._window(out)
-        if tile is None or self.tta:
+        out, size = own or shape, self.seen_size(shape, own)
+        tile = self.window(size)
+        if self.tta or (tile is None and self._logits_bytes(out) <= LARGE_LOGITS):
             yield (slice(0, out[0]), slice(0, out[1])), self.logits(images, own=own)
             return
-        size = self.seen_size(shape, own)
-        yield from predict_regions(self.engine.logits, self.engine.take(images), size=size, out=out, tile=tile)
 
-    def _window(self, out: Size) -> int | None:
-        """Return the side of the windows for logits of this size; None for whole images."""
-        large = 4 * self.space.num_classes * out[0] * out[1] > LARGE
-        return WINDOW if self.tile is None and large else self.tile
+        def network(part: Array) -> Array:
+            return self.engine.logits(self.engine.take(part))
+
+        yield from predict_regions(network, images, size=size, out=out, tile=tile)
+
+    def window(self, seen: Size) -> int | None:
+        """Return the side of the windows in which the network sees an image of this size; None for the whole."""
+        if self.tile is not None or (seen[0] * seen[1] <= LARGE and self._logits_bytes(seen) <= LARGE_LOGITS):
+            return self.tile
+        side = min(WINDOW, math.isqrt(WINDOW_LOGITS // self._logits_bytes((1, 1))) // STRIDE * STRIDE)
+        if not self._said:
+            log.info("an image of %d x %d is seen in windows of %d pixels; --tile N sets their side", *seen, side)
+            self._said = True
+        return side
+
+    def _logits_bytes(self, size: Size) -> int:
+        return 4 * self.space.num_classes * size[0] * size[1]
 
     def labels(self, images: Array, *, own: Size | None = None) -> NDArray[np.uint8]:
         """Return the argmax of `logits` for the same arguments: uint8 (B, h, w) in main memory."""
         shape = (images.shape[-2], images.shape[-1])
         out = own or shape
-        if self.seen_size(shape, own) == shape == out and not self.tta and self._window(out) is None:
+        if self.seen_size(shape, own) == shape == out and not self.tta and self.window(out) is None:
             return self.engine.labels(self.engine.take(images))  # the same labels, without copying logits
         ids = np.empty((len(images), *out), dtype=np.uint8)
         for (rows, columns), logits in self.regions(images, own=own):

@@ -5,7 +5,6 @@ until the whole video is done, so that a killed command goes on after the last o
 the sound of the source, without encoding anything again.
 """
 
-import heapq
 import logging
 import os
 import shutil
@@ -13,8 +12,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
 from threading import Event, current_thread, main_thread
 from types import FrameType
@@ -28,22 +26,25 @@ from streetseg.data.formats import VIDEOS
 from streetseg.errors import DataError, RequestError
 from streetseg.inference.output import MAKER, color_map, encode_result, overlay, require_no_replacement
 from streetseg.inference.predictor import Predictor
+from streetseg.inference.video_files import (
+    add_encoder,
+    even_sides,
+    is_live,
+    join_segments,
+    length_of,
+    open_video,
+    read_frames,
+)
 from streetseg.labels.space import LabelSpace
 from streetseg.text import json_text
 
 if TYPE_CHECKING:
     import av
-    from av.container import OutputContainer
-    from av.packet import Packet
 
 log = logging.getLogger("streetseg")
 
 KINDS = ("overlay", "color", "side", "ids")  # ids: one PNG file a frame; the others are videos
 SEGMENT = 250  # frames; what a killed command repeats at most
-LIVE = ("rtsp://", "rtmp://", "udp://", "tcp://", "srt://", "/dev/video")
-_WAIT = 10.0  # seconds without a frame that end a stream
-_ENCODER = {"crf": "20", "preset": "veryfast", "bf": "0"}  # without B-frames, segments can be joined
-_SOUND = ("aac", "mp3", "ac3", "eac3", "opus", "flac", "alac")  # codecs that MP4 holds and browsers or players know
 
 OnFrame = Callable[[int, int | None], None]  # called after each frame with the number done and in all, if it is known
 
@@ -63,14 +64,15 @@ class LabeledVideo:
     repeated: int
 
 
-def is_live(source: str) -> bool:
-    """Return whether a text names a camera or a stream, which has no end."""
-    return source.lower().startswith(LIVE)
-
-
 def is_video(source: str) -> bool:
     """Return whether a text names a video, a camera or a stream."""
     return is_live(source) or Path(source).suffix.lower() in VIDEOS
+
+
+def require_smooth(smooth: float) -> None:
+    """Raise RequestError for a weight of the frames before that is not from 0 to below 1."""
+    if not 0 <= smooth < 1:
+        raise RequestError(f"a weight of {smooth:g}", where="--smooth", hint="0 to below 1, e.g. 0.6")
 
 
 def predict_video(
@@ -114,17 +116,17 @@ def predict_video(
     segments = _Segments(work, request)
     repeated = segments.frames
     labeling = _Labeling(predictor, smooth, segments.state())
-    with _opened(source) as container, _stop_request(live=is_live(source)) as stopped:
+    with open_video(source) as container, _stop_request(live=is_live(source)) as stopped:
         stream = container.streams.video[0]
-        total = None if is_live(source) else _length(stream)
-        upcoming = _frames(container, source, stopped, skip=repeated)
+        total = None if is_live(source) else length_of(stream)
+        upcoming = read_frames(container, source, stopped, skip=repeated)
         while _write_segment(upcoming, stream, segments, paths, labeling, values, lambda done: on_frame(done, total)):
             pass
     if not segments.frames:
         raise DataError("video has no frames that can be decoded", where=source)
     for kind in kinds:
         if kind != "ids":
-            _join(segments.files(kind), source, paths[kind], _comment(predictor, smooth))
+            join_segments(segments.files(kind), source, paths[kind], _comment(predictor, smooth))
     shutil.rmtree(work)
     return LabeledVideo(paths, segments.frames, repeated)
 
@@ -190,22 +192,6 @@ class _Labeling:
         return labels
 
 
-def _opened(source: str) -> "av.container.InputContainer":
-    import av
-
-    try:
-        if source.startswith("/dev/video"):
-            return av.open(source, format="v4l2", timeout=_WAIT)
-        container = av.open(source, timeout=_WAIT if is_live(source) else None)
-    except (av.FFmpegError, OSError) as error:
-        problem = f"video cannot be opened ({error.strerror or error})"
-        raise DataError(problem, where=source, hint="is it a video?") from None
-    if not container.streams.video:
-        raise DataError("file has no video stream", where=source)
-    container.streams.video[0].thread_type = "AUTO"
-    return container
-
-
 @contextmanager
 def _stop_request(*, live: bool) -> Iterator[Event]:
     """Yield an event that Ctrl-C sets while the block records a stream; a second Ctrl-C interrupts as usual."""
@@ -224,36 +210,6 @@ def _stop_request(*, live: bool) -> Iterator[Event]:
         yield stopped
     finally:
         signal.signal(signal.SIGINT, usual)
-
-
-def _frames(
-    container: "av.container.InputContainer", source: str, stopped: Event, *, skip: int
-) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """Yield the time stamp and the upright image, uint8 RGB (H, W, 3), of each frame behind the first `skip`.
-
-    Time stamps grow from frame to frame: what a source repeats is moved by one unit of its time base.
-    """
-    import av
-
-    stream = container.streams.video[0]
-    last: int | None = None
-    first: int | None = None
-    decoded = container.decode(stream)
-    for number in count():
-        try:
-            frame = next(decoded, None)
-        except av.FFmpegError as error:
-            if not is_live(source):
-                log.warning("%s: the video is damaged after frame %d (%s)", source, number, error.strerror)
-            return
-        if frame is None or stopped.is_set():
-            return
-        pts = frame.pts if frame.pts is not None else (0 if last is None else last + 1)
-        first = pts if first is None else first
-        last = pts if last is None else max(pts, last + 1)
-        if number >= skip:
-            image = np.rot90(frame.to_ndarray(format="rgb24"), frame.rotation // 90)
-            yield last - (first if is_live(source) else 0), np.ascontiguousarray(image)
 
 
 def _write_segment(
@@ -280,16 +236,17 @@ def _write_segment(
         for pts, image in islice(frames, SEGMENT):
             ids = labeling.labels(image)
             for kind, output in outputs.items():
-                pixels = _even(_drawn(kind, image, ids, space))
+                pixels = even_sides(_drawn(kind, image, ids, space))
                 if kind not in streams:
-                    streams[kind] = _encoder(output, source, pixels.shape)
+                    streams[kind] = add_encoder(output, source, pixels.shape)
                 frame = av.VideoFrame.from_ndarray(pixels, "rgb24")
                 frame.pts, frame.time_base = pts, source.time_base
                 output.mux(streams[kind].encode(frame))
             if "ids" in paths:
                 paths["ids"].mkdir(parents=True, exist_ok=True)
                 number = segments.frames + done + 1
-                data = encode_result(ids if values is None else values[ids])
+                mask = ids if values is None else values[ids]
+                data = encode_result(mask.__getitem__, len(mask))
                 atomic_write_bytes(paths["ids"] / f"{number:06}_ids.png", data)
             done += 1
             on_frame(segments.frames + done)
@@ -301,16 +258,6 @@ def _write_segment(
     return done == SEGMENT
 
 
-def _encoder(output: "OutputContainer", source: "av.VideoStream", shape: Sequence[int]) -> "av.VideoStream":
-    rate = source.average_rate or Fraction(25)
-    options = _ENCODER | {"g": str(max(1, round(2 * rate)))}  # a key frame every two seconds, so that players can seek
-    stream = output.add_stream("libx264", rate=rate, options=options)
-    stream.height, stream.width, stream.pix_fmt = shape[0], shape[1], "yuv420p"
-    assert source.time_base is not None  # it is set in every open video
-    stream.codec_context.time_base = stream.time_base = source.time_base
-    return stream
-
-
 def _drawn(kind: str, image: NDArray[np.uint8], ids: NDArray[np.uint8], space: LabelSpace) -> NDArray[np.uint8]:
     """Return a frame of one kind of video."""
     match kind:
@@ -320,66 +267,6 @@ def _drawn(kind: str, image: NDArray[np.uint8], ids: NDArray[np.uint8], space: L
             return np.hstack([image, overlay(image, ids, space)])
         case _:
             return overlay(image, ids, space)
-
-
-def _even(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the image with an even height and width, which H.264 needs; its last row or column is repeated."""
-    height, width = image.shape[:2]
-    return np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge") if height % 2 or width % 2 else image
-
-
-def _join(segments: Sequence[Path], source: str, target: Path, comment: str) -> None:
-    """Join encoded segments and the sound of the source into one MP4 file, in one step for its readers."""
-    import av
-
-    temporary = segments[0].parent / "joined.mp4"
-    with ExitStack() as stack:
-        output = stack.enter_context(av.open(str(temporary), "w", options={"movflags": "+faststart"}))
-        output.metadata["comment"] = comment
-        first = stack.enter_context(av.open(str(segments[0])))
-        video = output.add_stream_from_template(first.streams.video[0])
-        video.time_base = first.streams.video[0].time_base
-        packets = [_packets(segments, video)]
-        if not is_live(source):
-            original = stack.enter_context(av.open(source))
-            for sound in original.streams.audio[:1]:
-                if sound.codec_context.name in _SOUND:
-                    copy = output.add_stream_from_template(sound)
-                    packets.append(_sound(original, sound, copy))
-                else:
-                    log.warning("%s: its sound (%s) is left out: MP4 cannot hold it", source, sound.codec_context.name)
-        for packet in heapq.merge(*packets, key=_time):
-            output.mux(packet)
-    with temporary.open("rb+") as file:
-        os.fsync(file.fileno())
-    temporary.replace(target)
-
-
-def _packets(segments: Sequence[Path], video: "av.VideoStream") -> Iterator["Packet[Any]"]:
-    import av
-
-    for path in segments:
-        with av.open(str(path)) as container:
-            for packet in container.demux(video=0):
-                if packet.pts is not None:
-                    packet.dts = packet.pts  # without B-frames they are the same; of few frames NUT tells only one
-                    packet.stream = video
-                    yield packet
-
-
-def _sound(
-    container: "av.container.InputContainer", sound: "av.AudioStream", copy: "av.AudioStream"
-) -> Iterator["Packet[Any]"]:
-    for packet in container.demux(sound):
-        if packet.dts is not None:
-            packet.stream = copy
-            yield packet
-
-
-def _time(packet: "Packet[Any]") -> Fraction:
-    """Return when a packet is decoded, in seconds."""
-    assert packet.dts is not None and packet.time_base is not None  # others are left out
-    return Fraction(packet.dts) * packet.time_base
 
 
 def _comment(predictor: Predictor, smooth: float) -> str:
@@ -405,15 +292,6 @@ def _require_free(paths: dict[str, Path]) -> None:
         if not ours:
             problem = "a video would be replaced that no earlier prediction wrote"
             raise RequestError(problem, where=path, hint="--out DIR writes elsewhere")
-
-
-def _length(stream: "av.VideoStream") -> int | None:
-    """Return the number of frames by the header, or an estimate from the duration; None if it says neither."""
-    if stream.frames:
-        return stream.frames
-    if stream.duration and stream.time_base and stream.average_rate:
-        return round(stream.duration * stream.time_base * stream.average_rate)
-    return None
 
 
 def _stamp(source: str) -> str:

@@ -2,7 +2,8 @@
 official evaluation script scores.
 """
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from streetseg.errors import RequestError
 from streetseg.labels.space import IGNORE_INDEX, LabelSpace
 from streetseg.labels.tables import CAMVID_32, CITYSCAPES_8, CITYSCAPES_19, CITYSCAPES_34, STREET_11
+
+log = logging.getLogger("streetseg")
 
 # The 19 classes that the Cityscapes evaluation scores have the same name. It ignores the rest.
 _CITYSCAPES_34_TO_19 = {name: name for name in CITYSCAPES_19.names}
@@ -113,3 +116,28 @@ def cityscapes_ids(space: LabelSpace) -> np.ndarray[tuple[int], np.dtype[np.uint
             hint="train in cityscapes-34 or cityscapes-19",
         )
     return np.array([CITYSCAPES_34.names.index(name) for name in space.names], dtype=np.uint8)
+
+
+def own_ids(space: LabelSpace, mask_ids: Sequence[Sequence[int]] | None) -> NDArray[np.uint8]:
+    """Return the id of each class of `space` in the masks that a model was trained on, uint8 (C,).
+
+    Where a class has several ids there, it is the first one, and the log says so.
+
+    Args:
+        mask_ids: the ids of each class in those masks; None if they are not known.
+
+    Raises:
+        RequestError: the ids are not known, or one is no value of an 8-bit mask.
+    """
+    if mask_ids is None:
+        problem = "the model does not know the ids of the masks that it was trained on"
+        raise RequestError(problem, where="--ids own", hint="--ids model: the classes are numbered from 0")
+    for name, ids in zip(space.names, mask_ids, strict=True):
+        if not ids or not 0 <= ids[0] <= 255:
+            problem = (
+                f"class {name} has the id {ids[0]} in the masks" if ids else f"class {name} has no id in the masks"
+            )
+            raise RequestError(f"{problem}, expected 0..255", where="--ids own", hint="--ids model")
+        if len(ids) > 1:
+            log.info("class %s has the ids %s in the masks: %d is written", name, ", ".join(map(str, ids)), ids[0])
+    return np.array([ids[0] for ids in mask_ids], dtype=np.uint8)

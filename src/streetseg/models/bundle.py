@@ -114,6 +114,7 @@ def save_bundle(
                 "colors": space.colors,
                 "ignore_index": space.ignore_index,
                 "confidence": network.calibration.model_dump() if network.calibration else None,
+                "mask_ids": network.mask_ids,
                 "normalization": {
                     "input": "RGB 0..255",
                     "mean": network.mean.flatten().tolist(),
@@ -171,6 +172,7 @@ def load_bundle(path: Path, own: OwnModules = NO_MODULES) -> tuple[SegmentationN
     network = make_network()
     network.load_state_dict(stored)
     network.calibration = calibration_of(description)
+    network.mask_ids = description.get("mask_ids")
     return network.eval(), description
 
 

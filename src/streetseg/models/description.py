@@ -73,11 +73,20 @@ class Description(_Plain):
     colors: Annotated[list[tuple[Channel, Channel, Channel]], Field(max_length=255)]
     ignore_index: Channel
     confidence: Calibration | None = None  # earlier versions did not fit one
+    mask_ids: list[list[int]] | None = None  # of each class in the masks of the training; None if they are not known
     initial_weights: InitialWeightsEntry
     protocol: dict[str, Any]
     scores: dict[str, Any]
     validation: ValidationEntry | None = None
     sha256: str
+
+    @field_validator("mask_ids")
+    @classmethod
+    def _one_list_a_class(cls, ids: list[list[int]] | None, info: ValidationInfo) -> list[list[int]] | None:
+        classes = info.data.get("classes")
+        if ids is not None and classes is not None and len(ids) != len(classes):
+            raise PydanticCustomError("lists", f"expected a list for each of the {len(classes)} classes")
+        return ids
 
     @field_validator("channels")
     @classmethod

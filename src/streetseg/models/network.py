@@ -1,5 +1,6 @@
 """The segmentation network: uint8 RGB in, logits out."""
 
+from collections.abc import Sequence
 from typing import Self
 
 import torch
@@ -52,6 +53,7 @@ class SegmentationNetwork(nn.Module):
         self.size = size
         self.reading = reading
         self.calibration: Calibration | None = None  # fitted after training
+        self.mask_ids: Sequence[Sequence[int]] | None = None  # of each class in the masks it was trained on, if known
         self.encoder = encoder
         self.encoder_is_frozen = False
         parts = make_decoder(decoder, encoder.channels, self.channels, space.num_classes, own_decoder)

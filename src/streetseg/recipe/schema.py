@@ -112,7 +112,7 @@ class Data(Section):
     fold: Fold | None = None
     """K/N: the images of train_split and val_split are divided into N parts, the K-th is validated on and the others
     are trained on; the frames of a video stay together; none: the splits as they are"""
-    max_megapixels: Annotated[float, NoEffect("only a limit for reading")] = Field(default=89.0, gt=0)
+    max_megapixels: Annotated[float, NoEffect("only a limit for reading")] = Field(default=100.0, gt=0)
     """largest allowed image; larger ones are errors by their header, as they could fill the memory"""
     exif: Exif = "apply"
     """apply: turn images upright by their EXIF orientation; ignore: keep images as stored, for masks drawn on these"""

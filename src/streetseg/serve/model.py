@@ -66,14 +66,14 @@ class ServedModel:
 
     def labels(self, data: bytes, name: str) -> Answer:
         """Return the labels as PNG, byte for byte the file of `streetseg predict`. Raises RequestFailedError."""
-        return Answer(encode_result(self.predictor.predict(self._decoded(data, name))), "image/png")
+        return Answer(_png(self.predictor.predict(self._decoded(data, name))), "image/png")
 
     def overlay(self, data: bytes, name: str, *, jpeg: bool) -> Answer:
         """Return the image under the colors of its classes, as JPEG or PNG. Raises RequestFailedError."""
         image = self._decoded(data, name)
         drawn = overlay(image, self.predictor.predict(image), self.predictor.space)
         if not jpeg:
-            return Answer(encode_result(drawn), "image/png")
+            return Answer(_png(drawn), "image/png")
         file = io.BytesIO()
         Image.fromarray(drawn).save(file, format="JPEG", quality=JPEG_QUALITY)
         return Answer(file.getvalue(), "image/jpeg")
@@ -145,8 +145,12 @@ def _require_short_borders(labels: NDArray[np.uint8]) -> None:
         raise RequestFailedError(413, problem, hint="include=labels, or a smaller image")
 
 
+def _png(image: NDArray[np.uint8]) -> bytes:
+    return encode_result(lambda rows: image[rows], len(image))
+
+
 def _base64(image: NDArray[np.uint8]) -> str:
-    return base64.b64encode(encode_result(image)).decode("ascii")
+    return base64.b64encode(_png(image)).decode("ascii")
 
 
 def _milliseconds(start: float) -> float:

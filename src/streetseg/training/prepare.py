@@ -14,7 +14,7 @@ from streetseg.data.batches import DeviceCache, TrainBatches, steps_of_epoch
 from streetseg.data.check.findings import Findings
 from streetseg.data.class_weights import require_class_weights
 from streetseg.data.open import open_source
-from streetseg.data.source import Source, short_name
+from streetseg.data.source import Source, mask_ids, short_name
 from streetseg.data.store import Store
 from streetseg.errors import RequestError
 from streetseg.models.initial_weights import InitialWeights, build_network
@@ -190,6 +190,7 @@ def first_network(
         reading=recipe.data.reading,
         own=own.modules,
     )
+    network.mask_ids = mask_ids(source)
     return network, initial if state is None else InitialWeights(**state["initial"])
 
 

@@ -4,6 +4,7 @@
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -64,6 +65,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def mask_ids(self) -> Sequence[Sequence[int]] | None:
+        """The ids of each class in the masks that the network was trained on; None if they are not known."""
+        ...
+
+    @property
     def workers(self) -> int:
         """The number of threads that should call the engine at once to use all cores."""
         ...
@@ -120,6 +126,12 @@ class ExportedEngine(ABC):
     def calibration(self) -> Calibration | None:
         """The calibration of the probabilities, from the file."""
         return self.about.calibration
+
+    @property
+    def mask_ids(self) -> Sequence[Sequence[int]] | None:
+        """The ids of each class in the masks of the training, from the file."""
+        ids: Sequence[Sequence[int]] | None = self.about.description.get("mask_ids")
+        return ids
 
     def take(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the images as a contiguous array."""

@@ -92,6 +92,11 @@ class Fastest:
         return self._current.calibration
 
     @property
+    def mask_ids(self) -> Sequence[Sequence[int]] | None:
+        """The ids of each class in the masks that the model was trained on."""
+        return self._current.mask_ids
+
+    @property
     def workers(self) -> int:
         """The number of threads that should call the chosen engine at once."""
         return self._current.workers

@@ -1,5 +1,7 @@
 """Torch on a CPU or a GPU, for a network from a bundle."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -67,6 +69,11 @@ class TorchEngine:
     def calibration(self) -> Calibration | None:
         """The calibration of the network's probabilities."""
         return self.network.calibration
+
+    @property
+    def mask_ids(self) -> Sequence[Sequence[int]] | None:
+        """The ids of each class in the masks that the network was trained on."""
+        return self.network.mask_ids
 
     def take(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
         """Return an array, or a tensor on any device, as a tensor on the engine's device."""
