@@ -1,7 +1,7 @@
 """streetseg: street images in, compared and trusted segmentation networks out.
 
-One function a command: `load`, `train`, `study`, `evaluate`, `predict`, `compare`, `check`, `export`, `bench`, `fetch`,
-`encoders`.
+One function a command: `load`, `train`, `study`, `evaluate`, `predict`, `compare`, `check`, `audit`, `export`, `bench`,
+`fetch`, `encoders`.
 The public names are imported when they are first used, so that `import streetseg` costs nothing.
 """
 
@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from streetseg.api import audit as audit
     from streetseg.api import bench as bench
     from streetseg.api import check as check
     from streetseg.api import compare as compare
@@ -38,6 +39,7 @@ _HOMES = {
     "Run": "streetseg.results",
     "StopTraining": "streetseg.training.callbacks",
     "StreetsegError": "streetseg.errors",
+    "audit": _API,
     "bench": _API,
     "check": _API,
     "compare": _API,

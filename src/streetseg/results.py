@@ -14,10 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from streetseg.audit.audit import Audited, summary
+from streetseg.audit.files import classes_csv, images_csv, next_csv, regions_csv
+from streetseg.audit.page import PAGE
 from streetseg.comparison.compare import Comparison
 from streetseg.comparison.verdict import bracket
 from streetseg.data.check.check import all_problems
 from streetseg.data.check.findings import Findings
+from streetseg.data.files import FileError
 from streetseg.evaluation.files import per_class_csv, per_image_csv
 from streetseg.evaluation.protocol import protocol_line
 from streetseg.evaluation.score import Scored
@@ -299,6 +303,59 @@ class Checked:
         problems = self.problems.to_html() if len(self.problems) else ""
         classes = self.classes.to_html(float_format="{:.1%}".format)
         return f"<p>{escape(repr(self)[1:-1])}</p>{problems}{classes}"
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """The findings of an audit.
+
+    Args:
+        audited: what was found, and the folder of its files.
+    """
+
+    audited: Audited
+
+    @property
+    def page(self) -> Path:
+        """The page, one HTML file."""
+        return self.audited.out / PAGE
+
+    @property
+    def note(self) -> str:
+        """Which network judged the images, and whether it was trained on them."""
+        return self.audited.findings.judged
+
+    @property
+    def regions(self) -> "pd.DataFrame":
+        """One row a region where labels and network disagree, the most suspicious first."""
+        return _table(regions_csv(self.audited.findings), "rank")
+
+    @property
+    def images(self) -> "pd.DataFrame":
+        """One row an image, the most suspicious first."""
+        return _table(images_csv(self.audited.findings), "image")
+
+    @property
+    def classes(self) -> "pd.DataFrame":
+        """One row a class: images, share of the pixels, IoU with its interval, and why it needs more images."""
+        return _table(classes_csv(self.audited.findings), "class")
+
+    @property
+    def next(self) -> "pd.DataFrame | None":
+        """One row an image without labels, the one most worth labeling first; None where no folder was named."""
+        ranking = self.audited.ranking
+        return None if ranking is None else _table(next_csv(ranking), "rank")
+
+    @property
+    def unread(self) -> tuple[FileError, ...]:
+        """One error per image without labels that cannot be read."""
+        return () if self.audited.ranking is None else self.audited.ranking.failed
+
+    def __repr__(self) -> str:
+        return f"<Audit of {self.audited.findings.spec}: {summary(self.audited)}>"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self)[1:-1])} {escape(self.note)}</p>{self.regions.head(20).to_html()}"
 
 
 def _mean_iou(scores: Scores) -> str:

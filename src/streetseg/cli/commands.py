@@ -19,6 +19,7 @@ COMMANDS = {
     "evaluate": "Score a network: all metrics, per class and per image, error maps.",
     "compare": "Report on finished runs, without training.",
     "predict": "Label images, folders of images, and videos.",
+    "audit": "Find likely label errors, the worst images, and what to label next.",
     "export": "Write a network as one file that runs without torch, checked against it.",
     "bench": "Measure latency, throughput and memory.",
     "check": "Check a dataset and list everything that is wrong with it.",

@@ -9,7 +9,7 @@ from typer.core import TyperCommand
 COMMAND_GROUPS = {
     "Train and compare": ("study", "train", "evaluate", "compare"),
     "Use a network": ("predict", "export", "bench"),
-    "Data": ("check", "fetch", "scenes"),
+    "Data": ("check", "audit", "fetch", "scenes"),
     "Around it": ("encoders", "recipe", "doctor"),
 }
 
@@ -47,6 +47,11 @@ EXAMPLES = {
     ),
     "bench": ("streetseg bench runs/mobile street.onnx --size 360x480",),
     "check": ("streetseg check camvid:data/camvid --report data.html",),
+    "audit": (
+        "streetseg audit runs/resnet camvid:data/camvid --out audit",
+        "streetseg audit runs/resnet camvid:data/camvid --folds 5 --out audit train.epochs=10",
+        "streetseg audit street.onnx photos/data.yaml --unlabelled photos/new --out audit",
+    ),
     "fetch": ("streetseg fetch camvid --out data/camvid",),
     "scenes": ("streetseg scenes my-scenes --count 50 --size 128x256",),
     "encoders": ("streetseg encoders", "streetseg encoders 'resnext*'"),

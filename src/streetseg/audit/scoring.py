@@ -1,0 +1,86 @@
+"""Rank the regions of an audit: which of them are most likely errors of the labels, and not of the network.
+
+In the manner of confident learning (Northcutt, Jiang & Chuang, 2021): a network contradicts a label with confidence if
+it is as sure of the other class as it is, on the average, of that class where the labels say so. How often it does so
+for a pair of classes is counted over the data set, as in their confident joint. A network that often takes one class
+for another contradicts correct labels, too; what the other images of the data set lead one to expect is set against
+the region.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streetseg.audit.evidence import Evidence
+from streetseg.audit.regions import Region
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A region and its score.
+
+    Args:
+        region: the region.
+        expected: the mass that such regions have in this image, by the other images of the data set.
+        score: mass * mass / (mass + expected), as a share of the image.
+    """
+
+    region: Region
+    expected: float
+    score: float
+
+
+def suspects(evidence: Evidence) -> list[Suspect]:
+    """Return the regions that the network contradicts with confidence, the highest score first.
+
+    The score of a region is its mass, times the part of the mass that the other images do not explain. Among them, the
+    mass of the same pair of classes per pixel of the label's class, times the pixels of that class in this image, is
+    what is expected here.
+    """
+    sure = thresholds(evidence)
+    confident = [region for region in evidence.regions if region.confidence >= sure[region.predicted]]
+    pixels = evidence.counts.counts.sum(axis=2) / image_sizes(evidence)[:, None]  # share of each label class, (N, C)
+    all_pixels = pixels.sum(axis=0)
+    num_classes = evidence.space.num_classes
+    joint = np.zeros((num_classes, num_classes))
+    of_image: dict[tuple[int, int, int], float] = {}
+    for region in confident:
+        joint[region.label, region.predicted] += region.mass
+        key = (region.image, region.label, region.predicted)
+        of_image[key] = of_image.get(key, 0.0) + region.mass
+    found = []
+    for region in confident:
+        own = of_image[region.image, region.label, region.predicted]
+        elsewhere = max(all_pixels[region.label] - pixels[region.image, region.label], 0.0)
+        rate = (joint[region.label, region.predicted] - own) / elsewhere if elsewhere else 0.0
+        expected = max(rate, 0.0) * pixels[region.image, region.label]
+        found.append(Suspect(region, float(expected), float(region.mass**2 / (region.mass + expected))))
+    return sorted(found, key=_order)
+
+
+def _order(suspect: Suspect) -> tuple[float, int, int, int]:
+    return -suspect.score, suspect.region.image, suspect.region.top, suspect.region.left
+
+
+def thresholds(evidence: Evidence) -> Floats:
+    """Return the mean probability of each class over the pixels that the labels give to it, float64 (C,).
+
+    A class without pixels has 1: no region of it counts as sure.
+    """
+    pixels = evidence.counts.counts.sum(axis=(0, 2))
+    return np.where(pixels, evidence.own.sum(axis=0) / np.maximum(pixels, 1), 1.0)
+
+
+def image_sizes(evidence: Evidence) -> NDArray[np.int64]:
+    """Return the number of pixels of each image, int64 (N,)."""
+    return np.array([height * width for height, width in evidence.shapes], np.int64)
+
+
+def image_scores(evidence: Evidence, ranked: Sequence[Suspect]) -> Floats:
+    """Return the sum of the scores of each image's regions, float64 (N,)."""
+    regions = [suspect.region.image for suspect in ranked]
+    return np.bincount(regions, [suspect.score for suspect in ranked], len(evidence.samples)).astype(np.float64)
