@@ -128,8 +128,9 @@ def connected(keys: NDArray[np.int32]) -> tuple[NDArray[np.int64], int]:
     starts[:, 1:] = keys[:, 1:] != keys[:, :-1]
     runs = np.cumsum(starts.ravel()).reshape(keys.shape) - 1
     touching = keys[1:] == keys[:-1]
-    upper, lower = np.unique(np.stack([runs[:-1][touching], runs[1:][touching]]), axis=1)
-    root = np.arange(runs[-1, -1] + 1)
+    count = int(runs[-1, -1]) + 1
+    upper, lower = np.divmod(np.unique(runs[:-1][touching] * count + runs[1:][touching]), count)
+    root = np.arange(count)
     while True:
         one, other = root[upper], root[lower]
         if (one == other).all():
