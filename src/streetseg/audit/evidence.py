@@ -10,7 +10,7 @@ from streetseg.arrays import Size
 from streetseg.audit.reading import Reading, read
 from streetseg.audit.regions import Region, regions_of
 from streetseg.data.source import Sample
-from streetseg.data.store import Store
+from streetseg.evaluation.evaluate import Labeled
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import LabelSpace
 from streetseg.metrics.confusion import confusion
@@ -25,12 +25,12 @@ class Part:
 
     Args:
         predictor: the network.
-        store: the images.
+        store: the images, at their own size or at the size at which the network sees them.
         split_of: name of an image -> its split in the data set.
     """
 
     predictor: Predictor
-    store: Store
+    store: Labeled
     split_of: Mapping[str, str]
 
 
@@ -123,7 +123,7 @@ def gather(parts: Sequence[Part], on_image: OnImage) -> Evidence:
         on_image: called after each image with the number done and the number of all.
     """
     gathering = Gathering(parts[0].predictor.space)
-    total, done = sum(len(part.store) for part in parts), 0
+    total, done = sum(len(part.store.samples) for part in parts), 0
     for number, part in enumerate(parts):
         for i, sample in enumerate(part.store.samples):
             reading = read(part.predictor, *part.store[i])

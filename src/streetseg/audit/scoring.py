@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from streetseg.audit.evidence import Evidence
 from streetseg.audit.regions import Region
 
+LEAST = 1e-4  # mass, as a share of the image, that is expected anywhere: a few pixels of a rare pair are no finding
+
 Floats = NDArray[np.float64]
 
 
@@ -26,7 +28,7 @@ class Suspect:
     Args:
         region: the region.
         expected: the mass that such regions have in this image, by the other images of the data set.
-        score: mass * mass / (mass + expected), as a share of the image.
+        score: how many times the expected mass the region has: mass / (expected + LEAST).
     """
 
     region: Region
@@ -37,9 +39,9 @@ class Suspect:
 def suspects(evidence: Evidence) -> list[Suspect]:
     """Return the regions that the network contradicts with confidence, the highest score first.
 
-    The score of a region is its mass, times the part of the mass that the other images do not explain. Among them, the
-    mass of the same pair of classes per pixel of the label's class, times the pixels of that class in this image, is
-    what is expected here.
+    What is expected of a pair of classes in an image is the mass per pixel of the label's class in the other images,
+    times the pixels of that class in this image. So a class that the network does not know well fills no list, and an
+    error of the labels does not hide itself.
     """
     sure = thresholds(evidence)
     confident = [region for region in evidence.regions if region.confidence >= sure[region.predicted]]
@@ -58,7 +60,7 @@ def suspects(evidence: Evidence) -> list[Suspect]:
         elsewhere = max(all_pixels[region.label] - pixels[region.image, region.label], 0.0)
         rate = (joint[region.label, region.predicted] - own) / elsewhere if elsewhere else 0.0
         expected = max(rate, 0.0) * pixels[region.image, region.label]
-        found.append(Suspect(region, float(expected), float(region.mass**2 / (region.mass + expected))))
+        found.append(Suspect(region, float(expected), float(region.mass / (expected + LEAST))))
     return sorted(found, key=_order)
 
 

@@ -1,0 +1,120 @@
+"""Precision of an audit on labels with planted errors: of its first 50 regions, how many lie on a planted error.
+
+    python benchmarks/audit_planted.py MODEL DATA [--split train] [--limit 200] [--share 0.3] [--seed 0] [--json]
+
+The errors of benchmarks/planted_errors.py are planted into a share of the images, in memory; no file is changed. A region
+is correct if at least half of its pixels are where the labels were changed. Real errors of the data set count as
+incorrect. The figures: precision at 50 and 100, the number of different images with an error among them, and, for
+comparison, the precision of regions that are ranked by size, or by mass alone, or drawn at random.
+"""
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planted_errors import Planted, plant
+from streetseg.arrays import input_size, resize_image
+from streetseg.audit.evidence import Evidence, Part, gather
+from streetseg.audit.regions import Region
+from streetseg.audit.scoring import image_scores, suspects
+from streetseg.data.open import open_source
+from streetseg.data.source import Sample, Source
+from streetseg.inference.predictor import Predictor
+from streetseg.labels.space import LabelSpace
+from streetseg.recipe.schema import Data
+
+
+@dataclass(frozen=True, eq=False)
+class InMemory:
+    """Images with labels, as an audit takes them."""
+
+    space: LabelSpace
+    samples: tuple[Sample, ...]
+    images: Sequence[NDArray[np.uint8]]
+    labels: Sequence[NDArray[np.uint8]]
+
+    def __getitem__(self, i: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        return self.images[i], self.labels[i]
+
+
+def audited(predictor: Predictor, source: Source, split: str, share: float, seed: int) -> tuple[Evidence, Planted]:
+    """Return the evidence of a split with planted errors, and the errors."""
+    samples = source.splits[split]
+    labels = [source.read_mask(sample) for sample in samples]
+    planted = plant(labels, source.space.names, share, seed)
+    images = []
+    for sample in samples:
+        image = source.read_image(sample)
+        size = image.shape[:2]
+        images.append(image if predictor.size is None else resize_image(image, input_size(size, predictor.size)))
+    store = InMemory(source.space, samples, images, planted.labels)
+    part = Part(predictor, store, dict.fromkeys((sample.name for sample in samples), split))
+    return gather([part], lambda done, total: None), planted
+
+
+def is_planted(region: Region, planted: Planted) -> bool:
+    """Return whether at least half of a region's pixels, by its box and its label, were changed."""
+    box = (region.image, slice(region.top, region.top + region.height), slice(region.left, region.left + region.width))
+    changed = planted.changed[box[0]][box[1:]] & (planted.labels[box[0]][box[1:]] == region.label)
+    return 2 * int(changed.sum()) >= region.pixels
+
+
+def figures(evidence: Evidence, planted: Planted, seed: int) -> dict[str, Any]:
+    """Return the precision of several rankings, and what the first regions are."""
+    ranked = suspects(evidence)
+    every = [suspect.region for suspect in ranked]
+    rankings: Mapping[str, list[Region]] = {
+        "score": every,
+        "mass": sorted(every, key=lambda region: -region.mass),
+        "size": sorted(evidence.regions, key=lambda region: -region.pixels),
+        "random": [every[i] for i in np.random.default_rng(seed).permutation(len(every))],
+    }
+    found = {
+        name: {str(k): float(np.mean([is_planted(region, planted) for region in regions[:k]])) for k in (50, 100)}
+        for name, regions in rankings.items()
+    }
+    hits = [region for region in every[:50] if is_planted(region, planted)]
+    order = np.argsort(-image_scores(evidence, ranked), kind="stable")
+    wrong = sum(kind is not None for kind in planted.kinds)
+    return {
+        "images": len(evidence.samples),
+        "with_error": Counter(kind for kind in planted.kinds if kind),
+        "mean_iou": mean_iou(evidence),
+        "precision": found,
+        "kinds_at_50": Counter(str(planted.kinds[region.image]) for region in hits),
+        "images_at_50": len({region.image for region in hits}),
+        "image_precision": {"at": wrong, "value": float(np.mean([bool(planted.kinds[i]) for i in order[:wrong]]))},
+    }
+
+
+def mean_iou(evidence: Evidence) -> float:
+    """Return the mean IoU of the predictions with the labels, errors included."""
+    total = evidence.counts.total
+    correct = np.diag(total)
+    return float(np.nanmean(correct / np.maximum(total.sum(axis=0) + total.sum(axis=1) - correct, 1)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("data")
+    parser.add_argument("--split", default="train")
+    parser.add_argument("--limit", type=int, default=None)
+    parser.add_argument("--share", type=float, default=0.3)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    source = open_source(Data(source=options.data, limit=options.limit))
+    evidence, planted = audited(Predictor.load(options.model), source, options.split, options.share, options.seed)
+    print(json.dumps(figures(evidence, planted, options.seed), indent=None if options.json else 2))
+
+
+if __name__ == "__main__":
+    main()
