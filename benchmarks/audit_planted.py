@@ -2,8 +2,8 @@
 
     python benchmarks/audit_planted.py MODEL DATA [--split train] [--limit 200] [--share 0.3] [--seed 0] [--json]
 
-The errors of benchmarks/planted_errors.py are planted into a share of the images, in memory; no file is changed. A region
-is correct if at least half of its pixels are where the labels were changed. Real errors of the data set count as
+The errors of benchmarks/planted_errors.py are planted into a share of the images, in memory; no file is changed. A
+region is correct if at least half of its pixels are where the labels were changed. Real errors of the data set count as
 incorrect. The figures: precision at 50 and 100, the number of different images with an error among them, and, for
 comparison, the precision of regions that are ranked by size, or by mass alone, or drawn at random.
 """
@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
 from planted_errors import Planted, plant
+
 from streetseg.arrays import input_size, resize_image
 from streetseg.audit.evidence import Evidence, Part, gather
 from streetseg.audit.regions import Region
@@ -82,7 +82,8 @@ def figures(evidence: Evidence, planted: Planted, seed: int) -> dict[str, Any]:
     }
     hits = [region for region in every[:50] if is_planted(region, planted)]
     order = np.argsort(-image_scores(evidence, ranked), kind="stable")
-    wrong = sum(kind is not None for kind in planted.kinds)
+    with_error = sum(kind is not None for kind in planted.kinds)
+    image_precision = float(np.mean([bool(planted.kinds[i]) for i in order[:with_error]]))
     return {
         "images": len(evidence.samples),
         "with_error": Counter(kind for kind in planted.kinds if kind),
@@ -90,7 +91,10 @@ def figures(evidence: Evidence, planted: Planted, seed: int) -> dict[str, Any]:
         "precision": found,
         "kinds_at_50": Counter(str(planted.kinds[region.image]) for region in hits),
         "images_at_50": len({region.image for region in hits}),
-        "image_precision": {"at": wrong, "value": float(np.mean([bool(planted.kinds[i]) for i in order[:wrong]]))},
+        "image_precision": {
+            "at": with_error,
+            "value": float(np.mean([bool(planted.kinds[i]) for i in order[:with_error]])),
+        },
     }
 
 

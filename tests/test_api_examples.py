@@ -15,6 +15,7 @@ FUNCTIONS = (
     "load",
     "predict",
     "evaluate",
+    "audit",
     "compare",
     "export",
     "bench",

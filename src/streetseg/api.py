@@ -206,7 +206,7 @@ def audit(
     out: PathLike,
     split: str | None = None,
     space: str | None = None,
-    unlabelled: "PathLike | None" = None,
+    unlabeled: "PathLike | None" = None,
     folds: int | None = None,
     engine: str | None = None,
     resume: bool = False,
@@ -223,7 +223,7 @@ def audit(
         out: a new folder for the page and the tables.
         split: the split to audit; None for train and val.
         space: label space to map the data to.
-        unlabelled: a folder of images without labels, to be ranked by what they would teach.
+        unlabeled: a folder of images without labels, to be ranked by what they would teach.
         folds: train so many networks by the recipe of the run, each on the others of so many parts of the images, and
             judge each part by the network that has not seen it. It takes as long as so many runs.
         engine: torch, onnxruntime or openvino; None for the first of these that runs the model.
@@ -251,8 +251,11 @@ def audit(
     out = Path(out)
     if resume and folds is None:
         raise RequestError("--resume goes with --folds", where="--resume", hint="choose a new folder with --out")
+    if split is not None and folds is not None:
+        problem = "--folds judges the images of train and val"
+        raise RequestError(problem, where=f"--split {split}", hint="leave one of --folds, --split out")
     check_folder(out, "the folder of the audit", resume=resume)
-    images = None if unlabelled is None else list(find_images([str(unlabelled)]))
+    images = None if unlabeled is None else list(find_images([str(unlabeled)]))
     path, modules = as_model(model)
     flags = {"data.space": space}
     if folds is None:
@@ -283,7 +286,7 @@ def audit(
         source,
         out,
         judged=judged,
-        unlabelled=None if images is None else (predictor, images),
+        unlabeled=None if images is None else (predictor, images),
         on_image=progress,
     )
     return Audit(audited)

@@ -9,7 +9,7 @@ from streetseg.atomic import atomic_write_json, atomic_write_text
 from streetseg.audit.evidence import OnImage, Part, gather
 from streetseg.audit.files import classes_csv, images_csv, next_csv, regions_coco, regions_csv
 from streetseg.audit.findings import Findings
-from streetseg.audit.label_next import Ranking, rank_unlabelled
+from streetseg.audit.label_next import Ranking, rank_unlabeled
 from streetseg.audit.page import PAGE, render
 from streetseg.data.check.check import check_source
 from streetseg.data.check.findings import require_labels
@@ -67,9 +67,9 @@ def audit(
     out: Path,
     *,
     judged: str,
-    unlabelled: tuple[Predictor, Sequence[Path]] | None = None,
+    unlabeled: tuple[Predictor, Sequence[Path]] | None = None,
     on_image: OnImage = lambda done, total: None,
-    on_unlabelled: Callable[[int, int], None] = lambda done, total: None,
+    on_unlabeled: Callable[[int, int], None] = lambda done, total: None,
 ) -> Audited:
     """Audit a data set and write the files.
 
@@ -78,15 +78,15 @@ def audit(
         source: the images at their own size, for the page.
         out: the folder; created if missing.
         judged: in words, which network judged the images.
-        unlabelled: images without labels, and the network that ranks them.
-        on_image, on_unlabelled: called after each image with the number done and the number of all.
+        unlabeled: images without labels, and the network that ranks them.
+        on_image, on_unlabeled: called after each image with the number done and the number of all.
 
     Raises:
         DataError: no image has a labeled pixel.
     """
     evidence = gather(parts, on_image)
     findings = Findings(evidence, short_name(source.spec), judged)
-    ranking = None if unlabelled is None else rank_unlabelled(*unlabelled, on_unlabelled)
+    ranking = None if unlabeled is None else rank_unlabeled(*unlabeled, on_unlabeled)
     out.mkdir(parents=True, exist_ok=True)
     atomic_write_text(out / REGIONS, regions_csv(findings))
     atomic_write_json(out / COCO, regions_coco(findings))

@@ -57,7 +57,7 @@ class Ranking:
     by: str
 
 
-def rank_unlabelled(predictor: Predictor, files: Sequence[Path], on_image: OnImage) -> Ranking:
+def rank_unlabeled(predictor: Predictor, files: Sequence[Path], on_image: OnImage) -> Ranking:
     """Return the ranking of some image files.
 
     Args:

@@ -25,8 +25,11 @@ def audit(
         str | None,
         typer.Option(metavar="S", autocompletion=completion.split, help="split to audit (default: train and val)"),
     ] = None,
-    unlabelled: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="images without labels, ranked by what they would teach")
+    unlabeled: Annotated[
+        Path | None,
+        typer.Option(
+            "--unlabeled", "--unlabelled", metavar="DIR", help="images without labels, ranked by what they would teach"
+        ),
     ] = None,
     folds: Annotated[
         int | None,
@@ -62,7 +65,7 @@ def audit(
             data,
             out=out,
             split=split,
-            unlabelled=unlabelled,
+            unlabeled=unlabeled,
             folds=folds,
             engine=engine,
             resume=resume,

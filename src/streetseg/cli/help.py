@@ -50,7 +50,7 @@ EXAMPLES = {
     "audit": (
         "streetseg audit runs/resnet camvid:data/camvid --out audit",
         "streetseg audit runs/resnet camvid:data/camvid --folds 5 --out audit train.epochs=10",
-        "streetseg audit street.onnx photos/data.yaml --unlabelled photos/new --out audit",
+        "streetseg audit street.onnx photos/data.yaml --unlabeled photos/new --out audit",
     ),
     "fetch": ("streetseg fetch camvid --out data/camvid",),
     "scenes": ("streetseg scenes my-scenes --count 50 --size 128x256",),
