@@ -6,6 +6,11 @@ The errors of benchmarks/planted_errors.py are planted into a share of the image
 region is correct if at least half of its pixels are where the labels were changed. Real errors of the data set count as
 incorrect. The figures: precision at 50 and 100, the number of different images with an error among them, and, for
 comparison, the precision of regions that are ranked by size, or by mass alone, or drawn at random.
+
+With --folds K, MODEL is a run folder: the data with the errors is written to OUT/data, in CamVid's layout, and K
+networks are trained on it by the recipe of the run, as `streetseg audit --folds K` does.
+
+    python benchmarks/audit_planted.py RUN DATA --folds 2 --out OUT train.epochs=3
 """
 
 import argparse
@@ -18,16 +23,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from planted_errors import Planted, plant
 
 from streetseg.arrays import input_size, resize_image
+from streetseg.audit.cross_fit import cross_fitted, recipe_of
 from streetseg.audit.evidence import Evidence, Part, gather
 from streetseg.audit.regions import Region
 from streetseg.audit.scoring import image_scores, suspects
 from streetseg.data.open import open_source
 from streetseg.data.source import Sample, Source
 from streetseg.inference.predictor import Predictor
-from streetseg.labels.space import LabelSpace
+from streetseg.labels.space import IGNORE_INDEX, LabelSpace
+from streetseg.recipe.load import load_recipe
 from streetseg.recipe.schema import Data
 
 
@@ -57,6 +65,31 @@ def audited(predictor: Predictor, source: Source, split: str, share: float, seed
     store = InMemory(source.space, samples, images, planted.labels)
     part = Part(predictor, store, dict.fromkeys((sample.name for sample in samples), split))
     return gather([part], lambda done, total: None), planted
+
+
+def cross_audited(
+    run: Path, source: Source, split: str, share: float, seed: int, folds: int, out: Path, overrides: Sequence[str]
+) -> tuple[Evidence, Planted]:
+    """Return the evidence of networks that were trained on the planted errors, each on the other folds."""
+    samples = source.splits[split]
+    planted = plant([source.read_mask(sample) for sample in samples], source.space.names, share, seed)
+    data = out / "data"
+    for folder in ("train", "trainannot"):
+        (data / folder).mkdir(parents=True, exist_ok=True)
+    stems = [sample.name.rpartition("/")[2] for sample in samples]
+    for sample, stem, labels in zip(samples, stems, planted.labels, strict=True):
+        Image.fromarray(source.read_image(sample)).save(data / "train" / f"{stem}.png")
+        Image.fromarray(np.where(labels == IGNORE_INDEX, 11, labels).astype(np.uint8)).save(
+            data / "trainannot" / f"{stem}.png"
+        )
+    lines = [f"train/{stem}.png trainannot/{stem}.png\n" for stem in stems]
+    (data / "train.txt").write_text("".join(lines), encoding="utf-8")
+    recipe = load_recipe(recipe_of(run), overrides, flags={"data.source": f"camvid:{data}"})
+    evidence = gather(cross_fitted(recipe, folds, open_source(recipe.data), out), lambda done, total: None)
+    order = [stems.index(sample.name.rpartition("/")[2]) for sample in evidence.samples]
+    return evidence, Planted(
+        *([values[i] for i in order] for values in (planted.labels, planted.changed, planted.kinds))
+    )
 
 
 def is_planted(region: Region, planted: Planted) -> bool:
@@ -93,7 +126,7 @@ def figures(evidence: Evidence, planted: Planted, seed: int) -> dict[str, Any]:
         "images_at_50": len({region.image for region in hits}),
         "image_precision": {
             "at": with_error,
-            "value": float(np.mean([bool(planted.kinds[i]) for i in order[:with_error]])),
+            "value": image_precision,
         },
     }
 
@@ -113,10 +146,16 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=None)
     parser.add_argument("--share", type=float, default=0.3)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--folds", type=int, default=None)
+    parser.add_argument("--out", type=Path, default=None)
     parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+    options, overrides = parser.parse_known_args()
     source = open_source(Data(source=options.data, limit=options.limit))
-    evidence, planted = audited(Predictor.load(options.model), source, options.split, options.share, options.seed)
+    errors = (source, options.split, options.share, options.seed)
+    if options.folds is None:
+        evidence, planted = audited(Predictor.load(options.model), *errors)
+    else:
+        evidence, planted = cross_audited(options.model, *errors, options.folds, options.out, overrides)
     print(json.dumps(figures(evidence, planted, options.seed), indent=None if options.json else 2))
 
 

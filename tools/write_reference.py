@@ -67,7 +67,7 @@ def recipe_page() -> str:
 FUNCTIONS = ("load", "predict", "train", "study", "evaluate", "compare", "check", "export", "bench", "encoders")
 OBJECTS = {
     prediction: ("Model", "Prediction", "Predictions"),
-    results: ("Run", "Study", "Scores", "Checked"),
+    results: ("Run", "Study", "Scores", "Checked", "Audit"),
     callbacks: ("Callback", "StopTraining"),
 }
 

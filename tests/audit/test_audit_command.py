@@ -162,9 +162,7 @@ def test_data_whose_masks_agree_have_no_regions(tmp_path: Path, streetseg: Comma
     assert "nowhere with confidence" in (out / "audit.html").read_text()
 
 
-def test_folds_judge_each_image_by_a_network_that_has_not_seen_it(
-    tmp_path: Path, data: str, streetseg: Command
-) -> None:
+def test_folds_judge_an_image_by_a_network_that_has_not_seen_it(tmp_path: Path, data: str, streetseg: Command) -> None:
     run = tmp_path / "run"
     settings = ["model.channels=[16,12,8,8]", "train.batch=2", "data.size=none", "train.device=cpu"]
     command = ("train", data, "--encoder", "test_efficientnet", "--weights", "none", "--epochs", "1", "--out", run)
