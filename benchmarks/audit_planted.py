@@ -27,10 +27,10 @@ from PIL import Image
 from planted_errors import Planted, plant
 
 from streetseg.arrays import input_size, resize_image
-from streetseg.audit.cross_fit import cross_fitted, recipe_of
-from streetseg.audit.evidence import Evidence, Part, gather
-from streetseg.audit.regions import Region
-from streetseg.audit.scoring import image_scores, suspects
+from streetseg.auditing.cross_fit import cross_fitted, recipe_of
+from streetseg.auditing.evidence import Evidence, Part, gather
+from streetseg.auditing.regions import Region
+from streetseg.auditing.scoring import image_scores, suspects
 from streetseg.data.open import open_source
 from streetseg.data.source import Sample, Source
 from streetseg.inference.predictor import Predictor

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from streetseg.audit.regions import connected
+from streetseg.auditing.regions import connected
 from streetseg.labels.space import IGNORE_INDEX
 
 Labels = NDArray[np.uint8]

@@ -239,8 +239,8 @@ def audit(
     >>> audited.images.index.name, audited.page.name
     ('image', 'audit.html')
     """
-    from streetseg.audit.audit import audit as run_audit
-    from streetseg.audit.audit import judged_by, parts_of
+    from streetseg.auditing.audit import audit as run_audit
+    from streetseg.auditing.audit import judged_by, parts_of
     from streetseg.inference.engines.open import engines_here
     from streetseg.inference.inputs import find_images
     from streetseg.inference.prediction import Model, open_predictor
@@ -261,7 +261,7 @@ def audit(
     if folds is None:
         config = request(data, recipe, flags, fields, only=("audit", EVALUATE_FIELDS))
     else:
-        from streetseg.audit.cross_fit import recipe_of
+        from streetseg.auditing.cross_fit import recipe_of
 
         config = request(data, recipe or recipe_of(path), flags, fields)
     if isinstance(model, Model):
@@ -277,7 +277,7 @@ def audit(
         splits = [split] if split else splits
         parts, judged = parts_of(predictor, source, splits), judged_by(path, source, splits)
     else:
-        from streetseg.audit.cross_fit import cross_fitted, judged_by_folds
+        from streetseg.auditing.cross_fit import cross_fitted, judged_by_folds
 
         parts = cross_fitted(config, folds, source, out, resume=resume, quiet=quiet)
         judged = judged_by_folds(config, folds)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streetseg.audit.audit import Audited, summary
-from streetseg.audit.files import classes_csv, images_csv, next_csv, regions_csv
-from streetseg.audit.page import PAGE
+from streetseg.auditing.audit import Audited, summary
+from streetseg.auditing.files import classes_csv, images_csv, next_csv, regions_csv
+from streetseg.auditing.page import PAGE
 from streetseg.comparison.compare import Comparison
 from streetseg.comparison.verdict import bracket
 from streetseg.data.check.check import all_problems

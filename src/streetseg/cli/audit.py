@@ -55,7 +55,7 @@ def audit(
 ) -> None:
     """Find likely label errors, the worst images, and what to label next."""
     from streetseg import api
-    from streetseg.audit.audit import summary
+    from streetseg.auditing.audit import summary
 
     require_model_first("audit", model, [data, *(overrides or [])])
     config = requested(model, data, overrides, {"data.space": space, "data.limit": limit}, folds)
@@ -109,6 +109,6 @@ def requested(
     if folds is None:
         require_meaning(overrides or [], "audit", api.EVALUATE_FIELDS)
         return load_recipe(None, overrides or [], flags=flags)
-    from streetseg.audit.cross_fit import recipe_of
+    from streetseg.auditing.cross_fit import recipe_of
 
     return load_recipe(recipe_of(model), overrides or [], flags=flags)

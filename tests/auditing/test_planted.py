@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from streetseg.audit.classes import class_states, mixups
-from streetseg.audit.evidence import Evidence, Part, gather
-from streetseg.audit.scoring import image_scores, suspects, thresholds
+from streetseg.auditing.classes import class_states, mixups
+from streetseg.auditing.evidence import Evidence, Part, gather
+from streetseg.auditing.scoring import image_scores, suspects, thresholds
 from streetseg.data.source import Sample
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import LabelSpace

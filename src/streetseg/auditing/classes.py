@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from streetseg.audit.evidence import Evidence
-from streetseg.audit.scoring import Suspect, image_sizes
+from streetseg.auditing.evidence import Evidence
+from streetseg.auditing.scoring import Suspect, image_sizes
 from streetseg.metrics.bootstrap import interval
 from streetseg.metrics.scores import class_scores, margins
 from streetseg.text import counted

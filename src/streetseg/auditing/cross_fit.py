@@ -3,8 +3,8 @@
 import logging
 from pathlib import Path
 
-from streetseg.audit.audit import part_of
-from streetseg.audit.evidence import Part
+from streetseg.auditing.audit import part_of
+from streetseg.auditing.evidence import Part
 from streetseg.data.open import open_source
 from streetseg.data.source import Source
 from streetseg.errors import RequestError

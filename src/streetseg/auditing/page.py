@@ -8,12 +8,12 @@ import numpy as np
 from markupsafe import Markup
 from PIL import Image
 
-from streetseg.audit.classes import EXAMPLES, RULE, SEVERAL, SYSTEMATIC, ClassState
-from streetseg.audit.evidence import Part
-from streetseg.audit.findings import MOST, Findings
-from streetseg.audit.label_next import Candidate, Ranking
-from streetseg.audit.scoring import Suspect
-from streetseg.audit.shown import WIDEST, Crops, Layer
+from streetseg.auditing.classes import EXAMPLES, RULE, SEVERAL, SYSTEMATIC, ClassState
+from streetseg.auditing.evidence import Part
+from streetseg.auditing.findings import MOST, Findings
+from streetseg.auditing.label_next import Candidate, Ranking
+from streetseg.auditing.scoring import Suspect
+from streetseg.auditing.shown import WIDEST, Crops, Layer
 from streetseg.data.source import Source
 from streetseg.inference.inputs import require_image
 from streetseg.report.charts.svg import chart_css

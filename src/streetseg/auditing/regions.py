@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from streetseg.audit.reading import Reading
+from streetseg.auditing.reading import Reading
 
 FINEST = 200  # a border of 1/200 of the longer side is where two correct outlines differ
 MOST = 200  # regions that are kept of one image, those with the most mass

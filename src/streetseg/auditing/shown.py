@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from streetseg.audit.evidence import Evidence, Part
-from streetseg.audit.reading import read
-from streetseg.audit.regions import Region, connected
+from streetseg.auditing.evidence import Evidence, Part
+from streetseg.auditing.reading import read
+from streetseg.auditing.regions import Region, connected
 from streetseg.data.source import Source
 from streetseg.inference.output import color_map
 from streetseg.report.page import jpeg_uri, png_uri

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from streetseg.audit.findings import Findings
-from streetseg.audit.label_next import Ranking
-from streetseg.audit.scoring import Suspect
+from streetseg.auditing.findings import Findings
+from streetseg.auditing.label_next import Ranking
+from streetseg.auditing.scoring import Suspect
 from streetseg.data.source import Sample
 from streetseg.evaluation.files import table
 from streetseg.metrics.scores import per_image

@@ -8,7 +8,7 @@ import torch
 
 from exported import exported
 from networks import tiny_network
-from streetseg.audit.label_next import choose, rank_unlabeled
+from streetseg.auditing.label_next import choose, rank_unlabeled
 from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.inference.predictor import Predictor
 from tiny import save, street

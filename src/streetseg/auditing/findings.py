@@ -6,9 +6,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from streetseg.audit.classes import ClassState, Mixup, class_states, mixups
-from streetseg.audit.evidence import Evidence
-from streetseg.audit.scoring import Suspect, image_scores, suspects
+from streetseg.auditing.classes import ClassState, Mixup, class_states, mixups
+from streetseg.auditing.evidence import Evidence
+from streetseg.auditing.scoring import Suspect, image_scores, suspects
 
 MOST = 1000  # regions in the list
 

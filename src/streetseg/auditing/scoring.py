@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from streetseg.audit.evidence import Evidence
-from streetseg.audit.regions import Region
+from streetseg.auditing.evidence import Evidence
+from streetseg.auditing.regions import Region
 
 LEAST = 1e-4  # mass, as a share of the image, that is expected anywhere: a few pixels of a rare pair are no finding
 

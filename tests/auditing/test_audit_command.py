@@ -118,7 +118,6 @@ def test_masks_of_a_data_set_are_never_changed(tmp_path: Path, model: Path, data
         (["--resume"], "--resume goes with --folds"),
         (["--split", "nowhere"], "split 'nowhere'"),
         (["optim.lr=1"], "optim.lr means nothing to audit"),
-        (["--folds", "3", "--split", "val"], "--folds judges the images of train and val"),
     ],
 )
 def test_refused(tmp_path: Path, model: Path, data: str, streetseg: Command, flags: list[str], problem: str) -> None:
@@ -168,6 +167,9 @@ def test_folds_judge_an_image_by_a_network_that_has_not_seen_it(tmp_path: Path, 
     command = ("train", data, "--encoder", "test_efficientnet", "--weights", "none", "--epochs", "1", "--out", run)
     assert streetseg(*command, "--quiet", *settings).code == 0
     out = tmp_path / "audit"
+    refused = streetseg("audit", run, data, "--folds", "2", "--split", "val", "--out", out)
+    assert refused.code == 2
+    assert "--folds judges the images of train and val" in refused.err
     ended = streetseg("audit", run, data, "--folds", "2", "--out", out, "--quiet", "--limit", "4")
     assert ended.code == 0, ended.err
     assert len(list((out / "folds" / "runs").iterdir())) == 2

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streetseg.audit.reading import entropy_of
+from streetseg.auditing.reading import entropy_of
 from streetseg.data.files import FileError
 from streetseg.inference.backend import operations
 from streetseg.inference.inputs import require_image

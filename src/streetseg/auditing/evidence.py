@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streetseg.arrays import Size
-from streetseg.audit.reading import Reading, read
-from streetseg.audit.regions import Region, regions_of
+from streetseg.auditing.reading import Reading, read
+from streetseg.auditing.regions import Region, regions_of
 from streetseg.data.source import Sample
 from streetseg.evaluation.evaluate import Labeled
 from streetseg.inference.predictor import Predictor

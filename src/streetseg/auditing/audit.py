@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streetseg.atomic import atomic_write_json, atomic_write_text
-from streetseg.audit.evidence import OnImage, Part, gather
-from streetseg.audit.files import classes_csv, images_csv, next_csv, regions_coco, regions_csv
-from streetseg.audit.findings import Findings
-from streetseg.audit.label_next import Ranking, rank_unlabeled
-from streetseg.audit.page import PAGE, render
+from streetseg.auditing.evidence import OnImage, Part, gather
+from streetseg.auditing.files import classes_csv, images_csv, next_csv, regions_coco, regions_csv
+from streetseg.auditing.findings import Findings
+from streetseg.auditing.label_next import Ranking, rank_unlabeled
+from streetseg.auditing.page import PAGE, render
 from streetseg.data.check.check import check_source
 from streetseg.data.check.findings import require_labels
 from streetseg.data.source import Source, SourceView, short_name

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from streetseg.audit.reading import Reading
-from streetseg.audit.regions import connected, core_of, regions_of
+from streetseg.auditing.reading import Reading
+from streetseg.auditing.regions import connected, core_of, regions_of
 
 
 def reading(labels: NDArray[np.uint8], predicted: NDArray[np.uint8], confidence: float = 0.9) -> Reading:
