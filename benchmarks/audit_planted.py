@@ -33,10 +33,13 @@ from streetseg.auditing.regions import Region
 from streetseg.auditing.scoring import image_scores, suspects
 from streetseg.data.open import open_source
 from streetseg.data.source import Sample, Source
+from streetseg.data.sources.scenes import ScenesSource
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import IGNORE_INDEX, LabelSpace
 from streetseg.recipe.load import load_recipe
 from streetseg.recipe.schema import Data
+
+SCENES_SEED = 7
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +153,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=None)
     parser.add_argument("--json", action="store_true")
     options, overrides = parser.parse_known_args()
-    source = open_source(Data(source=options.data, limit=options.limit))
+    # Scenes are drawn with another seed than those that networks are trained on.
+    scenes = ScenesSource(train=options.limit or 200, val=0, seed=SCENES_SEED)
+    source = scenes if options.data == "scenes" else open_source(Data(source=options.data, limit=options.limit))
     errors = (source, options.split, options.share, options.seed)
     if options.folds is None:
         evidence, planted = audited(Predictor.load(options.model), *errors)

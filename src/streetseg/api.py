@@ -244,7 +244,7 @@ def audit(
     from streetseg.inference.engines.open import engines_here
     from streetseg.inference.inputs import find_images
     from streetseg.inference.prediction import Model, open_predictor
-    from streetseg.request import as_model, open_data, request
+    from streetseg.request import as_model, open_data, request, require_unloaded
     from streetseg.results import Audit
     from streetseg.runtime.disk import check_folder
 
@@ -265,6 +265,7 @@ def audit(
 
         config = request(data, recipe or recipe_of(path), flags, fields)
     if isinstance(model, Model):
+        require_unloaded(audit, engine=engine)
         predictor = model.predictor
     else:
         precision = "bf16" if config.train.precision == "bf16" else "fp32"

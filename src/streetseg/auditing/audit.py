@@ -1,6 +1,5 @@
 """Audit a data set with a network: gather the evidence, write the tables and the page."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +16,7 @@ from streetseg.data.source import Source, SourceView, short_name
 from streetseg.data.store import Store, default_cache
 from streetseg.evaluation.evaluate import require_same_classes
 from streetseg.inference.predictor import Predictor
-from streetseg.models.formats import bundle_folder
-from streetseg.recipe.resolved import read_resolved
+from streetseg.runs.finished import is_finished, read_run
 from streetseg.text import counted
 
 REGIONS, COCO, IMAGES, CLASSES, NEXT = "regions.csv", "regions.json", "images.csv", "classes.csv", "next.csv"
@@ -102,18 +100,18 @@ def audit(
 def judged_by(model: Path, source: Source, splits: Sequence[str]) -> str:
     """Return which network judged the images, and whether it was trained on them, in words."""
     name = short_name(source.spec)
-    run = next((folder for folder in (model, model.parent) if (folder / "data.json").is_file()), None)
-    if run is not None and bundle_folder(model):
-        trained = read_resolved(run / "recipe.yaml").data
-        spec = str(json.loads((run / "data.json").read_text("utf-8"))["spec"])
-        if short_name(spec) != name:
-            return f"The network was trained on {short_name(spec)}, not on {name}."
-        if trained.train_split not in splits:
-            return f"The network was trained on the split {trained.train_split}, which is not audited."
+    run = model.parent if model.name == "best" else model
+    if run.is_dir() and is_finished(run):
+        finished = read_run(run)
+        spec, split = short_name(str(finished.data["spec"])), finished.recipe.data.train_split
+        if spec != name:
+            return f"The network was trained on {spec}, not on {name}."
+        if split not in splits:
+            return f"The network was trained on the split {split}, which is not audited."
         return (
-            f"The network was trained on the split {trained.train_split}. It hardly contradicts labels that it was "
-            f"trained on, incorrect ones included: many stay unfound there. --folds 5 has each image judged by a "
-            f"network that has not seen it."
+            f"The network was trained on the split {split}. It hardly contradicts labels that it was trained on, "
+            f"incorrect ones included: many stay unfound there. --folds 5 has each image judged by a network that has "
+            f"not seen it."
         )
     return (
         "It is not known which images the network was trained on. It hardly contradicts labels that it was trained on; "
