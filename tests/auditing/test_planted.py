@@ -34,7 +34,7 @@ def benchmark(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-class NoisyTruth:
+class NoisyEngine:
     """An engine that knows the ground truth: the first channel of an image holds it. It is not sure, it makes noise,
     and it takes every second car for a tree."""
 
@@ -76,7 +76,7 @@ def planted(monkeypatch: pytest.MonkeyPatch) -> tuple[Evidence, object, ModuleTy
     samples = tuple(Sample(f"train/{i:03}", f"{i:03}.png", f"{i:03}.png") for i in range(IMAGES))
     images = [known(labels, i) for i, labels in enumerate(original)]
     store = script.InMemory(STREET_11, samples, images, found.labels)
-    part = Part(Predictor(NoisyTruth()), store, dict.fromkeys((sample.name for sample in samples), "train"))
+    part = Part(Predictor(NoisyEngine()), store, dict.fromkeys((sample.name for sample in samples), "train"))
     return gather([part], lambda done, total: None), found, script
 
 
