@@ -13,7 +13,7 @@ from streetseg.auditing.evidence import Part
 from streetseg.auditing.findings import MOST, Findings
 from streetseg.auditing.label_next import Candidate, Ranking
 from streetseg.auditing.scoring import Suspect
-from streetseg.auditing.shown import WIDEST, Crops, Layer
+from streetseg.auditing.shown import WIDEST, Crops, Layer, make_crops
 from streetseg.data.source import Source
 from streetseg.inference.inputs import require_image
 from streetseg.report.charts.svg import chart_css
@@ -57,9 +57,17 @@ class MixupRow:
 def render(findings: Findings, parts: Sequence[Part], source: Source, ranking: Ranking | None) -> str:
     """Return the page as HTML."""
     evidence = findings.evidence
-    crops = Crops(parts, evidence, source)
     names = evidence.space.names
     shown = shown_regions(findings.ranked)
+    suspicious = [i for i in findings.images_ranked[:IMAGES] if findings.image_scores[i]]
+    crops = make_crops(
+        parts,
+        evidence,
+        source,
+        regions=[suspect.region for _, suspect in shown]
+        + [suspect.region for mixup in findings.mixups for suspect in mixup.examples],
+        images=suspicious + [i for state in findings.classes for i, _ in state.worst[:WORST]],
+    )
     return (
         page_environment()
         .get_template("audit.html.j2")
@@ -75,7 +83,7 @@ def render(findings: Findings, parts: Sequence[Part], source: Source, ranking: R
             found=len(findings.ranked),
             most=MOST,
             per_image=PER_IMAGE,
-            images=[_image(findings, i, crops) for i in findings.images_ranked[:IMAGES] if findings.image_scores[i]],
+            images=[_image(findings, i, crops) for i in suspicious],
             mixups=[
                 MixupRow(
                     f"labels {names[mixup.label]}, network {names[mixup.predicted]}",
@@ -127,7 +135,7 @@ def _region(findings: Findings, rank: int | None, suspect: Suspect, crops: Crops
         pair if rank is None else f"{rank}. {pair}",
         f"{evidence.samples[region.image].name} ({evidence.splits[region.image]}), {counted(region.pixels, 'pixel')} "
         f"at x {region.left}, y {region.top}; confidence {100 * region.confidence:.0f} %",
-        crops.of_region(region),
+        crops.regions[region],
     )
 
 
@@ -135,13 +143,13 @@ def _image(findings: Findings, number: int, crops: Crops) -> Exhibit:
     counts = findings.evidence.counts.counts[number]
     agreement = 100 * np.trace(counts) / max(counts.sum(), 1)
     title = f"{findings.evidence.samples[number].name} ({findings.evidence.splits[number]})"
-    return Exhibit(title, f"{agreement:.1f} % of the labeled pixels agree", crops.of_image(number))
+    return Exhibit(title, f"{agreement:.1f} % of the labeled pixels agree", crops.images[number])
 
 
 def _class(findings: Findings, k: int, crops: Crops) -> ClassRow:
     state, evidence = findings.classes[k], findings.evidence
     exhibits = [
-        Exhibit(evidence.samples[i].name, f"IoU of {state.name} {100 * iou:.1f} %", crops.of_image(i))
+        Exhibit(evidence.samples[i].name, f"IoU of {state.name} {100 * iou:.1f} %", crops.images[i])
         for i, iou in state.worst[:WORST]
     ]
     return ClassRow(state, _css(evidence.space.colors[k]), exhibits)

@@ -1,8 +1,7 @@
 """Crops of images on the page of an audit: the image, its labels, and what the network sees."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from streetseg.auditing.reading import read
 from streetseg.auditing.regions import Region, connected
 from streetseg.data.source import Source
 from streetseg.inference.output import color_map
+from streetseg.labels.space import LabelSpace
 from streetseg.report.page import jpeg_uri, png_uri
 
 WIDEST = 240  # longest side of a crop on the page, pixels
@@ -35,55 +35,82 @@ class Layer:
     height: int
 
 
+@dataclass(frozen=True, eq=False)
 class Crops:
-    """Makes the crops of a page.
+    """The images of a page: image, labels and prediction of each, side by side.
+
+    Args:
+        regions: region -> the surroundings of a region, its outline drawn.
+        images: number of an image -> the whole image.
+    """
+
+    regions: Mapping[Region, Sequence[Layer]]
+    images: Mapping[int, Sequence[Layer]]
+
+
+def make_crops(
+    parts: Sequence[Part], evidence: Evidence, source: Source, regions: Iterable[Region], images: Iterable[int]
+) -> Crops:
+    """Return the crops of some regions and images. Each image is read, and predicted, once.
 
     Args:
         parts: the images and networks, as they were audited.
         evidence: what they gave.
         source: images at their own size.
     """
+    of_image: dict[int, list[Region]] = {number: [] for number in images}
+    whole = frozenset(of_image)
+    for region in dict.fromkeys(regions):
+        of_image.setdefault(region.image, []).append(region)
+    made_regions: dict[Region, Sequence[Layer]] = {}
+    made_images: dict[int, Sequence[Layer]] = {}
+    for number in sorted(of_image):
+        opened = _opened(parts, evidence, source, number)
+        if number in whole:
+            made_images[number] = opened.layers(evidence.space, np.zeros(opened.labels.shape, np.bool_))
+        for region in of_image[number]:
+            box = _box_around(region, opened.labels.shape)
+            inside = _pixels_of(region, opened.labels, opened.predicted)
+            made_regions[region] = opened.cut(box).layers(evidence.space, inside[box])
+    return Crops(made_regions, made_images)
 
-    def __init__(self, parts: Sequence[Part], evidence: Evidence, source: Source) -> None:
-        self._parts = parts
-        self._evidence = evidence
-        self._source = source
-        self._opened = lru_cache(maxsize=8)(self._open)
 
-    def of_region(self, region: Region) -> list[Layer]:
-        """Return image, labels and prediction around a region, its outline drawn."""
-        image, labels, predicted = self._opened(region.image)
-        box = _box_around(region, labels.shape)
-        inside = _pixels_of(region, labels, predicted)[box]
-        return self._layers(region.image, image[box], labels[box], predicted[box], inside)
+@dataclass(frozen=True, eq=False)
+class _Opened:
+    """An image, or a part of it: uint8 (H, W, 3), its labels and its prediction uint8 (H, W)."""
 
-    def of_image(self, number: int) -> list[Layer]:
-        """Return a whole image, its labels and the prediction."""
-        image, labels, predicted = self._opened(number)
-        return self._layers(number, image, labels, predicted, np.zeros(labels.shape, np.bool_))
+    name: str
+    image: ImageArray
+    labels: ImageArray
+    predicted: ImageArray
 
-    def _layers(
-        self, number: int, image: ImageArray, labels: ImageArray, predicted: ImageArray, inside: NDArray[np.bool_]
-    ) -> list[Layer]:
-        name, space = self._evidence.samples[number].name, self._evidence.space
-        small = _outlined(_resized(image, Image.Resampling.LANCZOS), inside)
-        maps = [
-            _outlined(_resized(color_map(ids, space), Image.Resampling.NEAREST), inside) for ids in (labels, predicted)
-        ]
+    def cut(self, box: Box) -> "_Opened":
+        """Return the part in a box."""
+        return _Opened(self.name, self.image[box], self.labels[box], self.predicted[box])
+
+    def layers(self, space: LabelSpace, inside: NDArray[np.bool_]) -> list[Layer]:
+        """Return the three images for the page, with the outline of the pixels `inside` (H, W)."""
+        small = _outlined(_resized(self.image, Image.Resampling.LANCZOS), inside)
+        labels, predicted = (
+            _outlined(_resized(color_map(ids, space), Image.Resampling.NEAREST), inside)
+            for ids in (self.labels, self.predicted)
+        )
         height, width = small.shape[:2]
         return [
-            Layer(jpeg_uri(small), f"{name}, the image", "image", width, height),
-            Layer(png_uri(maps[0]), f"{name}, the labels", "labels", width, height),
-            Layer(png_uri(maps[1]), f"{name}, the prediction", "network", width, height),
+            Layer(jpeg_uri(small), f"{self.name}, the image", "image", width, height),
+            Layer(png_uri(labels), f"{self.name}, the labels", "labels", width, height),
+            Layer(png_uri(predicted), f"{self.name}, the prediction", "network", width, height),
         ]
 
-    def _open(self, number: int) -> tuple[ImageArray, ImageArray, ImageArray]:
-        """Return an image uint8 (H, W, 3) at the size of its labels, its labels and its prediction uint8 (H, W)."""
-        part, i = self._evidence.places[number]
-        reading = read(self._parts[part].predictor, *self._parts[part].store[i])
-        image = Image.fromarray(self._source.read_image(self._evidence.samples[number]))
-        height, width = reading.labels.shape
-        return np.asarray(image.resize((width, height))), reading.labels, reading.predicted
+
+def _opened(parts: Sequence[Part], evidence: Evidence, source: Source, number: int) -> _Opened:
+    """Return an image at the size of its labels."""
+    part, i = evidence.places[number]
+    sample = evidence.samples[number]
+    reading = read(parts[part].predictor, *parts[part].store[i])
+    height, width = reading.labels.shape
+    image = Image.fromarray(source.read_image(sample)).resize((width, height))
+    return _Opened(sample.name, np.asarray(image), reading.labels, reading.predicted)
 
 
 def _box_around(region: Region, shape: tuple[int, ...]) -> Box:
