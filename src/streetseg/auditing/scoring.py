@@ -7,7 +7,7 @@ for another contradicts correct labels, too; what the other images of the data s
 the region.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from streetseg.auditing.evidence import Evidence
 from streetseg.auditing.regions import Region
 
 LEAST = 1e-4  # mass, as a share of the image, that is expected anywhere: a few pixels of a rare pair are no finding
+CALM = 0.8  # share of the images that say what is expected: those that the network contradicts least
 
 Floats = NDArray[np.float64]
 
@@ -39,29 +40,48 @@ class Suspect:
 def suspects(evidence: Evidence) -> list[Suspect]:
     """Return the regions that the network contradicts with confidence, the highest score first.
 
-    What is expected of a pair of classes in an image is the mass per pixel of the label's class in the other images,
-    times the pixels of that class in this image. So a class that the network does not know well fills no list, and an
-    error of the labels does not hide itself.
+    What is expected of a pair of classes in an image is the mass per pixel of the label's class in the other calm
+    images, times the pixels of that class in this image. So a class that the network does not know well fills no list,
+    and an error of the labels does not hide itself.
     """
     sure = thresholds(evidence)
     confident = [region for region in evidence.regions if region.confidence >= sure[region.predicted]]
-    pixels = evidence.counts.counts.sum(axis=2) / image_sizes(evidence)[:, None]  # share of each label class, (N, C)
-    all_pixels = pixels.sum(axis=0)
-    num_classes = evidence.space.num_classes
-    joint = np.zeros((num_classes, num_classes))
-    of_image: dict[tuple[int, int, int], float] = {}
+    mass: dict[tuple[int, int, int], float] = {}
     for region in confident:
-        joint[region.label, region.predicted] += region.mass
         key = (region.image, region.label, region.predicted)
-        of_image[key] = of_image.get(key, 0.0) + region.mass
+        mass[key] = mass.get(key, 0.0) + region.mass
+    calm = calm_images(mass, len(evidence.samples))
+    pixels = evidence.counts.counts.sum(axis=2) / image_sizes(evidence)[:, None]  # share of each label class, (N, C)
+    calm_pixels = pixels[calm].sum(axis=0)
+    joint = np.zeros((evidence.space.num_classes, evidence.space.num_classes))
+    for (image, label, predicted), of_pair in mass.items():
+        joint[label, predicted] += of_pair * calm[image]
+
     found = []
     for region in confident:
-        own = of_image[region.image, region.label, region.predicted]
-        elsewhere = max(all_pixels[region.label] - pixels[region.image, region.label], 0.0)
-        rate = (joint[region.label, region.predicted] - own) / elsewhere if elsewhere else 0.0
-        expected = max(rate, 0.0) * pixels[region.image, region.label]
+        image, label, predicted = region.image, region.label, region.predicted
+        own = calm[image]  # an image says nothing about what is expected of itself
+        elsewhere = calm_pixels[label] - own * pixels[image, label]
+        others = joint[label, predicted] - own * mass[image, label, predicted]
+        expected = max(others, 0.0) / elsewhere * pixels[image, label] if elsewhere > 0 else 0.0
         found.append(Suspect(region, float(expected), float(region.mass / (expected + LEAST))))
     return sorted(found, key=_order)
+
+
+def calm_images(mass: Mapping[tuple[int, int, int], float], images: int) -> NDArray[np.bool_]:
+    """Return which images count for what is expected, bool (N,): the CALM share with the least mass.
+
+    Masks of other images, which a data set may hold, would make every contradiction look usual.
+
+    Args:
+        mass: image, label and predicted class -> mass of their regions.
+        images: number of images, N.
+    """
+    of_image = np.zeros(images)
+    for (image, _, _), of_pair in mass.items():
+        of_image[image] += of_pair
+    calm: NDArray[np.bool_] = of_image <= np.quantile(of_image, CALM)
+    return calm
 
 
 def _order(suspect: Suspect) -> tuple[float, int, int, int]:
