@@ -1,5 +1,6 @@
 """The command `streetseg audit`."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,7 +60,7 @@ def audit(
 
     require_model_first("audit", model, [data, *(overrides or [])])
     config = requested(model, data, overrides, {"data.space": space, "data.limit": limit}, folds)
-    with resumable(out), counted_bar("images", hidden=json or quiet) as progress:
+    with resumable(out) if folds else nullcontext(), counted_bar("images", hidden=json or quiet) as progress:
         audited = api.audit(
             model,
             data,

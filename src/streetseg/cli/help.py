@@ -49,8 +49,8 @@ EXAMPLES = {
     "check": ("streetseg check camvid:data/camvid --report data.html",),
     "audit": (
         "streetseg audit runs/resnet camvid:data/camvid --out audit",
-        "streetseg audit runs/resnet camvid:data/camvid --folds 5 --out audit train.epochs=10",
-        "streetseg audit street.onnx photos/data.yaml --unlabeled photos/new --out audit",
+        "streetseg audit runs/resnet camvid:data/camvid --folds 5 --out audit",
+        "streetseg audit street.onnx my/data.yaml --unlabeled photos --out audit",
     ),
     "fetch": ("streetseg fetch camvid --out data/camvid",),
     "scenes": ("streetseg scenes my-scenes --count 50 --size 128x256",),
