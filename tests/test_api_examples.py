@@ -17,6 +17,7 @@ FUNCTIONS = (
     "evaluate",
     "calibrate",
     "measure",
+    "audit",
     "compare",
     "export",
     "bench",

@@ -65,12 +65,12 @@ def recipe_page() -> str:
 
 
 FUNCTIONS = (
-    *("load", "predict", "measure", "train", "study", "evaluate", "compare", "check", "export", "bench", "calibrate"),
-    "encoders",
+    *("load", "predict", "measure", "train", "study", "evaluate", "compare", "check", "audit", "export"),
+    *("bench", "calibrate", "encoders"),
 )
 OBJECTS = {
     prediction: ("Model", "Prediction", "Predictions"),
-    results: ("Run", "Study", "Scores", "Checked"),
+    results: ("Run", "Study", "Scores", "Checked", "Measured", "Audit"),
     callbacks: ("Callback", "StopTraining"),
 }
 

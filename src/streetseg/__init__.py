@@ -1,7 +1,7 @@
 """streetseg: street images in, compared and trusted segmentation networks out.
 
-One function a command: `load`, `train`, `study`, `evaluate`, `predict`, `compare`, `check`, `export`, `bench`, `fetch`,
-`encoders`, `calibrate`, `measure`.
+One function a command: `load`, `train`, `study`, `evaluate`, `predict`, `compare`, `check`, `audit`, `measure`,
+`export`, `bench`, `calibrate`, `fetch`, `encoders`.
 The public names are imported when they are first used, so that `import streetseg` costs nothing.
 """
 
@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from streetseg.api import audit as audit
     from streetseg.api import bench as bench
     from streetseg.api import calibrate as calibrate
     from streetseg.api import check as check
@@ -40,6 +41,7 @@ _HOMES = {
     "Run": "streetseg.results",
     "StopTraining": "streetseg.training.callbacks",
     "StreetsegError": "streetseg.errors",
+    "audit": _API,
     "bench": _API,
     "calibrate": _API,
     "check": _API,

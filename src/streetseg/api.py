@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from streetseg.inference.prediction import ImageLike, Model, Prediction, Predictions
     from streetseg.models.calibration import Calibration
     from streetseg.request import DataLike, RecipeLike
-    from streetseg.results import Checked, Measured, Run, Scores, Study
+    from streetseg.results import Audit, Checked, Measured, Run, Scores, Study
     from streetseg.training.callbacks import Callback, LossFunction
 
 log = logging.getLogger("streetseg")
@@ -276,6 +276,101 @@ def evaluate(
     with ranks.joined(torch_device) if ranks else nullcontext() as joined:
         scored = score(predictor, source, config.data.val_split, out=out, ranks=joined, on_image=progress)
     return Scores.of(scored)
+
+
+@checked
+def audit(
+    model: "PathLike | Model | Run",
+    data: "DataLike",
+    *,
+    out: PathLike,
+    split: str | None = None,
+    space: str | None = None,
+    unlabeled: "PathLike | None" = None,
+    folds: int | None = None,
+    engine: str | None = None,
+    resume: bool = False,
+    quiet: bool = False,
+    recipe: "RecipeLike" = None,
+    progress: OnImage = lambda done, total: None,
+    **fields: object,
+) -> "Audit":
+    """Find likely label errors, the worst images, systematic confusions, and what to label next.
+
+    Args:
+        model: as for `load`, or what `load` returned; with `folds` a run folder or a `Run`.
+        data: as for `evaluate`.
+        out: a new folder for the page and the tables.
+        split: the split to audit; None for train and val.
+        space: label space to map the data to.
+        unlabeled: a folder of images without labels, to be ranked by what they would teach.
+        folds: train so many networks by the recipe of the run, each on the others of so many parts of the images, and
+            judge each part by the network that has not seen it. It takes as long as so many runs.
+        engine: torch, onnxruntime or openvino; None for the first of these that runs the model.
+        resume: with `folds`, go on in `out` where it stopped.
+        quiet: no progress of the training.
+        recipe: as for `train`; without `folds` only `data`, `train.device` and `train.precision` mean something here,
+            with `folds` it takes the place of the run's own.
+        progress: called after each image with the number done and the number of all.
+        fields: as for `train`.
+
+    >>> import streetseg
+    >>> audited = streetseg.audit(run.folder, data, out=folder / "audit")
+    >>> audited.images.index.name, audited.page.name
+    ('image', 'audit.html')
+    """
+    from streetseg.auditing.audit import audit as run_audit
+    from streetseg.auditing.audit import judged_by, parts_of
+    from streetseg.inference.engines.open import engines_here
+    from streetseg.inference.inputs import find_images
+    from streetseg.inference.prediction import Model, open_predictor
+    from streetseg.request import as_model, open_data, request, require_unloaded
+    from streetseg.results import Audit
+    from streetseg.runtime.disk import check_folder
+
+    out = Path(out)
+    if resume and folds is None:
+        raise RequestError("--resume goes with --folds", where="--resume", hint="choose a new folder with --out")
+    if split is not None and folds is not None:
+        problem = "--folds judges the images of train and val"
+        raise RequestError(problem, where=f"--split {split}", hint="leave one of --folds, --split out")
+    check_folder(out, "the folder of the audit", resume=resume)
+    images = None if unlabeled is None else list(find_images([str(unlabeled)]))
+    path, modules = as_model(model)
+    flags = {"data.space": space}
+    if folds is None:
+        config = request(data, recipe, flags, fields, only=("audit", EVALUATE_FIELDS))
+    else:
+        from streetseg.auditing.cross_fit import recipe_of
+
+        config = request(data, recipe or recipe_of(path), flags, fields)
+    if isinstance(model, Model):
+        require_unloaded(audit, engine=engine)
+        predictor = model.predictor
+    else:
+        precision = "bf16" if config.train.precision == "bf16" else "fp32"
+        engine = engine or engines_here(path, precision)[0]
+        predictor = open_predictor(path, modules, engine=engine, precision=precision, device=config.train.device)
+    settings = config.data.read_as(predictor.engine.reading)
+    source = open_data(data, settings)
+    splits = [name for name in (settings.train_split, settings.val_split) if source.splits.get(name)]
+    if folds is None:
+        splits = [split] if split else splits
+        parts, judged = parts_of(predictor, source, splits), judged_by(path, source, splits)
+    else:
+        from streetseg.auditing.cross_fit import cross_fitted, judged_by_folds
+
+        parts = cross_fitted(config, folds, source, out, resume=resume, quiet=quiet)
+        judged = judged_by_folds(config, folds)
+    audited = run_audit(
+        parts,
+        source,
+        out,
+        judged=judged,
+        unlabeled=None if images is None else (predictor, images),
+        on_image=progress,
+    )
+    return Audit(audited)
 
 
 @checked

@@ -77,6 +77,8 @@ ARGUMENTS = {
     **dict.fromkeys(("out", "folder"), _path("runs/first")),
     "report": _path("check.html"),
     "validation": _path("camvid:camvid"),
+    "unlabeled": _path("photos"),
+    "folds": Expected(_is_whole, "a whole number", "5", least=2),
     "weights": Expected(lambda value: _is_path(value) or isinstance(value, Mapping), "a path", '"none"'),
     "encoders": Expected(_is_list, "a list", '["mobilenetv2_100", "resnext50_32x4d"]'),
     "runs": Expected(_is_list, "a list", '["runs/first", "runs/second"]'),

@@ -15,16 +15,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from streetseg.auditing.audit import Audited, summary
+from streetseg.auditing.files import classes_csv, images_csv, next_csv, regions_csv
+from streetseg.auditing.page import PAGE as AUDIT_PAGE
 from streetseg.comparison.compare import Comparison
 from streetseg.comparison.verdict import bracket
 from streetseg.data.check.check import all_problems
 from streetseg.data.check.findings import Findings
+from streetseg.data.files import FileError
 from streetseg.evaluation.files import per_class_csv, per_image_csv
 from streetseg.evaluation.protocol import protocol_line
 from streetseg.evaluation.score import Scored
 from streetseg.inference.predict_files import UnreadError
 from streetseg.inference.prediction import Model, open_predictor
-from streetseg.measurement.files import PAGE, rows_of
+from streetseg.measurement.files import PAGE as MEASURE_PAGE
+from streetseg.measurement.files import rows_of
 from streetseg.measurement.measure import Measures
 from streetseg.metrics.counts import Counts
 from streetseg.report.charts.comparison import run_curves
@@ -361,13 +366,66 @@ class Measured:
     @property
     def report(self) -> Path | None:
         """The page, one HTML file; None where none was written."""
-        return None if self.out is None else self.out / PAGE
+        return None if self.out is None else self.out / MEASURE_PAGE
 
     def __repr__(self) -> str:
         return f"<Measured: {headline(self.measures)}>"
 
     def _repr_html_(self) -> str:
         return f"<p>{escape(headline(self.measures))}</p>{self.shares.to_html(float_format='{:.1%}'.format)}"
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """The findings of an audit.
+
+    Args:
+        audited: what was found, and the folder of its files.
+    """
+
+    audited: Audited
+
+    @property
+    def page(self) -> Path:
+        """The page, one HTML file."""
+        return self.audited.out / AUDIT_PAGE
+
+    @property
+    def note(self) -> str:
+        """Which network judged the images, and whether it was trained on them."""
+        return self.audited.findings.judged
+
+    @property
+    def regions(self) -> "pd.DataFrame":
+        """One row a region where labels and network disagree, the most suspicious first."""
+        return _table(regions_csv(self.audited.findings), "rank")
+
+    @property
+    def images(self) -> "pd.DataFrame":
+        """One row an image, the most suspicious first."""
+        return _table(images_csv(self.audited.findings), "image")
+
+    @property
+    def classes(self) -> "pd.DataFrame":
+        """One row a class: images, share of the pixels, IoU with its interval, and why it needs more images."""
+        return _table(classes_csv(self.audited.findings), "class")
+
+    @property
+    def next(self) -> "pd.DataFrame | None":
+        """One row an image without labels, the one most worth labeling first; None where no folder was named."""
+        ranking = self.audited.ranking
+        return None if ranking is None else _table(next_csv(ranking), "rank")
+
+    @property
+    def unread(self) -> tuple[FileError, ...]:
+        """One error per image without labels that cannot be read."""
+        return () if self.audited.ranking is None else self.audited.ranking.failed
+
+    def __repr__(self) -> str:
+        return f"<Audit of {self.audited.findings.spec}: {summary(self.audited)}>"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self)[1:-1])} {escape(self.note)}</p>{self.regions.head(20).to_html()}"
 
 
 def _mean_iou(scores: Scores) -> str:

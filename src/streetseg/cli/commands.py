@@ -21,6 +21,7 @@ COMMANDS = {
     "compare": "Report on finished runs, without training.",
     "predict": "Label images, folders of images, and videos.",
     "measure": "Measure the share of each class in images, corrected for the known errors of the model.",
+    "audit": "Find likely label errors, the worst images, and what to label next.",
     "export": "Write a network as one file that runs without torch, checked against it.",
     "bench": "Measure latency, throughput and memory.",
     "serve": "Serve exported models: a web page and an HTTP API.",

@@ -9,7 +9,7 @@ from typer.core import TyperCommand
 COMMAND_GROUPS = {
     "Train and compare": ("study", "train", "evaluate", "compare"),
     "Use a network": ("predict", "measure", "export", "serve", "bench", "calibrate"),
-    "Data": ("check", "fetch", "scenes"),
+    "Data": ("check", "audit", "fetch", "scenes"),
     "Around it": ("encoders", "recipe", "doctor"),
 }
 
@@ -57,6 +57,11 @@ EXAMPLES = {
         "streetseg serve street.onnx small.onnx --workers 2 --port 9000",
     ),
     "check": ("streetseg check camvid:data/camvid --report data.html",),
+    "audit": (
+        "streetseg audit runs/resnet camvid:data/camvid --out audit",
+        "streetseg audit runs/resnet camvid:data/camvid --folds 5 --out audit",
+        "streetseg audit street.onnx my/data.yaml --unlabeled photos --out audit",
+    ),
     "fetch": ("streetseg fetch camvid --out data/camvid",),
     "scenes": ("streetseg scenes my-scenes --count 50 --size 128x256",),
     "encoders": ("streetseg encoders", "streetseg encoders 'resnext*'"),

@@ -44,7 +44,7 @@ def require_model_first(command: str, model: Path, others: Sequence[str], *rest:
     """Raise RequestError if the model stands where the images or the data are meant, and they in its place.
 
     Args:
-        command: predict, measure or evaluate.
+        command: predict, measure, evaluate or audit.
         model: the first argument.
         others: the arguments behind it.
         rest: what the hint appends.
@@ -54,7 +54,7 @@ def require_model_first(command: str, model: Path, others: Sequence[str], *rest:
         return
     behind = [str(model), *(text for text in others if text != models[0])]
     raise RequestError(
-        f"the model comes first, then the {'data' if command == 'evaluate' else 'images'}",
+        f"the model comes first, then the {'data' if command in ('evaluate', 'audit') else 'images'}",
         where=f"streetseg {command} {model} {models[0]}",
         hint=f"{command_line(['streetseg', command, models[0], *behind])} {' '.join(rest)}".rstrip(),
     )
