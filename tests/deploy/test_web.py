@@ -60,10 +60,10 @@ def test_a_folder_with_all_that_a_browser_needs(
     assert "://" not in page.replace("http://www.w3.org", "")
     assert not (out / "segment_server.js").exists()
     assert "MIT License" in (out / "runtime" / "LICENSE.txt").read_text()
-    kept = json.loads((out / "files.js").read_text().removeprefix("const FILES = ").removesuffix(";\n"))["paths"]
-    assert {*kept, "service_worker.js"} == {
-        file.relative_to(out).as_posix() for file in out.rglob("*") if file.is_file()
-    }
+    listed = json.loads((out / "files.js").read_text().removeprefix("const FILES = ").removesuffix(";\n"))
+    assert listed["later"] == ["runtime/webgpu/ort.js", "runtime/webgpu/ort.wasm"]
+    written = {file.relative_to(out).as_posix() for file in out.rglob("*") if file.is_file()}
+    assert {*listed["paths"], *listed["later"], "service_worker.js"} == written
 
 
 def test_sizes_are_listed_and_the_next_step(

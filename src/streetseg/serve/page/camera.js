@@ -4,6 +4,7 @@
 export async function openCamera(dialog, live, shoot, close) {
   const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment", width: { ideal: 1920 } } });
   live.srcObject = stream;
+  shoot.disabled = true; // until there is something to see
   dialog.showModal();
   try {
     await live.play();
@@ -11,6 +12,7 @@ export async function openCamera(dialog, live, shoot, close) {
       shoot.onclick = async () => resolve(await photo(live));
       close.onclick = () => resolve(null);
       dialog.onclose = () => resolve(null);
+      shoot.disabled = false;
     });
   } finally {
     dialog.onclose = null;
