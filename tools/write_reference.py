@@ -116,7 +116,9 @@ def _signature(name: str, function: Any) -> str:
         text = f'"{default}"' if isinstance(default, str) else repr(default)
         shown = "" if default is parameter.empty else "=..." if callable(default) else f"={text}"
         arguments.append(f"{star}{parameter.name}{shown}")
-    return f"streetseg.{name}({', '.join(arguments)})"
+    call, inside = f"streetseg.{name}({', '.join(arguments)})", ", ".join(arguments)
+    # As ruff breaks a call that is too long for one line.
+    return f"streetseg.{name}(\n    {inside}\n)" if len(call) > 120 >= len(inside) + 4 else call
 
 
 def _text(thing: Any) -> list[str]:

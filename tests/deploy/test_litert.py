@@ -19,7 +19,7 @@ from networks import tiny_network
 from streetseg.deploy import litert_worker
 from streetseg.deploy.checks import DisagreementError
 from streetseg.deploy.export import export
-from streetseg.deploy.litert import ConversionError, require_converter
+from streetseg.deploy.litert import ConversionError, describe_litert, require_converter
 from streetseg.errors import ModelError, RequestError
 from streetseg.inference.engines.open import open_engine
 from streetseg.models.network import SegmentationNetwork
@@ -134,6 +134,34 @@ def with_other_axis(file: Path) -> bytes:
     builder = flatbuffers.Builder(0)
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())
+
+
+def test_weights_behind_the_model_are_kept(litert: Path, tmp_path: Path) -> None:
+    """The quantizer writes the buffers of large networks behind the model."""
+    image = tiny.street(0, SIZE)[0].transpose(2, 0, 1)[None]
+    plain: Any = open_engine(litert, "litert")
+    file = tmp_path / "a.tflite"
+    file.write_bytes(with_weights_behind(litert))
+
+    describe_litert(file, plain.about.description)
+
+    assert np.array_equal(open_engine(file).logits(image), plain.logits(image))
+
+
+def with_weights_behind(file: Path) -> bytes:
+    """Return a LiteRT file whose largest buffer is written behind the model."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(file.read_bytes()))
+    largest = max(model.buffers, key=lambda buffer: 0 if buffer.data is None else len(buffer.data))
+    weights = bytes(bytearray(largest.data))
+    largest.data, largest.size, largest.offset = None, len(weights), 2**20
+    builder = flatbuffers.Builder(0)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    content = bytes(builder.Output())
+    assert len(content) < 2**20
+    return content.ljust(2**20, b"\0") + weights
 
 
 def test_predict_evaluate_and_bench_take_it(litert: Path, tmp_path: Path, streetseg: Command) -> None:

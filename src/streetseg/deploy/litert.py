@@ -104,7 +104,12 @@ def describe_litert(path: Path, description: dict[str, Any]) -> None:
 
     from streetseg.inference.engines.litert_engine import IDENTIFIER
 
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes()))
+    content = path.read_bytes()
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
+    for stored in model.buffers:
+        if stored.offset > 1:  # the quantizer writes large buffers behind the model, at places that would now be others
+            stored.data = np.frombuffer(content, np.uint8, stored.size, stored.offset)
+            stored.offset = stored.size = 0
     text = json.dumps(description, ensure_ascii=False, allow_nan=False).encode()
     entries = [entry for entry in model.metadata or [] if entry.name != KEY.encode()]
     buffer, entry = schema.BufferT(), schema.MetadataT()
@@ -113,7 +118,7 @@ def describe_litert(path: Path, description: dict[str, Any]) -> None:
     model.buffers.append(buffer)
     model.metadata = [*entries, entry]
     _name_outputs(model)
-    builder = flatbuffers.Builder(len(text) + path.stat().st_size)
+    builder = flatbuffers.Builder(len(text) + len(content))
     builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
     path.write_bytes(bytes(builder.Output()))
 

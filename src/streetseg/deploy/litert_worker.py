@@ -31,7 +31,7 @@ def lower(file: Path, out: Path, precision: str, images: Path) -> None:
 
     if precision == "int8":
         lowering = quantizer.Quantizer(str(file), recipe.static_wi8_ai8())
-        samples = [{"images": image[None]} for image in np.load(images)]
+        samples = [{"images": image[None]} for image in np.load(images, allow_pickle=False)]
         lowered = lowering.quantize(lowering.calibrate({"serving_default": samples}))
     else:
         lowering = quantizer.Quantizer(str(file))
