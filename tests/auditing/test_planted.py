@@ -40,7 +40,7 @@ class NoisyEngine:
 
     name, precision, encoder, workers = "torch", "fp32", "none", 1
     space: LabelSpace = STREET_11
-    size = None
+    size = fixed_size = calibration = mask_ids = None
     reading = AS_USUAL
 
     def take(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
