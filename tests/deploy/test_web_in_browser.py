@@ -173,52 +173,78 @@ def test_resizing_is_that_of_python(page: Page) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seen", "out"),
-    [((30, 40), (45, 90)), ((30, 40), (90, 45)), ((64, 50), (20, 30)), ((1300, 1100), (1100, 1250))],
+    ("seen", "out", "classes", "windows"),
+    [
+        ((30, 40), (45, 90), 7, 1),
+        ((30, 40), (90, 45), 7, 1),
+        ((64, 50), (20, 30), 7, 1),
+        ((30, 40), (1200, 1250), 50, 1),  # whose logits are too large to be in memory at once
+        ((1300, 1100), (1100, 1250), 50, 4),
+        ((1300, 1100), (1300, 1100), 50, 4),
+    ],
 )
-def test_labels_from_logits_are_those_of_python(page: Page, seen: tuple[int, int], out: tuple[int, int]) -> None:
-    classes = 50 if seen[0] > 1000 else 7  # so many that the logits are too large to be in memory at once
-    run = """async ({ classes, seen, out }) => {
-      const { label, windows } = await import("./resample.js");
+def test_labels_from_logits_are_those_of_python(
+    page: Page, seen: tuple[int, int], out: tuple[int, int], classes: int, windows: int
+) -> None:
+    run = """async ({ classes, seen, out, scaling }) => {
+      const { label } = await import("./resample.js");
+      const { isWhole, rectangles, windowSide } = await import("./windows.js");
       const labels = new Uint8Array(out[0] * out[1]), confidence = new Uint8Array(out[0] * out[1]);
-      const all = windows(classes, seen, out);
-      for (const window of all) {
-        const { y, x } = window, logits = new Float32Array(classes * (y.end - y.start) * (x.end - x.start));
+      const side = windowSide(classes, seen), how = { whole: isWhole(classes, side, out), scaling };
+      // An image that knows its places (row and column, each in two bytes less the parity), and a network of them.
+      const planes = new Uint8Array(3 * seen[0] * seen[1]);
+      for (let k = 0; k < seen[0] * seen[1]; k++) {
+        const row = Math.floor(k / seen[1]), column = k % seen[1];
+        planes[k] = row >> 4;
+        planes[seen[0] * seen[1] + k] = column >> 4;
+        planes[2 * seen[0] * seen[1] + k] = (row & 15) * 16 + (column & 15);
+      }
+      let count = 0;
+      const network = async (image, height, width) => {
+        const logits = new Float32Array(classes * height * width), size = height * width;
+        count++;
         for (let c = 0, k = 0; c < classes; c++) {
-          for (let r = y.start; r < y.end; r++) {
-            for (let s = x.start; s < x.end; s++) logits[k++] = ((c * 7919 + r * 104 + s * 31 + r * s) % 1009) / 100;
+          for (let p = 0; p < size; p++, k++) {
+            const low = image[2 * size + p], r = image[p] * 16 + (low >> 4), s = image[size + p] * 16 + (low & 15);
+            logits[k] = ((c * 7919 + r * 104 + s * 31 + r * s + (p % width) + Math.floor(p / width)) % 1009) / 100;
           }
         }
-        label(logits, classes, window, seen, out, labels, confidence);
+        return logits;
+      };
+      for await (const part of rectangles(network, planes, classes, seen, side)) {
+        label(part, classes, seen, out, how, labels, confidence);
       }
       const text = (values) => {
         let found = "";
         for (let k = 0; k < values.length; k += 30000) found += String.fromCharCode(...values.subarray(k, k + 30000));
         return btoa(found);
       };
-      return [all.length, text(labels), text(confidence)];
+      return [count, text(labels), text(confidence)];
     }"""
-    count, *found = page.evaluate(run, {"classes": classes, "seen": seen, "out": out})
+    scale, bias = np.linspace(0.5, 2, classes, dtype=np.float32), np.linspace(-1, 1, classes, dtype=np.float32)
+    scaling = {"scale": scale.tolist(), "bias": bias.tolist()}
+    count, *found = page.evaluate(run, {"classes": classes, "seen": seen, "out": out, "scaling": scaling})
     labels, confidence = (np.frombuffer(base64.b64decode(text), np.uint8).reshape(out) for text in found)
 
-    def network(places: NDArray[np.int64]) -> NDArray[np.float32]:
-        rows, columns = places[:, :1], places[:, 1:2]
+    def network(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        high_row, high_column, low = image.astype(np.int64)[:, :, None].transpose(1, 0, 2, 3, 4)
+        rows, columns = high_row * 16 + (low >> 4), high_column * 16 + (low & 15)
+        inside = np.add.outer(np.arange(image.shape[2]), np.arange(image.shape[3]))
         ids = np.arange(classes)[None, :, None, None]
-        logits: NDArray[np.float32] = ((ids * 7919 + rows * 104 + columns * 31 + rows * columns) % 1009 / 100).astype(
-            np.float32
-        )
-        return logits
+        logits = (ids * 7919 + rows * 104 + columns * 31 + rows * columns + inside) % 1009 / 100
+        return logits.astype(np.float32)
 
-    places = np.stack(np.mgrid[: seen[0], : seen[1]])[None]
-    if count == 1:
-        logits = backend_numpy.resize_logits(network(places), out)
-        assert np.array_equal(labels, backend_numpy.argmax(logits)[0])
-        assert np.abs(confidence - 255 * backend_numpy.confidence(logits)[0]).max() < 0.51
-        return
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(backend_numpy, "resize_images", lambda images, size: images)
-        for (rows, columns), logits in predict_regions(network, places, size=seen, out=out, tile=1024):
-            assert np.array_equal(labels[rows, columns], backend_numpy.argmax(logits)[0])
+    rows, columns = np.mgrid[: seen[0], : seen[1]]
+    image = np.stack([rows >> 4, columns >> 4, (rows & 15) * 16 + (columns & 15)])[None].astype(np.uint8)
+    side = 768 if windows > 1 else None
+    whole = side is None and 4 * classes * out[0] * out[1] <= 2**28
+    parts = [((slice(None), slice(None)), backend_numpy.resize_logits(network(image), out))]
+    for (y, x), logits in parts if whole else predict_regions(network, image, size=seen, out=out, tile=side):
+        ids = backend_numpy.argmax(logits)
+        assert np.array_equal(labels[y, x], ids[0])
+        scaled = backend_numpy.scaled(logits, scale[:, None, None], bias[:, None, None])
+        assert np.abs(confidence[y, x] - 255 * backend_numpy.confidence(scaled, ids)[0]).max() < 0.51
+    assert count == windows
 
 
 def test_twenty_megapixels(page: Page, site: Site) -> None:
@@ -333,7 +359,7 @@ def test_shares_as_a_table(page: Page, site: Site) -> None:
     assert name == "street.v2_shares.csv"
     lines = data.decode().split("\r\n")
     counts = np.bincount(site.predictors["sized"].predict(image).ravel(), minlength=11)
-    assert lines[0] == "id,class,pixels,share"
+    assert lines[0] == "id,class,pixels,share,adjusted"
     assert lines[4] == f"3,road,{counts[3]},{counts[3] / counts.sum():.6f}"
 
 

@@ -14,7 +14,9 @@ from streetseg.data.images import MAX_PIXELS
 from streetseg.deploy.web_runtime import PACKAGE, VERSION, runtime_files
 from streetseg.errors import RequestError
 from streetseg.inference.engines.onnxruntime_engine import OnnxRuntimeEngine
-from streetseg.models.description import find_bundle
+from streetseg.metrics.adjusted import adjustment
+from streetseg.models.calibration import Calibration
+from streetseg.models.description import find_bundle, validation_of
 
 MODELS = "model.json"  # the models of a page, in the form of the server's GET /model
 LICENSE = """ONNX Runtime Web (ort.js, ort.wasm)
@@ -136,6 +138,7 @@ def _entry(graph: Path, name: str) -> dict[str, Any]:
     scores, space = about.description["scores"], about.space
     classes = zip(space.names, space.colors, strict=True)
     mean_iou = scores.get("mean", {}).get("iou")
+    validation = validation_of(about.description, graph)
     return {
         "name": name,
         "encoder": about.description["encoder"],
@@ -143,12 +146,20 @@ def _entry(graph: Path, name: str) -> dict[str, Any]:
         "mean_iou": None if mean_iou is None else 100 * mean_iou,
         "size": about.size,
         "classes": [{"id": k, "name": label, "color": color} for k, (label, color) in enumerate(classes)],
+        "confidence": None if about.calibration is None else _scaling(about.calibration),
+        "adjustment": None if validation is None else adjustment(validation).tolist(),
         "precision": about.precision,
         "engine": f"{PACKAGE} {VERSION}",
         "sha256": hashlib.sha256(graph.read_bytes()).hexdigest(),
         "exif": about.reading.exif,
         "file": f"models/{name}.onnx",
     }
+
+
+def _scaling(calibration: Calibration) -> dict[str, list[float]]:
+    """Return the factor and the bias of the logits of each class, for the confidence."""
+    scale, bias = calibration.scale_and_bias
+    return {"scale": scale.ravel().tolist(), "bias": bias.ravel().tolist()}
 
 
 def _page() -> dict[str, bytes]:

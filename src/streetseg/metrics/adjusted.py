@@ -58,6 +58,16 @@ class AdjustedShares:
     never_predicted: NDArray[np.bool_]
 
 
+def adjustment(validation: ValidationCounts) -> Floats:
+    """Return the probability of each true class j where class k is predicted, float64 (C, C): [j, k].
+
+    This matrix times the predicted shares is the estimate `olofsson` of them, without its interval. A class that the
+    validation never predicts is taken as predicted.
+    """
+    total = validation.per_unit.sum(axis=0)
+    return _normalized(total, 0, np.eye(len(total)))
+
+
 def adjusted_shares(
     validation: ValidationCounts,
     shares: Floats,
@@ -84,7 +94,7 @@ def adjusted_shares(
     total = per_unit.sum(axis=0)
     never_true, never_predicted = total.sum(axis=1) == 0, total.sum(axis=0) == 0
     # What the validation never shows is taken as predicted; the caller is told.
-    known = _Confusion(_normalized(total, 0, np.eye(classes)), _normalized(total, 1, np.eye(classes)).swapaxes(-1, -2))
+    known = _Confusion(adjustment(validation), _normalized(total, 1, np.eye(classes)).swapaxes(-1, -2))
     predicted = shares.mean(axis=0)
     olofsson, inverse = known.adjust(predicted)
 

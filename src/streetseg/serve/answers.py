@@ -46,6 +46,9 @@ class ModelFacts(BaseModel):
     mean_iou: float | None = Field(description="mean IoU, 0 to 100; null if it is unknown")
     size: tuple[int, int] | None = Field(description="height and width of training; null: the size of each image")
     classes: list[ClassFacts]
+    adjustment: list[list[float]] | None = Field(
+        description="probability of each true class (row) where a class is predicted (column), from the validation"
+    )
     precision: str
     engine: str
     sha256: str = Field(description="of the model file; of an OpenVINO model, of its .xml and .bin one after the other")
@@ -71,6 +74,9 @@ class Share(BaseModel):
     id: int
     name: str
     raw: float = Field(description="share of the labels, 0 to 1")
+    adjusted: float | None = Field(
+        None, description="without the known errors of the network: `adjustment` of the model times the raw shares"
+    )
 
 
 class Segmented(BaseModel):

@@ -21,6 +21,8 @@ from streetseg.inference.engines.open import engines_here, open_engine
 from streetseg.inference.output import encode_result, overlay
 from streetseg.inference.polygons import geojson
 from streetseg.inference.predictor import Predictor
+from streetseg.metrics.adjusted import adjustment
+from streetseg.models.description import validation_of
 from streetseg.models.formats import format_of
 from streetseg.serve.answers import ClassFacts, ModelFacts, RequestFailedError, Segmented, Share
 from streetseg.serve.settings import MAX_BORDER
@@ -84,13 +86,17 @@ class ServedModel:
         image, space = self._decoded(data, name), self.predictor.space
         scored = self.predictor.scores(image, ("confidence",)) if "confidence" in include else None
         labels: NDArray[np.uint8] = self.predictor.predict(image) if scored is None else scored["labels"]
-        counts = np.bincount(labels.ravel(), minlength=space.num_classes)
+        raw = np.bincount(labels.ravel(), minlength=space.num_classes) / labels.size
+        adjusted = None if self.facts.adjustment is None else np.array(self.facts.adjustment) @ raw
         segmented = Segmented(
             model=self.name,
             width=labels.shape[1],
             height=labels.shape[0],
             milliseconds=_milliseconds(start),
-            shares=[Share(id=k, name=space.names[k], raw=counts[k] / labels.size) for k in range(space.num_classes)],
+            shares=[
+                Share(id=k, name=space.names[k], raw=raw[k], adjusted=None if adjusted is None else adjusted[k])
+                for k in range(space.num_classes)
+            ],
         )
         if "labels" in include:
             segmented.labels = _base64(labels)
@@ -124,6 +130,7 @@ def _facts(path: Path, engine: Engine, description: dict[str, Any]) -> ModelFact
     mean_iou = description["scores"].get("mean", {}).get("iou")
     known = isinstance(mean_iou, (int, float)) and math.isfinite(mean_iou)
     space = engine.space
+    validation = validation_of(description, path)
     return ModelFacts(
         name=path.stem,
         encoder=engine.encoder,
@@ -131,6 +138,7 @@ def _facts(path: Path, engine: Engine, description: dict[str, Any]) -> ModelFact
         mean_iou=100 * mean_iou if known else None,
         size=engine.size,
         classes=[ClassFacts(id=k, name=space.names[k], color=space.colors[k]) for k in range(space.num_classes)],
+        adjustment=None if validation is None else adjustment(validation).tolist(),
         precision=engine.precision,
         engine=engine.name,
         sha256=digest.hexdigest(),

@@ -32,10 +32,12 @@ function* rowsOf(bitmap) {
 }
 
 // Return the share of each class as CSV.
-export function shares(result, model) {
+export function shares(result) {
   const counts = histogram(result.labels);
-  const lines = model.classes.map(({ id, name }) => `${id},${cell(name)},${counts[id]},${(counts[id] / result.labels.length).toFixed(6)}`);
-  return new Blob([["id,class,pixels,share", ...lines, ""].join("\r\n")], { type: "text/csv" });
+  const lines = result.shares.map(({ id, name, raw, adjusted }) => {
+    return [id, cell(name), counts[id], raw.toFixed(6), typeof adjusted === "number" ? adjusted.toFixed(6) : ""].join(",");
+  });
+  return new Blob([["id,class,pixels,share,adjusted", ...lines, ""].join("\r\n")], { type: "text/csv" });
 }
 
 // Return a text as a cell that no spreadsheet runs as a formula.

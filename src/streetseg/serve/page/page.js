@@ -137,7 +137,7 @@ function downloadsOf(stage) {
   return [
     ["Mask", "mask (PNG of class ids)", async () => save(await mask(result), `${stem}${ending}_ids.png`)],
     ["Overlay", "overlay (PNG)", async () => save(await overlay(bitmap, result, drawn(), at("opacity").value / 100), `${stem}${ending}_overlay.png`)],
-    ["Shares", "shares of the classes (CSV)", async () => save(shares(result, model), `${stem}${ending}_shares.csv`)],
+    ["Shares", "shares of the classes (CSV)", async () => save(shares(result), `${stem}${ending}_shares.csv`)],
   ];
 }
 
@@ -145,7 +145,10 @@ function downloadsOf(stage) {
 function listClasses(parts) {
   const names = [...shown], several = parts.length > 1;
   const head = (text) => Object.assign(document.createElement("th"), { scope: "col", textContent: text });
-  at("heads").replaceChildren(head("Class"), ...parts.map(({ model }) => head(several ? `Share, ${model.name}` : "Share")));
+  at("heads").replaceChildren(head("Class"), ...parts.map(({ model }) => {
+    const title = model.adjustment ? "Share (adjusted)" : "Share";
+    return head(several ? `${title}, ${model.name}` : title);
+  }));
   at("classes").replaceChildren(...names.map((name) => classRow(name, parts)));
 }
 
@@ -169,9 +172,13 @@ function classRow(name, parts) {
   head.append(field);
   row.append(head, ...parts.map(({ result }) => {
     const share = result.shares.find((one) => one.name === name);
-    return Object.assign(document.createElement("td"), { textContent: share ? percent(share.raw) : "–" });
+    return Object.assign(document.createElement("td"), { textContent: share ? shareText(share) : "–" });
   }));
   return row;
+}
+
+function shareText({ raw, adjusted }) {
+  return percent(raw) + (typeof adjusted === "number" ? ` (${percent(adjusted)})` : "");
 }
 
 function percent(share) {

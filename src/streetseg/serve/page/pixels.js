@@ -1,6 +1,6 @@
 // Image files as pixels: opened upright and without color conversion, as Pillow reads them.
 
-export const MAX_PIXELS = 89_000_000; // of one image: data.images.MAX_PIXELS
+export const MAX_PIXELS = 100_000_000; // of one image: data.images.MAX_PIXELS
 const BAND = 2 ** 22; // pixels of a canvas; phones allow 16 megapixels
 
 // Return the image as a bitmap. Throw an Error with a sentence for a person if it is none, or too large.

@@ -3,8 +3,6 @@
 // The browser's own scaling differs from browser to browser, and the labels would differ with it.
 
 const BITS = 22; // of a coefficient behind the point, as in Pillow
-const TILE = 1024, MARGIN = 128; // the windows of a large image: Predictor.WINDOW and logits._windows
-const LARGE = 2 ** 28; // bytes of logits; larger images are labeled in windows: Predictor.LARGE
 
 // Return [height, width] at which a network trained for `trained` sees an image: arrays.input_size.
 export function inputSize(height, width, trained) {
@@ -131,45 +129,16 @@ export function bilinearTaps(old, size) {
   return { before, after, weight };
 }
 
-// Return the windows that an image of this size is labeled in, each with the part that is kept: the whole image in one
-// unless its logits are too large for the memory.
-export function windows(classes, seen, out) {
-  if (4 * classes * out[0] * out[1] <= LARGE) return [{ y: along(seen[0], Infinity)[0], x: along(seen[1], Infinity)[0], rowsFirst: null }];
-  return along(seen[0], TILE).flatMap((y) => along(seen[1], TILE).map((x) => ({ y, x, rowsFirst: true })));
-}
-
-function along(extent, tile) {
-  const found = [];
-  for (let start = 0; ; start += tile - 2 * MARGIN) {
-    const end = Math.min(start + tile, extent);
-    found.push({ start, end, keepStart: start === 0 ? 0 : start + MARGIN, keepEnd: end === extent ? extent : end - MARGIN });
-    if (end === extent) return found;
-  }
-}
-
-// Return the part of an image (3, h, w) that is in one window, uint8.
-export function crop(planes, [height, width], y, x) {
-  const rows = y.end - y.start, columns = x.end - x.start;
-  if (rows === height && columns === width) return planes;
-  const part = new Uint8Array(3 * rows * columns);
-  for (let c = 0; c < 3; c++) {
-    for (let r = 0; r < rows; r++) {
-      const from = (c * height + y.start + r) * width + x.start;
-      part.set(planes.subarray(from, from + columns), (c * rows + r) * columns);
-    }
-  }
-  return part;
-}
-
-// Write the labels and confidences (0..255) of the pixels that a window is kept for.
-// logits: float32 (C, h, w) of the window. The axis that shrinks more is resized first, in windows the rows.
-export function label(logits, classes, window, seen, out, labels, confidence) {
-  const { y, x } = window, [outHeight, outWidth] = out;
+// Write the labels and confidences (0..255) of the pixels that a rectangle of logits is for.
+// rectangle: of `rectangles`. whole: the axis that shrinks more is resized first; else the columns.
+// scaling: {scale, bias} of each class, the calibration of the confidence; null where there is none.
+export function label(rectangle, classes, seen, out, { whole, scaling }, labels, confidence) {
+  const { y, x, values: logits } = rectangle, [outHeight, outWidth] = out;
   const tapsY = bilinearTaps(seen[0], outHeight), tapsX = bilinearTaps(seen[1], outWidth);
   const top = lowerBound(tapsY.before, y.keepStart), bottom = lowerBound(tapsY.before, y.keepEnd);
   const left = lowerBound(tapsX.before, x.keepStart), right = lowerBound(tapsX.before, x.keepEnd);
   const height = y.end - y.start, width = x.end - x.start, columns = right - left;
-  const rowsFirst = window.rowsFirst ?? outHeight / seen[0] <= outWidth / seen[1];
+  const rowsFirst = whole && outHeight / seen[0] <= outWidth / seen[1];
   const line = new Float32Array(classes * columns), row = new Float32Array(classes * width);
   const fround = Math.fround;
 
@@ -201,9 +170,13 @@ export function label(logits, classes, window, seen, out, labels, confidence) {
     for (let k = 0, at = r * outWidth + left; k < columns; k++, at++) {
       let best = 0, largest = line[k], total = 0;
       for (let c = 1; c < classes; c++) if (line[c * columns + k] > largest) largest = line[(best = c) * columns + k];
-      for (let c = 0; c < classes; c++) total += Math.exp(line[c * columns + k] - largest);
       labels[at] = best;
-      confidence[at] = Math.round(255 / total);
+      if (scaling) {
+        for (let c = 0; c < classes; c++) line[c * columns + k] = fround(fround(line[c * columns + k] * scaling.scale[c]) + scaling.bias[c]);
+        largest = line[best * columns + k];
+      }
+      for (let c = 0; c < classes; c++) total += Math.exp(line[c * columns + k] - largest);
+      confidence[at] = Math.round(255 / total); // total is the sum of the probabilities as shares of the label's
     }
   }
 }

@@ -1,6 +1,7 @@
 // Runs the networks of `streetseg export --format web`: image file in, labels out.
 import { bands, histogram, openImage } from "./pixels.js";
-import { Resizer, crop, inputSize, label, windows } from "./resample.js";
+import { Resizer, inputSize, label } from "./resample.js";
+import { crop, isWhole, rectangles, windowSide } from "./windows.js";
 
 const TOLERANCE = 1e-3; // of the largest logit, to be the same results: deploy.checks.TOLERANCE
 const ROUNDS = 3;
@@ -76,21 +77,24 @@ async function segment(model, blob, choice) {
   const resizer = new Resizer(...out, seen);
   for (const { top, rgba } of bands(bitmap)) resizer.add(top, rgba);
   bitmap.close();
-  const planes = resizer.planes(), parts = windows(classes, seen, out);
-  const resized = performance.now() - started;
-  const [{ y, x }] = parts, first = [crop(planes, seen, y, x), y.end - y.start, x.end - x.start];
-  choice ??= await choose(model, ...first);
-  const opened = await session(model, choice.kind);
+  const planes = resizer.planes(), side = windowSide(classes, seen), resized = performance.now() - started;
+  const height = Math.min(seen[0], side), width = Math.min(seen[1], side);
+  const first = crop(planes, 3, ...seen, { start: 0, end: height }, { start: 0, end: width });
+  choice ??= await choose(model, first, height, width);
+  const opened = await session(model, choice.kind), network = (...image) => run(opened, ...image);
   started = performance.now();
   const labels = new Uint8Array(out[0] * out[1]), confidence = new Uint8Array(out[0] * out[1]);
-  for (const part of parts) {
-    const height = part.y.end - part.y.start, width = part.x.end - part.x.start;
-    const logits = await run(opened, crop(planes, seen, part.y, part.x), height, width);
-    label(logits, classes, part, seen, out, labels, confidence);
-  }
+  const how = { whole: isWhole(classes, side, out), scaling: model.confidence };
+  for await (const part of rectangles(network, planes, classes, seen, side)) label(part, classes, seen, out, how, labels, confidence);
   const milliseconds = resized + performance.now() - started, counts = histogram(labels);
-  const shares = model.classes.map(({ id, name }) => ({ id, name, raw: counts[id] / labels.length }));
+  const raw = model.classes.map(({ id }) => counts[id] / labels.length);
+  const shares = model.classes.map(({ id, name }) => ({ id, name, raw: raw[id], adjusted: adjusted(model.adjustment, raw, id) }));
   return { width: out[1], height: out[0], labels, confidence, shares, milliseconds, choice, note: choice.note };
+}
+
+// Return the share of a class without the known errors of the network; null where they are not known.
+function adjusted(adjustment, raw, id) {
+  return adjustment ? raw.reduce((sum, share, other) => sum + adjustment[id][other] * share, 0) : null;
 }
 
 let turn = Promise.resolve(); // one image at a time: two would need twice the memory
