@@ -53,7 +53,7 @@ def test_a_folder_with_all_that_a_browser_needs(
     assert model["size"] == [48, 64]
     assert model["classes"][1] == {"id": 1, "name": "building", "color": [128, 0, 0]}
     assert model["sha256"] == hashlib.sha256((out / model["file"]).read_bytes()).hexdigest()
-    assert models["limits"]["pixels"] == 89_000_000
+    assert models["limits"]["pixels"] == 100_000_000
 
     page = (out / "index.html").read_text("utf-8")
     assert 'data-home="device"' in page

@@ -360,7 +360,7 @@ def test_shares_as_a_table(page: Page, site: Site) -> None:
     lines = data.decode().split("\r\n")
     counts = np.bincount(site.predictors["sized"].predict(image).ravel(), minlength=11)
     assert lines[0] == "id,class,pixels,share,adjusted"
-    assert lines[4] == f"3,road,{counts[3]},{counts[3] / counts.sum():.6f}"
+    assert lines[4] == f"3,road,{counts[3]},{counts[3] / counts.sum():.6f},"
 
 
 def test_files_that_are_no_images(page: Page) -> None:
@@ -370,7 +370,7 @@ def test_files_that_are_no_images(page: Page) -> None:
         ("notes.png", b"no image", "no image that the browser can read"),
         ("empty.png", b"", "The file is empty."),
         ("cut.png", whole[: len(whole) // 3], "damaged"),
-        ("bomb.png", whole[:16] + (30000).to_bytes(4, "big") * 2 + whole[24:], "900 megapixels; the limit is 89"),
+        ("bomb.png", whole[:16] + (30000).to_bytes(4, "big") * 2 + whole[24:], "900 megapixels; the limit is 100"),
     ):
         assert said in refused(page, {"name": name, "mimeType": "image/png", "buffer": data})
     assert "streetseg serve" in refused(page, {"name": "a.mp4", "mimeType": "video/mp4", "buffer": b"0" * 99})

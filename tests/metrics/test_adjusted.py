@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from simulate_shares import Setting, more_errors, other_shares, run
 
-from streetseg.metrics.adjusted import adjusted_shares, shares_behind
+from streetseg.metrics.adjusted import adjusted_shares, adjustment, shares_behind
 from streetseg.metrics.validation_counts import ValidationCounts
 
 # Olofsson et al. 2014, table 8: rows are map classes, columns reference classes; shares of the map classes.
@@ -55,6 +55,15 @@ def test_inverse_confusion_undoes_other_shares_and_the_estimate_of_olofsson_does
     found = adjusted_shares(validation(counts), pooled[None], resamples=50)
     assert found.inverse.value == pytest.approx(true)
     assert np.abs(found.olofsson.value - true).max() > 0.05
+
+
+def test_the_matrix_of_adjustment_gives_the_estimate_of_olofsson() -> None:
+    counts = validation(some_images())
+    shares = np.array([[0.2, 0.3, 0.5], [0.6, 0.1, 0.3]])
+    matrix = adjustment(counts)
+
+    assert matrix.sum(axis=0) == pytest.approx(1)
+    assert matrix @ shares.mean(axis=0) == pytest.approx(adjusted_shares(counts, shares).olofsson.value)
 
 
 def test_the_optimum_on_the_simplex_is_the_best_of_all_supports() -> None:

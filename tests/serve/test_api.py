@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from PIL import Image
 import tiny
 from serving import Serving, exported_onnx, serving
 from streetseg.labels.tables import STREET_11
+from streetseg.serve.model import ServedModel
 
 Command = Callable[..., Any]
 
@@ -55,6 +57,15 @@ def test_the_labels_are_byte_for_byte_those_of_predict(
     assert base64.b64decode(found["confidence"]) == written["confidence"]
 
 
+def test_shares_are_adjusted_where_the_validation_is_known(model: Path, street: Path) -> None:
+    served = ServedModel(model, "auto", max_pixels=10_000)
+    assert "adjusted" not in json.loads(served.json(street.read_bytes(), "street.jpg", ()).body)["shares"][0]
+
+    served.facts.adjustment = np.roll(np.eye(11), 1, axis=0).tolist()  # what is called class k is class k + 1
+    shares = json.loads(served.json(street.read_bytes(), "street.jpg", ()).body)["shares"]
+    assert [share["adjusted"] for share in shares] == [shares[k - 1]["raw"] for k in range(11)]
+
+
 def test_json_has_the_shares_and_what_is_included(client: httpx.Client, street: Path) -> None:
     plain = client.post("/segment?output=json", content=street.read_bytes()).json()
     assert {"labels", "confidence", "polygons"}.isdisjoint(plain)
@@ -84,6 +95,7 @@ def test_model_says_what_is_served(client: httpx.Client, model: Path) -> None:
         "mean_iou": None,
         "size": [48, 64],
         "classes": [],
+        "adjustment": None,
         "precision": "fp32",
         "engine": "onnxruntime",
         "sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
