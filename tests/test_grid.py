@@ -106,7 +106,7 @@ def test_a_study_of_folds_scores_each_image_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("folds", "fields", "message"),
     [
-        (1, {}, "2 folds at least"),
+        (1, {}, "folds is 1, expected at least 2"),
         (7, {}, "6 images cannot be divided into 7 folds"),
         (3, {"data.fold": "1/3"}, "data.fold is one fold of a study"),
     ],

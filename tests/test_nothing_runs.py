@@ -93,7 +93,10 @@ def test_nothing_in_the_source_runs_what_a_file_holds() -> None:
     ]
 
     # Reads members one by one, and writes only those whose names its pattern allows (tests/data/test_fetch.py).
-    assert found == [("streetseg/data/fetch.py", "tarfile")]
+    fetch = ("streetseg/data/fetch.py", "tarfile")
+    # Reads the members that it names, of an archive whose SHA-512 it knows (tests/deploy/test_web.py).
+    runtime = ("streetseg/deploy/web_runtime.py", "tarfile")
+    assert found == [fetch, runtime]
 
 
 @pytest.mark.parametrize(

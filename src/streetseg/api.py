@@ -6,10 +6,8 @@ Strings and paths in, objects out that show themselves and hand over pandas tabl
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from streetseg.arguments import as_size, checked
@@ -755,7 +753,11 @@ def export(
             budget=budget,
         )
         suffix = "_int8" if int8 else f"_{precision}" if precision not in (None, "fp32") else ""
-        return _export_page(path, graph, suffix, out, runtime, force=force, progress=progress)
+        from streetseg.deploy.web import export_page
+
+        folder = Path(out or path.resolve().with_name(f"{path.resolve().name}_web"))
+        package = None if runtime is None else Path(runtime)
+        return export_page(path, folder, graph, suffix, package, force=force, tell=progress)
     if runtime is not None:
         raise RequestError(f"a browser runs no file for {format}", where="--runtime", hint="--format web")
     if format not in FORMATS:
@@ -817,28 +819,6 @@ def export(
         tell=progress,
         modules=modules,
     )
-
-
-def _export_page(
-    path: Path,
-    write_graph: "Callable[..., Exported]",
-    suffix: str,
-    out: PathLike | None,
-    runtime: PathLike | None,
-    *,
-    force: bool,
-    progress: Callable[[str], None],
-) -> "Exported":
-    """Write the page of a model, whose .onnx file `write_graph` writes; `suffix` tells precisions apart."""
-    from streetseg.deploy.web import Page
-
-    folder = Path(out or path.resolve().with_name(f"{path.resolve().name}_web"))
-    page = Page.open(folder, path, suffix, force=force)
-    page.add_runtime(None if runtime is None else Path(runtime), progress)
-    with TemporaryDirectory(prefix="streetseg-web-") as scratch:
-        done = write_graph(out=Path(scratch) / "model.onnx", progress=progress)
-        sizes = page.write(done.files[-1])
-    return replace(done, files=tuple(sizes), bytes=sum(sizes.values()))
 
 
 @checked

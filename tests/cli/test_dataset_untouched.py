@@ -19,7 +19,7 @@ from streetseg.cli.commands import COMMANDS
 
 Run = Callable[..., Finished]
 TINY = ("--weights", "none", "--epochs", "1", "train.precision=fp32", "train.batch=2")
-WITHOUT_DATA = {"doctor", "encoders", "fetch", "recipe", "scenes"}  # commands that are given none
+WITHOUT_DATA = {"doctor", "encoders", "fetch", "recipe", "scenes", "serve"}  # commands that are given none
 
 # Runs the commands that stand in a JSON file one after another, so that torch is imported once.
 SCRIPT = """
@@ -50,6 +50,9 @@ def commands(data: str, images: Path, out: Path) -> list[list[str]]:
         ["predict", out / "model.onnx", images, "--out", out / "by_file"],
         ["evaluate", out / "model.onnx", data],
         ["bench", run, "--size", "32x32"],
+        ["calibrate", run, data, "--out", out / "calibrated"],
+        ["measure", run, images, "--out", out / "measured"],
+        ["audit", run, data, "--unlabeled", images, "--out", out / "audited"],
         ["study", data, "--encoders", "test_efficientnet,test_resnet", *TINY, "--out", out / "study"],
         ["compare", first, second, "--out", out / "compared"],
     ]

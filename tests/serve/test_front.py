@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
@@ -12,6 +13,12 @@ from streetseg.serve.model import Answer
 from streetseg.serve.routes import _Holding
 
 SCOPE = {"type": "http", "method": "GET", "path": "/x", "headers": []}
+
+
+def run(app: Any, send: Any) -> None:
+    """Call the application in a thread of its own: a browser of other tests may have left an event loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(app({**SCOPE}, receive, send))).result()
 
 
 async def receive() -> dict[str, Any]:
@@ -25,7 +32,7 @@ def test_a_large_answer_is_sent_in_parts_that_are_the_whole() -> None:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    asyncio.run(Front(_Holding(Answer(body, "image/png"), ExitStack()), 60)({**SCOPE}, receive, send))
+    run(Front(_Holding(Answer(body, "image/png"), ExitStack()), 60), send)
     start, *parts = sent
     assert start["status"] == 200
     assert b"".join(part["body"] for part in parts) == body
@@ -45,6 +52,6 @@ def test_a_client_that_does_not_read_is_cut(caplog: pytest.LogCaptureFixture) ->
             await asyncio.Event().wait()
 
     with caplog.at_level(logging.WARNING, "streetseg.serve"):
-        asyncio.run(Front(_Holding(Answer(b"labels", "image/png"), place), 0.01)({**SCOPE}, receive, send))
+        run(Front(_Holding(Answer(b"labels", "image/png"), place), 0.01), send)
     assert released == [True]
     assert caplog.messages == ["a client did not take its answer within 0.01 s"]

@@ -23,7 +23,7 @@ COMMANDS = {
     "measure": "Measure the share of each class in images, corrected for the known errors of the model.",
     "audit": "Find likely label errors, the worst images, and what to label next.",
     "export": "Write a network as one file that runs without torch, checked against it.",
-    "bench": "Measure latency, throughput and memory.",
+    "bench": "Measure latency, throughput and memory, and the mean IoU.",
     "serve": "Serve exported models: a web page and an HTTP API.",
     "check": "Check a dataset and list everything that is wrong with it.",
     "fetch": "Download a data set, check it, and unpack it.",

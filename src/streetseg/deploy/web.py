@@ -4,13 +4,15 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from streetseg.atomic import atomic_folder
 from streetseg.data.images import MAX_PIXELS
+from streetseg.deploy.export import Exported
 from streetseg.deploy.web_runtime import PACKAGE, VERSION, runtime_files
 from streetseg.errors import RequestError
 from streetseg.inference.engines.onnxruntime_engine import OnnxRuntimeEngine
@@ -130,6 +132,35 @@ def _models_of(out: Path) -> list[dict[str, Any]]:
         hint = "--out DIR names a new folder"
         raise RequestError("this folder holds something else than a page of this command", where=out, hint=hint)
     return models
+
+
+def export_page(
+    model: Path,
+    folder: Path,
+    write_graph: Callable[..., Exported],
+    suffix: str,
+    package: Path | None,
+    *,
+    force: bool,
+    tell: Callable[[str], None],
+) -> Exported:
+    """Write a network and its page into a folder.
+
+    Args:
+        model: a run or bundle folder.
+        folder: as of `Page.open`.
+        write_graph: writes and checks the network as the .onnx file `out`; `progress` hears what is being done.
+        suffix: tells precisions of one network apart.
+        package: the unpacked package of ONNX Runtime for browsers; None: npm fetches it, once.
+        force: replace a network of the same name.
+        tell: hears what is being done.
+    """
+    page = Page.open(folder, model, suffix, force=force)
+    page.add_runtime(package, tell)
+    with TemporaryDirectory(prefix="streetseg-web-") as scratch:
+        done = write_graph(out=Path(scratch) / "model.onnx", progress=tell)
+        sizes = page.write(done.files[-1])
+    return replace(done, files=tuple(sizes), bytes=sum(sizes.values()))
 
 
 def _entry(graph: Path, name: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from streetseg.metrics.calibration import BINS, calibration_bins, expected_calib
 FOLDS = 5  # of the cross-validation
 LIMIT = 20.0  # the temperature is between 1 / LIMIT and LIMIT: without an error in the sample it has no minimum
 RIDGE = 1e-4  # weight of the squared change of vector scaling from temperature scaling; holds classes without a pixel
+AGREEMENT = 0.95  # least share of pixels whose label vector scaling leaves the most probable class
 STEPS = 50  # most steps of Newton's method; it needs about 10
 DECREASE = 1e-9  # nats; Newton's method ends where a step promises less
 DIGITS = 6  # a fit is rounded to so many digits: sums in another order differ in later ones
@@ -66,7 +67,8 @@ class Fit:
 def fit(logits: Floats, labels: NDArray[np.uint8], images: NDArray[np.int64]) -> Fit:
     """Fit temperature scaling and vector scaling, and return the one to use.
 
-    Vector scaling is used where its NLL on the held-out images is lower by more than one standard error over the folds.
+    Vector scaling is used where its NLL on the held-out images is lower by more than one standard error over the folds,
+    and its most probable class is the label nearly everywhere.
     A fold is a block of consecutive images, because neighboring frames of a video are alike.
 
     Args:
@@ -82,7 +84,8 @@ def fit(logits: Floats, labels: NDArray[np.uint8], images: NDArray[np.int64]) ->
     if folds > 1:
         held_out = _held_out(sample, _blocks(images, folds), folds, fitted)
         gain = held_out["temperature"].nll - held_out["vector"].nll
-        method = "vector" if gain.mean() > gain.std(ddof=1) / np.sqrt(folds) else "temperature"
+        better = gain.mean() > gain.std(ddof=1) / np.sqrt(folds)
+        method = "vector" if better and sample.agreement(fitted["vector"]) >= AGREEMENT else "temperature"
         cross_validated = held_out[method].figures
     scaling = fitted[method]
     return Fit(
@@ -139,6 +142,10 @@ class _Sample:
         chosen = self.logits.argmax(axis=0)
         confidence = np.exp(self._at(self.log_probabilities(scaling), chosen))
         return calibration_bins(confidence.astype(np.float32), chosen == self.labels)
+
+    def agreement(self, scaling: _Scaling) -> float:
+        """Return the share of pixels whose most probable class is that of the largest logit."""
+        return float((self.log_probabilities(scaling).argmax(axis=0) == self.logits.argmax(axis=0)).mean())
 
     def figures(self, scaling: _Scaling) -> Figures:
         return Figures(self.nll(scaling), expected_calibration_error(self.bins(scaling)))
