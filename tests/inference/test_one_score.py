@@ -168,7 +168,7 @@ def test_views_and_tiles_are_scored_as_they_are_predicted(
 def test_tiles_are_windows_that_overlap_by_a_quarter_each_side(
     trained: SimpleNamespace, streetseg, tmp_path: Path
 ) -> None:
-    """Compare `evaluate --tile` with windows computed here: in the middle of an overlap, 16 pixels blend one window into
+    """Compare `evaluate --tile` with windows computed here: amid an overlap, 16 pixels blend one window into
     the next."""
     import torch
 
