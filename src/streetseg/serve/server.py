@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from errno import EADDRINUSE
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,7 +24,7 @@ from typing import NamedTuple
 from streetseg.errors import RequestError, StreetsegError
 from streetseg.serve.log import log_as_json
 from streetseg.serve.settings import Settings
-from streetseg.serve.worker import Report, work
+from streetseg.serve.worker import PipeEnd, Report, work
 
 log = logging.getLogger("streetseg.serve")
 
@@ -66,7 +66,7 @@ class _Workers:
         self._running: dict[SpawnProcess, _Links] = {}
         self._started = 0.0
 
-    def start_all(self, listeners: Sequence[socket.socket], stop: Connection) -> bool:
+    def start_all(self, listeners: Sequence[socket.socket], stop: PipeEnd) -> bool:
         """Start a worker for each socket, and wait until all have loaded the models.
 
         Returns:
@@ -84,7 +84,7 @@ class _Workers:
                 raise _as_error(*failed)
         return True
 
-    def keep(self, stop: Connection) -> None:
+    def keep(self, stop: PipeEnd) -> None:
         """Replace workers that die, until a stop is requested."""
         while stop not in wait([stop, *(process.sentinel for process in self._running)]):
             for process in [process for process in self._running if not process.is_alive()]:
@@ -122,7 +122,7 @@ class _Workers:
 class _Links(NamedTuple):
     """The connection on which a worker reports how its start went, and the socket on which it listens."""
 
-    report: Connection
+    report: PipeEnd
     listener: socket.socket
 
 
@@ -132,7 +132,7 @@ def _forget_gauges(worker: int | None, metrics: Path) -> None:
         file.unlink()
 
 
-def _report(report: Connection) -> Report:
+def _report(report: PipeEnd) -> Report:
     """Return what a worker has reported, or will; `_DIED` if it ends without."""
     try:
         found: Report = report.recv()
@@ -171,7 +171,7 @@ def _listeners(settings: Settings) -> list[socket.socket]:
 
 
 @contextmanager
-def _stop_requests() -> Iterator[Connection]:
+def _stop_requests() -> Iterator[PipeEnd]:
     """Yield a connection on which something arrives when SIGTERM or Ctrl-C is received in the block."""
     stop, write = multiprocessing.Pipe(duplex=False)
 

@@ -5,15 +5,24 @@ import math
 import os
 import signal
 import socket
+import sys
 import threading
 from multiprocessing import parent_process
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streetseg.errors import StreetsegError, needed_package
 from streetseg.machine import cores
 from streetseg.serve.settings import Settings
+
+if sys.platform == "win32":  # where the ends of a pipe are of another class
+    from multiprocessing.connection import PipeConnection
+
+    PipeEnd = PipeConnection
+else:
+    from multiprocessing.connection import Connection
+
+    PipeEnd = Connection
 
 if TYPE_CHECKING:
     import uvicorn
@@ -22,7 +31,7 @@ if TYPE_CHECKING:
 Report = tuple[int, str, tuple[str, ...], str | None] | None
 
 
-def work(settings: Settings, listener: socket.socket, report: Connection, metrics: Path) -> None:
+def work(settings: Settings, listener: socket.socket, report: PipeEnd, metrics: Path) -> None:
     """Load the models and answer requests until SIGTERM; requests in flight are finished.
 
     Args:
