@@ -7,7 +7,7 @@ from playwright.sync_api import Browser
 
 import streetseg
 import tiny
-from browsing import CONTRAST, PHONE, SCREEN, opened
+from browsing import CONTRAST, PHONE, SCREEN, opened, require_no_wider
 from exported import saved
 from networks import tiny_network
 
@@ -27,9 +27,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_quiet_and_no_wider_than_the_window(browser: Browser, page: Path, width: int, scheme: str) -> None:
     with opened(browser, page, width, scheme) as (view, troubles):
-        assert view.evaluate("document.documentElement.scrollWidth") <= width
-        view.locator("details").evaluate_all("all => all.forEach((details) => { details.open = true; })")
-        assert view.evaluate("document.documentElement.scrollWidth") <= width
+        require_no_wider(view, width)
         images = view.locator("img")
         assert images.count() > 20
         images.evaluate_all(

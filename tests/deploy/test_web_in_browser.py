@@ -4,7 +4,6 @@ import base64
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -29,23 +28,10 @@ from streetseg.inference.output import overlay
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import LabelSpace
 from streetseg.scenes.render import render
-from web_page import downloaded, hosted, label, mask, overlay_alpha, png, refused, visited, wait
+from web_page import Site, downloaded, hosted, label, mask, overlay_alpha, png, refused, visited, wait
 
 EVIL = '"><img src=x onerror=alert(1)>'
 COLORS = ((200, 0, 0), (0, 150, 0), (0, 0, 200))
-
-
-@dataclass(frozen=True)
-class Site:
-    """A page that is served.
-
-    Args:
-        url: its address.
-        predictors: name of a model -> what `streetseg predict` runs.
-    """
-
-    url: str
-    predictors: dict[str, Predictor]
 
 
 @pytest.fixture(scope="module")

@@ -48,6 +48,13 @@ def opened(
     context.close()
 
 
+def require_no_wider(page: Page, width: int) -> None:
+    """Fail if anything is wider than the window, before or after all details are opened."""
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.locator("details").evaluate_all("all => all.forEach((details) => { details.open = true; })")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def serious(page: Page) -> list[str]:
     """Return what axe-core calls serious or critical, with the elements."""
     found = Axe().run(page, options=RUN_ALL).response["violations"]

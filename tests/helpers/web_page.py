@@ -8,6 +8,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,24 @@ from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from browsing import SCREEN
+from streetseg.inference.predictor import Predictor
 
 LABELED = re.compile(r"\d+ × \d+ pixels: ")
 TIMEOUT = 300_000  # milliseconds to wait on a busy machine
 expect.set_options(timeout=TIMEOUT)
+
+
+@dataclass(frozen=True)
+class Site:
+    """The page, served.
+
+    Args:
+        url: its address.
+        predictors: name of a model -> what `streetseg predict` runs.
+    """
+
+    url: str
+    predictors: dict[str, Predictor]
 
 
 @contextmanager

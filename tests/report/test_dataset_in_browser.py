@@ -8,7 +8,7 @@ from playwright.sync_api import Browser
 
 import corpus
 import tiny
-from browsing import CONTRAST, PHONE, SCREEN, opened
+from browsing import CONTRAST, PHONE, SCREEN, opened, require_no_wider
 from streetseg.data.check.check import examine
 from streetseg.data.open import open_source
 from streetseg.recipe.schema import Data
@@ -35,9 +35,7 @@ def page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_quiet_and_no_wider_than_the_window(browser: Browser, page: Path, width: int, scheme: str) -> None:
     with opened(browser, page, width, scheme) as (view, troubles):
-        assert view.evaluate("document.documentElement.scrollWidth") <= width
-        view.locator("details").evaluate_all("all => all.forEach((details) => { details.open = true; })")
-        assert view.evaluate("document.documentElement.scrollWidth") <= width
+        require_no_wider(view, width)
         assert view.locator("img").count() > 11
         assert view.locator("img").evaluate_all("all => all.every((image) => image.naturalWidth > 0 && image.alt)")
         assert view.locator("svg.chart:visible").count() >= 1

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from browsing import CONTRAST, PHONE, SCREEN, opened
+from browsing import CONTRAST, PHONE, SCREEN, opened, require_no_wider
 from finished_runs import matrices
 from streetseg.comparison.compare import compare_runs
 from streetseg.report.report import write_report
@@ -25,9 +25,7 @@ def report(real_runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> P
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_quiet_and_no_wider_than_the_window(browser: Browser, report: Path, width: int, scheme: str) -> None:
     with opened(browser, report, width, scheme) as (page, troubles):
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        page.locator("details").evaluate_all("all => all.forEach((details) => { details.open = true; })")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        require_no_wider(page, width)
         assert page.locator(".exhibit").count() > 0
         assert page.locator("img").evaluate_all("all => all.every((image) => image.naturalWidth > 0)")
         assert troubles == []

@@ -1,7 +1,6 @@
 """The page of `streetseg serve` in a real browser, before the real server."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,22 +16,9 @@ from streetseg.deploy.export import export
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import LabelSpace
 from streetseg.scenes.render import render
-from web_page import downloaded, label, mask, overlay_alpha, png, refused, visited, wait
+from web_page import Site, downloaded, label, mask, overlay_alpha, png, refused, visited, wait
 
 EVIL = '"><img src=x onerror=alert(1)>'
-
-
-@dataclass(frozen=True)
-class Site:
-    """A server with its page.
-
-    Args:
-        url: its address.
-        predictors: name of a model -> what `streetseg predict` runs.
-    """
-
-    url: str
-    predictors: dict[str, Predictor]
 
 
 @pytest.fixture(scope="module")

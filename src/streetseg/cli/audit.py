@@ -9,7 +9,17 @@ import typer
 from streetseg.cli import completion
 from streetseg.cli.common import resumable
 from streetseg.cli.mistakes import require_model_first
-from streetseg.cli.options import DataArgument, JsonFlag, LimitFlag, Overrides, QuietFlag, ResumeFlag, SpaceFlag
+from streetseg.cli.options import (
+    DataArgument,
+    FirstEngineFlag,
+    JsonFlag,
+    LimitFlag,
+    ModelArgument,
+    Overrides,
+    QuietFlag,
+    ResumeFlag,
+    SpaceFlag,
+)
 from streetseg.cli.output import counted_bar, print_json, say
 from streetseg.errors import DataError
 
@@ -18,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def audit(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle or run folder, .onnx or .xml")],
+    model: ModelArgument,
     data: DataArgument,
     out: Annotated[Path, typer.Option(metavar="DIR", help="new folder for the page and the tables")],
     overrides: Overrides = None,
@@ -42,14 +52,7 @@ def audit(
     ] = None,
     space: SpaceFlag = None,
     limit: LimitFlag = None,
-    engine: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            autocompletion=completion.engine,
-            help="torch, onnxruntime or openvino (default: the first of these that runs the model)",
-        ),
-    ] = None,
+    engine: FirstEngineFlag = None,
     resume: ResumeFlag = False,
     quiet: QuietFlag = False,
     json: JsonFlag = False,

@@ -8,7 +8,18 @@ import typer
 from streetseg.cli import completion
 from streetseg.cli.common import DevicesFlag, run_in_processes
 from streetseg.cli.mistakes import require_model_first
-from streetseg.cli.options import DataArgument, JsonFlag, LimitFlag, Overrides, SpaceFlag, TileFlag, TtaFlag, out_option
+from streetseg.cli.options import (
+    DataArgument,
+    FirstEngineFlag,
+    JsonFlag,
+    LimitFlag,
+    ModelArgument,
+    Overrides,
+    SpaceFlag,
+    TileFlag,
+    TtaFlag,
+    out_option,
+)
 from streetseg.cli.output import counted_bar, print_json, say
 from streetseg.errors import RequestError
 from streetseg.runtime.worker import is_main, is_one_of_many
@@ -18,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle or run folder, .onnx, .xml or .tflite")],
+    model: ModelArgument,
     data: DataArgument,
     overrides: Overrides = None,
     split: Annotated[
@@ -26,14 +37,7 @@ def evaluate(
     ] = None,
     space: SpaceFlag = None,
     limit: LimitFlag = None,
-    engine: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            autocompletion=completion.engine,
-            help="torch, onnxruntime, openvino or litert (default: the first of these that runs the model)",
-        ),
-    ] = None,
+    engine: FirstEngineFlag = None,
     tta: TtaFlag = False,
     tile: TileFlag = None,
     out: Annotated[Path | None, out_option("none, the scores are only printed")] = None,

@@ -8,7 +8,7 @@ import typer
 
 from streetseg.cli import completion
 from streetseg.cli.mistakes import require_model_first
-from streetseg.cli.options import EngineFlag, JsonFlag, PrecisionFlag, TileFlag, TtaFlag
+from streetseg.cli.options import EngineFlag, InputsArgument, JsonFlag, ModelArgument, PrecisionFlag, TileFlag, TtaFlag
 from streetseg.cli.output import aligned, counted_bar, print_json, say, tell
 from streetseg.text import counted
 
@@ -17,13 +17,8 @@ if TYPE_CHECKING:
 
 
 def measure(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle or run folder, .onnx or .xml")],
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="INPUT...", help="images, folders, quoted patterns, @LIST.txt, http addresses, - for stdin"
-        ),
-    ],
+    model: ModelArgument,
+    inputs: InputsArgument,
     out: Annotated[Path, typer.Option(metavar="DIR", help="folder the tables, maps and the page are written to")],
     validation: Annotated[
         str | None,

@@ -1,5 +1,6 @@
 """Arguments and flags that several commands share."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -7,6 +8,11 @@ import typer
 from streetseg.cli import completion
 from streetseg.recipe.datasets import DATA_HELP
 
+ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="bundle or run folder, .onnx, .xml or .tflite")]
+InputsArgument = Annotated[
+    list[str],
+    typer.Argument(metavar="INPUT...", help="images, folders, quoted patterns, @LIST.txt, http addresses, - for stdin"),
+]
 DataArgument = Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP)]
 Overrides = Annotated[
     list[str] | None,
@@ -56,6 +62,15 @@ EngineFlag = Annotated[
         autocompletion=completion.engine,
         metavar="NAME",
         help="torch, onnxruntime, openvino or litert; auto: the fastest that runs the model",
+    ),
+]
+FirstEngineFlag = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        autocompletion=completion.engine,
+        metavar="NAME",
+        help="torch, onnxruntime, openvino or litert (default: the first of these that runs the model)",
     ),
 ]
 PrecisionFlag = Annotated[

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streetseg.cli.mistakes import require_model_first
-from streetseg.cli.options import EngineFlag, JsonFlag, PrecisionFlag, TileFlag, TtaFlag
+from streetseg.cli.options import EngineFlag, InputsArgument, JsonFlag, ModelArgument, PrecisionFlag, TileFlag, TtaFlag
 from streetseg.cli.predict_images import Request, predict_images
 from streetseg.cli.predict_videos import predict_videos
 from streetseg.errors import RequestError
@@ -17,13 +17,8 @@ if TYPE_CHECKING:
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle or run folder, .onnx, .xml or .tflite")],
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="INPUT...", help="images, folders, quoted patterns, @LIST.txt, http addresses, - for stdin"
-        ),
-    ],
+    model: ModelArgument,
+    inputs: InputsArgument,
     out: Annotated[Path, typer.Option(metavar="DIR", help="folder the results are written to")],
     overlay: Annotated[
         bool, typer.Option("--overlay", help="also write each image with the class colors over it")

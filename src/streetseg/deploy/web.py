@@ -166,15 +166,14 @@ def export_page(
 def _entry(graph: Path, name: str) -> dict[str, Any]:
     """Return what the page needs to know of an exported network, in the form of the server's GET /model."""
     about = OnnxRuntimeEngine(graph).about
-    scores, space = about.description["scores"], about.space
+    space = about.space
     classes = zip(space.names, space.colors, strict=True)
-    mean_iou = scores.get("mean", {}).get("iou")
     validation = validation_of(about.description, graph)
     return {
         "name": name,
         "encoder": about.description["encoder"],
         "dataset": about.description["protocol"].get("dataset"),
-        "mean_iou": None if mean_iou is None else 100 * mean_iou,
+        "mean_iou": about.mean_iou,
         "size": about.size,
         "classes": [{"id": k, "name": label, "color": color} for k, (label, color) in enumerate(classes)],
         "confidence": None if about.calibration is None else _scaling(about.calibration),

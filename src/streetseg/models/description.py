@@ -3,6 +3,7 @@
 A bundle has it in model.json. An exported file has it inside as a JSON text, so that the file alone can be used.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -251,6 +252,13 @@ class About:
     precision: str
     fixed_size: tuple[int, int] | None
     description: dict[str, Any]
+
+    @property
+    def mean_iou(self) -> float | None:
+        """The mean IoU of the validation, 0..100; None where it is not known."""
+        mean_iou = self.description["scores"].get("mean", {}).get("iou")
+        known = isinstance(mean_iou, (int, float)) and math.isfinite(mean_iou)
+        return 100 * mean_iou if known else None
 
 
 def require_outputs(names: set[str], path: Path) -> None:

@@ -3,12 +3,10 @@
 import base64
 import hashlib
 import io
-import math
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +14,7 @@ from PIL import Image
 
 from streetseg.data.files import FileError
 from streetseg.data.images import NoImageError, TooLargeError, decode_bytes
-from streetseg.inference.engines.engine import Engine, ExportedEngine
+from streetseg.inference.engines.engine import ExportedEngine
 from streetseg.inference.engines.open import engines_here, open_engine
 from streetseg.inference.output import encode_result, overlay
 from streetseg.inference.polygons import geojson
@@ -58,7 +56,7 @@ class ServedModel:
         self.name = path.stem
         self.predictor = Predictor(opened)
         self.max_pixels = max_pixels
-        self.facts = _facts(path, opened, opened.about.description)
+        self.facts = _facts(path, opened)
 
     def check(self) -> float:
         """Label an image of 32x32 pixels. Return the milliseconds that it took."""
@@ -121,21 +119,19 @@ class ServedModel:
             raise RequestFailedError(400, error.line, hint="send another file") from error
 
 
-def _facts(path: Path, engine: Engine, description: dict[str, Any]) -> ModelFacts:
+def _facts(path: Path, engine: ExportedEngine) -> ModelFacts:
     form = format_of(path)
     assert form is not None  # the settings hold exported models alone
     digest = hashlib.sha256()
     for file in form.files(path):
         digest.update(file.read_bytes())
-    mean_iou = description["scores"].get("mean", {}).get("iou")
-    known = isinstance(mean_iou, (int, float)) and math.isfinite(mean_iou)
-    space = engine.space
-    validation = validation_of(description, path)
+    about, space = engine.about, engine.space
+    validation = validation_of(about.description, path)
     return ModelFacts(
         name=path.stem,
         encoder=engine.encoder,
-        dataset=description["protocol"].get("dataset"),
-        mean_iou=100 * mean_iou if known else None,
+        dataset=about.description["protocol"].get("dataset"),
+        mean_iou=about.mean_iou,
         size=engine.size,
         classes=[ClassFacts(id=k, name=space.names[k], color=space.colors[k]) for k in range(space.num_classes)],
         adjustment=None if validation is None else adjustment(validation).tolist(),

@@ -90,6 +90,8 @@ class Engine(Protocol):
 class ExportedEngine(ABC):
     """An engine for an exported model; `about` is the description inside its file."""
 
+    name: str
+    precision: str
     about: About
 
     @property
