@@ -67,7 +67,7 @@ def test_shares_and_confidence_are_those_of_the_server(page: Page, site: Site) -
     predictor = site.predictors["first"]
     labels = predictor.predict(image)
     share = (labels == 3).mean()
-    assert downloaded(page, "Shares")[1].decode().split("\r\n")[4] == f"3,road,{(labels == 3).sum()},{share:.6f}"
+    assert downloaded(page, "Shares")[1].decode().split("\r\n")[4] == f"3,road,{(labels == 3).sum()},{share:.6f},"
     page.locator(".stage").focus()
     page.keyboard.press("Shift+ArrowLeft")
     confidence = predictor.scores(image, ("confidence",))["confidence"][30, 44]
