@@ -3,13 +3,12 @@
     python benchmarks/memory.py [--images 100 1000] [--size 128x256] [--json]
 
 A tiny network is evaluated, with all details, on stores of several sizes, each in its own process with one thread. The
-images are noise; the store is built before. Memory is the peak in MiB (ru_maxrss, which includes mapped pages of the
+images are noise; the store is built before. Memory is the peak in MiB (VmHWM, which includes mapped pages of the
 store). The ratio compares the largest store with the smallest. Required: at most 1.05.
 """
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -28,6 +27,7 @@ from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import LabelSpace
 from streetseg.labels.tables import CITYSCAPES_19
+from streetseg.machine import peak_memory
 from streetseg.models.encoder import Encoder
 from streetseg.models.network import SegmentationNetwork
 
@@ -74,7 +74,7 @@ def main() -> None:
     if args.peak_of:
         torch.set_num_threads(1)
         evaluate(tiny_predictor(), noise(args.images[0], (height, width), args.peak_of))
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        print(peak_memory() / 1024)
         return
     peaks = {images: peak(images, (height, width)) for images in args.images}
     figures = {

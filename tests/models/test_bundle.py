@@ -299,16 +299,16 @@ def test_a_giant_of_a_network_is_refused_before_it_takes_memory(bundle: Path) ->
     """model.json describes a network of gigabytes; the weights belong to a small one."""
     edit(bundle, channels=[4096] * 5)
     code = f"""
-import resource
 from streetseg.errors import ModelError
+from streetseg.machine import peak_memory
 from streetseg.models.bundle import load_bundle
 from pathlib import Path
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak_memory()
 try:
     load_bundle(Path({str(bundle)!r}))
 except ModelError as error:
     print(error.problem)
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+print(round(peak_memory() - before) // 1024)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

@@ -43,7 +43,7 @@ class ModelFacts(BaseModel):
     name: str = Field(description="value of `model=` in requests")
     encoder: str
     dataset: str | None = Field(description="data set on which `mean_iou` was measured")
-    mean_iou: float | None = Field(description="mean IoU, 0 to 100; null if it is unknown")
+    mean_iou: float | None = Field(description="mean IoU of the network in float32, 0 to 100; null if unknown")
     size: tuple[int, int] | None = Field(description="height and width of training; null: the size of each image")
     classes: list[ClassFacts]
     adjustment: list[list[float]] | None = Field(

@@ -126,7 +126,9 @@ function show(models) {
 }
 
 function about(model) {
-  const score = model.mean_iou == null ? "" : `, mean IoU ${model.mean_iou.toFixed(1)} %${model.dataset ? ` on ${model.dataset}` : ""}`;
+  const lowered = model.precision === "fp32" ? "" : " in fp32"; // the score of the network, before a lower precision
+  const dataset = model.dataset ? ` on ${model.dataset}` : "";
+  const score = model.mean_iou == null ? "" : `, mean IoU${lowered} ${model.mean_iou.toFixed(1)} %${dataset}`;
   return `${model.name}: ${model.encoder}, ${model.precision}, ${model.engine}${score}.`;
 }
 
