@@ -3,7 +3,6 @@
 import re
 import shutil
 import subprocess
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +74,6 @@ def test_litert(litert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert names["logits"].shape == (1, *SIZE, 11)
 
 
-@pytest.mark.skipif(find_spec("cv2") is None, reason="OpenCV is not installed")
 def test_opencv(folder: Path) -> None:
     names = run(program("python", "import cv2"))
 
