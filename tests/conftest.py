@@ -37,6 +37,17 @@ def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def latency_runs() -> Iterator[tuple[int, int]]:
+    """Measure each latency in two runs of the network. Yield the fewest and the most that people get."""
+    from streetseg.inference import latency
+
+    usual = latency.RUNS
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(latency, "RUNS", (2, 2))
+        yield usual
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Return the folder with real data: $STREETSEG_SHARED, or `shared` beside the checkout."""
