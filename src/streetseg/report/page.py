@@ -35,7 +35,10 @@ def require_own_page(path: Path, command: str, *, hint: str) -> None:
 
 @cache  # an environment keeps the templates it has compiled: the runs of a study have a report each
 def page_environment(**filters: Callable[..., str]) -> Environment:
-    """Return the template environment: it escapes values and control characters, and a missing value is an error."""
+    """Return the template environment with these filters, besides those of Jinja.
+
+    It escapes values and control characters, and a missing value is an error.
+    """
     environment = Environment(
         loader=PackageLoader("streetseg.report"),
         autoescape=True,
