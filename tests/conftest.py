@@ -25,6 +25,19 @@ settings.load_profile("streetseg")
 ROOT = Path(__file__).parents[1]
 REQUIRED = set(os.environ.get("STREETSEG_REQUIRE", "").split(",")) - {""}
 
+# The files that take longest, longest first. Begun last, one would keep a worker busy while the others are idle.
+LONGEST = (
+    "test_readme.py", "test_kill_sweep.py", "test_notebooks.py", "test_killed.py", "test_failures.py", "test_litert.py",
+    "test_accessibility.py", "test_dataset_untouched.py", "test_resume_study.py", "test_ray.py", "test_docs_python.py",
+    "test_strange_names.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
@@ -35,6 +48,17 @@ def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
                 patch.delenv(name)
         patch.setenv("STREETSEG_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def latency_runs() -> Iterator[tuple[int, int]]:
+    """Measure each latency in two runs of the network. Yield the fewest and the most that people get."""
+    from streetseg.inference import latency
+
+    usual = latency.RUNS
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(latency, "RUNS", (2, 2))
+        yield usual
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import tiny
-from exported import exported
+from exported import exported, saved
+from networks import tiny_network
 
 BARRIER = "import sys; sys.modules.update(dict.fromkeys(('torch', 'torchvision', 'timm', 'safetensors.torch')))\n"
 
@@ -79,7 +80,7 @@ def test_an_exported_model_predicts_and_is_scored_without_torch(tmp_path: Path) 
 
 
 def test_a_bundle_asks_for_the_train_extra(tmp_path: Path) -> None:
-    bundle = exported(tmp_path).with_suffix("")
+    bundle = saved(tmp_path / "model", tiny_network())
     argv = ["predict", str(bundle), str(tmp_path / "a.png"), "--out", str(tmp_path / "out")]
     tiny.save(tmp_path / "a.png", tiny.street(0)[0])
     done = subprocess.run(

@@ -1,16 +1,18 @@
 """Workflow, hooks, forms and citation: they parse, name existing targets, and agree with pyproject.toml."""
 
-import os
 import re
+import shlex
 import subprocess
-import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from lowest_versions import lowest_versions
+
+from conftest import Finished
 
 ROOT = Path(__file__).parents[1]
 PYPROJECT = ROOT / "pyproject.toml"
@@ -81,16 +83,21 @@ def test_the_lowest_versions_are_those_of_pyproject() -> None:
         lowest_versions('[project]\ndependencies = ["numpy~=1"]\n[project.optional-dependencies]\n')
 
 
-def test_what_the_wheel_is_tried_with_works(tmp_path: Path) -> None:
-    """Run the last step of the job `wheel` with the program that is installed here."""
-    here = str(Path(sys.executable).parent)
-    environment = os.environ | {"RUNNER_TEMP": str(tmp_path), "PATH": here + os.pathsep + os.environ["PATH"]}
+def test_what_the_wheel_is_tried_with_works(
+    tmp_path: Path, streetseg: Callable[..., Finished], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Run the last step of the job `wheel` with the program that is installed here, in one process."""
+    assert PROJECT["scripts"] == {"streetseg": "streetseg.cli.main:main"}  # which the fixture runs
+    goes, *lines = scripts(jobs()["wheel"])[-1].splitlines()
+    assert goes == 'cd "$RUNNER_TEMP"'
+    monkeypatch.chdir(tmp_path)
 
-    done = subprocess.run(
-        ["bash", "-e", "-c", scripts(jobs()["wheel"])[-1]], env=environment, capture_output=True, text=True
-    )
-
-    assert done.returncode == 0, done.stderr + done.stdout
+    for line in lines:
+        if line.startswith("streetseg "):
+            done = streetseg(*shlex.split(line)[1:])
+            assert done.code == 0, f"{line}\n{done.err}"
+        else:
+            subprocess.run(["bash", "-c", line], check=True)
 
 
 def test_the_hooks_before_a_commit_are_targets_of_make() -> None:

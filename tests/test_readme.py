@@ -15,14 +15,23 @@ GUIDES = [ROOT / "README.md", ROOT / "docs" / "getting-started.md", *sorted((ROO
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 SMALL = {
+    "STREETSEG_MODEL__ENCODER": "test_efficientnet",
+    "STREETSEG_MODEL__CHANNELS": "[16, 12, 8, 8]",
     "STREETSEG_MODEL__WEIGHTS": "none",  # offline
     "STREETSEG_TRAIN__EPOCHS": "1",
+    "STREETSEG_TRAIN__BATCH": "2",
     "STREETSEG_TRAIN__PRECISION": "fp32",
     "STREETSEG_DATA__SIZE": "64x64",
     "STREETSEG_AUGMENT__CROP": "none",
     "STREETSEG_AUGMENT__EARLY_CROP": "none",
 }
-SHORTER = {"--minutes 2": "--minutes 0.1", "--minutes 5": "--minutes 0.1", "--count 200": "--count 12"}
+SHORTER = {
+    "mobilenetv2_100": "test_efficientnet",
+    "resnext50_32x4d": "test_resnet",
+    "--minutes 2": "--minutes 0.1",
+    "--minutes 5": "--minutes 0.1",
+    "--count 200": "--count 12",
+}
 
 
 def commands(page: Path) -> list[str]:

@@ -1,39 +1,44 @@
 """Kill training runs at random moments, resume them, and compare their results with an uninterrupted run.
 
-    python tools/kill_sweep.py --kills 30 [--epochs 3] [--seed 0] [--jobs N]
+    python tools/kill_sweep.py --kills 30 [--epochs 3] [--seed 0]
 
-Every run is `python -m streetseg train …` in its own process on tiny images. It is killed with SIGKILL at a random
-moment: one run in six during imports and reading, the others uniformly between the first line of the journal and the
-end, while the run trains, validates, or writes a checkpoint, the best network or the final evaluation. One resumed run
-in three is killed a second time. A run that ends before its moment is repeated. The exit code is 1 unless all results
-are equal.
+Every run is `streetseg train …` in its own process on tiny images: a fork, which has no need to import torch. It is
+killed with SIGKILL at a random moment: one run in six while it begins, the others uniformly between the first line of
+the journal and the end, while the run trains, validates, or writes a checkpoint, the best network or the final
+evaluation. One resumed run in three is killed a second time. A run that ends before its moment is repeated. The exit
+code is 1 unless all results are equal.
 """
 
 import argparse
 import hashlib
+import multiprocessing
 import os
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "helpers"))  # the makers of tiny data sets
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import torch  # noqa: E402
 
+import streetseg.report.report  # noqa: E402  # before the forks, which would import them one by one
+import streetseg.training.train  # noqa: E402, F401
 from streetseg.atomic import sha256  # noqa: E402
+from streetseg.cli.main import main as streetseg_command  # noqa: E402
 from streetseg.runtime.checkpoint import load_newest_checkpoint  # noqa: E402
 from tiny import camvid_segnet  # noqa: E402
 
 FILES = ("best/weights.safetensors", "results.csv", "evaluation/scores.json", "evaluation/counts.npz")
 EARLY = 1 / 6  # share of the kills before the first line of the journal
 AGAIN = 1 / 3  # share of the resumed runs that are killed, too
+FORK = multiprocessing.get_context("fork")
 SETTINGS = (
     *("--encoder", "test_efficientnet", "--weights", "none", "--quiet"),
     *("data.size=none", "augment.crop=none", "model.channels=[16, 12, 8, 8]"),
@@ -74,14 +79,21 @@ class Place:
         """The run folder."""
         return self.folder / "run"
 
-    def start(self, *more: str) -> "subprocess.Popen[bytes]":
+    def start(self, *more: str) -> BaseProcess:
         """Start the command with `more` flags; output goes to log.txt."""
         self.folder.mkdir(exist_ok=True)
-        own = {"STREETSEG_CACHE": str(self.folder / "cache"), "OMP_NUM_THREADS": "1"}
-        log = (self.folder / "log.txt").open("ab")
-        return subprocess.Popen(
-            [*self.command, "--out", str(self.run), *more], env=os.environ | own, stdout=log, stderr=log
-        )
+        process = FORK.Process(target=self.work, args=more)
+        process.start()
+        return process
+
+    def work(self, *more: str) -> None:
+        """Run the command in this process."""
+        log = os.open(self.folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        for output in (1, 2):
+            os.dup2(log, output)
+        os.environ["STREETSEG_CACHE"] = str(self.folder / "cache")
+        sys.argv = ["streetseg", *self.command, "--out", str(self.run), *more]
+        streetseg_command()
 
 
 def main() -> None:
@@ -89,18 +101,17 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=30, help="runs that are killed")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0, help="decides the moments")
-    parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="kill-sweep-") as folder:
-        equal = sweep(Path(folder), args.kills, args.epochs, args.seed, args.jobs)
+        equal = sweep(Path(folder), args.kills, args.epochs, args.seed)
     print(f"{equal} of {args.kills} equal")
     sys.exit(equal != args.kills)
 
 
-def sweep(folder: Path, kills: int, epochs: int, seed: int, jobs: int) -> int:
+def sweep(folder: Path, kills: int, epochs: int, seed: int) -> int:
     """Return how many killed runs have the results of an uninterrupted run; print a line for each."""
     data = camvid_segnet(folder / "camvid", n_train=6, n_val=3, size=(32, 64))
-    command = (sys.executable, "-m", "streetseg", "train", f"camvid:{data}", *SETTINGS, "--epochs", str(epochs))
+    command = ("train", f"camvid:{data}", *SETTINGS, "--epochs", str(epochs))
     whole = Place(folder / "whole", command)
     pace = finish(whole)
     expected = outcome(whole.run)
@@ -124,28 +135,26 @@ def sweep(folder: Path, kills: int, epochs: int, seed: int, jobs: int) -> int:
         print(f"{k + 1:3d}  killed {killed}: {'differs: ' + ', '.join(unequal) if unequal else 'equal'}")
         return not unequal
 
-    with ThreadPoolExecutor(jobs) as pool:
-        return sum(pool.map(one, range(kills)))
+    return sum(map(one, range(kills)))
 
 
 def kill(place: Place, moment: Moment, *more: str) -> str:
     """Kill a run at a moment. Return the moment and the progress of the run as text, "" if it ended before."""
     process = place.start(*more)
     start = time.monotonic() if moment.after_start else wait_for_journal(place, process)
-    try:
-        process.wait(max(0.0, start + moment.seconds - time.monotonic()))
+    process.join(max(0.0, start + moment.seconds - time.monotonic()))
+    if process.exitcode is not None:
         return ""
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-        since = "start" if moment.after_start else "first line"
-        return f"{moment.seconds:5.2f} s after its {since} ({progress(place.run)})"
+    process.kill()
+    process.join()
+    since = "start" if moment.after_start else "first line"
+    return f"{moment.seconds:5.2f} s after its {since} ({progress(place.run)})"
 
 
-def wait_for_journal(place: Place, process: "subprocess.Popen[bytes]") -> float:
+def wait_for_journal(place: Place, process: BaseProcess) -> float:
     """Wait until the run writes to its journal or ends; return the time."""
     before = size_of(place.run / "journal.jsonl")
-    while process.poll() is None and size_of(place.run / "journal.jsonl") == before:
+    while process.is_alive() and size_of(place.run / "journal.jsonl") == before:
         time.sleep(0.01)
     return time.monotonic()
 
@@ -175,8 +184,9 @@ def finish(place: Place, *more: str) -> Pace:
     start = time.monotonic()
     process = place.start(*more)
     first_line = wait_for_journal(place, process)
-    if code := process.wait():
-        raise SystemExit(f"exit code {code}:\n{(place.folder / 'log.txt').read_text()}")
+    process.join()
+    if process.exitcode:
+        raise SystemExit(f"exit code {process.exitcode}:\n{(place.folder / 'log.txt').read_text()}")
     return Pace(begin=first_line - start, rest=time.monotonic() - first_line)
 
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 import tiny
-from exported import exported, saved
+from exported import onnx_exported, saved
 from networks import tiny_network
 from streetseg.labels.tables import STREET_11
 
@@ -66,7 +66,7 @@ def test_files(tmp_path: Path, model: Path, data: str, streetseg: Command) -> No
 
 
 def test_one_split_of_an_exported_model(tmp_path: Path, data: str, streetseg: Command) -> None:
-    model = exported(tmp_path / "exported")
+    model = onnx_exported(tmp_path / "exported")
     ended = streetseg("audit", model, data, "--split", "val", "--out", tmp_path / "audit", "--json")
     assert ended.code == 0, ended.err
     printed = json.loads(ended.out)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from exported import exported
+from exported import onnx_exported
 from networks import tiny_network
 from streetseg.auditing.label_next import choose, rank_unlabeled
 from streetseg.inference.engines.torch_engine import TorchEngine
@@ -53,7 +53,7 @@ def test_a_damaged_image_is_named_and_the_others_are_ranked(images: list[Path]) 
 
 
 def test_an_exported_model_compares_shares_of_classes(images: list[Path], tmp_path: Path) -> None:
-    predictor = Predictor.load(exported(tmp_path / "exported"), engine="onnxruntime")
+    predictor = Predictor.load(onnx_exported(tmp_path / "exported"), engine="onnxruntime")
     ranking = rank_unlabeled(predictor, images, lambda done, total: None)
     assert len(ranking.candidates) == 4
     assert "shares" in ranking.by

@@ -21,8 +21,14 @@ def saved(folder: Path, network: SegmentationNetwork) -> Path:
 
 def exported(folder: Path, *, encoder: str = "test_efficientnet", size: tuple[int, int] | None = None) -> Path:
     """Write the bundle FOLDER/model and its exports FOLDER/model.onnx and FOLDER/model.xml. Return the .onnx."""
+    file = onnx_exported(folder, encoder=encoder, size=size)
+    export(file.with_suffix(""), file.with_suffix(".xml"), "openvino", SCENES)
+    return file
+
+
+def onnx_exported(folder: Path, *, encoder: str = "test_efficientnet", size: tuple[int, int] | None = None) -> Path:
+    """Write the bundle FOLDER/model and its export FOLDER/model.onnx. Return the .onnx."""
     bundle = saved(folder / "model", tiny_network(encoder, size=size).eval())
-    export(bundle, folder / "model.xml", "openvino", SCENES)
     export(bundle, folder / "model.onnx", "onnx", SCENES)
     return folder / "model.onnx"
 

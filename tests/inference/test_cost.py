@@ -1,7 +1,9 @@
 """Cost of a network: multiply-accumulates, memory and latency, compared with counts by hand."""
 
+import pytest
 import torch
 
+from streetseg.inference import latency
 from streetseg.inference.cost import count_macs, measure_cost, peak_memory
 from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.labels.tables import STREET_11
@@ -44,7 +46,8 @@ def test_memory_holds_the_weights_and_grows_with_the_image() -> None:
     assert 8 < (large - weights) / (small - weights) < 20  # sixteen times the pixels
 
 
-def test_the_measurement_says_what_was_measured() -> None:
+def test_the_measurement_says_what_was_measured(latency_runs: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latency, "RUNS", latency_runs)
     cost = measure_cost(network(), (33, 47), CPU, batch=2)
     assert cost["size"] == [33, 47]
     assert (cost["batch"], cost["device"], cost["precision"]) == (2, "cpu", "fp32")

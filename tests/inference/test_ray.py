@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 import tiny
-from exported import saved
+from exported import SCENES, saved
 from networks import tiny_network
+from streetseg.deploy.export import export
 from streetseg.inference.finished import FinishedImages
 from streetseg.inference.inputs import find_images
 from streetseg.inference.predictor import Predictor
@@ -77,10 +78,13 @@ def test_the_files_are_those_of_the_plain_command(
 def test_a_killed_worker_loses_nothing_and_finished_images_are_not_repeated(
     tmp_path: Path, street: Path, model: Path
 ) -> None:
+    """The workers load an exported file, which needs no torch."""
+    file = tmp_path / "model.onnx"
+    export(model, file, "onnx", SCENES)
     killed, out = tmp_path / "killed", tmp_path / "out"
 
     def load() -> Predictor:
-        predictor = Predictor.load(model, "cpu")
+        predictor = Predictor.load(file, "cpu")
         scores = predictor.scores
 
         def dying(image: Any, kinds: Any) -> Any:
@@ -100,7 +104,7 @@ def test_a_killed_worker_loses_nothing_and_finished_images_are_not_repeated(
     )
     assert killed.exists()
     assert sorted(written) == sorted(files)
-    predictor = Predictor.load(model, "cpu")
+    predictor = Predictor.load(file, "cpu")
     for path, name in files.items():
         ids = np.array(tiny.Image.open(out / f"{name}_ids.png"))
         assert np.array_equal(ids, predictor.predict(path))

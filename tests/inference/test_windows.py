@@ -117,11 +117,11 @@ def test_averages_are_those_made_by_hand(network: SegmentationNetwork, tile: int
 
 
 def test_windows_of_an_exported_model_are_those_of_the_network(tmp_path: Path) -> None:
-    from exported import exported
+    from exported import onnx_exported
     from streetseg.inference.engines.onnxruntime_engine import OnnxRuntimeEngine
     from streetseg.models.bundle import load_bundle
 
-    onnx = exported(tmp_path)
+    onnx = onnx_exported(tmp_path)
     image = tiny.street(3, (180, 290))[0]
     by_torch = Predictor(TorchEngine(load_bundle(tmp_path / "model")[0], CPU), tile=128)
     assert (Predictor(OnnxRuntimeEngine(onnx), tile=128).predict(image) == by_torch.predict(image)).mean() > 0.999

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +9,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from forked import fork
 from networks import some_images, tiny_network
 from streetseg.atomic import sha256
 from streetseg.errors import ModelError
+from streetseg.machine import peak_memory
 from streetseg.models.bundle import load_bundle, save_bundle
 from streetseg.models.description import read_model_json
 from streetseg.models.network import SegmentationNetwork
@@ -295,24 +295,22 @@ def test_tensors_that_are_not_the_network_s(bundle: Path, change: dict[str, torc
     assert refused.value.where == (str(bundle / "weights.safetensors"),)
 
 
-def test_a_giant_of_a_network_is_refused_before_it_takes_memory(bundle: Path) -> None:
+def test_a_giant_of_a_network_is_refused_before_it_takes_memory(
+    bundle: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     """model.json describes a network of gigabytes; the weights belong to a small one."""
     edit(bundle, channels=[4096] * 5)
-    code = f"""
-from streetseg.errors import ModelError
-from streetseg.machine import peak_memory
-from streetseg.models.bundle import load_bundle
-from pathlib import Path
-before = peak_memory()
-try:
-    load_bundle(Path({str(bundle)!r}))
-except ModelError as error:
-    print(error.problem)
-print(round(peak_memory() - before) // 1024)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    message, grown_mib = done.stdout.splitlines()
+    def work() -> None:
+        before = peak_memory()
+        try:
+            load_bundle(bundle)
+        except ModelError as error:
+            print(error.problem)
+        print(round(peak_memory() - before) // 1024)
+
+    assert fork(work) == 0
+    message, grown_mib = capfd.readouterr().out.splitlines()
     assert "the weights do not fit the network of model.json" in message
     assert int(grown_mib) < 500  # with memory behind it, the decoder alone has 2.6 GiB
 

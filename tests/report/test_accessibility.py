@@ -21,7 +21,7 @@ def run_report(folder: Path) -> Path:
 
 
 def study_report(folder: Path) -> Path:
-    return drawn_report(folder, encoders=3, classes=11, seeds=2)
+    return drawn_report(folder, encoders=3, classes=4, seeds=2)
 
 
 def dataset_page(folder: Path) -> Path:

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import timm
@@ -111,6 +112,7 @@ class Pyramid:
     axes_last: bool
 
 
+@cache
 def pyramid_of(name: str) -> Pyramid:
     """Return the maps of an encoder. Raise ModelError if timm cannot make it, or they are no pyramid for a U-Net."""
     with torch.device("meta"):

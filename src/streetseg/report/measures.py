@@ -47,8 +47,7 @@ class RoleView:
 
 def render_measures(measures: Measures, summary: Mapping[str, Any]) -> str:
     """Return the page as HTML; `summary` is the content of summary.json."""
-    environment = page_environment()
-    environment.filters |= {"points": points, "full": full, "span": span}
+    environment = page_environment(points=points, full=full, span=span)
     script = "\n".join(page_asset(name) for name in SCRIPTS)
     rows = share_rows(measures)
     classes, roles = rows[: measures.space.num_classes], rows[measures.space.num_classes :]

@@ -3,6 +3,8 @@
 import base64
 import hashlib
 import io
+from collections.abc import Callable
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -31,9 +33,13 @@ def require_own_page(path: Path, command: str, *, hint: str) -> None:
         raise RequestError("this file is not a page of this command and is not replaced", where=path, hint=hint)
 
 
-def page_environment() -> Environment:
-    """Return the template environment: it escapes values and control characters, and a missing value is an error."""
-    return Environment(
+@cache  # an environment keeps the templates it has compiled: the runs of a study have a report each
+def page_environment(**filters: Callable[..., str]) -> Environment:
+    """Return the template environment with these filters, besides those of Jinja.
+
+    It escapes values and control characters, and a missing value is an error.
+    """
+    environment = Environment(
         loader=PackageLoader("streetseg.report"),
         autoescape=True,
         finalize=_visible,
@@ -41,6 +47,8 @@ def page_environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= filters
+    return environment
 
 
 def page_asset(name: str) -> str:

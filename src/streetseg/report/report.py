@@ -71,11 +71,9 @@ def write_run_report(folder: Path, *, source: Source | None = None, modules: "Ow
 
 def render(page: Page) -> str:
     """Return the report as HTML."""
-    environment = page_environment()
-    environment.filters |= {
-        "points": points, "figure": figure, "full": full, "whole": whole,
-        "lines": _lines, "block": _block, "unbroken": _unbroken,
-    }  # fmt: skip
+    environment = page_environment(
+        points=points, figure=figure, full=full, whole=whole, lines=_lines, block=_block, unbroken=_unbroken
+    )
     script = "\n".join(page_asset(name) for name in SCRIPTS)
     return environment.get_template("report.html.j2").render(
         pixel_scores=PIXEL_SCORES,
