@@ -10,7 +10,8 @@ from PIL import Image
 
 import tiny
 from streetseg.data.files import FileError
-from streetseg.data.masks import MaskCode, decode_mask, read_mask
+from streetseg.data.mask_code import MaskCode
+from streetseg.data.masks import decode_mask, read_mask
 from streetseg.data.sources.camvid import ORIGINAL_COLORS, ORIGINAL_IDS, SEGNET
 from streetseg.data.sources.cityscapes import _CODES
 from streetseg.labels.tables import CITYSCAPES_34, STREET_11
@@ -129,7 +130,7 @@ def test_a_jpeg_named_png_is_refused_too(tmp_path: Path) -> None:
 
 def test_ids_where_colors_are_expected_and_the_other_way_round(tmp_path: Path) -> None:
     Image.fromarray(ids()).save(tmp_path / "ids.png")
-    Image.fromarray(np.zeros((2, 2, 3), np.uint8)).save(tmp_path / "colors.png")
+    Image.fromarray(np.full((2, 2, 3), (1, 2, 3), np.uint8)).save(tmp_path / "colors.png")
     with pytest.raises(FileError, match="mask holds ids"):
         read_mask(str(tmp_path / "ids.png"), MaskCode(STREET_11, colors=CODE.colors))
     with pytest.raises(FileError, match="mask holds colors"):

@@ -8,7 +8,7 @@ from pathlib import Path
 from streetseg.data.files import is_link, listing
 from streetseg.data.folds import fold_splits
 from streetseg.data.issues import Survey
-from streetseg.data.source import FileSource, Sample, Source, SourceView
+from streetseg.data.source import FileSource, Sample, Source, SourceView, with_defaults
 from streetseg.data.sources.camvid import find_layout, open_camvid
 from streetseg.data.sources.cityscapes import is_cityscapes, open_cityscapes
 from streetseg.data.sources.folder import open_folder
@@ -44,8 +44,10 @@ def open_source(data: Data) -> Source:
         DataError: the folder is missing, or its files do not fit the layout.
     """
     source = _open(data.source)
+    data = with_defaults(data, source)
     if isinstance(source, FileSource):
-        source = replace(source, max_pixels=round(data.max_megapixels * 1e6), reading=data.reading)
+        code = replace(source.code, tolerance=data.tolerance)
+        source = replace(source, code=code, max_pixels=round(data.max_megapixels * 1e6), reading=data.reading)
     target = space(data.space) if data.space else _DEFAULT_SPACES.get(source.space.name, source.space)
     splits = _splits(source, data)
     if target == source.space and splits is source.splits:

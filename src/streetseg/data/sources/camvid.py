@@ -7,7 +7,7 @@ from pathlib import Path
 
 from streetseg.data.files import listing, walk
 from streetseg.data.issues import Failure, Survey
-from streetseg.data.masks import MaskCode
+from streetseg.data.mask_code import MaskCode
 from streetseg.data.matching import by_key, nothing_pairs, pair, pairs_at_all, sample_name
 from streetseg.data.source import FileSource, Sample
 from streetseg.data.splits import SplitList, listed_splits

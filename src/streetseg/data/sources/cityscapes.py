@@ -11,7 +11,8 @@ from pathlib import Path
 
 from streetseg.data.files import is_junk, member_place, members, walk
 from streetseg.data.issues import Survey
-from streetseg.data.masks import MaskCode, read_mask
+from streetseg.data.mask_code import MaskCode
+from streetseg.data.masks import read_mask
 from streetseg.data.matching import by_key, pair
 from streetseg.data.source import FileSource, Sample
 from streetseg.errors import DataError
