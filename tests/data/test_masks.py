@@ -13,7 +13,7 @@ from streetseg.data.files import FileError
 from streetseg.data.mask_code import MaskCode
 from streetseg.data.masks import decode_mask, read_mask
 from streetseg.data.sources.camvid import ORIGINAL_COLORS, ORIGINAL_IDS, SEGNET
-from streetseg.data.sources.cityscapes import _CODES
+from streetseg.data.sources.cityscapes import CODES
 from streetseg.labels.tables import CITYSCAPES_34, STREET_11
 
 CODE = MaskCode.of(STREET_11, ignored=(11,))
@@ -193,7 +193,7 @@ def test_grays_that_were_stored_anew_are_the_ids(values: tuple[int, ...], bits: 
 
 def test_the_known_layouts_give_no_value_two_meanings() -> None:
     """A class is never ignored, by id or by color, in the codes of CamVid and Cityscapes."""
-    for code in (SEGNET, ORIGINAL_COLORS, ORIGINAL_IDS, *_CODES.values()):
+    for code in (SEGNET, ORIGINAL_COLORS, ORIGINAL_IDS, *CODES.values()):
         every = range(code.space.num_classes)
         assert not code.ids or [code.ids[i] for i in every] == list(every)
         assert not code.colors or set(code.colors) == set(code.space.colors)

@@ -35,7 +35,7 @@ _IDS = MaskCode.of(CITYSCAPES_34, ignored=_PLATE)
 _TRAIN_IDS = MaskCode.of(CITYSCAPES_19, ignored=_PLATE)
 
 # Ending of a mask's name -> code, the most exact kind first: by color, pole and polegroup are the same.
-_CODES = {
+CODES = {
     "labelIds": MaskCode(CITYSCAPES_34, ids=_IDS.ids, colors=_IDS.colors, ids_only=True),
     "labelTrainIds": MaskCode(CITYSCAPES_19, ids=_TRAIN_IDS.ids, colors=_TRAIN_IDS.colors, ids_only=True),
     "color": MaskCode(CITYSCAPES_34, colors=_IDS.colors),
@@ -61,7 +61,7 @@ class _Split:
     @property
     def has_masks(self) -> bool:
         """Whether there are masks of a supported kind."""
-        return any(self.masks.get(kind) for kind in _CODES)
+        return any(self.masks.get(kind) for kind in CODES)
 
 
 def is_cityscapes(root: Path) -> bool:
@@ -87,7 +87,7 @@ def open_cityscapes(root: Path) -> FileSource:
         survey.note(f"{root}: the test split has no labels and is left out")
         del on_disk["test"]
     kind = _kind(on_disk, root)
-    code = _CODES[kind]
+    code = CODES[kind]
     survey.note(f"{root}: Cityscapes, masks are gtFine_{kind} in the space {code.space.name}")
     for name, split in on_disk.items():
         if split.tree != MASKS:
@@ -198,7 +198,7 @@ def _kind(splits: Mapping[str, _Split], root: Path) -> str:
     if any(split.has_masks for split in train_and_val.values()):
         splits = train_and_val
     needed = [(name, key) for name, split in splits.items() for key in split.images]
-    counts = {kind: sum(key in splits[name].masks.get(kind, {}) for name, key in needed) for kind in _CODES}
+    counts = {kind: sum(key in splits[name].masks.get(kind, {}) for name, key in needed) for kind in CODES}
     for kind, count in counts.items():
         if count == len(needed):
             return kind
@@ -206,7 +206,7 @@ def _kind(splits: Mapping[str, _Split], root: Path) -> str:
         raise _no_kind(splits, len(needed), root)
     most_frequent = max(counts, key=lambda kind: counts[kind])
     missing = [(name, key) for name, key in needed if key not in splits[name].masks.get(most_frequent, {})]
-    if all(any(key in splits[name].masks.get(kind, {}) for kind in _CODES) for name, key in missing):
+    if all(any(key in splits[name].masks.get(kind, {}) for kind in CODES) for name, key in missing):
         found = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
         raise DataError(
             f"the masks are of different kinds (found {found} for {len(needed)} images)",
@@ -233,7 +233,7 @@ def _no_kind(splits: Mapping[str, _Split], images: int, root: Path) -> DataError
         found = ", ".join(f"{MASKS}_{kind} ({count})" for kind, count in counts.items())
         return DataError(
             f"masks are {found}, {'none' if len(counts) > 1 else 'which is not one'} of Cityscapes' kinds"
-            f" ({', '.join(_CODES)})",
+            f" ({', '.join(CODES)})",
             where=root / MASKS,
             hint="describe them in a folder:FILE.yaml, with their classes:"
             f" {_described(MASKS, name, kind, place.rpartition('.')[2])}",
