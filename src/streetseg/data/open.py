@@ -126,8 +126,8 @@ def _open_bare(path: Path) -> Source:
     children = listing(path) if path.is_dir() else []
     below = [child for child in children if child.is_dir() and _recognized(child)]
     raise DataError(
-        "the layout of this folder is not recognized (expected CamVid, Cityscapes or another street data set, or one YAML file; "
-        f"found {_some_of([child.name for child in children])})",
+        "the layout of this folder is not recognized (expected CamVid, Cityscapes or another street data set, "
+        f"or one YAML file; found {_some_of([child.name for child in children])})",
         where=path,
         hint=f"did you mean {below[0]}?"
         if below
