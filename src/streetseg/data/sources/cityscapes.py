@@ -1,6 +1,6 @@
 """Cityscapes (Cordts et al. 2016) in its published layout: the trees leftImg8bit and gtFine, as folders or zips.
 
-Splits without masks in gtFine, such as train_extra, take their masks from gtCoarse if it exists.
+Splits without masks in gtFine, such as train_extra, take their masks from gtCoarse if it exists. gtFine may be missing.
 """
 
 import re
@@ -88,9 +88,10 @@ def open_cityscapes(root: Path) -> FileSource:
         del on_disk["test"]
     kind = _kind(on_disk, root)
     code = CODES[kind]
-    survey.note(f"{root}: Cityscapes, masks are gtFine_{kind} in the space {code.space.name}")
+    fine = any(split.tree == MASKS and split.masks for split in on_disk.values())
+    survey.note(f"{root}: Cityscapes, masks are {MASKS if fine else COARSE}_{kind} in the space {code.space.name}")
     for name, split in on_disk.items():
-        if split.tree != MASKS:
+        if fine and split.tree != MASKS:
             survey.note(f"{root}: masks of {name} are {split.tree}_{kind}")
     splits = {name: _samples(name, split, kind, survey) for name, split in on_disk.items()}
     if "test" in splits and len(splits) > 1 and _all_void(splits["test"], code):
@@ -110,7 +111,8 @@ def _splits(root: Path, survey: Survey) -> dict[str, _Split]:
             survey.skipped[place] = f"not named SPLIT/CITY/NAME_{IMAGES}.png"
     for split, places in sorted(images.items(), key=lambda item: (_usual_order(item[0]), item[0])):
         splits[split] = _Split(by_key(places, "images", survey, split), {})
-    fine = _masks(_tree(root, MASKS), MASKS, survey)
+    coarse_alone = _has_tree(root, COARSE) and not _has_tree(root, MASKS)
+    fine = {} if coarse_alone else _masks(_tree(root, MASKS), MASKS, survey)
     for split, masks in fine.items():
         if split in splits:
             splits[split].masks = masks
@@ -151,11 +153,6 @@ def _tree(root: Path, tree: str) -> dict[str, str]:
         hint = "unpack it here, or put the official zip there, which is read in place"
         raise DataError(f"{tree} is in an archive of a kind that is not read", where=others, hint=hint)
     hint = f"expected the folder {tree} or {tree}_trainvaltest.zip"
-    if tree == MASKS and _has_tree(root, COARSE):
-        hint = (
-            f"{hint}; {COARSE} is there: its masks can be described in a folder:FILE.yaml,"
-            f" {_described(COARSE, 'train', 'labelIds', 'png')}"
-        )
     raise DataError(f"no {tree} in this folder", where=root, hint=hint)
 
 

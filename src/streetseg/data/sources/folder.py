@@ -37,7 +37,7 @@ def open_folder(path: Path) -> FileSource:
         if isinstance(choice, FolderSplit)
     }
     if description.images and description.masks:
-        unsorted = Survey(survey.notes, survey.skipped)
+        unsorted = Survey(survey.notes, survey.skipped, survey.unread)
         samples = _samples("", description.images, description.masks, path, unsorted)
         splits |= _sorted(samples, description.splits, path, unsorted)
         survey.failures += unsorted.failures

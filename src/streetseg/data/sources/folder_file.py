@@ -316,7 +316,8 @@ def _mistake(details: ErrorDetails, root: yaml.Node, path: Path) -> tuple[str, s
             missing = str(details["loc"][-1])
             return where, f"{name}: no {missing}" if name else f"no {missing}"
         case "value_error":
-            return where, str(details["ctx"]["error"])
+            found = f"{name}: found {details['input']!r:.60}, expected " if details["loc"] else ""
+            return where, f"{found}{details['ctx']['error']}"
         case "string_type" | "model_type" if isinstance(node, yaml.ScalarNode) and node.value:
             value = details["input"]
             read = (
