@@ -21,6 +21,8 @@ _Line = tuple[str, str]  # FILE:LINE, and its text
 def by_own_table(code: MaskCode, root: Path, survey: Survey) -> MaskCode:
     """Return the code with the ids or colors of the table in `root`; unchanged if there is none for these masks.
 
+    A color that the table leaves out keeps its usual meaning: some tables have only the classes that their owner uses.
+
     Raises:
         DataError: the table cannot be read, or names a class that CamVid lacks.
     """
@@ -33,7 +35,7 @@ def by_own_table(code: MaskCode, root: Path, survey: Survey) -> MaskCode:
     if code.ids:
         ids = {value: _class_of(name, where) for value, (where, name) in enumerate(_lines(path))}
         return replace(code, ids={**ids, IGNORE_INDEX: IGNORE_INDEX})
-    return replace(code, colors=dict(_colors(path)))
+    return replace(code, colors={**code.colors, **dict(_colors(path))})
 
 
 def _lines(path: Path) -> list[_Line]:

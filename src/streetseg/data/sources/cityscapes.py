@@ -232,7 +232,8 @@ def _no_kind(splits: Mapping[str, _Split], images: int, root: Path) -> DataError
             f"masks are {found}, {'none' if len(counts) > 1 else 'which is not one'} of Cityscapes' kinds"
             f" ({', '.join(CODES)})",
             where=root / MASKS,
-            hint="describe them in a folder:FILE.yaml, with their classes:"
+            hint=("IDD is read as idd:DIR; " if "labellevel3Ids" in counts else "")
+            + "describe them in a folder:FILE.yaml, with their classes:"
             f" {_described(MASKS, name, kind, place.rpartition('.')[2])}",
         )
     return DataError(
