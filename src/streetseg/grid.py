@@ -11,7 +11,7 @@ from streetseg.comparison.compare import Comparison, compare_runs
 from streetseg.data.class_weights import require_class_weights
 from streetseg.data.folds import fold_splits
 from streetseg.data.open import open_source
-from streetseg.data.source import Source
+from streetseg.data.source import Source, with_defaults
 from streetseg.data.store import Store
 from streetseg.errors import RequestError
 from streetseg.models.initial_weights import NOT_FILES, build_network
@@ -94,6 +94,7 @@ def run_study(
         problem = "callbacks, modules, loss and data of your own are in this process, others do not have them"
         raise RequestError(problem, where=f"devices={processes}", hint="devices=1")
     source = own.source or open_source(recipe.data)
+    recipe = recipe.model_copy(update={"data": with_defaults(recipe.data, source)})
     require_folds(recipe, folds, source, own)
     require_fit(recipe, starts, source, own)
     runs = {

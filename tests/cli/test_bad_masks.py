@@ -426,8 +426,8 @@ def test_ids_in_one_channel_are_recognized(tmp_path: Path, streetseg: Run) -> No
     for name, classes in (("names", NAMES), ("colors", COLORED)):
         message = refused(streetseg, tmp_path / name, own(tmp_path / name, in_red, classes))
         assert "ids in the red channel alone" in message
-        assert "color: [ID, 0, 0]" in message
-    cured = "classes:\n" + "".join(f"  - {{name: {n}, color: [{i}, 0, 0]}}\n" for i, n in enumerate(STREET_11.names))
+        assert "`channel: red`" in message
+    cured = f"{NAMES}channel: red\n"
     assert counts(streetseg, own(tmp_path / "cured", in_red, cured)) == expected()
 
 

@@ -267,6 +267,7 @@ def test_masks_of_an_unknown_kind_are_named(tmp_path: Path, streetseg: Run) -> N
         done = streetseg(argv[0], f"cityscapes:{root}", *argv[1:])
         assert done.code == 2
         assert "masks are gtFine_labellevel3Ids (5), which is not one of Cityscapes' kinds" in done.err
+        assert "IDD is read as idd:DIR" in done.err
         assert "'gtFine/train/*/*_gtFine_labellevel3Ids.png'" in done.err
 
     described = tmp_path / "idd" / "idd.yaml"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import tiny
 from streetseg.data.issues import Survey
-from streetseg.data.masks import MaskCode
+from streetseg.data.mask_code import MaskCode
 from streetseg.data.open import open_source
 from streetseg.data.source import FileSource, SourceView, mask_ids
 from streetseg.data.sources.scenes import ScenesSource

@@ -10,9 +10,10 @@ from PIL import Image
 
 import tiny
 from streetseg.data.files import FileError
-from streetseg.data.masks import MaskCode, decode_mask, read_mask
+from streetseg.data.mask_code import MaskCode
+from streetseg.data.masks import decode_mask, read_mask
 from streetseg.data.sources.camvid import ORIGINAL_COLORS, ORIGINAL_IDS, SEGNET
-from streetseg.data.sources.cityscapes import _CODES
+from streetseg.data.sources.cityscapes import CODES
 from streetseg.labels.tables import CITYSCAPES_34, STREET_11
 
 CODE = MaskCode.of(STREET_11, ignored=(11,))
@@ -129,7 +130,7 @@ def test_a_jpeg_named_png_is_refused_too(tmp_path: Path) -> None:
 
 def test_ids_where_colors_are_expected_and_the_other_way_round(tmp_path: Path) -> None:
     Image.fromarray(ids()).save(tmp_path / "ids.png")
-    Image.fromarray(np.zeros((2, 2, 3), np.uint8)).save(tmp_path / "colors.png")
+    Image.fromarray(np.full((2, 2, 3), (1, 2, 3), np.uint8)).save(tmp_path / "colors.png")
     with pytest.raises(FileError, match="mask holds ids"):
         read_mask(str(tmp_path / "ids.png"), MaskCode(STREET_11, colors=CODE.colors))
     with pytest.raises(FileError, match="mask holds colors"):
@@ -192,7 +193,7 @@ def test_grays_that_were_stored_anew_are_the_ids(values: tuple[int, ...], bits: 
 
 def test_the_known_layouts_give_no_value_two_meanings() -> None:
     """A class is never ignored, by id or by color, in the codes of CamVid and Cityscapes."""
-    for code in (SEGNET, ORIGINAL_COLORS, ORIGINAL_IDS, *_CODES.values()):
+    for code in (SEGNET, ORIGINAL_COLORS, ORIGINAL_IDS, *CODES.values()):
         every = range(code.space.num_classes)
         assert not code.ids or [code.ids[i] for i in every] == list(every)
         assert not code.colors or set(code.colors) == set(code.space.colors)

@@ -10,7 +10,8 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 from PIL import Image
 
-from streetseg.data.masks import MaskCode, read_mask
+from streetseg.data.mask_code import MaskCode
+from streetseg.data.masks import read_mask
 from streetseg.inference.output import color_map, result_paths, write_results
 from streetseg.labels.mappings import label_mapping, mappings_from
 from streetseg.labels.space import LabelSpace, fresh_colors

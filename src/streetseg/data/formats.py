@@ -15,6 +15,7 @@ _ENDINGS = {
     "JPEG2000": (".jp2", ".j2k", ".jpf", ".jpx", ".j2c", ".jpc"),
 }
 
+ARRAY = ".npy"  # read as mask, not as image
 SUFFIXES = frozenset(ending for endings in _ENDINGS.values() for ending in endings)
 
 # Pillow 11.0 to 11.2 has no AVIF, and a Pillow built from source may lack AVIF or JPEG 2000.
@@ -45,7 +46,7 @@ UNREAD = (
         ".exr": _HDR,
         ".hdr": _HDR,
         ".pfm": _HDR,
-        ".npy": _NPY,
+        ARRAY: _NPY,
         ".npz": _NPY,
         ".mat": _MAT,
     }

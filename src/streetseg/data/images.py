@@ -124,8 +124,8 @@ def to_rgb(image: Image.Image, place: str, reading: ImageReading) -> tuple[NDArr
         raise FileError(place, "image has floating-point pixels", "expected 8 or 16 bits a channel")
     elif ";16" in raw and reading.range != "full":
         _turn(image, reading)
-        low_bytes = _low_bytes(file, raw, reading, place)
-        values = np.asarray(image)[..., :3].astype(np.uint16) << 8 | low_bytes
+        lower = low_bytes(file, raw, reading, place)
+        values = np.asarray(image)[..., :3].astype(np.uint16) << 8 | lower
         stored = replace(stored, values=_value_range(values))
         rgb = _eight_bits(values, reading.limits or _value_range(values), place)
     else:
@@ -187,13 +187,13 @@ def opened_bytes(data: bytes, place: str, max_pixels: int) -> Iterator[Image.Ima
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             if image.width * image.height > max_pixels:
-                raise _too_large(place, image.width * image.height, max_pixels)
+                raise too_large(place, image.width * image.height, max_pixels)
             yield image
     except FileError:
         raise
     except Image.DecompressionBombError as failure:  # the first number in its text is the number of pixels
         pixels = re.search(r"\d+", str(failure))
-        raise _too_large(place, int(pixels[0]) if pixels else 2 * MAX_PIXELS, max_pixels) from None
+        raise too_large(place, int(pixels[0]) if pixels else 2 * MAX_PIXELS, max_pixels) from None
     except UnidentifiedImageError:
         raise NoImageError(place, "file is no image", nature(data)) from None
     # Decoders raise exceptions of many types for damaged files.
@@ -225,8 +225,17 @@ def _turn(image: Image.Image, reading: ImageReading) -> None:
         ImageOps.exif_transpose(image, in_place=True)
 
 
-def _low_bytes(file: IO[bytes] | None, raw: str, reading: ImageReading, place: str) -> NDArray[np.uint8]:
+def low_bytes(file: IO[bytes] | None, raw: str, reading: ImageReading, place: str) -> NDArray[np.uint8]:
     """Return the low bytes of 16-bit colors, uint8 (H, W, 3).
+
+    Args:
+        file: the image file, before the pixels are loaded.
+        raw: the layout of the pixels, of `raw_mode`.
+        reading: whether the image is turned.
+        place: the file, for the error.
+
+    Raises:
+        FileError: the colors are neither RGB nor RGBA.
 
     Pillow unpacks only the high bytes. With the opposite byte order in the raw mode, it unpacks the low bytes instead.
     """
@@ -261,7 +270,8 @@ def _value_range(values: NDArray[np.integer]) -> Values:
     return int(values.min()), int(values.max())
 
 
-def _too_large(place: str, pixels: int, max_pixels: int) -> TooLargeError:
+def too_large(place: str, pixels: int, max_pixels: int) -> TooLargeError:
+    """Return the error of an image or mask with more pixels than the limit."""
     return TooLargeError(
         place,
         f"image is larger than {max_pixels / 1e6:g} megapixels",

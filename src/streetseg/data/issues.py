@@ -99,17 +99,20 @@ class Survey:
         """An error for each unread file, for a data set that cannot be used without it."""
         return [FileError(place, "the format is not supported", cure) for place, cure in self.unread.items()]
 
-    def images_among(self, places: Mapping[str, str]) -> dict[str, str]:
+    def images_among(self, places: Mapping[str, str], also: Collection[str] = ()) -> dict[str, str]:
         """Return the files that could be images or masks, by their names; add the others to `skipped` or `unread`.
 
         Args:
             places: name -> place of each file.
+            also: endings in lower case of files that are kept, too, such as masks in other formats.
         """
         kept: dict[str, str] = {}
         for name, place in places.items():
             path = PurePosixPath(name)
             if any(map(is_junk, path.parts)):
                 self.skipped[place] = "left by the system or hidden"
+            elif path.suffix.lower() in also:
+                kept[name] = place
             elif (cure := UNREAD.get(path.suffix.lower())) is not None:
                 self.unread[place] = cure
             elif path.suffix.lower() not in SUFFIXES:

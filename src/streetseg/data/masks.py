@@ -1,72 +1,23 @@
-"""Read one mask as labels: by its ids, or by its colors through a lookup table. Values are never guessed or clipped.
+"""Read one mask as labels: by its ids, or by its colors through a lookup table. Values are never guessed or clipped."""
 
-The values of a mask with one channel are read as follows:
-
-- Classes without colors: the value is the id. In a mask with a palette, the value is the index.
-- Classes defined by color only (CamVid's 32 colors, Cityscapes' `color`): the color of the palette entry, or of the
-  gray value, decides.
-- Classes with colors and ids: if the ids are not written down, so that they only follow the order of the classes, the
-  colors decide, provided that every value in the mask has the color of a class; otherwise the ids decide. A palette
-  that contradicts its indices is an error if both readings are possible.
-
-Many tools save color masks without loss as a palette image and number the colors in any order. So a palette with the
-colors of the classes takes precedence over ids that are not written down.
-"""
-
-from collections.abc import Mapping
+import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Literal
+from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from streetseg.data.files import FileError, read_bytes
-from streetseg.data.images import MAX_PIXELS, WIDE_GRAY, ImageFacts, opened, raw_mode
-from streetseg.data.unknown import NEAR, ids_in_a_channel, unknown_colors, unknown_ids
-from streetseg.labels.space import IGNORE_INDEX, Color, LabelSpace
-
-_UNKNOWN = -1  # in a lookup table: neither a class nor ignored
-_SPREAD = {"L;4": 17, "L;2": 85}  # gray of few bits -> the factor by which Pillow scales it to 0..255
-_SAMPLE_FORMAT, _SIGNED = 339, 2  # TIFF tag, and its value for signed integers
-
-Reading = Literal["", "id", "color", "either"]
-
-
-@dataclass(frozen=True)
-class MaskCode:
-    """Encoding of the class of a pixel in the masks of a data set.
-
-    Args:
-        space: the classes.
-        ids: value on disk -> class id or 255, for masks with one channel; empty if the classes have no ids.
-        colors: color on disk -> class id or 255, for RGB masks; empty if the classes have no colors.
-        ids_only: RGB masks are errors, and `colors` only serve to find palettes that contradict their indices.
-        ids_written: the user or the layout specifies the ids; otherwise they follow the order of the classes.
-        asks_255: 255 is ignored by default only, as the data set does not say what it means.
-    """
-
-    space: LabelSpace
-    ids: Mapping[int, int] = field(default_factory=dict)
-    colors: Mapping[Color, int] = field(default_factory=dict)
-    ids_only: bool = False
-    ids_written: bool = True
-    asks_255: bool = False
-
-    @classmethod
-    def of(cls, space: LabelSpace, *, ignored: tuple[int, ...] = ()) -> "MaskCode":
-        """Return the code in which values are class ids and colors are those of the label space.
-
-        A color that several classes share means the first of them.
-
-        Args:
-            space: the classes.
-            ignored: values on disk that are ignored besides 255.
-        """
-        ids = {value: value for value in range(space.num_classes)}
-        colors = {color: value for value, color in reversed(list(enumerate(space.colors)))}
-        return cls(space, ids | dict.fromkeys((*ignored, IGNORE_INDEX), IGNORE_INDEX), colors)
+from streetseg.data.formats import ARRAY
+from streetseg.data.images import MAX_PIXELS, ImageFacts, opened, raw_mode, too_large
+from streetseg.data.mask_channel import Channel, gray, one_channel, opaque_pixels, require_exact, whole_numbers
+from streetseg.data.mask_code import UNKNOWN, MaskCode
+from streetseg.data.mask_meaning import Reading, meaning
+from streetseg.data.polygons import POLYGONS, read_polygons
+from streetseg.data.unknown import ids_in_a_channel, unknown_colors, unknown_ids, unpacked
+from streetseg.labels.space import IGNORE_INDEX, Color
 
 
 @dataclass(frozen=True)
@@ -75,51 +26,39 @@ class MaskFacts:
 
     Args:
         reading: how its values were read: "id", "color", or "either" if both give the same labels; "" if the labels
-            come from no file.
+            come from no file of pixels.
         transparent: number of pixels that are ignored because they are not opaque.
         binary: the values of the mask if the data set does not say what 255 means: "0/1", "0/255", "1-bit", or "more"
             for others; "" if the meaning of 255 is known or the mask holds only 0.
         palette: index -> color of the indices that occur, if a palette was read by index; otherwise empty.
+        near: number of pixels whose color is not that of a class, but within the tolerance of one.
+        other: number of pixels without a meaning that are ignored because the data set says so.
     """
 
     reading: Reading = ""
     transparent: int = 0
     binary: str = ""
     palette: Mapping[int, Color] = field(default_factory=dict)
+    near: int = 0
+    other: int = 0
 
 
 @dataclass(frozen=True)
 class Mask:
-    """A decoded mask: its labels uint8 (H, W), how it is stored, and its other properties."""
+    """A decoded mask: its labels uint8 (H, W), its other properties, and how it is stored."""
 
     labels: NDArray[np.uint8]
-    stored: ImageFacts
     facts: MaskFacts
-
-
-@dataclass(frozen=True)
-class _Channel:
-    """A mask with one channel.
-
-    Args:
-        values: integers (H, W), as stored.
-        opaque: bool (H, W), True where a pixel is opaque; None if all are.
-        shown: value of opaque pixels -> its color; None for an index outside the palette.
-        form: "gray", "1-bit" or "palette".
-    """
-
-    values: NDArray[np.integer]
-    opaque: NDArray[np.bool_] | None
-    shown: Mapping[int, Color | None]
-    form: Literal["gray", "1-bit", "palette"]
+    stored: ImageFacts
 
 
 def read_mask(place: str, code: MaskCode, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
     """Return the labels of a mask, uint8 (H, W), ids 0..C-1 of `code.space` or 255.
 
     A mask with one channel (gray, palette or black and white, up to 32 bits, also signed or whole floating-point
-    numbers) is read by the rules at the top of this file. RGB is decoded by `code.colors`. Pixels that are not fully
-    opaque are ignored. An EXIF orientation is not applied.
+    numbers) is read by the rules of `mask_meaning`. RGB is decoded by `code.colors`. Pixels that are not fully opaque
+    are ignored. An EXIF orientation is not applied. NumPy arrays (.npy) of ids (H, W) or of colors (H, W, 3) and
+    polygons in Cityscapes' format (.json) are read, too.
 
     Raises:
         FileError: the file cannot be read, is stored with loss (JPEG, lossy WEBP), has several frames, or holds
@@ -130,249 +69,96 @@ def read_mask(place: str, code: MaskCode, *, max_pixels: int = MAX_PIXELS) -> ND
 
 def decode_mask(place: str, code: MaskCode, *, max_pixels: int = MAX_PIXELS) -> Mask:
     """Return the labels as `read_mask` does, with the other facts of the mask. Raise FileError for the same reasons."""
+    match PurePosixPath(place).suffix.lower():
+        case suffix if suffix == POLYGONS:
+            labels = read_polygons(place, code.labels, max_pixels)
+            return Mask(labels, MaskFacts(), ImageFacts("polygons JSON", (labels.shape[0], labels.shape[1])))
+        case suffix if suffix == ARRAY:
+            return _of_array(place, code, max_pixels)
+        case _:
+            return _of_image(place, code, max_pixels)
+
+
+def _of_image(place: str, code: MaskCode, max_pixels: int) -> Mask:
     with opened(place, max_pixels) as image:
         raw, stored = raw_mode(image), ImageFacts.of(image)
-        _require_exact(image, place)
-        if ";16" in raw and image.mode not in WIDE_GRAY:
-            raise FileError(
-                place, "mask has several channels of 16 bits", f"{stored.description}, expected one or 8 bits"
-            )
-        if image.mode not in ("1", "L", "P", "LA", "PA", "F", "RGB", "RGBA", "RGBX", *WIDE_GRAY):
-            raise FileError(place, "mask has neither ids nor RGB colors", f"mode {image.mode}")
-        channel = _one_channel(image, raw, place)
+        require_exact(image, place)
+        channel = one_channel(image, raw, place, code)
         if channel is not None:
-            labels, facts = _by_value(channel, code, place)
-        else:
-            rgb = np.asarray(image)
-            labels, facts = _by_color(rgb[..., :3], _opaque(image, rgb), code, place)
-        return Mask(labels, stored, facts)
-
-
-def _require_exact(image: Image.Image, place: str) -> None:
-    """Raise FileError for a mask that is stored with loss or has several frames."""
-    lossy = image.format in ("JPEG", "MPO", "AVIF", "JPEG2000") or image.info.get("compression") == "jpeg"
-    if lossy or (image.format == "WEBP" and not _is_lossless_webp(read_bytes(place))):
-        expected = "WEBP with loss, expected PNG" if image.format == "WEBP" else f"{image.format}, expected PNG"
-        hint = "export the mask again as PNG or lossless WebP: converting this file does not repair it"
-        raise FileError(place, "mask is stored with loss, its ids are blurred", expected, hint=hint)
-    if image.format in ("PNG", "GIF") and getattr(image, "n_frames", 1) > 1:
-        raise FileError(place, "mask has several frames", f"{getattr(image, 'n_frames', 1)}, expected one image")
-
-
-def _is_lossless_webp(data: bytes) -> bool:
-    """Return whether a WebP file holds one lossless image: a VP8L chunk, no VP8 (lossy) and no ANMF (frame) chunk."""
-    chunks, offset = set(), 12
-    while offset + 8 <= len(data):
-        chunks.add(data[offset : offset + 4])
-        size = int.from_bytes(data[offset + 4 : offset + 8], "little")
-        offset += 8 + size + size % 2
-    return b"VP8L" in chunks and not chunks & {b"VP8 ", b"ANMF"}
-
-
-def _one_channel(image: Image.Image, raw: str, place: str) -> _Channel | None:
-    """Return the mask as one channel; None if it holds RGB colors."""
-    if image.mode in ("RGB", "RGBA", "RGBX"):
-        if image.format != "WEBP":
-            return None
+            return Mask(*_by_value(channel, code, place), stored)
         rgb = np.asarray(image)
-        if (rgb[..., :3] != rgb[..., :1]).any():  # WebP has no gray mode: gray is stored as three equal channels
-            return None
-        return _gray(rgb[..., 0], _opaque(image, rgb))
-    values = np.asarray(image.getchannel(0) if image.mode in ("LA", "PA") else image)
-    if image.mode == "1":
-        values = values.astype(np.uint8)
-        opaque = _opaque(image, values)
-        return _Channel(values, opaque, {v: (255 * v,) * 3 for v in _present(values, opaque)}, "1-bit")
-    if image.mode in ("P", "PA"):
-        return _indexed(values, _opaque(image, values), image)
-    if image.mode == "F":
-        values = _whole(values, place)
-    if raw in _SPREAD:
-        values = values // _SPREAD[raw]
-        return _gray(values, _opaque(image, values), spread=_SPREAD[raw])
-    if image.mode == "L" and _SIGNED in np.atleast_1d(getattr(image, "tag_v2", {}).get(_SAMPLE_FORMAT, 0)):
-        values = values.view(np.int8)
-    return _gray(values, _opaque(image, values))
+        return Mask(*_by_color(rgb[..., :3], opaque_pixels(image, rgb), code, place), stored)
 
 
-def _gray(values: NDArray[np.integer], opaque: NDArray[np.bool_] | None, *, spread: int = 1) -> _Channel:
-    return _Channel(values, opaque, {v: (spread * v,) * 3 for v in _present(values, opaque)}, "gray")
+def _of_array(place: str, code: MaskCode, max_pixels: int) -> Mask:
+    """Return the mask in a NumPy file: whole numbers (H, W) are ids, uint8 (H, W, 3) are colors."""
+    try:
+        array = np.load(io.BytesIO(read_bytes(place)), allow_pickle=False)
+    except FileError:
+        raise
+    except Exception as failure:  # a damaged header raises exceptions of many types
+        raise FileError(place, "file is no NumPy array", str(failure)) from failure
+    found = f"{array.dtype} of shape {array.shape}"
+    if array.ndim not in (2, 3) or array.size == 0 or array.dtype.kind not in "biuf":
+        raise FileError(place, "mask is no array of ids (H, W)", found)
+    if array.shape[0] * array.shape[1] > max_pixels:
+        raise too_large(place, array.shape[0] * array.shape[1], max_pixels)
+    stored = ImageFacts(f"{array.dtype} NPY", (array.shape[0], array.shape[1]))
+    if array.ndim == 3:
+        if array.dtype != np.uint8 or array.shape[2] != 3:
+            raise FileError(place, "mask is neither ids (H, W) nor colors (H, W, 3) in uint8", found)
+        return Mask(*_by_color(array, None, code, place), stored)
+    values = array.astype(np.uint8) if array.dtype.kind == "b" else array
+    channel = gray(whole_numbers(values, place) if array.dtype.kind == "f" else values, None)
+    return Mask(*_by_value(channel, code, place), stored)
 
 
-def _indexed(values: NDArray[np.uint8], opaque: NDArray[np.bool_] | None, image: Image.Image) -> _Channel:
-    """Return a mask with a palette. A GIF whose palette has only grays is read as gray, as GIF has no gray mode."""
-    table = np.reshape(image.getpalette("RGB") or [], (-1, 3)).astype(np.uint8)
-    shown = {v: _color(table[v]) if v < len(table) else None for v in _present(values, opaque)}
-    if image.format == "GIF" and all(color is not None and _is_gray(color) for color in shown.values()):
-        grays = np.zeros(256, np.uint8)
-        grays[: len(table)] = table[:, 0]
-        return _gray(grays.take(values), opaque)
-    return _Channel(values, opaque, shown, "palette")
-
-
-def _whole(values: NDArray[np.floating], place: str) -> NDArray[np.int64]:
-    """Convert whole floating-point numbers to integers. Raise FileError if a number is not whole."""
-    broken = values[~(np.isfinite(values) & (np.floor(values) == values) & (np.abs(values) < 2**31))]
-    if len(broken):
-        detail = f"{len(broken):,} pixels, such as {broken[0]:g}"
-        raise FileError(place, "mask holds numbers that are no ids", detail, hint="save the mask as integers")
-    return values.astype(np.int64)
-
-
-def _opaque(image: Image.Image, values: NDArray[np.integer]) -> NDArray[np.bool_] | None:
-    """Return which pixels are fully opaque, bool (H, W); None if all are."""
-    clear = image.info.get("transparency")
-    opaque: NDArray[np.bool_]
-    if image.mode in ("LA", "PA", "RGBA"):
-        opaque = np.asarray(image.getchannel("A")) == 255
-    elif clear is None:
-        return None
-    elif isinstance(clear, bytes):  # the alpha of each palette index
-        alphas = np.full(256, 255, np.uint8)
-        alphas[: len(clear)] = np.frombuffer(clear, np.uint8)
-        opaque = alphas.take(values) == 255
-    else:  # the transparent value, index or color
-        opaque = (values != clear).any(axis=-1) if isinstance(clear, tuple) else values != clear
-    return None if opaque.all() else opaque
-
-
-def _present(values: NDArray[np.integer], opaque: NDArray[np.bool_] | None) -> list[int]:
-    """Return the distinct values of the opaque pixels in ascending order."""
-    visible = values.ravel() if opaque is None else values[opaque]
-    if visible.dtype not in (np.uint8, np.uint16):
-        return [int(value) for value in np.unique(visible)]
-    present = np.zeros(np.iinfo(visible.dtype).max + 1, bool)  # takes a tenth of the time of np.unique
-    present[visible] = True
-    return [int(value) for value in np.flatnonzero(present)]
-
-
-def _by_value(channel: _Channel, code: MaskCode, place: str) -> tuple[NDArray[np.uint8], MaskFacts]:
+def _by_value(channel: Channel, code: MaskCode, place: str) -> tuple[NDArray[np.uint8], MaskFacts]:
     """Return labels and facts of a mask with one channel. Raise FileError for values without a meaning."""
-    reading, classes = _meaning(channel, code, place)
-    if any(value not in classes for value in channel.shown):
-        visible = channel.values.ravel() if channel.opaque is None else channel.values[channel.opaque]
-        if reading != "color":
-            raise unknown_ids(place, visible, classes, code.space)
-        if channel.form != "palette":
-            raise FileError(place, "mask holds ids, but this data set's masks are colors", "expected RGB")
-        colors = np.zeros((256, 3), np.uint8)
-        for value, color in channel.shown.items():
-            colors[value] = color or 0
-        raise unknown_colors(place, colors[visible], code.colors, code.space, code.ids)
+    reading, classes = meaning(channel, code, place)
+    others = [value for value in channel.shown if value not in classes]
+    if others and not code.others_ignored:
+        raise _without_meaning(channel, reading, classes, code, place)
     labels = _labels_of(channel.values, classes)
     if channel.opaque is not None:
         labels[~channel.opaque] = IGNORE_INDEX
     by_index = channel.form == "palette" and reading == "id"
+    near = [v for v, color in channel.shown.items() if reading == "color" and v in classes and color not in code.colors]
     return labels, MaskFacts(
         reading,
         _transparent(channel.opaque),
         _binary(channel) if code.asks_255 and reading != "color" else "",
         {value: color for value, color in channel.shown.items() if color is not None} if by_index else {},
+        _pixels_of(channel, near),
+        _pixels_of(channel, others),
     )
 
 
-def _meaning(channel: _Channel, code: MaskCode, place: str) -> tuple[Reading, dict[int, int]]:
-    """Return how the values are read, and value -> class id or 255 without the values that have no meaning.
-
-    Raises:
-        FileError: a palette contradicts its indices.
-    """
-    shown = channel.shown
-    by_id = _by_id(shown, code)
-    by_color = {v: code.colors[color] for v, color in shown.items() if color is not None and color in code.colors}
-    if not code.ids or _is_nearly_the_classes(channel, code):
-        return "color", by_color
-    if not code.colors or not by_color:
-        _require_plain_grays(channel, code, place)
-        return "id", by_id
-    all_ids = len(by_id) == len(shown)
-    all_colors = len(by_color) == len(shown)
-    contradictory = [value for value in by_color if not _agree(by_id.get(value), by_color[value], code)]
-    if all_ids and not contradictory:
-        return "either" if all_colors else "id", by_id
-    color_of_255 = (
-        code.asks_255 and IGNORE_INDEX in by_color
-    )  # 255 is not ignored on purpose, and a class has its color
-    if all_colors and not code.ids_only and (color_of_255 or not (all_ids and code.ids_written)):
-        return "color", by_color
-    if channel.form == "palette" and all_ids and (all_colors or not code.ids_written):
-        raise _contradiction(channel, contradictory[0], by_id, by_color, code, place)
-    if channel.form == "palette" and not all_ids and not code.ids_written:
-        return "color", by_color
-    return "id", by_id
-
-
-def _by_id(shown: Mapping[int, Color | None], code: MaskCode) -> dict[int, int]:
-    """Return value -> class id or 255. The values themselves are the ids, or, if only those are ids, their grays.
-
-    PNG optimizers store the grays 0 and 255 in one bit, and few grays in few bits or with a palette.
-    """
-    by_value = {value: code.ids[value] for value in shown if value in code.ids}
-    grays = {value: color[0] for value, color in shown.items() if color is not None and _is_gray(color)}
-    if len(by_value) == len(shown) or len(grays) < len(shown) or (code.asks_255 and IGNORE_INDEX in grays.values()):
-        return by_value
-    by_gray = {value: code.ids[gray] for value, gray in grays.items() if gray in code.ids}
-    return by_gray if len(by_gray) == len(shown) else by_value
-
-
-def _is_nearly_the_classes(channel: _Channel, code: MaskCode) -> bool:
-    """Return whether a palette holds the colors of the classes, some slightly changed, at other indices than their ids.
-
-    Color quantizers write such masks. If the ids are not written down, the indices must not be taken for ids.
-    """
-    colors = [color for color in channel.shown.values() if color is not None]
-    if channel.form != "palette" or code.ids_written or not 2 <= len(colors) == len(channel.shown):
-        return False
-    class_colors = np.array(list(code.colors), np.float64)
-    distances = np.linalg.norm(np.array(colors)[:, None] - class_colors[None], axis=-1)
-    nearest = [list(code.colors.values())[i] for i in distances.argmin(axis=1)]
-    deviations = distances.min(axis=1)
-    if not 0 < deviations.max() <= NEAR or len(set(nearest)) < len(nearest):
-        return False
-    return any(not _agree(code.ids.get(v), class_id, code) for v, class_id in zip(channel.shown, nearest, strict=True))
-
-
-def _agree(by_id: int | None, by_color: int, code: MaskCode) -> bool:
-    """Return whether both are the same class, or classes with the same color."""
-    if by_id is None or IGNORE_INDEX in (by_id, by_color):
-        return by_id == by_color
-    return code.space.colors[by_id] == code.space.colors[by_color]
-
-
-def _require_plain_grays(channel: _Channel, code: MaskCode, place: str) -> None:
-    """Raise FileError for a palette of grays that are other ids than their indices: a gray mask with new numbers."""
-    grays = {value: color[0] for value, color in channel.shown.items() if color is not None and _is_gray(color)}
-    if channel.form != "palette" or not 2 <= len(grays) == len(channel.shown) == len(set(grays.values())):
-        return
-    if all(value == gray for value, gray in grays.items()):
-        return
-    if set(grays.values()) == {0, 255}:  # black and white, like one bit
-        grays = {value: gray // 255 for value, gray in grays.items()}
-    if all(value in code.ids and gray in code.ids for value, gray in grays.items()):
-        index = next((value for value, gray in grays.items() if code.ids[value] != code.ids[gray]), None)
-        if index is not None:
-            detail = f"index {index} stands for gray {channel.shown[index]}"
-            hint = "save the masks as gray, without a palette: then the value is the id"
-            raise FileError(place, "mask has a palette of grays that contradicts its indices", detail, hint=hint)
-
-
-def _contradiction(
-    channel: _Channel, value: int, by_id: Mapping[int, int], by_color: Mapping[int, int], code: MaskCode, place: str
+def _without_meaning(
+    channel: Channel, reading: Reading, classes: Mapping[int, int], code: MaskCode, place: str
 ) -> FileError:
-    def name(class_id: int) -> str:
-        return "ignored" if class_id == IGNORE_INDEX else code.space.names[class_id]
+    """Return the error for a mask with values that have no meaning."""
+    visible = channel.values.ravel() if channel.opaque is None else channel.values[channel.opaque]
+    if reading != "color":
+        return unknown_ids(place, visible, classes, code.space)
+    if channel.form != "palette":
+        return FileError(place, "mask holds ids, but this data set's masks are colors", "expected RGB")
+    colors = np.zeros((256, 3), np.uint8)
+    for value, color in channel.shown.items():
+        colors[value] = color or 0
+    return unknown_colors(place, colors[visible], code)
 
-    detail = f"index {value} is {name(by_id[value])}, its color {channel.shown[value]} is {name(by_color[value])}"
-    hint = (
-        "if the colors count, save the masks as RGB; if the indices do, save them as gray, without a palette"
-        if code.ids_written
-        else "if the indices count, give each class its `id:`; if the colors do, save the masks as RGB"
-    )
-    return FileError(place, "mask has a palette that contradicts its indices", detail, hint=hint)
+
+def _pixels_of(channel: Channel, values: Sequence[int]) -> int:
+    """Return the number of opaque pixels with one of the values."""
+    if not values:
+        return 0
+    held = np.isin(channel.values, values)
+    return int(np.count_nonzero(held if channel.opaque is None else held & channel.opaque))
 
 
 def _labels_of(values: NDArray[np.integer], class_ids: Mapping[int, int]) -> NDArray[np.uint8]:
-    """Map values to labels uint8 (H, W). Values without a class id, which only transparent pixels have, become 255."""
+    """Map values to labels uint8 (H, W). Values without a class id become 255."""
     if values.dtype in (np.uint8, np.uint16):
         table = np.full(np.iinfo(values.dtype).max + 1, IGNORE_INDEX, np.uint8)
         for value, class_id in class_ids.items():
@@ -383,7 +169,7 @@ def _labels_of(values: NDArray[np.integer], class_ids: Mapping[int, int]) -> NDA
     return classes[inverse].reshape(values.shape)
 
 
-def _binary(channel: _Channel) -> str:
+def _binary(channel: Channel) -> str:
     """Return the value of `MaskFacts.binary`."""
     present = set(channel.shown)
     if present <= {0}:
@@ -402,18 +188,29 @@ def _by_color(
         cause, hint = ids_in_a_channel(visible, code.ids) or ("", None)
         detail = f"{cause}, expected one channel" if cause else "expected one channel"
         raise FileError(place, "mask holds colors, but this data set's masks are ids", detail, hint=hint)
-    classes = _color_table(tuple(code.colors.items())).take(_packed(rgb))
+    packed = _packed(rgb)
+    classes = _color_table(tuple(code.colors.items())).take(packed)
     if opaque is not None:
         classes[~opaque] = IGNORE_INDEX
-    if classes.min() == _UNKNOWN:
-        raise unknown_colors(place, visible, code.colors, code.space, code.ids)
-    return classes.astype(np.uint8), MaskFacts("color", _transparent(opaque))
+    unknown = classes == UNKNOWN
+    near = other = 0
+    if code.tolerance and unknown.any():
+        strays, where = np.unique(packed[unknown], return_inverse=True)
+        classes[unknown] = code.classes_of(unpacked(strays))[where]
+        near = int(np.count_nonzero(unknown & (classes != UNKNOWN)))
+        unknown = classes == UNKNOWN
+    if unknown.any():
+        if not code.others_ignored:
+            raise unknown_colors(place, visible, code)
+        other = int(np.count_nonzero(unknown))
+        classes[unknown] = IGNORE_INDEX
+    return classes.astype(np.uint8), MaskFacts("color", _transparent(opaque), near=near, other=other)
 
 
 @lru_cache(maxsize=4)
 def _color_table(colors: tuple[tuple[Color, int], ...]) -> NDArray[np.int16]:
-    """Return a lookup table (2^24,) int16: packed color -> class id, 255 or `_UNKNOWN`."""
-    table = np.full(1 << 24, _UNKNOWN, np.int16)
+    """Return a lookup table (2^24,) int16: packed color -> class id, 255 or `UNKNOWN`."""
+    table = np.full(1 << 24, UNKNOWN, np.int16)
     for (red, green, blue), class_id in colors:
         table[red << 16 | green << 8 | blue] = class_id
     return table
@@ -430,12 +227,3 @@ def _packed(rgb: NDArray[np.uint8]) -> NDArray[np.int32]:
 
 def _transparent(opaque: NDArray[np.bool_] | None) -> int:
     return 0 if opaque is None else int(np.count_nonzero(~opaque))
-
-
-def _is_gray(color: Color) -> bool:
-    return color[0] == color[1] == color[2]
-
-
-def _color(values: NDArray[np.uint8]) -> Color:
-    red, green, blue = values.tolist()
-    return red, green, blue

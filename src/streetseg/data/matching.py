@@ -100,8 +100,8 @@ def _failure(key: str, error: FileError, split: str, unlabeled: bool = False) ->
     return Failure(sample_name(key, split), error, frozenset({split} if split else ()), unlabeled)
 
 
-def matching(base: Path, pattern: str, survey: Survey) -> list[tuple[str, str]]:
-    """Return (key, path) of every image below `base` that matches the glob.
+def matching(base: Path, pattern: str, survey: Survey, also: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+    """Return (key, path) of every image below `base` that matches the glob, and of every file that ends as in `also`.
 
     The key is the text that the wildcards match, with parts joined by slashes: "left/*_img.jpg" and "masks/*.png" give
     left/001_img.jpg and masks/001.png the key "001". `*`, `?` and `[...]` match within a folder's or file's name; `**/`
@@ -114,14 +114,14 @@ def matching(base: Path, pattern: str, survey: Survey) -> list[tuple[str, str]]:
     files_seen, matches = Survey(), list[tuple[str, str]]()
     for form in dict.fromkeys((pattern, pattern.replace("\\", "/"))):
         files_seen = Survey()
-        if matches := list(_matching(base, form, files_seen)):
+        if matches := list(_matching(base, form, files_seen, also)):
             break
     survey.skipped |= files_seen.skipped
     survey.unread |= files_seen.unread
     return matches
 
 
-def _matching(base: Path, pattern: str, survey: Survey) -> Iterator[tuple[str, str]]:
+def _matching(base: Path, pattern: str, survey: Survey, also: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     parts = pattern.rstrip("/").split("/")
     fixed = next((i for i, part in enumerate(parts) if _WILD.search(part)), len(parts))
     folder = base / ("/".join(parts[:fixed]) or ("/" if pattern.startswith("/") else "."))
@@ -130,7 +130,7 @@ def _matching(base: Path, pattern: str, survey: Survey) -> Iterator[tuple[str, s
     except re.error as error:
         raise DataError(f"not a valid glob ({error})", where=pattern, hint="* ? [abc] **/ are understood") from error
     if folder.is_dir():
-        for name, place in survey.images_among({name: str(folder / name) for name in walk(folder)}).items():
+        for name, place in survey.images_among({name: str(folder / name) for name in walk(folder)}, also).items():
             if match := regex.fullmatch(name):
                 yield "/".join(group.strip("/") for group in match.groups() if group), place
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from streetseg.data.files import is_link, listing
 from streetseg.data.folds import fold_splits
 from streetseg.data.issues import Survey
-from streetseg.data.source import FileSource, Sample, Source, SourceView
+from streetseg.data.source import FileSource, Sample, Source, SourceView, with_defaults
 from streetseg.data.sources.camvid import find_layout, open_camvid
 from streetseg.data.sources.cityscapes import is_cityscapes, open_cityscapes
 from streetseg.data.sources.folder import open_folder
+from streetseg.data.sources.streets.every import STREET_SETS
 from streetseg.data.splits import SplitList, listed_splits, without_excluded
 from streetseg.errors import DataError, RequestError, did_you_mean
 from streetseg.labels.tables import CAMVID_32, CITYSCAPES_19, CITYSCAPES_34, STREET_11, space
@@ -24,6 +25,7 @@ _OPENERS: dict[str, Callable[[Path], Source]] = {
     "camvid": open_camvid,
     "cityscapes": open_cityscapes,
     "folder": open_folder,
+    **{kind: street_set.open for kind, street_set in STREET_SETS.items()},
 }
 _ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 
@@ -44,8 +46,10 @@ def open_source(data: Data) -> Source:
         DataError: the folder is missing, or its files do not fit the layout.
     """
     source = _open(data.source)
+    data = with_defaults(data, source)
     if isinstance(source, FileSource):
-        source = replace(source, max_pixels=round(data.max_megapixels * 1e6), reading=data.reading)
+        code = replace(source.code, tolerance=data.tolerance)
+        source = replace(source, code=code, max_pixels=round(data.max_megapixels * 1e6), reading=data.reading)
     target = space(data.space) if data.space else _DEFAULT_SPACES.get(source.space.name, source.space)
     splits = _splits(source, data)
     if target == source.space and splits is source.splits:
@@ -122,8 +126,8 @@ def _open_bare(path: Path) -> Source:
     children = listing(path) if path.is_dir() else []
     below = [child for child in children if child.is_dir() and _recognized(child)]
     raise DataError(
-        "the layout of this folder is not recognized (expected CamVid, Cityscapes, or one YAML file; "
-        f"found {_some_of([child.name for child in children])})",
+        "the layout of this folder is not recognized (expected CamVid, Cityscapes or another street data set, "
+        f"or one YAML file; found {_some_of([child.name for child in children])})",
         where=path,
         hint=f"did you mean {below[0]}?"
         if below
@@ -147,8 +151,12 @@ def _recognized(path: Path) -> list[str]:
     """Return the kinds of data that `path` may be. A YAML file in a folder counts only if no other layout fits."""
     if path.is_file():
         return ["folder"] if path.suffix.lower() in (".yaml", ".yml") else []
-    kinds = ["cityscapes"] if is_cityscapes(path) else []
-    kinds += ["camvid"] if find_layout(path) else []
+    kinds = [kind for kind, street_set in STREET_SETS.items() if street_set.is_in(path)]
+    if len(kinds) > 1 and len(_yamls(path)) == 1:  # it says what the masks mean
+        return ["folder"]
+    if not kinds:  # IDD has the layout of Cityscapes
+        kinds = ["cityscapes"] if is_cityscapes(path) else []
+        kinds += ["camvid"] if find_layout(path) else []
     return kinds or (["folder"] if len(_yamls(path)) == 1 else [])
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from zlib import crc32
 
 import numpy as np
@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from streetseg.data.files import stamp
 from streetseg.data.images import MAX_PIXELS, ImageFacts, decode_image, read_image
 from streetseg.data.issues import Survey
-from streetseg.data.masks import MaskCode, MaskFacts, decode_mask, read_mask
+from streetseg.data.mask_code import MaskCode
+from streetseg.data.masks import MaskFacts, decode_mask, read_mask
 from streetseg.labels.mappings import label_mapping
 from streetseg.labels.space import LabelSpace
 from streetseg.recipe.reading import AS_USUAL, ImageReading
+from streetseg.recipe.schema import Data
 
 
 def short_name(spec: str) -> str:
@@ -131,6 +133,7 @@ class FileSource:
         survey: the files that belong to no sample.
         max_pixels: the largest number of pixels that an image or mask may have, by its header.
         reading: how image files are converted to 8-bit RGB.
+        defaults: field of `Data` -> the value that the data set itself gives it.
     """
 
     spec: str
@@ -139,6 +142,7 @@ class FileSource:
     survey: Survey
     max_pixels: int = MAX_PIXELS
     reading: ImageReading = AS_USUAL
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def space(self) -> LabelSpace:
@@ -171,7 +175,8 @@ class FileSource:
     @cached_property
     def _code_stamp(self) -> str:
         code = self.code
-        meanings = sorted(code.ids.items()), sorted(code.colors.items()), code.ids_written, code.asks_255
+        meanings = [sorted(code.ids.items()), sorted(code.colors.items()), code.ids_written, code.asks_255]
+        meanings += [code.channel, code.tolerance, code.others_ignored, sorted(code.labels.items())]
         return f"{crc32(repr(meanings).encode()):08x}"
 
 
@@ -208,6 +213,14 @@ class SourceView:
     def stamp(self, sample: Sample) -> str:
         """Return the stamp of the other source, as the files are the same."""
         return self.source.stamp(sample)
+
+
+def with_defaults(data: Data, source: Source) -> Data:
+    """Return `data` with the values that the data set itself gives to fields that are not set explicitly."""
+    while isinstance(source, SourceView):
+        source = source.source
+    defaults = source.defaults if isinstance(source, FileSource) else {}
+    return data.model_copy(update={key: v for key, v in defaults.items() if key not in data.model_fields_set})
 
 
 def mask_ids(source: Source) -> list[list[int]] | None:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streetseg.data.files import FileError
+from streetseg.data.mask_code import CHANNELS, UNKNOWN, MaskCode
 from streetseg.errors import first
 from streetseg.labels.space import IGNORE_INDEX, Color, LabelSpace
 
@@ -17,7 +18,7 @@ _BETWEEN = 12.0  # largest RGB distance of a blend of two colors from the line b
 NEAR = 16.0  # largest RGB distance by which lossy compression moves a color
 _FEW = 0.001  # largest share of pixels that counts as a few stray pixels
 
-_NO_TOLERANCE = "a tolerance for colors is not supported yet"
+_TOLERANCE = "data.tolerance=N takes each color for the nearest one of a class within that RGB distance"
 
 
 def unknown_ids(place: str, values: NDArray[np.integer], classes: Mapping[int, int], space: LabelSpace) -> FileError:
@@ -36,7 +37,7 @@ def unknown_ids(place: str, values: NDArray[np.integer], classes: Mapping[int, i
         f"{'ids' if len(unknown) > 1 else 'id'} {', '.join(first(unknown.tolist(), _LISTED))}",
         f"{pixels[~known].sum():,} pixels",
     ]
-    hint = "`ignore:` in a folder:FILE.yaml names ids to ignore"
+    hint = "`ignore:` in a folder:FILE.yaml names ids to ignore, and `other: ignore` ignores all others"
     lowest, highest = present[known][[0, -1]] if known.any() else (0, 0)
     if len(unknown) >= _MANY and ((unknown > lowest) & (unknown < highest)).mean() >= _MOST:
         details.append("soft edges, as from resizing with interpolation or drawing with antialiasing")
@@ -45,20 +46,17 @@ def unknown_ids(place: str, values: NDArray[np.integer], classes: Mapping[int, i
     return FileError(place, problem, "; ".join(details), hint=hint)
 
 
-def unknown_colors(
-    place: str, colors: NDArray[np.uint8], classes: Mapping[Color, int], space: LabelSpace, ids: Collection[int]
-) -> FileError:
+def unknown_colors(place: str, colors: NDArray[np.uint8], code: MaskCode) -> FileError:
     """Return the error of an RGB mask with unknown colors.
 
     Args:
         place: the mask.
         colors: the color of each pixel, uint8 (N, 3).
-        classes: color -> class id or 255.
-        space: the label space.
-        ids: the values that masks of one channel may hold.
+        code: how the masks encode the class of a pixel.
     """
+    classes, space = code.colors, code.space
     present, pixels = _distinct(colors)
-    known = np.array([_color(color) in classes for color in present])
+    known = code.classes_of(present) != UNKNOWN
     order = np.argsort(-pixels[~known], kind="stable")
     unknown, counts = present[~known][order], pixels[~known][order]
     details = [
@@ -67,7 +65,7 @@ def unknown_colors(
     ]
     if len(order) > _LISTED:
         details.append(f"and {len(order) - _LISTED} more colors")
-    cause, hint = _cause(unknown, counts, present, known, len(colors), classes, ids)
+    cause, hint = _cause(unknown, counts, present, known, len(colors), classes, code.ids)
     problem = f"mask holds colors outside the label space {space.name}"
     return FileError(place, problem, "; ".join([*details, cause] if cause else details), hint=hint)
 
@@ -84,15 +82,14 @@ def ids_in_a_channel(colors: NDArray[np.uint8], ids: Collection[int]) -> tuple[s
     if not used.any() or not {int(value) for value in colors.max(axis=1)} <= set(ids):
         return None
     if (colors == colors[:, :1]).all():
-        return "all three channels hold the same ids", "save one channel of the mask alone"
+        return "all three channels hold the same ids", "`channel: red` in a folder:FILE.yaml reads one of them"
     if used.sum() > 1:
         return None
     channel = int(used.argmax())
-    entry = ", ".join("ID" if i == channel else "0" for i in range(3))
-    name = ("red", "green", "blue")[channel]
+    name = CHANNELS[channel]
     return (
         f"ids in the {name} channel alone, as CARLA writes them",
-        f"give each class `color: [{entry}]` in a folder:FILE.yaml, or save the {name} channel alone",
+        f"`channel: {name}` in a folder:FILE.yaml reads that channel",
     )
 
 
@@ -129,21 +126,22 @@ def _cause(
         if (counts[:_COMPARED] * (distances <= NEAR)).sum() >= 0.9 * counts[:_COMPARED].sum():
             return (
                 "colors scattered around those of the classes, as JPEG leaves behind",
-                f"export the masks again without loss; {_NO_TOLERANCE}",
+                f"export the masks again without loss; {_TOLERANCE}",
             )
         ends = present[known] if known.sum() > 1 else class_colors
         if (_distances_to_lines(unknown[:_COMPARED], ends) <= _BETWEEN).mean() >= _MOST:
             return (
                 "soft edges, as from resizing with interpolation or drawing with antialiasing",
-                f"resize masks with nearest neighbor and draw them without antialiasing; {_NO_TOLERANCE}",
+                f"resize masks with nearest neighbor and draw them without antialiasing; {_TOLERANCE}",
             )
     if counts.sum() <= _FEW * total:
         return (
             "a few stray pixels",
-            f"repaint them, or name their colors in `ignore_color:` of a folder:FILE.yaml; {_NO_TOLERANCE}",
+            f"repaint them, or name their colors in `ignore_color:` of a folder:FILE.yaml; {_TOLERANCE}",
         )
     return "", (
-        "`ignore_color:` in a folder:FILE.yaml names colors to ignore, and `color:` takes several colors of one class"
+        "in a folder:FILE.yaml `ignore_color:` names colors to ignore, `other: ignore` ignores all others, and `color:`"
+        " takes several colors of one class"
     )
 
 
@@ -171,7 +169,12 @@ def _distinct(colors: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.
     Each color is packed into one integer, which sorts 20 times as fast.
     """
     packed, pixels = np.unique(colors @ np.array([1 << 16, 1 << 8, 1]), return_counts=True)
-    return np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=-1).astype(np.uint8), pixels
+    return unpacked(packed), pixels
+
+
+def unpacked(colors: NDArray[np.integer]) -> NDArray[np.uint8]:
+    """Return colors uint8 (N, 3) of numbers red * 65536 + green * 256 + blue."""
+    return np.stack([colors >> 16, colors >> 8 & 255, colors & 255], axis=-1).astype(np.uint8)
 
 
 def _color(values: NDArray[np.uint8]) -> Color:

@@ -3,13 +3,14 @@ official evaluation script scores.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streetseg.errors import RequestError
 from streetseg.labels.space import IGNORE_INDEX, LabelSpace
+from streetseg.labels.street_mappings import TO_CITYSCAPES_34
 from streetseg.labels.tables import CAMVID_32, CITYSCAPES_8, CITYSCAPES_19, CITYSCAPES_34, STREET_11
 
 log = logging.getLogger("streetseg")
@@ -64,13 +65,25 @@ _CITYSCAPES_34_TO_STREET_11 = {
     **dict.fromkeys(("rider", "motorcycle", "bicycle"), "bicyclist"),
 }
 _CITYSCAPES_19_TO_STREET_11 = {name: _CITYSCAPES_34_TO_STREET_11[name] for name in CITYSCAPES_19.names}
+_CITYSCAPES_19_TO_8 = {name: _CITYSCAPES_34_TO_8[name] for name in CITYSCAPES_19.names}
 
 _MAPPINGS: dict[tuple[str, str], Mapping[str, str]] = {
     (CITYSCAPES_34.name, CITYSCAPES_19.name): _CITYSCAPES_34_TO_19,
     (CITYSCAPES_34.name, CITYSCAPES_8.name): _CITYSCAPES_34_TO_8,
     (CITYSCAPES_34.name, STREET_11.name): _CITYSCAPES_34_TO_STREET_11,
+    (CITYSCAPES_19.name, CITYSCAPES_8.name): _CITYSCAPES_19_TO_8,
     (CITYSCAPES_19.name, STREET_11.name): _CITYSCAPES_19_TO_STREET_11,
     (CAMVID_32.name, STREET_11.name): _CAMVID_32_TO_STREET_11,
+}
+_MAPPINGS |= {
+    (name, target): {own: after[middle] for own, middle in to_34.items() if middle in after}
+    for name, to_34 in TO_CITYSCAPES_34.items()
+    for target, after in (
+        (CITYSCAPES_34.name, {name: name for name in CITYSCAPES_34.names}),
+        (CITYSCAPES_19.name, _CITYSCAPES_34_TO_19),
+        (CITYSCAPES_8.name, _CITYSCAPES_34_TO_8),
+        (STREET_11.name, _CITYSCAPES_34_TO_STREET_11),
+    )
 }
 
 
@@ -93,9 +106,18 @@ def label_mapping(source: LabelSpace, target: LabelSpace) -> NDArray[np.uint8]:
             hint=f"{source.name} can become {', '.join(reachable)}" if reachable else "keep the data's own label space",
         )
     table = np.full(256, IGNORE_INDEX, np.uint8)
-    for source_name, target_name in names.items():
-        table[source.names.index(source_name)] = target.names.index(target_name)
+    for class_id, name in enumerate(source.names):
+        known = next((part for part in _above(name) if part in names), None)
+        if known is not None:
+            table[class_id] = target.names.index(names[known])
     return table
+
+
+def _above(name: str) -> Iterator[str]:
+    """Yield the name of a class, and the names above it: Mapillary's are paths such as object--vehicle--car."""
+    while name:
+        yield name
+        name = name.rpartition("--")[0]
 
 
 def mappings_from(source: LabelSpace) -> list[str]:

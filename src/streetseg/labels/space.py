@@ -38,6 +38,11 @@ class LabelSpace:
         if not 1 <= len(self.names) <= self.ignore_index:
             raise ValueError(f"{self.name}: {len(self.names)} classes, ids 0..{self.ignore_index - 1} are free")
 
+    @classmethod
+    def of(cls, name: str, *classes: tuple[str, Color]) -> "LabelSpace":
+        """Return the space of (name, color) pairs in id order."""
+        return cls(name, tuple(name for name, _ in classes), tuple(color for _, color in classes))
+
     @property
     def num_classes(self) -> int:
         """C, the number of classes."""

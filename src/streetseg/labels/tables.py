@@ -1,16 +1,12 @@
 """The built-in label spaces, with their published ids and colors."""
 
 from streetseg.errors import RequestError, did_you_mean
-from streetseg.labels.space import Color, LabelSpace
-
-
-def _table(name: str, *classes: tuple[str, Color]) -> LabelSpace:
-    return LabelSpace(name, tuple(name for name, _ in classes), tuple(color for _, color in classes))
-
+from streetseg.labels.space import LabelSpace
+from streetseg.labels.street_tables import STREET_SPACES
 
 # The 11 classes of the CamVid masks that came with SegNet (Badrinarayanan et al. 2015), with SegNet's colors.
 # Void, 11 in the masks, is no class.
-STREET_11 = _table(
+STREET_11 = LabelSpace.of(
     "street-11",
     ("sky", (128, 128, 128)),
     ("building", (128, 0, 0)),
@@ -27,7 +23,7 @@ STREET_11 = _table(
 
 # Cityscapes (Cordts et al. 2016), ids as in cityscapesScripts' label table. The license plate is no class, because its
 # id -1 does not fit into an 8-bit mask.
-CITYSCAPES_34 = _table(
+CITYSCAPES_34 = LabelSpace.of(
     "cityscapes-34",
     ("unlabeled", (0, 0, 0)),
     ("ego vehicle", (0, 0, 0)),
@@ -66,7 +62,7 @@ CITYSCAPES_34 = _table(
 )
 
 # The 19 classes that Cityscapes scores, in the order of their train ids.
-CITYSCAPES_19 = _table(
+CITYSCAPES_19 = LabelSpace.of(
     "cityscapes-19",
     ("road", (128, 64, 128)),
     ("sidewalk", (244, 35, 232)),
@@ -91,7 +87,7 @@ CITYSCAPES_19 = _table(
 
 # The 8 Cityscapes categories, in the order of their category ids. Cityscapes publishes no colors for them: each has the
 # color of its most frequent class.
-CITYSCAPES_8 = _table(
+CITYSCAPES_8 = LabelSpace.of(
     "cityscapes-8",
     ("void", (0, 0, 0)),
     ("flat", (128, 64, 128)),
@@ -104,7 +100,7 @@ CITYSCAPES_8 = _table(
 )
 
 # The 32 labels of CamVid (Brostow et al. 2009) in the order of its label_colors.txt, void among them.
-CAMVID_32 = _table(
+CAMVID_32 = LabelSpace.of(
     "camvid-32",
     ("Animal", (64, 128, 64)),
     ("Archway", (192, 0, 128)),
@@ -140,7 +136,9 @@ CAMVID_32 = _table(
     ("Wall", (64, 192, 0)),
 )
 
-_SPACES = {space.name: space for space in (STREET_11, CITYSCAPES_34, CITYSCAPES_19, CITYSCAPES_8, CAMVID_32)}
+_SPACES = {
+    space.name: space for space in (STREET_11, CITYSCAPES_34, CITYSCAPES_19, CITYSCAPES_8, CAMVID_32, *STREET_SPACES)
+}
 
 
 def space(name: str) -> LabelSpace:

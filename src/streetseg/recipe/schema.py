@@ -72,6 +72,10 @@ class NoEffect:
     why: str
 
 
+Unlabeled = Literal["refuse", "skip"]
+Tolerance = Annotated[int, Field(ge=0, le=442)]  # 442: the distance from black to white
+
+
 class Section(BaseModel):
     """A section of the recipe. It is frozen, and unknown keys are errors."""
 
@@ -102,7 +106,7 @@ class Data(Section):
     """text file of samples to leave out, in the format of a split list; none: all samples are used"""
     limit: Annotated[int | None, NoEffect("the fingerprint of the data is compared")] = Field(default=None, ge=1)
     """largest number of samples of each split: the first ones are used; none: all samples are used"""
-    unlabeled: Annotated[Literal["refuse", "skip"], NoEffect("the fingerprint of the data is compared")] = "refuse"
+    unlabeled: Annotated[Unlabeled, NoEffect("the fingerprint of the data is compared")] = "refuse"
     """images without mask in a split that is used: refuse is an error that names them, skip leaves them out and counts
     them"""
     train_split: str = "train"
@@ -116,6 +120,9 @@ class Data(Section):
     """largest allowed image; larger ones are errors by their header, as they could fill the memory"""
     exif: Exif = "apply"
     """apply: turn images upright by their EXIF orientation; ignore: keep images as stored, for masks drawn on these"""
+    tolerance: Annotated[Tolerance, NoEffect("the fingerprint of the data is compared")] = 0
+    """largest RGB distance of a color in a mask from the nearest color of a class or ignored color, for which it is
+    then taken; 0: other colors are errors"""
     range: Range = "full"
     """16-bit values that are scaled to 0..255. full: 0..65535; LOW..HIGH: these values, e.g. 0..4095 for a 12-bit
     camera, others are clipped; auto: the lowest to the highest value of each image"""

@@ -14,7 +14,7 @@ from streetseg.data.batches import DeviceCache, TrainBatches, steps_of_epoch
 from streetseg.data.check.findings import Findings
 from streetseg.data.class_weights import require_class_weights
 from streetseg.data.open import open_source
-from streetseg.data.source import Source, mask_ids, short_name
+from streetseg.data.source import Source, mask_ids, short_name, with_defaults
 from streetseg.data.store import Store
 from streetseg.errors import RequestError
 from streetseg.models.initial_weights import InitialWeights, build_network
@@ -143,6 +143,7 @@ def prepare(
     state = newest_state(folder) if resume else None
     require_own(state["own"] if state else (), own, recipe)
     source = own.source or open_source(recipe.data)
+    recipe = recipe.model_copy(update={"data": with_defaults(recipe.data, source)})
     require_images(source, recipe)
     check_callbacks(own.callbacks)
     if own.loss is not None:

@@ -145,3 +145,81 @@ def test_the_real_data_set_is_read_whole(shared: Path) -> None:
     assert int(train.counts.sum()) + train.ignored == 367 * 360 * 480
     sequences = {sample.sequence for split in source.splits.values() for sample in split}
     assert sequences == {"0001TP", "0006R0", "0016E5"}
+
+
+def fastai(folder: Path, codes: list[str]) -> Path:
+    """Write fastai's copy: images, labels/NAME_P.png with ids in the order of codes.txt, and valid.txt."""
+    for index in range(4):
+        image, label = tiny.street(index)
+        stem = f"0016E5_{8370 + index:05d}"
+        tiny.save(folder / "images" / f"{stem}.png", image)
+        ids = np.full(256, codes.index("Void"), np.uint8)
+        ids[:11] = [codes.index(name) for name in tiny.CAMVID_NAMES]
+        tiny.save(folder / "labels" / f"{stem}_P.png", ids[label])
+    (folder / "codes.txt").write_text("\n".join(codes))
+    (folder / "valid.txt").write_text("0016E5_08371.png\n0016E5_08373.png\n")
+    return folder
+
+
+@pytest.mark.parametrize("order", ["published", "reversed"])
+def test_fastais_copy_has_its_classes_and_its_validation_images_in_files(order: str, tmp_path: Path) -> None:
+    names = list(tiny.CAMVID_32.names)
+    source = open_source(Data(source=f"camvid:{fastai(tmp_path, names if order == 'published' else names[::-1])}"))
+    stems = {split: [sample.name for sample in samples] for split, samples in source.splits.items()}
+    assert stems == {"val": ["0016E5_08371", "0016E5_08373"], "train": ["0016E5_08370", "0016E5_08372"]}
+    for split, first in (("train", 0), ("val", 1)):
+        for index, sample in enumerate(source.splits[split]):
+            assert (source.read_mask(sample) == tiny.street(first + 2 * index)[1]).all()
+
+
+def kaggle(folder: Path) -> Path:
+    """Write Kaggle's copy: train, train_labels/NAME_L.png and class_dict.csv."""
+    rows = (
+        f"{name},{r},{g},{b}\n" for name, (r, g, b) in zip(tiny.CAMVID_32.names, tiny.CAMVID_32.colors, strict=True)
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "class_dict.csv").write_text("name,r,g,b\n" + "".join(rows))
+    for index, split in enumerate(("train", "train", "val")):
+        image, label = tiny.street(index)
+        tiny.save(folder / split / f"0016E5_{index:05d}.png", image)
+        classes = tiny.in_space(label, tiny.CAMVID_32, tiny.CAMVID_NAMES)
+        tiny.save(folder / f"{split}_labels" / f"0016E5_{index:05d}_L.png", tiny.painted(classes, tiny.CAMVID_32))
+    return folder
+
+
+def test_kaggles_table_gives_the_colors(tmp_path: Path) -> None:
+    kaggle(tmp_path)
+    table = tmp_path / "class_dict.csv"
+    sky = tiny.CAMVID_32.colors[tiny.CAMVID_32.names.index("Sky")]
+    table.write_text(table.read_text().replace(f"Sky,{sky[0]},{sky[1]},{sky[2]}", "Sky,1,2,3"))
+    for path in tmp_path.rglob("*_L.png"):
+        rgb = np.array(Image.open(path))
+        rgb[(rgb == sky).all(axis=-1)] = (1, 2, 3)
+        Image.fromarray(rgb).save(path)
+    source = open_source(Data(source=f"camvid:{tmp_path}"))
+    assert (source.read_mask(source.splits["val"][0]) == tiny.street(2)[1]).all()
+
+
+def test_a_table_with_other_classes_is_an_error(tmp_path: Path) -> None:
+    kaggle(tmp_path)
+    (tmp_path / "class_dict.csv").write_text("name,r,g,b\nAnimals,1,2,3\n")
+    with pytest.raises(DataError, match="table names the class 'Animals', which CamVid lacks") as caught:
+        open_camvid(tmp_path)
+    assert caught.value.where == (f"{tmp_path / 'class_dict.csv'}:2",)
+    assert caught.value.hint == "did you mean Animal?"
+
+
+@pytest.mark.bad_input(53, "stray colors of CamVid are taken for the nearest class within data.tolerance, and counted")
+def test_stray_colors_within_a_tolerance(tmp_path: Path) -> None:
+    kaggle(tmp_path)
+    path = tmp_path / "val_labels" / "0016E5_00002_L.png"
+    rgb = np.array(Image.open(path))
+    rgb[20, :3, 2] += np.arange(1, 4, dtype=np.uint8)
+    Image.fromarray(rgb).save(path)
+    with pytest.raises(DataError, match="mask holds colors outside the label space") as caught:
+        check_source(open_source(Data(source=f"camvid:{tmp_path}")), ["train", "val"])
+    assert "data.tolerance=N" in (caught.value.hint or "")
+    source = open_source(Data(source=f"camvid:{tmp_path}", tolerance=8))
+    assert (source.read_mask(source.splits["val"][0]) == tiny.street(2)[1]).all()
+    remarks = {remark.kind: remark.text for remark in check_source(source, ["train", "val"]).remarks}
+    assert remarks["near"] == "1 masks have colors of no class, taken for the nearest within the tolerance (3 pixels)"

@@ -16,7 +16,7 @@ from streetseg.data.source import Sample, Source
 
 log = logging.getLogger("streetseg")
 
-_RULES = 3  # version of reading and checking; a new number makes all older entries invalid
+_RULES = 4  # version of reading and checking; a new number makes all older entries invalid
 
 
 class CheckCache:

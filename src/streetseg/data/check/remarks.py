@@ -30,8 +30,8 @@ class Remark:
 
     Args:
         kind: a keyword for programs: no-split, unused, skipped, unread, turned, turned-or-not, mask-turned, range,
-            converted, mixed-masks, transparent, palettes, void, one-class, absent, single, jumps, identical, alike,
-            neighbors.
+            converted, mixed-masks, transparent, near, other, palettes, void, one-class, absent, single, jumps,
+            identical, alike, neighbors.
         text: one line for a person, with counts.
         entries: every file or pair that the remark concerns; empty if it concerns the whole data set.
         care: True if training or scores may suffer; False if a documented rule handles it.
@@ -60,7 +60,7 @@ def file_remarks(source: Source, seen: Seen) -> Iterator[Remark]:
     yield from _ranges(source, seen)
     yield from _converted(seen)
     yield from _kinds_of_masks(seen)
-    yield from _transparent(seen)
+    yield from _counted_pixels(seen)
     yield from _palettes(seen)
     yield from _classes(source, seen)
     for split, samples in seen.items():
@@ -139,18 +139,26 @@ def _kinds_of_masks(seen: Seen) -> Iterator[Remark]:
     )
 
 
-def _transparent(seen: Seen) -> Iterator[Remark]:
-    masks = [pair for samples in seen.values() for pair in samples if pair[1].mask.transparent]
-    if masks:
-        pixels = sum(stats.mask.transparent for _, stats in masks)
-        yield Remark(
-            "transparent",
-            f"{len(masks)} masks have transparent pixels, which are ignored ({pixels:,} pixels)",
-            tuple(
-                Entry((s.mask,), f"{stats.mask.transparent:,} of {stats.size[0] * stats.size[1]:,} pixels")
-                for s, stats in masks
-            ),
-        )
+def _counted_pixels(seen: Seen) -> Iterator[Remark]:
+    """Yield a remark for each kind of pixels that are not labeled by their own value."""
+    for kind, words in (
+        ("transparent", "transparent pixels, which are ignored"),
+        ("near", "colors of no class, taken for the nearest within the tolerance"),
+        ("other", "ids or colors of no class, which are ignored"),
+    ):
+        masks = [
+            (sample, pixels, stats.size)
+            for samples in seen.values()
+            for sample, stats in samples
+            if (pixels := getattr(stats.mask, kind))
+        ]
+        if masks:
+            total = sum(pixels for _, pixels, _ in masks)
+            yield Remark(
+                kind,
+                f"{len(masks)} masks have {words} ({total:,} pixels)",
+                tuple(Entry((s.mask,), f"{pixels:,} of {h * w:,} pixels") for s, pixels, (h, w) in masks),
+            )
 
 
 def _palettes(seen: Seen) -> Iterator[Remark]:

@@ -71,6 +71,8 @@ class SampleStats:
             "transparent": self.mask.transparent,
             "binary": self.mask.binary,
             "palette": [[index, *color] for index, color in self.mask.palette.items()],
+            "near": self.mask.near,
+            "other": self.mask.other,
             "colors": [[class_id, *color] for class_id, color in self.colors.items()],
             "values": self.values,
             "fits_unturned": self.fits_unturned,
@@ -89,6 +91,7 @@ class SampleStats:
         height, width = content["size"]
         values = content["values"]
         names = ("image_stored", "mask_stored", "image_turned", "mask_turned", "content", "fits_unturned")
+        facts = ("reading", "transparent", "binary", "near", "other")
         palette, colors = (
             {index: (red, green, blue) for index, red, green, blue in content[name]} for name in ("palette", "colors")
         )
@@ -97,7 +100,7 @@ class SampleStats:
             (height, width),
             **{name: content[name] for name in names},
             perceptual_hash=bytes.fromhex(content["perceptual_hash"]),
-            mask=MaskFacts(content["reading"], content["transparent"], content["binary"], palette),
+            mask=MaskFacts(palette=palette, **{name: content[name] for name in facts}),
             colors=colors,
             values=None if values is None else (values[0], values[1]),
         )

@@ -7,14 +7,16 @@ from pathlib import Path
 
 from streetseg.data.files import listing, walk
 from streetseg.data.issues import Failure, Survey
-from streetseg.data.masks import MaskCode
+from streetseg.data.mask_code import MaskCode
 from streetseg.data.matching import by_key, nothing_pairs, pair, pairs_at_all, sample_name
 from streetseg.data.source import FileSource, Sample
+from streetseg.data.sources.camvid_table import by_own_table
 from streetseg.data.splits import SplitList, listed_splits
 from streetseg.errors import DataError
 from streetseg.labels.tables import CAMVID_32, STREET_11
 
 SPLITS = ("train", "val", "test")
+_FASTAI = "valid.txt"  # the one list in fastai's copy
 FRAMES_PER_SECOND = 30  # of the videos; image names hold the number of the frame (Brostow et al. 2009)
 
 # SegNet's masks: ids 0..10 as in street-11, 11 is void.
@@ -68,10 +70,12 @@ def open_camvid(root: Path) -> FileSource:
     """Open the CamVid data set in `root`.
 
     If all images lie in one folder, train.txt, val.txt and test.txt in `root` define the splits, and the images that
-    they do not name become the split "unlisted". Without these files there is one split, "all".
+    they do not name become the split "unlisted". fastai's valid.txt names the split "val", and the other images are
+    "train". Without these files there is one split, "all". A table of the classes in `root` says which ids or colors
+    they have.
 
     Raises:
-        DataError: the layout is none of CamVid's, or there are no images.
+        DataError: the layout is none of CamVid's, there are no images, or the table names a class that CamVid lacks.
     """
     layout = find_layout(root)
     if layout is None:
@@ -82,6 +86,7 @@ def open_camvid(root: Path) -> FileSource:
         )
     survey = Survey()
     survey.note(f"{root}: CamVid, {layout.description}")
+    code = by_own_table(layout.code, root, survey)
     splits = {split: _samples(split, *folders, layout.mark, survey) for split, folders in layout.folders.items()}
     if not any(splits.values()) and not survey.failures:
         folders = [str(images) for images, _ in layout.folders.values()]
@@ -92,7 +97,7 @@ def open_camvid(root: Path) -> FileSource:
         )
     if "all" in splits:
         splits = _sorted_by_lists(splits["all"], root, survey)
-    return FileSource(f"camvid:{root}", layout.code, splits, survey)
+    return FileSource(f"camvid:{root}", code, splits, survey)
 
 
 def _samples(split: str, images: Path, masks: Path, mark: str, survey: Survey) -> tuple[Sample, ...]:
@@ -120,8 +125,10 @@ def _moment(stem: str) -> tuple[str | None, int | None, float | None]:
 
 def _sorted_by_lists(samples: tuple[Sample, ...], root: Path, survey: Survey) -> dict[str, tuple[Sample, ...]]:
     lists = {split: SplitList.read(root / f"{split}.txt") for split in SPLITS if (root / f"{split}.txt").is_file()}
-    splits = listed_splits(samples, lists, survey)
     rest = "unlisted" if lists else "all"
+    if not lists and (root / _FASTAI).is_file():
+        lists, rest = {"val": SplitList.read(root / _FASTAI)}, "train"
+    splits = listed_splits(samples, lists, survey)
     survey.failures = [
         failure if failure.splits else replace(failure, splits=frozenset({rest})) for failure in survey.failures
     ]
@@ -129,4 +136,4 @@ def _sorted_by_lists(samples: tuple[Sample, ...], root: Path, survey: Survey) ->
         return {"all": samples}
     listed = {sample.name for split in splits.values() for sample in split}
     unlisted = tuple(sample for sample in samples if sample.name not in listed)
-    return splits | ({"unlisted": unlisted} if unlisted else {})
+    return splits | ({rest: unlisted} if unlisted else {})

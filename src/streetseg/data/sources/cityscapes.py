@@ -1,6 +1,6 @@
 """Cityscapes (Cordts et al. 2016) in its published layout: the trees leftImg8bit and gtFine, as folders or zips.
 
-Splits without masks in gtFine, such as train_extra, take their masks from gtCoarse if it exists.
+Splits without masks in gtFine, such as train_extra, take their masks from gtCoarse if it exists. gtFine may be missing.
 """
 
 import re
@@ -11,7 +11,8 @@ from pathlib import Path
 
 from streetseg.data.files import is_junk, member_place, members, walk
 from streetseg.data.issues import Survey
-from streetseg.data.masks import MaskCode, read_mask
+from streetseg.data.mask_code import MaskCode
+from streetseg.data.masks import read_mask
 from streetseg.data.matching import by_key, pair
 from streetseg.data.source import FileSource, Sample
 from streetseg.errors import DataError
@@ -34,7 +35,7 @@ _IDS = MaskCode.of(CITYSCAPES_34, ignored=_PLATE)
 _TRAIN_IDS = MaskCode.of(CITYSCAPES_19, ignored=_PLATE)
 
 # Ending of a mask's name -> code, the most exact kind first: by color, pole and polegroup are the same.
-_CODES = {
+CODES = {
     "labelIds": MaskCode(CITYSCAPES_34, ids=_IDS.ids, colors=_IDS.colors, ids_only=True),
     "labelTrainIds": MaskCode(CITYSCAPES_19, ids=_TRAIN_IDS.ids, colors=_TRAIN_IDS.colors, ids_only=True),
     "color": MaskCode(CITYSCAPES_34, colors=_IDS.colors),
@@ -60,7 +61,7 @@ class _Split:
     @property
     def has_masks(self) -> bool:
         """Whether there are masks of a supported kind."""
-        return any(self.masks.get(kind) for kind in _CODES)
+        return any(self.masks.get(kind) for kind in CODES)
 
 
 def is_cityscapes(root: Path) -> bool:
@@ -86,10 +87,11 @@ def open_cityscapes(root: Path) -> FileSource:
         survey.note(f"{root}: the test split has no labels and is left out")
         del on_disk["test"]
     kind = _kind(on_disk, root)
-    code = _CODES[kind]
-    survey.note(f"{root}: Cityscapes, masks are gtFine_{kind} in the space {code.space.name}")
+    code = CODES[kind]
+    fine = any(split.tree == MASKS and split.masks for split in on_disk.values())
+    survey.note(f"{root}: Cityscapes, masks are {MASKS if fine else COARSE}_{kind} in the space {code.space.name}")
     for name, split in on_disk.items():
-        if split.tree != MASKS:
+        if fine and split.tree != MASKS:
             survey.note(f"{root}: masks of {name} are {split.tree}_{kind}")
     splits = {name: _samples(name, split, kind, survey) for name, split in on_disk.items()}
     if "test" in splits and len(splits) > 1 and _all_void(splits["test"], code):
@@ -109,7 +111,8 @@ def _splits(root: Path, survey: Survey) -> dict[str, _Split]:
             survey.skipped[place] = f"not named SPLIT/CITY/NAME_{IMAGES}.png"
     for split, places in sorted(images.items(), key=lambda item: (_usual_order(item[0]), item[0])):
         splits[split] = _Split(by_key(places, "images", survey, split), {})
-    fine = _masks(_tree(root, MASKS), MASKS, survey)
+    coarse_alone = _has_tree(root, COARSE) and not _has_tree(root, MASKS)
+    fine = {} if coarse_alone else _masks(_tree(root, MASKS), MASKS, survey)
     for split, masks in fine.items():
         if split in splits:
             splits[split].masks = masks
@@ -150,11 +153,6 @@ def _tree(root: Path, tree: str) -> dict[str, str]:
         hint = "unpack it here, or put the official zip there, which is read in place"
         raise DataError(f"{tree} is in an archive of a kind that is not read", where=others, hint=hint)
     hint = f"expected the folder {tree} or {tree}_trainvaltest.zip"
-    if tree == MASKS and _has_tree(root, COARSE):
-        hint = (
-            f"{hint}; {COARSE} is there: its masks can be described in a folder:FILE.yaml,"
-            f" {_described(COARSE, 'train', 'labelIds', 'png')}"
-        )
     raise DataError(f"no {tree} in this folder", where=root, hint=hint)
 
 
@@ -197,7 +195,7 @@ def _kind(splits: Mapping[str, _Split], root: Path) -> str:
     if any(split.has_masks for split in train_and_val.values()):
         splits = train_and_val
     needed = [(name, key) for name, split in splits.items() for key in split.images]
-    counts = {kind: sum(key in splits[name].masks.get(kind, {}) for name, key in needed) for kind in _CODES}
+    counts = {kind: sum(key in splits[name].masks.get(kind, {}) for name, key in needed) for kind in CODES}
     for kind, count in counts.items():
         if count == len(needed):
             return kind
@@ -205,7 +203,7 @@ def _kind(splits: Mapping[str, _Split], root: Path) -> str:
         raise _no_kind(splits, len(needed), root)
     most_frequent = max(counts, key=lambda kind: counts[kind])
     missing = [(name, key) for name, key in needed if key not in splits[name].masks.get(most_frequent, {})]
-    if all(any(key in splits[name].masks.get(kind, {}) for kind in _CODES) for name, key in missing):
+    if all(any(key in splits[name].masks.get(kind, {}) for kind in CODES) for name, key in missing):
         found = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
         raise DataError(
             f"the masks are of different kinds (found {found} for {len(needed)} images)",
@@ -232,9 +230,10 @@ def _no_kind(splits: Mapping[str, _Split], images: int, root: Path) -> DataError
         found = ", ".join(f"{MASKS}_{kind} ({count})" for kind, count in counts.items())
         return DataError(
             f"masks are {found}, {'none' if len(counts) > 1 else 'which is not one'} of Cityscapes' kinds"
-            f" ({', '.join(_CODES)})",
+            f" ({', '.join(CODES)})",
             where=root / MASKS,
-            hint="describe them in a folder:FILE.yaml, with their classes:"
+            hint=("IDD is read as idd:DIR; " if "labellevel3Ids" in counts else "")
+            + "describe them in a folder:FILE.yaml, with their classes:"
             f" {_described(MASKS, name, kind, place.rpartition('.')[2])}",
         )
     return DataError(

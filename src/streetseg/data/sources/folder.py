@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from streetseg.data.formats import ARRAY
 from streetseg.data.issues import Failure, Survey
-from streetseg.data.masks import MaskCode
+from streetseg.data.mask_code import CHANNELS, MaskCode
 from streetseg.data.matching import by_key, matching, nothing_pairs, pair, pairs_at_all, sample_name
 from streetseg.data.source import FileSource, Sample
 from streetseg.data.sources.folder_file import FolderFile, FolderSplit, Split, read_folder_file
@@ -36,12 +37,12 @@ def open_folder(path: Path) -> FileSource:
         if isinstance(choice, FolderSplit)
     }
     if description.images and description.masks:
-        unsorted = Survey(survey.notes, survey.skipped)
+        unsorted = Survey(survey.notes, survey.skipped, survey.unread)
         samples = _samples("", description.images, description.masks, path, unsorted)
         splits |= _sorted(samples, description.splits, path, unsorted)
         survey.failures += unsorted.failures
     ordered = {split: splits[split] for split in description.splits} or splits
-    return FileSource(f"folder:{path}", code, ordered, survey)
+    return FileSource(f"folder:{path}", code, ordered, survey, defaults=description.defaults(path.parent))
 
 
 def mask_code(description: FolderFile, name: str) -> MaskCode:
@@ -51,6 +52,13 @@ def mask_code(description: FolderFile, name: str) -> MaskCode:
         description: the content of the YAML file.
         name: the name of the label space if the file gives none.
     """
+    channel = CHANNELS.index(description.channel) if description.channel is not None else None
+    code = replace(_named_code(description, name), channel=channel, others_ignored=description.other == "ignore")
+    return code if channel is None else replace(code, colors={}, ids_written=True)
+
+
+def _named_code(description: FolderFile, name: str) -> MaskCode:
+    """Return the meaning of the ids and colors that the file names."""
     ignored_colors = dict.fromkeys(description.ignored_colors, IGNORE_INDEX)
     ignored_ids = dict.fromkeys(description.ignore, IGNORE_INDEX)
     if description.space is not None:
@@ -119,7 +127,8 @@ def _samples(
 
 def _matching(patterns: tuple[str, ...], what: str, path: Path, survey: Survey) -> dict[str, str]:
     """Return place -> key of every file that the globs match. Raise DataError if there is none."""
-    keys = {place: key for pattern in patterns for key, place in matching(path.parent, pattern, survey)}
+    also = (ARRAY,) if what == "masks" else ()
+    keys = {place: key for pattern in patterns for key, place in matching(path.parent, pattern, survey, also)}
     if not keys:
         raise DataError(
             f"no {what} match {' or '.join(patterns)}",

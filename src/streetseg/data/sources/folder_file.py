@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
@@ -15,6 +15,8 @@ from streetseg.errors import DataError
 from streetseg.labels.space import IGNORE_INDEX
 from streetseg.labels.tables import space
 from streetseg.recipe.plain_yaml import NotPlain, parse, value_of
+from streetseg.recipe.reading import Exif, Range
+from streetseg.recipe.schema import Tolerance, Unlabeled
 from streetseg.text import read_text
 
 
@@ -57,6 +59,9 @@ Id = Annotated[int, Field(strict=True)]
 Ids = Annotated[tuple[Id, ...], BeforeValidator(_several), Field(min_length=1)]
 Globs = Annotated[tuple[str, ...], BeforeValidator(_several), Field(min_length=1)]
 Share = Annotated[float, Field(gt=0, le=1, strict=True)]
+
+# The keys of a description that are the defaults of the `data` section of a recipe.
+DEFAULTS = ("tolerance", "unlabeled", "exclude", "exif", "range")
 
 
 class _Plain(BaseModel):
@@ -126,8 +131,11 @@ class FolderFile(_Plain):
         space: name of a label space of streetseg, instead of classes.
         ignore: ids in masks of one channel that are ignored.
         ignore_color: color or colors in RGB masks that are ignored.
+        other: refuse: ids and colors that are not named are errors; ignore: they are ignored.
+        channel: RGB masks hold ids in this channel; None: they hold colors.
         splits: split -> its own globs, a text file of names, a list of names, or its share of all images.
         name: name of the label space; by default the stem of the file.
+        tolerance, unlabeled, exclude, exif, range: as in the `data` section of a recipe, which overrides them.
     """
 
     images: Globs | None = None
@@ -136,8 +144,15 @@ class FolderFile(_Plain):
     space: str | None = None
     ignore: Ids = (255,)
     ignore_color: Colors = ()
+    other: Literal["refuse", "ignore"] = "refuse"
+    channel: Literal["red", "green", "blue"] | None = None
     splits: dict[str, Split] = {}
     name: str | None = None
+    tolerance: Tolerance = 0
+    unlabeled: Unlabeled = "refuse"
+    exclude: str | None = None
+    exif: Exif = "apply"
+    range: Range = "full"
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -161,6 +176,17 @@ class FolderFile(_Plain):
     def ids_written(self) -> bool:
         """Whether the classes have explicit ids; otherwise ids follow the order of the classes."""
         return any(one.id for one in self.classes or ())
+
+    def defaults(self, folder: Path) -> dict[str, Any]:
+        """Return key of the `data` section of a recipe -> value, for the keys that the file has.
+
+        Args:
+            folder: that of the file, where a relative path starts.
+        """
+        found = {key: getattr(self, key) for key in DEFAULTS if key in self.model_fields_set}
+        if self.exclude is not None:
+            found["exclude"] = str(folder / self.exclude.replace("\\", "/"))
+        return found
 
     @property
     def ignored_colors(self) -> tuple[Color, ...]:
@@ -214,6 +240,8 @@ _OTHER_KEYS = {
     "names": ("classes",),
     "ids": ("id",),
     "title": ("name",),
+    "others": ("other",),
+    "unlabelled": ("unlabeled",),
 }
 
 _HINT = "a description names images, masks, classes and splits"
@@ -288,7 +316,8 @@ def _mistake(details: ErrorDetails, root: yaml.Node, path: Path) -> tuple[str, s
             missing = str(details["loc"][-1])
             return where, f"{name}: no {missing}" if name else f"no {missing}"
         case "value_error":
-            return where, str(details["ctx"]["error"])
+            found = f"{name}: found {details['input']!r:.60}, expected " if details["loc"] else ""
+            return where, f"{found}{details['ctx']['error']}"
         case "string_type" | "model_type" if isinstance(node, yaml.ScalarNode) and node.value:
             value = details["input"]
             read = (
