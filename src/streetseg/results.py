@@ -6,7 +6,7 @@ pandas is imported when a table is requested, so that no command waits for it.
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -252,10 +252,12 @@ class Checked:
     Args:
         findings: the content of every file, and every problem.
         report: the page with images, where one was requested.
+        lists: split -> the text file with the names of its images, where they were requested.
     """
 
     findings: Findings
     report: Path | None = None
+    lists: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:

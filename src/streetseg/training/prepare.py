@@ -15,6 +15,7 @@ from streetseg.data.check.findings import Findings
 from streetseg.data.class_weights import require_class_weights
 from streetseg.data.open import open_source
 from streetseg.data.source import Source, mask_ids, short_name
+from streetseg.data.splits import write_lists
 from streetseg.data.store import Store
 from streetseg.errors import RequestError
 from streetseg.models.initial_weights import InitialWeights, build_network
@@ -23,7 +24,7 @@ from streetseg.profiler import Profiler
 from streetseg.recipe.load import leaves
 from streetseg.recipe.resolved import recipe_yaml
 from streetseg.recipe.schema import Augment, Recipe, Size
-from streetseg.runs.folder import Journal, RunFolder, class_pixels, describe_data
+from streetseg.runs.folder import Journal, RunFolder, class_pixels, describe_data, kept_split
 from streetseg.runtime.checkpoint import load_newest_checkpoint
 from streetseg.runtime.compilation import Compilation
 from streetseg.runtime.device import seed_everything
@@ -142,7 +143,7 @@ def prepare(
     seed_everything(recipe.train.seed)
     state = newest_state(folder) if resume else None
     require_own(state["own"] if state else (), own, recipe)
-    source = own.source or open_source(recipe.data)
+    source = own.source or open_source(recipe.data, kept_split(folder.path) if resume else None)
     require_images(source, recipe)
     check_callbacks(own.callbacks)
     if own.loss is not None:
@@ -235,13 +236,15 @@ def make_or_restore(run: Prepared) -> tuple[TrainState, Best, History]:
 
 def write_start(run: Prepared, train_state: TrainState, history: History) -> Journal:
     """Write recipe, data and environment into the run folder, in rank 0; return the journal with its first line."""
-    folder, main = run.folder, run.ranks.is_main
+    folder, main, source, made = run.folder, run.ranks.is_main, run.source, run.source.survey.made
     if main and not is_written(folder, run.origin):
         atomic_write_text(folder.recipe, recipe_yaml(run.recipe))
         atomic_write_json(
             folder.data,
-            describe_data(short_name(run.source.spec), (run.train_store, run.val_store), run.findings),
+            describe_data(short_name(source.spec), (run.train_store, run.val_store), run.findings, made),
         )
+        if made is not None:
+            write_lists(folder.splits, {store.split: store.samples for store in (run.train_store, run.val_store)})
     if main and run.state is None:
         atomic_write_json(folder.environment, describe_environment() | describe_start(train_state, run.initial))
     journal = Journal(folder.journal if main else None)
