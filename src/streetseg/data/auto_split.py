@@ -132,7 +132,7 @@ def stratified(groups: Sequence[Group], present: NDArray[np.bool_], keys: Sequen
             lacked[side] -= sizes[group]
             left[group], held_out[group] = False, side == 1
     _balance(held_out, sizes, share)
-    return {index for group in np.flatnonzero(held_out) for index in groups[group]}
+    return {index for group in np.flatnonzero(held_out) for index in groups[int(group)]}
 
 
 def _balance(held_out: NDArray[np.bool_], sizes: NDArray[np.int64], share: float) -> None:
@@ -150,7 +150,7 @@ def _balance(held_out: NDArray[np.bool_], sizes: NDArray[np.int64], share: float
         best = after.index(min(after))
         if after[best] >= before:
             return
-        held_out[best] = not held_out[best]
+        held_out[best] ^= True
 
 
 def _key(name: str) -> bytes:

@@ -61,6 +61,11 @@ class RunFolder:
     def best(self) -> Path:
         return self.path / "best"
 
+    @property
+    def test(self) -> Path:
+        """Scores of the test split, where it is scored at the end of the run."""
+        return self.path / "test"
+
     def require_usable(self, *, resume: bool) -> None:
         """Raise RequestError if a run cannot or must not write here. Write nothing."""
         check_folder(self.path, WHAT, resume=resume)
@@ -73,7 +78,7 @@ class RunFolder:
             RequestError: the folder cannot be written, or another process uses it.
         """
         with folder_in_use(self.path, WHAT):
-            for name in ("", "checkpoints", "evaluation", "evaluation/errors", "plots"):
+            for name in ("", "checkpoints", "evaluation", "evaluation/errors", "test", "test/errors", "plots"):
                 remove_leftovers(self.path / name)
             yield
 
