@@ -56,10 +56,10 @@ def made_split(source: Source, splits: Splits, divided: Sequence[str], data: Dat
         train: tuple(sample for index, sample in enumerate(samples) if index not in held_out),
         val: tuple(sample for index, sample in enumerate(samples) if index in held_out),
     }
-    why = "data.split=auto" if data.split == "auto" else f"there is no split {val}"
+    why = "data.split=auto" if data.split == "auto" else f"the data has no split {val}"
     of = "" if divided == ("all",) else f" of {' and '.join(divided)}"
-    percent = 100 * len(held_out) / len(samples)
-    how = f"{why}: {val} is {len(held_out)} of the {len(samples)} images{of} ({percent:.0f} %), {how}"
+    share = f"{len(held_out)} of the {len(samples)} images{of} ({100 * len(held_out) / len(samples):.0f} %)"
+    how = f"{why}: {share} are taken for {val}, {how}"
     return with_made(source.survey, splits, divided, made, how, scored=data.split == "given")
 
 
@@ -97,9 +97,9 @@ def _held_out(source: Source, samples: Sequence[Sample], share: float) -> tuple[
         keys = [_key(samples[group[0]].name) for group in groups]
         held_out = stratified(groups, present, keys, share)
         if max(1, largest / 2) <= len(held_out) <= max(1, 2 * largest) and len(held_out) < len(samples):
-            together = "videos, folders, rides and near-duplicates stay together"
-            parts = "near-duplicates stay together, videos and rides are cut into stretches because they are too few"
-            return held_out, f"made of {len(groups)} groups: {together if whole else parts}"
+            together = "frames of a video, images of a folder, photos of a ride and near-duplicates stay together"
+            parts = "near-duplicates stay together, and long videos and rides are cut, because whole ones are too large"
+            return held_out, f"by {len(groups)} groups: {together if whole else parts}"
     raise DataError(
         f"no validation split can be made: too many of the {len(samples)} images look nearly the same",
         where=source.spec,

@@ -133,9 +133,9 @@ class KeptSplit:
         """
         if short_name(source.spec) != self.spec:
             return {}
-        every = {sample.name: sample for samples in source.splits.values() for sample in samples}
-        lists = {split: SplitList.read(file) for split, file in self.lists.items()}
-        return listed_splits(list(every.values()), lists, Survey())
+        every = list({sample.name: sample for samples in source.splits.values() for sample in samples}.values())
+        named = _named_by({split: SplitList.read(file) for split, file in self.lists.items()}, every, ())
+        return {split: tuple(sample for sample in every if sample.name in names) for split, names in named.items()}
 
 
 def without_excluded(

@@ -264,10 +264,8 @@ def write_start(run: Prepared, train_state: TrainState, history: History) -> Jou
 
 def lines_of_start(run: Prepared, train_state: TrainState) -> list[str]:
     """Return what a person is told before the first step."""
-    made = run.source.survey.made
     return [
         f"run folder: {run.folder.path}",
-        *([made.text] if made is not None else []),
         f"{run.title} starts from {run.initial.text}",
         f"{train_state.precision.name} on {run.device}: {train_state.precision.why}",
         *lines_of_compilation(train_state.compilation, run.device),
