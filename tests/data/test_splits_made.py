@@ -101,6 +101,16 @@ def test_photos_of_one_ride_and_images_of_one_place_stay_together(tmp_path: Path
     assert len(rides["val"]) == len(places["val"]) == 4
 
 
+def test_names_that_differ_in_the_last_number_are_frames(tmp_path: Path) -> None:
+    for index in range(20):
+        photo(tmp_path, f"{'abcde'[index % 5]}_{index:03d}", scene(index))
+
+    names = named(opened(tmp_path))
+
+    assert len({name[0] for name in names["val"]}) == 1
+    assert len(names["val"]) == 4
+
+
 def test_videos_stay_together_and_a_single_one_is_cut(tmp_path: Path) -> None:
     source = camvid_segnet(tmp_path / "two", n_train=10, n_val=3)
     splits = open_source(Data(source=f"camvid:{source}", split="auto")).splits
@@ -236,7 +246,7 @@ def test_train_and_test_without_val(tmp_path: Path, streetseg) -> None:
         lists.write("/SegNet/CamVid/train/0006R0_f09990.png /SegNet/CamVid/trainannot/0006R0_f09990.png\n")
     again = streetseg("evaluate", run, moved, "--out", tmp_path / "again", "--json")
     assert again.code == 0, again.err
-    assert f"the split is that of {run}" in again.err
+    assert f"the split of the run {run.name} is used" in again.err
     assert [
         line.split(",")[0] for line in (tmp_path / "again" / "per_image.csv").read_text().splitlines()[1:]
     ] == sorted(kept["val"])
@@ -252,9 +262,8 @@ def test_train_and_test_without_val(tmp_path: Path, streetseg) -> None:
 
 
 def test_the_split_of_a_run_is_for_its_own_data(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        for index in range(10):
-            photo(tmp_path / name, str(index), scene(index))
+    for index in range(10):
+        photo(tmp_path, str(index), scene(index))
     run = tmp_path / "run"
     (run / "splits").mkdir(parents=True)
     (run / "splits" / "train.txt").write_text("1\n")
@@ -262,13 +271,17 @@ def test_the_split_of_a_run_is_for_its_own_data(tmp_path: Path) -> None:
     (run / "data.json").write_text(json.dumps({"spec": "folder:other.yaml"}))
 
     def splits(model: Path) -> dict[str, list[str]]:
-        return named(open_source(Data(source=f"folder:{tmp_path / 'a' / 'data.yaml'}"), kept_split(model)))
+        return named(open_source(Data(source=f"folder:{tmp_path / 'data.yaml'}"), kept_split(model)))
 
-    made = named(opened(tmp_path / "a"))
+    made = named(opened(tmp_path))
     assert splits(run) == splits(tmp_path / "no run") == made
 
     (run / "data.json").write_text(json.dumps({"spec": "folder:data.yaml"}))
     assert splits(run) == splits(run / "best") == {"train": ["1"], "val": ["2"]}
+
+    (run / "splits" / "train.txt").write_text("another street\n")
+    (run / "splits" / "val.txt").write_text("one more\n")
+    assert splits(run) == made, "other data whose file has the same name"
 
 
 def test_scores_by_video(tmp_path: Path, streetseg, real_runs: list[Path]) -> None:

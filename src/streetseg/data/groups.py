@@ -1,9 +1,12 @@
 """Groups of images that belong together, so that one of them tells about the others: a split may not divide them.
 
 Images belong together if they are frames of one video, lie in one folder of several, were taken within `SECONDS` by
-their EXIF, or look nearly the same. What holds for a chain of images holds for its ends.
+their EXIF, or look nearly the same. What holds for a chain of images holds for its ends. Where a source knows no video,
+images are frames of one if their names differ in the last number only, as 0006R0_f00930 and 0006R0_f00960, and other
+names begin in another way.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -15,6 +18,8 @@ from streetseg.data.source import Sample
 from streetseg.errors import DataError
 
 SECONDS = 10.0  # photos taken at most this far apart show the same street
+
+_NUMBERED = re.compile(r"(.*[^0-9])([0-9]+)", re.DOTALL)  # a name that ends in a number
 
 Series = list[int]  # indices of images in the order in which they were taken
 Group = tuple[int, ...]
@@ -28,18 +33,20 @@ def series_of(samples: Sequence[Sample], *, largest: float, max_pixels: int) -> 
         largest: folders count only if none of them has more images than this; one that has is no place, but a heap.
         max_pixels: the largest number of pixels that an image may have.
     """
-    videos: dict[str, Series] = {}
+    videos: dict[str, list[tuple[int, int]]] = {}  # (frame, index)
+    numbered: dict[str, list[tuple[int, int]]] = {}
     folders: dict[PurePosixPath, Series] = {}
     for index, sample in enumerate(samples):
         if sample.sequence is not None:
-            videos.setdefault(sample.sequence, []).append(index)
-        else:
-            folders.setdefault(PurePosixPath(sample.name).parent, []).append(index)
-    for frames in videos.values():
-        frames.sort(key=lambda index: (samples[index].frame or 0, samples[index].name))
-    places = list(folders.values()) if all(len(images) <= largest for images in folders.values()) else []
+            videos.setdefault(sample.sequence, []).append((sample.frame or 0, index))
+            continue
+        folders.setdefault(PurePosixPath(sample.name).parent, []).append(index)
+        if match := _NUMBERED.fullmatch(sample.name):
+            numbered.setdefault(match[1], []).append((int(match[2]), index))
+    frames = [*videos.values(), *(numbered.values() if len(numbered) > 1 else ())]
+    places = folders.values() if all(len(images) <= largest for images in folders.values()) else ()
     photos = [index for images in folders.values() for index in images]
-    return [*videos.values(), *places, *_rides(samples, photos, max_pixels)]
+    return [*([index for _, index in sorted(video)] for video in frames), *places, *_rides(samples, photos, max_pixels)]
 
 
 def _rides(samples: Sequence[Sample], photos: Sequence[int], max_pixels: int) -> Iterator[Series]:

@@ -62,7 +62,9 @@ def _splits(source: Source, data: Data, kept: KeptSplit | None) -> Mapping[str, 
     splits, divided, survey = source.splits, to_divide(source.splits, data), source.survey
     if kept is not None and not data.splits and (lists := kept.of(source)):
         scored = bool(divided) and data.split == "given"
-        splits = with_made(survey, splits, divided, lists, f"the split is that of {kept.run}", scored=scored)
+        splits = with_made(
+            survey, splits, divided, lists, f"the split of the run {kept.run.name} is used", scored=scored
+        )
     if data.limit is not None:
         splits = _limited(splits, data.limit, survey)
     if divided and survey.made is None:

@@ -131,11 +131,13 @@ class KeptSplit:
         Raises:
             DataError: an image of the run is no longer in the data.
         """
-        if short_name(source.spec) != self.spec:
+        every = {sample.name: sample for samples in source.splits.values() for sample in samples}
+        lists = {split: SplitList.read(file) for split, file in self.lists.items()}
+        entries = [entry.text.removeprefix("./") for lines in lists.values() for entry in lines.entries]
+        if short_name(source.spec) != self.spec or every.keys().isdisjoint(entries):
             return {}
-        every = list({sample.name: sample for samples in source.splits.values() for sample in samples}.values())
-        named = _named_by({split: SplitList.read(file) for split, file in self.lists.items()}, every, ())
-        return {split: tuple(sample for sample in every if sample.name in names) for split, names in named.items()}
+        named = _named_by(lists, list(every.values()), ())
+        return {split: tuple(s for name, s in every.items() if name in names) for split, names in named.items()}
 
 
 def without_excluded(

@@ -190,19 +190,14 @@ def _missing(source: Source, split: str) -> DataError:
 
 
 def _other_split(source: Source, split: str) -> str | None:
-    """Return a hint how to use a split of another name, or how to make splits if there are none."""
+    """Return a hint how to use a split of another name; None if no other is close."""
     for field, names in _SPLIT_NAMES.items():
         others = [name for name in names if source.splits.get(name)] if split in names else []
         if others:
             return f"data.{field}={others[0]} takes the split {others[0]}"
     if near := get_close_matches(split, list(source.splits), n=1):
         return f"did you mean the split {near[0]}?"
-    if list(source.splits) != ["all"]:
-        return None
-    lists = "data.splits.train=FILE data.splits.val=FILE name the images of each in text files"
-    if not source.spec.startswith("folder:"):
-        return lists
-    return f"`splits: {{train: 0.8, val: 0.2}}` in {source.spec.removeprefix('folder:')} draws them; {lists}"
+    return None
 
 
 def _is_255_a_class(source: Source, seen: Seen) -> DataError | None:
