@@ -99,7 +99,7 @@ def kept_split(model: Path) -> KeptSplit | None:
 
 
 def describe_data(
-    spec: str, stores: Sequence[Store], findings: Findings | None, made: MadeSplit | None
+    spec: str, stores: Sequence[Store], findings: Findings | None, made: MadeSplit | None = None
 ) -> dict[str, Any]:
     """Return the content of data.json: size, fingerprint and class counts of each split, and its file formats; and how
     the split was made, where it is not that of the data."""

@@ -15,7 +15,7 @@ _ROUNDING = 1e-6  # times are rounded: they are frame numbers divided by a frame
 Samples = Sequence[tuple[Sample, SampleStats]]
 
 
-def leaks(seen: Seen, divisible: Collection[str], command: str) -> Iterator[Remark]:
+def leaks(seen: Seen, divisible: Collection[str] = (), command: str = "") -> Iterator[Remark]:
     """Yield remarks for each two splits: the images of the later split with a counterpart in the earlier one.
 
     Args:
