@@ -6,6 +6,7 @@ that lacks that class most. Nothing depends on a clock, a seed, or the order of 
 """
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -20,6 +21,8 @@ from streetseg.data.source import Sample, Source
 from streetseg.data.splits import TEST_NAMES, VAL_NAMES
 from streetseg.errors import DataError
 from streetseg.recipe.schema import Data
+
+log = logging.getLogger("streetseg")
 
 Splits = Mapping[str, tuple[Sample, ...]]
 
@@ -50,6 +53,7 @@ def made_split(source: Source, splits: Splits, divided: Sequence[str], data: Dat
     samples = sorted((s for name in divided for s in splits[name]), key=lambda sample: sample.name)
     if len(samples) < 2:
         return splits
+    log.info("%s: the %d images are compared, to make a split of those that belong together", source.spec, len(samples))
     held_out, how = _held_out(source, samples, data.val_share)
     train, val = split_names(data)
     made = {

@@ -145,7 +145,8 @@ def prepare(
     seed_everything(recipe.train.seed)
     state = newest_state(folder) if resume else None
     require_own(state["own"] if state else (), own, recipe)
-    source = own.source or open_source(recipe.data, kept_split(folder.path) if resume else None)
+    with ranks.one_first():
+        source = own.source or open_source(recipe.data, kept_split(folder.path) if resume else None)
     require_images(source, recipe)
     check_callbacks(own.callbacks)
     if own.loss is not None:
