@@ -111,6 +111,23 @@ def test_names_that_differ_in_the_last_number_are_frames(tmp_path: Path) -> None
     assert len(names["val"]) == 4
 
 
+def test_the_split_that_is_given_is_no_place(tmp_path: Path) -> None:
+    for index in range(20):
+        photo(tmp_path, f"{'val' if index < 4 else 'train'}/img_{index:03d}", scene(max(1, index)))
+    (tmp_path / "data.yaml").write_text(
+        "splits:\n"
+        "  train: {images: images/train/*.jpg, masks: masks/train/*.png}\n"
+        "  val: {images: images/val/*.jpg, masks: masks/val/*.png}\n"
+        "classes: [road, car, rider]\n"
+    )
+
+    names = named(opened(tmp_path, split="auto"))
+
+    assert len(names["val"]) == 4
+    assert {name.partition("/")[0] for name in names["val"]} == {"train", "val"}
+    assert ("val/img_000" in names["val"]) == ("val/img_001" in names["val"])
+
+
 def test_videos_stay_together_and_a_single_one_is_cut(tmp_path: Path) -> None:
     source = camvid_segnet(tmp_path / "two", n_train=10, n_val=3)
     splits = open_source(Data(source=f"camvid:{source}", split="auto")).splits

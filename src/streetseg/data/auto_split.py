@@ -54,7 +54,8 @@ def made_split(source: Source, splits: Splits, divided: Sequence[str], data: Dat
     if len(samples) < 2:
         return splits
     log.info("%s: the %d images are compared, to make a split of those that belong together", source.spec, len(samples))
-    held_out, how = _held_out(source, samples, data.val_share)
+    names = [s.name.partition("/")[2] if s.name.partition("/")[0] in divided else s.name for s in samples]
+    held_out, how = _held_out(source, samples, names, data.val_share)
     train, val = split_names(data)
     made = {
         train: tuple(sample for index, sample in enumerate(samples) if index not in held_out),
@@ -86,8 +87,8 @@ def with_made(
     return {**made, **rest}
 
 
-def _held_out(source: Source, samples: Sequence[Sample], share: float) -> tuple[set[int], str]:
-    """Return the indices of the validation images, and how they were chosen."""
+def _held_out(source: Source, samples: Sequence[Sample], names: Sequence[str], share: float) -> tuple[set[int], str]:
+    """Return the indices of the validation images, and how they were chosen; `names` are those within a split."""
     largest = share * len(samples)
     stats = [found if isinstance(found, SampleStats) else None for found in statistics_of(source, samples)]
     hashes = [None if found is None else found.perceptual_hash for found in stats]
@@ -95,7 +96,7 @@ def _held_out(source: Source, samples: Sequence[Sample], share: float) -> tuple[
     for index, found in enumerate(stats):
         if found is not None:
             present[index] = found.counts[: source.space.num_classes] > 0
-    series = series_of(samples, largest=largest, max_pixels=source.max_pixels)
+    series = series_of(samples, names, largest=largest, max_pixels=source.max_pixels)
     for whole in (True, False):
         groups = grouped(series if whole else cut(series, largest), hashes)
         keys = [_key(samples[group[0]].name) for group in groups]

@@ -25,23 +25,24 @@ Series = list[int]  # indices of images in the order in which they were taken
 Group = tuple[int, ...]
 
 
-def series_of(samples: Sequence[Sample], *, largest: float, max_pixels: int) -> list[Series]:
+def series_of(samples: Sequence[Sample], names: Sequence[str], *, largest: float, max_pixels: int) -> list[Series]:
     """Return the videos, folders and rides among the samples; a sample may be in several of them or in none.
 
     Args:
         samples: sorted by name.
+        names: of the samples, without the split that they come from.
         largest: folders count only if none of them has more images than this; one that has is no place, but a heap.
         max_pixels: the largest number of pixels that an image may have.
     """
     videos: dict[str, list[tuple[int, int]]] = {}  # (frame, index)
     numbered: dict[str, list[tuple[int, int]]] = {}
     folders: dict[PurePosixPath, Series] = {}
-    for index, sample in enumerate(samples):
+    for index, (sample, name) in enumerate(zip(samples, names, strict=True)):
         if sample.sequence is not None:
             videos.setdefault(sample.sequence, []).append((sample.frame or 0, index))
             continue
-        folders.setdefault(PurePosixPath(sample.name).parent, []).append(index)
-        if match := _NUMBERED.fullmatch(sample.name):
+        folders.setdefault(PurePosixPath(name).parent, []).append(index)
+        if match := _NUMBERED.fullmatch(name):
             numbered.setdefault(match[1], []).append((int(match[2]), index))
     frames = [*videos.values(), *(numbered.values() if len(numbered) > 1 else ())]
     places = folders.values() if all(len(images) <= largest for images in folders.values()) else ()
