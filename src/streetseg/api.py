@@ -34,8 +34,9 @@ OnImage = Callable[[int, int], None]
 
 # How large the network sees an image is the model's own, so data.size means nothing here.
 EVALUATE_FIELDS = (
-    *("data.source", "data.space", "data.splits", "data.val_split", "data.limit", "data.max_megapixels"),
-    *("data.unlabeled", "data.exclude", "data.exif", "data.range", "train.device", "train.precision"),
+    *("data.source", "data.space", "data.splits", "data.val_split", "data.split", "data.val_share", "data.limit"),
+    *("data.max_megapixels", "data.unlabeled", "data.exclude", "data.exif", "data.range"),
+    *("train.device", "train.precision"),
 )
 CHECK_FIELDS = ("data.",)
 
@@ -167,6 +168,7 @@ def measure(
     from streetseg.recipe.schema import Data
     from streetseg.report.measures import render_measures
     from streetseg.results import Measured
+    from streetseg.runs.folder import kept_split
 
     if out is not None:
         require_own_folder(Path(out))
@@ -176,7 +178,7 @@ def measure(
     def known_errors() -> Validation | None:
         if validation is None:
             return kept_validation(predictor, loaded.path)
-        labeled = open_source(Data(source=str(validation)).read_as(predictor.engine.reading))
+        labeled = open_source(Data(source=str(validation)).read_as(predictor.engine.reading), kept_split(loaded.path))
         return counted_validation(predictor, labeled, split)
 
     inputs = [str(images)] if isinstance(images, (str, Path)) else [str(image) for image in images]
@@ -238,6 +240,7 @@ def evaluate(
     from streetseg.models.formats import is_exported
     from streetseg.request import as_model, open_data, request, require_unloaded
     from streetseg.results import Scores
+    from streetseg.runs.folder import kept_split
 
     out = None if out is None else Path(out)
     require_empty(out)
@@ -270,7 +273,7 @@ def evaluate(
         tta=views,
         tile=tile,
     )
-    source = open_data(data, config.data.read_as(predictor.engine.reading))
+    source = open_data(data, config.data.read_as(predictor.engine.reading), kept_split(path))
     with ranks.joined(torch_device) if ranks else nullcontext() as joined:
         scored = score(predictor, source, config.data.val_split, out=out, ranks=joined, on_image=progress)
     return Scores.of(scored)
@@ -324,6 +327,7 @@ def audit(
     from streetseg.inference.prediction import Model, open_predictor
     from streetseg.request import as_model, open_data, request, require_unloaded
     from streetseg.results import Audit
+    from streetseg.runs.folder import kept_split
     from streetseg.runtime.disk import check_folder
 
     out = Path(out)
@@ -350,7 +354,7 @@ def audit(
         engine = engine or engines_here(path, precision)[0]
         predictor = open_predictor(path, modules, engine=engine, precision=precision, device=config.train.device)
     settings = config.data.read_as(predictor.engine.reading)
-    source = open_data(data, settings)
+    source = open_data(data, settings, kept_split(path))
     splits = [name for name in (settings.train_split, settings.val_split) if source.splits.get(name)]
     if folds is None:
         splits = [split] if split else splits
@@ -596,6 +600,7 @@ def check(
     data: "DataLike",
     *,
     report: PathLike | None = None,
+    write_splits: PathLike | None = None,
     recipe: "RecipeLike" = None,
     progress: OnImage = lambda done, total: None,
     **fields: object,
@@ -605,6 +610,7 @@ def check(
     Args:
         data: as for `train`.
         report: an .html file to write what was found to, as a page with images.
+        write_splits: a folder to write a text file with the names of the images of each split to.
         recipe, fields: as for `train`; only `data` means something here.
         progress: called after each image with the number done and the number of all.
 
@@ -613,7 +619,9 @@ def check(
     >>> found.ok, found.splits.to_dict()
     (True, {'train': 4, 'val': 2})
     """
+    from streetseg.data.auto_split import split_names
     from streetseg.data.check.check import examine
+    from streetseg.data.splits import write_lists
     from streetseg.report.dataset import check_page, write_data_report
     from streetseg.request import open_data, request
     from streetseg.results import Checked
@@ -631,10 +639,11 @@ def check(
         progress(done, total)
 
     used = list(dict.fromkeys((config.train_split, config.val_split, *config.splits)))
-    findings = examine(source, list(source.splits), used=used, on_file=on_file)
+    findings = examine(source, list(source.splits), used=used, divisible=split_names(config), on_file=on_file)
+    lists = {} if write_splits is None else write_lists(Path(write_splits), source.splits)
     if report is not None:
         write_data_report(findings, source, report, trained_on=config.train_split)
-    return Checked(findings, report)
+    return Checked(findings, report, lists)
 
 
 @checked
@@ -801,9 +810,10 @@ def export(
     from streetseg.data.open import open_source
     from streetseg.deploy.export import export as export_model
     from streetseg.recipe.schema import Data
+    from streetseg.runs.folder import kept_split
 
     def opened(spec: PathLike) -> "Source":
-        return open_source(Data(source=str(spec), space=space).read_as(reading))
+        return open_source(Data(source=str(spec), space=space).read_as(reading), kept_split(path))
 
     return export_model(
         path,
@@ -864,11 +874,12 @@ def calibrate(
     from streetseg.inference.predictor import Predictor
     from streetseg.models.bundle import load_bundle, save_bundle
     from streetseg.models.own import NO_MODULES
+    from streetseg.runs.folder import kept_split
     from streetseg.runtime.device import choose_device
 
     network, about = load_bundle(path, modules or NO_MODULES)
     predictor = Predictor(TorchEngine(network, choose_device("auto")))
-    source = open_data(data, config.read_as(network.reading))
+    source = open_data(data, config.read_as(network.reading), kept_split(path))
     store = open_split(predictor, source, split)
     fitted = fit_calibration(predictor, store, dataset=source.spec, split=split, on_image=progress)
     if fitted is None:

@@ -19,7 +19,7 @@ from streetseg.recipe.resolved import recipe_yaml
 from streetseg.recipe.schema import Recipe
 from streetseg.report.report import write_report, write_run_report
 from streetseg.runs.finished import is_finished, is_reported
-from streetseg.runs.folder import RunFolder
+from streetseg.runs.folder import RunFolder, kept_split
 from streetseg.runtime.device import choose_device
 from streetseg.runtime.disk import check_folder, folder_in_use
 from streetseg.runtime.launch import launch
@@ -154,7 +154,9 @@ def changed_runs(runs: Mapping[Path, Recipe], own: Own) -> dict[Path, list[str]]
         was = written_origin(run) if is_finished(folder) else newest_state(run)
         if was is not None:
             if config.data.fold not in stores:
-                stores[config.data.fold] = open_stores(own.source or open_source(config.data), config)
+                stores[config.data.fold] = open_stores(
+                    own.source or open_source(config.data, kept_split(folder)), config
+                )
             changed[folder] = differences(was, origin_of(config, stores[config.data.fold]))
     return changed
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streetseg.arguments import require_filled, type_error
-from streetseg.data.open import open_source
+from streetseg.data.open import full_spec, open_source
 from streetseg.data.source import Source
 from streetseg.data.sources.own import OwnData, as_source
+from streetseg.data.splits import KeptSplit
 from streetseg.errors import RequestError
 from streetseg.models.formats import is_exported
 from streetseg.recipe.load import load_recipe, require_meaning
@@ -104,12 +105,12 @@ def _dotted(fields: Mapping[str, object]) -> dict[str, object]:
 
 def with_kind(data: str) -> str:
     """Return DATA as "kind:path". A path without kind is opened to find it, as the kind decides the shipped recipe."""
-    return data if data == "scenes" or ":" in data else open_source(Data(source=data)).spec
+    return data if data == "scenes" or ":" in data else full_spec(data)
 
 
-def open_data(data: DataLike, settings: Data) -> Source:
-    """Return the data source: the caller's own object, else what `settings` ask for."""
-    return open_source(settings) if isinstance(data, (str, Path)) else as_source(data)
+def open_data(data: DataLike, settings: Data, kept: KeptSplit | None = None) -> Source:
+    """Return the data source: the caller's own object, else what `settings` ask for, in the split that a run keeps."""
+    return open_source(settings, kept) if isinstance(data, (str, Path)) else as_source(data)
 
 
 def dated_folder(parent: str, name: str, *, resume: bool) -> Path:

@@ -6,7 +6,7 @@ pandas is imported when a table is requested, so that no command waits for it.
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -36,6 +36,7 @@ from streetseg.report.charts.comparison import run_curves
 from streetseg.report.charts.svg import side_by_side
 from streetseg.report.measures import headline
 from streetseg.runs.finished import FinishedRun, read_run
+from streetseg.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,6 +143,12 @@ class Run:
         """The scores of the best network on the validation split."""
         return Scores.read(self.folder / "evaluation")
 
+    @cached_property
+    def test(self) -> Scores | None:
+        """The scores of the best network on the test split, where it was scored once at the end of the run."""
+        place = RunFolder(self.folder).test
+        return Scores.read(place) if place.is_dir() else None
+
     @property
     def mean_iou(self) -> float:
         """Mean IoU of the best network on the validation split, 0..1."""
@@ -205,8 +212,9 @@ class Study:
 
     @property
     def table(self) -> "pd.DataFrame":
-        """One row an encoder, the best first: mean IoU with its 95 % interval, the other means, seeds; with folds their
-        number, and mean and standard deviation of the mean IoU over them."""
+        """One row an encoder, the best first: mean IoU with its 95 % interval, the other means, seeds; the mean IoU on
+        a test split that was scored at the end; with folds their number, and mean and standard deviation of the mean
+        IoU over them."""
         import pandas as pd
 
         rows = []
@@ -214,6 +222,8 @@ class Study:
             low, high = group.intervals.overall["mean_iou"]
             means = {f"mean_{name}": value for name, value in group.scores.mean.items()}
             row = {"encoder": group.label, **means, "low": low, "high": high, "seeds": len(group.seeds)}
+            if group.test is not None:
+                row |= {"test_mean_iou": group.test.scores.mean["iou"]}
             if group.folds is not None:
                 row |= {"folds": group.folds, "fold_mean": group.fold_mean, "fold_deviation": group.fold_deviation}
             rows.append(row)
@@ -252,10 +262,12 @@ class Checked:
     Args:
         findings: the content of every file, and every problem.
         report: the page with images, where one was requested.
+        lists: split -> the text file with the names of its images, where they were requested.
     """
 
     findings: Findings
     report: Path | None = None
+    lists: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:

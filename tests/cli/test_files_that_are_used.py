@@ -298,7 +298,6 @@ def test_a_folder_for_each_archive(tmp_path: Path, streetseg: Run) -> None:
     [
         ("val: valid", "data.val_split=valid takes the split valid"),
         ("val: validation", "data.val_split=validation"),
-        ("val: test", "data.val_split=test"),
         ("train: training", "data.train_split=training"),
     ],
 )
@@ -314,14 +313,16 @@ def test_a_split_of_another_name_is_proposed(renamed: str, cure: str, tmp_path: 
     assert cure in warned(found_by(streetseg, f"folder:{data}"), "no-split")[0]
 
 
-def test_data_without_splits_names_how_to_make_them(tmp_path: Path, streetseg: Run) -> None:
+def test_data_without_splits_are_divided(tmp_path: Path, streetseg: Run) -> None:
     data = drives(tmp_path)
 
-    done = streetseg("train", f"folder:{data}", *TINY, "--out", tmp_path / "run")
+    checked = streetseg("check", f"folder:{data}", "--write-splits", tmp_path / "lists")
 
-    assert done.code == 2
-    assert "`splits: {train: 0.8, val: 0.2}`" in done.err
-    assert "data.splits.train=FILE" in done.err
+    assert checked.code == 0, checked.err
+    assert "the data has no split val: " in checked.err
+    names = {name: (tmp_path / "lists" / f"{name}.txt").read_text().split() for name in ("train", "val")}
+    assert len(names["train"]) + len(names["val"]) == 5
+    assert names["val"]
 
 
 def test_globs_of_another_depth_name_both_folders(tmp_path: Path, streetseg: Run) -> None:
@@ -399,7 +400,7 @@ def test_backslashes_in_globs(tmp_path: Path, streetseg: Run) -> None:
         data.read_text().replace('"img/*/*.png"', r"'img\*\*.png'").replace('"ann/*/*.png"', r"'ann\*\*.png'")
     )
 
-    assert images(found_by(streetseg, f"folder:{data}")) == {"all": 5}
+    assert sum(images(found_by(streetseg, f"folder:{data}")).values()) == 5
 
 
 @pytest.mark.bad_input(54, "`on` and `off` without quotes are read as words of the recipe")

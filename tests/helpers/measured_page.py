@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from streetseg.data.exif import Taken
 from streetseg.inference.output import color_map
 from streetseg.inference.predict_files import LabeledFile
 from streetseg.labels.tables import STREET_11
-from streetseg.measurement.exif import Taken
 from streetseg.measurement.files import summary_of
 from streetseg.measurement.measure import Extremes, MeasuredImage, Measures
 from streetseg.measurement.roles import roles_of, sums_of

@@ -9,7 +9,7 @@ from streetseg.cli.common import requested_recipe
 from streetseg.cli.options import DataArgument, JsonFlag, LimitFlag, Overrides, RecipeFlag
 from streetseg.cli.output import counted_bar, print_json, say
 from streetseg.errors import first
-from streetseg.text import counted
+from streetseg.text import command_line, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,6 +28,10 @@ def check(
     report: Annotated[
         Path | None, typer.Option("--report", metavar="FILE.html", help="write the findings as a page with images")
     ] = None,
+    write_splits: Annotated[
+        Path | None,
+        typer.Option("--write-splits", metavar="DIR", help="write the names of the images of each split to text files"),
+    ] = None,
     json: JsonFlag = False,
 ) -> None:
     """Check a dataset and list everything that is wrong with it."""
@@ -38,12 +42,14 @@ def check(
     config = requested_recipe(data, recipe, overrides, {"data.limit": limit})
     require_meaning(overrides or [], "check", api.CHECK_FIELDS)
     with counted_bar("images", hidden=json) as progress:
-        findings = api.check(data, report=report, recipe=config, progress=progress).findings
+        checked = api.check(data, report=report, write_splits=write_splits, recipe=config, progress=progress)
+    findings = checked.findings
     incorrect = all_problems(findings) if findings.errors else None
     if json:
         facts = findings.as_json() | {
             "class_weights": findings.class_weights(config.data.train_split),
             "report": report,
+            "lists": checked.lists,
         }
         if incorrect is not None:
             facts |= {"error": incorrect.problem, "where": incorrect.where, "hint": incorrect.hint}
@@ -53,6 +59,9 @@ def check(
         say(line, fg="yellow" if line.startswith("warning:") else None)
     if report is not None:
         say("", f"page with images: {report}")
+    if write_splits is not None:
+        chosen = [f"data.splits.{split}={file}" for split, file in checked.lists.items()]
+        say("", f"split lists, for any command: {command_line(chosen)}")
     if incorrect is not None:
         raise incorrect
 

@@ -21,11 +21,14 @@ from streetseg.cli.options import (
     out_option,
 )
 from streetseg.cli.output import counted_bar, print_json, say
-from streetseg.errors import RequestError
+from streetseg.errors import RequestError, first
 from streetseg.runtime.worker import is_main, is_one_of_many
+from streetseg.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+VIDEOS_SHOWN = 20
 
 
 def evaluate(
@@ -104,6 +107,7 @@ def summary(result: "Mapping[str, Any]") -> list[str]:
     for name, values in classes.items():
         cells = (f"{_percent(values[metric]):>{width}}" for metric, width in zip(metrics, widths, strict=True))
         lines.append(f"{name:<{names}}" + "".join(cells))
+    lines += _videos(result["per_video"])
     rule = result["interval_rule"]
     note = f"; {rule['note']}" if rule["note"] else ""
     lines += [
@@ -112,6 +116,19 @@ def summary(result: "Mapping[str, Any]") -> list[str]:
         f"intervals: {rule['resamples']} resamples of {rule['unit']}s{note}",
     ]
     return lines
+
+
+def _videos(scores: "Mapping[str, Mapping[str, float]]") -> "Iterator[str]":
+    """Yield the mean IoU of each video, the lowest first; nothing if there are not several."""
+    if len(scores) < 2:
+        return
+    yield from ("", f"{'video':<24}{'IoU':>7}  images")
+    ranked = sorted(scores.items(), key=lambda item: item[1]["iou"])
+    yield from first(
+        [f"{one_line(name):<24}{_percent(values['iou'])}  {values['images']}" for name, values in ranked],
+        VIDEOS_SHOWN,
+        "videos, all of them with --json",
+    )
 
 
 def _selective(rows: "Sequence[Mapping[str, float]]") -> "Iterator[str]":

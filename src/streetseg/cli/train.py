@@ -94,8 +94,10 @@ def train(
             return
     if json:
         facts = {"folder": run.folder, "best_epoch": run.best_epoch, "val_iou": run.mean_iou, "report": run.report}
-        print_json(facts)
+        print_json(facts if run.test is None else facts | {"test_iou": run.test.mean_iou})
     else:
         say(f"best epoch {run.best_epoch}: validation mean IoU {100 * run.mean_iou:.1f} %")
+        if run.test is not None:
+            say(f"{run.test.protocol['split']}, scored once: mean IoU {100 * run.test.mean_iou:.1f} %")
         say(f"report: {run.report}")
         say(f"run folder: {run.folder}")

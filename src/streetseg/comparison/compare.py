@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from streetseg.comparison.groups import Group, Pair, group_runs, pair_groups
+from streetseg.comparison.groups import Group, HeldOut, Pair, group_runs, pair_groups
 from streetseg.comparison.verdict import caveats, pair_sentence, single_sentence
 from streetseg.errors import RequestError
 from streetseg.metrics.difference import Difference
@@ -111,7 +111,13 @@ def _group_json(group: Group, base: Path) -> dict[str, Any]:
                 "fold_deviation": group.fold_deviation,
             }
         ),
+        **({} if group.test is None else {"test": _test_json(group.test)}),
     }
+
+
+def _test_json(test: HeldOut) -> dict[str, Any]:
+    interval = list(test.intervals.overall["mean_iou"])
+    return {"protocol": dict(test.protocol), "mean_iou": test.scores.mean["iou"], "interval": interval}
 
 
 def _relative(folder: Path, base: Path) -> str:

@@ -30,6 +30,21 @@ PER_RUN_FIELDS = ("train.seed", "train.precision", "data.fold")
 
 
 @dataclass(frozen=True, eq=False)
+class HeldOut:
+    """The scores of a group on a split that had no part in the choice of the epochs.
+
+    Args:
+        protocol: of the scores.
+        scores: means over the runs.
+        intervals: of these means.
+    """
+
+    protocol: Mapping[str, Any]
+    scores: Scores
+    intervals: Intervals
+
+
+@dataclass(frozen=True, eq=False)
 class Group:
     """The runs of one encoder with the same initial weights, one per seed.
 
@@ -98,6 +113,17 @@ class Group:
     def run_scores(self) -> tuple[float, ...]:
         """Mean IoU of each run, 0..1."""
         return tuple(scores(run.counts.total).mean["iou"] for run in self.runs)
+
+    @cached_property
+    def test(self) -> HeldOut | None:
+        """The scores of the test split, the mean over the runs; None unless each run scored it."""
+        tested = [run.test for run in self.runs if run.test is not None]
+        if len(tested) < len(self.runs):
+            return None
+        for other in tested[1:]:
+            require_same_ground_truth(tested[0].counts, other.counts)
+        counts = [one.counts for one in tested]
+        return HeldOut(tested[0].protocol, mean_scores([scores(one.total) for one in counts]), interval(*counts))
 
     @property
     def seed_deviation(self) -> float | None:

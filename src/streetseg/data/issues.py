@@ -56,6 +56,19 @@ class Failure:
     unlabeled: bool = False
 
 
+@dataclass(frozen=True)
+class MadeSplit:
+    """A split into training and validation that the program made.
+
+    Args:
+        text: how, in one sentence.
+        test: the split that is scored once at the end of a run, as the data has one and had no validation split.
+    """
+
+    text: str
+    test: str | None = None
+
+
 @dataclass
 class Survey:
     """Findings besides the samples from the opening of a data set. The check reads them.
@@ -65,12 +78,14 @@ class Survey:
         skipped: place of each file that is skipped because it is no image -> reason.
         unread: place of each image in a format that is not supported -> format and cure.
         failures: files that belong to no sample; they are errors only if a split that is used would hold them.
+        made: how the split was made; None where it is that of the data.
     """
 
     notes: list[str] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
+    made: MadeSplit | None = None
 
     def failures_of(self, splits: Iterable[str]) -> list[Failure]:
         """Return the failures that belong to one of the splits."""

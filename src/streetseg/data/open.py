@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from streetseg.data.auto_split import made_split, to_divide, with_made
 from streetseg.data.files import is_link, listing
 from streetseg.data.folds import fold_splits
 from streetseg.data.issues import Survey
@@ -13,7 +14,7 @@ from streetseg.data.sources.camvid import find_layout, open_camvid
 from streetseg.data.sources.cityscapes import is_cityscapes, open_cityscapes
 from streetseg.data.sources.folder import open_folder
 from streetseg.data.sources.streets.every import STREET_SETS
-from streetseg.data.splits import SplitList, listed_splits, without_excluded
+from streetseg.data.splits import KeptSplit, SplitList, listed_splits, without_excluded
 from streetseg.errors import DataError, RequestError, did_you_mean
 from streetseg.labels.tables import CAMVID_32, CITYSCAPES_19, CITYSCAPES_34, STREET_11, space
 from streetseg.recipe.datasets import FORMS
@@ -33,8 +34,11 @@ _ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 _DEFAULT_SPACES = {CITYSCAPES_34.name: CITYSCAPES_19, CAMVID_32.name: STREET_11}
 
 
-def open_source(data: Data) -> Source:
+def open_source(data: Data, kept: KeptSplit | None = None) -> Source:
     """Return the source that `data` describes, with its label space and splits.
+
+    Where the data has no split for validation, one is made; see `to_divide`. Of data that a run was trained on with a
+    split that was made, `kept` has the lists: they are used as they are.
 
     Without `data.space`, masks with 34 Cityscapes ids are mapped to the 19 scored classes, and CamVid's 32 colors to
     street-11. Other sources keep their own label space. Files that belong to no sample, such as an image without mask,
@@ -51,14 +55,29 @@ def open_source(data: Data) -> Source:
         code = replace(source.code, tolerance=data.tolerance)
         source = replace(source, code=code, max_pixels=round(data.max_megapixels * 1e6), reading=data.reading)
     target = space(data.space) if data.space else _DEFAULT_SPACES.get(source.space.name, source.space)
-    splits = _splits(source, data)
+    splits = _splits(SourceView(source, space=target, splits=_chosen(source, data)), data, kept)
     if target == source.space and splits is source.splits:
         return source
     return SourceView(source, space=target, splits=splits)
 
 
-def _splits(source: Source, data: Data) -> Mapping[str, tuple[Sample, ...]]:
-    """Return the splits that `data` describes. Update the failures of the survey accordingly."""
+def _splits(source: Source, data: Data, kept: KeptSplit | None) -> Mapping[str, tuple[Sample, ...]]:
+    """Return the splits with those that are made, as `data` limits and folds them."""
+    splits, divided, survey = source.splits, to_divide(source.splits, data), source.survey
+    if kept is not None and not data.splits and (lists := kept.of(source)):
+        scored = bool(divided) and data.split == "given"
+        splits = with_made(
+            survey, splits, divided, lists, f"the split of the run {kept.run.name} is used", scored=scored
+        )
+    if data.limit is not None:
+        splits = _limited(splits, data.limit, survey)
+    if divided and survey.made is None:
+        splits = made_split(source, splits, divided, data)
+    return fold_splits(splits, data)
+
+
+def _chosen(source: Source, data: Data) -> Mapping[str, tuple[Sample, ...]]:
+    """Return the splits without the samples that `data` leaves out. Update the failures of the survey accordingly."""
     splits, survey = source.splits, source.survey
     if data.splits:
         every = {sample.name: sample for samples in splits.values() for sample in samples}
@@ -71,9 +90,7 @@ def _splits(source: Source, data: Data) -> Mapping[str, tuple[Sample, ...]]:
         survey.failures = [failure for failure in survey.failures if not failure.unlabeled]
         if skipped:
             survey.note(f"{source.spec}: {len(skipped)} images without mask are skipped")
-    if data.limit is not None:
-        splits = _limited(splits, data.limit, survey)
-    return fold_splits(splits, data)
+    return splits
 
 
 def _limited(splits: Mapping[str, tuple[Sample, ...]], limit: int, survey: Survey) -> dict[str, tuple[Sample, ...]]:
@@ -82,6 +99,11 @@ def _limited(splits: Mapping[str, tuple[Sample, ...]], limit: int, survey: Surve
     if cut:
         survey.note(f"data.limit: only the first samples are used, {', '.join(cut)}")
     return {split: samples[:limit] for split, samples in splits.items()}
+
+
+def full_spec(spec: str) -> str:
+    """Return the data set with its kind and absolute path: "camvid:/data/CamVid" for a folder that holds CamVid."""
+    return _open(spec).spec
 
 
 def _open(spec: str) -> Source:

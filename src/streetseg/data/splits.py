@@ -8,12 +8,16 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
+from streetseg.atomic import atomic_write_text
 from streetseg.data.files import FileError
 from streetseg.data.formats import SUFFIXES
 from streetseg.data.issues import Failure, Survey
-from streetseg.data.source import Sample
+from streetseg.data.source import Sample, Source, short_name
 from streetseg.errors import DataError
 from streetseg.text import counted, read_text
+
+VAL_NAMES = ("val", "valid", "validation", "dev", "eval")  # usual names of a validation split
+TEST_NAMES = ("test", "testing")
 
 _LISTED = 20  # incorrect lines named in one error
 
@@ -94,6 +98,46 @@ def listed_splits(
     for split, lines in lists.items():
         survey.note(_counted(lines, named[split], splits[split]))
     return splits
+
+
+def write_lists(folder: Path, splits: Mapping[str, Sequence[Sample]]) -> dict[str, Path]:
+    """Write FOLDER/SPLIT.txt with the names of the samples of each split. Return split -> its file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {split: folder / f"{split}.txt" for split in splits}
+    for split, samples in splits.items():
+        # "./" keeps a name that begins with # from being read as a comment.
+        lines = [f"./{sample.name}\n" if sample.name.startswith("#") else f"{sample.name}\n" for sample in samples]
+        atomic_write_text(files[split], "".join(lines))
+    return files
+
+
+@dataclass(frozen=True)
+class KeptSplit:
+    """The split lists that a run keeps of its data, where the program made the split.
+
+    Args:
+        run: the run folder.
+        spec: the data set, without the folders of a machine.
+        lists: split -> file.
+    """
+
+    run: Path
+    spec: str
+    lists: Mapping[str, Path]
+
+    def of(self, source: Source) -> dict[str, tuple[Sample, ...]]:
+        """Return the splits of the run; empty if the source is another data set.
+
+        Raises:
+            DataError: an image of the run is no longer in the data.
+        """
+        every = {sample.name: sample for samples in source.splits.values() for sample in samples}
+        lists = {split: SplitList.read(file) for split, file in self.lists.items()}
+        entries = [entry.text.removeprefix("./") for lines in lists.values() for entry in lines.entries]
+        if short_name(source.spec) != self.spec or every.keys().isdisjoint(entries):
+            return {}
+        named = _named_by(lists, list(every.values()), ())
+        return {split: tuple(s for name, s in every.items() if name in names) for split, names in named.items()}
 
 
 def without_excluded(

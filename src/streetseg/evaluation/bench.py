@@ -11,6 +11,7 @@ from streetseg.evaluation.score import score
 from streetseg.inference.bench import measure_models
 from streetseg.inference.prediction import open_predictor
 from streetseg.recipe.schema import Data
+from streetseg.runs.folder import kept_split
 
 if TYPE_CHECKING:
     from streetseg.models.own import OwnModules
@@ -37,7 +38,7 @@ def bench_models(
 
     def mean_iou(path: Path, name: str, computed: str, modules: "OwnModules | None", data: Data) -> float:
         predictor = open_predictor(path, modules, engine=name, precision=computed, device=device)
-        scored = score(predictor, open_source(data.read_as(predictor.engine.reading)), split)
+        scored = score(predictor, open_source(data.read_as(predictor.engine.reading), kept_split(path)), split)
         return float(scored.scores["mean"]["iou"])
 
     return measure_models(

@@ -20,6 +20,7 @@ from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import LabelSpace
 from streetseg.metrics.bootstrap import Intervals
 from streetseg.metrics.calibration import expected_calibration_error, reliability
+from streetseg.metrics.counts import Counts
 from streetseg.metrics.scores import METRICS, Floats, class_scores, defined_mean, margins, per_image, scores
 from streetseg.metrics.selective import SHARES, accuracy_of_kept
 from streetseg.png import encode_png
@@ -48,12 +49,25 @@ def scores_json(evaluation: Evaluation, intervals: Intervals, terms: Protocol) -
         "interval": {name: list(bounds) for name, bounds in intervals.overall.items()},
         "interval_rule": {"resamples": intervals.resamples, "unit": intervals.unit, "note": intervals.note},
         "per_image_mean": {name: float(defined_mean(images[name])) for name in ("iou", "dice")},
+        "per_video": per_video(evaluation.counts),
         "boundary_iou": float(defined_mean(boundary)),
         "ece": expected_calibration_error(evaluation.calibration),
         "calibration": _calibration(evaluation),
         "selective": _selective(evaluation),
         "loss": evaluation.loss,
         "ignored_pixels": int(evaluation.counts.ignored.sum()),
+    }
+
+
+def per_video(counts: Counts) -> dict[str, dict[str, float]]:
+    """Return video -> number of images and mean IoU of all its images together; empty if no video is known."""
+    videos: dict[str, list[int]] = {}
+    for index, video in enumerate(counts.sequences):
+        if video is not None:
+            videos.setdefault(video, []).append(index)
+    return {
+        video: {"images": len(images), "iou": scores(counts.counts[images].sum(axis=0)).mean["iou"]}
+        for video, images in sorted(videos.items())
     }
 
 

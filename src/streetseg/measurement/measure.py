@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from streetseg.data.exif import Taken, read_taken
 from streetseg.errors import RequestError
 from streetseg.inference.inputs import find_images
 from streetseg.inference.output import overlay
@@ -16,7 +17,6 @@ from streetseg.inference.predict_files import LabeledFile, OnImage, UnreadError,
 from streetseg.inference.predictor import Predictor
 from streetseg.inference.remote import gathered
 from streetseg.labels.space import LabelSpace
-from streetseg.measurement.exif import Taken, read_taken
 from streetseg.measurement.roles import Role, roles_of, sums_of
 from streetseg.measurement.trust import doubts
 from streetseg.measurement.validation import Validation

@@ -113,6 +113,11 @@ class Data(Section):
     """split to train on"""
     val_split: str = "val"
     """split to validate on after each epoch"""
+    split: Annotated[Literal["given", "auto"], NoEffect("the fingerprint of the data is compared")] = "given"
+    """given: the splits of the data; where there is none for validation, one is made of groups of images that belong
+    together. auto: train_split and val_split are divided anew by such groups"""
+    val_share: Annotated[float, NoEffect("the fingerprint of the data is compared")] = Field(default=0.2, gt=0, lt=1)
+    """share of the images that a split which is made gives to validation"""
     fold: Fold | None = None
     """K/N: the images of train_split and val_split are divided into N parts, the K-th is validated on and the others
     are trained on; the frames of a video stay together; none: the splits as they are"""

@@ -23,6 +23,7 @@ from streetseg.report.charts.comparison import prices
 from streetseg.report.gallery_layers import Layer, MapKey, layers, map_keys
 from streetseg.report.scored_images import MOST_BYTES, ScoredImage, most_images, priority, scored_image
 from streetseg.report.words import without_folders
+from streetseg.runs.folder import kept_split
 
 if TYPE_CHECKING:
     from streetseg.models.own import OwnModules
@@ -117,7 +118,8 @@ def collect(
     exhibits: dict[int, Exhibit] = {}
     images: list[ScoredImage] = []
     try:
-        source = source or open_source(groups[0].first.recipe.data)
+        first = groups[0].first
+        source = source or open_source(first.recipe.data, kept_split(first.folder))
         limit = most_images([prices(group)["latency"] for group in groups])
         samples = _samples(source, groups[0], order[: max(limit, len(choices))])
         predictors = [_predictor(group, modules) for group in groups]

@@ -44,6 +44,7 @@ def model_card(group: Group) -> str:
             f"- **Parameters:** {words.figure(run.cost['parameters'] / 1e6)} million",
             f"- **Mean IoU:** {100 * group.mean_iou:.1f} {bracket(*group.intervals.overall['mean_iou'])}, "
             f"{group.scores.counted['iou']} of {len(run.classes)} classes counted",
+            *_test(group),
             "",
             "## Scores",
             "",
@@ -69,6 +70,14 @@ def model_card(group: Group) -> str:
             "",
         ]
     )
+
+
+def _test(group: Group) -> list[str]:
+    """Return the line on the test split; none where it was not scored."""
+    if group.test is None:
+        return []
+    iou, span = group.test.scores.mean["iou"], bracket(*group.test.intervals.overall["mean_iou"])
+    return [f"- **Mean IoU on the test split:** {100 * iou:.1f} {span}. {plain(words.test_protocol(group))}"]
 
 
 def score_rows(group: Group) -> list[list[str]]:

@@ -13,8 +13,9 @@ from markupsafe import Markup
 from streetseg.comparison.compare import Comparison
 from streetseg.comparison.groups import Group
 from streetseg.comparison.verdict import dataset_name, p_value_text, pair_sentence
+from streetseg.metrics.bootstrap import Intervals
 from streetseg.metrics.difference import Difference
-from streetseg.metrics.scores import METRICS, defined_mean, per_image
+from streetseg.metrics.scores import METRICS, Scores, defined_mean, per_image
 from streetseg.report import words
 from streetseg.report.charts.comparison import Charts, encoder_marker, prices
 from streetseg.report.charts.confusion import Layout
@@ -91,6 +92,7 @@ class Entry:
     encoder: str
     start: str
     mean: dict[str, Estimate]
+    test: dict[str, Estimate]
     pixel_scores: dict[str, Estimate]
     image_iou: Estimate
     image_dice: Estimate
@@ -185,6 +187,7 @@ class Page:
     opponents: list[Opponents]
     markers: list[Markup]
     protocol: str
+    test_protocol: str
     interval_rule: str
     curve_protocol: str
     cost_protocol: str
@@ -240,6 +243,7 @@ def page_of(comparison: Comparison, letters: Sequence[str], charts: Charts, gall
         opponents=_opponents(comparison, entries, charts),
         markers=[encoder_marker(k) for k in range(len(entries))],
         protocol=words.protocol_line(groups[0]),
+        test_protocol=words.test_protocol(groups[0]),
         interval_rule=words.interval_rule(
             groups[0].intervals, any(entry.several_seeds for entry in entries), len(entries)
         ),
@@ -267,6 +271,10 @@ def page_of(comparison: Comparison, letters: Sequence[str], charts: Charts, gall
     )
 
 
+def _means(scores: Scores, intervals: Intervals) -> dict[str, Estimate]:
+    return {name: Estimate(scores.mean[name], *intervals.overall[f"mean_{name}"]) for name in METRICS}
+
+
 def _entry(k: int, group: Group, letter: str, charts: Charts) -> Entry:
     scores, overall = group.scores, group.intervals.overall
     image_scores = per_image(group.counts.counts)
@@ -278,7 +286,8 @@ def _entry(k: int, group: Group, letter: str, charts: Charts) -> Entry:
         name=group.name,
         encoder=first.encoder,
         start=words.initial_weights(first),
-        mean={name: Estimate(scores.mean[name], *overall[f"mean_{name}"]) for name in METRICS},
+        mean=_means(scores, group.intervals),
+        test={} if group.test is None else _means(group.test.scores, group.test.intervals),
         pixel_scores={name: Estimate(value, *overall[name]) for name, value in scores.pixel_scores.items()},
         image_iou=Estimate(float(defined_mean(image_scores["iou"]))),
         image_dice=Estimate(float(defined_mean(image_scores["dice"]))),

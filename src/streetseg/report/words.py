@@ -69,9 +69,20 @@ def figure(value: float | None) -> str:
 
 def protocol_line(group: Group) -> str:
     """Return the protocol of the scores as a sentence: data, sizes and scoring rules."""
-    p = group.protocol
+    return _protocol_line(group.protocol, group.split)
+
+
+def test_protocol(group: Group) -> str:
+    """Return the protocol of the scores of the test split as a sentence; empty where it was not scored."""
+    if group.test is None:
+        return ""
+    p = group.test.protocol
+    return f"Scored once, when the epoch was chosen. {_protocol_line(p, str(p['split']) + ' split')}"
+
+
+def _protocol_line(p: Mapping[str, Any], split: str) -> str:
     return (
-        f"{dataset_name(p['dataset'])}, {group.split}, {p['images']} images, label space {p['label_space']}; "
+        f"{dataset_name(p['dataset'])}, {split}, {p['images']} images, label space {p['label_space']}; "
         f"scored at the resolution of the masks {p['resolution']} (the network saw {p['network_resolution']}); "
         f"{p['ignore']}; {p['absent']}; {p['test_time']}; rules version {p['rules']}."
     )
@@ -240,6 +251,7 @@ def facts(groups: Sequence[Group]) -> list[tuple[str, list[str]]]:
     entries = [
         ("Data", [short_name(run.data["spec"])]),
         ("Splits", [_split(name, split) for name, split in splits.items()]),
+        ("How they were made", [without_folders(run.data.get("made") or "")]),
         ("Label space", [f"{run.data['space']}: {', '.join(run.classes)}"]),
         (
             "Fingerprints",

@@ -11,6 +11,7 @@ from streetseg.metrics.counts import Counts
 from streetseg.models.description import read_model_json, space_of
 from streetseg.recipe.resolved import read_resolved
 from streetseg.recipe.schema import Recipe
+from streetseg.runs.folder import RunFolder
 from streetseg.runs.schema import Cost, Data, Environment, Schema, Scored, checked, columns, events, speeds
 
 REQUIRED_FILES = (
@@ -29,6 +30,19 @@ DAMAGED = "the file was damaged or changed since: copy the run folder again, or 
 
 
 @dataclass(frozen=True, eq=False)
+class Tested:
+    """The scores of a split that had no part in the choice of the epoch.
+
+    Args:
+        counts: per-image counts.
+        protocol: of the scores.
+    """
+
+    counts: Counts
+    protocol: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
 class FinishedRun:
     """The content of a finished run folder.
 
@@ -41,6 +55,7 @@ class FinishedRun:
         curves: column of results.csv -> one float per epoch, NaN where a cell is empty; also `seconds` and
             `images_per_second` of the journal.
         cost, environment, data: the JSON files of these names.
+        test: the scores of the test split, where it was scored at the end of the run.
     """
 
     folder: Path
@@ -52,6 +67,7 @@ class FinishedRun:
     cost: Mapping[str, Any]
     environment: Mapping[str, Any]
     data: Mapping[str, Any]
+    test: Tested | None = None
 
     @property
     def encoder(self) -> str:
@@ -135,6 +151,7 @@ def read_run(folder: Path) -> FinishedRun:
         cost=_json(folder / "cost.json", Cost),
         environment=_json(folder / "environment.json", Environment),
         data=_json(folder / "data.json", Data),
+        test=_tested(RunFolder(folder).test),
     )
     _require_consistent(run)
     return run
@@ -188,6 +205,13 @@ def _require_consistent(run: FinishedRun) -> None:
         raise RequestError(
             f"the files of the run contradict each other ({'; '.join(conflicts)})", where=run.folder, hint=DAMAGED
         )
+
+
+def _tested(folder: Path) -> Tested | None:
+    """Return the scores of the test split; None where it was not scored."""
+    if not (folder / "scores.json").is_file():
+        return None
+    return Tested(Counts.load(folder / "counts.npz"), _json(folder / "scores.json", Scored)["protocol"])
 
 
 def _json(path: Path, kind: type[Schema]) -> Mapping[str, Any]:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from streetseg.atomic import remove_leftovers, without_nan
 from streetseg.data.check.findings import Findings
+from streetseg.data.issues import MadeSplit
+from streetseg.data.splits import KeptSplit
 from streetseg.data.store import Store
 from streetseg.runtime.disk import check_folder, folder_in_use, free_space_for
 
@@ -39,6 +41,11 @@ class RunFolder:
         return self.path / "data.json"
 
     @property
+    def splits(self) -> Path:
+        """Lists of the images of each split, where the program made the split."""
+        return self.path / "splits"
+
+    @property
     def journal(self) -> Path:
         return self.path / "journal.jsonl"
 
@@ -54,6 +61,11 @@ class RunFolder:
     def best(self) -> Path:
         return self.path / "best"
 
+    @property
+    def test(self) -> Path:
+        """Scores of the test split, where it is scored at the end of the run."""
+        return self.path / "test"
+
     def require_usable(self, *, resume: bool) -> None:
         """Raise RequestError if a run cannot or must not write here. Write nothing."""
         check_folder(self.path, WHAT, resume=resume)
@@ -66,13 +78,31 @@ class RunFolder:
             RequestError: the folder cannot be written, or another process uses it.
         """
         with folder_in_use(self.path, WHAT):
-            for name in ("", "checkpoints", "evaluation", "evaluation/errors", "plots"):
+            for name in ("", "checkpoints", "evaluation", "evaluation/errors", "test", "test/errors", "plots"):
                 remove_leftovers(self.path / name)
             yield
 
 
-def describe_data(spec: str, stores: Sequence[Store], findings: Findings | None) -> dict[str, Any]:
-    """Return the content of data.json: size, fingerprint and class counts of each split, and its file formats."""
+def kept_split(model: Path) -> KeptSplit | None:
+    """Return the split that the run of a model made and keeps; None where it has none or `model` is of no run.
+
+    Args:
+        model: a run folder, its best bundle, or any other model.
+    """
+    run = RunFolder(model.parent if model.name == "best" else model)
+    try:
+        spec = json.loads(run.data.read_bytes())["spec"]
+    except (OSError, ValueError, KeyError, TypeError):  # no run; if it is a damaged one, its reader says so
+        return None
+    lists = {file.stem: file for file in sorted(run.splits.glob("*.txt"))}
+    return KeptSplit(run.path, spec, lists) if lists else None
+
+
+def describe_data(
+    spec: str, stores: Sequence[Store], findings: Findings | None, made: MadeSplit | None = None
+) -> dict[str, Any]:
+    """Return the content of data.json: size, fingerprint and class counts of each split, and its file formats; and how
+    the split was made, where it is not that of the data."""
     space = stores[0].space
     split_findings = findings.as_json()["splits"] if findings else {}
     splits = {}
@@ -85,7 +115,7 @@ def describe_data(spec: str, stores: Sequence[Store], findings: Findings | None)
             "ignored": int(pixels[space.ignore_index]),
             "sequences": sorted({sample.sequence for sample in store.samples if sample.sequence}),
         }
-    return {"spec": spec, "space": space.name, "splits": splits}
+    return {"spec": spec, "space": space.name, "splits": splits, "made": made and made.text}
 
 
 def class_pixels(store: Store, findings: Findings | None) -> NDArray[np.int64]:

@@ -1,13 +1,14 @@
 """The end of a run: its best network is calibrated, scored in full and measured, and the bundle gets the scores."""
 
 import copy
+from pathlib import Path
 
 from streetseg.atomic import atomic_write_json
 from streetseg.data.store import Store
 from streetseg.evaluation.calibration import fit_calibration
-from streetseg.evaluation.evaluate import evaluate
+from streetseg.evaluation.evaluate import Evaluation, evaluate
 from streetseg.evaluation.files import scores_json, write_error_maps, write_evaluation
-from streetseg.evaluation.protocol import protocol
+from streetseg.evaluation.protocol import Protocol, protocol
 from streetseg.inference.cost import measure_cost
 from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.inference.parts import count_parts
@@ -22,7 +23,9 @@ from streetseg.text import counted
 from streetseg.training.recorder import RunRecorder
 
 
-def finish_run(recorder: RunRecorder, val: Store, *, dataset: str, modules: OwnModules = NO_MODULES) -> float:
+def finish_run(
+    recorder: RunRecorder, val: Store, test: Store | None = None, *, dataset: str, modules: OwnModules = NO_MODULES
+) -> float:
     """Calibrate the best bundle, score it in fp32, measure its cost on this machine, and write all of it down.
 
     The calibration is fitted on the validation split, which chose the best epoch, too.
@@ -30,11 +33,12 @@ def finish_run(recorder: RunRecorder, val: Store, *, dataset: str, modules: OwnM
     Args:
         recorder: of a trained run; all of its ranks score, rank 0 reads and writes.
         val: the validation split at the labels' own resolution.
+        test: a split that had no part in the choice of the epoch, to be scored once; None for none.
         dataset: what a person typed, for the protocol.
         modules: of the caller's own, which the network was made with.
 
     Returns:
-        Mean IoU, 0..1.
+        Mean IoU on the validation split, 0..1.
     """
     folder, journal, state = recorder.folder, recorder.journal, recorder.train_state
     device, ranks, progress = state.device, state.ranks, recorder.progress
@@ -50,16 +54,14 @@ def finish_run(recorder: RunRecorder, val: Store, *, dataset: str, modules: OwnM
     progress.begin("scoring", len(val))
     evaluation = evaluate(predictor, val, ranks=ranks, progress=lambda done, total: progress.show("", done))
     overall = scores(evaluation.counts.total)
+    tested = None if test is None else score_test(recorder, predictor, test)
     if not ranks.is_main:
         return overall.mean["iou"]
     journal.write("evaluation", images=len(val), seconds=evaluation.seconds)
-    terms = protocol(evaluation, predictor, dataset=dataset, split=val.split)
-    intervals = interval(evaluation.counts)
     place = folder.path / "evaluation"
     progress.say("its latency and memory are measured on this machine")
     with free_space_for(place, evaluation.counts.counts.nbytes + sum(t.nbytes for t in best.state_dict().values())):
-        write_evaluation(place, evaluation, intervals, scores_json(evaluation, intervals, terms))
-        write_error_maps(place, evaluation, predictor, val)
+        terms = write_scores(place, evaluation, predictor, val, dataset=dataset)
         save_bundle(
             folder.best,
             best,
@@ -71,4 +73,24 @@ def finish_run(recorder: RunRecorder, val: Store, *, dataset: str, modules: OwnM
         size = best.size or evaluation.label_sizes[0]
         cost = measure_cost(best, size, device, "fp32") | {"parts": count_parts(best, size, device)}
         atomic_write_json(folder.path / "cost.json", cost)
+        if test is not None and tested is not None:
+            write_scores(folder.test, tested, predictor, test, dataset=dataset)
+            journal.write("test", images=len(test), mean_iou=scores(tested.counts.total).mean["iou"])
     return overall.mean["iou"]
+
+
+def score_test(recorder: RunRecorder, predictor: Predictor, test: Store) -> Evaluation:
+    """Return the counts of the best network on the test split; all ranks take part."""
+    progress = recorder.progress
+    progress.begin(f"scoring {test.split}", len(test))
+    ranks = recorder.train_state.ranks
+    return evaluate(predictor, test, ranks=ranks, progress=lambda done, total: progress.show("", done))
+
+
+def write_scores(place: Path, evaluation: Evaluation, predictor: Predictor, store: Store, *, dataset: str) -> Protocol:
+    """Write the evaluation folder of a split, with error maps. Return the protocol of the scores."""
+    terms = protocol(evaluation, predictor, dataset=dataset, split=store.split)
+    intervals = interval(evaluation.counts)
+    write_evaluation(place, evaluation, intervals, scores_json(evaluation, intervals, terms))
+    write_error_maps(place, evaluation, predictor, store)
+    return terms

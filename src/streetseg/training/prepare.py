@@ -15,6 +15,7 @@ from streetseg.data.check.findings import Findings
 from streetseg.data.class_weights import require_class_weights
 from streetseg.data.open import open_source
 from streetseg.data.source import Source, mask_ids, short_name, with_defaults
+from streetseg.data.splits import write_lists
 from streetseg.data.store import Store
 from streetseg.errors import RequestError
 from streetseg.models.initial_weights import InitialWeights, build_network
@@ -23,7 +24,7 @@ from streetseg.profiler import Profiler
 from streetseg.recipe.load import leaves
 from streetseg.recipe.resolved import recipe_yaml
 from streetseg.recipe.schema import Augment, Recipe, Size
-from streetseg.runs.folder import Journal, RunFolder, class_pixels, describe_data
+from streetseg.runs.folder import Journal, RunFolder, class_pixels, describe_data, kept_split
 from streetseg.runtime.checkpoint import load_newest_checkpoint
 from streetseg.runtime.compilation import Compilation
 from streetseg.runtime.device import seed_everything
@@ -35,7 +36,7 @@ from streetseg.training.history import History
 from streetseg.training.optim import Length, length_of
 from streetseg.training.own import Own, check_callbacks, check_loss, require_own
 from streetseg.training.resume import differences, is_written, origin_of, require_format, require_unchanged, restore
-from streetseg.training.splits import check_files, device_cache_split, open_stores, require_images
+from streetseg.training.splits import check_files, device_cache_split, open_stores, open_test_store, require_images
 from streetseg.training.train_state import TrainState, describe_start, make_train_state
 
 
@@ -54,6 +55,7 @@ class Prepared:
         initial: where these weights are from.
         findings: what the files of the splits hold; None for scenes.
         train_store, val_store: the decoded splits.
+        test_store: the split that is scored once, at the end; None as a rule.
         origin: recipe and fingerprints of the data.
         state: the checkpoint to go on from; None for a new run.
         changed: a line for each thing that decides the run and is not as it was in `state`.
@@ -73,6 +75,7 @@ class Prepared:
     findings: Findings | None
     train_store: Store
     val_store: Store
+    test_store: Store | None
     origin: dict[str, Any]
     state: dict[str, Any] | None
     changed: list[str]
@@ -142,7 +145,8 @@ def prepare(
     seed_everything(recipe.train.seed)
     state = newest_state(folder) if resume else None
     require_own(state["own"] if state else (), own, recipe)
-    source = own.source or open_source(recipe.data)
+    with ranks.one_first():
+        source = own.source or open_source(recipe.data, kept_split(folder.path) if resume else None)
     recipe = recipe.model_copy(update={"data": with_defaults(recipe.data, source)})
     require_images(source, recipe)
     check_callbacks(own.callbacks)
@@ -154,6 +158,7 @@ def prepare(
         require_trained_encoder(recipe, initial)
         findings = check_files(source, recipe)
         stores = open_stores(source, recipe)
+        test_store = open_test_store(source, recipe)
     origin = origin_of(recipe, stores)
     step = "none" if state is None else state["steps_done"]
     ranks.require_equal(dict(leaves(recipe)) | origin["data"] | {"step of the newest checkpoint": step})
@@ -162,8 +167,8 @@ def prepare(
         require_unchanged({folder.path: changed})
     cache, cache_lines = device_cache_split(stores[0], device)
     return Prepared(
-        recipe, own, ranks, device, profiler, folder, source, network, initial, findings, *stores, origin, state,
-        changed, cache, cache_lines,
+        recipe, own, ranks, device, profiler, folder, source, network, initial, findings, *stores, test_store,
+        origin, state, changed, cache, cache_lines,
     )  # fmt: skip
 
 
@@ -236,13 +241,14 @@ def make_or_restore(run: Prepared) -> tuple[TrainState, Best, History]:
 
 def write_start(run: Prepared, train_state: TrainState, history: History) -> Journal:
     """Write recipe, data and environment into the run folder, in rank 0; return the journal with its first line."""
-    folder, main = run.folder, run.ranks.is_main
+    folder, main, source, made = run.folder, run.ranks.is_main, run.source, run.source.survey.made
     if main and not is_written(folder, run.origin):
+        stores = (run.train_store, run.val_store)
+        scored = stores if run.test_store is None else (*stores, run.test_store)
         atomic_write_text(folder.recipe, recipe_yaml(run.recipe))
-        atomic_write_json(
-            folder.data,
-            describe_data(short_name(run.source.spec), (run.train_store, run.val_store), run.findings),
-        )
+        if made is not None:
+            write_lists(folder.splits, {store.split: store.samples for store in stores})
+        atomic_write_json(folder.data, describe_data(short_name(source.spec), scored, run.findings, made))
     if main and run.state is None:
         atomic_write_json(folder.environment, describe_environment() | describe_start(train_state, run.initial))
     journal = Journal(folder.journal if main else None)

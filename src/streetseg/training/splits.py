@@ -23,7 +23,7 @@ def require_images(source: Source, recipe: Recipe) -> None:
 
 
 def check_files(source: Source, recipe: Recipe) -> Findings | None:
-    """Return what the check found in the files of the two splits; None for scenes, which have no files.
+    """Return what the check found in the files of the splits; None for scenes, which have no files.
 
     Raises:
         DataError: files cannot be used, all pixels of a split are ignored, or there is one class only.
@@ -31,11 +31,28 @@ def check_files(source: Source, recipe: Recipe) -> Findings | None:
     train, val = recipe.data.train_split, recipe.data.val_split
     if source.spec == "scenes":
         return None
-    findings = check_source(source, (train, val))
+    test = test_split(source)
+    findings = check_source(source, (train, val) if test is None else (train, val, test))
     require_labels(findings, train, hint="data.train_split=NAME chooses another")
     require_labels(findings, val, hint="data.val_split=NAME chooses another")
     require_two_classes(findings, train)
+    if test is not None:
+        require_labels(findings, test, hint="data.split=auto makes a validation split, too, and does not score it")
     return findings
+
+
+def test_split(source: Source) -> str | None:
+    """Return the split that is scored once, at the end of a run; None as a rule."""
+    made = source.survey.made
+    return None if made is None else made.test
+
+
+def open_test_store(source: Source, recipe: Recipe) -> Store | None:
+    """Return the decoded images of the split that is scored once, at the end of a run; None if there is none."""
+    split = test_split(source)
+    if split is None:
+        return None
+    return Store.open(source, split, size=recipe.data.size, resize_labels=False, cache=default_cache())
 
 
 def open_stores(source: Source, recipe: Recipe) -> tuple[Store, Store]:

@@ -93,7 +93,9 @@ def train(
                     with profiler("other"):
                         fit(train_state, run.batches_of, run.val_store, recorder)
                 with profiler("evaluation"):
-                    val_iou = finish_run(recorder, run.val_store, dataset=run.source.spec, modules=own.modules)
+                    val_iou = finish_run(
+                        recorder, run.val_store, run.test_store, dataset=run.source.spec, modules=own.modules
+                    )
                 return RunResult(run.folder.path, recorder.end(val_iou, len(run.val_store)), val_iou)
 
 

@@ -15,6 +15,7 @@ from streetseg.data.check.sample import SampleStats, look_at
 from streetseg.data.files import FileError
 from streetseg.data.issues import together
 from streetseg.data.source import Sample, Source
+from streetseg.data.splits import TEST_NAMES, VAL_NAMES
 from streetseg.data.store import default_cache
 from streetseg.errors import DataError
 from streetseg.machine import cores
@@ -25,10 +26,7 @@ log = logging.getLogger("streetseg")
 _LISTED = 20  # files named in one error
 
 # Usual names of training and validation splits, in the order in which hints propose them.
-_SPLIT_NAMES = {
-    "train_split": ("train", "training", "trn"),
-    "val_split": ("val", "valid", "validation", "dev", "eval", "test", "testing"),
-}
+_SPLIT_NAMES = {"train_split": ("train", "training", "trn"), "val_split": (*VAL_NAMES, *TEST_NAMES)}
 
 
 def check_source(source: Source, splits: Sequence[str], *, limit: int | None = _LISTED) -> Findings:
@@ -45,7 +43,7 @@ def check_source(source: Source, splits: Sequence[str], *, limit: int | None = _
         DataError: a split is missing or empty, or files cannot be used. One error holds all files, one line per file.
     """
     require_splits(source, splits)
-    findings = examine(source, splits, use_cache=True)
+    findings = examine(source, splits, divisible=splits, use_cache=True)
     if findings.errors:
         raise all_problems(findings, limit)
     for remark in findings.remarks:
@@ -61,6 +59,7 @@ def examine(
     splits: Sequence[str],
     *,
     used: Sequence[str] | None = None,
+    divisible: Sequence[str] = (),
     use_cache: bool = False,
     on_file: Callable[[], None] = lambda: None,
 ) -> Findings:
@@ -71,6 +70,7 @@ def examine(
         splits: names of the splits to read.
         used: the splits whose problems are errors. Problems of other splits, and missing splits, become remarks.
             None, or only missing splits: all of `splits`.
+        divisible: the splits that data.split=auto divides anew.
         use_cache: use the cached results of files that have not changed; otherwise read every file.
         on_file: called after each sample, for a progress bar.
     """
@@ -101,11 +101,19 @@ def examine(
     remarks = (
         *_absent(source, absent),
         *_unused(unused),
-        *leaks(seen),
+        *leaks(seen, () if source.survey.made else divisible, doctor_command(source.spec)),
         *file_remarks(source, seen),
         *jumps(source, seen),
     )
     return Findings(source.spec, source.space, tuple(source.survey.notes), split_findings, remarks, tuple(errors))
+
+
+def statistics_of(source: Source, samples: Sequence[Sample]) -> list[SampleStats | DataError]:
+    """Return the statistics of each sample, or why it cannot be used; cached for files that have not changed."""
+    cache = CheckCache(source, default_cache())
+    results = list(_in_parallel(source, samples, cache, use_cache=True))
+    cache.save()
+    return results
 
 
 def require_splits(source: Source, splits: Sequence[str]) -> None:
@@ -182,19 +190,14 @@ def _missing(source: Source, split: str) -> DataError:
 
 
 def _other_split(source: Source, split: str) -> str | None:
-    """Return a hint how to use a split of another name, or how to make splits if there are none."""
+    """Return a hint how to use a split of another name; None if no other is close."""
     for field, names in _SPLIT_NAMES.items():
         others = [name for name in names if source.splits.get(name)] if split in names else []
         if others:
             return f"data.{field}={others[0]} takes the split {others[0]}"
     if near := get_close_matches(split, list(source.splits), n=1):
         return f"did you mean the split {near[0]}?"
-    if list(source.splits) != ["all"]:
-        return None
-    lists = "data.splits.train=FILE data.splits.val=FILE name the images of each in text files"
-    if not source.spec.startswith("folder:"):
-        return lists
-    return f"`splits: {{train: 0.8, val: 0.2}}` in {source.spec.removeprefix('folder:')} draws them; {lists}"
+    return None
 
 
 def _is_255_a_class(source: Source, seen: Seen) -> DataError | None:

@@ -1,7 +1,7 @@
 """Leaks between splits: images of one split that are copies, near copies or video neighbors of another split's."""
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import combinations
 
 from streetseg.data.check.perceptual_hash import ALIKE, BITS, nearest
@@ -15,19 +15,27 @@ _ROUNDING = 1e-6  # times are rounded: they are frame numbers divided by a frame
 Samples = Sequence[tuple[Sample, SampleStats]]
 
 
-def leaks(seen: Seen) -> Iterator[Remark]:
-    """Yield remarks for each two splits: the images of the later split with a counterpart in the earlier one."""
+def leaks(seen: Seen, divisible: Collection[str] = (), command: str = "") -> Iterator[Remark]:
+    """Yield remarks for each two splits: the images of the later split with a counterpart in the earlier one.
+
+    Args:
+        seen: the splits.
+        divisible: the splits whose leaks data.split=auto mends; a last remark says so.
+        command: that checks the data set.
+    """
+    mended = False
     for (first, earlier), (second, later) in combinations(seen.items(), 2):
         if not earlier or not later:
             continue
         identical, alike = _copies(earlier, later)
+        neighbors = _neighbors(earlier, later)
+        mended |= {first, second} <= set(divisible) and any((identical, alike, neighbors))
         if identical:
             text = f"{len(identical)} of {len(later)} images of {second} are in {first} too, pixel for pixel"
             yield Remark("identical", text, identical)
         if alike:
             text = f"{len(alike)} of {len(later)} images of {second} look nearly the same as one of {first}"
             yield Remark("alike", text, alike)
-        neighbors = _neighbors(earlier, later)
         if neighbors:
             yield Remark(
                 "neighbors",
@@ -35,6 +43,9 @@ def leaks(seen: Seen) -> Iterator[Remark]:
                 "in the same video",
                 neighbors,
             )
+    if mended:
+        text = f"data.split=auto divides {' and '.join(divisible)} anew, so that images which belong together stay so;"
+        yield Remark("divide", f"{text} {command} data.split=auto --write-splits DIR  writes the lists", care=False)
 
 
 def _copies(earlier: Samples, later: Samples) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:

@@ -11,6 +11,8 @@ noise of 5 gray levels; 96 % of the copies with 1 % cropped at each side, and tw
 It is written by hand because the margin between copies and neighbors was measured for exactly these 128 bits.
 """
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -44,6 +46,20 @@ def nearest(hashes: list[bytes], among: list[bytes]) -> tuple[NDArray[np.int64],
         indices.append(differing.argmin(axis=1))
         bits.append(differing.min(axis=1).astype(np.int64))
     return np.concatenate(indices), np.concatenate(bits)
+
+
+def alike_pairs(hashes: Sequence[bytes]) -> Iterator[tuple[int, int]]:
+    """Yield index pairs that connect, directly or by other pairs, all hashes that differ in at most ALIKE bits."""
+    first = {value: index for index, value in reversed(list(enumerate(hashes)))}
+    yield from ((first[value], index) for index, value in enumerate(hashes) if first[value] != index)
+    distinct = sorted(first)
+    if not distinct:
+        return
+    signs = _signs(distinct)
+    for start in range(0, len(signs), _CHUNK):
+        near = (BITS - signs[start : start + _CHUNK] @ signs[start:].T) / 2 <= ALIKE
+        for one, other in np.argwhere(np.triu(near, k=1)).tolist():
+            yield first[distinct[start + one]], first[distinct[start + other]]
 
 
 def _signs(hashes: list[bytes]) -> NDArray[np.float32]:

@@ -31,7 +31,7 @@ class Remark:
     Args:
         kind: a keyword for programs: no-split, unused, skipped, unread, turned, turned-or-not, mask-turned, range,
             converted, mixed-masks, transparent, near, other, palettes, void, one-class, absent, single, jumps,
-            identical, alike, neighbors.
+            identical, alike, neighbors, divide.
         text: one line for a person, with counts.
         entries: every file or pair that the remark concerns; empty if it concerns the whole data set.
         care: True if training or scores may suffer; False if a documented rule handles it.

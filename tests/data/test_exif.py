@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
+from streetseg.data.exif import Taken, read_taken, taken_of
 from streetseg.data.files import FileError
-from streetseg.measurement.exif import Taken, read_taken, taken_of
 
 GPS = ExifTags.GPS
 PLACE: dict[int, Any] = {
