@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
+    from streetseg.data.convert.convert import Converted
     from streetseg.data.fetch import Fetched
     from streetseg.data.source import Source
     from streetseg.deploy.export import Exported
@@ -666,6 +667,48 @@ def fetch(
     from streetseg.data.fetch import fetch as fetch_dataset
 
     return fetch_dataset(name, Path(out), mirror=mirror, on_bytes=progress)
+
+
+@checked
+def convert(
+    data: PathLike,
+    to: str,
+    out: PathLike,
+    *,
+    space: str | None = None,
+    recipe: "RecipeLike" = None,
+    progress: OnImage = lambda done, total: None,
+    **fields: object,
+) -> "Converted":
+    """Write a data set in another format; none of its files is changed.
+
+    Args:
+        data: as for `train`, but no object.
+        to: cityscapes, coco, folder or yolo.
+        out: a folder that is missing or empty.
+        space: label space to map the data to; None keeps the classes of its masks.
+        recipe, fields: as for `train`; only `data` means something here.
+        progress: called after each image with the number done and the number of all.
+
+    Raises:
+        RequestError: the format cannot hold the classes, or `out` holds files.
+        DataError: files of the data set cannot be used; one error names them all.
+
+    >>> import streetseg
+    >>> converted = streetseg.convert(data, "folder", folder / "converted")
+    >>> converted.splits, converted.copied, converted.lost
+    ({'train': 4, 'val': 2}, 6, {})
+    """
+    from streetseg.data.convert.convert import convert as convert_source
+    from streetseg.data.open import open_source
+    from streetseg.data.source import with_own_classes
+    from streetseg.request import request
+
+    config = request(data, recipe, {"data.space": space}, fields, only=("convert", CHECK_FIELDS))
+    source = open_source(config.data)
+    if config.data.space is None:
+        source = with_own_classes(source)
+    return convert_source(source, to, Path(out), on_image=progress)
 
 
 @checked

@@ -210,6 +210,13 @@ class SourceView:
         return self.source.stamp(sample)
 
 
+def with_own_classes(source: Source) -> Source:
+    """Return the source with its splits and all classes of its masks, in place of those that it is mapped to."""
+    if isinstance(source, SourceView):
+        return SourceView(source.source, space=source.source.space, splits=source.splits)
+    return source
+
+
 def mask_ids(source: Source) -> list[list[int]] | None:
     """Return the ids on disk of each class of `source.space`, ascending; None where masks are colors or no files."""
     if isinstance(source, SourceView):
