@@ -14,6 +14,7 @@ from streetseg.data.source import Source
 from streetseg.data.sources.own import OwnData, as_source
 from streetseg.errors import RequestError
 from streetseg.models.formats import is_exported
+from streetseg.recipe.datasets import parts_of
 from streetseg.recipe.load import load_recipe, require_meaning
 from streetseg.recipe.schema import Data, Recipe
 
@@ -104,6 +105,9 @@ def _dotted(fields: Mapping[str, object]) -> dict[str, object]:
 
 def with_kind(data: str) -> str:
     """Return DATA as "kind:path". A path without kind is opened to find it, as the kind decides the shipped recipe."""
+    parts = parts_of(data)
+    if len(parts) > 1:
+        return "+".join(with_kind(part) if part else part for part in parts)
     return data if data == "scenes" or ":" in data else open_source(Data(source=data)).spec
 
 

@@ -20,7 +20,7 @@ from streetseg.cli.options import (
     TtaFlag,
     out_option,
 )
-from streetseg.cli.output import counted_bar, print_json, say
+from streetseg.cli.output import aligned, counted_bar, print_json, say
 from streetseg.errors import RequestError
 from streetseg.runtime.worker import is_main, is_one_of_many
 
@@ -104,6 +104,8 @@ def summary(result: "Mapping[str, Any]") -> list[str]:
     for name, values in classes.items():
         cells = (f"{_percent(values[metric]):>{width}}" for metric, width in zip(metrics, widths, strict=True))
         lines.append(f"{name:<{names}}" + "".join(cells))
+    if sources := result.get("sources"):
+        lines += ["", *_by_source(sources, len(classes))]
     rule = result["interval_rule"]
     note = f"; {rule['note']}" if rule["note"] else ""
     lines += [
@@ -112,6 +114,15 @@ def summary(result: "Mapping[str, Any]") -> list[str]:
         f"intervals: {rule['resamples']} resamples of {rule['unit']}s{note}",
     ]
     return lines
+
+
+def _by_source(sources: "Mapping[str, Any]", classes: int) -> list[str]:
+    """Return a table of the mean IoU on each of several data sets."""
+    rows = [("data set", "images", "mean IoU, %", "95 % interval", "classes counted")]
+    for name, row in sources.items():
+        mean, interval = _percent(row["mean_iou"]).strip(), _bracket(*row["interval"])
+        rows.append((name, str(row["images"]), mean, interval, f"{row['counted']} of {classes}"))
+    return aligned(rows, right=(1, 2))
 
 
 def _selective(rows: "Sequence[Mapping[str, float]]") -> "Iterator[str]":

@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from streetseg.errors import RequestError
+from streetseg.recipe.datasets import parts_of
 from streetseg.recipe.layers import (
     KeyPath,
     Layer,
@@ -164,8 +165,9 @@ def _field(path: str) -> FieldInfo:
 
 def _shipped_for(requested: Layer) -> str | None:
     source = requested.get(("data", "source"))
-    kind = str(source.value).partition(":")[0] if source else Recipe().data.source
-    return kind if kind in BY_KIND else None
+    data = str(source.value) if source else Recipe().data.source
+    kinds = {part.partition(":")[0] for part in parts_of(data)}  # of data sets that are joined
+    return next(iter(kinds)) if len(kinds) == 1 and kinds <= set(BY_KIND) else None
 
 
 def _require_field(path: KeyPath, setting: Setting) -> None:
