@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streetseg.cli.common import requested_recipe
 from streetseg.cli.options import DataArgument, JsonFlag, LimitFlag, Overrides, SpaceFlag
 from streetseg.cli.output import counted_bar, print_json, say
 from streetseg.text import command_line, counted
@@ -35,9 +34,10 @@ def convert(
 ) -> None:
     """Write a data set in another format: Cityscapes, COCO, YOLO, or folders with a data.yaml."""
     from streetseg import api
-    from streetseg.recipe.load import require_meaning
+    from streetseg.recipe.load import load_recipe, require_meaning
 
-    config = requested_recipe(data, None, overrides, {"data.space": space, "data.limit": limit})
+    flags = {"data.source": data, "data.space": space, "data.limit": limit}
+    config = load_recipe(None, overrides or [], flags=flags, by_kind=False)
     require_meaning(overrides or [], "convert", api.CHECK_FIELDS)
     with counted_bar("images", hidden=json) as progress:
         converted = api.convert(data, to, out, recipe=config, progress=progress)

@@ -58,15 +58,16 @@ def scores_json(evaluation: Evaluation, intervals: Intervals, terms: Protocol) -
 
 
 def _sources(evaluation: Evaluation) -> dict[str, Any]:
-    """Return images, mean IoU, its interval and the number of classes counted, for each of the data sets joined."""
+    """Return images, mean IoU with its interval, and the number of classes counted, for each of the data sets joined."""
     sources: dict[str, Any] = {}
     for origin in evaluation.origins:
         counts = evaluation.counts.of(f"{origin}/")
-        result = scores(counts.total)
+        result, (low, high) = scores(counts.total), interval(counts).overall["mean_iou"]
         sources[origin] = {
             "images": len(counts.names),
             "mean_iou": result.mean["iou"],
-            "interval": list(interval(counts).overall["mean_iou"]),
+            "low": low,
+            "high": high,
             "counted": result.counted["iou"],
         }
     return sources
