@@ -58,7 +58,7 @@ def scores_json(evaluation: Evaluation, intervals: Intervals, terms: Protocol) -
 
 
 def _sources(evaluation: Evaluation) -> dict[str, Any]:
-    """Return images, mean IoU with its interval, and the number of classes counted, for each of the data sets joined."""
+    """Return images, mean IoU with its interval, and classes counted, for each of the data sets that are joined."""
     sources: dict[str, Any] = {}
     for origin in evaluation.origins:
         counts = evaluation.counts.of(f"{origin}/")

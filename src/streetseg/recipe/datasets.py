@@ -23,7 +23,9 @@ def parts_of(data: str) -> list[str]:
 
 def _exists(data: str) -> bool:
     """Return whether DATA, with or without a kind, names a file or folder."""
+    kind, colon, path = data.partition(":")
+    texts = (data, path) if colon and path and kind.isidentifier() else (data,)
     try:
-        return any(Path(text).expanduser().exists() for text in (data, data.partition(":")[2]) if text)
+        return any(Path(text).expanduser().exists() for text in texts)
     except (OSError, RuntimeError, ValueError):  # too long for the file system, no such user behind ~, a zero byte
         return False

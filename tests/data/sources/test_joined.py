@@ -83,6 +83,7 @@ def test_a_path_with_a_plus_is_one_path(tmp_path: Path) -> None:
     assert parts_of(str(first)) == [str(first)]
     joined = f"camvid:{first}+{second}+scenes"
     assert parts_of(joined) == [f"camvid:{first}", str(second), "scenes"]
+    assert parts_of(f"scenes+camvid:{first}") == ["scenes", f"camvid:{first}"]
     assert with_kind(joined) == f"camvid:{first}+camvid:{second}+scenes"
     assert short_name(with_kind(joined)) == "camvid:cam+vid+camvid:a+b+c+scenes"
     assert dataset_name(with_kind(joined)) == "camvid + camvid + scenes"

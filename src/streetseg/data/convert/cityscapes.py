@@ -49,6 +49,7 @@ class CityscapesLayout(Layout):
         write(path, encode_png(self.table[labels]))
         return Counter()
 
+
 def _name(item: Item) -> str:
     """Return CITY/CITY_SEQUENCE_FRAME: the key if it is such a name, else one that has the key as its sequence.
 

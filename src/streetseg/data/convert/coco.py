@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streetseg.data.convert.layout import Item, Labels, Layout, write
+from streetseg.data.convert.layout import Item, Labels, Layout
 from streetseg.data.sources.shapes import rle
 from streetseg.labels.space import LabelSpace
 
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
+_IGNORED = "__ignore__"  # the name of the category of ignored pixels, as labelme has it
 
 
-def annotation(mask: NDArray[np.bool_], number: int, *, image: int, category: int, crowd: bool = False) -> dict[str, Any]:
+def annotation(
+    mask: NDArray[np.bool_], number: int, *, image: int, category: int, crowd: bool = False
+) -> dict[str, Any]:
     """Return the annotation of a mask (H, W) that is not empty, as run lengths: polygons of COCO have no holes.
 
     Args:
@@ -44,7 +47,10 @@ def categories(space: LabelSpace) -> list[dict[str, Any]]:
 
 
 class CocoLayout(Layout):
-    """images/SPLIT/NAME and annotations/instances_SPLIT.json; no annotation covers an ignored pixel."""
+    """SPLIT/NAME and annotations/instances_SPLIT.json.
+
+    Ignored pixels are a crowd of a category of their own, which COCO's evaluation leaves out and the reader ignores.
+    """
 
     suffixes, turns = _SUFFIXES, False
 
@@ -52,26 +58,41 @@ class CocoLayout(Layout):
         super().__init__(space)
         self._images: dict[Item, tuple[dict[str, Any], list[dict[str, Any]]]] = {}  # an image and its annotations
 
+    def image(self, item: Item) -> str:
+        """Return the path of an image in the new folder, without suffix."""
+        return f"{item.split}/{item.key}"
+
     def write_labels(self, folder: Path, item: Item, image: str, labels: Labels) -> Counter[str]:
         """Keep the annotations of an image until all images are there."""
         height, width = labels.shape
-        name = image.removeprefix(f"images/{item.split}/")
-        present = [int(k) for k in np.unique(labels) if k != self.space.ignore_index]
+        name = image.removeprefix(f"{item.split}/")
         self._images[item] = (
             {"id": item.number, "file_name": name, "height": height, "width": width},
-            [annotation(labels == k, 0, image=item.number, category=k + 1) for k in present],
+            [self._annotation(labels == k, item.number, int(k)) for k in np.unique(labels)],
         )
         return Counter()
+
+    def _annotation(self, mask: NDArray[np.bool_], image: int, label: int) -> dict[str, Any]:
+        if label == self.space.ignore_index:
+            return annotation(mask, 0, image=image, category=self._ignored, crowd=True)
+        return annotation(mask, 0, image=image, category=label + 1)
+
+    @property
+    def _ignored(self) -> int:
+        """The id of the category of ignored pixels."""
+        return self.space.num_classes + 1
 
     def write_description(self, folder: Path, items: Sequence[Item]) -> None:
         """Write the JSON of each split."""
         (folder / "annotations").mkdir()
+        every = [one for _, annotations in self._images.values() for one in annotations]
+        ignores = any(one["category_id"] == self._ignored for one in every)
         for split in dict.fromkeys(item.split for item in items):
             images, annotations = zip(*(self._images[item] for item in items if item.split == split), strict=True)
             numbered = enumerate((one for of_image in annotations for one in of_image), start=1)
             content = {
                 "images": images,
-                "categories": categories(self.space),
+                "categories": categories(self.space) + [{"id": self._ignored, "name": _IGNORED}] * ignores,
                 "annotations": [{**one, "id": number} for number, one in numbered],
             }
             (folder / f"annotations/instances_{split}.json").write_text(json.dumps(content), encoding="utf-8")

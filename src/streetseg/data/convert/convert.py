@@ -1,8 +1,8 @@
-"""Write a data set in another format. The labels are the same; images are copied as they are where the format allows."""
+"""Write a data set in another format. Labels stay the same; images are copied where the format allows their kind."""
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -18,7 +18,7 @@ from streetseg.data.files import read_bytes
 from streetseg.data.formats import SUFFIXES
 from streetseg.data.images import ImageFacts, opened
 from streetseg.data.source import Source
-from streetseg.errors import RequestError, StreetsegError, did_you_mean
+from streetseg.errors import DataError, RequestError, StreetsegError, did_you_mean
 from streetseg.machine import cores
 from streetseg.png import encode_png
 from streetseg.recipe.reading import AS_USUAL
@@ -75,10 +75,13 @@ def convert(
     layout = _layout(form)(source.space)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RequestError("this is no empty folder", where=out, hint="name a new folder")
-    items = _items(source)
-    findings = examine(source, list(source.splits), use_cache=True)
+    used = [name for name, samples in source.splits.items() if samples or source.survey.failures_of([name])]
+    findings = examine(source, used, use_cache=True)
     if findings.errors:
         raise all_problems(findings)
+    items = _items(source)
+    if not items:
+        raise DataError("there is no image with a mask", where=source.spec)
     copied, lost = 0, Counter[str]()
     try:
         with atomic_folder(out) as folder, ThreadPoolExecutor(cores()) as pool:

@@ -9,7 +9,6 @@ import yaml
 
 from streetseg.data.convert.layout import Item, Labels, Layout, write
 from streetseg.data.sources.shapes.outlines import Ring, polygons, signed_area
-from streetseg.labels.space import LabelSpace
 
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 
@@ -38,7 +37,9 @@ class YoloLayout(Layout):
     def write_description(self, folder: Path, items: Sequence[Item]) -> None:
         """Write data.yaml."""
         splits = {item.split: f"images/{item.split}" for item in items}
-        text = yaml.safe_dump({**splits, "names": dict(enumerate(self.space.names))}, sort_keys=False, allow_unicode=True)
+        text = yaml.safe_dump(
+            {**splits, "names": dict(enumerate(self.space.names))}, sort_keys=False, allow_unicode=True
+        )
         (folder / "data.yaml").write_text(text, encoding="utf-8")
 
 
