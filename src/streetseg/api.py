@@ -288,7 +288,8 @@ def evaluate(
         sources = open_each(each, settings, predictor.space)
     else:
         sources = [open_data(each[0], settings)]
-    require_all(predictor.space, sources, settings.val_split)
+    if several:
+        require_all(predictor.space, sources, settings.val_split)
     names = origins([source.spec for source in sources])
     scored = {}
     with ranks.joined(torch_device) if ranks else nullcontext() as joined:

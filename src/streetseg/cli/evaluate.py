@@ -37,7 +37,7 @@ def evaluate(
     data: DataArgument,
     more: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[DATA...] [FIELD=VALUE...]", help="further data sets, and values of the recipe"),
+        typer.Argument(metavar="DATA|FIELD=VALUE", help="further data sets, and values of the recipe"),
     ] = None,
     split: Annotated[
         str | None, typer.Option(metavar="S", autocompletion=completion.split, help="split to score on (default: val)")

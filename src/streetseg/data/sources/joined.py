@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,8 +78,8 @@ def origins(specs: Sequence[str]) -> list[str]:
     """Return a short name for each data set: its folder, with a number behind it where an earlier one has that name."""
     names: list[str] = []
     for spec in specs:
-        path = PurePath(spec.partition(":")[2] or spec)
-        folder = path.parent.name if Path(path).is_file() else path.name
+        path = Path(spec.partition(":")[2] or spec)
+        folder = path.parent.name if path.is_file() else path.name
         name, number = folder, 1
         while name in names:
             number += 1
