@@ -13,11 +13,13 @@ from streetseg.data.source import FileSource, Sample, Source, SourceView, with_d
 from streetseg.data.sources.camvid import find_layout, open_camvid
 from streetseg.data.sources.cityscapes import is_cityscapes, open_cityscapes
 from streetseg.data.sources.folder import open_folder
+from streetseg.data.sources.joined import joined
 from streetseg.data.sources.streets.every import STREET_SETS
 from streetseg.data.splits import KeptSplit, SplitList, listed_splits, without_excluded
 from streetseg.errors import DataError, RequestError, did_you_mean
+from streetseg.labels.space import LabelSpace
 from streetseg.labels.tables import CAMVID_32, CITYSCAPES_19, CITYSCAPES_34, STREET_11, space
-from streetseg.recipe.datasets import FORMS
+from streetseg.recipe.datasets import FORMS, parts_of
 from streetseg.recipe.schema import Data
 
 log = logging.getLogger("streetseg")
@@ -45,20 +47,44 @@ def open_source(data: Data, kept: KeptSplit | None = None) -> Source:
     raise no error here. They are in `source.survey`, and `check_source` raises an error for those in the splits that
     are used.
 
+    Several data sets with + between them become one, in `data.space` or the classes that all of them have.
+
     Raises:
-        RequestError: the kind of source or the label space is unknown, or there is no label mapping to it.
+        RequestError: the kind of source or the label space is unknown, there is no label mapping to it, or data sets
+            that are joined have different classes.
         DataError: the folder is missing, or its files do not fit the layout.
     """
-    source = _open(data.source)
+    parts = [_opened(part, data) for part in parts_of(data.source)]
+    targets = [_target(part, data) for part in parts]
+    source, target = (parts[0] if len(parts) == 1 else joined(_with_own(parts), targets)), targets[0]
     data = with_defaults(data, source)
-    if isinstance(source, FileSource):
-        code = replace(source.code, tolerance=data.tolerance)
-        source = replace(source, code=code, max_pixels=round(data.max_megapixels * 1e6), reading=data.reading)
-    target = space(data.space) if data.space else _DEFAULT_SPACES.get(source.space.name, source.space)
     splits = _splits(SourceView(source, space=target, splits=_chosen(source, data)), data, kept)
     if target == source.space and splits is source.splits:
         return source
     return SourceView(source, space=target, splits=splits)
+
+
+def _opened(spec: str, data: Data) -> Source:
+    """Return one data set, read as `data` or the data set itself says."""
+    if not spec:
+        problem = "a + joins two data sets, and on one side of it there is none"
+        raise RequestError(problem, where=data.source, hint="camvid:A+camvid:B")
+    source = _open(spec)
+    data = with_defaults(data, source)
+    if isinstance(source, FileSource):
+        code = replace(source.code, tolerance=data.tolerance)
+        source = replace(source, code=code, max_pixels=round(data.max_megapixels * 1e6), reading=data.reading)
+    return source
+
+
+def _with_own(parts: list[Source]) -> list[Source]:
+    """Return the parts of joined data without the samples that each leaves out by its own data.yaml."""
+    own = [with_defaults(Data(source=part.spec), part) for part in parts]
+    return [SourceView(part, space=part.space, splits=_chosen(part, one)) for part, one in zip(parts, own, strict=True)]
+
+
+def _target(source: Source, data: Data) -> LabelSpace:
+    return space(data.space) if data.space else _DEFAULT_SPACES.get(source.space.name, source.space)
 
 
 def _splits(source: Source, data: Data, kept: KeptSplit | None) -> Mapping[str, tuple[Sample, ...]]:

@@ -21,6 +21,7 @@ from streetseg.data.mask_code import MaskCode
 from streetseg.data.masks import MaskFacts, decode_mask, read_mask
 from streetseg.labels.mappings import label_mapping
 from streetseg.labels.space import LabelSpace
+from streetseg.recipe.datasets import parts_of
 from streetseg.recipe.reading import AS_USUAL, ImageReading
 from streetseg.recipe.schema import Data
 
@@ -28,8 +29,8 @@ from streetseg.recipe.schema import Data
 def short_name(spec: str) -> str:
     """Return a spec without the folders of this machine, for files that are shared: camvid:CamVid for
     camvid:/home/me/CamVid."""
-    kind, colon, path = spec.rpartition(":")
-    return f"{kind}{colon}{Path(path).name}"
+    parts = (part.rpartition(":") for part in parts_of(spec))
+    return "+".join(f"{kind}{colon}{Path(path).name}" for kind, colon, path in parts)
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Sample:
         sequence: the video that the image is a frame of, if known; frames of a sequence are not independent.
         frame: the number of the frame in the sequence.
         seconds: the time of the frame in the sequence, if the frame rate is known.
+        origin: the data set that the image is from, where several are joined.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Sample:
     sequence: str | None = None
     frame: int | None = None
     seconds: float | None = None
+    origin: str | None = None
 
 
 @dataclass(frozen=True)
@@ -221,6 +224,13 @@ def with_defaults(data: Data, source: Source) -> Data:
         source = source.source
     defaults = source.defaults if isinstance(source, FileSource) else {}
     return data.model_copy(update={key: v for key, v in defaults.items() if key not in data.model_fields_set})
+
+
+def with_own_classes(source: Source) -> Source:
+    """Return the source with its splits and all classes of its masks, in place of those that it is mapped to."""
+    if isinstance(source, SourceView):
+        return SourceView(source.source, space=source.source.space, splits=source.splits)
+    return source
 
 
 def mask_ids(source: Source) -> list[list[int]] | None:

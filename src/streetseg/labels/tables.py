@@ -141,6 +141,11 @@ _SPACES = {
 }
 
 
+def is_built_in(space: LabelSpace) -> bool:
+    """Return whether a label space is one of these."""
+    return _SPACES.get(space.name) == space
+
+
 def space(name: str) -> LabelSpace:
     """Return the label space with this name.
 
