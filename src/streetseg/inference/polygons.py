@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from streetseg.data.sources.shapes.rle import encode
 from streetseg.labels.space import LabelSpace
 
 Point = tuple[int, int]  # x, y: a corner of a pixel
@@ -32,7 +33,7 @@ def coco(ids: NDArray[np.uint8], space: LabelSpace, file_name: str) -> dict[str,
                 "iscrowd": 1,
                 "area": int(mask.sum()),
                 "bbox": [left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1],
-                "segmentation": {"size": [height, width], "counts": _run_lengths(mask)},
+                "segmentation": {"size": [height, width], "counts": encode(mask)},
             }
         )
     return {
@@ -72,14 +73,6 @@ def polygons(mask: NDArray[np.bool_]) -> list[list[Ring]]:
             inside = _pixel_outside_hole(ring)
             found[next(index for _, index in outer if _contains(rings[index], inside))].append(ring)
     return list(found.values())
-
-
-def _run_lengths(mask: NDArray[np.bool_]) -> list[int]:
-    """Return the lengths of runs of pixels, column after column, the first outside the mask."""
-    flat = np.concatenate(([False], mask.T.ravel()))
-    changes = np.flatnonzero(flat[1:] != flat[:-1])
-    lengths: list[int] = np.diff(np.concatenate(([0], changes, [mask.size]))).tolist()
-    return lengths
 
 
 def _rings(mask: NDArray[np.bool_]) -> Iterator[Ring]:
