@@ -12,6 +12,8 @@ from streetseg.data.source import FileSource, Sample, Source, SourceView
 from streetseg.data.sources.camvid import find_layout, open_camvid
 from streetseg.data.sources.cityscapes import is_cityscapes, open_cityscapes
 from streetseg.data.sources.folder import open_folder
+from streetseg.data.sources.shapes.kinds import TOOL_KINDS
+from streetseg.data.sources.shapes.source import ShapeSource
 from streetseg.data.splits import SplitList, listed_splits, without_excluded
 from streetseg.errors import DataError, RequestError, did_you_mean
 from streetseg.labels.tables import CAMVID_32, CITYSCAPES_19, CITYSCAPES_34, STREET_11, space
@@ -24,6 +26,7 @@ _OPENERS: dict[str, Callable[[Path], Source]] = {
     "camvid": open_camvid,
     "cityscapes": open_cityscapes,
     "folder": open_folder,
+    **{kind: tool.open for kind, tool in TOOL_KINDS.items()},
 }
 _ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 
@@ -44,7 +47,7 @@ def open_source(data: Data) -> Source:
         DataError: the folder is missing, or its files do not fit the layout.
     """
     source = _open(data.source)
-    if isinstance(source, FileSource):
+    if isinstance(source, FileSource | ShapeSource):
         source = replace(source, max_pixels=round(data.max_megapixels * 1e6), reading=data.reading)
     target = space(data.space) if data.space else _DEFAULT_SPACES.get(source.space.name, source.space)
     splits = _splits(source, data)
@@ -99,6 +102,8 @@ def _open(spec: str) -> Source:
     path = _path(rest)
     if kind == "folder" and _existing(rest) and path.is_dir():
         return open_folder(_only_yaml(path))
+    if kind in TOOL_KINDS and _existing(rest):
+        return TOOL_KINDS[kind].open(path)
     if kind != "folder" and _existing(rest) and path.is_file():
         raise _no_folder(path)
     if not (path.is_file() if kind == "folder" else path.is_dir()):
@@ -145,11 +150,12 @@ def _no_folder(path: Path) -> DataError:
 
 def _recognized(path: Path) -> list[str]:
     """Return the kinds of data that `path` may be. A YAML file in a folder counts only if no other layout fits."""
+    tools = [kind for kind, tool in TOOL_KINDS.items() if tool.recognize(path)]
     if path.is_file():
-        return ["folder"] if path.suffix.lower() in (".yaml", ".yml") else []
+        return tools or (["folder"] if path.suffix.lower() in (".yaml", ".yml") else [])
     kinds = ["cityscapes"] if is_cityscapes(path) else []
     kinds += ["camvid"] if find_layout(path) else []
-    return kinds or (["folder"] if len(_yamls(path)) == 1 else [])
+    return kinds or tools or (["folder"] if len(_yamls(path)) == 1 else [])
 
 
 def _only_yaml(path: Path) -> Path:
