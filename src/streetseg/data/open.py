@@ -127,7 +127,7 @@ def _open_bare(path: Path) -> Source:
     children = listing(path) if path.is_dir() else []
     below = [child for child in children if child.is_dir() and _recognized(child)]
     raise DataError(
-        "the layout of this folder is not recognized (expected CamVid, Cityscapes, or one YAML file; "
+        "the layout of this folder is not recognized (expected CamVid, Cityscapes, files of a label tool, or one YAML file; "
         f"found {_some_of([child.name for child in children])})",
         where=path,
         hint=f"did you mean {below[0]}?"
@@ -150,12 +150,16 @@ def _no_folder(path: Path) -> DataError:
 
 def _recognized(path: Path) -> list[str]:
     """Return the kinds of data that `path` may be. A YAML file in a folder counts only if no other layout fits."""
-    tools = [kind for kind, tool in TOOL_KINDS.items() if tool.recognize(path)]
     if path.is_file():
-        return tools or (["folder"] if path.suffix.lower() in (".yaml", ".yml") else [])
+        return _tools(path) or (["folder"] if path.suffix.lower() in (".yaml", ".yml") else [])
     kinds = ["cityscapes"] if is_cityscapes(path) else []
     kinds += ["camvid"] if find_layout(path) else []
-    return kinds or tools or (["folder"] if len(_yamls(path)) == 1 else [])
+    return kinds or _tools(path) or (["folder"] if len(_yamls(path)) == 1 else [])
+
+
+def _tools(path: Path) -> list[str]:
+    """Return the label tools that may have written a file or folder."""
+    return [kind for kind, tool in TOOL_KINDS.items() if tool.recognize(path)]
 
 
 def _only_yaml(path: Path) -> Path:

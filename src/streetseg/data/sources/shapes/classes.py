@@ -10,7 +10,7 @@ from streetseg.labels.space import IGNORE_INDEX, Color, LabelSpace, fresh_colors
 BACKGROUND = "background"
 _BACKGROUNDS = (BACKGROUND, "_background_")  # the second is labelme's
 _IGNORED = "__ignore__"  # labelme's
-_BLACK = (0, 0, 0)
+BLACK = (0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Classes:
         if len(unique) >= IGNORE_INDEX:
             problem = f"{len(unique):,} classes and background, expected at most {IGNORE_INDEX}"
             raise DataError(problem, where=where, hint="merge classes in the label tool")
-        new = fresh_colors([_BLACK])
-        colors: tuple[Color, ...] = (_BLACK, *(next(new) for _ in unique))
+        new = fresh_colors([BLACK])
+        colors: tuple[Color, ...] = (BLACK, *(next(new) for _ in unique))
         return cls(LabelSpace(name, (BACKGROUND, *unique), colors))
 
     def label(self, name: str) -> int:

@@ -7,7 +7,7 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path, PurePosixPath
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from streetseg.data.files import FileError, is_junk, is_link, listing, walk
 from streetseg.data.formats import SUFFIXES
@@ -24,10 +24,16 @@ _SPLITS = (("train", r"train(ing)?"), ("val", r"val(id(ation)?)?"), ("test", r"t
 _SPLIT_WORD = r"(?:^|[^a-z])({})(?:\d*)(?:$|[^a-z])"
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
+Content = TypeVar("Content")
 Model = TypeVar("Model", bound=BaseModel)
 
 
 def parsed(path: Path, model: type[Model], tool: str) -> Model:
+    """Return the content of a JSON file as a model. Raise FileError as `parsed_as` does."""
+    return parsed_as(path, TypeAdapter(model), tool)
+
+
+def parsed_as(path: Path, form: TypeAdapter[Content], tool: str) -> Content:
     """Return the content of a JSON file.
 
     Raises:
@@ -38,12 +44,17 @@ def parsed(path: Path, model: type[Model], tool: str) -> Model:
     except DataError as error:
         raise FileError(path, error.problem, hint=error.hint) from error
     try:
-        return model.model_validate_json(text)
+        return form.validate_json(text)
     except ValidationError as error:
-        mistakes = [f"{_place(mistake['loc'])}{mistake['msg']}" for mistake in error.errors(include_url=False)]
-        raise FileError(path, f"not a file of {tool}", "; ".join(first(mistakes, _LISTED, "mistakes"))) from error
+        raise FileError(path, f"not a file of {tool}", problem_of(error)) from error
     except RecursionError as error:
         raise FileError(path, f"not a file of {tool}", "nested too deeply") from error
+
+
+def problem_of(error: ValidationError) -> str:
+    """Return the first mistakes in a file with their places, as one line."""
+    mistakes = [f"{_place(mistake['loc'])}{mistake['msg']}" for mistake in error.errors(include_url=False)]
+    return "; ".join(first(mistakes, _LISTED, "mistakes"))
 
 
 def _place(keys: tuple[int | str, ...]) -> str:
@@ -206,8 +217,9 @@ class Collection:
             if key in samples or mask in self.drawings:
                 raise ValueError(f"image {image} is described twice")
             drawing = Drawing(tuple(files), tuple(layers), size)
-        except ValueError as error:
-            self.fail(split, key, FileError(mask, "the labels of an image cannot be used", str(error)))
+        except (ValueError, DataError) as error:
+            problem = error.problem if isinstance(error, DataError) else str(error)
+            self.fail(split, key, FileError(mask, "the labels of an image cannot be used", problem))
             return
         samples[key] = Sample(key, place, mask)
         self.drawings[mask] = drawing
