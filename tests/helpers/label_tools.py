@@ -179,7 +179,9 @@ def panoptic(folder: Path) -> Path:
             {"id": one, "category_id": category, "iscrowd": 0}
             for one, category in zip(numbers.tolist(), (13, 10, 11, 12), strict=True)
         ]
-        content["annotations"].append({"image_id": number, "file_name": f"{name}_panoptic.png", "segments_info": segments})
+        content["annotations"].append(
+            {"image_id": number, "file_name": f"{name}_panoptic.png", "segments_info": segments}
+        )
     write_json(folder / "annotations/panoptic.json", content)
     return folder
 

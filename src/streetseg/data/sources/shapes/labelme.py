@@ -25,7 +25,7 @@ from streetseg.errors import DataError
 from streetseg.text import read_text
 
 TOOL = "LabelMe"
-_NAMES, _IDS, _IMAGE = "label_names.txt", "label.png", "img.png"  # of labelme_json_to_dataset
+LABEL_NAMES, _IDS, _IMAGE = "label_names.txt", "label.png", "img.png"  # of labelme_json_to_dataset
 _LABELS = "labels.txt"
 _POLYGONS = ("polygon", "oriented_rectangle")
 
@@ -49,7 +49,7 @@ def is_labelme(path: Path) -> bool:
     if not path.is_dir():
         return False
     first_in = {Path(name).parent: path / name for name in reversed(list(walk(path))) if _is_label_file(name)}
-    return any(file.name == _NAMES or mentions(file, '"shapes"', '"imagePath"') for file in first_in.values())
+    return any(file.name == LABEL_NAMES or mentions(file, '"shapes"', '"imagePath"') for file in first_in.values())
 
 
 def open_labelme(path: Path) -> ShapeSource:
@@ -60,7 +60,7 @@ def open_labelme(path: Path) -> ShapeSource:
     """
     collection = Collection(f"labelme:{path}", TOOL, path)
     names = list(walk(path))
-    if folders := [(path / name).parent for name in names if Path(name).name == _NAMES]:
+    if folders := [(path / name).parent for name in names if Path(name).name == LABEL_NAMES]:
         return _open_folders(folders, collection)
     contents: dict[str, _File] = {}
     for name in names:
@@ -86,7 +86,7 @@ def open_labelme(path: Path) -> ShapeSource:
 
 
 def _is_label_file(name: str) -> bool:
-    return name.lower().endswith(".json") or Path(name).name == _NAMES
+    return name.lower().endswith(".json") or Path(name).name == LABEL_NAMES
 
 
 def _split(name: str) -> str:
@@ -140,9 +140,9 @@ def _open_folders(folders: list[Path], collection: Collection) -> ShapeSource:
     names: dict[Path, list[str]] = {}
     for folder in folders:
         try:
-            names[folder] = [line.strip() for line in read_text(folder / _NAMES).splitlines() if line.strip()]
+            names[folder] = [line.strip() for line in read_text(folder / LABEL_NAMES).splitlines() if line.strip()]
         except DataError as error:
-            collection.fail("all", folder.name, FileError(folder / _NAMES, error.problem, hint=error.hint))
+            collection.fail("all", folder.name, FileError(folder / LABEL_NAMES, error.problem, hint=error.hint))
     classes = collection.classes(
         sorted({name for several in names.values() for name in several}), folders[0].parent.name
     )
@@ -154,6 +154,6 @@ def _open_folders(folders: list[Path], collection: Collection) -> ShapeSource:
             place,
             [Indexed(place, {value: classes.label(name) for value, name in enumerate(several)})],
             beside=folder,
-            files=[place, str(folder / _NAMES)],
+            files=[place, str(folder / LABEL_NAMES)],
         )
     return collection.source(classes)
