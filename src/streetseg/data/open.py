@@ -127,7 +127,7 @@ def _open_bare(path: Path) -> Source:
     children = listing(path) if path.is_dir() else []
     below = [child for child in children if child.is_dir() and _recognized(child)]
     raise DataError(
-        "the layout of this folder is not recognized (expected CamVid, Cityscapes, files of a label tool, or one YAML file; "
+        "the layout of this folder is not recognized (expected CamVid, Cityscapes, a label tool, or one YAML file; "
         f"found {_some_of([child.name for child in children])})",
         where=path,
         hint=f"did you mean {below[0]}?"

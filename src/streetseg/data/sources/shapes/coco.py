@@ -23,6 +23,7 @@ from streetseg.labels.space import IGNORE_INDEX
 TOOL = "COCO"
 _NO_SHAPES = ("captions_", "person_keypoints_")  # files of COCO that describe the same images without classes to draw
 
+_USUAL = ("instances_", "_annotations.coco")  # such a file is COCO even if it is damaged
 _VOID = 0  # in a panoptic PNG
 
 Id = int | str
@@ -103,7 +104,8 @@ def _files(path: Path) -> list[Path]:
     return [
         file
         for file in jsons(path)
-        if not file.name.startswith(_NO_SHAPES) and mentions(file, '"images"', '"annotations"', '"categories"')
+        if not file.name.startswith(_NO_SHAPES)
+        and (file.name.startswith(_USUAL) or mentions(file, '"images"', '"annotations"', '"categories"'))
     ]
 
 
