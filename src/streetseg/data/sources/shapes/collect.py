@@ -139,7 +139,7 @@ class Images:
         path = PurePosixPath(name.partition("?")[0] if is_link(name) else name)
         if not path.name or "\0" in name:
             raise ValueError("the image has no name")
-        if not is_link(name) and _is_file(beside / name):
+        if not is_link(name) and is_file(beside / name):
             return str(beside / name)
         found = self.by_name.get(path.name, [])
         common = {one: _common_end(one, path) for one in found}
@@ -158,10 +158,19 @@ class Images:
         return below.with_suffix("").as_posix()
 
 
-def _is_file(path: Path) -> bool:
+def is_file(path: Path) -> bool:
+    """Return whether a path is a file; False for a name that no file can have."""
     try:
         return path.is_file()
-    except (OSError, ValueError):  # a name too long, or with a character that no name has
+    except (OSError, ValueError):  # too long, or with a zero byte
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether a path is a folder; False for a name that no folder can have."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
         return False
 
 

@@ -107,7 +107,7 @@ class Drawing:
     """What the labels of one image are drawn from.
 
     Args:
-        files: the files that hold them; errors name the first one.
+        files: the files that hold them.
         layers: from the lowest to the topmost.
         size: height and width of the image as the file says; None if it does not.
     """
@@ -116,14 +116,14 @@ class Drawing:
     layers: tuple[Layer, ...]
     size: Size | None = None
 
-    def draw(self, size: Size) -> NDArray[np.uint8]:
-        """Return the labels uint8 (H, W). Raise FileError if a layer does not fit the image."""
+    def draw(self, size: Size, place: str) -> NDArray[np.uint8]:
+        """Return the labels uint8 (H, W). Raise FileError, which names `place`, if a layer does not fit."""
         labels = np.zeros(size, np.uint8)
         for layer in self.layers:
             try:
                 layer.paint(labels)
             except ValueError as error:
-                raise FileError(self.files[0], "a shape cannot be drawn", f"{layer.where}: {error}") from error
+                raise FileError(place, "a shape cannot be drawn", f"{layer.where}: {error}") from error
         return labels
 
 
@@ -160,7 +160,7 @@ class ShapeSource:
         drawing = self.drawings[sample.mask]
         size = drawing.size or upright_size(sample.image, max_pixels=self.max_pixels, reading=self.reading)
         require_few_pixels(sample.mask, size[0] * size[1], self.max_pixels)
-        return drawing.draw(size)
+        return drawing.draw(size, sample.mask)
 
     def look(self, sample: Sample) -> Look:
         """Return image, labels and how both are stored. Raise DataError if one cannot be read."""

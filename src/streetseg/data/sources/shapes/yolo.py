@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ValidationError
 from streetseg.data.files import FileError, walk
 from streetseg.data.formats import SUFFIXES
 from streetseg.data.sources.shapes.classes import Classes
-from streetseg.data.sources.shapes.collect import Collection, at, problem_of
+from streetseg.data.sources.shapes.collect import Collection, at, is_file, is_folder, problem_of
 from streetseg.data.sources.shapes.raster import Points, Polygons, points_of
 from streetseg.data.sources.shapes.source import Shape, ShapeSource
 from streetseg.errors import DataError
@@ -70,14 +70,14 @@ def open_yolo(path: Path) -> ShapeSource:
     for split, folders in (("train", content.train), ("val", content.val), ("test", content.test)):
         for image in [image for folder in folders for image in _images(folder, base, file)]:
             labels = _labels_of(image)
-            without += not labels.is_file()
+            without += labels is None
             collection.add(
                 split,
                 str(image),
-                str(labels) if labels.is_file() else str(image),
-                _shapes(labels, content.names, classes),
+                str(labels or image),
+                _shapes(labels, content.names, classes) if labels else (),
                 beside=image.parent,
-                files=[str(labels)] if labels.is_file() else [],
+                files=[str(labels)] if labels else [],
             )
     if without:
         collection.survey.note(f"{file}: {without} images without a text file are background")
@@ -113,7 +113,7 @@ def _values(path: Path) -> dict[str, Any]:
 def _base(content: _File, file: Path, collection: Collection) -> Path:
     """Return the folder that paths start at: `path`, or where that is not on this machine, the file's own folder."""
     base = file.parent / content.path.replace("\\", "/")
-    if base.is_dir():
+    if is_folder(base):
         return base
     collection.survey.note(f"{file}: there is no folder {content.path}; paths start at {file.parent}")
     return file.parent
@@ -126,26 +126,28 @@ def _images(name: str, base: Path, file: Path) -> list[Path]:
     """
     name = name.replace("\\", "/")
     places = [base / name, file.parent / name, file.parent / name.removeprefix("../")]
-    place = next((place for place in places if place.exists()), None)
+    place = next((place for place in places if is_folder(place) or is_file(place)), None)
     if place is None:
         raise DataError(f"{name} not found", where=[file, places[0]], hint=f"paths start at {base}; `path:` changes it")
-    if place.is_dir():
+    if is_folder(place):
         return [place / image for image in walk(place) if Path(image).suffix.lower() in SUFFIXES]
     lines = [line.strip().replace("\\", "/") for line in read_text(place).splitlines()]
-    return [place.parent / line if line.startswith("./") else base / line for line in lines if line]
+    images = [place.parent / line if line.startswith("./") else base / line for line in lines if line]
+    if any(image.suffix.lower() not in SUFFIXES for image in images):
+        raise FileError(place, "a line of the list names no image")
+    return images
 
 
-def _labels_of(image: Path) -> Path:
-    """Return the text file of an image: in `labels` where the image is in `images`, else beside it."""
+def _labels_of(image: Path) -> Path | None:
+    """Return the text file of an image, None if there is none: in `labels` for an image in `images`, else beside it."""
     parts = list(image.parts)
     if "images" in parts:
         parts[len(parts) - 1 - parts[::-1].index("images")] = "labels"
-    return Path(*parts).with_suffix(".txt")
+    labels = Path(*parts).with_suffix(".txt")
+    return labels if is_file(labels) else None
 
 
 def _shapes(labels: Path, names: dict[int, str], classes: Classes) -> Iterator[Shape]:
-    if not labels.is_file():
-        return
     found: list[tuple[float, Shape]] = []
     for number, line in enumerate(read_text(labels).splitlines(), start=1):
         if line.strip():
