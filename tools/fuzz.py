@@ -71,8 +71,9 @@ def main() -> None:
         sys.exit(again(Input(kind, int(number), requested.seed), requested.keep))
     start = time.monotonic()
     counts, crashes = Counter[tuple[str, str]](), []
-    for kind in KINDS:
-        for one, state, message in run(inputs_of_kind(kind, requested.inputs, requested.seed)):
+    for kind in [requested.kind] if requested.kind else KINDS:
+        share = KINDS[kind].share / sum(KINDS[other].share for other in ([kind] if requested.kind else KINDS))
+        for one, state, message in run(inputs_of_kind(kind, round(share * requested.inputs), requested.seed)):
             counts[kind, state] += 1
             if state == CRASHED:
                 crashes.append((one, message))
@@ -84,15 +85,15 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--inputs", type=int, default=10_000, metavar="N", help="inputs in all (10000)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another seed makes other inputs (0)")
+    parser.add_argument("--kind", choices=KINDS, help="all inputs are of this kind")
     parser.add_argument("--only", metavar="KIND:NUMBER", help="read this one input here, with the traceback")
     parser.add_argument("--keep", type=Path, metavar="FILE", help="with --only: also write the input to a file")
     return parser.parse_args()
 
 
 def inputs_of_kind(kind: str, inputs: int, seed: int) -> list[Input]:
-    """Return the inputs of a kind: its share of all `inputs`, at least one."""
-    whole = sum(other.share for other in KINDS.values())
-    return [Input(kind, number, seed) for number in range(max(1, round(inputs * KINDS[kind].share / whole)))]
+    """Return this number of inputs of a kind, at least one."""
+    return [Input(kind, number, seed) for number in range(max(1, inputs))]
 
 
 def run(inputs: list[Input]) -> Iterator[tuple[Input, str, str]]:

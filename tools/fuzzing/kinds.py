@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from fuzzing import valid
+from fuzzing import labels, valid
 from fuzzing.mutate import (
     ANY,
     IMAGE_TOKENS,
@@ -188,6 +188,7 @@ def npy_in_zip(data: bytes, rng: Random) -> bytes:
 
 IMAGES = (*ANY, tokens(IMAGE_TOKENS))
 YAML = (*ANY, lines, lines, *[tokens(YAML_TOKENS)] * 6, *[yaml_values] * 8)
+LABELS = (*ANY, lines, *[tokens(JSON_TOKENS + LIST_TOKENS)] * 3, *[json_values] * 10)
 
 KINDS = {
     "png": Kind(0.15, valid.png, (*IMAGES, *[png_chunks] * 12), as_file("input"), (image, mask)),
@@ -225,5 +226,9 @@ KINDS = {
         0.03, valid.encoder_weights, (*ANY, floats, *[safetensors_header] * 8), as_file("input"), (encoder_file,)
     ),
     "counts.npz": Kind(0.05, valid.counts_npz, (*ANY, *[npy_in_zip] * 8), as_file("input"), (counts,)),
+    **{
+        name: Kind(0.03, seeds, LABELS, labels.place(name), (labels.read(name),))
+        for name, (_, _, seeds) in labels.FILES.items()
+    },
     "Cityscapes zip": Kind(0.04, valid.cityscapes_zip, (*ANY, *[png_in_zip] * 8), as_cityscapes, (cityscapes,)),
 }

@@ -24,6 +24,7 @@ WIDE_GRAY = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})  # Pillow's mode
 _BAND = 1024  # rows
 
 _ORIENTATION = 0x0112  # EXIF tag
+_SIDEWAYS = (5, 6, 7, 8)  # its values that swap height and width
 _SAMPLES, _EXTRA_SAMPLES = 277, 338  # TIFF tags: number of channels, and the kinds of the channels beyond the colors
 _DEPTHS = (1023, 4095, 16383, 65535)  # largest values of cameras with 10, 12, 14 and 16 bits
 
@@ -186,14 +187,13 @@ def opened_bytes(data: bytes, place: str, max_pixels: int) -> Iterator[Image.Ima
     Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, max_pixels)  # Pillow's own limit must not be lower
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            if image.width * image.height > max_pixels:
-                raise too_large(place, image.width * image.height, max_pixels)
+            require_few_pixels(place, image.width * image.height, max_pixels)
             yield image
     except FileError:
         raise
     except Image.DecompressionBombError as failure:  # the first number in its text is the number of pixels
         pixels = re.search(r"\d+", str(failure))
-        raise too_large(place, int(pixels[0]) if pixels else 2 * MAX_PIXELS, max_pixels) from None
+        raise _too_large(place, int(pixels[0]) if pixels else 2 * MAX_PIXELS, max_pixels) from None
     except UnidentifiedImageError:
         raise NoImageError(place, "file is no image", nature(data)) from None
     # Decoders raise exceptions of many types for damaged files.
@@ -270,8 +270,20 @@ def _value_range(values: NDArray[np.integer]) -> Values:
     return int(values.min()), int(values.max())
 
 
-def too_large(place: str, pixels: int, max_pixels: int) -> TooLargeError:
-    """Return the error of an image or mask with more pixels than the limit."""
+def require_few_pixels(place: str, pixels: int, max_pixels: int) -> None:
+    """Raise TooLargeError if an image has more pixels than the limit, by its header or by a file that describes it."""
+    if pixels > max_pixels:
+        raise _too_large(place, pixels, max_pixels)
+
+
+def upright_size(place: str, *, max_pixels: int = MAX_PIXELS, reading: ImageReading = AS_USUAL) -> tuple[int, int]:
+    """Return height and width of the image that `read_image` returns, by its header. Raise FileError as it does."""
+    with opened(place, max_pixels) as image:
+        turned = reading.exif == "apply" and image.getexif().get(_ORIENTATION, 1) in _SIDEWAYS
+        return (image.width, image.height) if turned else (image.height, image.width)
+
+
+def _too_large(place: str, pixels: int, max_pixels: int) -> TooLargeError:
     return TooLargeError(
         place,
         f"image is larger than {max_pixels / 1e6:g} megapixels",

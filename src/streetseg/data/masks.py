@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from streetseg.data.files import FileError, read_bytes
 from streetseg.data.formats import ARRAY
-from streetseg.data.images import MAX_PIXELS, ImageFacts, opened, raw_mode, too_large
+from streetseg.data.images import MAX_PIXELS, ImageFacts, opened, raw_mode, require_few_pixels
 from streetseg.data.mask_channel import Channel, gray, one_channel, opaque_pixels, require_exact, whole_numbers
 from streetseg.data.mask_code import UNKNOWN, MaskCode
 from streetseg.data.mask_meaning import Reading, meaning
@@ -101,8 +101,7 @@ def _of_array(place: str, code: MaskCode, max_pixels: int) -> Mask:
     found = f"{array.dtype} of shape {array.shape}"
     if array.ndim not in (2, 3) or array.size == 0 or array.dtype.kind not in "biuf":
         raise FileError(place, "mask is no array of ids (H, W)", found)
-    if array.shape[0] * array.shape[1] > max_pixels:
-        raise too_large(place, array.shape[0] * array.shape[1], max_pixels)
+    require_few_pixels(place, array.shape[0] * array.shape[1], max_pixels)
     stored = ImageFacts(f"{array.dtype} NPY", (array.shape[0], array.shape[1]))
     if array.ndim == 3:
         if array.dtype != np.uint8 or array.shape[2] != 3:

@@ -14,6 +14,8 @@ from streetseg.data.sources.camvid import find_layout, open_camvid
 from streetseg.data.sources.cityscapes import is_cityscapes, open_cityscapes
 from streetseg.data.sources.folder import open_folder
 from streetseg.data.sources.joined import joined
+from streetseg.data.sources.shapes.kinds import TOOL_KINDS
+from streetseg.data.sources.shapes.source import ShapeSource
 from streetseg.data.sources.streets.every import STREET_SETS
 from streetseg.data.splits import KeptSplit, SplitList, listed_splits, without_excluded
 from streetseg.errors import DataError, RequestError, did_you_mean
@@ -29,6 +31,7 @@ _OPENERS: dict[str, Callable[[Path], Source]] = {
     "cityscapes": open_cityscapes,
     "folder": open_folder,
     **{kind: street_set.open for kind, street_set in STREET_SETS.items()},
+    **{kind: tool.open for kind, tool in TOOL_KINDS.items()},
 }
 _ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 
@@ -72,8 +75,9 @@ def _opened(spec: str, data: Data) -> Source:
     source = _open(spec)
     data = with_defaults(data, source)
     if isinstance(source, FileSource):
-        code = replace(source.code, tolerance=data.tolerance)
-        source = replace(source, code=code, max_pixels=round(data.max_megapixels * 1e6), reading=data.reading)
+        source = replace(source, code=replace(source.code, tolerance=data.tolerance))
+    if isinstance(source, FileSource | ShapeSource):
+        source = replace(source, max_pixels=round(data.max_megapixels * 1e6), reading=data.reading)
     return source
 
 
@@ -151,6 +155,8 @@ def _open(spec: str) -> Source:
     path = _path(rest)
     if kind == "folder" and _existing(rest) and path.is_dir():
         return open_folder(_only_yaml(path))
+    if kind in TOOL_KINDS and _existing(rest):
+        return TOOL_KINDS[kind].open(path)
     if kind != "folder" and _existing(rest) and path.is_file():
         raise _no_folder(path)
     if not (path.is_file() if kind == "folder" else path.is_dir()):
@@ -175,7 +181,7 @@ def _open_bare(path: Path) -> Source:
     below = [child for child in children if child.is_dir() and _recognized(child)]
     raise DataError(
         "the layout of this folder is not recognized (expected CamVid, Cityscapes or another street data set, "
-        f"or one YAML file; found {_some_of([child.name for child in children])})",
+        f"a label tool, or one YAML file; found {_some_of([child.name for child in children])})",
         where=path,
         hint=f"did you mean {below[0]}?"
         if below
@@ -198,14 +204,19 @@ def _no_folder(path: Path) -> DataError:
 def _recognized(path: Path) -> list[str]:
     """Return the kinds of data that `path` may be. A YAML file in a folder counts only if no other layout fits."""
     if path.is_file():
-        return ["folder"] if path.suffix.lower() in (".yaml", ".yml") else []
+        return _tools(path) or (["folder"] if path.suffix.lower() in (".yaml", ".yml") else [])
     kinds = [kind for kind, street_set in STREET_SETS.items() if street_set.is_in(path)]
     if len(kinds) > 1 and len(_yamls(path)) == 1:  # it says what the masks mean
         return ["folder"]
     if not kinds:  # IDD has the layout of Cityscapes
         kinds = ["cityscapes"] if is_cityscapes(path) else []
         kinds += ["camvid"] if find_layout(path) else []
-    return kinds or (["folder"] if len(_yamls(path)) == 1 else [])
+    return kinds or _tools(path) or (["folder"] if len(_yamls(path)) == 1 else [])
+
+
+def _tools(path: Path) -> list[str]:
+    """Return the label tools that may have written a file or folder."""
+    return [kind for kind, tool in TOOL_KINDS.items() if tool.recognize(path)]
 
 
 def _only_yaml(path: Path) -> Path:

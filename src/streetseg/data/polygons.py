@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from streetseg.data.files import FileError, read_bytes
-from streetseg.data.images import too_large
+from streetseg.data.images import require_few_pixels
 from streetseg.labels.space import IGNORE_INDEX
 
 POLYGONS = ".json"
@@ -37,8 +37,7 @@ def read_polygons(place: str, labels: Mapping[str, int], max_pixels: int) -> NDA
         objects = [one for one in content["objects"] if not one.get("deleted")]
         if height < 1 or width < 1:
             raise ValueError(f"an image of {height}x{width}")
-        if height * width > max_pixels:
-            raise too_large(place, height * width, max_pixels)
+        require_few_pixels(place, height * width, max_pixels)
         image = Image.new("L", (width, height), IGNORE_INDEX)
         for one in objects:
             _draw(ImageDraw.Draw(image), one, labels, place)

@@ -5,7 +5,22 @@ They are in a separate module so that the help text needs no heavy imports.
 
 from pathlib import Path
 
-PATHS = {"camvid": "DIR", "cityscapes": "DIR", "folder": "FILE.yaml"}  # kind -> what follows the colon
+# Kind -> what follows the colon.
+PATHS = {
+    "camvid": "DIR",
+    "cityscapes": "DIR",
+    "folder": "FILE.yaml",
+    "coco": "FILE.json",
+    "yolo": "DATA.yaml",
+    "labelme": "DIR",
+    "cvat": "FILE.xml",
+    "labelstudio": "FILE.json",
+    "supervisely": "DIR",
+    "voc": "DIR",
+    "roboflow": "DIR",
+    "via": "FILE",
+    "kaggle": "FILE.csv",
+}
 STREETS = (  # kinds of further street data sets; a folder follows the colon
     "a2d2",
     "acdc",

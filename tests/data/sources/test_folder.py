@@ -225,12 +225,12 @@ def test_masks_as_arrays_are_not_read_yet(masks: str, tmp_path: Path) -> None:
     assert "a.npy: the format is not supported (NumPy array: save it as PNG" in caught.value.where[1]
 
 
-@pytest.mark.bad_input(53, "YOLO's description is recognized; the hint says which masks to draw")
+@pytest.mark.bad_input(53, "YOLO's description is recognized; the hint names yolo:FILE, which reads it")
 def test_the_description_of_yolo_is_named(tmp_path: Path) -> None:
     path = rewrite(tmp_path / "data.yaml", "path: .\ntrain: images/train\nnc: 1\nnames: {0: road}\n")
     with pytest.raises(DataError) as caught:
         open_folder(path)
-    assert "polygons" in str(caught.value.hint)
+    assert "yolo:FILE reads it, with polygons" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +13,12 @@ from streetseg.data.mask_code import CHANNELS, MaskCode
 from streetseg.data.matching import by_key, matching, nothing_pairs, pair, pairs_at_all, sample_name
 from streetseg.data.source import FileSource, Sample
 from streetseg.data.sources.folder_file import FolderFile, FolderSplit, Split, read_folder_file
+from streetseg.data.sources.shapes.labelme import LABEL_NAMES
 from streetseg.data.splits import Entry, SplitList, listed_splits
 from streetseg.errors import DataError
 from streetseg.labels.space import IGNORE_INDEX, LabelSpace, fresh_colors
 from streetseg.labels.tables import space
+from streetseg.text import read_text
 
 _SHOWN = 3  # files named in one message
 
@@ -42,7 +44,18 @@ def open_folder(path: Path) -> FileSource:
         splits |= _sorted(samples, description.splits, path, unsorted)
         survey.failures += unsorted.failures
     ordered = {split: splits[split] for split in description.splits} or splits
+    _require_one_numbering([sample.mask for samples in ordered.values() for sample in samples], path)
     return FileSource(f"folder:{path}", code, ordered, survey, defaults=description.defaults(path.parent))
+
+
+def _require_one_numbering(masks: Iterable[str], path: Path) -> None:
+    """Raise DataError if labelme_json_to_dataset wrote the masks: each counts its ids anew, by a file beside it."""
+    tables = [folder / LABEL_NAMES for folder in {Path(mask).parent for mask in masks}]
+    texts = {read_text(table) for table in tables if table.is_file()}
+    if len(texts) > 1:
+        problem = "the ids of these masks are counted anew in each image"
+        hint = f"labelme:{path.parent}  reads them by {LABEL_NAMES}"
+        raise DataError(problem, where=[path, *sorted(map(str, tables))[:_SHOWN]], hint=hint)
 
 
 def mask_code(description: FolderFile, name: str) -> MaskCode:

@@ -245,10 +245,7 @@ _OTHER_KEYS = {
 }
 
 _HINT = "a description names images, masks, classes and splits"
-_YOLO_HINT = (
-    "this is YOLO's description, its labels are polygons or boxes in text files, which are not read yet:"
-    " draw them as masks, one PNG an image; " + _HINT
-)
+_YOLO_HINT = "this is YOLO's description: yolo:FILE reads it, with polygons in text files; " + _HINT
 
 
 def read_folder_file(path: Path, note: Callable[[str], None]) -> FolderFile:
