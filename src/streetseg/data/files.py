@@ -257,6 +257,12 @@ def listing(folder: Path) -> list[Path]:
         raise _unlisted(folder, failure) from failure
 
 
+def names_in(folder: Path) -> str:
+    """Return the first names in a folder as one text, "nothing" if it is empty. Raise DataError as `listing`."""
+    names = [path.name for path in listing(folder)]
+    return f"{', '.join(names[:3])}{', …' if len(names) > 3 else ''}" if names else "nothing"
+
+
 def members(archive: Path) -> list[str]:
     """Return the names of all files in a zip archive, in a stable order.
 

@@ -131,21 +131,61 @@ def read_mask(place: str, code: MaskCode, *, max_pixels: int = MAX_PIXELS) -> ND
 def decode_mask(place: str, code: MaskCode, *, max_pixels: int = MAX_PIXELS) -> Mask:
     """Return the labels as `read_mask` does, with the other facts of the mask. Raise FileError for the same reasons."""
     with opened(place, max_pixels) as image:
-        raw, stored = raw_mode(image), ImageFacts.of(image)
-        _require_exact(image, place)
-        if ";16" in raw and image.mode not in WIDE_GRAY:
-            raise FileError(
-                place, "mask has several channels of 16 bits", f"{stored.description}, expected one or 8 bits"
-            )
-        if image.mode not in ("1", "L", "P", "LA", "PA", "F", "RGB", "RGBA", "RGBX", *WIDE_GRAY):
-            raise FileError(place, "mask has neither ids nor RGB colors", f"mode {image.mode}")
-        channel = _one_channel(image, raw, place)
+        stored = ImageFacts.of(image)
+        channel = _channel_of(image, place)
         if channel is not None:
             labels, facts = _by_value(channel, code, place)
         else:
             rgb = np.asarray(image)
             labels, facts = _by_color(rgb[..., :3], _opaque(image, rgb), code, place)
         return Mask(labels, stored, facts)
+
+
+@dataclass(frozen=True)
+class MaskValues:
+    """The values of a mask before they have a meaning.
+
+    Args:
+        form: "gray", "1-bit" or "palette" for one channel; "color" for RGB.
+        pixels: value -> number of opaque pixels; a color is the value red * 65536 + green * 256 + blue.
+        shown: value -> its color; None for an index outside the palette.
+    """
+
+    form: Literal["gray", "1-bit", "palette", "color"]
+    pixels: Mapping[int, int]
+    shown: Mapping[int, Color | None]
+
+
+def mask_values(place: str, *, max_pixels: int = MAX_PIXELS) -> MaskValues:
+    """Return the values of a mask whose classes are not known yet. Raise FileError if the file cannot be a mask."""
+    with opened(place, max_pixels) as image:
+        channel = _channel_of(image, place)
+        if channel is not None:
+            return MaskValues(channel.form, _pixels_of(channel.values, channel.opaque), channel.shown)
+        rgb = np.asarray(image)
+        pixels = _pixels_of(_packed(rgb), _opaque(image, rgb))
+        return MaskValues("color", pixels, {value: (value >> 16, value >> 8 & 255, value & 255) for value in pixels})
+
+
+def _pixels_of(values: NDArray[np.integer], opaque: NDArray[np.bool_] | None) -> dict[int, int]:
+    """Return value -> number of opaque pixels. Equal neighbors are counted together, which is fast for masks."""
+    visible = values.ravel() if opaque is None else values[opaque]
+    starts = np.flatnonzero(np.diff(visible, prepend=visible[:1] + 1))
+    present, which = np.unique(visible[starts], return_inverse=True)
+    pixels = np.bincount(which, np.diff(starts, append=len(visible)), minlength=len(present))
+    return {int(value): int(count) for value, count in zip(present, pixels, strict=True)}
+
+
+def _channel_of(image: Image.Image, place: str) -> _Channel | None:
+    """Return the mask as one channel; None if it holds RGB colors. Raise FileError if the file cannot be a mask."""
+    raw = raw_mode(image)
+    _require_exact(image, place)
+    if ";16" in raw and image.mode not in WIDE_GRAY:
+        description = ImageFacts.of(image).description
+        raise FileError(place, "mask has several channels of 16 bits", f"{description}, expected one or 8 bits")
+    if image.mode not in ("1", "L", "P", "LA", "PA", "F", "RGB", "RGBA", "RGBX", *WIDE_GRAY):
+        raise FileError(place, "mask has neither ids nor RGB colors", f"mode {image.mode}")
+    return _one_channel(image, raw, place)
 
 
 def _require_exact(image: Image.Image, place: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from streetseg.data.files import FileError
 from streetseg.data.issues import Failure, Survey
 from streetseg.data.masks import MaskCode
 from streetseg.data.matching import by_key, matching, nothing_pairs, pair, pairs_at_all, sample_name
@@ -28,7 +29,11 @@ def open_folder(path: Path) -> FileSource:
         RequestError: the file names an unknown label space.
     """
     survey = Survey()
-    description = read_folder_file(path, survey.note)
+    return described_source(read_folder_file(path, survey.note), path, f"folder:{path}", survey)
+
+
+def described_source(description: FolderFile, path: Path, spec: str, survey: Survey) -> FileSource:
+    """Return the data set that a description in `path`, which need not exist, describes. Raise as `open_folder`."""
     code = mask_code(description, path.stem)
     splits = {
         split: _of_split(split, choice, path, survey)
@@ -41,7 +46,22 @@ def open_folder(path: Path) -> FileSource:
         splits |= _sorted(samples, description.splits, path, unsorted)
         survey.failures += unsorted.failures
     ordered = {split: splits[split] for split in description.splits} or splits
-    return FileSource(f"folder:{path}", code, ordered, survey)
+    survey.failures = _without_shared(survey.failures, ordered)
+    return FileSource(spec, code, ordered, survey)
+
+
+def _without_shared(failures: list[Failure], splits: Mapping[str, tuple[Sample, ...]]) -> list[Failure]:
+    """Return the failures without those of files that are part of a sample of another split.
+
+    Splits may share a folder: masks/*.png holds the masks of images/train/*.jpg and of images/val/*.jpg.
+    """
+    used = {(place, split) for split, samples in splits.items() for one in samples for place in (one.image, one.mask)}
+
+    def is_used_elsewhere(failure: Failure) -> bool:
+        others = splits.keys() - failure.splits if failure.splits else ()
+        return isinstance(failure.error, FileError) and any((failure.error.place, split) in used for split in others)
+
+    return [failure for failure in failures if not is_used_elsewhere(failure)]
 
 
 def mask_code(description: FolderFile, name: str) -> MaskCode:

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from streetseg.data.files import listing
 from streetseg.errors import DataError
 from streetseg.labels.space import IGNORE_INDEX
 from streetseg.labels.tables import space
@@ -221,6 +222,26 @@ _YOLO_HINT = (
     "this is YOLO's description, its labels are polygons or boxes in text files, which are not read yet:"
     " draw them as masks, one PNG an image; " + _HINT
 )
+
+
+def yamls_in(folder: Path) -> list[Path]:
+    """Return the YAML files of a folder."""
+    return [path for path in listing(folder) if path.suffix.lower() in (".yaml", ".yml") and path.is_file()]
+
+
+def descriptions_in(folder: Path) -> list[Path]:
+    """Return the YAML files of a folder that describe a data set, or may be meant to: other tools write YAML files, too."""
+    return [path for path in yamls_in(folder) if _may_describe(path)]
+
+
+def _may_describe(path: Path) -> bool:
+    """Return whether a YAML file has a key that only a description has. One that cannot be read may be a description."""
+    try:
+        root = _mapping(path)
+    except (DataError, NotPlain):
+        return True
+    keys = {key.value for key, _ in root.value}
+    return bool(keys & (FolderFile.model_fields.keys() | {"pictures"}) - {"name"})
 
 
 def read_folder_file(path: Path, note: Callable[[str], None]) -> FolderFile:
