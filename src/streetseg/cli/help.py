@@ -9,7 +9,7 @@ from typer.core import TyperCommand
 COMMAND_GROUPS = {
     "Train and compare": ("study", "train", "evaluate", "compare"),
     "Use a network": ("predict", "measure", "export", "serve", "bench", "calibrate"),
-    "Data": ("check", "audit", "fetch", "scenes"),
+    "Data": ("check", "init", "audit", "fetch", "scenes"),
     "Around it": ("encoders", "recipe", "doctor"),
 }
 
@@ -61,6 +61,10 @@ EXAMPLES = {
         "streetseg audit runs/resnet camvid:data/camvid --out audit",
         "streetseg audit runs/resnet camvid:data/camvid --folds 5 --out audit",
         "streetseg audit street.onnx my/data.yaml --unlabeled photos --out audit",
+    ),
+    "init": (
+        "streetseg init photos --out data.yaml",
+        "streetseg init photos --out data.yaml --masks 'labels/**/*.png'",
     ),
     "fetch": ("streetseg fetch camvid --out data/camvid",),
     "scenes": ("streetseg scenes my-scenes --count 50 --size 128x256",),

@@ -131,8 +131,8 @@ def read_mask(place: str, code: MaskCode, *, max_pixels: int = MAX_PIXELS) -> ND
 def decode_mask(place: str, code: MaskCode, *, max_pixels: int = MAX_PIXELS) -> Mask:
     """Return the labels as `read_mask` does, with the other facts of the mask. Raise FileError for the same reasons."""
     with opened(place, max_pixels) as image:
-        stored = ImageFacts.of(image)
-        channel = _channel_of(image, place)
+        raw, stored = raw_mode(image), ImageFacts.of(image)
+        channel = _channel_of(image, raw, place)
         if channel is not None:
             labels, facts = _by_value(channel, code, place)
         else:
@@ -159,7 +159,7 @@ class MaskValues:
 def mask_values(place: str, *, max_pixels: int = MAX_PIXELS) -> MaskValues:
     """Return the values of a mask whose classes are not known yet. Raise FileError if the file cannot be a mask."""
     with opened(place, max_pixels) as image:
-        channel = _channel_of(image, place)
+        channel = _channel_of(image, raw_mode(image), place)
         if channel is not None:
             return MaskValues(channel.form, _pixels_of(channel.values, channel.opaque), channel.shown)
         rgb = np.asarray(image)
@@ -176,9 +176,8 @@ def _pixels_of(values: NDArray[np.integer], opaque: NDArray[np.bool_] | None) ->
     return {int(value): int(count) for value, count in zip(present, pixels, strict=True)}
 
 
-def _channel_of(image: Image.Image, place: str) -> _Channel | None:
+def _channel_of(image: Image.Image, raw: str, place: str) -> _Channel | None:
     """Return the mask as one channel; None if it holds RGB colors. Raise FileError if the file cannot be a mask."""
-    raw = raw_mode(image)
     _require_exact(image, place)
     if ";16" in raw and image.mode not in WIDE_GRAY:
         description = ImageFacts.of(image).description

@@ -82,7 +82,7 @@ class Values:
     def words(self) -> str:
         """What the values are, for a comment."""
         what = {"id": "ids", "same": "ids, the same in three channels,", "color": "colors"}[self.kind]
-        return f"{what} of {counted(len(self.masks), 'mask')}"
+        return f"the {what} of {counted(len(self.masks), 'mask')}"
 
 
 def values_of(root: Path, masks: Sequence[File]) -> Values:
@@ -116,9 +116,8 @@ def _joined(found: Sequence[MaskValues]) -> Values:
     has_palette = any(one.form == "palette" for one in found)
     by_color = not all(map(_is_gray, colors)) or len({value for value, _ in palettes}) < len(palettes)
     grays = {color for _, color in palettes}
-    as_gray = all(map(_is_gray, grays)) and (
-        grays <= {(0, 0, 0), (255,) * 3} or not all(one.form == "palette" for one in found)
-    )
+    all_palettes = all(one.form == "palette" for one in found)
+    as_gray = all(map(_is_gray, grays)) and (grays <= {(0, 0, 0), (255,) * 3} or not all_palettes)
 
     def value_of(value: int, one: MaskValues) -> int:
         """Return a value of a mask as all masks write it."""
@@ -204,14 +203,14 @@ def _of_table(table: Table, values: Values) -> Classes:
     given = {value: entry.color for pairs in by_name.values() for entry, value in pairs if entry.color}
     named = [(name, [value for _, value in pairs]) for name, pairs in by_name.items()]
     said = [f"{table.name} calls it void"] if void else []
-    found = _classes(named, values, void, f"names from {table.name}; the {values.words} have a name there", said, given)
+    found = _classes(named, values, void, f"names from {table.name}; {values.words} have a name there", said, given)
     return replace(found, from_table=True)
 
 
 def _of_segnet(values: Values) -> Classes:
     named = [(name, [value]) for value, name in enumerate(STREET_11.names)]
     colors = dict(enumerate(STREET_11.colors))
-    source = f"CamVid's 11 classes in SegNet's order, by the names of the four folders; {values.words} hold 0 to 11"
+    source = f"CamVid's 11 classes in SegNet's order, by the names of the four folders; {values.words} are 0 to 11"
     return _classes(named, values, [_SEGNET_VOID], source, [f"{_SEGNET_VOID} is void in SegNet's masks"], colors)
 
 
@@ -247,7 +246,7 @@ def _of_binary(values: Values, root: Path) -> Classes:
             "  `classes: [background, foreground]` and `ignore: 255`",
         )
     named = [("background", [0]), ("foreground", [IGNORE_INDEX])]
-    return _classes(named, values, [], f"{values.words} hold 0 and 255 alone: black and white", [])
+    return _classes(named, values, [], f"{values.words} are 0 and 255 alone: black and white", [])
 
 
 def _require_few(values: Values, root: Path) -> None:

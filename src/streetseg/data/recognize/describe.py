@@ -3,11 +3,11 @@
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from streetseg.data.recognize.classes import Class, Classes
 from streetseg.data.recognize.find import Pair, Reading
-from streetseg.data.recognize.names import File, Folder, Group
+from streetseg.data.recognize.names import File, Folder, Group, Role
 from streetseg.data.sources.folder_file import FolderFile
 from streetseg.labels.space import Color
 from streetseg.recipe.plain_yaml import parse, value_of
@@ -82,12 +82,15 @@ def globs_of(reading: Reading, pairs: Collection[Pair] = (), files: Sequence[Fil
     images: list[str] = []
     masks: list[str] = []
     others = {*files} - reading.images - reading.masks
+    alike: dict[tuple[Group, Group], list[Pair]] = {}  # pairs whose marks differ in the ending alone
     for pairing in reading.pairings:
-        some = [pair for pair in pairing.pairs if not pairs or pair in pairs]
-        if some:
-            core = _core(pairing.image, [image for image, _ in some], others)
-            images += _globs(pairing.image, [image for image, _ in some], core)
-            masks += _globs(pairing.mask, [mask for _, mask in some], core)
+        groups = replace(pairing.image, ending=""), replace(pairing.mask, ending="")
+        alike.setdefault(groups, []).extend(pair for pair in pairing.pairs if not pairs or pair in pairs)
+    for (image, mask), own in alike.items():
+        if own:
+            core = _core(image, [image for image, _ in own], others)
+            images += _globs(image, [image for image, _ in own], core)
+            masks += _globs(mask, [mask for _, mask in own], core)
     return [*dict.fromkeys(images)], [*dict.fromkeys(masks)]
 
 
@@ -100,7 +103,8 @@ def _core(group: Group, images: Sequence[File], others: Collection[File]) -> str
     if all(len(file.stem) == marks for file in images):
         return ""
     folders = {file.folder for file in images}
-    beside = [file for file in others if file.folder in folders and file.ending == group.ending]
+    endings = {file.ending for file in images}
+    beside = [file for file in others if file.folder in folders and file.ending in endings]
     matched = [file for file in beside if file.stem.startswith(group.prefix) and file.stem.endswith(group.suffix)]
     digits = [file.stem.removesuffix(group.suffix)[-1:].isdigit() for file in images]
     more = [file.stem.removesuffix(group.suffix)[-1:].isdigit() for file in matched]
@@ -109,25 +113,19 @@ def _core(group: Group, images: Sequence[File], others: Collection[File]) -> str
 
 def _globs(group: Group, files: Sequence[File], core: str) -> list[str]:
     """Return the globs of files of one group; `core` stands for the part of the name that an image and mask share."""
-    name = f"{escaped(group.prefix)}{core}{escaped(group.suffix)}{group.ending}"
+    stem = f"{escaped(group.prefix)}{core}{escaped(group.suffix)}"
     folders = sorted({file.folder for file in files})
-    if group.role.below:
-        return ["/".join([*map(escaped, folder), name]) for folder in folders]
-    return ["/".join([*_parts(folders, group.role.position + 1), name])]
+    paths = [[*map(escaped, folder)] for folder in folders] if group.role.below else [_parts(folders, group.role)]
+    return ["/".join([*path, stem + ending]) for path in paths for ending in sorted({file.ending for file in files})]
 
 
-def _parts(folders: Sequence[Folder], head: int) -> list[str]:
-    """Return the parts of a glob that matches all folders, `*` where they differ, and `**` where their depths do.
-
-    Args:
-        folders: the folders.
-        head: number of parts that all of them have, up to the mark of the group.
-    """
+def _parts(folders: Sequence[Folder], role: Role) -> list[str]:
+    """Return the parts of a glob that matches all folders of a role: `*` where they differ, `**` where depths do."""
     depths = {len(folder) for folder in folders}
     fixed = min(depths)
     if len(depths) > 1:
         same = [len({folder[i] for folder in folders}) == 1 for i in range(fixed)]
-        fixed = max(head, same.index(False) if False in same else fixed)
+        fixed = max(role.position + 1, same.index(False) if False in same else fixed)
     parts = [{folder[i] for folder in folders} for i in range(fixed)]
     return [escaped(names.pop()) if len(names) == 1 else "*" for names in parts] + ["**"] * (len(depths) > 1)
 

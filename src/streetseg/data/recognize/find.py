@@ -65,11 +65,7 @@ def readings(
         fitting = [one for one in candidates if _is_image_and_mask(one.pairs, stats, same_size, photos)]
         first = _cover(fitting)
         if first.pairings:
-            found = [
-                first,
-                *_others(first, fitting, lambda pair: pair[1]),
-                *_others(first, fitting, lambda pair: pair[0]),
-            ]
+            found = [first, *_others(first, fitting, 1), *_others(first, fitting, 0)]
             return _without_instances([one for one in found if not _is_drawn_over(one)] or found, stats)
     return []
 
@@ -111,19 +107,19 @@ def _cover(candidates: Iterable[Pairing]) -> Reading:
     return Reading(tuple(taken))
 
 
-def _others(first: Reading, candidates: Sequence[Pairing], changed: Callable[[Pair], File]) -> Iterator[Reading]:
-    """Yield the readings in which `changed` of each pair, its image or its mask, is another file."""
+def _others(first: Reading, candidates: Sequence[Pairing], side: int) -> Iterator[Reading]:
+    """Yield the readings in which one side of each pair, 0 its image or 1 its mask, is another file."""
     used, known = first.images | first.masks, first.images | first.masks
     while True:
         rest = [
             replace(one, pairs=pairs)
             for one in candidates
-            if (pairs := [pair for pair in one.pairs if changed(pair) not in used and known & {*pair}])
+            if (pairs := [pair for pair in one.pairs if pair[side] not in used and pair[1 - side] in known])
         ]
         other = _cover(sorted(rest, key=lambda one: -len(one.pairs)))
         if len(other.pairs) < _OTHER * len(first.pairs):
             return
-        used = used | {changed(pair) for pair in other.pairs}
+        used = used | {pair[side] for pair in other.pairs}
         yield other
 
 

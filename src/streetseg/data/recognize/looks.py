@@ -47,7 +47,8 @@ def pixel_stats(path: Path) -> PixelStats | None:
     rows = _one_value(pixels[:: max(1, len(pixels) // _ROWS)])
     flat = float((rows[:, 1:] == rows[:, :-1]).mean()) if rows.shape[1] > 1 else 1.0
     size = pixels.shape[0], pixels.shape[1]
-    return PixelStats(size, len(np.unique(rows)), flat, pixels.ndim == 2 and bool(rows.max() > 255))
+    wide = pixels.ndim == 2 and int(rows.max()) > 255
+    return PixelStats(size, len(np.unique(rows)), flat, wide)
 
 
 def same_areas(one: Path, other: Path) -> bool:
@@ -59,8 +60,8 @@ def same_areas(one: Path, other: Path) -> bool:
         return False
     if len(values) != len(others):
         return False
-    pairs = np.unique(np.stack([values, others]), axis=1).shape[1]
-    return len(np.unique(values)) == len(np.unique(others)) == pairs
+    pairs = len({*zip(values.tolist(), others.tolist(), strict=True)})
+    return len(np.unique(values)) == pairs and len(np.unique(others)) == pairs
 
 
 def _one_value(pixels: NDArray[np.generic]) -> NDArray[np.integer]:
@@ -69,4 +70,5 @@ def _one_value(pixels: NDArray[np.generic]) -> NDArray[np.integer]:
         return pixels.astype(np.int64)
     if pixels.shape[2] < 3:
         return pixels[..., 0].astype(np.int64)
-    return pixels[..., :3].astype(np.int64) @ np.array((1 << 16, 1 << 8, 1))
+    packed: NDArray[np.integer] = pixels[..., :3].astype(np.int64) @ np.array((1 << 16, 1 << 8, 1))
+    return packed

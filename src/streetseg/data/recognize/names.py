@@ -1,8 +1,8 @@
 """Find which files of a folder could be images and their masks, by their names alone.
 
-A file name may carry a mark that says what the file is (`mask_7.png`, `7_labelIds.png`), and so may a folder of its path
-(`masks/train/7.png`, `train/masks/7.png`). Without these marks the names of an image and its mask are equal. No name is
-known beforehand: every mark that several files share is tried, and those that make most names equal are found.
+A name may carry a mark that says what the file is (`mask_7.png`, `7_labelIds.png`), and so may a folder in its path
+(`masks/train/7.png`, `train/masks/7.png`). Without these marks the names of an image and its mask are equal. No mark is
+known beforehand: all that several files share are tried, and those that make most names equal are found.
 """
 
 import re
@@ -114,12 +114,10 @@ def pairings(files: Sequence[File]) -> list[Pairing]:
         for pair in permutations(groups, 2)
         if _differ(*pair) and not ambiguous & set(pair)
     )
-    found = [
-        Pairing(image, mask, _pairs(members[image], members[mask]))
-        for (image, mask), _ in together.most_common(_PAIRINGS)
-    ]
-    found = [pairing for pairing in found if pairing.pairs]
-    return sorted(found, key=lambda pairing: (-len(pairing.pairs), pairing.complexity, repr(pairing.image)))
+    best = [groups for groups, _ in together.most_common(_PAIRINGS)]
+    found = [Pairing(image, mask, _pairs(members[image], members[mask])) for image, mask in best]
+    paired = [pairing for pairing in found if pairing.pairs]
+    return sorted(paired, key=lambda pairing: (-len(pairing.pairs), pairing.complexity, repr(pairing.image)))
 
 
 def _pairs(images: Mapping[Key, File], masks: Mapping[Key, File]) -> list[tuple[File, File]]:

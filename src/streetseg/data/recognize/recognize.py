@@ -46,9 +46,7 @@ def open_recognized(root: Path) -> FileSource:
     said = {failure.error.place for failure in survey.failures if isinstance(failure.error, FileError)}
     others = [file.name for file in description.files if file not in used and str(root / file.name) not in said]
     if others:
-        survey.note(
-            f"{root}: left out, as they are neither image nor mask of a pair: {', '.join(first(others, _SHOWN))}"
-        )
+        survey.note(f"{root}: left out, as nothing pairs with them: {', '.join(first(others, _SHOWN))}")
     return source
 
 
@@ -182,6 +180,6 @@ def _nothing_found(root: Path, survey: Survey) -> NothingFoundError:
     return NothingFoundError(
         f"the layout of this folder is not recognized: no images with masks (found {names_in(root)})",
         where=[str(root), *first([error.line for error in survey.unread_errors], _SHOWN)],
-        hint="a mask has the name of its image, but for a mark as in 7_mask.png or masks/7.png, and few values in areas;"
-        f" or write {root / 'data.yaml'} that names images:, masks:, splits: and classes:, then folder:{root}",
+        hint="a mask has the name of its image, but for a mark as in 7_mask.png or masks/7.png, and few values in"
+        f" areas; or write {root / 'data.yaml'} that names images:, masks:, splits: and classes:, then folder:{root}",
     )

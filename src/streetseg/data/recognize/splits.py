@@ -25,8 +25,8 @@ def is_split(name: str) -> bool:
 def splits_by_folder(pairs: Sequence[Pair]) -> dict[Pair, str]:
     """Return the split of each pair by the folder of its image, or of its mask; {} if the folders name no splits.
 
-    A folder may be named after a split, then the folders beside it are splits, too; or its name may hold the word, as in
-    images_train.
+    A folder may be named after a split, then the folders beside it are splits, too. Or its name may hold the word, as
+    in images_train.
     """
     for side in (0, 1):
         folders = [pair[side].folder for pair in pairs]

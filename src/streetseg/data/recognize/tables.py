@@ -116,22 +116,14 @@ def _of_csv(path: Path) -> tuple[Entry, ...]:
         return _of_text(path)
     ids = next((columns[name] for name in _ID_COLUMNS if name in columns), None)
     color = next((columns[name] for name in _COLOR_COLUMNS if name in columns), None)
-    rgb = [
-        next((columns[name] for name in pair if name in columns), None)
-        for pair in (("r", "red"), ("g", "green"), ("b", "blue"))
-    ]
-    return tuple(
-        Entry(
-            row[names],
-            None if ids is None else int(row[ids]),
-            _color(*(row[i] for i in rgb if i is not None))
-            if None not in rgb
-            else None
-            if color is None
-            else _as_color(row[color]),
-        )
-        for row in rows
-    )
+    rgb = [i for name in ("red", "green", "blue") if (i := columns.get(name[0], columns.get(name))) is not None]
+
+    def color_of(row: Sequence[str]) -> Color | None:
+        if len(rgb) == 3:
+            return _color(*(row[i] for i in rgb))
+        return None if color is None else _as_color(row[color])
+
+    return tuple(Entry(row[names], None if ids is None else int(row[ids]), color_of(row)) for row in rows)
 
 
 def _of_json(path: Path) -> tuple[Entry, ...]:
@@ -161,8 +153,8 @@ _READERS: dict[str, Callable[[Path], tuple[Entry, ...]]] = {
 def _of_value(value: Any) -> tuple[Entry, ...]:
     """Return the classes of a JSON or YAML value; () if it is no table of classes.
 
-    It may be a list of names; a list of mappings with a name and an id or color; name -> id or color, or the reverse; or
-    a mapping that holds one of these as `labels`, `classes`, `names` or `categories`.
+    It may be a list of names; a list of mappings with a name and an id or color; name -> id or color, or the reverse;
+    or a mapping that holds one of these as `labels`, `classes`, `names` or `categories`.
     """
     if isinstance(value, list):
         return tuple(filter(None, map(_of_item, value))) if all(map(_of_item, value)) else ()
@@ -180,9 +172,7 @@ def _of_item(item: Any) -> Entry | None:
         return Entry(item)
     if not isinstance(item, dict):
         return None
-    name = next(
-        (item[key] for key in ("readable", "name", "label", "class", "title") if isinstance(item.get(key), str)), ""
-    )
+    name = next((item[key] for key in ("readable", "name", "label", "class") if isinstance(item.get(key), str)), "")
     value = next((item[key] for key in ("id", "value", "index") if isinstance(item.get(key), int)), None)
     color = _as_color(item["color"]) if "color" in item else None
     return Entry(name, value, color) if name else None

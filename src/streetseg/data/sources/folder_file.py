@@ -230,12 +230,12 @@ def yamls_in(folder: Path) -> list[Path]:
 
 
 def descriptions_in(folder: Path) -> list[Path]:
-    """Return the YAML files of a folder that describe a data set, or may be meant to: other tools write YAML files, too."""
+    """Return the YAML files of a folder that describe a data set, or may be meant to; other tools write some, too."""
     return [path for path in yamls_in(folder) if _may_describe(path)]
 
 
 def _may_describe(path: Path) -> bool:
-    """Return whether a YAML file has a key that only a description has. One that cannot be read may be a description."""
+    """Return whether a YAML file has a key of a description, or cannot be read."""
     try:
         root = _mapping(path)
     except (DataError, NotPlain):
