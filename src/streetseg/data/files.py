@@ -238,7 +238,7 @@ def walk(root: Path) -> Iterator[str]:
             elif not is_junk(entry.name):
                 yield from below(entry.path, f"{prefix}{entry.name}/", ancestors | {real})
 
-    above = (*root.absolute().parents, *root.resolve().parents)
+    above = (*Path(os.path.normpath(root.absolute())).parents, *root.resolve().parents)
     return below(root, "", frozenset(map(os.path.realpath, above)))
 
 

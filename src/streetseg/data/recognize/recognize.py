@@ -112,7 +112,8 @@ def _matching(root: Path, glob: str | None) -> frozenset[str] | None:
 def _chosen(root: Path, found: Sequence[Reading], named: Sequence[Table]) -> tuple[Reading, Classes]:
     """Return the reading to take, and its classes.
 
-    Of masks that show the same areas, as ids and as colors, those are taken whose classes a table names, then ids.
+    Of masks that show the same areas, as ids and as colors, those are taken whose classes a table names. If it names
+    both, colors say more than the order of the names; if it names none, ids are taken.
 
     Raises:
         DataError: there are other readings, which say something else, or the classes have two readings.
@@ -128,7 +129,7 @@ def _chosen(root: Path, found: Sequence[Reading], named: Sequence[Table]) -> tup
             errors.append(error)
     if not taken:
         raise errors[0]
-    return min(taken, key=lambda pair: (not pair[1].from_table, not pair[1].classes[0].ids))
+    return min(taken, key=lambda pair: (not pair[1].from_table, bool(pair[1].classes[0].ids) == pair[1].from_table))
 
 
 def _classes(root: Path, reading: Reading, named: Sequence[Table]) -> Classes:

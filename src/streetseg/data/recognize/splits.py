@@ -31,7 +31,7 @@ def splits_by_folder(pairs: Sequence[Pair]) -> dict[Pair, str]:
     for side in (0, 1):
         folders = [pair[side].folder for pair in pairs]
         if names := _by_position(folders) or _by_word(folders):
-            return dict(zip(pairs, names, strict=True))
+            return dict(sorted(zip(pairs, names, strict=True), key=lambda item: _place(item[1])))
     return {}
 
 
@@ -49,6 +49,12 @@ def _by_word(folders: Sequence[Folder]) -> list[str]:
     return [names.pop() for names in found] if all(len(names) == 1 for names in found) else []
 
 
+def _place(split: str) -> tuple[int, str]:
+    """Return the place of a split in the order train, val, test, others."""
+    names = list(dict.fromkeys(_SPLITS.values()))
+    return (names.index(split) if split in names else len(names)), split
+
+
 def lists_of_splits(root: Path, names: Sequence[str], pairs: Sequence[Pair]) -> dict[str, str]:
     """Return split -> the text file that lists its samples; {} if there is none.
 
@@ -64,7 +70,7 @@ def lists_of_splits(root: Path, names: Sequence[str], pairs: Sequence[Pair]) -> 
         split = _SPLITS.get(path.stem.lower())
         if split and split not in found and _lists(root / path, stems):
             found[split] = str(path)
-    return found
+    return dict(sorted(found.items(), key=lambda item: _place(item[0])))
 
 
 def _lists(path: Path, stems: set[str]) -> bool:
