@@ -9,7 +9,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import combinations
 from pathlib import PurePosixPath
 
 _TOKENS = re.compile(r"\d+|[^\W\d_]+|[\W_]+")
@@ -100,22 +100,28 @@ class Pairing:
 
 def pairings(files: Sequence[File]) -> list[Pairing]:
     """Return every pairing of two groups, those that explain most files first. Each is returned in both directions."""
-    members: dict[Group, dict[Key, File]] = defaultdict(dict)
-    ambiguous: set[Group] = set()
-    by_key: dict[Key, set[Group]] = defaultdict(set)
+    numbers: dict[Group, int] = {}
+    members: list[dict[Key, File]] = []
+    ambiguous: set[int] = set()
+    by_key: dict[Key, set[int]] = defaultdict(set)
     for file, group, key in _groups_of(files):
-        if members[group].setdefault(key, file) is not file:
-            ambiguous.add(group)
-        by_key[key].add(group)
+        number = numbers.setdefault(group, len(numbers))
+        if number == len(members):
+            members.append({})
+        if members[number].setdefault(key, file) is not file:
+            ambiguous.add(number)
+        by_key[key].add(number)
     together = Counter(
-        pair
-        for groups in by_key.values()
-        if 1 < len(groups) <= _CROWD
-        for pair in permutations(groups, 2)
-        if _differ(*pair) and not ambiguous & set(pair)
+        pair for some in by_key.values() if 1 < len(some) <= _CROWD for pair in combinations(sorted(some), 2)
     )
-    best = [groups for groups, _ in together.most_common(_PAIRINGS)]
-    found = [Pairing(image, mask, _pairs(members[image], members[mask])) for image, mask in best]
+    groups = list(numbers)
+    best = [
+        both
+        for (one, other), _ in together.most_common()
+        if not ambiguous & {one, other} and _differ(groups[one], groups[other])
+        for both in ((one, other), (other, one))
+    ]
+    found = [Pairing(groups[i], groups[m], _pairs(members[i], members[m])) for i, m in best[:_PAIRINGS]]
     paired = [pairing for pairing in found if pairing.pairs]
     return sorted(paired, key=lambda pairing: (-len(pairing.pairs), pairing.complexity, repr(pairing.image)))
 
