@@ -121,7 +121,7 @@ def _open_bare(path: Path) -> Source:
         raise DataError(f"this folder could be {' or '.join(kinds)}", where=path, hint=f"choose one: {forms}")
     if path.is_file():
         raise _no_folder(path)
-    below = [child for child in listing(path) if child.is_dir() and _recognized(child)]
+    below = [child for child in listing(path) if child.is_dir() and (_recognized(child) or descriptions_in(child))]
     if below and not descriptions_in(path):
         raise DataError(
             f"the layout of this folder is not recognized (found {names_in(path)})",

@@ -278,3 +278,29 @@ def test_init_overwrites_nothing(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="this file exists"):
         api.init(tmp_path, file)
     assert file.read_bytes() == before
+
+
+def test_masks_stored_with_loss_are_named(tmp_path: Path) -> None:
+    Layout("a/{i}.png", "b/{i}.jpg", draw=black_and_white).write(tmp_path)
+    with pytest.raises(DataError, match="mask is stored with loss"):
+        opened(tmp_path)
+
+
+def test_a_third_kind_of_files_is_left_out(tmp_path: Path) -> None:
+    pairs = Layout("{i}.png", "{i}_seg.png").write(tmp_path)
+    for i in range(N):
+        Image.fromarray(tiny.street(i + N, SIZE)[0][:9]).save(tmp_path / f"{i}_depth.png")
+    source = opened(tmp_path)
+    assert pairs_of(source, tmp_path) == pairs
+    assert source.survey.failures == []
+    assert (
+        source.survey.notes[-1]
+        == f"{tmp_path}: left out, as nothing pairs with them: 0_depth.png, 1_depth.png, 2_depth.png, and 3 more"
+    )
+
+
+def test_a_description_below_the_folder_is_pointed_at(tmp_path: Path) -> None:
+    tiny.folder_yaml(tmp_path / "mine")
+    with pytest.raises(DataError, match="layout of this folder is not recognized") as caught:
+        opened(tmp_path)
+    assert caught.value.hint == f"did you mean {tmp_path / 'mine'}?"

@@ -70,19 +70,22 @@ class Values:
         kind: "id" for one channel, "same" for ids in three equal channels, "color" for colors.
         shares: value -> its share of the pixels; a color is the value red * 65536 + green * 256 + blue.
         palette: id -> its color, if all masks have one palette of distinct colors; otherwise empty.
-        masks: the values of each mask.
+        masks: the values of each mask that was looked at.
+        total: number of all masks.
     """
 
     kind: str
     shares: Mapping[int, float]
     palette: Mapping[int, Color]
     masks: Sequence[frozenset[int]]
+    total: int
 
     @property
     def words(self) -> str:
         """What the values are, for a comment."""
         what = {"id": "ids", "same": "ids, the same in three channels,", "color": "colors"}[self.kind]
-        return f"the {what} of {counted(len(self.masks), 'mask')}"
+        part = f"{len(self.masks)} of " if len(self.masks) < self.total else ""
+        return f"the {what} of {part}{counted(self.total, 'mask')}"
 
 
 def values_of(root: Path, masks: Sequence[File]) -> Values:
@@ -107,10 +110,10 @@ def values_of(root: Path, masks: Sequence[File]) -> Values:
     found = [result for result in results if isinstance(result, MaskValues)]
     if not found:
         raise together([error for error in results if isinstance(error, DataError)], limit=_LISTED)
-    return _joined(found)
+    return _joined(found, len(masks))
 
 
-def _joined(found: Sequence[MaskValues]) -> Values:
+def _joined(found: Sequence[MaskValues], of: int) -> Values:
     colors = {color for one in found if one.form == "color" for color in one.shown.values()}
     palettes = {(value, color) for one in found if one.form == "palette" for value, color in one.shown.items()}
     has_palette = any(one.form == "palette" for one in found)
@@ -138,6 +141,7 @@ def _joined(found: Sequence[MaskValues]) -> Values:
         {value: pixels[value] / total for value in sorted(pixels)},
         palette if use_palette else {},
         [frozenset(value_of(value, one) for value in one.pixels) for one in found],
+        of,
     )
 
 

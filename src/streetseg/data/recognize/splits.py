@@ -44,9 +44,10 @@ def _by_position(folders: Sequence[Folder]) -> list[str]:
 
 
 def _by_word(folders: Sequence[Folder]) -> list[str]:
-    """Return the splits if the path of every folder holds the word of one split; [] otherwise."""
+    """Return the splits if the path of every folder holds the word of one split, and there are several; else []."""
     found = [{_SPLITS[word] for part in folder for word in words(part) if word in _SPLITS} for folder in folders]
-    return [names.pop() for names in found] if all(len(names) == 1 for names in found) else []
+    several = len(set().union(*found)) > 1
+    return [names.pop() for names in found] if several and all(len(names) == 1 for names in found) else []
 
 
 def _place(split: str) -> tuple[int, str]:
