@@ -240,8 +240,8 @@ def _may_describe(path: Path) -> bool:
         root = _mapping(path)
     except (DataError, NotPlain):
         return True
-    keys = {key.value for key, _ in root.value}
-    return bool(keys & (FolderFile.model_fields.keys() | {"pictures"}) - {"name"})
+    keys = {"images" if key.value == "pictures" else key.value for key, _ in root.value}
+    return bool(keys & FolderFile.model_fields.keys() - {"name"})
 
 
 def read_folder_file(path: Path, note: Callable[[str], None]) -> FolderFile:
