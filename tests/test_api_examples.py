@@ -24,6 +24,7 @@ FUNCTIONS = (
     "study",
     "convert",
     "fetch",
+    "init",
     "encoders",
 )
 TINY = {"train.batch": 2, "model.channels": [16, 12, 8, 8], "train.device": "cpu", "train.precision": "fp32"}

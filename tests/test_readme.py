@@ -42,9 +42,11 @@ def commands(page: Path) -> list[str]:
 
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
 def test_every_command_runs(page: Path, tmp_path: Path, streetseg, monkeypatch) -> None:
-    """Run them in the order of the page, in a folder with a small CamVid, a small data set with YAML, and an image."""
+    """Run them in the order of the page, in a folder with a small CamVid, small data sets with and without YAML, and an
+    image."""
     tiny.camvid_segnet(tmp_path / "camvid")
     tiny.folder_yaml(tmp_path)
+    tiny.folder_yaml(tmp_path / "photos").unlink()
     tiny.save(tmp_path / "street.png", tiny.street(1)[0])
     monkeypatch.chdir(tmp_path)
     for name, value in SMALL.items():

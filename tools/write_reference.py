@@ -66,7 +66,7 @@ def recipe_page() -> str:
 
 FUNCTIONS = (
     *("load", "predict", "measure", "train", "study", "evaluate", "compare", "check", "audit", "export"),
-    *("bench", "calibrate", "convert", "encoders"),
+    *("bench", "calibrate", "convert", "init", "encoders"),
 )
 OBJECTS = {
     prediction: ("Model", "Prediction", "Predictions"),

@@ -1,7 +1,7 @@
 """streetseg: street images in, compared and trusted segmentation networks out.
 
 One function a command: `load`, `train`, `study`, `evaluate`, `predict`, `compare`, `check`, `audit`, `measure`,
-`export`, `bench`, `calibrate`, `convert`, `fetch`, `encoders`.
+`export`, `bench`, `calibrate`, `convert`, `fetch`, `init`, `encoders`.
 The public names are imported when they are first used, so that `import streetseg` costs nothing.
 """
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from streetseg.api import evaluate as evaluate
     from streetseg.api import export as export
     from streetseg.api import fetch as fetch
+    from streetseg.api import init as init
     from streetseg.api import load as load
     from streetseg.api import measure as measure
     from streetseg.api import predict as predict
@@ -52,6 +53,7 @@ _HOMES = {
     "evaluate": _API,
     "export": _API,
     "fetch": _API,
+    "init": _API,
     "load": _API,
     "measure": _API,
     "predict": _API,

@@ -748,6 +748,33 @@ def convert(
 
 
 @checked
+def init(folder: PathLike, out: PathLike, *, images: str | None = None, masks: str | None = None) -> Path:
+    """Write the data.yaml of a folder of images and masks, as streetseg reads it, with a comment on each line.
+
+    Args:
+        folder: a folder of images and masks, in any layout.
+        out: the YAML file to write; it must not exist.
+        images: a glob of the files that may be images, relative to `folder`; None: all.
+        masks: a glob of the files that may be masks; None: all.
+
+    Returns:
+        The file, for `check`, `train` and `study`.
+
+    Raises:
+        DataError: no images pair with masks, or the folder can be read in two ways; the hint names both.
+        RequestError: `out` exists or cannot be written.
+
+    >>> import streetseg
+    >>> file = streetseg.init(data.partition(":")[2], folder / "data.yaml")
+    >>> print(file.read_text().splitlines()[3].partition("#")[0].strip())
+    val: {images: "camvid/val/*.png", masks: "camvid/valannot/*.png"}
+    """
+    from streetseg.data.recognize.write import write_description
+
+    return write_description(Path(folder), Path(out), images=images, masks=masks)
+
+
+@checked
 def encoders(pattern: str | None = None) -> "pd.DataFrame":
     """List encoders: one row each with parameters, multiply-accumulates, strides, weights and license.
 

@@ -9,7 +9,7 @@ from typer.core import TyperCommand
 COMMAND_GROUPS = {
     "Train and compare": ("study", "train", "evaluate", "compare"),
     "Use a network": ("predict", "measure", "export", "serve", "bench", "calibrate"),
-    "Data": ("check", "audit", "convert", "fetch", "scenes"),
+    "Data": ("check", "init", "audit", "convert", "fetch", "scenes"),
     "Around it": ("encoders", "recipe", "doctor"),
 }
 
@@ -65,6 +65,10 @@ EXAMPLES = {
     "convert": (
         "streetseg convert camvid:data/camvid --to coco camvid-coco",
         "streetseg convert photos/data.yaml --to cityscapes photos-cityscapes data.unlabeled=skip",
+    ),
+    "init": (
+        "streetseg init photos --out data.yaml",
+        "streetseg init photos --out data.yaml --masks 'labels/**/*.png'",
     ),
     "fetch": ("streetseg fetch camvid --out data/camvid",),
     "scenes": ("streetseg scenes my-scenes --count 50 --size 128x256",),

@@ -238,7 +238,7 @@ def walk(root: Path) -> Iterator[str]:
             elif not is_junk(entry.name):
                 yield from below(entry.path, f"{prefix}{entry.name}/", ancestors | {real})
 
-    above = (*root.absolute().parents, *root.resolve().parents)
+    above = (*Path(os.path.normpath(root.absolute())).parents, *root.resolve().parents)
     return below(root, "", frozenset(map(os.path.realpath, above)))
 
 
@@ -255,6 +255,12 @@ def listing(folder: Path) -> list[Path]:
         return sorted(path for path in folder.iterdir() if not is_junk(path.name))
     except OSError as failure:
         raise _unlisted(folder, failure) from failure
+
+
+def names_in(folder: Path) -> str:
+    """Return the first names in a folder as one text, "nothing" if it is empty. Raise DataError as `listing`."""
+    names = [path.name for path in listing(folder)]
+    return f"{', '.join(names[:3])}{', …' if len(names) > 3 else ''}" if names else "nothing"
 
 
 def members(archive: Path) -> list[str]:

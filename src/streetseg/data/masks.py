@@ -187,7 +187,7 @@ def _by_color(
         cause, hint = ids_in_a_channel(visible, code.ids) or ("", None)
         detail = f"{cause}, expected one channel" if cause else "expected one channel"
         raise FileError(place, "mask holds colors, but this data set's masks are ids", detail, hint=hint)
-    packed = _packed(rgb)
+    packed = packed_colors(rgb)
     classes = _color_table(tuple(code.colors.items())).take(packed)
     if opaque is not None:
         classes[~opaque] = IGNORE_INDEX
@@ -215,7 +215,7 @@ def _color_table(colors: tuple[tuple[Color, int], ...]) -> NDArray[np.int16]:
     return table
 
 
-def _packed(rgb: NDArray[np.uint8]) -> NDArray[np.int32]:
+def packed_colors(rgb: NDArray[np.uint8]) -> NDArray[np.int32]:
     """Return red * 65536 + green * 256 + blue, int32 (H, W)."""
     packed = rgb[..., 0].astype(np.int32)  # channel by channel, as all three as int32 would take four times the memory
     for channel in (1, 2):

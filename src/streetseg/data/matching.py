@@ -151,6 +151,8 @@ def _groups(text: str) -> str:
             words.append("([^/]*)")
         elif token == "?":
             words.append("([^/])")
+        elif token in ("[*]", "[?]", "[[]"):  # the character itself, as glob.escape writes it
+            words.append(re.escape(token[1]))
         elif token.startswith("[") and len(token) > 1:
             inside = token[1:-1].replace("\\", r"\\")
             words.append(f"([{'^' + inside[1:] if inside.startswith('!') else inside}])")

@@ -6,13 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from streetseg.data.auto_split import made_split, to_divide, with_made
-from streetseg.data.files import is_link, listing
+from streetseg.data.files import is_link, listing, names_in
 from streetseg.data.folds import fold_splits
 from streetseg.data.issues import Survey
+from streetseg.data.recognize.recognize import NothingFoundError, open_recognized
 from streetseg.data.source import FileSource, Sample, Source, SourceView, with_defaults
 from streetseg.data.sources.camvid import find_layout, open_camvid
 from streetseg.data.sources.cityscapes import is_cityscapes, open_cityscapes
 from streetseg.data.sources.folder import open_folder
+from streetseg.data.sources.folder_file import descriptions_in, yamls_in
 from streetseg.data.sources.joined import joined
 from streetseg.data.sources.shapes.kinds import TOOL_KINDS
 from streetseg.data.sources.shapes.source import ShapeSource
@@ -154,7 +156,7 @@ def _open(spec: str) -> Source:
         raise RequestError(f"no path behind {kind}:", where=spec, hint=f"data is {FORMS}")
     path = _path(rest)
     if kind == "folder" and _existing(rest) and path.is_dir():
-        return open_folder(_only_yaml(path))
+        return _open_own(path)
     if kind in TOOL_KINDS and _existing(rest):
         return TOOL_KINDS[kind].open(path)
     if kind != "folder" and _existing(rest) and path.is_file():
@@ -171,26 +173,40 @@ def _open_bare(path: Path) -> Source:
     kinds = _recognized(path)
     if len(kinds) == 1:
         log.info("%s is read as %s:%s", path, kinds[0], path)
-        return open_folder(_only_yaml(path)) if kinds[0] == "folder" else _OPENERS[kinds[0]](path)
+        return _OPENERS[kinds[0]](path)
     if kinds:
         forms = " or ".join(f"{kind}:{path}" for kind in kinds)
         raise DataError(f"this folder could be {' or '.join(kinds)}", where=path, hint=f"choose one: {forms}")
     if path.is_file():
         raise _no_folder(path)
-    children = listing(path) if path.is_dir() else []
-    below = [child for child in children if child.is_dir() and _recognized(child)]
-    raise DataError(
-        "the layout of this folder is not recognized (expected CamVid, Cityscapes or another street data set, "
-        f"a label tool, or one YAML file; found {_some_of([child.name for child in children])})",
-        where=path,
-        hint=f"did you mean {below[0]}?"
-        if below
-        else f"write {path / 'data.yaml'} that names images:, masks:, splits: and classes:, then folder:{path}",
-    )
+    below = [child for child in listing(path) if child.is_dir() and (_recognized(child) or descriptions_in(child))]
+    if below and not descriptions_in(path):
+        raise DataError(
+            f"the layout of this folder is not recognized (found {names_in(path)})",
+            where=path,
+            hint=f"did you mean {below[0]}?",
+        )
+    return _open_own(path)
 
 
-def _some_of(names: list[str]) -> str:
-    return f"{', '.join(names[:3])}{', …' if len(names) > 3 else ''}" if names else "nothing"
+def _open_own(path: Path) -> Source:
+    """Open a folder by the one description in it, or, without a description, by what it holds."""
+    descriptions = descriptions_in(path)
+    if len(descriptions) > 1:
+        raise DataError(
+            f"{len(descriptions)} descriptions in this folder",
+            where=[str(one) for one in descriptions],
+            hint="name one: folder:FILE.yaml",
+        )
+    if descriptions:
+        log.info("%s is read as folder:%s", path, descriptions[0])
+        return open_folder(descriptions[0])
+    try:
+        return open_recognized(path)
+    except NothingFoundError:
+        if len(yamls := yamls_in(path)) == 1:  # the error says what is missing in it
+            return open_folder(yamls[0])
+        raise
 
 
 def _no_folder(path: Path) -> DataError:
@@ -202,32 +218,21 @@ def _no_folder(path: Path) -> DataError:
 
 
 def _recognized(path: Path) -> list[str]:
-    """Return the kinds of data that `path` may be. A YAML file in a folder counts only if no other layout fits."""
+    """Return the kinds of data that `path` may be by a known layout, or as a YAML file."""
     if path.is_file():
         return _tools(path) or (["folder"] if path.suffix.lower() in (".yaml", ".yml") else [])
     kinds = [kind for kind, street_set in STREET_SETS.items() if street_set.is_in(path)]
-    if len(kinds) > 1 and len(_yamls(path)) == 1:  # it says what the masks mean
-        return ["folder"]
+    if len(kinds) > 1 and len(descriptions_in(path)) == 1:  # it says what the masks mean
+        return []
     if not kinds:  # IDD has the layout of Cityscapes
         kinds = ["cityscapes"] if is_cityscapes(path) else []
         kinds += ["camvid"] if find_layout(path) else []
-    return kinds or _tools(path) or (["folder"] if len(_yamls(path)) == 1 else [])
+    return kinds or ([] if descriptions_in(path) else _tools(path))
 
 
 def _tools(path: Path) -> list[str]:
     """Return the label tools that may have written a file or folder."""
     return [kind for kind, tool in TOOL_KINDS.items() if tool.recognize(path)]
-
-
-def _only_yaml(path: Path) -> Path:
-    yamls = [path] if path.is_file() else _yamls(path)
-    if len(yamls) != 1:
-        raise DataError(f"{len(yamls)} YAML files in this folder", where=path, hint="name one: folder:FILE.yaml")
-    return yamls[0]
-
-
-def _yamls(folder: Path) -> list[Path]:
-    return [path for path in listing(folder) if path.suffix.lower() in (".yaml", ".yml") and path.is_file()]
 
 
 def _path(text: str) -> Path:
@@ -245,8 +250,8 @@ def _missing(path: Path, what: str) -> DataError:
     """Return the error for a missing path. Its hint names what the closest parent that exists has instead."""
     parent = next((folder for folder in path.parents if _existing(str(folder))), Path("/"))
     needed = path.relative_to(parent).parts[0]
-    names = [child.name for child in listing(parent) if not child.name.startswith(".")]
+    names = [child.name for child in listing(parent)]
     near = did_you_mean(needed, names, before=f"{parent.as_posix().rstrip('/')}/")
     return DataError(
-        f"{what} not found", where=path, hint=near or f"{parent} has no {needed}; in it: {_some_of(names)}"
+        f"{what} not found", where=path, hint=near or f"{parent} has no {needed}; in it: {names_in(parent)}"
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from streetseg.data.files import FileError
 from streetseg.data.formats import ARRAY
 from streetseg.data.issues import Failure, Survey
 from streetseg.data.mask_code import CHANNELS, MaskCode
@@ -31,7 +32,11 @@ def open_folder(path: Path) -> FileSource:
         RequestError: the file names an unknown label space.
     """
     survey = Survey()
-    description = read_folder_file(path, survey.note)
+    return described_source(read_folder_file(path, survey.note), path, f"folder:{path}", survey)
+
+
+def described_source(description: FolderFile, path: Path, spec: str, survey: Survey) -> FileSource:
+    """Return the data set that a description in `path`, which need not exist, describes. Raise as `open_folder`."""
     code = mask_code(description, path.stem)
     splits = {
         split: _of_split(split, choice, path, survey)
@@ -45,7 +50,8 @@ def open_folder(path: Path) -> FileSource:
         survey.failures += unsorted.failures
     ordered = {split: splits[split] for split in description.splits} or splits
     _require_one_numbering([sample.mask for samples in ordered.values() for sample in samples], path)
-    return FileSource(f"folder:{path}", code, ordered, survey, defaults=description.defaults(path.parent))
+    survey.failures = _without_shared(survey.failures, ordered)
+    return FileSource(spec, code, ordered, survey, defaults=description.defaults(path.parent))
 
 
 def _require_one_numbering(masks: Iterable[str], path: Path) -> None:
@@ -56,6 +62,20 @@ def _require_one_numbering(masks: Iterable[str], path: Path) -> None:
         problem = "the ids of these masks are counted anew in each image"
         hint = f"labelme:{path.parent}  reads them by {LABEL_NAMES}"
         raise DataError(problem, where=[path, *sorted(map(str, tables))[:_SHOWN]], hint=hint)
+
+
+def _without_shared(failures: list[Failure], splits: Mapping[str, tuple[Sample, ...]]) -> list[Failure]:
+    """Return the failures without those of files that are part of a sample of another split.
+
+    Splits may share a folder: masks/*.png holds the masks of images/train/*.jpg and of images/val/*.jpg.
+    """
+    used = {(place, split) for split, samples in splits.items() for one in samples for place in (one.image, one.mask)}
+
+    def is_used_elsewhere(failure: Failure) -> bool:
+        others = splits.keys() - failure.splits if failure.splits else ()
+        return isinstance(failure.error, FileError) and any((failure.error.place, split) in used for split in others)
+
+    return [failure for failure in failures if not is_used_elsewhere(failure)]
 
 
 def mask_code(description: FolderFile, name: str) -> MaskCode:

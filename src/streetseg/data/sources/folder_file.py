@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from streetseg.data.files import listing
 from streetseg.errors import DataError
 from streetseg.labels.space import IGNORE_INDEX
 from streetseg.labels.tables import space
@@ -246,6 +247,26 @@ _OTHER_KEYS = {
 
 _HINT = "a description names images, masks, classes and splits"
 _YOLO_HINT = "this is YOLO's description: yolo:FILE reads it, with polygons in text files; " + _HINT
+
+
+def yamls_in(folder: Path) -> list[Path]:
+    """Return the YAML files of a folder."""
+    return [path for path in listing(folder) if path.suffix.lower() in (".yaml", ".yml") and path.is_file()]
+
+
+def descriptions_in(folder: Path) -> list[Path]:
+    """Return the YAML files of a folder that describe a data set, or may be meant to; other tools write some, too."""
+    return [path for path in yamls_in(folder) if _may_describe(path)]
+
+
+def _may_describe(path: Path) -> bool:
+    """Return whether a YAML file has a key of a description, or cannot be read."""
+    try:
+        root = _mapping(path)
+    except (DataError, NotPlain):
+        return True
+    keys = {"images" if key.value == "pictures" else key.value for key, _ in root.value}
+    return bool(keys & FolderFile.model_fields.keys() - {"name"})
 
 
 def read_folder_file(path: Path, note: Callable[[str], None]) -> FolderFile:
