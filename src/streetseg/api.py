@@ -35,7 +35,7 @@ OnImage = Callable[[int, int], None]
 # How large the network sees an image is the model's own, so data.size means nothing here.
 EVALUATE_FIELDS = (
     *("data.source", "data.space", "data.splits", "data.val_split", "data.limit", "data.max_megapixels"),
-    *("data.unlabeled", "data.exclude", "data.exif", "data.range", "train.device", "train.precision"),
+    *("data.unlabeled", "data.exclude", "data.cache_gb", "data.exif", "data.range", "train.device", "train.precision"),
 )
 CHECK_FIELDS = ("data.",)
 
@@ -272,7 +272,15 @@ def evaluate(
     )
     source = open_data(data, config.data.read_as(predictor.engine.reading))
     with ranks.joined(torch_device) if ranks else nullcontext() as joined:
-        scored = score(predictor, source, config.data.val_split, out=out, ranks=joined, on_image=progress)
+        scored = score(
+            predictor,
+            source,
+            config.data.val_split,
+            cache_gb=config.data.cache_gb,
+            out=out,
+            ranks=joined,
+            on_image=progress,
+        )
     return Scores.of(scored)
 
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from streetseg.data.augment.augment import augment
 from streetseg.data.augment.rng import draw, shuffled
 from streetseg.data.decoding import Pair
-from streetseg.data.store import Store, default_cache, read_in_order
+from streetseg.data.store import Store, default_cache, in_order
 from streetseg.errors import DataError, TrainingError
 from streetseg.labels.space import IGNORE_INDEX
 from streetseg.profiler import Profiler
@@ -129,16 +129,16 @@ def read_pairs(store: Store, indices: Sequence[int]) -> Generator[Pair, None, No
         TrainingError: a sample cannot be read.
         DataError: labels and image of a sample differ in size.
     """
-    with closing(read_in_order(store, indices)) as pairs:
+    with closing(in_order(store, indices)) as pairs:
         for i in indices:
             yield read_pair(store, i, pairs)
 
 
-def read_pair(store: Store, i: int, pairs: Iterator[Pair]) -> Pair:
+def read_pair(store: Store, i: int, pairs: Iterator[tuple[int, Pair]]) -> Pair:
     """Return the next of `pairs`, which is sample `i` of the store. Raise the errors of `read_pairs`."""
     sample = store.samples[i]
     try:
-        image, labels = next(pairs)
+        _, (image, labels) = next(pairs)
     except (OSError, DataError) as error:
         raise TrainingError(
             f"an image cannot be read: {str(error).splitlines()[0]}",

@@ -23,20 +23,18 @@ class Budget:
     exceeded: str
     is_default: bool
 
-    def less(self, bytes_used: int) -> "Budget":
-        """Return what is left of a budget that was chosen; a share of the free disk shrinks by itself."""
-        return self if self.is_default else Budget(self.bytes - bytes_used, self.exceeded, self.is_default)
 
-
-def budget(cache_gb: float | None, cache: Path) -> Budget:
+def budget(cache_gb: float | None, cache: Path, *, used: int = 0) -> Budget:
     """Return the budget for stores in a cache folder, which need not exist.
 
     Args:
         cache_gb: the size in GB, `data.cache_gb`; None: a share of the free disk.
         cache: the cache folder.
+        used: bytes of a chosen size that another store of the run takes. The free disk has shrunk by itself.
     """
     if cache_gb is not None:
-        return Budget(cache_gb * 1e9, f"are more than data.cache_gb={cache_gb:g} leaves", is_default=False)
+        words = f"are more than data.cache_gb={cache_gb:g} allows"
+        return Budget(cache_gb * 1e9 - used, words + (" beside the other split" if used else ""), is_default=False)
     folder = next(place for place in (cache, *cache.absolute().parents) if place.exists())
     free = shutil.disk_usage(folder).free
     words = f"would be more than half of the {size_text(free)} free for {cache}; data.cache_gb=N allows more"

@@ -10,6 +10,7 @@ import mmap
 import os
 import sys
 from collections.abc import Generator, Sequence
+from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -158,9 +159,13 @@ class Readable(Protocol):
         ...
 
 
-def read_in_order(store: Readable, indices: Sequence[int]) -> Generator[Pair, None, None]:
-    """Yield `store[i]` for each index, in order; a `Store` whose images are decoded on the fly decodes them ahead."""
-    yield from store.read(indices) if isinstance(store, Store) else map(store.__getitem__, indices)
+def in_order(store: Readable, indices: Sequence[int]) -> Generator[tuple[int, Pair], None, None]:
+    """Yield (i, store[i]) for each index, in order. A `Store` on the fly decodes the next ones meanwhile."""
+    if not isinstance(store, Store):
+        yield from ((i, store[i]) for i in indices)
+        return
+    with closing(store.read(indices)) as pairs:  # workers end with the loop, also when it is left
+        yield from zip(indices, pairs, strict=True)
 
 
 class _Mapped:

@@ -251,6 +251,7 @@ def write_start(run: Prepared, train_state: TrainState, history: History) -> Jou
         steps_done=train_state.steps_done,
         processes=run.ranks.world,
         **asdict(train_state.precision),
+        on_the_fly=[store.split for store in (run.train_store, run.val_store) if store.on_the_fly],
         forced=run.changed,
         own=run.own.lines(run.recipe),
     )

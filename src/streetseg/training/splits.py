@@ -3,6 +3,7 @@
 import torch
 
 from streetseg.data.batches import DeviceCache, device_cache_bytes
+from streetseg.data.budget import budget
 from streetseg.data.check.check import check_source, require_splits
 from streetseg.data.check.findings import Findings, require_labels, require_two_classes
 from streetseg.data.source import Source
@@ -40,11 +41,13 @@ def check_files(source: Source, recipe: Recipe) -> Findings | None:
 
 def open_stores(source: Source, recipe: Recipe) -> tuple[Store, Store]:
     """Return the decoded training and validation splits; validation labels keep their own resolution."""
-    size, cache = recipe.data.size, default_cache()
-    return (
-        Store.open(source, recipe.data.train_split, size=size, resize_labels=True, cache=cache),
-        Store.open(source, recipe.data.val_split, size=size, resize_labels=False, cache=cache),
-    )
+    data, cache = recipe.data, default_cache()
+    limit = budget(data.cache_gb, cache)
+    train = Store.open(source, data.train_split, size=data.size, resize_labels=True, cache=cache, limit=limit)
+    if not train.on_the_fly:
+        limit = budget(data.cache_gb, cache, used=train.bytes)
+    val = Store.open(source, data.val_split, size=data.size, resize_labels=False, cache=cache, limit=limit)
+    return train, val
 
 
 def device_cache_split(store: Store, device: torch.device) -> tuple[DeviceCache | None, list[str]]:
