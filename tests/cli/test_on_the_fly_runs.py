@@ -1,7 +1,6 @@
 """Runs whose images are decoded on the fly, through the real command: the same bits as with the store."""
 
 import os
-import re
 import signal
 from pathlib import Path
 
@@ -38,12 +37,9 @@ def test_a_run_on_the_fly_ends_in_the_same_bits_also_when_it_was_stopped(
         fork(command(*train(camvid, run, FLYING)), at=STEP, call=5, do=lambda: os.kill(os.getpid(), signal.SIGINT))
         == 130
     )
-    err = capfd.readouterr().err
-    assert re.search(r"6 images of train are decoded on the fly: 49 kB are more than data.cache_gb=0 allows", err)
-    assert "Traceback" not in err
+    assert "Traceback" not in capfd.readouterr().err
     done = streetseg(*train(camvid, run, "--resume"))  # with the store, as the disk has room for it
 
     assert done.code == 0, done.err
     assert_same_run(run, kept)
     assert [event["on_the_fly"] for event in (*events(run, "start"), *events(run, "resume"))] == [["train", "val"], []]
-    assert not list((tmp_path / "cache").glob("store/*/*/.*"))

@@ -25,6 +25,7 @@ from filelock import FileLock
 
 from streetseg.atomic import atomic_folder
 from streetseg.data.decoding import Array, StoreRequest, by_threads, sha256_of
+from streetseg.data.files import exists
 from streetseg.errors import RequestError, first
 from streetseg.text import size_text
 
@@ -40,7 +41,8 @@ class Index(TypedDict):
 
     `images` and `labels` hold one place per sample: the offset of the array in its file, then its shape. `bytes` are
     the sizes of the two files. `stamps` maps the name of each sample to the stamp of its files. `fingerprint` is a
-    SHA-256 in hex. `spec`, `split` and `example`, the place of the first image, say what the store was built from.
+    SHA-256 in hex. `spec` and `split` say what the store was built from. `example` is the place of the
+    first image, empty if it is no file here.
     """
 
     spec: str
@@ -111,10 +113,15 @@ def holds_arrays(folder: Path, index: Index) -> bool:
         return False
 
 
-def locked(cache_folder: Path) -> FileLock:
-    """Return the lock that a process holds while it builds. The system releases it when the process ends."""
+def locked(cache_folder: Path, *, timeout: float = -1) -> FileLock:
+    """Return the lock that a process holds while it builds. The system releases it when the process ends.
+
+    Args:
+        cache_folder: the folder of the stores of one KEY.
+        timeout: seconds to wait for it, after which filelock.Timeout is raised; -1: until it is free.
+    """
     cache_folder.mkdir(parents=True, exist_ok=True)
-    return FileLock(cache_folder / _LOCK)
+    return FileLock(cache_folder / _LOCK, timeout=timeout)
 
 
 def stores_in(cache_folder: Path) -> list[Path]:
@@ -170,7 +177,7 @@ def _build(folder: Path, request: StoreRequest, *, keep_arrays: bool) -> Index:
     index = Index(
         spec=request.source.spec,
         split=request.split,
-        example=request.samples[0].image,
+        example=request.samples[0].image if exists(request.samples[0].image) else "",
         fingerprint=digest.hexdigest(),
         stamps=request.stamps,
         bytes=[images.bytes, labels.bytes],

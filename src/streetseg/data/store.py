@@ -22,6 +22,7 @@ from streetseg.arrays import Size
 from streetseg.data.budget import Budget, budget
 from streetseg.data.build_store import IMAGES, LABELS, Index, build_store, holds_arrays, read_index, store_folder
 from streetseg.data.cache import temporary_cache, user_cache
+from streetseg.data.cached_stores import drop_unused
 from streetseg.data.decoding import Array, Pair, StoreRequest
 from streetseg.data.on_the_fly import decoded_ahead
 from streetseg.data.source import Source
@@ -73,8 +74,11 @@ class Store:
         self.on_the_fly = self.bytes > limit.bytes and not (built and limit.is_default)
         if self.on_the_fly:
             count, size = counted(len(self.samples), "image"), size_text(self.bytes)
-            log.info("%s of %s are decoded on the fly: %s %s", count, self.split, size, limit.exceeded)
+            level = logging.WARNING if limit.is_default else logging.INFO  # nobody asked for it, and it is slower
+            log.log(level, "%s of %s are decoded on the fly: %s %s", count, self.split, size, limit.exceeded)
         else:
+            if not built:
+                drop_unused(cache)
             _, self._index = build_store(request, cache, keep_arrays=True)
             self._images = _Mapped(folder / IMAGES, self._index["images"])
             self._labels = _Mapped(folder / LABELS, self._index["labels"])
