@@ -4,42 +4,35 @@ import os
 import signal
 from pathlib import Path
 
-import pytest
-
 import tiny
 from forked import command, fork
-from same_run import assert_same_run
+from same_run import assert_equal, newest_state
 from short_run import STEP, events, train
-
-FLYING = "data.cache_gb=0"
-
-
-@pytest.fixture(scope="module")
-def camvid(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.camvid_segnet(tmp_path_factory.mktemp("data") / "camvid", n_train=6, n_val=2, size=(32, 64))
+from streetseg.atomic import sha256
 
 
-@pytest.fixture(scope="module")
-def kept(camvid: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a run with the store."""
-    out = tmp_path_factory.mktemp("runs") / "kept"
-    assert fork(command(*train(camvid, out))) == 0
-    return out
-
-
-def test_a_run_on_the_fly_ends_in_the_same_bits_also_when_it_was_stopped(
-    camvid, kept, tmp_path, capfd, streetseg, monkeypatch
-) -> None:
+def test_a_run_on_the_fly_has_the_weights_of_one_with_the_store(tmp_path: Path, capfd, monkeypatch) -> None:
+    """Ctrl-C ends the runs in the second epoch; the one on the fly was also stopped and resumed before."""
     monkeypatch.setenv("STREETSEG_CACHE", str(tmp_path / "cache"))
-    run = tmp_path / "run"
+    camvid = tiny.camvid_segnet(tmp_path / "camvid", n_train=6, n_val=2, size=(32, 64))
+    kept, flying = tmp_path / "kept", tmp_path / "flying"
 
-    assert (
-        fork(command(*train(camvid, run, FLYING)), at=STEP, call=5, do=lambda: os.kill(os.getpid(), signal.SIGINT))
-        == 130
-    )
+    def stopped(run: Path, *flags: str, after: int) -> int:
+        return fork(
+            command(*train(camvid, run, *flags)), at=STEP, call=after, do=lambda: os.kill(os.getpid(), signal.SIGINT)
+        )
+
+    assert stopped(flying, "data.cache_gb=0", after=2) == 130
+    assert stopped(flying, "data.cache_gb=0", "--resume", after=3) == 130
+    assert not list((tmp_path / "cache").rglob("*.u8"))
+    assert stopped(kept, after=5) == 130
+
     assert "Traceback" not in capfd.readouterr().err
-    done = streetseg(*train(camvid, run, "--resume"))  # with the store, as the disk has room for it
-
-    assert done.code == 0, done.err
-    assert_same_run(run, kept)
-    assert [event["on_the_fly"] for event in (*events(run, "start"), *events(run, "resume"))] == [["train", "val"], []]
+    states = [newest_state(run) for run in (kept, flying)]
+    assert [state["recipe"]["data"].pop("cache_gb") for state in states] == [None, 0]
+    assert states[0]["name"] == "epoch-001-step-00002"
+    assert_equal(*states)
+    assert sha256(kept / "best/weights.safetensors") == sha256(flying / "best/weights.safetensors")
+    assert (kept / "results.csv").read_bytes() == (flying / "results.csv").read_bytes()
+    assert [event["on_the_fly"] for event in events(flying, "start")] == [["train", "val"]]
+    assert [event["on_the_fly"] for event in events(kept, "start")] == [[]]

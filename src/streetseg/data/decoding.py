@@ -39,6 +39,7 @@ class StoreRequest:
     split: str
     size: Size | None
     resize_labels: bool
+    reduced: float = 1.0
 
     @property
     def samples(self) -> tuple[Sample, ...]:
@@ -67,7 +68,8 @@ class StoreRequest:
         """The request without the location of its files."""
         space = self.source.space
         labels_follow = self.size is not None and self.resize_labels
-        return [self.split, space.names, space.ignore_index, self.size, labels_follow]
+        reduced = [] if self.reduced == 1 else [self.reduced]  # otherwise as it always was: so is the fingerprint
+        return [self.split, space.names, space.ignore_index, self.size, labels_follow, *reduced]
 
     @cached_property
     def expected_bytes(self) -> int:
@@ -79,9 +81,14 @@ class StoreRequest:
         return sum(map(self._expected_bytes, image_sizes(self.source, self.samples)))
 
     def _expected_bytes(self, image: Size) -> int:
-        size = input_size(image, self.size)
+        size = self._kept_size(image)
         labels = size if self.resize_labels else image
         return 3 * size[0] * size[1] + labels[0] * labels[1]
+
+    def _kept_size(self, image: Size) -> Size:
+        """Return the size at which an image is kept: that at which the network sees it, times `reduced`."""
+        height, width = input_size(image, self.size)
+        return max(1, round(height * self.reduced)), max(1, round(width * self.reduced))
 
     def decode(self, sample: Sample, stamp: str) -> Pair:
         """Return image and labels of a sample, at the sizes of this request.
@@ -106,7 +113,7 @@ class StoreRequest:
                 f"(found {image.shape[0]}x{image.shape[1]} and {labels.shape[0]}x{labels.shape[1]})",
                 where=(sample.image, sample.mask),
             )
-        size = input_size((labels.shape[0], labels.shape[1]), self.size)
+        size = self._kept_size((labels.shape[0], labels.shape[1]))
         if self.resize_labels and size != labels.shape:
             labels = np.asarray(Image.fromarray(labels).resize((size[1], size[0]), Image.Resampling.NEAREST))
         return resize_image(image, size), labels

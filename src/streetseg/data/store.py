@@ -67,6 +67,7 @@ class Store:
         self.split = request.split
         self.space = request.source.space
         self.samples = request.samples
+        self.reduced = request.reduced
         folder = store_folder(request, cache)
         index = read_index(folder)
         built = index is not None and holds_arrays(folder, index)
@@ -93,6 +94,7 @@ class Store:
         resize_labels: bool,
         cache: Path,
         limit: Budget | None = None,
+        reduced: float = 1.0,
     ) -> "Store":
         """Open the store of a split. Build it if there is none, or if files have changed since it was built.
 
@@ -103,6 +105,7 @@ class Store:
             resize_labels: resize labels to the size of their image (nearest); otherwise they keep their resolution.
             cache: folder to keep stores in; `default_cache()` is the user's.
             limit: a larger store is not built, and images are decoded on the fly; None: a share of the free disk.
+            reduced: factor, at most 1, on height and width of the images, with `resize_labels` also on the labels.
 
         Raises:
             DataError: the split is unknown or empty, a file cannot be read, or image and mask differ in size.
@@ -111,7 +114,7 @@ class Store:
         if not source.splits.get(split):
             found = ", ".join(f"{name} with {len(samples)}" for name, samples in source.splits.items())
             raise DataError(f"split {split!r} has no images (found {found or 'no splits'})", where=source.spec)
-        return cls(StoreRequest(source, split, size, resize_labels), cache, limit or budget(None, cache))
+        return cls(StoreRequest(source, split, size, resize_labels, reduced), cache, limit or budget(None, cache))
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -153,6 +156,12 @@ class Store:
     def sizes(self) -> NDArray[np.int64]:
         """Height and width of each image, int64 (N, 2)."""
         return np.array([place[1:3] for place in self._index["images"]], dtype=np.int64)
+
+    @property
+    def smallest(self) -> Size:
+        """The smallest height and width of the images before they were `reduced`."""
+        height, width = np.rint(self.sizes.min(axis=0) / self.reduced).astype(int).tolist()
+        return height, width
 
 
 class Readable(Protocol):
