@@ -30,6 +30,7 @@ COMMANDS = {
     "init": "Write the data.yaml of a folder of images and masks, with a comment on each line.",
     "fetch": "Download a data set, check it, and unpack it.",
     "scenes": "Write the built-in street scenes in Cityscapes layout.",
+    "cache": "Show the decoded images that are kept on the disk, or remove them.",
     "encoders": "List encoders: size, strides, weights, license.",
     "doctor": "Show machine, versions, accelerators, disk and write access.",
     "recipe": "Show, list or check recipes.",
