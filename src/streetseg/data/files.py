@@ -1,8 +1,9 @@
-"""Read the files of a data set: files in folders, or members of a zip archive, which is read in place.
+"""Read the files of a data set: files in folders, or members of a zip archive or a shard, which are read in place.
 
-A place is a text: a path, or `ARCHIVE.zip!MEMBER`. All members of an archive are tested when it is opened, and one
-unsafe member makes the whole archive an error. Archives are never unpacked, so an unsafe member name could do no harm
-here. It is an error all the same, because the next program that opens the archive may unpack it.
+A place is a text: a path, `ARCHIVE.zip!MEMBER` or `SHARD.tar!MEMBER`, whose shard may be at an address. All members of
+an archive are tested when it is opened, and one unsafe member makes the whole archive an error. Archives are never
+unpacked, so an unsafe member name could do no harm here. It is an error all the same, because the next program that
+opens the archive may unpack it.
 """
 
 import os
@@ -14,6 +15,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from streetseg.data.remote import is_remote
+from streetseg.data.shards import find_member, read_shard_member
 from streetseg.errors import DataError, first
 
 _LARGEST_RATIO = 200  # largest ratio of a member's size to its compressed size; for compressed images it is about 1
@@ -39,7 +42,8 @@ _KINDS = (
     (0, b"PK\x07\x08", "one part of a split zip", "zip -s 0 FIRST.zip --out WHOLE.zip puts the parts together"),
     (0, b"<", "a web page", "the server sent a page, perhaps a login: download the file again in a browser"),
 )
-_MEMBER = ".zip!"  # marks the place of an archive member
+_MEMBER = re.compile(r"\.(?:zip|tar)(?=!)")  # marks the place of a member: the ending of its archive
+_SHARD = ".tar"
 _JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 _MAX_BYTES = 2**30  # largest size of one image or mask file
 
@@ -165,6 +169,8 @@ def read_bytes(place: str) -> bytes:
     """Return all bytes of a file or archive member. Raise FileError if it cannot be read or is larger than 1 GiB."""
     archive, member = _split(place)
     try:
+        if member is not None and archive.endswith(_SHARD):
+            return read_shard_member(archive, member)
         if member is not None:
             zipped = _archive(archive, os.getpid())
             _require_small(zipped.getinfo(member).file_size, place)
@@ -196,8 +202,11 @@ def stamp(place: str) -> str:
     Raises:
         FileError: the file is missing or cannot be read.
     """
-    archive, member = _split(place) if _MEMBER in place else (place, None)
+    archive, member = _split(place) if "!" in place else (place, None)
     try:
+        if member is not None and archive.endswith(_SHARD):
+            entry = find_member(archive, member)
+            return f"{entry.size}-{entry.crc32:08x}"
         if member is None:
             status = os.stat(archive)  # noqa: PTH116  # Path.stat takes twice as long, and a store has thousands of files
             return f"{status.st_size}-{status.st_mtime_ns}"
@@ -282,9 +291,10 @@ def is_junk(name: str) -> bool:
 
 def _split(place: str) -> tuple[str, str | None]:
     """Split a place into (path, None) or (archive, member)."""
-    stem, mark, member = place.partition(_MEMBER)
-    if mark and Path(stem + ".zip").is_file():
-        return stem + ".zip", member
+    if mark := _MEMBER.search(place):
+        archive, member = place[: mark.end()], place[mark.end() + 1 :]
+        if is_remote(archive) or Path(archive).is_file():
+            return archive, member
     return place, None
 
 

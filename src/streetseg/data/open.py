@@ -7,11 +7,13 @@ from pathlib import Path
 
 from streetseg.data.files import is_link, listing
 from streetseg.data.folds import fold_splits
+from streetseg.data.remote import is_remote
 from streetseg.data.issues import Survey
 from streetseg.data.source import FileSource, Sample, Source, SourceView
 from streetseg.data.sources.camvid import find_layout, open_camvid
 from streetseg.data.sources.cityscapes import is_cityscapes, open_cityscapes
 from streetseg.data.sources.folder import open_folder
+from streetseg.data.sources.shards import open_shards
 from streetseg.data.splits import SplitList, listed_splits, without_excluded
 from streetseg.errors import DataError, RequestError, did_you_mean
 from streetseg.labels.tables import CAMVID_32, CITYSCAPES_19, CITYSCAPES_34, STREET_11, space
@@ -24,6 +26,7 @@ _OPENERS: dict[str, Callable[[Path], Source]] = {
     "camvid": open_camvid,
     "cityscapes": open_cityscapes,
     "folder": open_folder,
+    "shards": lambda path: open_shards(str(path)),
 }
 _ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 
@@ -86,9 +89,12 @@ def _open(spec: str) -> Source:
 
         return ScenesSource()
     if is_link(spec):
-        hint = "download it; streetseg fetch NAME --out DIR  does so for camvid, cityscapes and gdrive:LINK"
+        fetch = "streetseg fetch NAME --out DIR  does so for camvid, cityscapes and gdrive:LINK"
+        hint = f"shards are read in place: shards:{spec}; download other data: {fetch}"
         raise RequestError("this is an address, expected data on this machine", where=spec, hint=hint)
     kind, colon, rest = spec.partition(":")
+    if kind == "shards" and is_remote(rest):
+        return open_shards(rest.rstrip("/"))
     if not colon or _existing(spec):
         return _open_bare(_path(spec))
     if kind not in _OPENERS:
