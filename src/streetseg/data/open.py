@@ -7,8 +7,8 @@ from pathlib import Path
 
 from streetseg.data.files import is_link, listing
 from streetseg.data.folds import fold_splits
-from streetseg.data.remote import is_remote
 from streetseg.data.issues import Survey
+from streetseg.data.remote import is_remote
 from streetseg.data.source import FileSource, Sample, Source, SourceView
 from streetseg.data.sources.camvid import find_layout, open_camvid
 from streetseg.data.sources.cityscapes import is_cityscapes, open_cityscapes

@@ -6,7 +6,6 @@ object store looks for them: for S3 the variables, files and roles of AWS.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from streetseg.errors import DataError, RequestError
