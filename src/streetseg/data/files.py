@@ -15,8 +15,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from streetseg.data.remote import is_remote
-from streetseg.data.shards import find_member, read_shard_member
+from streetseg.data.shards import find_member, read_shard_member, shard_and_member
 from streetseg.errors import DataError, first
 
 _LARGEST_RATIO = 200  # largest ratio of a member's size to its compressed size; for compressed images it is about 1
@@ -42,8 +41,8 @@ _KINDS = (
     (0, b"PK\x07\x08", "one part of a split zip", "zip -s 0 FIRST.zip --out WHOLE.zip puts the parts together"),
     (0, b"<", "a web page", "the server sent a page, perhaps a login: download the file again in a browser"),
 )
-_MEMBER = re.compile(r"\.(?:zip|tar)(?=!)")  # marks the place of a member: the ending of its archive
-_SHARD = ".tar"
+_ZIP = ".zip"
+_MEMBER = f"{_ZIP}!"  # marks the place of an archive member
 _JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 _MAX_BYTES = 2**30  # largest size of one image or mask file
 
@@ -169,7 +168,7 @@ def read_bytes(place: str) -> bytes:
     """Return all bytes of a file or archive member. Raise FileError if it cannot be read or is larger than 1 GiB."""
     archive, member = _split(place)
     try:
-        if member is not None and archive.endswith(_SHARD):
+        if member is not None and not archive.endswith(_ZIP):
             return read_shard_member(archive, member)
         if member is not None:
             zipped = _archive(archive, os.getpid())
@@ -204,7 +203,7 @@ def stamp(place: str) -> str:
     """
     archive, member = _split(place) if "!" in place else (place, None)
     try:
-        if member is not None and archive.endswith(_SHARD):
+        if member is not None and not archive.endswith(_ZIP):
             entry = find_member(archive, member)
             return f"{entry.size}-{entry.crc32:08x}"
         if member is None:
@@ -291,10 +290,11 @@ def is_junk(name: str) -> bool:
 
 def _split(place: str) -> tuple[str, str | None]:
     """Split a place into (path, None) or (archive, member)."""
-    if mark := _MEMBER.search(place):
-        archive, member = place[: mark.end()], place[mark.end() + 1 :]
-        if is_remote(archive) or Path(archive).is_file():
-            return archive, member
+    if shard := shard_and_member(place):
+        return shard
+    stem, mark, member = place.partition(_MEMBER)
+    if mark and Path(stem + _ZIP).is_file():
+        return stem + _ZIP, member
     return place, None
 
 

@@ -12,7 +12,7 @@ from streetseg.errors import DataError, RequestError
 
 _INSTALL = "pip install 'streetseg[remote]'"
 _LOGIN = "AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY name the account, AWS_ENDPOINT_URL the server"
-_PIECE = 2**24  # bytes of a download that are held in memory
+_PIECE = 2**24  # bytes of one request of a download
 
 
 def is_remote(place: str) -> bool:
@@ -43,11 +43,10 @@ def sizes_in(address: str) -> dict[str, int] | None:
         return {entry["name"].rpartition("/")[2]: entry["size"] for entry in system.ls(path, detail=True)}
 
 
-def pieces(address: str) -> Iterator[bytes]:
-    """Yield the bytes of a file from its first to its last. Raise DataError if they cannot be read."""
-    with _opened(address) as (system, path), system.open(path, "rb", block_size=_PIECE, cache_type="none") as file:
-        while piece := file.read(_PIECE):
-            yield piece
+def pieces(address: str, start: int, end: int) -> Iterator[bytes]:
+    """Yield the bytes of a file from `start` to `end`. Raise DataError if they cannot be read."""
+    for first in range(start, end, _PIECE):
+        yield read_range(address, first, min(_PIECE, end - first))
 
 
 @contextmanager

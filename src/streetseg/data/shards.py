@@ -1,15 +1,18 @@
 """Shards: tar files of images and masks in the layout of WebDataset, with an index beside them.
 
 A shard holds NAME.jpg, NAME.mask.png and NAME.json of each of its samples. index.json names the classes, the shards
-with their SHA-256, and the samples of each split in their order, each with the offset, size and CRC-32 of its two files.
-So any sample is read without a scan, on this machine or by a range request. The place of a member is SHARD.tar!MEMBER.
+with their SHA-256, and the samples of each split in their order, each with offset, size and CRC-32 of its two files. So
+any sample is read without a scan, on this machine or by a range request. The place of a member is SHARD.tar!MEMBER.
 """
 
 import zlib
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from streetseg.data.remote import is_remote, read_range, read_whole
@@ -17,6 +20,7 @@ from streetseg.errors import DataError
 from streetseg.labels.space import Color, LabelSpace
 
 INDEX = "index.json"
+COPY_AGAIN = "copy the shards again, all from one place"
 Natural = Annotated[int, Field(ge=0)]
 
 
@@ -91,11 +95,14 @@ def read_index(folder: str) -> Index:
     Raises:
         DataError: there is no index, it cannot be read, or it has mistakes.
     """
+    index_of.cache_clear()
     _tables.cache_clear()
-    return _index(folder)
+    return index_of(folder)
 
 
-def _index(folder: str) -> Index:
+@lru_cache(maxsize=4)
+def index_of(folder: str) -> Index:
+    """Return the index of a folder of shards as `read_index` does, but as it was when it was first read."""
     place = f"{folder.rstrip('/')}/{INDEX}"
     hint = "streetseg.data.sources.shards_writer writes shards with their index"
     try:
@@ -119,11 +126,26 @@ def _index(folder: str) -> Index:
 @lru_cache(maxsize=4)
 def _tables(folder: str) -> dict[str, dict[str, Member]]:
     """Return file of a shard -> name of a member -> member, of all shards in a folder."""
-    index = _index(folder)
+    index = index_of(folder)
     tables: dict[str, dict[str, Member]] = {shard.file: {} for shard in index.shards}
     for sample in (sample for samples in index.splits.values() for sample in samples):
         tables[index.shards[sample.shard].file] |= {file.name: file for file in (sample.image, sample.mask)}
     return tables
+
+
+def shard_and_member(place: str) -> tuple[str, str] | None:
+    """Split the place SHARD.tar!MEMBER; None for other places."""
+    shard, mark, member = place.partition(".tar!")
+    return (f"{shard}.tar", member) if mark else None
+
+
+def shard_numbers(places: Sequence[str]) -> NDArray[np.int64] | None:
+    """Return the number of the shard of each place, 0..S-1 in the order of their names; None if there are no shards.
+
+    A file in no shard counts as a shard of its own.
+    """
+    shards = [(shard_and_member(place) or (place,))[0] for place in places]
+    return None if shards == list(places) else np.unique(shards, return_inverse=True)[1]
 
 
 def find_member(shard: str, name: str) -> Member:
@@ -147,12 +169,9 @@ def read_shard_member(shard: str, name: str) -> bytes:
         with Path(shard).open("rb") as file:
             file.seek(member.start)
             content = file.read(member.size)
-    hint = "copy the shard again; its index has its SHA-256"
     if len(content) < member.size:
         found = f"found {len(content):,} of {member.size:,} bytes of {name}"
-        raise DataError(f"the shard is cut off ({found})", where=shard, hint=hint)
+        raise DataError(f"the shard is cut off ({found})", where=shard, hint=COPY_AGAIN)
     if zlib.crc32(content) != member.crc32:
-        raise DataError(
-            "the bytes of the shard have changed, their checksum is another", where=f"{shard}!{name}", hint=hint
-        )
+        raise DataError("the bytes of the shard have changed (wrong CRC-32)", where=f"{shard}!{name}", hint=COPY_AGAIN)
     return content

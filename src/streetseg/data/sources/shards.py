@@ -6,10 +6,8 @@ from streetseg.data.files import FileError
 from streetseg.data.issues import Failure, Survey
 from streetseg.data.masks import MaskCode
 from streetseg.data.remote import is_remote, sizes_in
-from streetseg.data.shards import Index, read_index
+from streetseg.data.shards import COPY_AGAIN, Index, ShardSample, read_index
 from streetseg.data.source import FileSource, Sample
-
-_COPY = "copy the shards again, all from one place"
 
 
 def open_shards(folder: str) -> FileSource:
@@ -22,23 +20,19 @@ def open_shards(folder: str) -> FileSource:
         RequestError: a package for the address is not installed.
     """
     index = read_index(folder)
+    files = [f"{folder}/{shard.file}" for shard in index.shards]
     splits = {
-        split: tuple(
-            Sample(
-                sample.name,
-                *(f"{folder}/{index.shards[sample.shard].file}!{file.name}" for file in (sample.image, sample.mask)),
-                sequence=sample.sequence,
-                frame=sample.frame,
-                seconds=sample.seconds,
-            )
-            for sample in samples
-        )
-        for split, samples in index.splits.items()
+        split: tuple(_sample(one, files[one.shard]) for one in samples) for split, samples in index.splits.items()
     }
     survey = Survey()
     survey.failures += _not_whole(folder, index)
     survey.note(f"{folder}: {len(index.shards)} shards, {sum(map(len, splits.values()))} samples")
     return FileSource(f"shards:{folder}", MaskCode.of(index.label_space), splits, survey)
+
+
+def _sample(one: ShardSample, file: str) -> Sample:
+    image, mask = f"{file}!{one.image.name}", f"{file}!{one.mask.name}"
+    return Sample(one.name, image, mask, sequence=one.sequence, frame=one.frame, seconds=one.seconds)
 
 
 def _not_whole(folder: str, index: Index) -> list[Failure]:
@@ -52,9 +46,9 @@ def _not_whole(folder: str, index: Index) -> list[Failure]:
         if size == shard.size:
             continue
         error = (
-            FileError(place, "shard not found", hint=_COPY)
+            FileError(place, "shard not found", hint=COPY_AGAIN)
             if size is None
-            else FileError(place, "shard has another size", f"{size:,} bytes, expected {shard.size:,}", hint=_COPY)
+            else FileError(place, "shard has another size", f"{size:,} bytes, expected {shard.size:,}", hint=COPY_AGAIN)
         )
         used = {split for split, samples in index.splits.items() if any(one.shard == number for one in samples)}
         failures.append(Failure(shard.file, error, frozenset(used)))
