@@ -133,6 +133,8 @@ def test_ranks_share_each_step(count: int, share: int, more: int, world: int) ->
     batch = share * world + min(more, world - 1)
 
     class Sized:
+        samples = ()
+
         def __len__(self) -> int:
             return count
 

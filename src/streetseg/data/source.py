@@ -26,7 +26,7 @@ from streetseg.recipe.reading import AS_USUAL, ImageReading
 def short_name(spec: str) -> str:
     """Return a spec without the folders of this machine, for files that are shared: camvid:CamVid for
     camvid:/home/me/CamVid."""
-    kind, colon, path = spec.rpartition(":")
+    kind, colon, path = spec.partition(":")
     return f"{kind}{colon}{Path(path).name}"
 
 

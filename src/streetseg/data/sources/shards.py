@@ -13,20 +13,22 @@ from streetseg.data.source import FileSource, Sample
 def open_shards(folder: str) -> FileSource:
     """Open the shards in a folder, a path or an address.
 
-    A shard that is missing or of another size than in the index is a failure of its split.
+    A shard that is missing or of another size than in the index is a failure of its split, and none of its samples is
+    in the split.
 
     Raises:
         DataError: there is no index, it has mistakes, or it cannot be read.
         RequestError: a package for the address is not installed.
     """
-    index = read_index(folder)
+    index, survey = read_index(folder), Survey()
     files = [f"{folder}/{shard.file}" for shard in index.shards]
-    splits = {
-        split: tuple(_sample(one, files[one.shard]) for one in samples) for split, samples in index.splits.items()
-    }
-    survey = Survey()
-    survey.failures += _not_whole(folder, index)
-    survey.note(f"{folder}: {len(index.shards)} shards, {sum(map(len, splits.values()))} samples")
+    errors = _not_whole(folder, index)
+    splits: dict[str, tuple[Sample, ...]] = {}
+    for split, samples in index.splits.items():
+        splits[split] = tuple(_sample(one, files[one.shard]) for one in samples if one.shard not in errors)
+        for number in sorted({one.shard for one in samples} & errors.keys()):
+            survey.failures.append(Failure(index.shards[number].file, errors[number], frozenset({split})))
+    survey.note(f"{folder}: {len(index.shards)} shards, {sum(map(len, index.splits.values()))} samples")
     return FileSource(f"shards:{folder}", MaskCode.of(index.label_space), splits, survey)
 
 
@@ -35,21 +37,17 @@ def _sample(one: ShardSample, file: str) -> Sample:
     return Sample(one.name, image, mask, sequence=one.sequence, frame=one.frame, seconds=one.seconds)
 
 
-def _not_whole(folder: str, index: Index) -> list[Failure]:
-    """Return a failure for each shard that is missing or of another size."""
+def _not_whole(folder: str, index: Index) -> dict[int, FileError]:
+    """Return number -> error of each shard that is missing or of another size."""
     sizes = sizes_in(folder) if is_remote(folder) else {p.name: p.stat().st_size for p in Path(folder).glob("*.tar")}
+    errors: dict[int, FileError] = {}
     if sizes is None:
-        return []
-    failures = []
+        return errors
     for number, shard in enumerate(index.shards):
         place, size = f"{folder}/{shard.file}", sizes.get(shard.file)
-        if size == shard.size:
-            continue
-        error = (
-            FileError(place, "shard not found", hint=COPY_AGAIN)
-            if size is None
-            else FileError(place, "shard has another size", f"{size:,} bytes, expected {shard.size:,}", hint=COPY_AGAIN)
-        )
-        used = {split for split, samples in index.splits.items() if any(one.shard == number for one in samples)}
-        failures.append(Failure(shard.file, error, frozenset(used)))
-    return failures
+        if size is None:
+            errors[number] = FileError(place, "shard not found", hint=COPY_AGAIN)
+        elif size != shard.size:
+            found = f"{size:,} bytes, expected {shard.size:,}"
+            errors[number] = FileError(place, "shard has another size", found, hint=COPY_AGAIN)
+    return errors
