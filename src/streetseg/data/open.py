@@ -144,7 +144,8 @@ def _some_of(names: list[str]) -> str:
 def _no_folder(path: Path) -> DataError:
     """Return the error for a file, often an archive, where a folder is expected."""
     if path.name.lower().endswith(_ARCHIVES):
-        hint = f"unpack it; the official zips of Cityscapes are read in place: cityscapes:{path.parent}"
+        globs = f"a data.yaml beside another zip or tar names what is in it: images: {path.name}/images/*.jpg"
+        hint = f"unpack it; the official zips of Cityscapes are read in place: cityscapes:{path.parent}; {globs}"
         return DataError("this is an archive, expected a folder", where=path, hint=hint)
     return DataError("this is a file, expected a folder or a YAML file", where=path, hint=f"data is {FORMS}")
 
