@@ -5,10 +5,10 @@ import io
 import json
 import tarfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain, count, islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
@@ -39,7 +39,13 @@ class _Files:
     facts: tuple[str, bytes]
 
 
-def write_shards(source: Source, out: Path, *, shard_bytes: int = SHARD_BYTES) -> Index:
+def write_shards(
+    source: Source,
+    out: Path,
+    *,
+    shard_bytes: int = SHARD_BYTES,
+    on_image: Callable[[int, int], None] = lambda done, total: None,
+) -> Index:
     """Write all splits of a source as shards into the new folder `out`. Return their index.
 
     Image files are copied byte for byte. Images that are read by rules of their own, or that are no files, become PNG,
@@ -51,6 +57,7 @@ def write_shards(source: Source, out: Path, *, shard_bytes: int = SHARD_BYTES) -
         source: the data set.
         out: a folder that does not exist, or is empty.
         shard_bytes: a shard ends with the sample that reaches this size.
+        on_image: called after each sample with the number done and the number of all.
 
     Raises:
         RequestError: `out` has files in it.
@@ -63,11 +70,12 @@ def write_shards(source: Source, out: Path, *, shard_bytes: int = SHARD_BYTES) -
         raise all_problems(findings)
     if unnamed := [one.image for samples in source.splits.values() for one in samples if not _is_text(one.name)]:
         raise DataError("the names of files are not UTF-8", where=first(unnamed, _LISTED), hint="rename them")
+    total, done = sum(map(len, source.splits.values())), count(1)
     shards: list[Shard] = []
     splits: dict[str, tuple[ShardSample, ...]] = {}
     with atomic_folder(out) as folder:
         for split, samples in source.splits.items():
-            files = _all_files(source, sorted(samples, key=_hash_of_name))
+            files = _all_files(source, sorted(samples, key=_hash_of_name), lambda: on_image(next(done), total))
             placed: dict[str, ShardSample] = {}
             for one in files:
                 path = folder / f"{_plain(split)}-{len(shards):05d}.tar"
@@ -104,22 +112,29 @@ def _append(tar: tarfile.TarFile, name: str, content: bytes) -> Member:
     return Member(name, tar.offset - padded, len(content), zlib.crc32(content))
 
 
-def _all_files(source: Source, samples: Sequence[Sample]) -> Iterator[_Files]:
+def _all_files(source: Source, samples: Sequence[Sample], on_sample: Callable[[], None]) -> Iterator[_Files]:
     """Yield the files of each sample, read by one thread per core."""
     remaining = iter(samples)
     with ThreadPoolExecutor(cores()) as pool:
         while group := list(islice(remaining, 4 * cores())):
-            yield from pool.map(lambda sample: _files(source, sample), group)
+            for files in pool.map(lambda sample: _files(source, sample), group):
+                yield files
+                on_sample()
 
 
 def _files(source: Source, sample: Sample) -> _Files:
     name, suffix = _plain(sample.name), PurePosixPath(sample.image).suffix.lower()
-    if suffix in SUFFIXES and source.reading == AS_USUAL:
+    if is_copied(source, sample):
         image = read_bytes(sample.image)
     else:
         suffix, image = ".png", encode_png(source.read_image(sample))
     mask, facts = encode_png(source.read_mask(sample)), json.dumps(_facts(sample)).encode()
     return _Files(sample, (name + suffix, image), (f"{name}.mask.png", mask), (f"{name}.json", facts))
+
+
+def is_copied(source: Source, sample: Sample) -> bool:
+    """Return whether the image is a file that is copied byte for byte."""
+    return PurePosixPath(sample.image).suffix.lower() in SUFFIXES and source.reading == AS_USUAL
 
 
 def _facts(sample: Sample) -> dict[str, Any]:
