@@ -22,6 +22,7 @@ FUNCTIONS = (
     "export",
     "bench",
     "study",
+    "convert",
     "fetch",
     "encoders",
 )

@@ -66,11 +66,11 @@ def recipe_page() -> str:
 
 FUNCTIONS = (
     *("load", "predict", "measure", "train", "study", "evaluate", "compare", "check", "audit", "export"),
-    *("bench", "calibrate", "encoders"),
+    *("bench", "calibrate", "convert", "encoders"),
 )
 OBJECTS = {
     prediction: ("Model", "Prediction", "Predictions"),
-    results: ("Run", "Study", "Scores", "Checked", "Measured", "Audit"),
+    results: ("Run", "Study", "Scores", "ScoreTable", "Checked", "Measured", "Audit"),
     callbacks: ("Callback", "StopTraining"),
 }
 

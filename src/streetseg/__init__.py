@@ -1,7 +1,7 @@
 """streetseg: street images in, compared and trusted segmentation networks out.
 
 One function a command: `load`, `train`, `study`, `evaluate`, `predict`, `compare`, `check`, `audit`, `measure`,
-`export`, `bench`, `calibrate`, `fetch`, `encoders`.
+`export`, `bench`, `calibrate`, `convert`, `fetch`, `encoders`.
 The public names are imported when they are first used, so that `import streetseg` costs nothing.
 """
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from streetseg.api import calibrate as calibrate
     from streetseg.api import check as check
     from streetseg.api import compare as compare
+    from streetseg.api import convert as convert
     from streetseg.api import encoders as encoders
     from streetseg.api import evaluate as evaluate
     from streetseg.api import export as export
@@ -46,6 +47,7 @@ _HOMES = {
     "calibrate": _API,
     "check": _API,
     "compare": _API,
+    "convert": _API,
     "encoders": _API,
     "evaluate": _API,
     "export": _API,

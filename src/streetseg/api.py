@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
+    from streetseg.data.convert.convert import Converted
     from streetseg.data.fetch import Fetched
     from streetseg.data.source import Source
     from streetseg.deploy.export import Exported
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from streetseg.inference.prediction import ImageLike, Model, Prediction, Predictions
     from streetseg.models.calibration import Calibration
     from streetseg.request import DataLike, RecipeLike
-    from streetseg.results import Audit, Checked, Measured, Run, Scores, Study
+    from streetseg.results import Audit, Checked, Measured, Run, Scores, ScoreTable, Study
     from streetseg.training.callbacks import Callback, LossFunction
 
 log = logging.getLogger("streetseg")
@@ -200,7 +201,7 @@ def measure(
 @checked
 def evaluate(
     model: "PathLike | Model | Run",
-    data: "DataLike",
+    data: "DataLike | Sequence[DataLike]",
     *,
     split: str | None = None,
     space: str | None = None,
@@ -211,18 +212,19 @@ def evaluate(
     recipe: "RecipeLike" = None,
     progress: OnImage = lambda done, total: None,
     **fields: object,
-) -> "Scores":
-    """Score a model on a split: all metrics, per class and per image.
+) -> "Scores | ScoreTable":
+    """Score a model on a split: all metrics, per class and per image. Several data sets give a `ScoreTable`.
 
     Args:
         model: as for `load`, or what `load` returned.
-        data: scenes, "camvid:DIR", "cityscapes:DIR", "folder:FILE.yaml", or a folder; or an object as for `train`.
+        data: scenes, "camvid:DIR", "cityscapes:DIR", "folder:FILE.yaml", or a folder; or an object as for `train`;
+            or a list of these, each of which is mapped to the classes of the model.
         split: the split to score on; None for val.
         space: label space to map the data to.
         engine: torch, onnxruntime, openvino or litert; None for the first of these that runs the model.
         tta: average over mirrored and rescaled views.
         tile: side of the windows, for images too large for the memory.
-        out: a new folder for tables, counts and error maps.
+        out: a new folder for tables, counts and error maps; of several data sets each has a folder in it.
         recipe: as for `train`; only `data`, `train.device` and `train.precision` mean something here.
         progress: called after each image with the number done and the number of all.
 
@@ -231,18 +233,29 @@ def evaluate(
     >>> scores.protocol["images"], list(scores.confusion.columns[:2])
     (2, ['sky', 'building'])
     """
+    from streetseg.data.sources.joined import origins
     from streetseg.evaluation.score import require_empty, score
+    from streetseg.evaluation.several import require_all, write_rows
     from streetseg.inference.engines.open import engines_here
     from streetseg.inference.prediction import Model, open_predictor
     from streetseg.models.description import find_bundle
     from streetseg.models.formats import is_exported
-    from streetseg.request import as_model, open_data, request, require_unloaded
-    from streetseg.results import Scores
+    from streetseg.request import as_model, is_joined, open_data, open_each, request, require_unloaded
+    from streetseg.results import Scores, ScoreTable
 
     out = None if out is None else Path(out)
     require_empty(out)
+    several = isinstance(data, (list, tuple))
+    each: Sequence[DataLike] = data if isinstance(data, (list, tuple)) else [data]
+    if not each:
+        raise RequestError("there is no data set to score on", where="data=", hint='data=["camvid:A", "camvid:B"]')
     config = request(
-        data, recipe, {"data.val_split": split, "data.space": space}, fields, only=("evaluate", EVALUATE_FIELDS)
+        each[0],
+        recipe,
+        {"data.val_split": split, "data.space": space},
+        fields,
+        only=("evaluate", EVALUATE_FIELDS),
+        by_kind=not several,
     )
     path, modules = as_model(model)
     views: bool | Views = tta
@@ -270,10 +283,25 @@ def evaluate(
         tta=views,
         tile=tile,
     )
-    source = open_data(data, config.data.read_as(predictor.engine.reading))
+    settings = config.data.read_as(predictor.engine.reading)
+    if several or is_joined(data):
+        sources = open_each(each, settings, predictor.space)
+    else:
+        sources = [open_data(each[0], settings)]
+    if several:
+        require_all(predictor.space, sources, settings.val_split)
+    names = origins([source.spec for source in sources])
+    scored = {}
     with ranks.joined(torch_device) if ranks else nullcontext() as joined:
-        scored = score(predictor, source, config.data.val_split, out=out, ranks=joined, on_image=progress)
-    return Scores.of(scored)
+        for name, source in zip(names, sources, strict=True):
+            folder = out / name if out is not None and several else out
+            scored[name] = score(predictor, source, settings.val_split, out=folder, ranks=joined, on_image=progress)
+    if not several:
+        return Scores.of(scored[names[0]])
+    result = ScoreTable({name: Scores.of(one) for name, one in scored.items()})
+    if out is not None and (joined is None or joined.is_main):
+        write_rows(out, result.rows)
+    return result
 
 
 @checked
@@ -666,6 +694,48 @@ def fetch(
     from streetseg.data.fetch import fetch as fetch_dataset
 
     return fetch_dataset(name, Path(out), mirror=mirror, on_bytes=progress)
+
+
+@checked
+def convert(
+    data: PathLike,
+    to: str,
+    out: PathLike,
+    *,
+    space: str | None = None,
+    recipe: "RecipeLike" = None,
+    progress: OnImage = lambda done, total: None,
+    **fields: object,
+) -> "Converted":
+    """Write a data set in another format; none of its files is changed.
+
+    Args:
+        data: as for `train`, but no object.
+        to: cityscapes, coco, folder, shards or yolo.
+        out: a folder that is missing or empty.
+        space: label space to map the data to; None keeps the classes of its masks.
+        recipe, fields: as for `train`; only `data` means something here.
+        progress: called after each image with the number done and the number of all.
+
+    Raises:
+        RequestError: the format cannot hold the classes, or `out` holds files.
+        DataError: files of the data set cannot be used; one error names them all.
+
+    >>> import streetseg
+    >>> converted = streetseg.convert(data, "folder", folder / "converted")
+    >>> converted.splits, converted.copied, converted.lost
+    ({'train': 4, 'val': 2}, 6, {})
+    """
+    from streetseg.data.convert.convert import convert as convert_source
+    from streetseg.data.open import open_source
+    from streetseg.data.source import with_own_classes
+    from streetseg.request import request
+
+    config = request(data, recipe, {"data.space": space}, fields, only=("convert", CHECK_FIELDS), by_kind=False)
+    source = open_source(config.data)
+    if config.data.space is None:
+        source = with_own_classes(source)
+    return convert_source(source, to, Path(out), on_image=progress)
 
 
 @checked

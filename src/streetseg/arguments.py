@@ -72,6 +72,7 @@ ARGUMENTS = {
     "precision": _text("fp32"),
     "device": _text("cpu"),
     "format": _text("onnx"),
+    "to": _text("folder"),
     "split": _text("val"),
     "space": _text("street-11"),
     **dict.fromkeys(("out", "folder"), _path("runs/first")),

@@ -13,7 +13,10 @@ from streetseg.data.open import open_source
 from streetseg.data.source import Source
 from streetseg.data.sources.own import OwnData, as_source
 from streetseg.errors import RequestError
+from streetseg.evaluation.several import open_in_classes
+from streetseg.labels.space import LabelSpace
 from streetseg.models.formats import is_exported
+from streetseg.recipe.datasets import parts_of
 from streetseg.recipe.load import load_recipe, require_meaning
 from streetseg.recipe.schema import Data, Recipe
 
@@ -37,6 +40,7 @@ def request(
     sections: Mapping[str, object],
     *,
     only: tuple[str, Sequence[str]] | None = None,
+    by_kind: bool = True,
 ) -> Recipe:
     """Return the recipe of a call.
 
@@ -46,6 +50,7 @@ def request(
         flags: dotted path -> value of the arguments with names of their own; None means not given.
         sections: section -> its fields, as in optim={"lr": 3e-4}.
         only: the name of the command and the fields that mean something to it; None where all do.
+        by_kind: whether the kind of the data brings its shipped recipe.
 
     Raises:
         RequestError, DataError: something unknown is named, or has a wrong value.
@@ -76,7 +81,7 @@ def request(
     fields |= {name: value for name, value in flags.items() if value is not None}
     if not isinstance(data, (str, Path)):
         _require_object_fields(fields)
-    return load_recipe(file, flags=fields)
+    return load_recipe(file, flags=fields, by_kind=by_kind)
 
 
 def _require_object_fields(fields: Iterable[str]) -> None:
@@ -104,12 +109,36 @@ def _dotted(fields: Mapping[str, object]) -> dict[str, object]:
 
 def with_kind(data: str) -> str:
     """Return DATA as "kind:path". A path without kind is opened to find it, as the kind decides the shipped recipe."""
+    parts = parts_of(data)
+    if len(parts) > 1:
+        return "+".join(with_kind(part) if part else part for part in parts)
     return data if data == "scenes" or ":" in data else open_source(Data(source=data)).spec
 
 
 def open_data(data: DataLike, settings: Data) -> Source:
     """Return the data source: the caller's own object, else what `settings` ask for."""
     return open_source(settings) if isinstance(data, (str, Path)) else as_source(data)
+
+
+def is_joined(data: object) -> bool:
+    """Return whether DATA joins several data sets."""
+    return isinstance(data, (str, Path)) and len(parts_of(str(data))) > 1
+
+
+def open_each(data: Sequence[DataLike], settings: Data, classes: LabelSpace) -> list[Source]:
+    """Return several data sets, each in the classes of a model where it can be mapped to them.
+
+    Args:
+        data: texts, paths or objects of the caller's own.
+        settings: how files are read; `source` means nothing here.
+        classes: those of the model.
+    """
+    return [
+        open_in_classes(classes, settings.model_copy(update={"source": str(one)}))
+        if isinstance(one, (str, Path))
+        else as_source(one)
+        for one in data
+    ]
 
 
 def dated_folder(parent: str, name: str, *, resume: bool) -> Path:

@@ -26,6 +26,7 @@ from streetseg.data.files import FileError
 from streetseg.evaluation.files import per_class_csv, per_image_csv
 from streetseg.evaluation.protocol import protocol_line
 from streetseg.evaluation.score import Scored
+from streetseg.evaluation.several import rows_of as rows_of_data
 from streetseg.inference.predict_files import UnreadError
 from streetseg.inference.prediction import Model, open_predictor
 from streetseg.measurement.files import PAGE as MEASURE_PAGE
@@ -113,6 +114,40 @@ class Scores:
     def _repr_html_(self) -> str:
         metrics = list(self.as_dict["mean"])
         return f"<p>{escape(repr(self)[1:-1])}</p>{self.per_class[metrics].to_html(float_format='{:.4f}'.format)}"
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreTable:
+    """The scores of one model on several data sets.
+
+    Args:
+        scores: name of a data set -> its scores.
+    """
+
+    scores: Mapping[str, Scores]
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of `table` as dicts."""
+        return rows_of_data({name: one.as_dict for name, one in self.scores.items()})
+
+    @property
+    def table(self) -> "pd.DataFrame":
+        """One row a data set: its images, the mean IoU with its 95 % interval, and the classes that it counts."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows).set_index("name")
+
+    def __getitem__(self, name: str) -> Scores:
+        """Return the scores on one data set."""
+        return self.scores[name]
+
+    def __repr__(self) -> str:
+        return f"<ScoreTable: {', '.join(f'{name}: {_mean_iou(one)}' for name, one in self.scores.items())}>"
+
+    def _repr_html_(self) -> str:
+        table: str = self.table.to_html(float_format="{:.4f}".format)
+        return table
 
 
 class Run:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from streetseg.data.augment.augment import augment
 from streetseg.data.augment.rng import draw
 from streetseg.data.batches import Batch, DeviceCache, TrainBatches, device_cache_bytes
+from streetseg.data.convert.shards import write_shards
 from streetseg.data.open import open_source
-from streetseg.data.sources.shards_writer import write_shards
 from streetseg.data.store import Store
 from streetseg.errors import DataError, TrainingError
 from streetseg.profiler import Profiler

@@ -17,6 +17,8 @@ import pytest
 from finished_runs import RANDOM, matrices
 from streetseg.comparison.compare import compare_runs
 from streetseg.errors import RequestError
+from streetseg.metrics.counts import Counts
+from streetseg.metrics.scores import scores
 from streetseg.report.charts.confusion import confusion_chart
 from streetseg.report.report import write_report, write_run_report
 
@@ -246,3 +248,21 @@ def test_comparing_and_reporting_need_no_torch() -> None:
     code = "import sys, streetseg.report.report; print([m for m in ('torch', 'timm') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_joined_data_sets_have_their_own_scores(write_run: WriteRun, tmp_path: Path) -> None:
+    names = [f"{'camvid' if i < 16 else 'a&b'}/val/{i:03d}" for i in range(24)]
+    runs = []
+    for encoder, quality in (("mobilenetv2_100", 0.7), ("resnet50", 0.85)):
+        run = write_run(encoder, encoder=encoder, counts=matrices(quality), names=names)
+        scored = run / "evaluation" / "scores.json"
+        scored.write_text(json.dumps(json.loads(scored.read_text()) | {"sources": {"camvid": {}, "a&b": {}, "no": {}}}))
+        runs.append(run)
+
+    page = report(runs, tmp_path / "report")
+
+    better, worse = (Counts.load(run / "evaluation" / "counts.npz") for run in reversed(runs))
+    cells = [f"{100 * scores(counts.of('a&b/').total).mean['iou']:.1f}" for counts in (better, worse)]
+    _, _, table = page.text.partition("Mean IoU by data set Data set images A resnet50 B mobilenetv2_100 camvid 16")
+    assert re.search(rf"a&b 8 {cells[0]} \S+ {cells[1]} \S+ ", table)
+    assert "Mean IoU by data set" not in report([write_run("alone")], tmp_path / "other").text

@@ -26,6 +26,7 @@ COMMANDS = {
     "bench": "Measure latency, throughput and memory, and the mean IoU.",
     "serve": "Serve exported models: a web page and an HTTP API.",
     "check": "Check a dataset and list everything that is wrong with it.",
+    "convert": "Write a data set in another format: Cityscapes, COCO, YOLO, tar shards, or folders with a data.yaml.",
     "fetch": "Download a data set, check it, and unpack it.",
     "scenes": "Write the built-in street scenes in Cityscapes layout.",
     "encoders": "List encoders: size, strides, weights, license.",

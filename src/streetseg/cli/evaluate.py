@@ -1,5 +1,6 @@
 """The command `streetseg evaluate`."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,24 +15,30 @@ from streetseg.cli.options import (
     JsonFlag,
     LimitFlag,
     ModelArgument,
-    Overrides,
     SpaceFlag,
     TileFlag,
     TtaFlag,
     out_option,
 )
-from streetseg.cli.output import counted_bar, print_json, say
+from streetseg.cli.output import aligned, counted_bar, print_json, say
 from streetseg.errors import RequestError
 from streetseg.runtime.worker import is_main, is_one_of_many
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from streetseg.results import ScoreTable
+
+_VALUE = re.compile(r"[\w.]+=")  # a value of the recipe, and no data set: camvid:A=B has a colon before
+
 
 def evaluate(
     model: ModelArgument,
     data: DataArgument,
-    overrides: Overrides = None,
+    more: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="DATA|FIELD=VALUE", help="further data sets, and values of the recipe"),
+    ] = None,
     split: Annotated[
         str | None, typer.Option(metavar="S", autocompletion=completion.split, help="split to score on (default: val)")
     ] = None,
@@ -48,24 +55,70 @@ def evaluate(
     from streetseg import api
     from streetseg.models.formats import is_exported
     from streetseg.recipe.load import load_recipe, require_meaning
+    from streetseg.results import ScoreTable
 
-    require_model_first("evaluate", model, [data, *(overrides or [])])
+    require_model_first("evaluate", model, [data, *(more or [])])
+    overrides = [word for word in more or [] if _VALUE.match(word)]
+    others = [word for word in more or [] if not _VALUE.match(word)]
     flags = {"data.source": data, "data.val_split": split, "data.space": space, "data.limit": limit}
-    config = load_recipe(None, overrides or [], flags=flags)
-    require_meaning(overrides or [], "evaluate", api.EVALUATE_FIELDS)
+    config = load_recipe(None, overrides, flags=flags, by_kind=not others)
+    require_meaning(overrides, "evaluate", api.EVALUATE_FIELDS)
     if is_exported(model):
         require_one_model(model, devices)
     elif run_in_processes(devices):
         return
     with counted_bar("images", hidden=json or not is_main()) as progress:
-        scores = api.evaluate(model, data, engine=engine, tta=tta, tile=tile, out=out, recipe=config, progress=progress)
+        scores = api.evaluate(
+            model,
+            [data, *others] if others else data,
+            engine=engine,
+            tta=tta,
+            tile=tile,
+            out=out,
+            recipe=config,
+            progress=progress,
+        )
     if not is_main():
         return
-    if json:
+    if isinstance(scores, ScoreTable):
+        show_table(scores, out, as_json=json)
+    elif json:
         print_json(scores.as_dict | {"out": out})
     else:
         say(*summary(scores.as_dict))
         say(f"tables, counts and error maps: {out}" if out else "--out DIR keeps tables, counts and error maps")
+
+
+def show_table(scores: "ScoreTable", out: Path | None, *, as_json: bool) -> None:
+    """Print the scores on several data sets: a row each, then the protocol of each."""
+    from streetseg.evaluation.protocol import protocol_line
+
+    if as_json:
+        datasets = [{**row, "scores": scores[row["name"]].as_dict} for row in scores.rows]
+        print_json({"datasets": datasets, "out": out})
+        return
+    say(*table_of_data(scores.rows), "")
+    say(*(protocol_line(one.protocol) for one in scores.scores.values()))
+    for name, one in scores.scores.items():
+        if note := one.as_dict["interval_rule"]["note"]:
+            say(f"interval of {name}: {note}")
+    say(f"a folder for each data set, and the table: {out}" if out else "--out DIR keeps all tables and error maps")
+
+
+def table_of_data(rows: "Sequence[Mapping[str, Any]]") -> list[str]:
+    """Return a row a data set: images, mean IoU with its interval, and the classes counted."""
+    head = ("data set", "images", "mean IoU, %", "95 % interval", "classes counted")
+    cells = (
+        (
+            row["name"],
+            str(row["images"]),
+            _percent(row["mean_iou"]).strip(),
+            _bracket(row["low"], row["high"]),
+            f"{row['counted']} of {row['classes']}",
+        )
+        for row in rows
+    )
+    return aligned([head, *cells], right=(1, 2))
 
 
 def require_one_model(model: Path, devices: int | None) -> None:
@@ -104,6 +157,9 @@ def summary(result: "Mapping[str, Any]") -> list[str]:
     for name, values in classes.items():
         cells = (f"{_percent(values[metric]):>{width}}" for metric, width in zip(metrics, widths, strict=True))
         lines.append(f"{name:<{names}}" + "".join(cells))
+    if sources := result.get("sources"):
+        rows = [{"name": name, "classes": len(classes), **row} for name, row in sources.items()]
+        lines += ["", *table_of_data(rows)]
     rule = result["interval_rule"]
     note = f"; {rule['note']}" if rule["note"] else ""
     lines += [

@@ -9,7 +9,7 @@ from typer.core import TyperCommand
 COMMAND_GROUPS = {
     "Train and compare": ("study", "train", "evaluate", "compare"),
     "Use a network": ("predict", "measure", "export", "serve", "bench", "calibrate"),
-    "Data": ("check", "audit", "fetch", "scenes"),
+    "Data": ("check", "audit", "convert", "fetch", "scenes"),
     "Around it": ("encoders", "recipe", "doctor"),
 }
 
@@ -61,6 +61,10 @@ EXAMPLES = {
         "streetseg audit runs/resnet camvid:data/camvid --out audit",
         "streetseg audit runs/resnet camvid:data/camvid --folds 5 --out audit",
         "streetseg audit street.onnx my/data.yaml --unlabeled photos --out audit",
+    ),
+    "convert": (
+        "streetseg convert camvid:data/camvid --to coco camvid-coco",
+        "streetseg convert photos/data.yaml --to cityscapes photos-cityscapes data.unlabeled=skip",
     ),
     "fetch": ("streetseg fetch camvid --out data/camvid",),
     "scenes": ("streetseg scenes my-scenes --count 50 --size 128x256",),

@@ -8,6 +8,7 @@ from pathlib import Path
 from streetseg.comparison.groups import Group, Pair
 from streetseg.metrics.difference import Difference
 from streetseg.metrics.student import LEVEL
+from streetseg.recipe.datasets import parts_of
 from streetseg.runs.finished import FinishedRun
 
 SAME_LATENCY = 0.05  # a ratio of latencies closer to 1 than this is called the same latency
@@ -27,6 +28,8 @@ def single_sentence(group: Group) -> str:
 
 def dataset_name(spec: str) -> str:
     """Return the short name of a data source: camvid for camvid:/data/CamVid, the last part of a path without kind."""
+    if len(parts := parts_of(spec)) > 1:
+        return " + ".join(map(dataset_name, parts))
     kind, colon, path = spec.partition(":")
     if colon:
         return Path(path).stem if kind == "folder" else kind

@@ -13,11 +13,13 @@ from streetseg.data.source import FileSource, Sample, Source, SourceView
 from streetseg.data.sources.camvid import find_layout, open_camvid
 from streetseg.data.sources.cityscapes import is_cityscapes, open_cityscapes
 from streetseg.data.sources.folder import open_folder
+from streetseg.data.sources.joined import joined
 from streetseg.data.sources.shards import open_shards
 from streetseg.data.splits import SplitList, listed_splits, without_excluded
 from streetseg.errors import DataError, RequestError, did_you_mean
+from streetseg.labels.space import LabelSpace
 from streetseg.labels.tables import CAMVID_32, CITYSCAPES_19, CITYSCAPES_34, STREET_11, space
-from streetseg.recipe.datasets import FORMS
+from streetseg.recipe.datasets import FORMS, parts_of
 from streetseg.recipe.schema import Data
 
 log = logging.getLogger("streetseg")
@@ -42,18 +44,35 @@ def open_source(data: Data) -> Source:
     raise no error here. They are in `source.survey`, and `check_source` raises an error for those in the splits that
     are used.
 
+    Several data sets with + between them become one, in `data.space` or the classes that all of them have.
+
     Raises:
-        RequestError: the kind of source or the label space is unknown, or there is no label mapping to it.
+        RequestError: the kind of source or the label space is unknown, there is no label mapping to it, or data sets
+            that are joined have different classes.
         DataError: the folder is missing, or its files do not fit the layout.
     """
-    source = _open(data.source)
-    if isinstance(source, FileSource):
-        source = replace(source, max_pixels=round(data.max_megapixels * 1e6), reading=data.reading)
-    target = space(data.space) if data.space else _DEFAULT_SPACES.get(source.space.name, source.space)
+    sources = [_opened(part, data) for part in parts_of(data.source)]
+    targets = [_target(source, data) for source in sources]
+    source, target = (sources[0], targets[0]) if len(sources) == 1 else (joined(sources, targets), targets[0])
     splits = _splits(source, data)
     if target == source.space and splits is source.splits:
         return source
     return SourceView(source, space=target, splits=splits)
+
+
+def _opened(spec: str, data: Data) -> Source:
+    """Return one data set, read as `data` says."""
+    if not spec:
+        problem = "a + joins two data sets, and on one side of it there is none"
+        raise RequestError(problem, where=data.source, hint="camvid:A+camvid:B")
+    source = _open(spec)
+    if isinstance(source, FileSource):
+        source = replace(source, max_pixels=round(data.max_megapixels * 1e6), reading=data.reading)
+    return source
+
+
+def _target(source: Source, data: Data) -> LabelSpace:
+    return space(data.space) if data.space else _DEFAULT_SPACES.get(source.space.name, source.space)
 
 
 def _splits(source: Source, data: Data) -> Mapping[str, tuple[Sample, ...]]:

@@ -104,7 +104,7 @@ def read_index(folder: str) -> Index:
 def index_of(folder: str) -> Index:
     """Return the index of a folder of shards as `read_index` does, but as it was when it was first read."""
     place = f"{folder.rstrip('/')}/{INDEX}"
-    hint = "streetseg.data.sources.shards_writer writes shards with their index"
+    hint = "streetseg convert DATA --to shards OUT  writes shards with their index"
     try:
         content = read_whole(place) if is_remote(place) else Path(place).read_bytes()
         index = Index.model_validate_json(content)

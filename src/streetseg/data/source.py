@@ -20,14 +20,15 @@ from streetseg.data.issues import Survey
 from streetseg.data.masks import MaskCode, MaskFacts, decode_mask, read_mask
 from streetseg.labels.mappings import label_mapping
 from streetseg.labels.space import LabelSpace
+from streetseg.recipe.datasets import parts_of
 from streetseg.recipe.reading import AS_USUAL, ImageReading
 
 
 def short_name(spec: str) -> str:
     """Return a spec without the folders of this machine, for files that are shared: camvid:CamVid for
     camvid:/home/me/CamVid."""
-    kind, colon, path = spec.partition(":")
-    return f"{kind}{colon}{Path(path).name}"
+    parts = (part.partition(":") for part in parts_of(spec))
+    return "+".join(f"{kind}{colon}{Path(path).name}" for kind, colon, path in parts)
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Sample:
         sequence: the video that the image is a frame of, if known; frames of a sequence are not independent.
         frame: the number of the frame in the sequence.
         seconds: the time of the frame in the sequence, if the frame rate is known.
+        origin: the data set that the image is from, where several are joined.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Sample:
     sequence: str | None = None
     frame: int | None = None
     seconds: float | None = None
+    origin: str | None = None
 
 
 @dataclass(frozen=True)
@@ -208,6 +211,13 @@ class SourceView:
     def stamp(self, sample: Sample) -> str:
         """Return the stamp of the other source, as the files are the same."""
         return self.source.stamp(sample)
+
+
+def with_own_classes(source: Source) -> Source:
+    """Return the source with its splits and all classes of its masks, in place of those that it is mapped to."""
+    if isinstance(source, SourceView):
+        return SourceView(source.source, space=source.source.space, splits=source.splits)
+    return source
 
 
 def mask_ids(source: Source) -> list[list[int]] | None:

@@ -56,6 +56,7 @@ class Evaluation:
     Args:
         space: the classes.
         counts: per-image confusion matrices; the scores are computed from them.
+        origins: the data sets that are joined, each the first part of the names of its images; () for one alone.
         boundary: int64 (N, 3, C) of metrics.boundary; zeros, whose scores are NaN, without `details`.
         calibration: float64 (3, BINS) of metrics.calibration; zeros without `details`.
         uncalibrated: the same of the network's own probabilities, before its calibration.
@@ -69,6 +70,7 @@ class Evaluation:
 
     space: LabelSpace
     counts: Counts
+    origins: tuple[str, ...]
     boundary: NDArray[np.int64]
     calibration: NDArray[np.float64]
     uncalibrated: NDArray[np.float64]
@@ -209,6 +211,7 @@ class _Tables:
                 counts=self.confusion,
                 ignored=self.ignored,
             ),
+            origins=tuple(dict.fromkeys(sample.origin for sample in samples if sample.origin is not None)),
             boundary=self.boundary,
             calibration=self.calibration.sum(axis=0),
             uncalibrated=self.uncalibrated.sum(axis=0),

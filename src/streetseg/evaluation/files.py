@@ -18,7 +18,7 @@ from streetseg.evaluation.protocol import Protocol
 from streetseg.inference.output import Ids, ImageArray, color_map
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import LabelSpace
-from streetseg.metrics.bootstrap import Intervals
+from streetseg.metrics.bootstrap import Intervals, interval
 from streetseg.metrics.calibration import expected_calibration_error, reliability
 from streetseg.metrics.scores import METRICS, Floats, class_scores, defined_mean, margins, per_image, scores
 from streetseg.metrics.selective import SHARES, accuracy_of_kept
@@ -54,7 +54,23 @@ def scores_json(evaluation: Evaluation, intervals: Intervals, terms: Protocol) -
         "selective": _selective(evaluation),
         "loss": evaluation.loss,
         "ignored_pixels": int(evaluation.counts.ignored.sum()),
-    }
+    } | ({"sources": _sources(evaluation)} if evaluation.origins else {})
+
+
+def _sources(evaluation: Evaluation) -> dict[str, Any]:
+    """Return images, mean IoU with its interval, and classes counted, for each of the data sets that are joined."""
+    sources: dict[str, Any] = {}
+    for origin in evaluation.origins:
+        counts = evaluation.counts.of(f"{origin}/")
+        result, (low, high) = scores(counts.total), interval(counts).overall["mean_iou"]
+        sources[origin] = {
+            "images": len(counts.names),
+            "mean_iou": result.mean["iou"],
+            "low": low,
+            "high": high,
+            "counted": result.counted["iou"],
+        }
+    return sources
 
 
 def _calibration(evaluation: Evaluation) -> dict[str, Any]:

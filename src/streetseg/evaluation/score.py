@@ -15,6 +15,7 @@ from streetseg.evaluation.evaluate import Evaluation, evaluate, require_same_cla
 from streetseg.evaluation.files import scores_json, write_error_maps, write_evaluation
 from streetseg.evaluation.protocol import protocol
 from streetseg.inference.predictor import Predictor
+from streetseg.labels.space import LabelSpace
 from streetseg.metrics.bootstrap import Intervals, interval
 
 if TYPE_CHECKING:
@@ -42,6 +43,12 @@ def require_empty(out: Path | None) -> None:
         raise RequestError("this is no empty folder", where=out, hint="--out DIR names a new or an empty one")
 
 
+def require_classes(classes: LabelSpace, source: Source) -> None:
+    """Raise RequestError unless a source has the classes of a model; the hint may name a mapping to them."""
+    masks = source.source.space if isinstance(source, SourceView) else source.space
+    require_same_classes(classes, source.space, masks=masks)
+
+
 def open_split(predictor: Predictor, source: Source, split: str) -> Store:
     """Return the checked images of a split, as the network sees them, and their labels at their own resolution.
 
@@ -49,8 +56,7 @@ def open_split(predictor: Predictor, source: Source, split: str) -> Store:
         RequestError: model and data have different classes.
         DataError: files of the split cannot be used.
     """
-    masks = source.source.space if isinstance(source, SourceView) else source.space
-    require_same_classes(predictor.space, source.space, masks=masks)
+    require_classes(predictor.space, source)
     require_labels(check_source(source, [split]), split, hint="--split NAME chooses another")
     # Rescaled views, and images that are fitted into a fixed size, are made from the original images.
     size = None if predictor.tta or predictor.engine.fixed_size else predictor.size

@@ -143,6 +143,11 @@ CAMVID_32 = _table(
 _SPACES = {space.name: space for space in (STREET_11, CITYSCAPES_34, CITYSCAPES_19, CITYSCAPES_8, CAMVID_32)}
 
 
+def is_built_in(space: LabelSpace) -> bool:
+    """Return whether a label space is one of these."""
+    return _SPACES.get(space.name) == space
+
+
 def space(name: str) -> LabelSpace:
     """Return the label space with this name.
 

@@ -46,6 +46,16 @@ class Counts:
         total: NDArray[np.int64] = self.counts.sum(axis=0)
         return total
 
+    def of(self, prefix: str) -> "Counts":
+        """Return the counts of the images whose names begin with `prefix`."""
+        chosen = [i for i, name in enumerate(self.names) if name.startswith(prefix)]
+        return Counts(
+            names=tuple(self.names[i] for i in chosen),
+            sequences=tuple(self.sequences[i] for i in chosen),
+            counts=self.counts[chosen],
+            ignored=self.ignored[chosen],
+        )
+
     def save(self, file: Path | BinaryIO) -> None:
         """Write the arrays `counts`, `ignored`, `names` and `sequences` ("" where unknown) as .npz."""
         np.savez_compressed(

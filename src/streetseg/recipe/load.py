@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from streetseg.errors import RequestError
+from streetseg.recipe.datasets import parts_of
 from streetseg.recipe.layers import (
     KeyPath,
     Layer,
@@ -54,9 +55,10 @@ def load_recipe(
     *,
     flags: Mapping[str, object] | None = None,
     environ: Mapping[str, str] | None = None,
+    by_kind: bool = True,
 ) -> Recipe:
     """Return the recipe of a run; `resolve` describes the arguments."""
-    return resolve(recipe, overrides, flags=flags, environ=environ).recipe
+    return resolve(recipe, overrides, flags=flags, environ=environ, by_kind=by_kind).recipe
 
 
 def resolve(
@@ -65,6 +67,7 @@ def resolve(
     *,
     flags: Mapping[str, object] | None = None,
     environ: Mapping[str, str] | None = None,
+    by_kind: bool = True,
 ) -> Resolved:
     """Return the recipe of a run and the origin of each value.
 
@@ -74,6 +77,7 @@ def resolve(
         overrides: texts `path.to.field=value`.
         flags: dotted path -> value of a command's flag; None means not given.
         environ: environment variables; None: those of this process.
+        by_kind: whether the kind of the data brings its shipped recipe.
 
     Raises:
         RequestError: a key is unknown, a value is not valid, or a file cannot be read.
@@ -88,7 +92,8 @@ def resolve(
         environment_layer(os.environ if environ is None else environ),
         command_line_layer(overrides, flags or {}),
     ]
-    shipped = shipped or _shipped_for(merge(requested))
+    if shipped is None and by_kind:
+        shipped = _shipped_for(merge(requested))
     settings = merge([shipped_layer(shipped), *requested] if shipped else requested)
     for path, setting in settings.items():
         _require_field(path, setting)
@@ -164,8 +169,9 @@ def _field(path: str) -> FieldInfo:
 
 def _shipped_for(requested: Layer) -> str | None:
     source = requested.get(("data", "source"))
-    kind = str(source.value).partition(":")[0] if source else Recipe().data.source
-    return kind if kind in BY_KIND else None
+    data = str(source.value) if source else Recipe().data.source
+    kinds = {part.partition(":")[0] for part in parts_of(data)}  # of data sets that are joined
+    return next(iter(kinds)) if len(kinds) == 1 and kinds <= set(BY_KIND) else None
 
 
 def _require_field(path: KeyPath, setting: Setting) -> None:

@@ -1,6 +1,6 @@
 """The values that the template of the report prints. All computation is here, none in the template."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import combinations
@@ -13,8 +13,9 @@ from markupsafe import Markup
 from streetseg.comparison.compare import Comparison
 from streetseg.comparison.groups import Group
 from streetseg.comparison.verdict import dataset_name, p_value_text, pair_sentence
+from streetseg.metrics.bootstrap import interval
 from streetseg.metrics.difference import Difference
-from streetseg.metrics.scores import METRICS, defined_mean, per_image
+from streetseg.metrics.scores import METRICS, defined_mean, mean_scores, per_image, scores
 from streetseg.report import words
 from streetseg.report.charts.comparison import Charts, encoder_marker, prices
 from streetseg.report.charts.confusion import Layout
@@ -124,6 +125,15 @@ class DifferenceRow:
 
 
 @dataclass(frozen=True)
+class SourceRow:
+    """One of several data sets that are joined: its scored images, and the mean IoU of each encoder on them."""
+
+    name: str
+    images: int
+    scores: list[Estimate]
+
+
+@dataclass(frozen=True)
 class Opponents:
     """The best encoder and another one, compared class by class."""
 
@@ -182,6 +192,7 @@ class Page:
     metrics: list[Metric]
     entries: list[Entry]
     pairs: list[DifferenceRow]
+    sources: list[SourceRow]
     opponents: list[Opponents]
     markers: list[Markup]
     protocol: str
@@ -237,6 +248,7 @@ def page_of(comparison: Comparison, letters: Sequence[str], charts: Charts, gall
         metrics=[Metric(name, *NAMES[name]) for name in NAMES],
         entries=entries,
         pairs=_pairs(comparison, entries),
+        sources=list(_sources(groups)),
         opponents=_opponents(comparison, entries, charts),
         markers=[encoder_marker(k) for k in range(len(entries))],
         protocol=words.protocol_line(groups[0]),
@@ -310,6 +322,17 @@ def _classes(group: Group) -> list[ClassRow]:
         )
         for c, name in enumerate(group.first.classes)
     ]
+
+
+def _sources(groups: Sequence[Group]) -> Iterator[SourceRow]:
+    """Yield a row for each data set that is joined, means over the seeds; nothing for one data set alone."""
+    names = dict.fromkeys(name for run in groups[0].runs for name in run.scores.get("sources", {}))
+    for name in names:
+        of_seeds = [[counts.of(f"{name}/") for counts in group.scored] for group in groups]
+        if images := len(of_seeds[0][0].names):
+            means = [mean_scores([scores(counts.total) for counts in seeds]).mean["iou"] for seeds in of_seeds]
+            ranges = [interval(*seeds).overall["mean_iou"] for seeds in of_seeds]
+            yield SourceRow(name, images, [Estimate(mean, *span) for mean, span in zip(means, ranges, strict=True)])
 
 
 def _pairs(comparison: Comparison, entries: Sequence[Entry]) -> list[DifferenceRow]:

@@ -86,6 +86,7 @@ class Scored(Schema):
     ece: Share | None = None
     calibration: CalibrationScores | None = None  # earlier versions did not measure these two
     selective: list[KeptRow] | None = None
+    sources: dict[Text, Any] = {}  # the names of the data sets that are joined
 
     @model_validator(mode="after")
     def _measured_together(self) -> Self:

@@ -15,13 +15,14 @@ import streetseg.data.shards_ahead as ahead
 from loopback import loopback_http, loopback_s3, upload
 from streetseg.atomic import sha256
 from streetseg.data.check.check import check_source
+from streetseg.data.convert.convert import convert
+from streetseg.data.convert.shards import write_shards
 from streetseg.data.files import read_bytes
 from streetseg.data.open import open_source
 from streetseg.data.shards_ahead import ShardsAhead
 from streetseg.data.source import Sample, Source, short_name
 from streetseg.data.sources.own import OwnSource
 from streetseg.data.sources.scenes import ScenesSource
-from streetseg.data.sources.shards_writer import write_shards
 from streetseg.data.store import Store
 from streetseg.errors import DataError, RequestError
 from streetseg.recipe.schema import Data
@@ -144,18 +145,20 @@ def test_sources_without_files_can_be_written(kind: str, tmp_path: Path) -> None
     assert_same(opened(tmp_path / "shards"), source)
 
 
-def test_nothing_is_written_where_files_are_or_where_data_is_damaged(camvid: Path, tmp_path: Path) -> None:
+def test_convert_writes_shards_or_nothing(camvid: Path, shards: Path, tmp_path: Path) -> None:
+    converted = convert(open_source(Data(source=f"camvid:{camvid}")), "shards", tmp_path / "shards")
+    assert (converted.data, converted.copied, converted.encoded) == (f"shards:{tmp_path / 'shards'}", 11, 0)
+    assert_same(opened(tmp_path / "shards"), opened(shards))
+
     source = open_source(Data(source=f"camvid:{camvid_segnet(tmp_path / 'camvid', n_train=3)}"))
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full/mine.txt").touch()
-    with pytest.raises(RequestError, match="no empty folder"):
-        write_shards(source, tmp_path / "full")
     for sample in source.splits["train"][:2]:
         Path(sample.image).write_bytes(b"no image")
     with pytest.raises(DataError, match="no image") as caught:
-        write_shards(source, tmp_path / "shards")
+        convert(source, "shards", tmp_path / "again")
     assert len(caught.value.where) == 2
-    assert not (tmp_path / "shards").exists()
+    assert not (tmp_path / "again").exists()
+    with pytest.raises(RequestError, match="no empty folder"):
+        convert(source, "shards", tmp_path / "shards")
 
 
 # Damaged shards

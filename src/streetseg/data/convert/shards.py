@@ -1,4 +1,4 @@
-"""Write a data set as shards: tar files that are read from the first byte to the last, and their index."""
+"""The format `shards`: tar files that are read from the first byte to the last, and their index."""
 
 import hashlib
 import io
@@ -14,12 +14,11 @@ from typing import Any
 from urllib.parse import quote
 
 from streetseg.atomic import atomic_folder, sha256
-from streetseg.data.check.check import all_problems, examine
 from streetseg.data.files import read_bytes
 from streetseg.data.formats import SUFFIXES
 from streetseg.data.shards import INDEX, Index, Member, Shard, ShardClass, ShardSample
 from streetseg.data.source import Sample, Source
-from streetseg.errors import DataError, RequestError, first
+from streetseg.errors import DataError, first
 from streetseg.machine import cores
 from streetseg.png import encode_png
 from streetseg.recipe.reading import AS_USUAL
@@ -45,8 +44,8 @@ def write_shards(
     *,
     shard_bytes: int = SHARD_BYTES,
     on_image: Callable[[int, int], None] = lambda done, total: None,
-) -> Index:
-    """Write all splits of a source as shards into the new folder `out`. Return their index.
+) -> int:
+    """Write all splits of a source as shards into the new folder `out`. Return how many images are copies of files.
 
     Image files are copied byte for byte. Images that are read by rules of their own, or that are no files, become PNG,
     and masks gray PNG of class ids. The samples of a split are put into its shards in the order of a hash of their
@@ -60,14 +59,9 @@ def write_shards(
         on_image: called after each sample with the number done and the number of all.
 
     Raises:
-        RequestError: `out` has files in it.
-        DataError: files of the data set cannot be used; one error names them all, and nothing is written.
+        DataError: a file cannot be read, or names are not UTF-8; nothing is written then.
+        OSError: the folder cannot be written.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise RequestError("this is no empty folder", where=out, hint="name a new folder")
-    findings = examine(source, list(source.splits), use_cache=True)
-    if findings.errors:
-        raise all_problems(findings)
     if unnamed := [one.image for samples in source.splits.values() for one in samples if not _is_text(one.name)]:
         raise DataError("the names of files are not UTF-8", where=first(unnamed, _LISTED), hint="rename them")
     total, done = sum(map(len, source.splits.values())), count(1)
@@ -87,7 +81,7 @@ def write_shards(
         )
         index = Index(space=source.space.name, classes=classes, shards=tuple(shards), splits=splits)
         (folder / INDEX).write_text(index.model_dump_json(exclude_none=True), encoding="utf-8")
-    return index
+    return sum(_is_copied(source, sample) for samples in source.splits.values() for sample in samples)
 
 
 def _write_shard(path: Path, files: Iterable[_Files], number: int, shard_bytes: int) -> dict[str, ShardSample]:
@@ -124,7 +118,7 @@ def _all_files(source: Source, samples: Sequence[Sample], on_sample: Callable[[]
 
 def _files(source: Source, sample: Sample) -> _Files:
     name, suffix = _plain(sample.name), PurePosixPath(sample.image).suffix.lower()
-    if is_copied(source, sample):
+    if _is_copied(source, sample):
         image = read_bytes(sample.image)
     else:
         suffix, image = ".png", encode_png(source.read_image(sample))
@@ -132,7 +126,7 @@ def _files(source: Source, sample: Sample) -> _Files:
     return _Files(sample, (name + suffix, image), (f"{name}.mask.png", mask), (f"{name}.json", facts))
 
 
-def is_copied(source: Source, sample: Sample) -> bool:
+def _is_copied(source: Source, sample: Sample) -> bool:
     """Return whether the image is a file that is copied byte for byte."""
     return PurePosixPath(sample.image).suffix.lower() in SUFFIXES and source.reading == AS_USUAL
 

@@ -1,0 +1,66 @@
+"""One model on several data sets: each is mapped to the classes of the model, and gets one row of a table."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from streetseg.atomic import atomic_write_text
+from streetseg.data.check.check import require_splits
+from streetseg.data.open import open_source
+from streetseg.data.source import Source
+from streetseg.errors import RequestError
+from streetseg.evaluation.files import table
+from streetseg.evaluation.score import require_classes
+from streetseg.labels.space import LabelSpace
+from streetseg.labels.tables import is_built_in
+from streetseg.recipe.schema import Data
+
+FILE = "datasets.csv"
+
+
+def open_in_classes(classes: LabelSpace, data: Data) -> Source:
+    """Return the source that `data` describes, mapped to the classes of a model where there is a mapping.
+
+    Without a mapping it keeps its own classes, which may be the same under another name.
+
+    Raises:
+        RequestError, DataError: as `open_source`.
+    """
+    if data.space is None and is_built_in(classes):
+        with suppress(RequestError):
+            return open_source(data.model_copy(update={"space": classes.name}))
+    return open_source(data)
+
+
+def require_all(classes: LabelSpace, sources: Sequence[Source], split: str) -> None:
+    """Raise RequestError or DataError unless every source has the classes of the model, and the split."""
+    for source in sources:
+        require_classes(classes, source)
+        require_splits(source, [split])
+
+
+def rows_of(scores: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a row for each data set: name, dataset, images, mean_iou with low and high, classes counted and classes.
+
+    Args:
+        scores: name of a data set -> the content of its scores.json.
+    """
+    return [
+        {
+            "name": name,
+            "dataset": one["protocol"]["dataset"],
+            "images": one["protocol"]["images"],
+            "mean_iou": one["mean"]["iou"],
+            "low": one["interval"]["mean_iou"][0],
+            "high": one["interval"]["mean_iou"][1],
+            "counted": one["counted"]["iou"],
+            "classes": one["protocol"]["classes"],
+        }
+        for name, one in scores.items()
+    ]
+
+
+def write_rows(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write the table as OUT/datasets.csv."""
+    atomic_write_text(out / FILE, table(rows))
