@@ -36,7 +36,7 @@ OnImage = Callable[[int, int], None]
 # How large the network sees an image is the model's own, so data.size means nothing here.
 EVALUATE_FIELDS = (
     *("data.source", "data.space", "data.splits", "data.val_split", "data.limit", "data.max_megapixels"),
-    *("data.unlabeled", "data.exclude", "data.exif", "data.range", "train.device", "train.precision"),
+    *("data.unlabeled", "data.exclude", "data.cache_gb", "data.exif", "data.range", "train.device", "train.precision"),
 )
 CHECK_FIELDS = ("data.",)
 
@@ -295,7 +295,15 @@ def evaluate(
     with ranks.joined(torch_device) if ranks else nullcontext() as joined:
         for name, source in zip(names, sources, strict=True):
             folder = out / name if out is not None and several else out
-            scored[name] = score(predictor, source, settings.val_split, out=folder, ranks=joined, on_image=progress)
+            scored[name] = score(
+                predictor,
+                source,
+                settings.val_split,
+                cache_gb=settings.cache_gb,
+                out=folder,
+                ranks=joined,
+                on_image=progress,
+            )
     if not several:
         return Scores.of(scored[names[0]])
     result = ScoreTable({name: Scores.of(one) for name, one in scored.items()})

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from streetseg.data.augment.augment import training_crop
+from streetseg.data.augment.augment import of_reduced, training_crop
 from streetseg.data.batches import Batch, TrainBatches, steps_of_epoch
-from streetseg.data.store import Store, default_cache
+from streetseg.data.store import Store
 from streetseg.recipe.schema import Recipe
 from streetseg.report.charts.comparison import QUANTITIES
 from streetseg.report.charts.curves import Learning, curves_chart, shared_axis
@@ -21,6 +21,7 @@ from streetseg.runs.folder import RunFolder
 from streetseg.runs.schema import columns
 from streetseg.training.optim import length_of
 from streetseg.training.prepare import augment_of_epoch
+from streetseg.training.splits import open_train_store
 
 _COLUMNS = ("image", "labels", "image, augmented", "labels, augmented")
 _GAP, _HEAD = 6, 30
@@ -87,17 +88,15 @@ def show_batch(
     """
     config = request(data, recipe, {}, fields)
     source = open_data(data, config.data)
-    store = Store.open(
-        source, config.data.train_split, size=config.data.size, resize_labels=True, cache=default_cache()
-    )
+    store = open_train_store(source, config)
     return sheet(store, augmented_batch(store, images, epoch, config))
 
 
 def augmented_batch(store: Store, images: int, epoch: int, recipe: Recipe) -> Batch:
     """Return the first images of an epoch, counted from 1, cropped and augmented as in a run of the recipe."""
-    height, width = store.sizes.min(axis=0).tolist()
     epochs = length_of(recipe.train, steps_of_epoch(len(store), recipe.train.batch, 1)).epochs
-    settings, crop = augment_of_epoch(epoch, epochs, recipe.augment, training_crop((height, width), recipe.augment))
+    settings, crop = augment_of_epoch(epoch, epochs, recipe.augment, training_crop(store.smallest, recipe.augment))
+    settings = of_reduced(settings, store.reduced)
     return next(iter(TrainBatches(store, images, recipe.train.seed, epoch, torch.device("cpu"), settings, crop)))
 
 

@@ -56,6 +56,13 @@ def about(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def size_text(count: float) -> str:
+    """Return a number of bytes as a person says it: "340 kB", "21 MB", "14.4 GB"."""
+    if count < 1e6:
+        return f"{count / 1e3:.0f} kB"
+    return f"{count / 1e6:.0f} MB" if count < 1e9 else f"{count / 1e9:,.1f} GB"
+
+
 def json_text(value: object) -> str:
     """Return a value as indented JSON whose strings hold only visible characters and escapes."""
     text = json.dumps(value, ensure_ascii=False, indent=2)

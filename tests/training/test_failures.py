@@ -242,7 +242,7 @@ def test_a_store_that_is_cut_while_it_is_read(camvid, uninterrupted, tmp_path, c
 
     err = capfd.readouterr().err
     assert code == 1
-    assert "error: an image cannot be read from the store: a file of the store was truncated while it was in use" in err
+    assert "error: an image cannot be read: a file of the store was truncated while it was in use" in err
     [image] = images(err, camvid)
     assert image.replace("/train/", "/trainannot/") in err
     assert streetseg(*train(camvid, run, "--resume")).code == 0

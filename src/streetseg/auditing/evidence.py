@@ -10,6 +10,7 @@ from streetseg.arrays import Size
 from streetseg.auditing.reading import Reading, read
 from streetseg.auditing.regions import Region, regions_of
 from streetseg.data.source import Sample
+from streetseg.data.store import in_order
 from streetseg.evaluation.evaluate import Labeled
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import LabelSpace
@@ -125,8 +126,8 @@ def gather(parts: Sequence[Part], on_image: OnImage) -> Evidence:
     gathering = Gathering(parts[0].predictor.space)
     total, done = sum(len(part.store.samples) for part in parts), 0
     for number, part in enumerate(parts):
-        for i, sample in enumerate(part.store.samples):
-            reading = read(part.predictor, *part.store[i])
+        for i, pair in in_order(part.store, range(len(part.store.samples))):
+            sample, reading = part.store.samples[i], read(part.predictor, *pair)
             gathering.add(sample, part.split_of[sample.name], (number, i), reading)
             done += 1
             on_image(done, total)

@@ -29,6 +29,7 @@ COMMANDS = {
     "convert": "Write a data set in another format: Cityscapes, COCO, YOLO, tar shards, or folders with a data.yaml.",
     "fetch": "Download a data set, check it, and unpack it.",
     "scenes": "Write the built-in street scenes in Cityscapes layout.",
+    "cache": "Show the decoded images that are kept on the disk, or remove them.",
     "encoders": "List encoders: size, strides, weights, license.",
     "doctor": "Show machine, versions, accelerators, disk and write access.",
     "recipe": "Show, list or check recipes.",

@@ -9,7 +9,7 @@ from typer.core import TyperCommand
 COMMAND_GROUPS = {
     "Train and compare": ("study", "train", "evaluate", "compare"),
     "Use a network": ("predict", "measure", "export", "serve", "bench", "calibrate"),
-    "Data": ("check", "audit", "convert", "fetch", "scenes"),
+    "Data": ("check", "audit", "convert", "fetch", "scenes", "cache"),
     "Around it": ("encoders", "recipe", "doctor"),
 }
 
@@ -68,6 +68,8 @@ EXAMPLES = {
     ),
     "fetch": ("streetseg fetch camvid --out data/camvid",),
     "scenes": ("streetseg scenes my-scenes --count 50 --size 128x256",),
+    "cache show": ("streetseg cache show",),
+    "cache clear": ("streetseg cache clear --older-than 30",),
     "encoders": ("streetseg encoders", "streetseg encoders 'resnext*'"),
     "doctor": ("streetseg doctor",),
     "recipe show": ("streetseg recipe show --data camvid:data/camvid --sources",),

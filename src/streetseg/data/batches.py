@@ -4,9 +4,10 @@ A split that fits into the device's memory is kept there (`DeviceCache`), so tha
 """
 
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from queue import Empty, Full, Queue
 from typing import NamedTuple
 
@@ -17,8 +18,9 @@ from torch import Tensor
 
 from streetseg.data.augment.augment import augment
 from streetseg.data.augment.rng import draw, shuffled, shuffled_by_shard
+from streetseg.data.decoding import Pair
 from streetseg.data.shards import shard_numbers
-from streetseg.data.store import Store, default_cache
+from streetseg.data.store import Store, default_cache, in_order
 from streetseg.errors import DataError, TrainingError
 from streetseg.labels.space import IGNORE_INDEX
 from streetseg.profiler import Profiler
@@ -85,14 +87,14 @@ class Reader:
         return raw
 
     def _run(self) -> None:
-        for indices in self._steps:
-            try:
-                self._hand_over(_read(self._store, indices, pin=self._pin))
-            except BaseException as error:
-                self._hand_over(error)
-                return
-            if self._stop.is_set():
-                return
+        try:
+            with closing(read_pairs(self._store, list(chain(*self._steps)))) as pairs:
+                for indices in self._steps:
+                    self._hand_over(_collated(list(islice(pairs, len(indices))), pin=self._pin))
+                    if self._stop.is_set():
+                        return
+        except BaseException as error:
+            self._hand_over(error)
 
     def _hand_over(self, result: Raw | BaseException) -> None:
         while not self._stop.is_set():
@@ -101,14 +103,13 @@ class Reader:
                 break
 
 
-def _read(store: Store, indices: tuple[int, ...], *, pin: bool) -> Raw:
-    """Read one batch from the store. Smaller images are padded at the bottom and right to the size of the largest.
+def _collated(pairs: Sequence[Pair], *, pin: bool) -> Raw:
+    """Return samples as one batch. Smaller images are padded at the bottom and right to the size of the largest.
 
     Only numpy is used here: a multi-threaded torch operation would create a second OpenMP pool for this thread. With
     more pool threads than cores, OpenMP puts all of them to sleep between operations, which costs a tenth of a
     training step.
     """
-    pairs = [read_pair(store, i) for i in indices]
     sizes = np.array([ids.shape for _, ids in pairs], dtype=np.int64)
     height, width = sizes.max(axis=0).tolist()
     images = torch.empty((len(pairs), height, width, 3), dtype=torch.uint8, pin_memory=pin)
@@ -122,19 +123,26 @@ def _read(store: Store, indices: tuple[int, ...], *, pin: bool) -> Raw:
     return Raw(images.permute(0, 3, 1, 2), labels, sizes)
 
 
-def read_pair(store: Store, i: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Return image uint8 (H, W, 3) and labels uint8 (H, W) of sample `i` of the store.
+def read_pairs(store: Store, indices: Sequence[int]) -> Generator[Pair, None, None]:
+    """Yield image uint8 (H, W, 3) and labels uint8 (H, W) of samples of the store, in order.
 
     Raises:
-        TrainingError: the sample cannot be read.
-        DataError: its labels and image differ in size.
+        TrainingError: a sample cannot be read.
+        DataError: labels and image of a sample differ in size.
     """
+    with closing(in_order(store, indices)) as pairs:
+        for i in indices:
+            yield read_pair(store, i, pairs)
+
+
+def read_pair(store: Store, i: int, pairs: Iterator[tuple[int, Pair]]) -> Pair:
+    """Return the next of `pairs`, which is sample `i` of the store. Raise the errors of `read_pairs`."""
     sample = store.samples[i]
     try:
-        image, labels = store[i]
+        _, (image, labels) = next(pairs)
     except (OSError, DataError) as error:
         raise TrainingError(
-            f"an image cannot be read from the store: {str(error).splitlines()[0]}",
+            f"an image cannot be read: {str(error).splitlines()[0]}",
             where=(sample.image, sample.mask),
             hint="what was saved is kept; the same command with --resume goes on and builds a damaged store again",
         ) from error
@@ -170,8 +178,7 @@ class DeviceCache:
         height, width = self._size[0].tolist()
         self._images = torch.empty((len(store), height, width, 3), dtype=torch.uint8, device=device)
         self._labels = torch.empty((len(store), height, width), dtype=torch.uint8, device=device)
-        for i in range(len(store)):
-            image, labels = read_pair(store, i)
+        for i, (image, labels) in enumerate(read_pairs(store, range(len(store)))):
             self._images[i] = torch.from_numpy(image.copy())  # a copy, as torch accepts no read-only array
             self._labels[i] = torch.from_numpy(labels.copy())
 

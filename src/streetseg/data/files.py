@@ -326,6 +326,11 @@ def _unlisted(folder: str | Path, failure: OSError) -> DataError:
     return DataError(f"folder cannot be listed ({failure.strerror})", where=folder, hint=f"ls -l {folder}")
 
 
+def exists(place: str) -> bool:
+    """Return whether the file of a place, or the archive or shard that it is in, is on this machine."""
+    return Path((shard_and_member(place) or _split(place))[0]).exists()
+
+
 def is_junk(name: str) -> bool:
     """Return whether a file or folder is hidden or made by the system: .cache, `._x.png`, Thumbs.db, __MACOSX."""
     return name.startswith(".") or name.lower() in _JUNK

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
+from streetseg.arrays import Size
 from streetseg.data.files import FileError, read_bytes
 from streetseg.data.formats import FORMATS, UNREAD, nature
 from streetseg.recipe.reading import AS_USUAL, FULL, ImageReading
@@ -24,6 +25,7 @@ WIDE_GRAY = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})  # Pillow's mode
 _BAND = 1024  # rows
 
 _ORIENTATION = 0x0112  # EXIF tag
+_ON_ITS_SIDE = (5, 6, 7, 8)  # its values for images that are turned by a quarter
 _SAMPLES, _EXTRA_SAMPLES = 277, 338  # TIFF tags: number of channels, and the kinds of the channels beyond the colors
 _DEPTHS = (1023, 4095, 16383, 65535)  # largest values of cameras with 10, 12, 14 and 16 bits
 
@@ -97,6 +99,17 @@ def decode_image(
     """Return the image as `read_image` does, and how it is stored. Raise FileError for the same reasons."""
     with opened(place, max_pixels) as image:
         return to_rgb(image, place, reading)
+
+
+def upright_size(place: str, *, max_pixels: int, reading: ImageReading) -> Size:
+    """Return height and width of the image that `read_image` returns, from the header of the file.
+
+    Raises:
+        FileError: the file is missing, empty, no image, or too large.
+    """
+    with opened(place, max_pixels) as image:
+        on_its_side = image.getexif().get(_ORIENTATION, 1) in _ON_ITS_SIDE and reading.exif == "apply"
+        return (image.width, image.height) if on_its_side else (image.height, image.width)
 
 
 def decode_bytes(data: bytes, place: str, *, max_pixels: int, reading: ImageReading) -> NDArray[np.uint8]:

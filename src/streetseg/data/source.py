@@ -4,7 +4,7 @@
 another source in a different label space or with different splits.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,8 +14,9 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from streetseg.arrays import Size
 from streetseg.data.files import stamp
-from streetseg.data.images import MAX_PIXELS, ImageFacts, decode_image, read_image
+from streetseg.data.images import MAX_PIXELS, ImageFacts, decode_image, read_image, upright_size
 from streetseg.data.issues import Survey
 from streetseg.data.masks import MaskCode, MaskFacts, decode_mask, read_mask
 from streetseg.labels.mappings import label_mapping
@@ -242,3 +243,20 @@ def mask_ids(source: Source) -> list[list[int]] | None:
         if class_id != source.space.ignore_index:
             found[class_id].append(value)
     return found
+
+
+def image_sizes(source: Source, samples: Sequence[Sample]) -> list[Size]:
+    """Return height and width of each image, from the headers of the files.
+
+    Other sources have no headers: all their images are taken to be as large as the first one, which is read.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
+    if isinstance(source, SourceView):
+        return image_sizes(source.source, samples)
+    if isinstance(source, FileSource):
+        limit, reading = source.max_pixels, source.reading
+        return [upright_size(sample.image, max_pixels=limit, reading=reading) for sample in samples]
+    height, width = source.read_image(samples[0]).shape[:2]
+    return [(height, width)] * len(samples)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streetseg.data.source import short_name
+from streetseg.data.store import in_order
 from streetseg.evaluation.evaluate import Labeled
 from streetseg.inference.backend import operations
 from streetseg.inference.predictor import Predictor
@@ -50,8 +51,7 @@ def fit_calibration(
     logits = np.zeros((space.num_classes, images, share))
     labels = np.zeros((images, share), np.int64)  # of one more than the id: 0 where there is no ground truth
     rank, world = (ranks.rank, ranks.world) if ranks else (0, 1)
-    for i in range(rank, images, world):
-        image, ground_truth = store[i]
+    for i, (image, ground_truth) in in_order(store, range(rank, images, world)):
         count = min(share, ground_truth.size)
         chosen = np.random.default_rng((SEED, i)).choice(ground_truth.size, count, replace=False, shuffle=False)
         logits[:, i, :count] = _logits_at(predictor, image, ground_truth, chosen)

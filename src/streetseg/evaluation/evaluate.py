@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from streetseg.arrays import Array, Size
 from streetseg.data.source import Sample
+from streetseg.data.store import in_order
 from streetseg.errors import DataError, RequestError
 from streetseg.inference.backend import Operations, operations
 from streetseg.inference.predictor import Predictor
@@ -121,10 +123,11 @@ def evaluate(
     start = time.perf_counter()
     images, (rank, world) = len(store.samples), (ranks.rank, ranks.world) if ranks else (0, 1)
     tables = _Tables(images, store.space)
-    for i in range(rank, images, world):
-        tables.count(i, predictor, *store[i], details=details, loss=loss)
-        if progress is not None:
-            progress(min(i - rank + world, images), images)
+    with closing(in_order(store, range(rank, images, world))) as pairs:
+        for i, pair in pairs:
+            tables.count(i, predictor, *pair, details=details, loss=loss)
+            if progress is not None:
+                progress(min(i - rank + world, images), images)
     if ranks:
         tables.sum_over(ranks)
     return tables.evaluation(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from streetseg.data.budget import budget
 from streetseg.data.check.check import check_source
 from streetseg.data.check.findings import require_labels
 from streetseg.data.source import Source, SourceView
@@ -49,8 +50,14 @@ def require_classes(classes: LabelSpace, source: Source) -> None:
     require_same_classes(classes, source.space, masks=masks)
 
 
-def open_split(predictor: Predictor, source: Source, split: str) -> Store:
+def open_split(predictor: Predictor, source: Source, split: str, cache_gb: float | None = None) -> Store:
     """Return the checked images of a split, as the network sees them, and their labels at their own resolution.
+
+    Args:
+        predictor: the model.
+        source: the data, in the classes of the model.
+        split: the name of the split.
+        cache_gb: as `data.cache_gb`.
 
     Raises:
         RequestError: model and data have different classes.
@@ -60,7 +67,8 @@ def open_split(predictor: Predictor, source: Source, split: str) -> Store:
     require_labels(check_source(source, [split]), split, hint="--split NAME chooses another")
     # Rescaled views, and images that are fitted into a fixed size, are made from the original images.
     size = None if predictor.tta or predictor.engine.fixed_size else predictor.size
-    return Store.open(source, split, size=size, resize_labels=False, cache=default_cache())
+    cache = default_cache()
+    return Store.open(source, split, size=size, resize_labels=False, cache=cache, limit=budget(cache_gb, cache))
 
 
 def score(
@@ -68,6 +76,7 @@ def score(
     source: Source,
     split: str,
     *,
+    cache_gb: float | None = None,
     out: Path | None = None,
     ranks: "Ranks | None" = None,
     on_image: Callable[[int, int], None] = lambda done, total: None,
@@ -78,6 +87,7 @@ def score(
         predictor: the model.
         source: the data, in the classes of the model.
         split: the name of the split.
+        cache_gb: as `data.cache_gb`.
         out: folder for tables, counts and error maps; None writes nothing. Only rank 0 writes.
         ranks: the processes that share the images; all return the same scores.
         on_image: called after each image with the number done and the total number.
@@ -87,7 +97,7 @@ def score(
         DataError: files of the split cannot be used.
     """
     with ranks.one_first() if ranks else nullcontext():
-        store = open_split(predictor, source, split)
+        store = open_split(predictor, source, split, cache_gb)
     if ranks:
         ranks.require_equal({"images": store.fingerprint})
     evaluation = evaluate(predictor, store, progress=on_image, ranks=ranks)

@@ -114,6 +114,9 @@ class Data(Section):
     are trained on; the frames of a video stay together; none: the splits as they are"""
     max_megapixels: Annotated[float, NoEffect("only a limit for reading")] = Field(default=100.0, gt=0)
     """largest allowed image; larger ones are errors by their header, as they could fill the memory"""
+    cache_gb: Annotated[float | None, NoEffect("only where the same arrays come from")] = Field(default=None, ge=0)
+    """GB on the disk that the decoded images of a run may take; larger splits are decoded on the fly, 0: every split;
+    none: half of the free disk"""
     exif: Exif = "apply"
     """apply: turn images upright by their EXIF orientation; ignore: keep images as stored, for masks drawn on these"""
     range: Range = "full"

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from streetseg.atomic import atomic_write_json, atomic_write_text
-from streetseg.data.augment.augment import training_crop
+from streetseg.data.augment.augment import of_reduced, training_crop
 from streetseg.data.batches import DeviceCache, TrainBatches, steps_of_epoch
 from streetseg.data.check.findings import Findings
 from streetseg.data.class_weights import require_class_weights
@@ -92,8 +92,7 @@ class Prepared:
     @cached_property
     def crop(self) -> Size:
         """Height and width of the training crop, for the smallest image of the training split."""
-        height, width = self.train_store.sizes.min(axis=0).tolist()
-        return training_crop((height, width), self.recipe.augment)
+        return training_crop(self.train_store.smallest, self.recipe.augment)
 
     @cached_property
     def length(self) -> Length:
@@ -110,7 +109,7 @@ class Prepared:
             self.recipe.train.seed,
             epoch,
             self.device,
-            settings,
+            of_reduced(settings, self.train_store.reduced),
             crop,
             rank=self.ranks.rank,
             world=self.ranks.world,
@@ -251,6 +250,7 @@ def write_start(run: Prepared, train_state: TrainState, history: History) -> Jou
         steps_done=train_state.steps_done,
         processes=run.ranks.world,
         **asdict(train_state.precision),
+        on_the_fly=[store.split for store in (run.train_store, run.val_store) if store.on_the_fly],
         forced=run.changed,
         own=run.own.lines(run.recipe),
     )

@@ -2,7 +2,9 @@
 
 import torch
 
+from streetseg.data.augment.augment import largest_scale
 from streetseg.data.batches import DeviceCache, device_cache_bytes
+from streetseg.data.budget import budget
 from streetseg.data.check.check import check_source, require_splits
 from streetseg.data.check.findings import Findings, require_labels, require_two_classes
 from streetseg.data.source import Source
@@ -39,11 +41,32 @@ def check_files(source: Source, recipe: Recipe) -> Findings | None:
 
 
 def open_stores(source: Source, recipe: Recipe) -> tuple[Store, Store]:
-    """Return the decoded training and validation splits; validation labels keep their own resolution."""
-    size, cache = recipe.data.size, default_cache()
-    return (
-        Store.open(source, recipe.data.train_split, size=size, resize_labels=True, cache=cache),
-        Store.open(source, recipe.data.val_split, size=size, resize_labels=False, cache=cache),
+    """Return the decoded training and validation splits.
+
+    Validation images are kept at the size at which the network sees them, their labels at their own resolution.
+    """
+    data, cache = recipe.data, default_cache()
+    train = open_train_store(source, recipe)
+    limit = budget(data.cache_gb, cache, used=0 if train.on_the_fly else train.bytes)
+    val = Store.open(source, data.val_split, size=data.size, resize_labels=False, cache=cache, limit=limit)
+    return train, val
+
+
+def open_train_store(source: Source, recipe: Recipe) -> Store:
+    """Return the decoded training split.
+
+    Images and labels are kept at the size at which the network sees the image, or smaller if augmentation always
+    makes them smaller.
+    """
+    data, cache = recipe.data, default_cache()
+    return Store.open(
+        source,
+        data.train_split,
+        size=data.size,
+        resize_labels=True,
+        cache=cache,
+        limit=budget(data.cache_gb, cache),
+        reduced=largest_scale(recipe.augment),
     )
 
 

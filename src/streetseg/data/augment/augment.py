@@ -39,6 +39,18 @@ def training_crop(size: Size, settings: Augment) -> Size:
     return height, width
 
 
+def largest_scale(settings: Augment) -> float:
+    """Return the largest scale factor of all epochs, at most 1: no crop needs more of an image than this."""
+    early = settings.early_scale if settings.early_crop is not None else 1.0
+    return min(1.0, settings.scale[1] * max(1.0, early))
+
+
+def of_reduced(settings: Augment, reduced: float) -> Augment:
+    """Return the same augmentation for images that were reduced by this factor."""
+    low, high = settings.scale
+    return settings.model_copy(update={"scale": (low / reduced, high / reduced)})
+
+
 @torch.no_grad()
 def augment(
     images: Tensor,
