@@ -728,7 +728,7 @@ def convert(
 
     Args:
         data: as for `train`, but no object.
-        to: cityscapes, coco, folder or yolo.
+        to: cityscapes, coco, folder, shards or yolo.
         out: a folder that is missing or empty.
         space: label space to map the data to; None keeps the classes of its masks.
         recipe, fields: as for `train`; only `data` means something here.

@@ -65,6 +65,7 @@ def test_a_study(layout: str, tmp_path: Path, streetseg: Run) -> None:
         ("camvid:/home/me/CamVid", "camvid:CamVid"),
         ("folder:/home/me/own data/data.yaml", "folder:data.yaml"),
         ("camvid:CamVid", "camvid:CamVid"),
+        ("shards:s3://my-bucket/mine/streets", "shards:streets"),
     ],
 )
 def test_the_short_name_of_a_data_set(spec: str, name: str) -> None:
@@ -75,6 +76,7 @@ def test_the_short_name_of_a_data_set(spec: str, name: str) -> None:
     ("word", "shown"),
     [
         ("camvid:/home/me/CamVid", "camvid:CamVid"),
+        ("shards:s3://my-bucket/mine/streets", "shards:streets"),
         ("/home/me/run", "run"),
         ("/home/me/run/", "run/"),
         ("data.splits.val=/home/me/val.txt", "data.splits.val=val.txt"),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from streetseg.data.augment.augment import augment
 from streetseg.data.augment.rng import draw
 from streetseg.data.batches import Batch, DeviceCache, TrainBatches, device_cache_bytes
+from streetseg.data.convert.shards import write_shards
 from streetseg.data.open import open_source
 from streetseg.data.store import Store
 from streetseg.errors import DataError, TrainingError
@@ -133,6 +134,8 @@ def test_ranks_share_each_step(count: int, share: int, more: int, world: int) ->
     batch = share * world + min(more, world - 1)
 
     class Sized:
+        samples = ()
+
         def __len__(self) -> int:
             return count
 
@@ -156,6 +159,19 @@ def test_two_ranks_together_meet_what_one_meets(store: Store) -> None:
     alone = batches(store, batch=6).steps()
     apart = zip(batches(store, 6, rank=0, world=2).steps(), batches(store, 6, rank=1, world=2).steps(), strict=True)
     assert [set(step) for step in alone] == [{*one, *other} for one, other in apart]
+
+
+def test_ranks_share_each_step_of_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streetseg.data.augment.rng.BUFFER", 3)
+    source = open_source(Data(source=f"camvid:{camvid_segnet(tmp_path / 'camvid', n_train=11)}"))
+    write_shards(source, tmp_path / "shards", shard_bytes=20_000)
+    shards = open_source(Data(source=f"shards:{tmp_path / 'shards'}"))
+    store = Store.open(shards, "train", size=None, resize_labels=True, cache=tmp_path)
+
+    alone = batches(store, batch=6).steps()
+    apart = zip(batches(store, 6, rank=0, world=2).steps(), batches(store, 6, rank=1, world=2).steps(), strict=True)
+    assert [set(step) for step in alone] == [{*one, *other} for one, other in apart]
+    assert alone != batches(store, 6, epoch=2).steps()
 
 
 # Images of several sizes

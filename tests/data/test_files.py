@@ -1,19 +1,25 @@
 """Folders and archives: which files are listed, which are skipped, and how the stamp follows a change of a file."""
 
+import gzip
 import json
 import os
+import shutil
 import stat
 import struct
+import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import tiny
 from streetseg.data.files import FileError, member_place, members, open_archive, read_bytes, read_member, stamp, walk
+from streetseg.data.open import open_source
 from streetseg.errors import DataError
+from streetseg.recipe.schema import Data
 
 Command = Callable[..., Any]
 IMAGES = "leftImg8bit_trainvaltest.zip"
@@ -369,3 +375,44 @@ def test_a_flat_bitmap_is_no_bomb(tmp_path: Path) -> None:
 def contents(folder: Path) -> dict[str, bytes]:
     """Return every file below a folder, without the cache."""
     return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+# Archives as folders
+
+
+@pytest.mark.parametrize("ending", ["zip", "tar"])
+def test_globs_lead_into_archives(tmp_path: Path, ending: str) -> None:
+    shutil.make_archive(str(tmp_path / "photos"), ending, tiny.camvid_segnet(tmp_path / "camvid", n_train=3))
+    globs = f"images: photos.{ending}/train/*.png\nmasks: photos.{ending}/trainannot/*.png\n"
+    (tmp_path / "data.yaml").write_text(globs + "space: street-11\nignore: [11]\n")
+    packed = open_source(Data(source=f"folder:{tmp_path / 'data.yaml'}"))
+    (tmp_path / "data.yaml").write_text(
+        globs.replace(f"photos.{ending}", "camvid") + "space: street-11\nignore: [11]\n"
+    )
+    unpacked = open_source(Data(source=f"folder:{tmp_path / 'data.yaml'}"))
+    assert [one.name for one in packed.splits["all"]] == [one.name for one in unpacked.splits["all"]]
+    for one, other in zip(packed.splits["all"], unpacked.splits["all"], strict=True):
+        assert read_bytes(one.image) == read_bytes(other.image)
+        assert np.array_equal(packed.read_mask(one), unpacked.read_mask(other))
+        assert packed.stamp(one)
+
+
+@pytest.mark.bad_input(39, "a tar archive with ../ or absolute names is refused, nothing in it is read")
+def test_a_tar_archive_that_leads_out_of_itself(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for name in ("images/1.png", "../2.png", "/3.png"):
+            archive.addfile(tarfile.TarInfo(name))
+    with pytest.raises(DataError, match="not sound") as caught:
+        list(walk(tmp_path / "a.tar" / "images"))
+    assert len(caught.value.where) == 2
+
+
+def test_a_tar_archive_that_is_cut_or_compressed_is_named(tmp_path: Path) -> None:
+    touch(tmp_path / "files", "1.png")
+    packed = Path(shutil.make_archive(str(tmp_path / "a"), "tar", tmp_path / "files"))
+    (tmp_path / "cut.tar").write_bytes(packed.read_bytes()[:1100])
+    (tmp_path / "packed.tar").write_bytes(gzip.compress(packed.read_bytes()))
+    with pytest.raises(DataError, match="archive cannot be opened"):
+        list(walk(tmp_path / "cut.tar"))
+    with pytest.raises(DataError, match="it is a gzip file"):
+        list(walk(tmp_path / "packed.tar"))

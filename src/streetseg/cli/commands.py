@@ -26,7 +26,7 @@ COMMANDS = {
     "bench": "Measure latency, throughput and memory, and the mean IoU.",
     "serve": "Serve exported models: a web page and an HTTP API.",
     "check": "Check a dataset and list everything that is wrong with it.",
-    "convert": "Write a data set in another format: Cityscapes, COCO, YOLO, or folders with a data.yaml.",
+    "convert": "Write a data set in another format: Cityscapes, COCO, YOLO, tar shards, or folders with a data.yaml.",
     "init": "Write the data.yaml of a folder of images and masks, with a comment on each line.",
     "fetch": "Download a data set, check it, and unpack it.",
     "scenes": "Write the built-in street scenes in Cityscapes layout.",

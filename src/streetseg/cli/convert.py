@@ -26,13 +26,13 @@ _LOST = {
 def convert(
     data: DataArgument,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="folder to write to, new or empty")],
-    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="cityscapes, coco, folder or yolo")],
+    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="cityscapes, coco, folder, shards or yolo")],
     overrides: Overrides = None,
     space: SpaceFlag = None,
     limit: LimitFlag = None,
     json: JsonFlag = False,
 ) -> None:
-    """Write a data set in another format: Cityscapes, COCO, YOLO, or folders with a data.yaml."""
+    """Write a data set in another format: Cityscapes, COCO, YOLO, tar shards, or folders with a data.yaml."""
     from streetseg import api
     from streetseg.recipe.load import load_recipe, require_meaning
 

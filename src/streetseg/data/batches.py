@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from streetseg.data.augment.augment import augment
-from streetseg.data.augment.rng import draw, shuffled
+from streetseg.data.augment.rng import draw, shuffled, shuffled_by_shard
 from streetseg.data.decoding import Pair
+from streetseg.data.shards import shard_numbers
 from streetseg.data.store import Store, default_cache, in_order
 from streetseg.errors import DataError, TrainingError
 from streetseg.labels.space import IGNORE_INDEX
@@ -206,11 +207,11 @@ def steps_of_epoch(images: int, batch: int, world: int) -> int:
 class TrainBatches:
     """The training batches of one epoch. They are reproducible: all randomness derives from (seed, epoch, index).
 
-    The samples are shuffled for each epoch and cut into steps of `batch` images. Each of `world` ranks takes every
-    world-th image of a step. So a step holds the same images with the same augmentation for any number of ranks, and
-    all ranks make the same number of steps. If the number of images is no multiple of `batch`, the last step is
-    smaller. It is dropped if a rank would get fewer than two images, because batch norm cannot train on one. So one
-    rank reads every image once an epoch, except for a single leftover image.
+    The samples are shuffled for each epoch, those in shards by windows of shards, and cut into steps of `batch` images.
+    Each of `world` ranks takes every world-th image of a step. So a step holds the same images with the same
+    augmentation for any number of ranks, and all ranks make the same number of steps. If the number of images is no
+    multiple of `batch`, the last step is smaller. It is dropped if a rank would get fewer than two images, because
+    batch norm cannot train on one. So one rank reads every image once an epoch, except for a single leftover image.
 
     Args:
         store: a split whose labels have the size of their images.
@@ -248,7 +249,11 @@ class TrainBatches:
 
     def steps(self) -> list[tuple[int, ...]]:
         """Return the sample indices of this rank for each step of the whole epoch."""
-        order = shuffled(self.seed, self.epoch, len(self.store)).tolist()
+        shards = shard_numbers([sample.image for sample in self.store.samples])
+        if shards is None:
+            order = shuffled(self.seed, self.epoch, len(self.store)).tolist()
+        else:
+            order = shuffled_by_shard(self.seed, self.epoch, shards).tolist()
         starts = range(0, len(self) * self.batch, self.batch)
         return [tuple(order[start : start + self.batch][self.rank :: self.world]) for start in starts]
 

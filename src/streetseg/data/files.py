@@ -1,19 +1,22 @@
-"""Read the files of a data set: files in folders, or members of a zip archive, which is read in place.
+"""Read the files of a data set: files in folders, or members of a zip or tar archive or a shard, read in place.
 
-A place is a text: a path, or `ARCHIVE.zip!MEMBER`. All members of an archive are tested when it is opened, and one
-unsafe member makes the whole archive an error. Archives are never unpacked, so an unsafe member name could do no harm
-here. It is an error all the same, because the next program that opens the archive may unpack it.
+A place is a text: a path, `ARCHIVE.zip!MEMBER`, or `SHARD.tar!MEMBER`, whose shard may be at an address. In a path, a
+zip or tar archive is like a folder: `photos.zip/images/1.jpg`. All members of an archive are tested when it is opened,
+and one unsafe member makes the whole archive an error. Archives are never unpacked, so an unsafe member name could do
+no harm here. It is an error all the same, because the next program that opens the archive may unpack it.
 """
 
 import os
 import re
 import stat
+import tarfile
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from streetseg.data.shards import find_member, read_shard_member, shard_and_member
 from streetseg.errors import DataError, first
 
 _LARGEST_RATIO = 200  # largest ratio of a member's size to its compressed size; for compressed images it is about 1
@@ -40,6 +43,7 @@ _KINDS = (
     (0, b"<", "a web page", "the server sent a page, perhaps a login: download the file again in a browser"),
 )
 _MEMBER = ".zip!"  # marks the place of an archive member
+_LIKE_FOLDER = re.compile(r"\.(?:zip|tar)(?=[/\\])", re.IGNORECASE)  # the ending of an archive in a path
 _JUNK = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 _MAX_BYTES = 2**30  # largest size of one image or mask file
 
@@ -61,11 +65,7 @@ def open_archive(path: Path) -> zipfile.ZipFile:
     unsafe = list(_unsafe(archive, path))
     if unsafe:
         archive.close()
-        raise DataError(
-            "archive is not sound; nothing in it is read",
-            where=first(unsafe, _LISTED),
-            hint="download it from its original publisher",
-        )
+        raise _not_sound(unsafe)
     unreadable = [
         f"{path}!{member.orig_filename}: {reason}"
         for member in archive.infolist()
@@ -77,8 +77,16 @@ def open_archive(path: Path) -> zipfile.ZipFile:
     return archive
 
 
+def _not_sound(unsafe: Sequence[str]) -> DataError:
+    return DataError(
+        "archive is not sound; nothing in it is read",
+        where=first(unsafe, _LISTED),
+        hint="download it from its original publisher",
+    )
+
+
 def _other_kind(path: Path, failure: str) -> tuple[str, str]:
-    """Return the kind of a file that is no zip archive, and the cure."""
+    """Return the kind of a file that is not the archive that its name says, and the cure."""
     try:
         with path.open("rb") as file:
             head = file.read(512)
@@ -90,7 +98,7 @@ def _other_kind(path: Path, failure: str) -> tuple[str, str]:
         return "the last part of a split zip", f"zip -s 0 {path.name} --out WHOLE.zip puts the parts together"
     for start, mark, kind, hint in _KINDS:
         if head[start:].lstrip(b" \r\n\xef\xbb\xbf").startswith(mark):
-            return f"it is {kind}, no zip archive", hint
+            return f"it is {kind}, no {path.suffix[1:].lower() or 'zip'} archive", hint
     return failure, "was it downloaded completely?"
 
 
@@ -163,12 +171,12 @@ class FileError(DataError):
 
 def read_bytes(place: str) -> bytes:
     """Return all bytes of a file or archive member. Raise FileError if it cannot be read or is larger than 1 GiB."""
-    archive, member = _split(place)
+    shard, (archive, member) = shard_and_member(place), _split(place)
     try:
+        if shard is not None:
+            return read_shard_member(*shard)
         if member is not None:
-            zipped = _archive(archive, os.getpid())
-            _require_small(zipped.getinfo(member).file_size, place)
-            return read_member(zipped, member)
+            return _read_in_archive(archive, member, place)
         path = Path(archive)
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # reading a pipe could block forever
@@ -185,20 +193,35 @@ def read_bytes(place: str) -> bytes:
         raise FileError(place, "archive member cannot be read", str(failure)) from failure
 
 
+def _read_in_archive(archive: str, member: str, place: str) -> bytes:
+    if not _is_tar(archive):
+        zipped = _archive(archive, os.getpid())
+        _require_small(zipped.getinfo(member).file_size, place)
+        return read_member(zipped, member)
+    start, size = _tar(archive)[member]
+    _require_small(size, place)
+    with Path(archive).open("rb") as file:
+        file.seek(start)
+        return file.read(size)
+
+
 def _require_small(size: int, place: str) -> None:
     if size > _MAX_BYTES:
         raise FileError(place, "file is larger than 1 GiB, which no image is", f"{size:,} bytes")
 
 
 def stamp(place: str) -> str:
-    """Return size and modification time of a file, or size and checksum of an archive member, as text.
+    """Return size and modification time of a file or tar archive, or size and checksum of another member, as text.
 
     Raises:
         FileError: the file is missing or cannot be read.
     """
-    archive, member = _split(place) if _MEMBER in place else (place, None)
+    shard, (archive, member) = shard_and_member(place), _split(place)
     try:
-        if member is None:
+        if shard is not None:
+            entry = find_member(*shard)
+            return f"{entry.size}-{entry.crc32:08x}"
+        if member is None or _is_tar(archive):
             status = os.stat(archive)  # noqa: PTH116  # Path.stat takes twice as long, and a store has thousands of files
             return f"{status.st_size}-{status.st_mtime_ns}"
         info = _archive(archive, os.getpid()).getinfo(member)
@@ -217,8 +240,8 @@ def is_link(text: str) -> bool:
 def walk(root: Path) -> Iterator[str]:
     """Yield every file below a folder, in a stable order, as a path relative to it with forward slashes.
 
-    Hidden folders are skipped. Links to folders are followed, except to a parent of `root` or of the link: that would
-    be a cycle.
+    The folder may be an archive or in an archive. Hidden folders are skipped. Links to folders are followed, except to
+    a parent of `root` or of the link: that would be a cycle.
 
     Raises:
         DataError: a folder cannot be listed.
@@ -238,8 +261,34 @@ def walk(root: Path) -> Iterator[str]:
             elif not is_junk(entry.name):
                 yield from below(entry.path, f"{prefix}{entry.name}/", ancestors | {real})
 
+    if (archive := _as_archive(root)) is not None:
+        return _walk_archive(*archive)
     above = (*Path(os.path.normpath(root.absolute())).parents, *root.resolve().parents)
     return below(root, "", frozenset(map(os.path.realpath, above)))
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether a path is a folder, an archive, or a folder in an archive.
+
+    Raises:
+        DataError: the archive cannot be read.
+    """
+    archive = _as_archive(path)
+    return path.is_dir() or (archive is not None and any(_walk_archive(*archive)))
+
+
+def _as_archive(path: Path) -> tuple[Path, str] | None:
+    """Return the archive that a path is or leads into, and the folder in it; None for other paths."""
+    archive, folder = _split(f"{path}/")
+    return None if folder is None else (Path(archive), folder)
+
+
+def _walk_archive(archive: Path, folder: str) -> Iterator[str]:
+    """Yield the files below a folder of an archive, whose name ends with a slash, or "" for all."""
+    for name in members(archive):
+        below = name.removeprefix(folder)
+        if name.startswith(folder) and not any(map(is_junk, below.split("/")[:-1])):
+            yield below
 
 
 def _is_folder(entry: "os.DirEntry[str]") -> bool:
@@ -264,11 +313,13 @@ def names_in(folder: Path) -> str:
 
 
 def members(archive: Path) -> list[str]:
-    """Return the names of all files in a zip archive, in a stable order.
+    """Return the names of all files in a zip or tar archive, in a stable order.
 
     Raises:
-        DataError: the file is no readable zip archive.
+        DataError: the file is no readable archive.
     """
+    if _is_tar(str(archive)):
+        return sorted(_tar(str(archive)))
     return sorted(name for name in _archive(str(archive), os.getpid()).namelist() if not name.endswith("/"))
 
 
@@ -282,8 +333,8 @@ def _unlisted(folder: str | Path, failure: OSError) -> DataError:
 
 
 def exists(place: str) -> bool:
-    """Return whether the file of a place, or the archive that it is in, is there."""
-    return Path(_split(place)[0]).exists()
+    """Return whether the file of a place, or the archive or shard that it is in, is on this machine."""
+    return Path((shard_and_member(place) or _split(place))[0]).exists()
 
 
 def is_junk(name: str) -> bool:
@@ -294,12 +345,34 @@ def is_junk(name: str) -> bool:
 def _split(place: str) -> tuple[str, str | None]:
     """Split a place into (path, None) or (archive, member)."""
     stem, mark, member = place.partition(_MEMBER)
-    if mark and Path(stem + ".zip").is_file():
-        return stem + ".zip", member
+    if mark and Path(f"{stem}.zip").is_file():
+        return f"{stem}.zip", member
+    for ending in _LIKE_FOLDER.finditer(place):
+        if Path(place[: ending.end()]).is_file():
+            return place[: ending.end()], place[ending.end() + 1 :].replace("\\", "/")
     return place, None
+
+
+def _is_tar(archive: str) -> bool:
+    return archive.lower().endswith(".tar")
 
 
 @lru_cache(maxsize=16)
 def _archive(path: str, process: int) -> zipfile.ZipFile:
     """Return an open archive. The cache key has the process id, as forked processes would share the file position."""
     return open_archive(Path(path))
+
+
+@lru_cache(maxsize=16)
+def _tar(path: str) -> dict[str, tuple[int, int]]:
+    """Return name -> offset and size of every file in a tar archive without compression. Links are left out."""
+    try:
+        with tarfile.open(path, "r:") as archive:
+            files = {one.name.removeprefix("./"): (one.offset_data, one.size) for one in archive if one.isreg()}
+    except (tarfile.TarError, OSError) as failure:
+        kind, hint = _other_kind(Path(path), str(failure))
+        raise DataError(f"archive cannot be opened ({kind})", where=path, hint=hint) from failure
+    unsafe = [name for name in files if ".." in name.split("/") or name.startswith("/")]
+    if unsafe:
+        raise _not_sound([f"{path}!{name}: leads out of the archive" for name in unsafe])
+    return files

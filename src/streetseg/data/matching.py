@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
-from streetseg.data.files import FileError, walk
+from streetseg.data.files import FileError, is_folder, walk
 from streetseg.data.issues import Failure, Survey
 from streetseg.errors import DataError
 
@@ -105,8 +105,9 @@ def matching(base: Path, pattern: str, survey: Survey, also: tuple[str, ...] = (
 
     The key is the text that the wildcards match, with parts joined by slashes: "left/*_img.jpg" and "masks/*.png" give
     left/001_img.jpg and masks/001.png the key "001". `*`, `?` and `[...]` match within a folder's or file's name; `**/`
-    matches any number of folders. An ending such as .jpg also matches .JPG. A pattern without wildcards is a folder
-    with everything below it. If a pattern matches nothing, its backslashes are read as slashes, as on Windows.
+    matches any number of folders. An archive is like a folder: "photos.zip/images/*.jpg". An ending such as .jpg also
+    matches .JPG. A pattern without wildcards is a folder with everything below it. If a pattern matches nothing, its
+    backslashes are read as slashes, as on Windows.
 
     Raises:
         DataError: the glob is not valid, or a folder cannot be listed.
@@ -129,7 +130,7 @@ def _matching(base: Path, pattern: str, survey: Survey, also: tuple[str, ...]) -
         regex = _regex(parts[fixed:] or ["**", "*"])
     except re.error as error:
         raise DataError(f"not a valid glob ({error})", where=pattern, hint="* ? [abc] **/ are understood") from error
-    if folder.is_dir():
+    if is_folder(folder):
         for name, place in survey.images_among({name: str(folder / name) for name in walk(folder)}, also).items():
             if match := regex.fullmatch(name):
                 yield "/".join(group.strip("/") for group in match.groups() if group), place

@@ -11,10 +11,13 @@ import sys
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from itertools import cycle, islice
+from pathlib import Path
 
 from streetseg.data import decode_worker
 from streetseg.data.decoding import Pair, StoreRequest, by_threads
 from streetseg.data.issues import Survey
+from streetseg.data.shards_ahead import ShardsAhead
 from streetseg.data.source import FileSource, Sample, Source, SourceView
 from streetseg.errors import DataError, TrainingError
 from streetseg.machine import cores
@@ -22,13 +25,19 @@ from streetseg.machine import cores
 _AHEAD = 2  # samples that a worker has been given and not handed back
 
 
-def decoded_ahead(request: StoreRequest, samples: Sequence[Sample]) -> Generator[Pair, None, None]:
+def decoded_ahead(request: StoreRequest, samples: Sequence[Sample], cache: Path) -> Generator[Pair, None, None]:
     """Yield image and labels of each sample, in order. All workers have ended when the generator is closed.
 
     Sources of the caller's own may live in a notebook, where another process cannot import them: threads decode these.
 
+    Args:
+        request: what is decoded.
+        samples: some of its samples.
+        cache: folder for the shards of an address, which are fetched ahead.
+
     Raises:
         DataError: a file cannot be read or was changed.
+        RequestError: the cache cannot be written.
         TrainingError: a worker was killed.
     """
     reader = reader_of(request.source)
@@ -39,14 +48,12 @@ def decoded_ahead(request: StoreRequest, samples: Sequence[Sample]) -> Generator
         workers = [stack.enter_context(_Worker()) for _ in range(min(worker_count(), len(samples)))]
         for worker in workers:
             worker.send(replace(request, source=reader))
-        ahead = _AHEAD * len(workers)
-        for i, sample in enumerate(samples[:ahead]):
-            workers[i % len(workers)].send((sample, request.stamps[sample.name]))
-        for i, sample in enumerate(samples):
-            worker = workers[i % len(workers)]
+        upcoming = iter(stack.enter_context(ShardsAhead(samples, cache)))
+        for worker, sample in zip(cycle(workers), islice(upcoming, _AHEAD * len(workers)), strict=False):
+            worker.send((sample, request.stamps[sample.name]))
+        for worker, sample in zip(cycle(workers), samples, strict=False):
             pair = worker.receive(sample)
-            if i + ahead < len(samples):
-                following = samples[i + ahead]
+            if (following := next(upcoming, None)) is not None:
                 worker.send((following, request.stamps[following.name]))
             yield pair
 

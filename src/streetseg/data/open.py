@@ -10,6 +10,7 @@ from streetseg.data.files import is_link, listing, names_in
 from streetseg.data.folds import fold_splits
 from streetseg.data.issues import Survey
 from streetseg.data.recognize.recognize import NothingFoundError, open_recognized
+from streetseg.data.remote import is_remote
 from streetseg.data.source import FileSource, Sample, Source, SourceView, with_defaults
 from streetseg.data.sources.camvid import find_layout, open_camvid
 from streetseg.data.sources.cityscapes import is_cityscapes, open_cityscapes
@@ -18,6 +19,7 @@ from streetseg.data.sources.folder_file import descriptions_in, yamls_in
 from streetseg.data.sources.joined import joined
 from streetseg.data.sources.shapes.kinds import TOOL_KINDS
 from streetseg.data.sources.shapes.source import ShapeSource
+from streetseg.data.sources.shards import open_shards
 from streetseg.data.sources.streets.every import STREET_SETS
 from streetseg.data.splits import KeptSplit, SplitList, listed_splits, without_excluded
 from streetseg.errors import DataError, RequestError, did_you_mean
@@ -34,6 +36,7 @@ _OPENERS: dict[str, Callable[[Path], Source]] = {
     "folder": open_folder,
     **{kind: street_set.open for kind, street_set in STREET_SETS.items()},
     **{kind: tool.open for kind, tool in TOOL_KINDS.items()},
+    "shards": lambda path: open_shards(str(path)),
 }
 _ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 
@@ -144,9 +147,12 @@ def _open(spec: str) -> Source:
 
         return ScenesSource()
     if is_link(spec):
-        hint = "download it; streetseg fetch NAME --out DIR  does so for camvid, cityscapes and gdrive:LINK"
+        fetch = "streetseg fetch NAME --out DIR  does so for camvid, cityscapes and gdrive:LINK"
+        hint = f"shards are read in place: shards:{spec}; download other data: {fetch}"
         raise RequestError("this is an address, expected data on this machine", where=spec, hint=hint)
     kind, colon, rest = spec.partition(":")
+    if kind == "shards" and is_remote(rest):
+        return open_shards(rest.rstrip("/"))
     if not colon or _existing(spec):
         return _open_bare(_path(spec))
     if kind not in _OPENERS:
@@ -212,7 +218,8 @@ def _open_own(path: Path) -> Source:
 def _no_folder(path: Path) -> DataError:
     """Return the error for a file, often an archive, where a folder is expected."""
     if path.name.lower().endswith(_ARCHIVES):
-        hint = f"unpack it; the official zips of Cityscapes are read in place: cityscapes:{path.parent}"
+        globs = f"a data.yaml beside another zip or tar names what is in it: images: {path.name}/images/*.jpg"
+        hint = f"unpack it; the official zips of Cityscapes are read in place: cityscapes:{path.parent}; {globs}"
         return DataError("this is an archive, expected a folder", where=path, hint=hint)
     return DataError("this is a file, expected a folder or a YAML file", where=path, hint=f"data is {FORMS}")
 

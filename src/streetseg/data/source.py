@@ -30,7 +30,7 @@ from streetseg.recipe.schema import Data
 def short_name(spec: str) -> str:
     """Return a spec without the folders of this machine, for files that are shared: camvid:CamVid for
     camvid:/home/me/CamVid."""
-    parts = (part.rpartition(":") for part in parts_of(spec))
+    parts = (part.partition(":") for part in parts_of(spec))
     return "+".join(f"{kind}{colon}{Path(path).name}" for kind, colon, path in parts)
 
 

@@ -133,7 +133,7 @@ class Store:
             TrainingError: a worker was killed.
         """
         if self.on_the_fly:
-            yield from decoded_ahead(self._request, [self.samples[i] for i in indices])
+            yield from decoded_ahead(self._request, [self.samples[i] for i in indices], self._cache)
         else:
             yield from map(self.__getitem__, indices)
 

@@ -5,11 +5,13 @@ They are in a separate module so that the help text needs no heavy imports.
 
 from pathlib import Path
 
-# Kind -> what follows the colon.
-PATHS = {
-    "camvid": "DIR",
-    "cityscapes": "DIR",
-    "folder": "FILE.yaml",
+# Kind of data -> what follows the colon.
+PATHS = {"camvid": "DIR", "cityscapes": "DIR", "folder": "FILE.yaml", "shards": "DIR_or_URL"}
+STREETS = (  # kinds of further street data sets; a folder follows the colon
+    *("a2d2", "acdc", "ade20k", "ade20k-streets", "bdd100k", "carla-22", "carla-28", "comma10k", "gta5", "idd"),
+    *("kitti", "mapillary-1.2", "mapillary-2.0", "synthia", "wilddash"),
+)
+TOOLS = {  # label tool -> what follows the colon
     "coco": "FILE.json",
     "yolo": "DATA.yaml",
     "labelme": "DIR",
@@ -21,25 +23,10 @@ PATHS = {
     "via": "FILE",
     "kaggle": "FILE.csv",
 }
-STREETS = (  # kinds of further street data sets; a folder follows the colon
-    "a2d2",
-    "acdc",
-    "ade20k",
-    "ade20k-streets",
-    "bdd100k",
-    "carla-22",
-    "carla-28",
-    "comma10k",
-    "gta5",
-    "idd",
-    "kitti",
-    "mapillary-1.2",
-    "mapillary-2.0",
-    "synthia",
-    "wilddash",
-)
 
-FORMS = ", ".join(["scenes", *(f"{kind}:{path}" for kind, path in PATHS.items()), "STREET:DIR", "or a DIR"])
+FORMS = ", ".join(
+    ["scenes", *(f"{kind}:{path}" for kind, path in PATHS.items()), "STREET:DIR", "TOOL:PATH", "or a DIR"]
+)
 DATA_HELP = f"{FORMS} whose layout is recognized; DATA+DATA joins"
 
 
@@ -56,7 +43,7 @@ def parts_of(data: str) -> list[str]:
 def _exists(data: str) -> bool:
     """Return whether DATA, with or without a kind, names a file or folder."""
     kind, colon, path = data.partition(":")
-    texts = (data, path) if colon and path and kind in {*PATHS, *STREETS} else (data,)
+    texts = (data, path) if colon and path and kind in {*PATHS, *STREETS, *TOOLS} else (data,)
     try:
         return any(Path(text).expanduser().exists() for text in texts)
     except (OSError, RuntimeError, ValueError):  # too long for the file system, no such user behind ~, a zero byte

@@ -24,7 +24,7 @@ MEMORY = "Memory: weights and all other tensors that exist at the same time."
 UNITS = {"image": "images", "clip": "clips of consecutive frames", "sequence": "whole videos"}
 MISTAKES = 5  # number of confusions that are listed below a confusion matrix
 # The folders of /home/me/x, camvid:/home/me/x, a=/home/me/x and C:\Users\me\x, in one argument of a command.
-ABSOLUTE = re.compile(r"(?<![^=:,])(?:/|[A-Za-z]:[/\\])[^,]*[/\\](?=[^/\\])")
+ABSOLUTE = re.compile(r"(?<![^=:,])(?:/|[A-Za-z]:[/\\]|\w+://)[^,]*[/\\](?=[^/\\])")
 # The same in a sentence, where a space ends the path. An address such as https://host/x stays.
 ABSOLUTE_IN_TEXT = re.compile(r"(?<![\w.~:/\\])(?:~|[A-Za-z]:)?(?:[/\\][^\s/\\'\",;:()]+)+[/\\](?=[^\s/\\])")
 ENCODER = "{encoder}"  # stands for the name of an encoder in texts that are compared

@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 # The third word of the counter separates the purposes, so that no number is used twice.
-_ORDER, _AUGMENT = 0, 1
+_ORDER, _AUGMENT, _SHARDS = 0, 1, 2
+
+BUFFER = 1000  # samples of shards that are shuffled together; a window ends with the shard that reaches this number
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,25 @@ def draw(seed: int, epoch: int, indices: Sequence[int]) -> RandomParams:
 def shuffled(seed: int, epoch: int, length: int) -> NDArray[np.int64]:
     """Return the order of the samples 0..length-1 in this epoch, int64 (length,)."""
     return np.argsort(_generator(seed, epoch, _ORDER, 0).random(length), kind="stable")
+
+
+def shuffled_by_shard(seed: int, epoch: int, shards: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the order of samples that lie in shards in this epoch, int64 (N,).
+
+    The shards are shuffled and cut into windows of about `BUFFER` samples; the samples of a window are shuffled. So a
+    reader needs the shards of one window at a time, each once an epoch. Samples that fill one window only come in the
+    order of `shuffled`.
+
+    Args:
+        seed: the seed of the run.
+        epoch: the number of the epoch.
+        shards: the number of the shard of each sample, 0..S-1, int64 (N,).
+    """
+    counts = np.bincount(shards)
+    shard_order = np.argsort(_generator(seed, epoch, _SHARDS, 0).random(len(counts)), kind="stable")
+    before = np.empty_like(counts)  # samples in the shards before this one
+    before[shard_order] = np.cumsum(counts[shard_order]) - counts[shard_order]
+    return np.lexsort((_generator(seed, epoch, _ORDER, 0).random(len(shards)), before[shards] // BUFFER))
 
 
 def _generator(seed: int, epoch: int, purpose: int, index: int) -> np.random.Generator:

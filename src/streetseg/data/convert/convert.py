@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -13,6 +13,7 @@ from streetseg.data.convert.cityscapes import CityscapesLayout
 from streetseg.data.convert.coco import CocoLayout
 from streetseg.data.convert.folder import FILE, FolderLayout
 from streetseg.data.convert.layout import Item, Layout, write
+from streetseg.data.convert.shards import write_shards
 from streetseg.data.convert.yolo import YoloLayout
 from streetseg.data.files import read_bytes
 from streetseg.data.formats import SUFFIXES
@@ -29,6 +30,7 @@ LAYOUTS: dict[str, type[Layout]] = {
     "folder": FolderLayout,
     "yolo": YoloLayout,
 }
+SHARDS = "shards"  # samples one after another in few files, so that it is no layout of files
 # What no system allows in the name of a file, what a glob reads, and bytes that are no text.
 _UNSAFE = re.compile(r'[<>:"|?*\\\[\]\x00-\x1f\x7f-\x9f\ud800-\udfff]|^\.+|[. ]+$')
 
@@ -63,7 +65,7 @@ def convert(
 
     Args:
         source: the data set; none of its files is changed.
-        form: the format, one of LAYOUTS.
+        form: the format, one of LAYOUTS or SHARDS.
         out: a folder that is missing or empty.
         on_image: called after each image with the number done and the number of all.
 
@@ -72,7 +74,7 @@ def convert(
         DataError: files of the data set cannot be used; one error names them all.
         StreetsegError: the folder cannot be written.
     """
-    layout = _layout(form)(source.space)
+    layout = None if form == SHARDS else _layout(form)(source.space)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RequestError("this is no empty folder", where=out, hint="name a new folder")
     used = [name for name, samples in source.splits.items() if samples or source.survey.failures_of([name])]
@@ -82,18 +84,11 @@ def convert(
     items = _items(source)
     if not items:
         raise DataError("there is no image with a mask", where=source.spec)
-    copied, lost = 0, Counter[str]()
     try:
-        with atomic_folder(out) as folder, ThreadPoolExecutor(cores()) as pool:
-            try:
-                written = pool.map(lambda item: _write(source, layout, folder, item), items)
-                for done, (is_copy, loss) in enumerate(written, start=1):
-                    copied += is_copy
-                    lost += loss
-                    on_image(done, len(items))
-            finally:
-                pool.shutdown(cancel_futures=True)
-            layout.write_description(folder, items)
+        if layout is None:
+            copied, lost = write_shards(source, out, on_image=on_image), Counter[str]()
+        else:
+            copied, lost = _write_files(source, layout, out, items, on_image)
     except OSError as error:
         raise StreetsegError(f"the data set cannot be written ({error.strerror or error})", where=out) from error
     return Converted(
@@ -107,9 +102,27 @@ def convert(
     )
 
 
+def _write_files(
+    source: Source, layout: Layout, out: Path, items: Sequence[Item], on_image: Callable[[int, int], None]
+) -> tuple[int, Counter[str]]:
+    """Write all items. Return how many images are copies, and what the format cannot hold."""
+    copied, lost = 0, Counter[str]()
+    with atomic_folder(out) as folder, ThreadPoolExecutor(cores()) as pool:
+        try:
+            written = pool.map(lambda item: _write(source, layout, folder, item), items)
+            for done, (is_copy, loss) in enumerate(written, start=1):
+                copied += is_copy
+                lost += loss
+                on_image(done, len(items))
+        finally:
+            pool.shutdown(cancel_futures=True)
+        layout.write_description(folder, items)
+    return copied, lost
+
+
 def _layout(form: str) -> type[Layout]:
     if form not in LAYOUTS:
-        hint = did_you_mean(form, LAYOUTS) or f"one of {', '.join(LAYOUTS)}"
+        hint = did_you_mean(form, [*LAYOUTS, SHARDS]) or f"one of {', '.join([*LAYOUTS, SHARDS])}"
         raise RequestError(f"unknown format {form!r}", where="--to", hint=hint)
     return LAYOUTS[form]
 
