@@ -81,12 +81,17 @@ def chromium() -> str:
 
 @pytest.fixture(scope="session")
 def litert(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return model.tflite, with the bundle `model` beside it; converted once, which takes half a minute."""
+    """Return model.tflite, with the bundle `model` beside it; converted once for all workers, in half a minute."""
     if find_spec("litert_torch") is None or find_spec("ai_edge_litert") is None:
         missing("litert", "litert-torch and ai-edge-litert are not installed; pip install -e '.[litert,litert-export]'")
+    from filelock import FileLock
+
     from exported import litert_exported
 
-    return litert_exported(tmp_path_factory.mktemp("litert"))
+    base = tmp_path_factory.getbasetemp()
+    file = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "litert" / "model.tflite"
+    with FileLock(f"{file.parent}.lock"):
+        return file if file.exists() else litert_exported(file.parent)
 
 
 @pytest.fixture
