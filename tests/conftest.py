@@ -27,9 +27,9 @@ REQUIRED = set(os.environ.get("STREETSEG_REQUIRE", "").split(",")) - {""}
 
 # The files that take longest, longest first. Begun last, one would keep a worker busy while the others are idle.
 LONGEST = (
-    "test_readme.py", "test_kill_sweep.py", "test_notebooks.py", "test_killed.py", "test_failures.py", "test_litert.py",
-    "test_accessibility.py", "test_dataset_untouched.py", "test_resume_study.py", "test_ray.py", "test_docs_python.py",
-    "test_strange_names.py",
+    "test_notebooks.py", "test_readme.py", "test_kill_sweep.py", "test_killed.py", "test_failures.py",
+    "test_resume_study.py", "test_accessibility.py", "test_litert.py", "test_dataset_untouched.py", "test_grid.py",
+    "test_ray.py", "test_docs_python.py", "test_strange_names.py",
 )  # fmt: skip
 
 
@@ -81,12 +81,17 @@ def chromium() -> str:
 
 @pytest.fixture(scope="session")
 def litert(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return model.tflite, with the bundle `model` beside it; converted once, which takes half a minute."""
+    """Return model.tflite, with the bundle `model` beside it; converted once for all workers, in half a minute."""
     if find_spec("litert_torch") is None or find_spec("ai_edge_litert") is None:
         missing("litert", "litert-torch and ai-edge-litert are not installed; pip install -e '.[litert,litert-export]'")
+    from filelock import FileLock
+
     from exported import litert_exported
 
-    return litert_exported(tmp_path_factory.mktemp("litert"))
+    base = tmp_path_factory.getbasetemp()
+    file = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "litert" / "model.tflite"
+    with FileLock(f"{file.parent}.lock"):
+        return file if file.exists() else litert_exported(file.parent)
 
 
 @pytest.fixture

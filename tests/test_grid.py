@@ -60,6 +60,7 @@ FOLDS = {
     "train.device": "cpu",
     "train.precision": "fp32",
     "model.weights": "none",
+    "model.channels": [16, 12, 8, 8],
 }
 
 

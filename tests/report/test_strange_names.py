@@ -3,9 +3,6 @@
 import csv
 import json
 import os
-import pty
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,7 +16,9 @@ from playwright.sync_api import Browser
 
 import tiny
 from browsing import opened
+from forked import command
 from streetseg.text import one_line
+from terminal import in_terminal
 
 EVIL = '"><img src=x onerror=alert(1)>'
 SCRIPT = "<script>alert(2)<&>"  # no slash, which a file's name cannot hold
@@ -70,23 +69,9 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Done:
 
 def on_a_terminal(*argv: str) -> str:
     """Return what `streetseg ARGV...` writes on a terminal. It must end with exit code 0."""
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "dumb", "COLUMNS": "200"}  # no bars, but all else as on any terminal
-    with subprocess.Popen(
-        [sys.executable, "-m", "streetseg", *argv], stdin=theirs, stdout=theirs, stderr=theirs, env=environment
-    ) as process:
-        os.close(theirs)
-        output = b"".join(iter(lambda: read(ours), b""))
-    os.close(ours)
-    assert process.returncode == 0, output.decode()
-    return output.decode().replace("\r\n", "\n")
-
-
-def read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 65536)
-    except OSError:  # how Linux says that nobody has the other end any more
-        return b""
+    code, output = in_terminal(command(*argv), columns=200, TERM="dumb")  # no bars, but all else as on any terminal
+    assert code == 0, output
+    return output.replace("\r\n", "\n")
 
 
 @pytest.mark.bad_input(38, "the report shows names as text: no script, no request, and its policy forbids both")
