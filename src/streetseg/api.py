@@ -657,7 +657,7 @@ def check(
     """
     from streetseg.data.auto_split import split_names
     from streetseg.data.check.check import examine
-    from streetseg.data.splits import write_lists
+    from streetseg.data.splits import write_new_lists
     from streetseg.report.dataset import check_page, write_data_report
     from streetseg.request import open_data, request
     from streetseg.results import Checked
@@ -667,6 +667,7 @@ def check(
         check_page(report)
     config = request(data, recipe, {}, fields, only=("check", CHECK_FIELDS)).data
     source = open_data(data, config)
+    lists = {} if write_splits is None else write_new_lists(Path(write_splits), source.splits)
     total, done = sum(len(samples) for samples in source.splits.values()), 0
 
     def on_file() -> None:
@@ -676,7 +677,6 @@ def check(
 
     used = list(dict.fromkeys((config.train_split, config.val_split, *config.splits)))
     findings = examine(source, list(source.splits), used=used, divisible=split_names(config), on_file=on_file)
-    lists = {} if write_splits is None else write_lists(Path(write_splits), source.splits)
     if report is not None:
         write_data_report(findings, source, report, trained_on=config.train_split)
     return Checked(findings, report, lists)

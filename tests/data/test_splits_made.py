@@ -15,6 +15,7 @@ from streetseg.data.auto_split import stratified, to_divide
 from streetseg.data.check.check import examine
 from streetseg.data.open import open_source
 from streetseg.data.source import Sample, Source
+from streetseg.data.splits import write_new_lists
 from streetseg.errors import DataError
 from streetseg.recipe.schema import Data
 from streetseg.runs.folder import kept_split
@@ -210,9 +211,19 @@ def test_check_writes_lists_that_give_the_same_split(tmp_path: Path, streetseg) 
     line = done.out.splitlines()[-1]
     lists = {name: str(tmp_path / "lists" / f"{name}.txt") for name in ("train", "val")}
     assert all(f"data.splits.{name}={file}" in line for name, file in lists.items())
+    again = streetseg("check", camvid, "--write-splits", tmp_path / "lists")
+    assert again.code == 2
+    assert "a file is there already" in again.err, "a list of somebody's own is never replaced"
     auto = open_source(Data(source=f"camvid:{camvid}", split="auto"))
     assert open_source(Data(source=f"camvid:{camvid}", splits=lists)).splits == auto.splits
     assert "divide" not in [warning["kind"] for warning in json.loads(given.out)["warnings"]], "no leak, no advice"
+
+
+@pytest.mark.parametrize("name", ["two\nlines", " blank", "\udcff"])
+def test_a_name_that_no_list_can_hold(name: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no split list can name it"):
+        write_new_lists(tmp_path / "lists", {"train": [Sample(name, "a.png", "b.png")]})
+    assert not (tmp_path / "lists").exists()
 
 
 def test_check_names_the_cure_of_a_leak(tmp_path: Path, streetseg) -> None:

@@ -261,6 +261,8 @@ def test_fields_that_change_no_result_are_marked_where_they_are_defined() -> Non
     assert set(without_effect()) == {
         "data.source",
         "data.splits",
+        "data.split",
+        "data.val_share",
         "data.exclude",
         "data.limit",
         "data.unlabeled",

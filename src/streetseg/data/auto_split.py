@@ -18,7 +18,7 @@ from streetseg.data.check.sample import SampleStats
 from streetseg.data.groups import Group, cut, grouped, series_of
 from streetseg.data.issues import MadeSplit, Survey
 from streetseg.data.source import Sample, Source
-from streetseg.data.splits import TEST_NAMES, VAL_NAMES
+from streetseg.data.splits import TEST_NAMES, VAL_NAMES, require_listable
 from streetseg.errors import DataError
 from streetseg.recipe.schema import Data
 
@@ -48,11 +48,12 @@ def made_split(source: Source, splits: Splits, divided: Sequence[str], data: Dat
     If there are fewer than two images, the splits are returned as they are.
 
     Raises:
-        DataError: too many images look nearly the same.
+        DataError: too many images look nearly the same, or no list can name one of them.
     """
     samples = sorted((s for name in divided for s in splits[name]), key=lambda sample: sample.name)
     if len(samples) < 2:
         return splits
+    require_listable(samples)  # for the lists that a run keeps
     log.info("%s: the %d images are compared, to make a split of those that belong together", source.spec, len(samples))
     names = [s.name.partition("/")[2] if s.name.partition("/")[0] in divided else s.name for s in samples]
     held_out, how = _held_out(source, samples, names, data.val_share)

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -13,7 +13,7 @@ from streetseg.data.files import FileError
 from streetseg.data.formats import SUFFIXES
 from streetseg.data.issues import Failure, Survey
 from streetseg.data.source import Sample, Source, short_name
-from streetseg.errors import DataError
+from streetseg.errors import DataError, RequestError
 from streetseg.text import counted, read_text
 
 VAL_NAMES = ("val", "valid", "validation", "dev", "eval")  # usual names of a validation split
@@ -23,6 +23,8 @@ _LISTED = 20  # incorrect lines named in one error
 
 # A suffix of an image at the end of a column.
 _END = re.compile(rf"(?:{'|'.join(map(re.escape, sorted(SUFFIXES, key=len, reverse=True)))})(?=[\s,])", re.IGNORECASE)
+
+_SURROGATE = re.compile("[\ud800-\udfff]")  # stands for a byte that is not UTF-8
 
 Parts = tuple[str, ...]  # the parts of a path without its suffix
 
@@ -98,6 +100,33 @@ def listed_splits(
     for split, lines in lists.items():
         survey.note(_counted(lines, named[split], splits[split]))
     return splits
+
+
+def write_new_lists(folder: Path, splits: Mapping[str, Sequence[Sample]]) -> dict[str, Path]:
+    """Do as `write_lists`, into a folder of a person.
+
+    Raises:
+        RequestError: it holds such a file already, or cannot be written to.
+        DataError: a name cannot stand in a list.
+    """
+    hint = "--write-splits DIR names a new folder"
+    if there := [file for split in splits if (file := folder / f"{split}.txt").exists()]:
+        raise RequestError("a file is there already", where=there, hint=hint)
+    for samples in splits.values():
+        require_listable(samples)
+    try:
+        return write_lists(folder, splits)
+    except OSError as error:
+        problem = f"the split lists cannot be written ({error.strerror or error})"
+        raise RequestError(problem, where=folder, hint=hint) from error
+
+
+def require_listable(samples: Iterable[Sample]) -> None:
+    """Raise DataError if a name cannot be a line of a text file: it has line breaks or is not UTF-8."""
+    odd = [s.image for s in samples if s.name.strip().splitlines() != [s.name] or _SURROGATE.search(s.name)]
+    if odd:
+        problem = "an image's name has line breaks, blanks at its ends, or is not UTF-8: no split list can name it"
+        raise DataError(problem, where=odd[:_LISTED], hint="rename the file")
 
 
 def write_lists(folder: Path, splits: Mapping[str, Sequence[Sample]]) -> dict[str, Path]:
