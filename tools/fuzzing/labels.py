@@ -82,7 +82,7 @@ def label_names() -> list[bytes]:
 def cvat() -> list[bytes]:
     return [
         b'<?xml version="1.0"?><annotations><meta><labels>'
-        b'<label><name>road</name></label><label><name>car</name></label>'
+        b"<label><name>road</name></label><label><name>car</name></label>"
         b'</labels></meta><image id="0" name="a.png" subset="train" width="17" height="12">'
         b'<polygon label="road" points="2.0,1.0;15.5,3.0;6.0,11.0" z_order="1"/>'
         b'<box label="car" xtl="1.0" ytl="2.0" xbr="5.5" ybr="6.0" z_order="0"/>'
