@@ -23,6 +23,7 @@ from fuzzing.mutate import (
     json_values,
     lines,
     npy_member,
+    numbers,
     png_chunks,
     safetensors_header,
     tiff_fields,
@@ -188,7 +189,7 @@ def npy_in_zip(data: bytes, rng: Random) -> bytes:
 
 IMAGES = (*ANY, tokens(IMAGE_TOKENS))
 YAML = (*ANY, lines, lines, *[tokens(YAML_TOKENS)] * 6, *[yaml_values] * 8)
-LABELS = (*ANY, lines, *[tokens(JSON_TOKENS + LIST_TOKENS)] * 3, *[json_values] * 10)
+LABELS = (*ANY, lines, *[tokens(JSON_TOKENS + LIST_TOKENS)] * 2, *[numbers] * 6, *[json_values] * 8)
 
 KINDS = {
     "png": Kind(0.15, valid.png, (*IMAGES, *[png_chunks] * 12), as_file("input"), (image, mask)),

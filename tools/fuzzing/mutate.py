@@ -6,6 +6,7 @@ A mutation takes the bytes of an input and a random generator and returns the da
 import io
 import json
 import random
+import re
 import struct
 import zipfile
 import zlib
@@ -60,6 +61,12 @@ LIST_TOKENS = (
 IMAGE_TOKENS = (
     *(b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"GIF89a", b"BM", b"RIFF", b"WEBP", b"P6\n", b"P3\n"),
     *(b"\xff" * 4, b"\0" * 4, b"IEND", b"IDAT", b"Exif\0\0"),
+)
+
+
+_STRANGE_NUMBERS = (
+    *(b"0", b"-1", b"1", b"0.5", b"-1e-9", b"1e999", b"nan", b"", b"255", b"256", b"65536", b"2147483648"),
+    *(b"-9223372036854775809", b"9" * 400),
 )
 
 
@@ -365,6 +372,15 @@ def floats(data: bytes, rng: Random) -> bytes:
     number = rng.choice((b"\0\0\x80\x7f", b"\0\0\xc0\x7f", b"\xff\xff\xff\xff", b"\1\0\0\0", b"\xff\xff\x7f\x7f"))
     at = rng.randrange(len(data) // 2, len(data) - 4) if len(data) > 16 else 0
     return data[:at] + number + data[at + 4 :]
+
+
+def numbers(data: bytes, rng: Random) -> bytes:
+    """Put a strange number in the place of a number of a text."""
+    found = list(re.finditer(rb"-?\d+(?:\.\d+)?", data))
+    if not found:
+        return flip(data, rng)
+    start, end = rng.choice(found).span()
+    return data[:start] + rng.choice(_STRANGE_NUMBERS) + data[end:]
 
 
 def lines(data: bytes, rng: Random) -> bytes:

@@ -13,7 +13,7 @@ from streetseg.data.issues import Failure, Survey
 from streetseg.errors import DataError
 
 _HINT = "an image and its mask share a name"
-_SKIP = "data.unlabeled=skip leaves images without mask out"
+SKIP = "data.unlabeled=skip leaves images without mask out"
 _SHOWN = 3  # names that almost pair, in one message
 _WILD = re.compile(r"[*?\[]")
 
@@ -47,7 +47,7 @@ def pair(
         (masks, images, "mask without image"),
     ):
         unlabeled = places is images
-        hint = f"{_HINT}; {_SKIP}" if unlabeled else _HINT
+        hint = f"{_HINT}; {SKIP}" if unlabeled else _HINT
         unpaired = sorted(partners.keys() - places.keys())
         by_lower_case = {key.lower(): partners[key] for key in unpaired}
         for key in sorted(places.keys() - partners.keys()):

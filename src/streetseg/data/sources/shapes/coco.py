@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from streetseg.data.files import FileError
 from streetseg.data.sources.shapes.classes import Classes
-from streetseg.data.sources.shapes.collect import Collection, Number, at, jsons, mentions, parsed, splits_of
+from streetseg.data.sources.shapes.collect import Collection, Number, Side, at, jsons, mentions, parsed, splits_of
 from streetseg.data.sources.shapes.raster import Polygons, Region, Runs, points_of
 from streetseg.data.sources.shapes.rle import decompress
 from streetseg.data.sources.shapes.source import Indexed, Layer, Shape, ShapeSource
@@ -32,8 +32,8 @@ Id = int | str
 class _Image(BaseModel):
     id: Id
     file_name: str
-    height: int | None = Field(None, ge=1)
-    width: int | None = Field(None, ge=1)
+    height: Side | None = None
+    width: Side | None = None
 
 
 class _Category(BaseModel):

@@ -1,8 +1,11 @@
 """Collect the images and shapes that the files of a label tool describe, and make a source of them."""
 
+import csv
+import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from mmap import ACCESS_READ, mmap
 from pathlib import Path, PurePosixPath
 from typing import Annotated, TypeVar
@@ -12,6 +15,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from streetseg.data.files import FileError, is_junk, is_link, listing, walk
 from streetseg.data.formats import SUFFIXES
 from streetseg.data.issues import Failure, Survey, together
+from streetseg.data.matching import SKIP
 from streetseg.data.source import Sample
 from streetseg.data.sources.shapes.classes import BACKGROUND, Classes
 from streetseg.data.sources.shapes.source import Drawing, Layer, ShapeSource, Size
@@ -19,11 +23,12 @@ from streetseg.errors import DataError, first
 from streetseg.text import counted, read_text
 
 _LISTED = 5  # mistakes of one file that its error names
+_LONGEST_FIELD = 2**30  # characters of a field in a CSV file; run lengths are long
 _MOST = 20  # JSON files in a folder, if each describes many images
 _SPLITS = (("train", r"train(ing)?"), ("val", r"val(id(ation)?)?"), ("test", r"test(ing)?"))
-_SPLIT_WORD = r"(?:^|[^a-z])({})(?:\d*)(?:$|[^a-z])"
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
+Side = Annotated[int, Field(ge=1, le=10**9)]  # of an image, in pixels
 Content = TypeVar("Content")
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -51,6 +56,13 @@ def parsed_as(path: Path, form: TypeAdapter[Content], tool: str) -> Content:
         raise FileError(path, f"not a file of {tool}", "nested too deeply") from error
 
 
+def table(path: Path) -> Iterator[dict[str, str]]:
+    """Yield the rows of a CSV file, which may have long fields. Raise csv.Error, or DataError if it cannot be read."""
+    csv.field_size_limit(_LONGEST_FIELD)
+    for row in csv.DictReader(io.StringIO(read_text(path))):
+        yield {name: value or "" for name, value in row.items() if name}
+
+
 def problem_of(error: ValidationError) -> str:
     """Return the first mistakes in a file with their places, as one line."""
     mistakes = [f"{_place(mistake['loc'])}{mistake['msg']}" for mistake in error.errors(include_url=False)]
@@ -61,12 +73,22 @@ def _place(keys: tuple[int | str, ...]) -> str:
     return f"{'.'.join(map(str, keys))}: " if keys else ""
 
 
-def split_of(text: str) -> str | None:
-    """Return train, val or test if the name of a file or folder says so: instances_val2017, valid, test."""
+def split_of(text: str, *, whole: bool = False) -> str | None:
+    """Return train, val or test if the name of a file or folder says so: instances_val2017, valid, test.
+
+    Args:
+        text: the name.
+        whole: whether the name must be nothing else.
+    """
     for split, word in _SPLITS:
-        if re.search(_SPLIT_WORD.format(word), text.lower()):
+        if re.search(rf"^{word}\d*$" if whole else rf"(?:^|[^a-z]){word}\d*(?:$|[^a-z])", text.lower()):
             return split
     return None
+
+
+def split_of_folders(name: str) -> str:
+    """Return the split that a folder in the path of a file names; "all" if none does."""
+    return next((split for part in PurePosixPath(name).parts[:-1] if (split := split_of(part))), "all")
 
 
 def splits_of(files: Sequence[Path], kind: str) -> dict[str, Path]:
@@ -77,7 +99,9 @@ def splits_of(files: Sequence[Path], kind: str) -> dict[str, Path]:
     """
     splits: dict[str, Path] = {}
     for file in files:
-        split = split_of(file.stem) or split_of(file.parent.name) or ("all" if len(files) == 1 else file.stem)
+        split = (
+            split_of(file.stem) or split_of(file.parent.name, whole=True) or ("all" if len(files) == 1 else file.stem)
+        )
         if split in splits:
             hint = f"name one: {kind}:{file}"
             raise DataError(f"several files describe the split {split}", where=[splits[split], file], hint=hint)
@@ -117,11 +141,16 @@ class Images:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.by_name: dict[str, list[PurePosixPath]] = {}
-        for name in walk(root):
+
+    @cached_property
+    def by_name(self) -> dict[str, list[PurePosixPath]]:
+        """Name -> paths below the root; listed only if an image is not where its label file says."""
+        names: dict[str, list[PurePosixPath]] = {}
+        for name in walk(self.root):
             path = PurePosixPath(name)
             if path.suffix.lower() in SUFFIXES and not is_junk(path.name):
-                self.by_name.setdefault(path.name, []).append(path)
+                names.setdefault(path.name, []).append(path)
+        return names
 
     def find(self, name: str, beside: Path, split: str = "") -> str:
         """Return the place of an image.
@@ -238,22 +267,15 @@ class Collection:
         self.splits.setdefault(split, {})
         self.survey.failures.append(Failure(key, error, frozenset({split}), unlabeled))
 
-    def fail_unlabeled(self, split: Callable[[str], str], what: str) -> None:
-        """Add a failure for each image below the root that is in no sample and no failure yet.
-
-        Args:
-            split: the split of a path below the root.
-            what: the file that the image lacks.
-        """
+    def fail_unlabeled(self, what: str) -> None:
+        """Add a failure for each image below the root that is in no sample and no failure; `what` is what it lacks."""
         known = {sample.image for samples in self.splits.values() for sample in samples.values()}
         failed = {failure.name for failure in self.survey.failures}
         for path in sorted(path for several in self.images.by_name.values() for path in several):
             place = str(self.images.root / path)
             if place not in known and (key := self.images.key(place)) not in failed:
-                error = FileError(
-                    place, f"image has no {what}", hint="data.unlabeled=skip leaves images without mask out"
-                )
-                self.fail(split(str(path)), key, error, unlabeled=True)
+                error = FileError(place, f"image has no {what}", hint=SKIP)
+                self.fail(split_of_folders(str(path)), key, error, unlabeled=True)
 
     def classes(self, names: Iterable[str], name: str) -> Classes:
         """Return the classes with these names.

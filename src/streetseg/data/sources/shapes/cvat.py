@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from streetseg.data.files import FileError
+from streetseg.data.images import MAX_PIXELS
 from streetseg.data.sources.shapes.classes import Classes
 from streetseg.data.sources.shapes.collect import Collection, at, mentions, split_of
 from streetseg.data.sources.shapes.raster import Ellipse, Patch, Polygons, Region, box_points, points_of
@@ -124,9 +125,9 @@ def _region(shape: ElementTree.Element) -> Region:
 
 def _patch(shape: ElementTree.Element) -> Patch:
     """Return a mask: run lengths along its rows, from row to row of its box; the first run is outside."""
-    left, top, width, height = (int(number) for number in _numbers(shape, "left", "top", "width", "height"))
+    left, top, width, height = (int(shape.get(name, "")) for name in ("left", "top", "width", "height"))
     lengths = [int(word) for word in shape.get("rle", "").replace(",", " ").split()]
-    if min(width, height, *lengths, 1) < 0 or sum(lengths) != width * height:
+    if min(width, height, *lengths, 1) < 0 or not sum(lengths) == width * height <= MAX_PIXELS:
         raise ValueError(f"run lengths of {sum(lengths):,} pixels, expected {height}x{width}")
     inside = np.arange(len(lengths)) % 2 == 1
     return Patch(np.repeat(inside, lengths).reshape(height, width), left, top)

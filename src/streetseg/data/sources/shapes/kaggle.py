@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 
 from streetseg.data.files import FileError
 from streetseg.data.sources.shapes.classes import Classes
-from streetseg.data.sources.shapes.collect import Collection, at, mentions
+from streetseg.data.sources.shapes.collect import Collection, at, mentions, table
 from streetseg.data.sources.shapes.raster import Labels
 from streetseg.data.sources.shapes.source import Shape, ShapeSource
 from streetseg.errors import DataError
-from streetseg.text import read_text
 
 TOOL = "Kaggle"
 _RUNS = "EncodedPixels"
@@ -69,13 +68,13 @@ def _file(path: Path) -> Path | None:
 def _rows(file: Path) -> Iterator[_Row]:
     """Yield the rows of the file. Raise FileError if it is no table with the columns."""
     try:
-        for line, row in enumerate(csv.DictReader(read_text(file).splitlines()), start=2):
-            image, mark, number = (row.get(_BOTH) or "").rpartition("_")
+        for line, row in enumerate(table(file), start=2):
+            image, mark, number = (row.get(_BOTH, "")).rpartition("_")
             if not mark:
-                image, number = row.get(_IMAGE) or "", row.get(_CLASS) or "1"
+                image, number = row.get(_IMAGE, ""), row.get(_CLASS) or "1"
             if not image:
                 raise FileError(file, f"not a file of {TOOL}", f"line {line}: no {_IMAGE}")
-            yield _Row(line, image, f"class {number.strip()}", row.get(_RUNS) or "")
+            yield _Row(line, image, f"class {number.strip()}", row.get(_RUNS, ""))
     except csv.Error as error:
         raise FileError(file, f"not a file of {TOOL}", str(error)) from error
 

@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from streetseg.data.files import FileError, walk
-from streetseg.data.images import MAX_PIXELS, opened_bytes
 from streetseg.data.sources.shapes.classes import Classes
-from streetseg.data.sources.shapes.collect import Collection, Number, at, mentions, parsed, split_of
-from streetseg.data.sources.shapes.raster import Drawn, DrawnKind, Patch, Region, points_of
+from streetseg.data.sources.shapes.collect import Collection, Number, Side, at, mentions, parsed, split_of_folders
+from streetseg.data.sources.shapes.raster import Drawn, DrawnKind, Patch, Region, png_mask, points_of
 from streetseg.data.sources.shapes.source import Indexed, Shape, ShapeSource
 from streetseg.errors import DataError
 from streetseg.text import read_text
@@ -40,8 +39,8 @@ class _Shape(BaseModel):
 class _File(BaseModel):
     shapes: list[_Shape]
     image_path: str = Field(alias="imagePath")
-    height: int | None = Field(None, alias="imageHeight", ge=1)
-    width: int | None = Field(None, alias="imageWidth", ge=1)
+    height: Side | None = Field(None, alias="imageHeight")
+    width: Side | None = Field(None, alias="imageWidth")
 
 
 def is_labelme(path: Path) -> bool:
@@ -68,12 +67,12 @@ def open_labelme(path: Path) -> ShapeSource:
             try:
                 contents[name] = parsed(path / name, _File, TOOL)
             except FileError as error:
-                collection.fail(_split(name), Path(name).with_suffix("").as_posix(), error)
+                collection.fail(split_of_folders(name), Path(name).with_suffix("").as_posix(), error)
     classes = collection.classes(_class_names(path, contents), path.name)
     for name, content in contents.items():
         file = path / name
         collection.add(
-            _split(name),
+            split_of_folders(name),
             content.image_path,
             str(file),
             _shapes(content, classes),
@@ -81,17 +80,12 @@ def open_labelme(path: Path) -> ShapeSource:
             files=[str(file)],
             size=(content.height, content.width) if content.height and content.width else None,
         )
-    collection.fail_unlabeled(_split, "JSON file of LabelMe")
+    collection.fail_unlabeled("JSON file of LabelMe")
     return collection.source(classes)
 
 
 def _is_label_file(name: str) -> bool:
     return name.lower().endswith(".json") or Path(name).name == LABEL_NAMES
-
-
-def _split(name: str) -> str:
-    """Return the split of a file, by the folders in its path."""
-    return next((split for part in Path(name).parts[:-1] if (split := split_of(part))), "all")
 
 
 def _class_names(path: Path, contents: dict[str, _File]) -> list[str]:
@@ -126,13 +120,8 @@ def _patch(shape: _Shape, points: NDArray[np.float64]) -> Patch:
         data = base64.b64decode(shape.mask or "", validate=True)
     except (binascii.Error, ValueError):
         raise ValueError("its mask is no base64") from None
-    try:
-        with opened_bytes(data, "mask", MAX_PIXELS) as image:
-            mask = np.asarray(image.convert("L"), bool)
-    except FileError as error:
-        raise ValueError(f"its mask is no image: {error.problem}") from error
     left, top = np.rint(points[0]).astype(int).tolist()
-    return Patch(mask, left, top)
+    return Patch(png_mask(data), left, top)
 
 
 def _open_folders(folders: list[Path], collection: Collection) -> ShapeSource:

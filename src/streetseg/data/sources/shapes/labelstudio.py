@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from math import cos, radians, sin
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from streetseg.data.formats import SUFFIXES
 from streetseg.data.sources.shapes.classes import Classes
-from streetseg.data.sources.shapes.collect import Collection, Number, at, jsons, mentions, parsed_as
+from streetseg.data.sources.shapes.collect import Collection, Number, Side, at, jsons, mentions, parsed_as
 from streetseg.data.sources.shapes.raster import Ellipse, Labels, Polygons, Region, points_of
 from streetseg.data.sources.shapes.source import Shape, ShapeSource
 from streetseg.errors import DataError
@@ -55,8 +56,8 @@ class _Result(BaseModel):
     id: str = ""
     type: str = ""
     value: _Value = Field(default_factory=_Value)
-    width: int | None = Field(None, alias="original_width", ge=1)
-    height: int | None = Field(None, alias="original_height", ge=1)
+    width: Side | None = Field(None, alias="original_width")
+    height: Side | None = Field(None, alias="original_height")
 
 
 class _Annotation(BaseModel):
@@ -80,7 +81,7 @@ class _Task(BaseModel):
         """The name of the image, the first value that looks like one."""
         for value in self.data.values():
             if isinstance(value, str):
-                name = value.partition(_LOCAL)[2] or value
+                name = unquote(value.partition(_LOCAL)[2] or value)
                 if PurePosixPath(name.partition("?")[0]).suffix.lower() in SUFFIXES:
                     return name
         return ""

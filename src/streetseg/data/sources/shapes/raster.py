@@ -20,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from streetseg.data.files import FileError
+from streetseg.data.images import MAX_PIXELS, opened_bytes
 from streetseg.data.sources.shapes.rle import decode
 
 Points = NDArray[np.float64]  # (N, 2): x, y in pixels from the upper left corner
@@ -254,6 +256,20 @@ class Patch:
         target = labels[rows, columns]
         source = self.mask[rows.start - self.top :, columns.start - self.left :]
         target[source[: target.shape[0], : target.shape[1]]] = label
+
+
+def png_mask(data: bytes) -> NDArray[np.bool_]:
+    """Return the mask (H, W) in the bytes of a PNG: what is not transparent, or without transparency, what is not 0.
+
+    Raises:
+        ValueError: they are no image.
+    """
+    try:
+        with opened_bytes(data, "", MAX_PIXELS) as image:
+            has_alpha = "A" in image.getbands() or "transparency" in image.info
+            return np.asarray(image.convert("RGBA").getchannel("A") if has_alpha else image.convert("L"), bool)
+    except FileError as error:
+        raise ValueError(f"its mask is no image: {error.problem}") from error
 
 
 def _require_near(points: Points, labels: Labels) -> None:

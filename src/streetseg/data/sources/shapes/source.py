@@ -83,7 +83,7 @@ class Indexed:
 
     def paint(self, labels: Labels) -> None:
         """Set all pixels. Raise ValueError for another size or a value without class, FileError if it is no image."""
-        values = self._values(labels.size)
+        values = self._values()
         if values.shape != labels.shape:
             found, expected = (f"{height}x{width}" for height, width in (values.shape, labels.shape))
             raise ValueError(f"size {found}, the image has {expected}")
@@ -94,9 +94,9 @@ class Indexed:
         ids = np.array([self.ids[value] for value in present.tolist()], np.uint8)
         labels[...] = ids[inverse].reshape(labels.shape)
 
-    def _values(self, pixels: int) -> NDArray[np.int32]:
-        with opened(self.place, max(pixels, 1)) as image:
-            if image.mode in ("L", "P", "1"):
+    def _values(self) -> NDArray[np.int32]:
+        with opened(self.place, MAX_PIXELS) as image:
+            if len(image.getbands()) == 1:
                 return np.asarray(image).astype(np.int32)
             rgb = np.asarray(image.convert("RGB")).astype(np.int32)
         return rgb[..., 0] + 256 * rgb[..., 1] + 65536 * rgb[..., 2]

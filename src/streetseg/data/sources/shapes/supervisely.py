@@ -10,14 +10,12 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 from pydantic import BaseModel, Field
 
 from streetseg.data.files import FileError, walk
-from streetseg.data.images import MAX_PIXELS, opened_bytes
 from streetseg.data.sources.shapes.classes import Classes
-from streetseg.data.sources.shapes.collect import Collection, Number, at, mentions, parsed, split_of
-from streetseg.data.sources.shapes.raster import Drawn, Patch, Region, points_of
+from streetseg.data.sources.shapes.collect import Collection, Number, Side, at, mentions, parsed, split_of_folders
+from streetseg.data.sources.shapes.raster import Drawn, Patch, Region, png_mask, points_of
 from streetseg.data.sources.shapes.source import Shape, ShapeSource
 from streetseg.errors import DataError
 from streetseg.text import counted
@@ -39,8 +37,8 @@ class _Meta(BaseModel):
 
 
 class _Size(BaseModel):
-    height: int = Field(ge=1)
-    width: int = Field(ge=1)
+    height: Side
+    width: Side
 
 
 class _Points(BaseModel):
@@ -91,11 +89,13 @@ def open_supervisely(path: Path) -> ShapeSource:
         try:
             content = parsed(file, _File, TOOL)
         except FileError as error:
-            collection.fail(_split(name), (beside / file.stem).relative_to(path).with_suffix("").as_posix(), error)
+            collection.fail(
+                split_of_folders(name), (beside / file.stem).relative_to(path).with_suffix("").as_posix(), error
+            )
             continue
         left_out += sum(one.kind in _WITHOUT_AREA for one in content.objects)
         collection.add(
-            _split(name),
+            split_of_folders(name),
             file.stem,
             str(file),
             _shapes(content, classes),
@@ -105,12 +105,8 @@ def open_supervisely(path: Path) -> ShapeSource:
         )
     if left_out:
         collection.survey.note(f"{path}: {counted(left_out, 'object')} without area left out")
-    collection.fail_unlabeled(_split, "JSON file of Supervisely")
+    collection.fail_unlabeled("JSON file of Supervisely")
     return collection.source(classes)
-
-
-def _split(name: str) -> str:
-    return next((split for part in Path(name).parts[:-1] if (split := split_of(part))), "all")
 
 
 def _shapes(content: _File, classes: Classes) -> Iterator[Shape]:
@@ -138,10 +134,4 @@ def _patch(bitmap: _Bitmap) -> Patch:
         data = unpacked.decompress(base64.b64decode(bitmap.data, validate=True), _LARGEST_PNG)
     except (binascii.Error, ValueError, zlib.error):
         raise ValueError("its bitmap is no base64 of zlib") from None
-    try:
-        with opened_bytes(data, "bitmap", MAX_PIXELS) as image:
-            has_alpha = "A" in image.getbands() or "transparency" in image.info
-            mask = np.asarray(image.convert("RGBA").getchannel("A") if has_alpha else image.convert("L"), bool)
-    except FileError as error:
-        raise ValueError(f"its bitmap is no image: {error.problem}") from error
-    return Patch(mask, *bitmap.origin)
+    return Patch(png_mask(data), *bitmap.origin)

@@ -16,11 +16,11 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from streetseg.data.files import FileError
 from streetseg.data.sources.shapes.classes import Classes
-from streetseg.data.sources.shapes.collect import Collection, Number, at, jsons, mentions, parsed_as, problem_of
+from streetseg.data.sources.shapes.collect import Collection, Number, at, jsons, mentions, parsed_as, problem_of, table
 from streetseg.data.sources.shapes.raster import Ellipse, Polygons, Region, box_points, points_of
 from streetseg.data.sources.shapes.source import Shape, ShapeSource
 from streetseg.errors import DataError
-from streetseg.text import counted, read_text
+from streetseg.text import counted
 
 TOOL = "VIA"
 _COLUMNS = ("filename", "region_shape_attributes", "region_attributes")
@@ -122,8 +122,8 @@ def _from_csv(file: Path) -> list[_Image]:
     """Return the images of a CSV file, which has one row for each region, with its attributes as JSON."""
     regions: dict[str, list[Any]] = {}
     try:
-        for number, row in enumerate(csv.DictReader(read_text(file).splitlines()), start=2):
-            filename, outline, attributes = (row.get(column) or "" for column in _COLUMNS)
+        for number, row in enumerate(table(file), start=2):
+            filename, outline, attributes = (row.get(column, "") for column in _COLUMNS)
             several = regions.setdefault(filename, [])
             if outline not in ("", "{}"):
                 with at(f"line {number}"):

@@ -22,6 +22,7 @@ from streetseg.recipe.plain_yaml import NotPlain, parse, value_of
 from streetseg.text import read_text
 
 TOOL = "YOLO segmentation"
+_SPLITS = {"train", "val", "test"}
 _BOX = 4  # numbers of a box
 
 
@@ -95,7 +96,7 @@ def _description(path: Path) -> Path | None:
         values = _values(path)
     except DataError:
         return None
-    return path if "names" in values and "train" in values and "masks" not in values else None
+    return path if "names" in values and values.keys() & _SPLITS else None
 
 
 def _values(path: Path) -> dict[str, Any]:
