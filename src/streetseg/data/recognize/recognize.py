@@ -61,7 +61,9 @@ def describe(root: Path, *, images: str | None = None, masks: str | None = None)
     Raises:
         DataError: no images pair with masks, or two readings are possible; the hint has both.
     """
-    return _described(root, _listing(root), images, masks)
+    description = _described(root, _listing(root), images, masks)
+    description.as_file()  # what is written can be read again
+    return description
 
 
 def _listing(root: Path) -> Listing:
