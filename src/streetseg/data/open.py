@@ -3,11 +3,13 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from streetseg.data.files import is_link, listing, names_in
+from streetseg.data.files import FileError, is_link, listing, names_in
 from streetseg.data.folds import fold_splits
 from streetseg.data.issues import Survey
+from streetseg.data.masks import MaskCode, mask_values
 from streetseg.data.recognize.recognize import NothingFoundError, open_recognized
 from streetseg.data.source import FileSource, Sample, Source, SourceView
 from streetseg.data.sources.camvid import find_layout, open_camvid
@@ -28,6 +30,8 @@ _OPENERS: dict[str, Callable[[Path], Source]] = {
     "folder": open_folder,
 }
 _ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
+
+_MOST = 0.9  # least share of the pixels of a mask of CamVid that have its values
 
 # Label space of masks, with void as a class, -> the label space that is used for training and scores by default.
 _DEFAULT_SPACES = {CITYSCAPES_34.name: CITYSCAPES_19, CAMVID_32.name: STREET_11}
@@ -164,7 +168,29 @@ def _recognized(path: Path) -> list[str]:
     if path.is_file():
         return ["folder"] if path.suffix.lower() in (".yaml", ".yml") else []
     kinds = ["cityscapes"] if is_cityscapes(path) else []
-    return kinds + (["camvid"] if find_layout(path) else [])
+    return kinds + (["camvid"] if _is_camvid(path) else [])
+
+
+def _is_camvid(path: Path) -> bool:
+    """Return whether a folder has a layout of CamVid, and its masks CamVid's values: others use such names, too."""
+    layout = find_layout(path)
+    if layout is None:
+        return False
+    masks = [mask for _, folder in layout.folders.values() for mask in listing(folder)[:1] if mask.suffix == ".png"]
+    return not masks or any(map(partial(_fits, layout.code), masks))
+
+
+def _fits(code: MaskCode, mask: Path) -> bool:
+    """Return whether a code has the values of a mask, or the mask cannot be read, which the check reports."""
+    try:
+        values = mask_values(str(mask))
+    except FileError:
+        return True
+    if values.form == "color" or not code.ids:
+        known = [value for value, color in values.shown.items() if color in code.colors]
+    else:
+        known = [value for value in values.pixels if value in code.ids]
+    return sum(values.pixels[value] for value in known) >= _MOST * sum(values.pixels.values())
 
 
 def _path(text: str) -> Path:

@@ -325,3 +325,13 @@ def test_classes_that_no_description_can_hold_are_an_error(tmp_path: Path) -> No
     (tmp_path / "names.txt").write_text("\n".join(f"kind {i}" for i in range(300)))
     with pytest.raises(DataError, match="found 300 classes, expected 1 to 255"):
         opened(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [Layout("a/{i}.png", "b/{i}_L.png"), Layout("train/{i}.png", "train_labels/{i}.png", splits=("train",))],
+    ids=["_L", "train_labels"],
+)
+def test_names_of_camvid_alone_are_no_camvid(layout: Layout, tmp_path: Path) -> None:
+    pairs = layout.write(tmp_path)
+    assert pairs_of(opened(tmp_path), tmp_path) == pairs
