@@ -304,3 +304,34 @@ def test_a_description_below_the_folder_is_pointed_at(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="layout of this folder is not recognized") as caught:
         opened(tmp_path)
     assert caught.value.hint == f"did you mean {tmp_path / 'mine'}?"
+
+
+def test_of_two_classes_of_a_table_with_one_color_the_first_counts(tmp_path: Path) -> None:
+    Layout("a/{i}.jpg", "b/{i}.png", draw=colors).write(tmp_path)
+    (tmp_path / "class_dict.csv").write_text(TABLES["class_dict.csv"] + "dusk,128,128,128\n")
+    assert opened(tmp_path).space.names == STREET_11.names
+
+
+def test_two_tables_that_fit_and_differ_are_asked_about(tmp_path: Path) -> None:
+    Layout("a/{i}.jpg", "b/{i}.png").write(tmp_path)
+    (tmp_path / "codes.txt").write_text(TABLES["codes.txt"])
+    (tmp_path / "classes.txt").write_text("\n".join(reversed(STREET_11.names)))
+    with pytest.raises(DataError, match="2 tables of classes fit the masks and differ"):
+        opened(tmp_path)
+
+
+def test_classes_that_no_description_can_hold_are_an_error(tmp_path: Path) -> None:
+    Layout("a/{i}.jpg", "b/{i}.png").write(tmp_path)
+    (tmp_path / "names.txt").write_text("\n".join(f"kind {i}" for i in range(300)))
+    with pytest.raises(DataError, match="found 300 classes, expected 1 to 255"):
+        opened(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [Layout("a/{i}.png", "b/{i}_L.png"), Layout("train/{i}.png", "train_labels/{i}.png", splits=("train",))],
+    ids=["_L", "train_labels"],
+)
+def test_names_of_camvid_alone_are_no_camvid(layout: Layout, tmp_path: Path) -> None:
+    pairs = layout.write(tmp_path)
+    assert pairs_of(opened(tmp_path), tmp_path) == pairs

@@ -18,7 +18,7 @@ from streetseg.labels.tables import STREET_11
 from streetseg.machine import cores
 from streetseg.text import counted
 
-MASKS = 500  # masks whose values are looked at, spread over all
+_MASKS = 500  # masks whose values are looked at, spread over all
 _CLASSES = 64  # without a table of classes, more values are not taken for classes
 _COVERED = 0.999  # least share of the pixels of color masks whose colors a table must have
 _VOID = frozenset({"void", "unlabeled", "unlabelled", "ignore", "ignored", "out of roi", "don't care"})
@@ -89,15 +89,15 @@ class Values:
 
 
 def values_of(root: Path, masks: Sequence[File]) -> Values:
-    """Return the values of the masks, or of `MASKS` of them spread over all.
+    """Return the values of the masks, or of `_MASKS` of them spread over all.
 
     Masks that cannot be read are left out, as the check names them.
 
     Raises:
         DataError: no mask can be read.
     """
-    step = max(1, len(masks) / MASKS)
-    sampled = [masks[int(i * step)] for i in range(min(len(masks), MASKS))]
+    step = max(1, len(masks) / _MASKS)
+    sampled = [masks[int(i * step)] for i in range(min(len(masks), _MASKS))]
 
     def read(file: File) -> MaskValues | DataError:
         try:
@@ -183,17 +183,22 @@ def _fits(table: Table, values: Values) -> bool:
 
 
 def _meanings(table: Table, values: Values) -> list[tuple[Entry, int]]:
-    """Return each class of a table with its value in the masks.
+    """Return each class of a table with its value in the masks. Of several classes with one value, the first counts.
 
     Names without ids count from 0. If there is one name too few, they count from 1, and 0 is the background.
     """
     if values.kind == "color":
-        return [(entry, packed(entry.color)) for entry in table.entries if entry.color is not None]
-    pairs = list(zip(table.entries, table.ids, strict=True))
+        return _distinct([(entry, packed(entry.color)) for entry in table.entries if entry.color is not None])
+    pairs = _distinct(list(zip(table.entries, table.ids, strict=True)))
     without_background = all(entry.id is None for entry in table.entries) and len(pairs) in values.shares
     if without_background and len(pairs) != IGNORE_INDEX:
         return [(Entry("background"), 0), *((entry, value + 1) for entry, value in pairs)]
     return pairs
+
+
+def _distinct(pairs: Sequence[tuple[Entry, int]]) -> list[tuple[Entry, int]]:
+    first = {value: entry for entry, value in reversed(pairs)}
+    return [(entry, value) for entry, value in pairs if first[value] is entry]
 
 
 def _of_table(table: Table, values: Values) -> Classes:
@@ -225,8 +230,8 @@ def _of_colors(values: Values, root: Path) -> Classes:
 
 
 def _of_ids(values: Values, root: Path) -> Classes:
-    present = set(values.shares)
-    if present <= {0, 1, IGNORE_INDEX} and IGNORE_INDEX in present:
+    is_void = any({1, IGNORE_INDEX} <= mask for mask in values.masks)
+    if IGNORE_INDEX in values.shares and values.shares.keys() <= {0, 1, IGNORE_INDEX} and not is_void:
         return _of_binary(values, root)
     _require_few(values, root)
     named = [(f"class_{value}", [value]) for value in values.shares if value != IGNORE_INDEX]
@@ -234,14 +239,8 @@ def _of_ids(values: Values, root: Path) -> Classes:
 
 
 def _of_binary(values: Values, root: Path) -> Classes:
-    """Return the classes of masks that hold 0, 1 and 255 at most, 255 among them."""
-    together = any({1, IGNORE_INDEX} <= mask for mask in values.masks)
-    ones = sum(1 in mask for mask in values.masks)
-    if together:
-        return _classes(
-            [(f"class_{value}", [value]) for value in (0, 1)], values, [], f"{values.words}; no table names them", []
-        )
-    if ones:
+    """Return the classes of masks that hold 0 and 255; an error if others hold 0 and 1."""
+    if ones := sum(1 in mask for mask in values.masks):
         whites = sum(IGNORE_INDEX in mask for mask in values.masks)
         raise DataError(
             f"two readings: {counted(ones, 'mask')} of 0 and 1, {whites} of 0 and 255",
@@ -290,35 +289,35 @@ def _classes(
         holding = sum(IGNORE_INDEX in mask for mask in values.masks)
         ignored.append(IGNORE_INDEX)
         said = [*said, f"{IGNORE_INDEX} is in {counted(holding, 'mask')} beside other ids"]
-    colors = _colors([own[0] for _, own in named], values, given)
-    return Classes(
-        tuple(
-            Class(
-                name,
-                () if values.kind == "color" else tuple(own),
-                tuple(map(unpacked, own))
-                if values.kind == "color"
-                else (*colors.get(own[0], ()), *(_gray(value) for value in own if values.kind == "same")),
-                sum(values.shares.get(value, 0.0) for value in own),
-            )
-            for name, own in named
-        ),
-        () if values.kind == "color" else tuple(ignored),
-        tuple(map(unpacked, ignored))
-        if values.kind == "color"
-        else tuple(map(_gray, ignored))
-        if values.kind == "same"
-        else (),
-        source,
-        "; ".join(said),
+    drawn = _colors([own[0] for _, own in named], values, given)
+
+    def ids_of(own: Sequence[int]) -> tuple[int, ...]:
+        return () if values.kind == "color" else tuple(own)
+
+    def colors_of(own: Sequence[int]) -> tuple[Color, ...]:
+        """Return the colors of values in the masks."""
+        as_color = {"color": unpacked, "same": _gray}.get(values.kind)
+        return tuple(map(as_color, own)) if as_color else ()
+
+    classes = tuple(
+        Class(
+            name,
+            ids_of(own),
+            (*drawn.get(own[0], ()), *colors_of(own)),
+            sum(values.shares.get(value, 0.0) for value in own),
+        )
+        for name, own in named
     )
+    return Classes(classes, ids_of(ignored), colors_of(ignored), source, "; ".join(said))
 
 
 def _colors(ids: Sequence[int], values: Values, given: Mapping[int, Color]) -> dict[int, tuple[Color, ...]]:
-    """Return id -> the color to draw a class in; empty if the masks hold ids and nothing gives distinct colors.
+    """Return id -> the color to draw a class in; empty for masks of colors, and of ids without distinct colors.
 
     Ids in three equal channels are colors to the reader, so their classes need another color that can be seen.
     """
+    if values.kind == "color":
+        return {}
     known = {value: color for value in ids if (color := given.get(value) or values.palette.get(value))}
     if len(set(known.values())) < len(ids):
         known = {}

@@ -5,12 +5,15 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from pydantic import ValidationError
+
 from streetseg.data.recognize.classes import Class, Classes
 from streetseg.data.recognize.find import Pair, Reading
 from streetseg.data.recognize.names import File, Folder, Group, Role
 from streetseg.data.sources.folder_file import FolderFile
+from streetseg.errors import DataError
 from streetseg.labels.space import Color
-from streetseg.recipe.plain_yaml import parse, value_of
+from streetseg.recipe.plain_yaml import invalid, parse, value_of
 from streetseg.text import counted, one_line
 
 _PLAIN = re.compile(r"(?!(?:true|false|yes|no|on|off|null|y|n)$)[A-Za-z][\w-]*(?: [\w-]+)*", re.IGNORECASE | re.ASCII)
@@ -38,10 +41,13 @@ class Description:
     files: Sequence[File]
 
     def as_file(self) -> FolderFile:
-        """Return the content of the data.yaml in the folder."""
+        """Return the content of the data.yaml. Raise DataError if it cannot say what was found."""
         root = parse(self.text())
         assert root is not None
-        return FolderFile.model_validate(value_of(root))
+        try:
+            return FolderFile.model_validate(value_of(root))
+        except ValidationError as error:
+            raise DataError(f"what was found is no description of data: {invalid(error)}", where=self.name) from error
 
     def text(self, base: str = "") -> str:
         """Return the data.yaml.

@@ -9,6 +9,7 @@ from streetseg.data.recognize.looks import PixelStats, pixel_stats
 from streetseg.data.recognize.names import File, Pairing, pairings, words
 
 _SAMPLED = 3  # pairs of a pairing whose pixels are looked at
+_LEAST = 0.01  # a pairing of fewer pairs, as a share of those of the largest, is not looked at: there may be thousands
 _OTHER = 0.5  # another reading explains at least this share of the pairs
 _DRAWN_OVER = frozenset({"viz", "vis", "overlay", "overlays", "blend", "preview", "visualization"})
 
@@ -61,6 +62,7 @@ def readings(
         for one in pairings(files)
         if all((images is None or i.name in images) and (masks is None or m.name in masks) for i, m in one.pairs)
     ]
+    candidates = [one for one in candidates if len(one.pairs) >= _LEAST * len(candidates[0].pairs)]
     for same_size, photos in ((True, True), (True, False), (False, True), (False, False)):
         fitting = [one for one in candidates if _is_image_and_mask(one.pairs, stats, same_size, photos)]
         first = _cover(fitting)
@@ -68,11 +70,6 @@ def readings(
             found = [first, *_others(first, fitting, 1), *_others(first, fitting, 0)]
             return _without_instances([one for one in found if not _is_drawn_over(one)] or found, stats)
     return []
-
-
-def sampled(items: Sequence[Pair], count: int) -> list[Pair]:
-    """Return `count` items spread over a sequence, or all if there are fewer."""
-    return [items[i * (len(items) - 1) // max(1, count - 1)] for i in range(count)] if len(items) > count else [*items]
 
 
 def _is_image_and_mask(pairs: Sequence[Pair], stats: Stats, same_size: bool, photos: bool) -> bool:
@@ -84,7 +81,7 @@ def _is_image_and_mask(pairs: Sequence[Pair], stats: Stats, same_size: bool, pho
         same_size: both files must have one size.
         photos: the first file must not look like a mask; drawn images of few colors do.
     """
-    looks = [(stats(image), stats(mask)) for image, mask in sampled(pairs, _SAMPLED)]
+    looks = [(stats(image), stats(mask)) for image, mask in pairs[:_SAMPLED]]
     readable = [(image, mask) for image, mask in looks if image and mask]
     fitting = [
         mask.like_a_mask
@@ -109,7 +106,7 @@ def _cover(candidates: Iterable[Pairing]) -> Reading:
 
 def _others(first: Reading, candidates: Sequence[Pairing], side: int) -> Iterator[Reading]:
     """Yield the readings in which one side of each pair, 0 its image or 1 its mask, is another file."""
-    used, known = first.images | first.masks, first.images | first.masks
+    used, known = first.images | first.masks, first.images if side else first.masks
     while True:
         rest = [
             replace(one, pairs=pairs)
@@ -131,7 +128,5 @@ def _is_drawn_over(reading: Reading) -> bool:
 
 def _without_instances(found: list[Reading], stats: Stats) -> list[Reading]:
     """Return the readings whose masks hold ids up to 255, if there are such: larger ones number instances."""
-    narrow = [
-        one for one in found if not any((look := stats(mask)) and look.wide for _, mask in sampled(one.pairs, _SAMPLED))
-    ]
+    narrow = [one for one in found if not any((look := stats(mask)) and look.wide for _, mask in one.pairs[:_SAMPLED])]
     return narrow or found

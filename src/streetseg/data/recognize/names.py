@@ -5,12 +5,14 @@ A name may carry a mark that says what the file is (`mask_7.png`, `7_labelIds.pn
 known beforehand: all that several files share are tried, and those that make most names equal are found.
 """
 
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import PurePosixPath
+from zlib import crc32
 
 _TOKENS = re.compile(r"\d+|[^\W\d_]+|[\W_]+")
 _MARKS = 24  # prefixes, and suffixes, that are tried, the most frequent first
@@ -99,12 +101,15 @@ class Pairing:
 
 
 def pairings(files: Sequence[File]) -> list[Pairing]:
-    """Return every pairing of two groups, those that explain most files first. Each is returned in both directions."""
+    """Return every pairing of two groups, those that explain most files first. Each is returned in both directions.
+
+    The pairs are in an order without pattern, which is the same in all pairings: the first are a sample of all.
+    """
     numbers: dict[Group, int] = {}
     members: list[dict[Key, File]] = []
     ambiguous: set[int] = set()
     by_key: dict[Key, set[int]] = defaultdict(set)
-    for file, group, key in _groups_of(files):
+    for file, group, key in _groups_of(sorted(files, key=lambda file: crc32(os.fsencode(file.name)))):
         number = numbers.setdefault(group, len(numbers))
         if number == len(members):
             members.append({})

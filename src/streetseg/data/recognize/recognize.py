@@ -61,7 +61,9 @@ def describe(root: Path, *, images: str | None = None, masks: str | None = None)
     Raises:
         DataError: no images pair with masks, or two readings are possible; the hint has both.
     """
-    return _described(root, _listing(root), images, masks)
+    description = _described(root, _listing(root), images, masks)
+    description.as_file()  # what is written can be read again
+    return description
 
 
 def _listing(root: Path) -> Listing:
@@ -79,7 +81,7 @@ def _stamp(path: Path) -> str:
 @lru_cache(maxsize=8)
 def _log(root: Path, text: str) -> None:
     """Log what a folder is taken for; the cache makes that once."""
-    log.info("%s has no data.yaml; it is read as this one says, which  streetseg init %s  writes:", root, root)
+    log.info("%s has no data.yaml; it is read as this one says (streetseg init DIR --out FILE.yaml writes it):", root)
     for line in text.splitlines():
         log.info("    %s", line)
 
