@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -34,11 +34,13 @@ from fuzzing.mutate import (
 
 from streetseg.data.images import read_image
 from streetseg.data.issues import Survey
-from streetseg.data.masks import MaskCode, read_mask
+from streetseg.data.mask_code import MaskCode
+from streetseg.data.masks import read_mask
 from streetseg.data.source import Sample
 from streetseg.data.sources.cityscapes import open_cityscapes
 from streetseg.data.sources.folder import mask_code
 from streetseg.data.sources.folder_file import read_folder_file
+from streetseg.data.sources.streets.every import STREET_SETS
 from streetseg.data.splits import SplitList, listed_splits
 from streetseg.labels.tables import STREET_11
 from streetseg.metrics.counts import Counts
@@ -51,6 +53,8 @@ from streetseg.recipe.load import resolve
 from streetseg.recipe.resolved import read_resolved, recipe_yaml
 
 CODE = MaskCode.of(STREET_11, ignored=(11, -1))
+NAMED = replace(CODE, labels={name: i for i, name in enumerate(STREET_11.names)})
+LENIENT = replace(CODE, tolerance=30, others_ignored=True)
 
 
 @dataclass(frozen=True)
@@ -99,10 +103,51 @@ def image(folder: Path) -> None:
 
 
 def mask(folder: Path) -> None:
-    ids = read_mask(str(folder / "input"), CODE)
+    read_as(CODE, folder / "input")
+
+
+def lenient_mask(folder: Path) -> None:
+    read_as(LENIENT, folder / "input")
+    read_as(replace(LENIENT, channel=0, colors={}), folder / "input")
+
+
+def array(folder: Path) -> None:
+    read_as(CODE, folder / "input.npy")
+
+
+def polygons(folder: Path) -> None:
+    read_as(NAMED, folder / "input.json")
+
+
+def read_as(code: MaskCode, path: Path) -> None:
+    ids = read_mask(str(path), code)
     assert ids.dtype == np.uint8
     assert ids.ndim == 2
     assert ((ids < 11) | (ids == 255)).all()
+
+
+TABLES = {
+    "mapillary-2.0": "config_v2.0.json",
+    "a2d2": "class_list.json",
+    "wilddash": "panoptic.json",
+    "ade20k": "objectInfo150.txt",
+}
+
+
+def as_tables(data: bytes, folder: Path) -> None:
+    for name in TABLES.values():
+        _write(folder / name, data)
+
+
+def table_of(kind: str) -> Callable[[Path], None]:
+    """Return a reader of the table of classes that a street data set ships."""
+
+    def read(folder: Path) -> None:
+        code = STREET_SETS[kind].forms[0].code
+        assert callable(code)
+        assert {*code(folder).ids.values()} <= {*range(code(folder).space.num_classes), 255}
+
+    return read
 
 
 def folder_yaml(folder: Path) -> None:
@@ -192,7 +237,7 @@ YAML = (*ANY, lines, lines, *[tokens(YAML_TOKENS)] * 6, *[yaml_values] * 8)
 LABELS = (*ANY, lines, *[tokens(JSON_TOKENS + LIST_TOKENS)] * 2, *[numbers] * 6, *[json_values] * 8)
 
 KINDS = {
-    "png": Kind(0.15, valid.png, (*IMAGES, *[png_chunks] * 12), as_file("input"), (image, mask)),
+    "png": Kind(0.15, valid.png, (*IMAGES, *[png_chunks] * 12), as_file("input"), (image, mask, lenient_mask)),
     "jpeg": Kind(0.09, valid.jpeg, (*IMAGES, *[jpeg_segments] * 8), as_file("input"), (image, mask)),
     "tiff": Kind(0.12, valid.tiff, (*IMAGES, *[tiff_fields] * 10), as_file("input"), (image, mask)),
     "bmp, gif, webp, ppm": Kind(0.09, valid.others, IMAGES, as_file("input"), (image, mask)),
@@ -231,5 +276,20 @@ KINDS = {
         name: Kind(0.03, seeds, LABELS, labels.place(name), (labels.read(name),))
         for name, (_, _, seeds) in labels.FILES.items()
     },
+    "npy": Kind(0.05, valid.npy, (*ANY, *[npy_member] * 8), as_file("input.npy"), (array,)),
+    "polygons": Kind(
+        0.05,
+        valid.polygons,
+        (*ANY, *[tokens(JSON_TOKENS)] * 3, *[json_values] * 10),
+        as_file("input.json"),
+        (polygons,),
+    ),
+    "tables of classes": Kind(
+        0.05,
+        valid.class_tables,
+        (*ANY, lines, *[tokens(JSON_TOKENS)] * 3, *[json_values] * 8),
+        as_tables,
+        tuple(table_of(kind) for kind in TABLES),
+    ),
     "Cityscapes zip": Kind(0.04, valid.cityscapes_zip, (*ANY, *[png_in_zip] * 8), as_cityscapes, (cityscapes,)),
 }

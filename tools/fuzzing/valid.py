@@ -198,6 +198,35 @@ def split_list() -> list[bytes]:
     ]
 
 
+def npy() -> list[bytes]:
+    ids = np.arange(12).reshape(3, 4) % 11
+    written = []
+    for array in (ids.astype(np.uint8), ids.astype(np.float32), np.array(STREET_11.colors, np.uint8)[ids]):
+        data = io.BytesIO()
+        np.save(data, array)
+        written.append(data.getvalue())
+    return written
+
+
+def polygons() -> list[bytes]:
+    objects = [
+        {"label": "road", "polygon": [[0, 4], [15, 4], [15.5, 11], [0, 11]]},
+        {"label": "cargroup", "polygon": [[3, 3], [9, 3], [6, 8]], "deleted": 0},
+        {"label": "sky", "polygon": [[2, 2]]},
+    ]
+    return [json.dumps({"imgHeight": 12, "imgWidth": 16, "objects": objects}).encode()]
+
+
+def class_tables() -> list[bytes]:
+    names = STREET_11.names[:3]
+    return [
+        json.dumps({"labels": [{"name": name, "color": [9, i, 8]} for i, name in enumerate(names)]}).encode(),
+        json.dumps({f"#00ff0{i}": f"{name} 1" for i, name in enumerate(names)}).encode(),
+        json.dumps({"categories": [{"id": i, "name": n, "color": [1, 2, i]} for i, n in enumerate(names)]}).encode(),
+        "\n".join(["Idx\tName", *(f"{i}\t{name}, it" for i, name in enumerate(names, start=1))]).encode(),
+    ]
+
+
 def counts_npz() -> list[bytes]:
     def written(images: int, classes: int, **how: object) -> bytes:
         data = io.BytesIO()

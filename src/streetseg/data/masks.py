@@ -69,14 +69,11 @@ def read_mask(place: str, code: MaskCode, *, max_pixels: int = MAX_PIXELS) -> ND
 
 def decode_mask(place: str, code: MaskCode, *, max_pixels: int = MAX_PIXELS) -> Mask:
     """Return the labels as `read_mask` does, with the other facts of the mask. Raise FileError for the same reasons."""
-    match PurePosixPath(place).suffix.lower():
-        case suffix if suffix == POLYGONS:
-            labels = read_polygons(place, code.labels, max_pixels)
-            return Mask(labels, MaskFacts(), ImageFacts("polygons JSON", (labels.shape[0], labels.shape[1])))
-        case suffix if suffix == ARRAY:
-            return _of_array(place, code, max_pixels)
-        case _:
-            return _of_image(place, code, max_pixels)
+    ending = PurePosixPath(place).suffix.lower()
+    if ending == POLYGONS:
+        labels = read_polygons(place, code.labels, max_pixels)
+        return Mask(labels, MaskFacts(), ImageFacts("polygons JSON", (labels.shape[0], labels.shape[1])))
+    return _of_array(place, code, max_pixels) if ending == ARRAY else _of_image(place, code, max_pixels)
 
 
 def _of_image(place: str, code: MaskCode, max_pixels: int) -> Mask:
@@ -98,6 +95,8 @@ def _of_array(place: str, code: MaskCode, max_pixels: int) -> Mask:
         raise
     except Exception as failure:  # a damaged header raises exceptions of many types
         raise FileError(place, "file is no NumPy array", str(failure)) from failure
+    if not isinstance(array, np.ndarray):
+        raise FileError(place, "file is no NumPy array", "several arrays in an archive (.npz)")
     found = f"{array.dtype} of shape {array.shape}"
     if array.ndim not in (2, 3) or array.size == 0 or array.dtype.kind not in "biuf":
         raise FileError(place, "mask is no array of ids (H, W)", found)

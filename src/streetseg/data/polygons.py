@@ -17,6 +17,7 @@ from streetseg.data.images import require_few_pixels
 from streetseg.labels.space import IGNORE_INDEX
 
 POLYGONS = ".json"
+_FARTHEST = 1e6  # largest coordinate, in pixels: more is no point of an image
 _GROUP = "group"  # the name of a group of objects that are not told apart is the name of one of them and this
 
 
@@ -57,5 +58,7 @@ def _draw(drawing: ImageDraw.ImageDraw, thing: Mapping[str, Any], labels: Mappin
         hint = f"known are {', '.join(labels)}" if labels else "masks: names files of pixels"
         raise FileError(place, "file names an object that the label space lacks", thing["label"], hint=hint)
     points = [(float(x), float(y)) for x, y in thing["polygon"]]
+    if not all(abs(value) <= _FARTHEST for point in points for value in point):
+        raise ValueError("a point far outside the image")
     if len(points) > 1:
         drawing.polygon(points, fill=labels[name])

@@ -213,14 +213,18 @@ def test_an_id_of_255_is_a_class_unless_it_is_ignored_in_writing(tmp_path: Path)
     assert mask_code(read_folder_file(path, print), "data").ids == {0: 0, 255: 1}
 
 
-@pytest.mark.bad_input(51, ".npy masks are refused; the hint names PNG")
+@pytest.mark.bad_input(
+    51, ".npy masks are found by a folder or a glob; .npy images are refused, and the hint names PNG"
+)
 @pytest.mark.parametrize("masks", ["masks", "masks/*.npy"])
-def test_masks_as_arrays_are_not_read_yet(masks: str, tmp_path: Path) -> None:
+def test_arrays_are_masks_and_no_images(masks: str, tmp_path: Path) -> None:
     tiny.save(tmp_path / "images" / "a.png", np.zeros((2, 2, 3), np.uint8))
     (tmp_path / "masks").mkdir()
     np.save(tmp_path / "masks" / "a.npy", np.zeros((2, 2), np.uint8))
     path = rewrite(tmp_path / "data.yaml", f"images: images\nmasks: {masks}\nclasses: [a, b]\n")
-    with pytest.raises(DataError, match="no masks match") as caught:
+    assert [sample.mask for sample in open_folder(path).splits["all"]] == [str(tmp_path / "masks" / "a.npy")]
+    path = rewrite(tmp_path / "data.yaml", f"images: {masks}\nmasks: images\nclasses: [a, b]\n")
+    with pytest.raises(DataError, match="no images match") as caught:
         open_folder(path)
     assert "a.npy: the format is not supported (NumPy array: save it as PNG" in caught.value.where[1]
 

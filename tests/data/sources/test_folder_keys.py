@@ -1,5 +1,7 @@
 """The keys of data.yaml for ids in a channel, inexact colors and other values, and its defaults of a recipe."""
 
+import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +10,14 @@ import pytest
 from PIL import Image
 
 import tiny
+from conftest import Finished
 from streetseg.data.check.check import check_source
 from streetseg.data.open import open_source
 from streetseg.data.source import Source, with_defaults
 from streetseg.errors import DataError
 from streetseg.labels.tables import STREET_11
+from streetseg.models.bundle import load_bundle
+from streetseg.recipe.load import load_recipe
 from streetseg.recipe.schema import Data
 
 NAMES = f"classes: [{', '.join(STREET_11.names)}]\n"
@@ -145,6 +150,12 @@ def test_arrays_of_colors_and_of_truth_values(tmp_path: Path) -> None:
     assert (source.read_mask(source.splits["val"][0]) == (labels(2) == 3)).all()
 
 
+def an_archive() -> bytes:
+    file = io.BytesIO()
+    np.savez(file, labels=labels(2))
+    return file.getvalue()
+
+
 @pytest.mark.bad_input(51, "arrays that are no masks, and arrays in the place of images, are errors that say so")
 @pytest.mark.parametrize(
     ("content", "problem"),
@@ -152,6 +163,7 @@ def test_arrays_of_colors_and_of_truth_values(tmp_path: Path) -> None:
         (b"", "file is no NumPy array"),
         (b"\x93NUMPY\x01\x00v\x00{'descr': '|u1', 'shape': (9999999, 9999999)}\n", "file is no NumPy array"),
         (np.array([{}]), "file is no NumPy array"),
+        (an_archive(), "file is no NumPy array"),
         (np.zeros((2, 3, 4), np.uint8), "neither ids"),
         (np.zeros((2, 3, 3)), "neither ids"),
         (np.zeros(4, np.uint8), "no array of ids"),
@@ -218,3 +230,17 @@ def test_a_value_that_a_key_does_not_take(line: str, problem: str, tmp_path: Pat
         opened(yaml)
     assert problem in caught.value.problem
     assert caught.value.where[0].startswith(f"{yaml}:")
+
+
+def test_the_defaults_of_a_description_are_part_of_a_run(tmp_path: Path, streetseg: Callable[..., Finished]) -> None:
+    yaml = make(tmp_path, {f"{i}.png": noisy(i) for i in range(3)}, f"{COLORED}ignore_color: [0, 0, 0]\n{DEFAULTS}")
+    yaml.write_text(yaml.read_text().replace("exclude: lists\\out.txt\n", ""))
+    run = tmp_path / "run"
+    done = streetseg(
+        "train", f"folder:{yaml}", "--encoder", "test_efficientnet", "--weights", "none", "--epochs", 1, "--quiet",
+        "train.batch=2", "train.precision=fp32", "model.channels=[16, 12, 8, 8]", "data.range=full", "--out", run,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    data = load_recipe(run / "recipe.yaml").data
+    assert (data.exif, data.range, data.tolerance, data.unlabeled) == ("ignore", "full", 3, "skip")
+    assert load_bundle(run / "best").network.reading == data.reading

@@ -5,6 +5,7 @@ from pathlib import Path
 from streetseg.data.mask_code import MaskCode
 from streetseg.data.sources.streets.street_set import Form, StreetSet
 from streetseg.data.sources.streets.tables import read_json, rgb, space_of
+from streetseg.labels.space import Color
 from streetseg.labels.street_mappings import WILDDASH_2
 
 _TABLE = "panoptic.json"
@@ -14,8 +15,13 @@ def _code(root: Path) -> MaskCode:
     """Return the code by the categories of the table; an id without category is no class."""
     path = root / _TABLE
     content = read_json(path)
-    space = space_of(path, WILDDASH_2, lambda: [(one["name"], rgb(one["color"])) for one in content["categories"]])
-    ids = {int(one["id"]): class_id for class_id, one in enumerate(content["categories"])}
+    ids: dict[int, int] = {}
+
+    def classes() -> list[tuple[str, Color]]:
+        ids.update({int(one["id"]): class_id for class_id, one in enumerate(content["categories"])})
+        return [(one["name"], rgb(one["color"])) for one in content["categories"]]
+
+    space = space_of(path, WILDDASH_2, classes)
     return MaskCode(space, {255: space.ignore_index, **ids}, MaskCode.of(space).colors, ids_only=True)
 
 
