@@ -1,6 +1,6 @@
 """Measure how fast training gets its images: from the store, on the fly, and from torch's DataLoader.
 
-    python benchmarks/feed.py [--images 24] [--photo 3000x4000] [--size 384x480] [--batch 8] [--rounds 3] [--json]
+    python benchmarks/feed.py [--images 48] [--photo 3000x4000] [--size 384x480] [--batch 8] [--rounds 3] [--json]
 
 Built-in scenes are written as JPEG photos with PNG masks. Then:
 
@@ -52,7 +52,7 @@ YAML = "images: images/*.jpg\nmasks: masks/*.png\nspace: street-11\nsplits: {tra
 def main() -> None:
     """Measure and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=int, default=24)
+    parser.add_argument("--images", type=int, default=48)
     parser.add_argument("--photo", type=as_size, default="3000x4000", help="size of the files, height x width")
     parser.add_argument("--size", type=as_size, default="384x480", help="data.size")
     parser.add_argument("--batch", type=int, default=8)
