@@ -1,14 +1,14 @@
-"""Measure how fast training gets its images: from the store, on the fly, and from torch's DataLoader.
+"""Measure how fast training gets its images: from the store, on the fly, from shards, and from torch's DataLoader.
 
     python benchmarks/feed.py [--images 48] [--photo 3000x4000] [--size 384x480] [--batch 8] [--rounds 3] [--json]
 
 Built-in scenes are written as JPEG photos with PNG masks. Then:
 
     disk    MB an image that the store takes, at the size of the photos and at `--size` (`data.size`).
-    feed    augmented images per second, without a network. Store and on the fly: the batches of training. DataLoader:
-            the usual Dataset class, which opens both files with Pillow, resizes them and applies torchvision's
-            transforms, with one worker process per core.
-    epoch   time of an epoch of training relative to its bare steps (see epoch.py), with the store and on the fly.
+    feed    augmented images per second, without a network. Store, on the fly and shards (of this machine, decoded on
+            the fly): the batches of training. DataLoader: the usual Dataset class, which opens both files with Pillow,
+            resizes them and applies torchvision's transforms, with one worker process per core.
+    epoch   time of an epoch of training relative to its bare steps (see epoch.py), with each of the three.
 
 Figures of feed are medians of alternating epochs, after one that is not measured.
 """
@@ -36,6 +36,7 @@ from trainer import Trainer
 from streetseg.arguments import as_size
 from streetseg.arrays import Size
 from streetseg.data.budget import budget
+from streetseg.data.convert.shards import write_shards
 from streetseg.data.open import open_source
 from streetseg.data.source import Sample, Source
 from streetseg.data.store import Store
@@ -68,9 +69,12 @@ def main() -> None:
     with TemporaryDirectory(prefix="streetseg-") as name:
         folder = Path(name)
         source = photos(folder / "photos", args.images, args.photo)
+        write_shards(source, folder / "shards")
+        shards = open_source(Data(source=f"shards:{folder / 'shards'}"))
         stores = {
             "store": opened(source, args.size, folder / "cache", cache_gb=1000),
             "on the fly": opened(source, args.size, folder / "cache", cache_gb=0),
+            "shards": opened(shards, args.size, folder / "cache", cache_gb=0),
         }
         whole = opened(source, None, folder / "cache", cache_gb=0)
         trainers = {way: Trainer(recipe, store, CPU, made(folder / way)) for way, store in stores.items()}

@@ -219,8 +219,8 @@ def evaluate(
 
     Args:
         model: as for `load`, or what `load` returned.
-        data: scenes, "camvid:DIR", "cityscapes:DIR", "folder:FILE.yaml", or a folder; or an object as for `train`;
-            or a list of these, each of which is mapped to the classes of the model.
+        data: scenes, "camvid:DIR", "cityscapes:DIR", "folder:FILE.yaml", "shards:DIR", or a folder; or an object as for
+            `train`; or a list of these, each of which is mapped to the classes of the model.
         split: the split to score on; None for val.
         space: label space to map the data to.
         engine: torch, onnxruntime, openvino or litert; None for the first of these that runs the model.
@@ -434,9 +434,9 @@ def train(
     """Train one network.
 
     Args:
-        data: scenes, "camvid:DIR", "cityscapes:DIR", "folder:FILE.yaml", or a folder; or an object of your own with
-            `classes` (names) and `splits`: {"train": pairs, "val": pairs} of an image uint8 (H, W, 3) and labels
-            uint8 (H, W), 255 where a pixel counts nowhere.
+        data: scenes, "camvid:DIR", "cityscapes:DIR", "folder:FILE.yaml", "shards:DIR", or a folder; or an object of
+            your own with `classes` (names) and `splits`: {"train": pairs, "val": pairs} of an image uint8 (H, W, 3)
+            and labels uint8 (H, W), 255 where a pixel counts nowhere.
         encoder: its timm name; or a torch module of your own. It takes normalized images float32 (B, 3, H, W), and
             returns the list of maps (B, channels[i], H / s, W / s) at strides s = 2, 4, 8, 16, 32, or from 4 on. It may
             have `channels`, and `mean` and `std` of RGB 0..1; a timm model with features_only=True is such a module.

@@ -159,6 +159,7 @@ def test_latency_in_words(ratio: float, text: str) -> None:
         ("scenes", "scenes"),
         ("camvid:/data/CamVid", "camvid"),
         ("folder:/my data/berlin.yaml", "berlin"),
+        ("shards:streets", "streets"),
         ("/data/mine", "mine"),
     ],
 )

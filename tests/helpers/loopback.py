@@ -54,10 +54,10 @@ class _Ranges(http.server.BaseHTTPRequestHandler):
         if not path.is_file():
             self.send_error(404)
             return
-        content, asked = path.read_bytes(), self.headers["Range"]
+        content, part = path.read_bytes(), self.headers["Range"]
         size = len(content)
-        if asked:
-            first, _, last = asked.removeprefix("bytes=").partition("-")
+        if part:
+            first, _, last = part.removeprefix("bytes=").partition("-")
             content = content[int(first) : int(last) + 1]
             self.send_response(206)
             self.send_header("Content-Range", f"bytes {first}-{int(first) + len(content) - 1}/{size}")

@@ -32,7 +32,7 @@ def dataset_name(spec: str) -> str:
         return " + ".join(map(dataset_name, parts))
     kind, colon, path = spec.partition(":")
     if colon:
-        return Path(path).stem if kind == "folder" else kind
+        return Path(path).stem if kind in ("folder", "shards") else kind
     return Path(spec).name
 
 

@@ -92,9 +92,10 @@ class ShardsAhead:
         return replace(sample, image=f"{local}!{image}", mask=f"{local}!{mask}")
 
     def _remove(self, shards: Sequence[str]) -> None:
+        """Remove local shards, those that are still fetched when they are there."""
         for copy in (self._copies.pop(shard) for shard in shards if shard in self._copies):
-            if not copy.cancel() and copy.exception() is None:
-                copy.result().unlink()
+            copy.cancel()
+            copy.add_done_callback(_unlink)
 
     def _fetch(self, address: str) -> Path:
         """Return the local copy of a shard, with the index beside it.
@@ -107,10 +108,9 @@ class ShardsAhead:
         folder = self._folder / _key(index)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(self._cache / f"{folder.name}.lock"):
-                if not (folder / INDEX).exists():
-                    atomic_write_text(folder / INDEX, index.model_dump_json())
-            with FileLock(self._cache / f"{shard.sha256}.lock"):
+            if not (folder / INDEX).exists():
+                atomic_write_text(folder / INDEX, index.model_dump_json())
+            with FileLock(self._cache / f"{shard.sha256[:2]}.lock"):  # so that there are no more than 256 such files
                 if not _linked(folder / file, self._cache.glob(f"*/{folder.name}/{file}")):
                     _download(address, shard, folder / file, self._stop)
         except OSError as failure:
@@ -120,6 +120,12 @@ class ShardsAhead:
                 hint="STREETSEG_CACHE=DIR names a local folder with enough space for the shards of three windows",
             ) from failure
         return folder / file
+
+
+def _unlink(copy: Future[Path]) -> None:
+    if not copy.cancelled() and copy.exception() is None:
+        with suppress(OSError):  # on Windows, while it is read; the end of the `with` statement removes it
+            copy.result().unlink()
 
 
 def _windows(samples: Sequence[Sample]) -> list[_Window]:

@@ -1,6 +1,7 @@
 """Shards: tar files with an index, written from any source, read on this machine and from a loopback object store."""
 
 import json
+import sys
 import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -264,6 +265,13 @@ def test_who_has_no_credentials_is_told_which(bucket: str, monkeypatch: pytest.M
 def test_addresses_of_other_kinds(address: str, problem: str) -> None:
     with pytest.raises(RequestError, match=problem):
         opened(address)
+
+
+def test_what_to_install_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fsspec", None)  # as if it were not installed
+    with pytest.raises(RequestError, match="needs a package") as caught:
+        opened("s3://streets/tiny")
+    assert caught.value.hint == "pip install 'streetseg[remote]'"
 
 
 def test_an_address_without_its_kind_gets_it_in_the_hint() -> None:
