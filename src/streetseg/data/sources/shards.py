@@ -4,7 +4,7 @@ from pathlib import Path
 
 from streetseg.data.files import FileError
 from streetseg.data.issues import Failure, Survey
-from streetseg.data.masks import MaskCode
+from streetseg.data.mask_code import MaskCode
 from streetseg.data.remote import is_remote, sizes_in
 from streetseg.data.shards import COPY_AGAIN, Index, ShardSample, read_index
 from streetseg.data.source import FileSource, Sample

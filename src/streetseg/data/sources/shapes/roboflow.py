@@ -5,7 +5,7 @@ from pathlib import Path
 
 from streetseg.data.files import FileError, listing
 from streetseg.data.issues import Survey
-from streetseg.data.masks import MaskCode
+from streetseg.data.mask_code import MaskCode
 from streetseg.data.matching import by_key, pair, sample_name
 from streetseg.data.source import FileSource, Sample
 from streetseg.data.sources.shapes.classes import BLACK

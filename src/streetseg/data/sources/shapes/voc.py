@@ -9,7 +9,7 @@ from pathlib import Path
 
 from streetseg.data.files import FileError, listing, walk
 from streetseg.data.issues import Survey
-from streetseg.data.masks import MaskCode
+from streetseg.data.mask_code import MaskCode
 from streetseg.data.matching import by_key, nothing_pairs, pair, pairs_at_all
 from streetseg.data.source import FileSource, Sample
 from streetseg.data.sources.shapes.collect import split_of
