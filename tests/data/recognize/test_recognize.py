@@ -201,11 +201,14 @@ def test_void_and_255_are_ignored_and_said(tmp_path: Path) -> None:
 
 
 def test_masks_of_the_same_areas_are_one_reading(tmp_path: Path) -> None:
-    Layout("a/{i}.jpg", "b/{i}.png").write(tmp_path)
-    Layout("a/{i}.jpg", "c/{i}.png", draw=colors).write(tmp_path)
-    assert {one.mask.split("/")[-2] for one in opened(tmp_path).splits["all"]} == {"b"}
-    (tmp_path / "class_dict.csv").write_text(TABLES["class_dict.csv"])
-    source = opened(tmp_path)
+    root = tmp_path / "set"
+    Layout("a/{i}.jpg", "b/{i}.png").write(root)
+    Layout("a/{i}.jpg", "c/{i}.png", draw=colors).write(root)
+    assert {one.mask.split("/")[-2] for one in opened(root).splits["all"]} == {"b"}
+    text = api.init(root, tmp_path / "data.yaml").read_text(encoding="utf-8")
+    assert "# left out, as it shows the same areas: c/*.png\n" in text
+    (root / "class_dict.csv").write_text(TABLES["class_dict.csv"])
+    source = opened(root)
     assert {one.mask.split("/")[-2] for one in source.splits["all"]} == {"c"}
     assert source.space.names == STREET_11.names
 

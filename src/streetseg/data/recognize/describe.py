@@ -31,6 +31,7 @@ class Description:
         lists: split -> text file that lists its samples; {} if there is none.
         classes: the classes of the masks.
         files: all files that could be images or masks.
+        same: other readings that show the same areas, which are left out.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Description:
     lists: Mapping[str, str]
     classes: Classes
     files: Sequence[File]
+    same: Sequence[Reading] = ()
 
     def as_file(self) -> FolderFile:
         """Return the content of the data.yaml. Raise DataError if it cannot say what was found."""
@@ -56,7 +58,11 @@ class Description:
             base: the path from its folder to the folder that is described, with slashes; "" if both are one.
         """
         prefix = f"{escaped(base).rstrip('/')}/" if base else ""
-        lines = [*self._files(prefix, base), *_classes(self.classes)]
+        others = [glob for one in self.same for side in globs_of(one) for glob in side]
+        kept = {glob for side in globs_of(self.reading) for glob in side}
+        left_out = [one_line(glob) for glob in dict.fromkeys(others) if glob not in kept]
+        lines = [f"# left out, as it shows the same areas: {', '.join(left_out)}"] if left_out else []
+        lines += [*self._files(prefix, base), *_classes(self.classes)]
         return "\n".join([f"name: {quoted(self.name)}  # the folder", *lines, ""])
 
     def _files(self, prefix: str, base: str) -> Iterator[str]:

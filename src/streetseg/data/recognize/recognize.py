@@ -42,7 +42,7 @@ def open_recognized(root: Path) -> FileSource:
     _log(root, description.text())
     survey = Survey()
     source = described_source(description.as_file(), root / "data.yaml", f"folder:{root}", survey)
-    used = {file for pair in description.reading.pairs for file in pair}
+    used = {file for one in (description.reading, *description.same) for pair in one.pairs for file in pair}
     said = {failure.error.place for failure in survey.failures if isinstance(failure.error, FileError)}
     others = [file.name for file in description.files if file not in used and str(root / file.name) not in said]
     if others:
@@ -99,9 +99,10 @@ def _described(root: Path, listing: Listing, images: str | None = None, masks: s
     _require_one_data_set(root, found[0])
     named = tables(root, others)
     reading, classes = _chosen(root, found, named)
+    same = [one for one in found if one is not reading]
     splits = splits_by_folder(reading.pairs)
     lists = {} if splits else lists_of_splits(root, others, reading.pairs)
-    return Description(root.name or "data", reading, splits, lists, classes, files)
+    return Description(root.name or "data", reading, splits, lists, classes, files, same)
 
 
 def _matching(root: Path, glob: str | None) -> frozenset[str] | None:
