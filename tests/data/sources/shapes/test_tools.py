@@ -1,7 +1,9 @@
 """What label tools write is read in place, with the same labels from each."""
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import label_tools
@@ -33,3 +35,18 @@ def test_each_tool_gives_the_same_labels(tmp_path: Path, kind: str) -> None:
         assert named.stamp(sample) == bare.stamp(sample)
     if len(named.splits) > 1:
         assert {split: len(several) for split, several in named.splits.items()} == {"train": 3, "val": 2}
+
+
+def test_a_category_of_ignored_pixels_takes_the_place_of_background(tmp_path: Path) -> None:
+    folder = label_tools.coco_runs(tmp_path / "data")
+    content = json.loads((folder / "result.json").read_text())
+    content["categories"].append({"id": 99, "name": "__ignore__"})
+    content["annotations"][0]["category_id"] = 99  # the road of the first image
+    label_tools.write_json(folder / "result.json", content)
+    source = opened(folder)
+    assert source.space.names == label_tools.CLASSES
+    first, second = source.splits["all"][:2]
+    expected = label_tools.labels("b").astype(int) - 1
+    assert (source.read_mask(second) == np.where(expected < 0, 255, expected)).all()
+    assert set(np.unique(source.read_mask(first)).tolist()) == {1, 2, 255}
+    assert source.survey.notes[-1].endswith("pixels in no shape are ignored")

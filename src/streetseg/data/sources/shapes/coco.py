@@ -2,7 +2,8 @@
 
 An annotation is a list of polygons, run lengths (plain or compressed), or a row of segments in a panoptic PNG. They lie
 on each other in the order of the file, crowds beneath all others. Pixels in none are background; in a panoptic PNG they
-are void, which is ignored.
+are void, which is ignored. A category __ignore__ says that the annotations hold every pixel: those in none, and those
+of this category, are ignored, and there is no background.
 """
 
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from streetseg.data.files import FileError
-from streetseg.data.sources.shapes.classes import Classes
+from streetseg.data.sources.shapes.classes import IGNORED, Classes, is_background
 from streetseg.data.sources.shapes.collect import Collection, Number, Side, at, jsons, mentions, parsed, splits_of
 from streetseg.data.sources.shapes.raster import Polygons, Region, Runs, points_of
 from streetseg.data.sources.shapes.rle import decompress
@@ -93,7 +94,8 @@ def open_coco(path: Path) -> ShapeSource:
     collection = Collection(f"coco:{path}", TOOL, root.parent if root.name.lower() == "annotations" else root)
     contents = {split: (file, parsed(file, _File, TOOL)) for split, file in splits_of(files, "coco").items()}
     names = [name for _, content in contents.values() for name in _class_names(content)]
-    classes = collection.classes(names, path.stem)
+    complete = IGNORED in names and not any(map(is_background, names))
+    classes = collection.classes(names, path.stem, complete=complete)
     for split, (file, content) in contents.items():
         _add(content, file, split, classes, collection)
     return collection.source(classes)

@@ -277,12 +277,13 @@ class Collection:
                 error = FileError(place, f"image has no {what}", hint=SKIP)
                 self.fail(split_of_folders(str(path)), key, error, unlabeled=True)
 
-    def classes(self, names: Iterable[str], name: str) -> Classes:
+    def classes(self, names: Iterable[str], name: str, *, complete: bool = False) -> Classes:
         """Return the classes with these names.
 
         Args:
             names: the names that the files use.
             name: the name of the label space.
+            complete: whether the shapes hold every pixel that counts.
 
         Raises:
             DataError: there are none, or too many; if there are none and files failed, the errors of the files.
@@ -290,7 +291,7 @@ class Collection:
         names = list(names)
         if not names and self.survey.failures:
             raise self._failed
-        return Classes.named(names, self.spec.partition(":")[2], name)
+        return Classes.named(names, self.spec.partition(":")[2], name, complete=complete)
 
     @property
     def _failed(self) -> DataError:
@@ -304,6 +305,7 @@ class Collection:
             hint = "label something, then export again"
             raise DataError(f"no image is described in these files of {self.tool}", where=self.spec, hint=hint)
         count = counted(len(self.drawings), "image")
-        self.survey.note(f"{self.spec}: {self.tool}, {count}; pixels in no shape are class 0, {BACKGROUND}")
+        outside = f"class 0, {BACKGROUND}" if classes.base == 0 else "ignored"
+        self.survey.note(f"{self.spec}: {self.tool}, {count}; pixels in no shape are {outside}")
         splits = {name: tuple(samples[key] for key in sorted(samples)) for name, samples in self.splits.items()}
-        return ShapeSource(self.spec, self.tool, classes.space, splits, self.drawings, self.survey)
+        return ShapeSource(self.spec, self.tool, classes.space, splits, self.drawings, self.survey, classes.base)

@@ -24,7 +24,7 @@ from streetseg.data.issues import Survey
 from streetseg.data.source import Look, Sample
 from streetseg.data.sources.shapes.raster import Labels, Region
 from streetseg.errors import first
-from streetseg.labels.space import IGNORE_INDEX, LabelSpace
+from streetseg.labels.space import LabelSpace
 from streetseg.recipe.reading import AS_USUAL, ImageReading
 
 _RULE = 1  # of drawing; another number renews what was decoded by an older rule
@@ -116,9 +116,9 @@ class Drawing:
     layers: tuple[Layer, ...]
     size: Size | None = None
 
-    def draw(self, size: Size, place: str) -> NDArray[np.uint8]:
+    def draw(self, size: Size, base: int, place: str) -> NDArray[np.uint8]:
         """Return the labels uint8 (H, W). Raise FileError, which names `place`, if a layer does not fit."""
-        labels = np.zeros(size, np.uint8)
+        labels = np.full(size, base, np.uint8)
         for layer in self.layers:
             try:
                 layer.paint(labels)
@@ -138,6 +138,7 @@ class ShapeSource:
         splits: the samples.
         drawings: `mask` of each sample -> its shapes.
         survey: the files that belong to no sample.
+        base: the class id of pixels in no shape, or 255.
         max_pixels: the largest number of pixels that an image may have.
         reading: how image files are converted to 8-bit RGB.
     """
@@ -148,6 +149,7 @@ class ShapeSource:
     splits: Mapping[str, tuple[Sample, ...]]
     drawings: Mapping[str, Drawing]
     survey: Survey
+    base: int = 0
     max_pixels: int = MAX_PIXELS
     reading: ImageReading = AS_USUAL
 
@@ -160,7 +162,7 @@ class ShapeSource:
         drawing = self.drawings[sample.mask]
         size = drawing.size or upright_size(sample.image, max_pixels=self.max_pixels, reading=self.reading)
         require_few_pixels(sample.mask, size[0] * size[1], self.max_pixels)
-        return drawing.draw(size, sample.mask)
+        return drawing.draw(size, self.base, sample.mask)
 
     def look(self, sample: Sample) -> Look:
         """Return image, labels and how both are stored. Raise DataError if one cannot be read."""
@@ -181,4 +183,4 @@ class ShapeSource:
 
     @cached_property
     def _classes_stamp(self) -> str:
-        return f"{crc32(repr((_RULE, self.space.names, IGNORE_INDEX)).encode()):08x}"
+        return f"{crc32(repr((_RULE, self.space.names, self.base)).encode()):08x}"
