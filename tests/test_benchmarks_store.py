@@ -39,7 +39,7 @@ def test_feed_compares_store_on_the_fly_and_dataloader(figures: Figures) -> None
     printed = figures("feed.py", *options, "--encoder", "test_efficientnet")
     assert printed["disk"] == {"photo size, MB": 4 * 48 * 64 / 1e6, "data.size, MB": 4 * 39 * 52 / 1e6}
     assert printed["feed"].keys() == {f"{way}, images/s" for way in ("store", "on the fly", "shards", "DataLoader")}
-    assert printed["epoch"].keys() == {f"{way}, epoch / steps" for way in ("store", "on the fly")}
+    assert printed["epoch"].keys() == {f"{way}, epoch / steps" for way in ("store", "on the fly", "shards")}
     assert all(figure > 0 for part in ("feed", "epoch") for figure in printed[part].values())
 
 

@@ -26,20 +26,23 @@ from fuzzing.mutate import (
     numbers,
     png_chunks,
     safetensors_header,
+    tar_headers,
     tiff_fields,
     tokens,
     yaml_values,
     zip_members,
 )
 
+from streetseg.data.files import read_bytes, stamp, walk
 from streetseg.data.images import read_image
 from streetseg.data.issues import Survey
 from streetseg.data.mask_code import MaskCode
 from streetseg.data.masks import read_mask
-from streetseg.data.source import Sample
+from streetseg.data.source import FileSource, Sample
 from streetseg.data.sources.cityscapes import open_cityscapes
 from streetseg.data.sources.folder import mask_code
 from streetseg.data.sources.folder_file import read_folder_file
+from streetseg.data.sources.shards import open_shards
 from streetseg.data.sources.streets.every import STREET_SETS
 from streetseg.data.splits import SplitList, listed_splits
 from streetseg.labels.tables import STREET_11
@@ -216,12 +219,40 @@ def as_cityscapes(data: bytes, folder: Path) -> None:
 
 
 def cityscapes(folder: Path) -> None:
-    source = open_cityscapes(folder)
+    _read_all(open_cityscapes(folder))
+
+
+def _read_all(source: FileSource) -> None:
     for samples in source.splits.values():
         for sample in samples:
             source.stamp(sample)
             source.read_image(sample)
             source.read_mask(sample)
+
+
+def beside_shard(data: bytes, folder: Path) -> None:
+    """Write the input as the index of shards, next to them."""
+    for name, content in valid.shards().items():
+        _write(folder / name, data if name == "index.json" else content)
+
+
+def as_tar(data: bytes, folder: Path) -> None:
+    """Write the input as a shard next to the index, with its size, so that more than the size is tested."""
+    index = json.loads(valid.shards()["index.json"])
+    index["shards"][0]["size"] = len(data)
+    _write(folder / "index.json", json.dumps(index).encode())
+    _write(folder / "train-00000.tar", data)
+
+
+def shards(folder: Path) -> None:
+    _read_all(open_shards(str(folder)))
+
+
+def tar(folder: Path) -> None:
+    for name in walk(folder / "train-00000.tar"):
+        place = str(folder / "train-00000.tar" / name)
+        stamp(place)
+        read_bytes(place)
 
 
 def png_in_zip(data: bytes, rng: Random) -> bytes:
@@ -237,9 +268,9 @@ YAML = (*ANY, lines, lines, *[tokens(YAML_TOKENS)] * 6, *[yaml_values] * 8)
 LABELS = (*ANY, lines, *[tokens(JSON_TOKENS + LIST_TOKENS)] * 2, *[numbers] * 6, *[json_values] * 8)
 
 KINDS = {
-    "png": Kind(0.15, valid.png, (*IMAGES, *[png_chunks] * 12), as_file("input"), (image, mask, lenient_mask)),
+    "png": Kind(0.13, valid.png, (*IMAGES, *[png_chunks] * 12), as_file("input"), (image, mask, lenient_mask)),
     "jpeg": Kind(0.09, valid.jpeg, (*IMAGES, *[jpeg_segments] * 8), as_file("input"), (image, mask)),
-    "tiff": Kind(0.12, valid.tiff, (*IMAGES, *[tiff_fields] * 10), as_file("input"), (image, mask)),
+    "tiff": Kind(0.09, valid.tiff, (*IMAGES, *[tiff_fields] * 10), as_file("input"), (image, mask)),
     "bmp, gif, webp, ppm": Kind(0.09, valid.others, IMAGES, as_file("input"), (image, mask)),
     "folder YAML": Kind(
         0.12,
@@ -292,4 +323,12 @@ KINDS = {
         tuple(table_of(kind) for kind in TABLES),
     ),
     "Cityscapes zip": Kind(0.04, valid.cityscapes_zip, (*ANY, *[png_in_zip] * 8), as_cityscapes, (cityscapes,)),
+    "index of shards": Kind(
+        0.03,
+        lambda: [valid.shards()["index.json"]],
+        (*ANY, *[tokens(JSON_TOKENS)] * 3, *[json_values] * 10),
+        beside_shard,
+        (shards,),
+    ),
+    "tar": Kind(0.02, lambda: [valid.shards()["train-00000.tar"]], (*ANY, *[tar_headers] * 8), as_tar, (tar, shards)),
 }

@@ -407,3 +407,27 @@ def mutated(data: bytes, others: Sequence[bytes], ways: Sequence[Mutation], rng:
         other = rng.choice(others)
         data = data[: rng.randint(0, len(data))] + other[rng.randint(0, len(other)) :]
     return data
+
+
+def tar_headers(data: bytes, rng: Random) -> bytes:
+    """Change a field of a header of a tar file; its checksum is valid again."""
+    starts = [at for at in range(0, len(data) - 511, 512) if data[at + 257 : at + 262] == b"ustar"]
+    if not starts:
+        return flip(data, rng)
+    start, changed = rng.choice(starts), bytearray(data)
+    match rng.randrange(4):
+        case 0:  # the name
+            changed[start : start + 10] = rng.choice((b"../../a", b"/etc/a", b"./a", b"\xff\xfe", b"")).ljust(10, b"a")
+        case 1:  # the size, in octal or as a signed binary number
+            size = rng.choice(
+                (b"77777777777\0", b"00000000000\0", b"-0000000001\0", b"\xff" * 12, b"\x80" + b"\x7f" * 11)
+            )
+            changed[start + 124 : start + 136] = size
+        case 2:  # the kind: links, devices, folders, long names, sparse files, extended headers
+            changed[start + 156] = rng.choice(b"123456LKSxg7V")
+        case _:
+            at = start + rng.randrange(257)
+            changed[at] = rng.randrange(256)
+    header = changed[start : start + 148] + b" " * 8 + changed[start + 156 : start + 512]
+    changed[start + 148 : start + 156] = b"%06o\0 " % sum(header)
+    return bytes(changed)

@@ -369,7 +369,8 @@ def _tar(path: str) -> dict[str, tuple[int, int]]:
     try:
         with tarfile.open(path, "r:") as archive:
             files = {one.name.removeprefix("./"): (one.offset_data, one.size) for one in archive if one.isreg()}
-    except (tarfile.TarError, OSError) as failure:
+    # tarfile raises exceptions of many types for damaged archives.
+    except Exception as failure:
         kind, hint = _other_kind(Path(path), str(failure))
         raise DataError(f"archive cannot be opened ({kind})", where=path, hint=hint) from failure
     unsafe = [name for name in files if ".." in name.split("/") or name.startswith("/")]
