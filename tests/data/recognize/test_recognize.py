@@ -151,12 +151,12 @@ def test_the_prepared_camvid_of_keras_is_one_step(tmp_path: Path) -> None:
             (three_channels if i else ids)(mask).save(path)
     source = opened(tmp_path)
     assert {split: len(samples) for split, samples in source.splits.items()} == {"train": 2, "test": 2}
-    assert (source.space.names, source.space.colors) == (STREET_11.names, STREET_11.colors)
+    assert source.space == STREET_11
     for i, sample in enumerate(source.splits["test"]):
         assert np.array_equal(source.read_mask(sample), tiny.street(i, SIZE)[1])
 
 
-def test_names_that_differ_by_depth_below_the_root_are_written_relative_to_the_file(tmp_path: Path) -> None:
+def test_globs_are_written_relative_to_the_file(tmp_path: Path) -> None:
     root = tmp_path / "in [1]" / "photos"
     pairs = Layout("a/{i}.jpg", "b/{i}.png").write(root)
     source = open_source(Data(source=f"folder:{api.init(root, tmp_path / 'out' / 'data.yaml')}"))

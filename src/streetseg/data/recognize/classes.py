@@ -52,6 +52,7 @@ class Classes:
         source: where the names are from.
         ignored: why ids or colors are ignored; "" if none are.
         from_table: whether a table in the folder names the classes.
+        space: the built-in label space that these classes are; "" for others.
     """
 
     classes: tuple[Class, ...]
@@ -60,6 +61,7 @@ class Classes:
     source: str
     ignored: str
     from_table: bool = False
+    space: str = ""
 
 
 @dataclass(frozen=True)
@@ -220,7 +222,8 @@ def _of_segnet(values: Values) -> Classes:
     named = [(name, [value]) for value, name in enumerate(STREET_11.names)]
     colors = dict(enumerate(STREET_11.colors))
     source = f"CamVid's 11 classes in SegNet's order, by the names of the four folders; {values.words} are 0 to 11"
-    return _classes(named, values, [_SEGNET_VOID], source, [f"{_SEGNET_VOID} is void in SegNet's masks"], colors)
+    found = _classes(named, values, [_SEGNET_VOID], source, [f"{_SEGNET_VOID} is void in SegNet's masks"], colors)
+    return replace(found, space=STREET_11.name)
 
 
 def _of_colors(values: Values, root: Path) -> Classes:

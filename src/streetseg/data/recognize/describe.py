@@ -63,7 +63,8 @@ class Description:
         left_out = [one_line(glob) for glob in dict.fromkeys(others) if glob not in kept]
         lines = [f"# left out, as it shows the same areas: {', '.join(left_out)}"] if left_out else []
         lines += [*self._files(prefix, base), *_classes(self.classes)]
-        return "\n".join([f"name: {quoted(self.name)}  # the folder", *lines, ""])
+        name, why = (self.classes.space, "the label space") if self.classes.space else (self.name, "the folder")
+        return "\n".join([f"name: {quoted(name)}  # {why}", *lines, ""])
 
     def _files(self, prefix: str, base: str) -> Iterator[str]:
         """Yield the lines on files and splits."""
