@@ -71,9 +71,11 @@ def main() -> None:
         sys.exit(again(Input(kind, int(number), requested.seed), requested.keep))
     start = time.monotonic()
     counts, crashes = Counter[tuple[str, str]](), []
-    for kind in [requested.kind] if requested.kind else KINDS:
-        share = KINDS[kind].share / sum(KINDS[other].share for other in ([kind] if requested.kind else KINDS))
-        for one, state, message in run(inputs_of_kind(kind, round(share * requested.inputs), requested.seed)):
+    kinds = {requested.kind: KINDS[requested.kind]} if requested.kind else KINDS
+    whole = sum(kind.share for kind in kinds.values())
+    for kind in kinds:
+        number = max(1, round(requested.inputs * kinds[kind].share / whole))
+        for one, state, message in run([Input(kind, k, requested.seed) for k in range(number)]):
             counts[kind, state] += 1
             if state == CRASHED:
                 crashes.append((one, message))
@@ -89,11 +91,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", metavar="KIND:NUMBER", help="read this one input here, with the traceback")
     parser.add_argument("--keep", type=Path, metavar="FILE", help="with --only: also write the input to a file")
     return parser.parse_args()
-
-
-def inputs_of_kind(kind: str, inputs: int, seed: int) -> list[Input]:
-    """Return this number of inputs of a kind, at least one."""
-    return [Input(kind, number, seed) for number in range(max(1, inputs))]
 
 
 def run(inputs: list[Input]) -> Iterator[tuple[Input, str, str]]:

@@ -173,7 +173,7 @@ def _open(spec: str) -> Source:
     if kind != "folder" and _existing(rest) and path.is_file():
         raise _no_folder(path)
     if not (path.is_file() if kind == "folder" else path.is_dir()):
-        raise _missing(path, "file" if kind == "folder" else "folder")
+        raise _missing(path, "file or folder" if kind in TOOL_KINDS else "file" if kind == "folder" else "folder")
     return _OPENERS[kind](path)
 
 

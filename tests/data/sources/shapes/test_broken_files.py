@@ -89,6 +89,7 @@ BROKEN: list[tuple[str, Callable[[Path], None], str]] = [
     ("cvat", in_text("annotations.xml", '"1"></box>', '"1" rotation="5"></box>'), "a rotated box is not drawn"),
     ("labelstudio", in_text("project-1.json", '"rle": [0', '"rle": [1'), "brush mask of"),
     ("labelstudio", in_json("project-1.json", lambda tasks: tasks[0]["data"].clear()), "the image has no name"),
+    ("labelstudio", in_json("project-1.json", lambda tasks: tasks[0]["annotations"].clear()), "task has no annotation"),
     ("labelstudio", in_text("project-1.json", '["car"]', '["car", "sign"]'), "several labels, expected one"),
     ("supervisely", in_text("train/ann/b.png.json", '"data": "', '"data": "A'), "its bitmap is no base64 of zlib"),
     ("supervisely", in_text("meta.json", '"car"', '"cat"'), "object 3, car: class 'car' is unknown, did you mean cat?"),
@@ -157,3 +158,10 @@ def test_an_edited_file_of_shapes_changes_the_stamp(tmp_path: Path) -> None:
     (folder / COCO).unlink()
     with pytest.raises(FileError, match="file not found"):
         after.stamp(sample)
+
+
+def test_brush_masks_of_label_studio_alone_name_the_export_that_is_read(tmp_path: Path) -> None:
+    label_tools.save_image(tmp_path / "task-1-annotation-2-by-1-tag-road-0.png", "a")
+    text = problems(tmp_path)
+    assert "these brush masks of Label Studio do not say which image they belong to" in text
+    assert 'export as "JSON"' in text

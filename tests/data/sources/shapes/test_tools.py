@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import label_tools
 from streetseg.data.open import open_source
@@ -50,3 +51,25 @@ def test_a_category_of_ignored_pixels_takes_the_place_of_background(tmp_path: Pa
     assert (source.read_mask(second) == np.where(expected < 0, 255, expected)).all()
     assert set(np.unique(source.read_mask(first)).tolist()) == {1, 2, 255}
     assert source.survey.notes[-1].endswith("pixels in no shape are ignored")
+
+
+def test_shapes_in_shares_fit_the_image_as_it_is_turned(tmp_path: Path) -> None:
+    folder = label_tools.yolo(tmp_path / "data")
+    path = folder / "images/train/a.png"
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn to the right shows it upright
+    with Image.open(path) as image:
+        image.transpose(Image.Transpose.ROTATE_90).save(path, exif=exif)
+    source = opened(folder)
+    sample = source.splits["train"][0]
+    assert source.read_image(sample).shape[:2] == (label_tools.HEIGHT, label_tools.WIDTH)
+    assert ((source.read_mask(sample) > 0) == (label_tools.labels("a") > 0)).all()
+
+
+def test_images_of_labelme_without_shapes_can_be_skipped(tmp_path: Path) -> None:
+    folder = label_tools.labelme(tmp_path / "data")
+    (folder / "train/b.json").unlink()
+    assert [failure.name for failure in opened(folder).survey.failures] == ["train/b"]
+    source = open_source(Data(source=str(folder), unlabeled="skip"))
+    assert not source.survey.failures
+    assert [sample.name for sample in source.splits["train"]] == ["train/a", "train/c"]

@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, TypeAdapter
 
+from streetseg.data.files import FileError
 from streetseg.data.formats import SUFFIXES
+from streetseg.data.matching import SKIP
 from streetseg.data.sources.shapes.classes import Classes
 from streetseg.data.sources.shapes.collect import Collection, Number, Side, at, jsons, mentions, parsed_as
 from streetseg.data.sources.shapes.raster import Ellipse, Labels, Polygons, Region, points_of
@@ -71,6 +73,11 @@ class _Task(BaseModel):
     data: dict[str, Any]
 
     @property
+    def is_labeled(self) -> bool:
+        """Whether it has an annotation that was not skipped."""
+        return not all(one.was_cancelled for one in self.annotations)
+
+    @property
     def results(self) -> list[_Result]:
         """The regions with a label of the annotation that counts."""
         first = next((one for one in self.annotations if not one.was_cancelled), None)
@@ -100,19 +107,26 @@ def open_labelstudio(path: Path) -> ShapeSource:
     """
     files = [path] if path.is_file() else _files(path)
     if len(files) != 1:
-        problem = "the brush masks do not say which image they belong to" if any(path.glob(_PNG)) else "no JSON export"
-        raise DataError(f"{problem} of {TOOL}", where=path, hint='export as "JSON" and put the images beside it')
+        problem = f"{len(files)} JSON exports of {TOOL} in this folder, expected one"
+        if not files and any(path.glob(_PNG)):
+            problem = f"these brush masks of {TOOL} do not say which image they belong to"
+        raise DataError(problem, where=path, hint='export as "JSON" and put the images beside it')
     file = files[0]
     tasks = parsed_as(file, TypeAdapter(list[_Task]), TOOL)
     collection = Collection(f"labelstudio:{file}", TOOL, file.parent)
     names = sorted({name for task in tasks for result in task.results for name in result.value.named})
     classes = collection.classes(names, file.stem)
     for task in tasks:
+        place = f"{file}#{task.id}"
+        if not task.is_labeled:
+            error = FileError(place, "task has no annotation", hint=SKIP)
+            collection.fail("all", task.image or place, error, unlabeled=True)
+            continue
         sizes = {(one.height, one.width) for one in task.results if one.height and one.width}
         collection.add(
             "all",
             _uploaded(task.image, collection),
-            f"{file}#{task.id}",
+            place,
             _shapes(task.results, classes),
             beside=file.parent,
             files=[str(file)],
