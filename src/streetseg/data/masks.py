@@ -107,9 +107,10 @@ def _of_array(place: str, code: MaskCode, max_pixels: int) -> Mask:
         if array.dtype != np.uint8 or array.shape[2] != 3:
             raise FileError(place, "mask is neither ids (H, W) nor colors (H, W, 3) in uint8", found)
         return Mask(*_by_color(array, None, code, place), stored)
-    values = array.astype(np.uint8) if array.dtype.kind == "b" else array
-    channel = gray(whole_numbers(values, place) if array.dtype.kind == "f" else values, None)
-    return Mask(*_by_value(channel, code, place), stored)
+    values: NDArray[np.integer] = array.astype(np.uint8) if array.dtype.kind == "b" else array
+    if array.dtype.kind == "f":
+        values = whole_numbers(array, place)
+    return Mask(*_by_value(gray(values, None), code, place), stored)
 
 
 def _by_value(channel: Channel, code: MaskCode, place: str) -> tuple[NDArray[np.uint8], MaskFacts]:
