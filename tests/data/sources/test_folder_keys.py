@@ -243,4 +243,4 @@ def test_the_defaults_of_a_description_are_part_of_a_run(tmp_path: Path, streets
     assert done.code == 0, done.err
     data = load_recipe(run / "recipe.yaml").data
     assert (data.exif, data.range, data.tolerance, data.unlabeled) == ("ignore", "full", 4, "skip")
-    assert load_bundle(run / "best").network.reading == data.reading
+    assert load_bundle(run)[0].reading == data.reading
