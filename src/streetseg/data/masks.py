@@ -106,12 +106,10 @@ def _of_array(place: str, code: MaskCode, max_pixels: int) -> Mask:
         if array.dtype != np.uint8 or array.shape[2] != 3:
             raise FileError(place, "mask is neither ids (H, W) nor colors (H, W, 3) in uint8", found)
         return Mask(*_by_color(array, None, code, place), stored)
+    values: NDArray[np.integer] = array.astype(np.uint8) if array.dtype.kind == "b" else array
     if array.dtype.kind == "f":
-        array = whole_numbers(array, place)
-    elif array.dtype.kind == "b":
-        array = array.astype(np.uint8)
-    channel = gray(array, None)
-    return Mask(*_by_value(channel, code, place), stored)
+        values = whole_numbers(array, place)
+    return Mask(*_by_value(gray(values, None), code, place), stored)
 
 
 def _by_value(channel: Channel, code: MaskCode, place: str) -> tuple[NDArray[np.uint8], MaskFacts]:

@@ -14,7 +14,7 @@ import tiny
 from streetseg import api
 from streetseg.data.check.check import examine
 from streetseg.data.open import open_source
-from streetseg.data.source import FileSource
+from streetseg.data.source import FileSource, SourceView
 from streetseg.errors import DataError, RequestError
 from streetseg.labels.space import IGNORE_INDEX
 from streetseg.labels.tables import STREET_11
@@ -98,10 +98,12 @@ ODD = {
 }
 
 
-def opened(root: Path) -> FileSource:
-    source = open_source(Data(source=str(root)))
-    assert isinstance(source, FileSource)
-    return source
+def opened(data: object) -> FileSource:
+    """Return the source of DATA with the splits that it has of its own."""
+    source = open_source(Data(source=str(data)))
+    files = source.source if isinstance(source, SourceView) else source
+    assert isinstance(files, FileSource)
+    return files
 
 
 def pairs_of(source: FileSource, root: Path) -> dict[str, str]:
@@ -126,8 +128,7 @@ def test_a_bare_folder_is_read_as_the_file_that_init_writes(layout: Layout, tmp_
         found = source.read_mask(sample).ravel()
         assert len(np.unique(drawn, axis=0)) == len(np.unique(np.column_stack([drawn, found]), axis=0))
         assert len(np.unique(drawn, axis=0)) == len(np.unique(found[found != IGNORE_INDEX]))
-    written = open_source(Data(source=f"folder:{api.init(root, root / 'data.yaml')}"))
-    assert isinstance(written, FileSource)
+    written = opened(f"folder:{api.init(root, root / 'data.yaml')}")
     assert (written.code, written.splits) == (source.code, source.splits)
 
 
@@ -159,8 +160,7 @@ def test_the_prepared_camvid_of_keras_is_one_step(tmp_path: Path) -> None:
 def test_globs_are_written_relative_to_the_file(tmp_path: Path) -> None:
     root = tmp_path / "in [1]" / "photos"
     pairs = Layout("a/{i}.jpg", "b/{i}.png").write(root)
-    source = open_source(Data(source=f"folder:{api.init(root, tmp_path / 'out' / 'data.yaml')}"))
-    assert isinstance(source, FileSource)
+    source = opened(f"folder:{api.init(root, tmp_path / 'out' / 'data.yaml')}")
     assert {Path(one.image).resolve() for one in source.splits["all"]} == {root / image for image in pairs}
 
 

@@ -187,7 +187,7 @@ def test_an_array_is_no_image(tmp_path: Path) -> None:
     assert "1 file in a format that is not read" in remarks(opened(yaml))["unread"]
 
 
-DEFAULTS = "unlabeled: skip\nexclude: lists\\out.txt\nexif: ignore\nrange: 0..4095\ntolerance: 3\n"
+DEFAULTS = "unlabeled: skip\nexclude: lists\\out.txt\nexif: ignore\nrange: 0..4095\ntolerance: 4\n"
 
 
 @pytest.mark.bad_input(50, "`unlabeled:` and `exclude:` in data.yaml are the defaults of that data set")
@@ -242,5 +242,5 @@ def test_the_defaults_of_a_description_are_part_of_a_run(tmp_path: Path, streets
     )  # fmt: skip
     assert done.code == 0, done.err
     data = load_recipe(run / "recipe.yaml").data
-    assert (data.exif, data.range, data.tolerance, data.unlabeled) == ("ignore", "full", 3, "skip")
-    assert load_bundle(run / "best").network.reading == data.reading
+    assert (data.exif, data.range, data.tolerance, data.unlabeled) == ("ignore", "full", 4, "skip")
+    assert load_bundle(run)[0].reading == data.reading
