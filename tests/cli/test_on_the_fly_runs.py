@@ -30,6 +30,7 @@ def test_a_run_on_the_fly_has_the_weights_of_one_with_the_store(tmp_path: Path, 
     assert "Traceback" not in capfd.readouterr().err
     states = [newest_state(run) for run in (kept, flying)]
     assert [state["recipe"]["data"].pop("cache_gb") for state in states] == [None, 0]
+    assert all(state["meters"].pop("seconds") > 0 for state in states)
     assert states[0]["name"] == "epoch-001-step-00002"
     assert_equal(*states)
     assert sha256(kept / "best/weights.safetensors") == sha256(flying / "best/weights.safetensors")
