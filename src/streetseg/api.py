@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from streetseg.arguments import as_size, checked
 from streetseg.errors import DataError, RequestError, did_you_mean
@@ -246,7 +246,7 @@ def evaluate(
     out = None if out is None else Path(out)
     require_empty(out)
     several = isinstance(data, (list, tuple))
-    each: Sequence[DataLike] = data if isinstance(data, (list, tuple)) else [data]
+    each: list[DataLike] = list(data) if isinstance(data, (list, tuple)) else [cast("DataLike", data)]
     if not each:
         raise RequestError("there is no data set to score on", where="data=", hint='data=["camvid:A", "camvid:B"]')
     config = request(

@@ -13,8 +13,8 @@ from streetseg.data.open import open_source
 from streetseg.data.source import Source
 from streetseg.data.sources.own import OwnData, as_source
 from streetseg.errors import RequestError
-from streetseg.evaluation.several import open_in_classes
 from streetseg.labels.space import LabelSpace
+from streetseg.labels.tables import is_built_in
 from streetseg.models.formats import is_exported
 from streetseg.recipe.datasets import parts_of
 from streetseg.recipe.load import load_recipe, require_meaning
@@ -126,19 +126,30 @@ def is_joined(data: object) -> bool:
 
 
 def open_each(data: Sequence[DataLike], settings: Data, classes: LabelSpace) -> list[Source]:
-    """Return several data sets, each in the classes of a model where it can be mapped to them.
+    """Return several data sets, each mapped to the classes of a model where there is a mapping.
+
+    Without a mapping a data set keeps its own classes, which may be the same under another name.
 
     Args:
         data: texts, paths or objects of the caller's own.
         settings: how files are read; `source` means nothing here.
         classes: those of the model.
+
+    Raises:
+        RequestError, DataError: as `open_source`.
     """
-    return [
-        open_in_classes(classes, settings.model_copy(update={"source": str(one)}))
-        if isinstance(one, (str, Path))
-        else as_source(one)
-        for one in data
-    ]
+    mapped = {"space": classes.name} if settings.space is None and is_built_in(classes) else {}
+    sources: list[Source] = []
+    for one in data:
+        if not isinstance(one, (str, Path)):
+            sources.append(as_source(one))
+            continue
+        own = settings.model_copy(update={"source": str(one)})
+        try:
+            sources.append(open_source(own.model_copy(update=mapped)))
+        except RequestError:
+            sources.append(open_source(own))
+    return sources
 
 
 def dated_folder(parent: str, name: str, *, resume: bool) -> Path:

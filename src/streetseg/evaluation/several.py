@@ -1,36 +1,17 @@
-"""One model on several data sets: each is mapped to the classes of the model, and gets one row of a table."""
+"""One model on several data sets: each gets one row of a table."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from streetseg.atomic import atomic_write_text
 from streetseg.data.check.check import require_splits
-from streetseg.data.open import open_source
 from streetseg.data.source import Source
-from streetseg.errors import RequestError
 from streetseg.evaluation.files import table
 from streetseg.evaluation.score import require_classes
 from streetseg.labels.space import LabelSpace
-from streetseg.labels.tables import is_built_in
-from streetseg.recipe.schema import Data
 
 FILE = "datasets.csv"
-
-
-def open_in_classes(classes: LabelSpace, data: Data) -> Source:
-    """Return the source that `data` describes, mapped to the classes of a model where there is a mapping.
-
-    Without a mapping it keeps its own classes, which may be the same under another name.
-
-    Raises:
-        RequestError, DataError: as `open_source`.
-    """
-    if data.space is None and is_built_in(classes):
-        with suppress(RequestError):
-            return open_source(data.model_copy(update={"space": classes.name}))
-    return open_source(data)
 
 
 def require_all(classes: LabelSpace, sources: Sequence[Source], split: str) -> None:
