@@ -19,7 +19,7 @@ from streetseg.cli.commands import COMMANDS
 
 Run = Callable[..., Finished]
 TINY = ("--weights", "none", "--epochs", "1", "train.precision=fp32", "train.batch=2")
-WITHOUT_DATA = {"doctor", "encoders", "fetch", "recipe", "scenes", "serve"}  # commands that are given none
+WITHOUT_DATA = {"cache", "doctor", "encoders", "fetch", "recipe", "scenes", "serve"}  # commands that are given none
 
 # Runs the commands that stand in a JSON file one after another, so that torch is imported once.
 SCRIPT = """

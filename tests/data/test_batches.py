@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from streetseg.data.augment.augment import augment
 from streetseg.data.augment.rng import draw
 from streetseg.data.batches import Batch, DeviceCache, TrainBatches, device_cache_bytes
+from streetseg.data.budget import budget
 from streetseg.data.convert.shards import write_shards
 from streetseg.data.open import open_source
 from streetseg.data.store import Store
@@ -76,6 +77,16 @@ def test_an_epoch_taken_up_in_its_middle_goes_on_as_it_would_have(store: Store) 
     assert len(rest) == 2
     assert all(same(one, other) for one, other in zip(rest, whole[1:], strict=True))
     assert not list(batches(store, start_step=3))
+
+
+def test_batches_of_images_decoded_on_the_fly_are_the_same_bits(store: Store, tmp_path: Path) -> None:
+    limit = budget(0, tmp_path)
+    source = open_source(Data(source=f"camvid:{Path(store.samples[0].image).parents[1]}"))
+    flying = Store.open(source, "train", size=None, resize_labels=True, cache=tmp_path, limit=limit)
+    found, expected = list(batches(flying, start_step=1)), list(batches(store, start_step=1))
+    assert flying.on_the_fly
+    assert len(found) == 2
+    assert all(same(one, other) for one, other in zip(found, expected, strict=True))
 
 
 def test_batch_size_changes_the_company_only(store: Store) -> None:

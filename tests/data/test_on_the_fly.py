@@ -29,7 +29,7 @@ def stores(folder: Path, cache: Path, *, resize_labels: bool = True) -> tuple[St
 
 
 def workers() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "streetseg.data.decode_worker" in child.cmdline()]
+    return [child for child in psutil.Process().children() if any("spawn_main" in word for word in child.cmdline())]
 
 
 @pytest.mark.parametrize("resize_labels", [True, False])

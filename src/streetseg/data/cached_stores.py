@@ -2,10 +2,9 @@
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-
-from filelock import Timeout
 
 from streetseg.atomic import remove_folder
 from streetseg.data.build_store import INDEX, STORES, Index, locked, read_index, stores_in
@@ -39,7 +38,10 @@ class CachedStore:
 def cached_stores(cache: Path) -> list[CachedStore]:
     """Return the stores in a cache folder, which need not exist; the last used one first."""
     folders = [path for path in (cache / STORES).glob("*") if path.is_dir()]
-    stores = [_described(store) for folder in folders for store in stores_in(folder)]
+    stores = []
+    for store in (store for folder in folders for store in stores_in(folder)):
+        with suppress(FileNotFoundError):  # another process removes it
+            stores.append(_described(store))
     return sorted(stores, key=lambda store: -store.last_use)
 
 
@@ -52,7 +54,8 @@ def _described(folder: Path) -> CachedStore:
 
 
 def remove_stores(stores: Iterable[CachedStore]) -> tuple[list[CachedStore], list[CachedStore]]:
-    """Remove stores. Return those that were removed, and those that are kept because another process builds one.
+    """Remove stores. Return those that were removed, and those that are kept because another process builds or removes
+    one, or because they cannot be removed.
 
     A process that reads a removed store keeps its files until it ends; on Windows the store is kept.
     """
@@ -62,7 +65,7 @@ def remove_stores(stores: Iterable[CachedStore]) -> tuple[list[CachedStore], lis
             with locked(store.folder.parent, timeout=0):
                 remove_folder(store.folder)
             removed.append(store)
-        except (Timeout, PermissionError):
+        except OSError:  # also filelock.Timeout
             kept.append(store)
     return removed, kept
 

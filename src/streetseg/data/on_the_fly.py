@@ -1,18 +1,19 @@
 """Decode samples on the fly: in worker processes, in the order in which they are needed, a few of them ahead.
 
-The workers are started with their own interpreter and not forked, so that it makes no difference which threads, locks
-or GPU contexts this process has, and a script needs no `if __name__ == "__main__"`.
+The workers have an interpreter of their own (spawn) and are not forked, so that it makes no difference which threads,
+locks or GPU contexts this process has.
 """
 
+import multiprocessing
 import os
-import pickle
-import subprocess
+import signal
 import sys
-from collections.abc import Generator, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from itertools import cycle, islice
 from pathlib import Path
+from types import ModuleType
 
 from streetseg.data import decode_worker
 from streetseg.data.decoding import Pair, StoreRequest, by_threads
@@ -45,16 +46,15 @@ def decoded_ahead(request: StoreRequest, samples: Sequence[Sample], cache: Path)
         yield from by_threads(request, samples)
         return
     with ExitStack() as stack:
-        workers = [stack.enter_context(_Worker()) for _ in range(min(worker_count(), len(samples)))]
-        for worker in workers:
-            worker.send(replace(request, source=reader))
+        part = replace(request, source=reader)
+        workers = [stack.enter_context(_Worker(part)) for _ in range(min(worker_count(), len(samples)))]
         upcoming = iter(stack.enter_context(ShardsAhead(samples, cache)))
         for worker, sample in zip(cycle(workers), islice(upcoming, _AHEAD * len(workers)), strict=False):
-            worker.send((sample, request.stamps[sample.name]))
+            worker.send(sample, request.stamps[sample.name])
         for worker, sample in zip(cycle(workers), samples, strict=False):
             pair = worker.receive(sample)
             if (following := next(upcoming, None)) is not None:
-                worker.send((following, request.stamps[following.name]))
+                worker.send(following, request.stamps[following.name])
             yield pair
 
 
@@ -74,40 +74,35 @@ def reader_of(source: Source) -> Source | None:
 class _Worker:
     """A process of `decode_worker`; killed at the end of the `with` statement."""
 
+    def __init__(self, request: StoreRequest) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=decode_worker.work, args=(theirs, request), daemon=True)
+        with _without_main_module(), _without_interrupts():
+            self._process.start()
+        theirs.close()
+
     def __enter__(self) -> "_Worker":
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", decode_worker.__name__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            # Ctrl-C goes to this process alone, which ends its workers after the step is saved.
-            start_new_session=True,
-            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # the same on Windows
-        )
-        assert self._process.stdin and self._process.stdout
-        self._stdin, self._stdout = self._process.stdin, self._process.stdout
         return self
 
     def __exit__(self, *_: object) -> None:
         self._process.kill()
-        self._process.wait()
-        self._stdout.close()
-        with suppress(BrokenPipeError):  # something was not sent before it ended
-            self._stdin.close()
+        self._process.join()
+        self._connection.close()
 
-    def send(self, value: StoreRequest | tuple[Sample, str]) -> None:
-        """Send a request, or a sample and its stamp. A worker that has ended is noticed by `receive`."""
-        with suppress(BrokenPipeError):
-            pickle.dump(value, self._stdin, protocol=pickle.HIGHEST_PROTOCOL)
-            self._stdin.flush()
+    def send(self, sample: Sample, stamp: str) -> None:
+        """Send a sample and its stamp. A worker that has ended is noticed by `receive`."""
+        with suppress(ConnectionError):
+            self._connection.send((sample, stamp))
 
     def receive(self, sample: Sample) -> Pair:
         """Return image and labels of `sample`, the first one that was sent and not received."""
         try:
-            outcome: Pair | decode_worker.Failure = pickle.load(self._stdout)
-        except (EOFError, pickle.UnpicklingError) as error:
+            outcome: Pair | decode_worker.Failure = self._connection.recv()
+        except (EOFError, ConnectionError) as error:
+            self._process.join()
             raise TrainingError(
-                f"a process that decodes images has ended (exit code {self._process.wait()})",
+                f"a process that decodes images has ended (exit code {self._process.exitcode})",
                 where=(sample.image, sample.mask),
                 hint="-9 on Linux means that the system ended it, mostly for lack of memory; --resume continues a run",
             ) from error
@@ -115,3 +110,27 @@ class _Worker:
             problem, where, hint = outcome
             raise DataError(problem, where=where, hint=hint)
         return outcome
+
+
+@contextmanager
+def _without_main_module() -> Iterator[None]:
+    """Let new processes not import the script of this one: without `if __name__ == "__main__"` it would run again."""
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Let new processes not get the SIGINT of a Ctrl-C, from their first instruction on (on Windows: soon after)."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
