@@ -69,8 +69,8 @@ def main() -> None:
     with TemporaryDirectory(prefix="streetseg-") as name:
         folder = Path(name)
         source = photos(folder / "photos", args.images, args.photo)
-        write_shards(source, folder / "shards")
-        shards = open_source(Data(source=f"shards:{folder / 'shards'}"))
+        write_shards(source, folder / "tars")
+        shards = open_source(Data(source=f"shards:{folder / 'tars'}"))
         stores = {
             "store": opened(source, args.size, folder / "cache", cache_gb=1000),
             "on the fly": opened(source, args.size, folder / "cache", cache_gb=0),
