@@ -44,6 +44,12 @@ def test_a_round_trip_through_a_folder_loses_nothing(make: Callable[..., Path], 
     assert again.space == source.space or source.space.name == "data"
 
 
+@pytest.mark.parametrize("make", [tiny.camvid_segnet, tiny.folder_yaml])
+def test_a_round_trip_through_coco_loses_nothing(make: Callable[..., Path], tmp_path: Path) -> None:
+    source = opened(make(tmp_path / "data", 2, 1))
+    require_equal(source, opened(convert(source, "coco", tmp_path / "out").data))
+
+
 @pytest.mark.parametrize("kind", ["labelIds", "labelTrainIds"])
 def test_a_round_trip_through_cityscapes_loses_nothing(kind: str, tmp_path: Path) -> None:
     source = opened(tiny.cityscapes_folder(tmp_path / "data", 2, 1, kind=kind))

@@ -49,7 +49,8 @@ def categories(space: LabelSpace) -> list[dict[str, Any]]:
 class CocoLayout(Layout):
     """SPLIT/NAME and annotations/instances_SPLIT.json.
 
-    Ignored pixels are a crowd of a category of their own, which COCO's evaluation leaves out and the reader ignores.
+    Ignored pixels are a crowd of a category of their own, which COCO's evaluation leaves out and the reader ignores. The
+    category is there without such pixels, too: it says that every pixel has a label, so that none is background.
     """
 
     suffixes, turns = _SUFFIXES, False
@@ -85,14 +86,13 @@ class CocoLayout(Layout):
     def write_description(self, folder: Path, items: Sequence[Item]) -> None:
         """Write the JSON of each split."""
         (folder / "annotations").mkdir()
-        every = [one for _, annotations in self._images.values() for one in annotations]
-        ignores = any(one["category_id"] == self._ignored for one in every)
+        ignored = {"id": self._ignored, "name": _IGNORED}
         for split in dict.fromkeys(item.split for item in items):
             images, annotations = zip(*(self._images[item] for item in items if item.split == split), strict=True)
             numbered = enumerate((one for of_image in annotations for one in of_image), start=1)
             content = {
                 "images": images,
-                "categories": categories(self.space) + [{"id": self._ignored, "name": _IGNORED}] * ignores,
+                "categories": [*categories(self.space), ignored],
                 "annotations": [{**one, "id": number} for number, one in numbered],
             }
             (folder / f"annotations/instances_{split}.json").write_text(json.dumps(content), encoding="utf-8")
