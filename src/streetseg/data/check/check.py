@@ -15,7 +15,7 @@ from streetseg.data.check.sample import SampleStats, look_at
 from streetseg.data.files import FileError
 from streetseg.data.issues import together
 from streetseg.data.source import Sample, Source
-from streetseg.data.splits import TEST_NAMES, VAL_NAMES
+from streetseg.data.splits import TEST_NAMES, TRAIN_NAMES, VAL_NAMES
 from streetseg.data.store import default_cache
 from streetseg.errors import DataError
 from streetseg.machine import cores
@@ -26,7 +26,7 @@ log = logging.getLogger("streetseg")
 _LISTED = 20  # files named in one error
 
 # Usual names of training and validation splits, in the order in which hints propose them.
-_SPLIT_NAMES = {"train_split": ("train", "training", "trn"), "val_split": (*VAL_NAMES, *TEST_NAMES)}
+_SPLIT_NAMES = {"train_split": TRAIN_NAMES, "val_split": (*VAL_NAMES, *TEST_NAMES)}
 
 
 def check_source(source: Source, splits: Sequence[str], *, limit: int | None = _LISTED) -> Findings:

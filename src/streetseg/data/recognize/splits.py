@@ -5,14 +5,15 @@ from pathlib import Path, PurePosixPath
 
 from streetseg.data.recognize.find import Pair
 from streetseg.data.recognize.names import Folder, words
+from streetseg.data.splits import TEST_NAMES, TRAIN_NAMES, VAL_NAMES
 from streetseg.errors import DataError
 from streetseg.text import read_text
 
 # A word in the name of a folder or list -> the split.
 _SPLITS = {
-    **dict.fromkeys(("train", "training", "trn", "tr"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "dev", "eval"), "val"),
-    **dict.fromkeys(("test", "testing", "tst", "ts"), "test"),
+    **dict.fromkeys((*TRAIN_NAMES, "tr"), "train"),
+    **dict.fromkeys(VAL_NAMES, "val"),
+    **dict.fromkeys((*TEST_NAMES, "ts"), "test"),
 }
 _COVERED = 0.9  # least share of the lines of a list that name an image
 
