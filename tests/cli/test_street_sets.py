@@ -30,7 +30,10 @@ def cityscapes_coarse(folder: Path) -> Made:
     return Made(f"cityscapes:{folder}", {"train": (0, 1), "val": (2, 3)}, ())
 
 
-MAKERS = {**street_sets.MAKERS, "cityscapes-coarse": cityscapes_coarse}
+TWINS = ("ade20k-streets", "carla-28", "mapillary-1.2")  # kinds of a data set of which another kind is trained
+MAKERS = {kind: make for kind, make in street_sets.MAKERS.items() if kind not in TWINS} | {
+    "cityscapes-coarse": cityscapes_coarse
+}
 
 
 def split_lists(made: Made, folder: Path) -> list[str]:
