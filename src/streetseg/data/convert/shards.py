@@ -72,7 +72,7 @@ def write_shards(
             files = _all_files(source, sorted(samples, key=_hash_of_name), lambda: on_image(next(done), total))
             placed: dict[str, ShardSample] = {}
             for one in files:
-                path = folder / f"{_plain(split)}-{len(shards):05d}.tar"
+                path = folder / f"{_plain(split).replace('/', '_')}-{len(shards):05d}.tar"
                 placed |= _write_shard(path, chain([one], files), len(shards), shard_bytes)
                 shards.append(Shard(file=path.name, size=path.stat().st_size, sha256=sha256(path)))
             splits[split] = tuple(placed[sample.name] for sample in samples)
