@@ -49,8 +49,8 @@ def categories(space: LabelSpace) -> list[dict[str, Any]]:
 class CocoLayout(Layout):
     """SPLIT/NAME and annotations/instances_SPLIT.json.
 
-    Ignored pixels are a crowd of a category of their own, which COCO's evaluation leaves out and the reader ignores. The
-    category is there without such pixels, too: it says that every pixel has a label, so that none is background.
+    Ignored pixels are a crowd of a category of their own, which COCO's evaluation leaves out and the reader ignores.
+    The category is there without such pixels, too: it says that every pixel has a label, so that none is background.
     """
 
     suffixes, turns = _SUFFIXES, False
