@@ -42,6 +42,8 @@ def commands(data: str, images: Path, out: Path) -> list[list[str]]:
         ["check", data],
         ["check", data, "--json"],
         ["check", data, "--report", out / "page.html"],
+        ["convert", data, "--to", "folder", out / "converted"],
+        ["init", images.parent, "--out", out / "data.yaml"],
         ["train", data, "--encoder", "test_efficientnet", *TINY, "--out", run],
         ["train", data, "--encoder", "test_efficientnet", *TINY, "--out", run, "--resume"],
         ["evaluate", run, data, "--out", out / "scores"],
