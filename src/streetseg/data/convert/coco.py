@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from streetseg.data.convert.layout import Item, Labels, Layout
 from streetseg.data.sources.shapes import rle
+from streetseg.data.sources.shapes.classes import IGNORED
 from streetseg.labels.space import LabelSpace
 
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
-_IGNORED = "__ignore__"  # the name of the category of ignored pixels, as labelme has it
 
 
 def annotation(
@@ -86,7 +86,7 @@ class CocoLayout(Layout):
     def write_description(self, folder: Path, items: Sequence[Item]) -> None:
         """Write the JSON of each split."""
         (folder / "annotations").mkdir()
-        ignored = {"id": self._ignored, "name": _IGNORED}
+        ignored = {"id": self._ignored, "name": IGNORED}
         for split in dict.fromkeys(item.split for item in items):
             images, annotations = zip(*(self._images[item] for item in items if item.split == split), strict=True)
             numbered = enumerate((one for of_image in annotations for one in of_image), start=1)

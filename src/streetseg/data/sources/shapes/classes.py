@@ -9,7 +9,7 @@ from streetseg.labels.space import IGNORE_INDEX, Color, LabelSpace, fresh_colors
 
 BACKGROUND = "background"
 _BACKGROUNDS = (BACKGROUND, "_background_")  # the second is labelme's
-IGNORED = "__ignore__"  # labelme's
+IGNORED = "__ignore__"  # the name of what is ignored, in labelme and in COCO files of streetseg
 BLACK = (0, 0, 0)
 
 
