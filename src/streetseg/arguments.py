@@ -14,6 +14,9 @@ from streetseg.errors import RequestError, needed_package, with_article
 P = ParamSpec("P")
 R = TypeVar("R")
 
+PathLike = str | Path
+OnImage = Callable[[int, int], None]  # called after each image with the number done and the number of all
+
 
 @dataclass(frozen=True)
 class Expected:

@@ -105,13 +105,12 @@ def requested(
     model: Path, data: str, overrides: list[str] | None, flags: dict[str, object], folds: int | None
 ) -> "Recipe":
     """Return the recipe: that of the run with --folds, else one that holds only what an audit needs."""
-    from streetseg import api
     from streetseg.recipe.load import load_recipe, require_meaning
-    from streetseg.request import with_kind
+    from streetseg.request import EVALUATE_FIELDS, with_kind
 
     flags = {"data.source": with_kind(data), **flags}
     if folds is None:
-        require_meaning(overrides or [], "audit", api.EVALUATE_FIELDS)
+        require_meaning(overrides or [], "audit", EVALUATE_FIELDS)
         return load_recipe(None, overrides or [], flags=flags)
     from streetseg.auditing.cross_fit import recipe_of
 

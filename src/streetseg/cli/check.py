@@ -38,9 +38,10 @@ def check(
     from streetseg import api
     from streetseg.data.check.check import all_problems
     from streetseg.recipe.load import require_meaning
+    from streetseg.request import CHECK_FIELDS
 
     config = requested_recipe(data, recipe, overrides, {"data.limit": limit})
-    require_meaning(overrides or [], "check", api.CHECK_FIELDS)
+    require_meaning(overrides or [], "check", CHECK_FIELDS)
     with counted_bar("images", hidden=json) as progress:
         checked = api.check(data, report=report, write_splits=write_splits, recipe=config, progress=progress)
     findings = checked.findings

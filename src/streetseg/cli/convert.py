@@ -35,10 +35,11 @@ def convert(
     """Write a data set in another format: Cityscapes, COCO, YOLO, tar shards, or folders with a data.yaml."""
     from streetseg import api
     from streetseg.recipe.load import load_recipe, require_meaning
+    from streetseg.request import CHECK_FIELDS
 
     flags = {"data.source": data, "data.space": space, "data.limit": limit}
     config = load_recipe(None, overrides or [], flags=flags, by_kind=False)
-    require_meaning(overrides or [], "convert", api.CHECK_FIELDS)
+    require_meaning(overrides or [], "convert", CHECK_FIELDS)
     with counted_bar("images", hidden=json) as progress:
         converted = api.convert(data, to, out, recipe=config, progress=progress)
     if json:

@@ -57,6 +57,7 @@ def evaluate(
     from streetseg import api
     from streetseg.models.formats import is_exported
     from streetseg.recipe.load import load_recipe, require_meaning
+    from streetseg.request import EVALUATE_FIELDS
     from streetseg.results import ScoreTable
 
     require_model_first("evaluate", model, [data, *(more or [])])
@@ -64,7 +65,7 @@ def evaluate(
     others = [word for word in more or [] if not _VALUE.match(word)]
     flags = {"data.source": data, "data.val_split": split, "data.space": space, "data.limit": limit}
     config = load_recipe(None, overrides, flags=flags, by_kind=not others)
-    require_meaning(overrides, "evaluate", api.EVALUATE_FIELDS)
+    require_meaning(overrides, "evaluate", EVALUATE_FIELDS)
     if is_exported(model):
         require_one_model(model, devices)
     elif run_in_processes(devices):

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from streetseg.arguments import OnImage
 from streetseg.data.files import FileError
 from streetseg.data.images import (
     MAX_PIXELS,
@@ -42,9 +43,6 @@ from streetseg.text import counted
 log = logging.getLogger("streetseg")
 
 MAX_MEGAPIXELS = MAX_PIXELS / 1e6  # default limit; larger images are an error
-
-OnImage = Callable[[int, int], None]  # called after each image with the number done and the total number
-
 
 OnWritten = Callable[[dict[str, Any]], None]  # called after each image with `input`, the written files and `size`
 
