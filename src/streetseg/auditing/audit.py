@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from streetseg.arguments import OnImage
 from streetseg.atomic import atomic_write_json, atomic_write_text
-from streetseg.auditing.evidence import OnImage, Part, gather
+from streetseg.auditing.evidence import Part, gather
 from streetseg.auditing.files import classes_csv, images_csv, next_csv, regions_coco, regions_csv
 from streetseg.auditing.findings import Findings
 from streetseg.auditing.label_next import Ranking, rank_unlabeled

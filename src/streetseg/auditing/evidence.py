@@ -1,11 +1,12 @@
 """The evidence of an audit: what a network says about every image of a data set, gathered image by image."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from streetseg.arguments import OnImage
 from streetseg.arrays import Size
 from streetseg.auditing.reading import Reading, read
 from streetseg.auditing.regions import Region, regions_of
@@ -16,8 +17,6 @@ from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import LabelSpace
 from streetseg.metrics.confusion import confusion
 from streetseg.metrics.counts import Counts
-
-OnImage = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ Greedy k-center selection as in active learning (Sener & Savarese, 2018), where 
 ones counts the more, the less sure the network is of the image. Deterministic.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from streetseg.arguments import OnImage
 from streetseg.auditing.reading import entropy_of
 from streetseg.data.files import FileError
 from streetseg.inference.inputs import require_image
@@ -20,7 +21,6 @@ from streetseg.inference.predictor import Predictor
 
 MOST = 100  # images that are named
 
-OnImage = Callable[[int, int], None]
 Vector = NDArray[np.float64]
 
 

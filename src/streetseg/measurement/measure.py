@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from streetseg.arguments import OnImage
 from streetseg.data.exif import Taken, read_taken
 from streetseg.errors import RequestError
 from streetseg.inference.inputs import find_images
 from streetseg.inference.output import overlay
-from streetseg.inference.predict_files import LabeledFile, OnImage, UnreadError, predict_files
+from streetseg.inference.predict_files import LabeledFile, UnreadError, predict_files
 from streetseg.inference.predictor import Predictor
 from streetseg.inference.remote import gathered
 from streetseg.labels.space import LabelSpace
