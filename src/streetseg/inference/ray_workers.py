@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from streetseg.arguments import OnImage
 from streetseg.data.files import FileError
 from streetseg.data.images import TooLargeError
 from streetseg.errors import RequestError
