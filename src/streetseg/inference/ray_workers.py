@@ -20,7 +20,6 @@ from streetseg.errors import RequestError
 from streetseg.inference.finished import FinishedImages
 from streetseg.inference.predict_files import (
     MAX_MEGAPIXELS,
-    OnImage,
     OnWritten,
     UnreadError,
     predict_to_folder,
