@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import label_tools
 import tiny
 from streetseg import api
 from streetseg.data.check.check import examine
@@ -348,3 +349,23 @@ def test_classes_that_no_description_can_hold_are_an_error(tmp_path: Path) -> No
 def test_names_of_camvid_alone_are_no_camvid(layout: Layout, tmp_path: Path) -> None:
     pairs = layout.write(tmp_path)
     assert pairs_of(opened(tmp_path), tmp_path) == pairs
+
+
+def test_init_needs_a_folder_and_a_glob_that_matches(tmp_path: Path) -> None:
+    Layout("a/{i}.jpg", "b/{i}.png").write(tmp_path / "photos")
+    with pytest.raises(DataError, match="folder not found") as caught:
+        api.init(tmp_path / "photo", tmp_path / "data.yaml")
+    assert caught.value.hint == f"did you mean {(tmp_path / 'photos').as_posix()}?"
+    with pytest.raises(DataError, match=r"no file in this folder matches c/\*\.png"):
+        api.init(tmp_path / "photos", tmp_path / "data.yaml", masks="c/*.png")
+
+
+def test_init_names_a_known_layout(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    tools = label_tools.coco_runs(tmp_path / "tools")
+    with pytest.raises(DataError, match="a known layout and needs no data.yaml") as caught:
+        api.init(tools, tmp_path / "data.yaml")
+    assert caught.value.hint and f"use coco:{tools}" in caught.value.hint
+    camvid = tmp_path / "camvid"
+    tiny.camvid_segnet(camvid)
+    api.init(camvid, tmp_path / "data.yaml")
+    assert f"is read as camvid:{camvid}, which says what its masks mean" in caplog.text
