@@ -1,5 +1,6 @@
 """Bare folders of images and masks, through the real commands."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,6 +36,12 @@ def test_init_writes_a_file_that_check_reads_and_changes_nothing_else(photos: Pa
     assert (done.code, done.out.splitlines()[-1]) == (0, "next: streetseg check folder:data.yaml")
     assert streetseg("check", "folder:data.yaml").code == 0
     assert sorted(photos.rglob("*")) == before
+
+
+def test_the_line_that_init_ends_with_can_be_typed_as_it_is(photos: Path, streetseg: Run) -> None:
+    done = streetseg("init", "photos", "--out", "my data.yaml")
+    words = shlex.split(done.out.splitlines()[-1].removeprefix("next: "))
+    assert words == ["streetseg", "check", "folder:my data.yaml"]
 
 
 def test_two_readings_stop_the_command_with_both(photos: Path, streetseg: Run) -> None:

@@ -7,7 +7,7 @@ import typer
 
 from streetseg.cli.options import JsonFlag
 from streetseg.cli.output import counted_bar, print_json, say, tell
-from streetseg.text import counted
+from streetseg.text import command_line, counted
 
 
 def fetch(
@@ -30,4 +30,4 @@ def fetch(
         print_json({"out": fetched.folder, "data": fetched.data, "files": fetched.files, "terms": fetched.terms})
         return
     say(f"{counted(fetched.files, 'file')} in {fetched.folder}")
-    say(f"next: streetseg check {fetched.data or fetched.folder}", whole=True)
+    say(f"next: {command_line(['streetseg', 'check', str(fetched.data or fetched.folder)])}", whole=True)

@@ -18,7 +18,7 @@ def init(
 ) -> None:
     """Write the data.yaml of a folder of images and masks, with a comment on each line."""
     from streetseg import api
-    from streetseg.text import read_text
+    from streetseg.text import command_line, read_text
 
     written = api.init(folder, out, images=images, masks=masks)
     if json:
@@ -26,4 +26,4 @@ def init(
         return
     say(*read_text(written).splitlines(), whole=True)
     say("", f"written: {written}")
-    say(f"next: streetseg check folder:{written}", whole=True)
+    say(f"next: {command_line(['streetseg', 'check', f'folder:{written}'])}", whole=True)

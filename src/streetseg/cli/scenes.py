@@ -9,7 +9,7 @@ import typer
 from streetseg.arguments import as_size
 from streetseg.cli.options import JsonFlag
 from streetseg.cli.output import print_json, progress_bar, say
-from streetseg.text import counted
+from streetseg.text import command_line, counted
 
 
 def scenes(
@@ -41,4 +41,5 @@ def scenes(
         print_json({"out": out, **facts})
     else:
         say(f"{counted(count, 'scene')} written in {seconds:.1f} s: {out}")
-        say(f"next: streetseg check cityscapes:{out} data.space=street-11", whole=True)
+        check = ["streetseg", "check", f"cityscapes:{out}", "data.space=street-11"]
+        say(f"next: {command_line(check)}", whole=True)

@@ -173,15 +173,15 @@ def _open(spec: str) -> Source:
     if kind != "folder" and _existing(rest) and path.is_file():
         raise _no_folder(path)
     if not (path.is_file() if kind == "folder" else path.is_dir()):
-        raise _missing(path, "file or folder" if kind in TOOL_KINDS else "file" if kind == "folder" else "folder")
+        raise missing(path, "file or folder" if kind in TOOL_KINDS else "file" if kind == "folder" else "folder")
     return _OPENERS[kind](path)
 
 
 def _open_bare(path: Path) -> Source:
     """Open a folder or YAML file without a kind, by its layout. Log the kind that was recognized."""
     if not _existing(str(path)):
-        raise _missing(path, "folder")
-    kinds = _recognized(path)
+        raise missing(path, "folder")
+    kinds = known_layouts(path)
     if len(kinds) == 1:
         log.info("%s is read as %s:%s", path, kinds[0], path)
         return _OPENERS[kinds[0]](path)
@@ -190,7 +190,7 @@ def _open_bare(path: Path) -> Source:
         raise DataError(f"this folder could be {' or '.join(kinds)}", where=path, hint=f"choose one: {forms}")
     if path.is_file():
         raise _no_folder(path)
-    below = [child for child in listing(path) if child.is_dir() and (_recognized(child) or descriptions_in(child))]
+    below = [child for child in listing(path) if child.is_dir() and (known_layouts(child) or descriptions_in(child))]
     if below and not descriptions_in(path):
         raise DataError(
             f"the layout of this folder is not recognized (found {names_in(path)})",
@@ -229,7 +229,7 @@ def _no_folder(path: Path) -> DataError:
     return DataError("this is a file, expected a folder or a YAML file", where=path, hint=f"data is {FORMS}")
 
 
-def _recognized(path: Path) -> list[str]:
+def known_layouts(path: Path) -> list[str]:
     """Return the kinds of data that `path` may be by a known layout, or as a YAML file."""
     if path.is_file():
         return _tools(path) or (["folder"] if path.suffix.lower() in (".yaml", ".yml") else [])
@@ -280,7 +280,7 @@ def _existing(text: str) -> bool:
         return False
 
 
-def _missing(path: Path, what: str) -> DataError:
+def missing(path: Path, what: str) -> DataError:
     """Return the error for a missing path. Its hint names what the closest parent that exists has instead."""
     parent = next((folder for folder in path.parents if _existing(str(folder))), Path("/"))
     needed = path.relative_to(parent).parts[0]

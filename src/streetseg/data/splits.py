@@ -17,7 +17,7 @@ from streetseg.errors import DataError, RequestError
 from streetseg.text import counted, read_text
 
 TRAIN_NAMES = ("train", "training", "trn")  # usual names of a training split
-VAL_NAMES = ("val", "valid", "validation", "dev", "eval")  # usual names of a validation split
+VAL_NAMES = ("val", "valid", "validation", "vld", "dev", "eval")  # usual names of a validation split
 TEST_NAMES = ("test", "testing", "tst")
 
 _LISTED = 20  # incorrect lines named in one error

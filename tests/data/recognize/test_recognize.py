@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import label_tools
 import tiny
 from streetseg import api
 from streetseg.data.check.check import examine
@@ -174,19 +175,31 @@ TABLES = {
     "data.yaml": f"nc: 11\npath: .\nnames: {list(STREET_11.names)}\n",
     "dataset.json": json.dumps({"labels": {name: i for i, name in enumerate(STREET_11.names)}}),
     "config.json": json.dumps({"labels": [{"name": f"x--{n}", "readable": n, "color": color} for n, *color in RGB]}),
+    "colors.json": json.dumps([{"label": name, "rgb": color} for name, *color in RGB]),
     "_classes.csv": "Pixel Value, Class\n" + "".join(f"{i}, {name}\n" for i, name in enumerate(STREET_11.names)),
 }
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_of_classes_names_the_values(name: str, tmp_path: Path) -> None:
-    draw = colors if name in ("class_dict.csv", "label_colors.txt", "labelmap.txt", "config.json") else ids
+    draw = colors if name in ("class_dict.csv", "label_colors.txt", "labelmap.txt", "config.json", "colors.json") else ids
     Layout("a/{i}.jpg", "b/{i}.png", draw=draw).write(tmp_path)
     (tmp_path / name).write_text(TABLES[name], encoding="utf-8")
     source = opened(tmp_path)
     assert source.space.names == STREET_11.names
     for sample in source.splits["all"]:
         assert np.array_equal(source.read_mask(sample), labels_of(int(sample.name)))
+
+
+def test_what_a_table_of_classes_lacks_is_said(tmp_path: Path) -> None:
+    Layout("a/{i}.jpg", "b/{i}.png").write(tmp_path / "ids")
+    (tmp_path / "ids" / "classes.json").write_text('{"sky": 0, "building": 1}')
+    text = api.init(tmp_path / "ids", tmp_path / "ids.yaml").read_text(encoding="utf-8")
+    assert "classes.json does not name all of them: 2, 3" in text
+    Layout("a/{i}.jpg", "b/{i}.png", draw=colors).write(tmp_path / "colors")
+    (tmp_path / "colors" / "class_dict.csv").write_text(TABLES["class_dict.csv"].replace("128,128,128", "128,128,129"))
+    text = api.init(tmp_path / "colors", tmp_path / "colors.yaml").read_text(encoding="utf-8")
+    assert "class_dict.csv does not name all of them: [128, 128, 128]" in text
 
 
 def test_void_and_255_are_ignored_and_said(tmp_path: Path) -> None:
@@ -336,3 +349,23 @@ def test_classes_that_no_description_can_hold_are_an_error(tmp_path: Path) -> No
 def test_names_of_camvid_alone_are_no_camvid(layout: Layout, tmp_path: Path) -> None:
     pairs = layout.write(tmp_path)
     assert pairs_of(opened(tmp_path), tmp_path) == pairs
+
+
+def test_init_needs_a_folder_and_a_glob_that_matches(tmp_path: Path) -> None:
+    Layout("a/{i}.jpg", "b/{i}.png").write(tmp_path / "photos")
+    with pytest.raises(DataError, match="folder not found") as caught:
+        api.init(tmp_path / "photo", tmp_path / "data.yaml")
+    assert caught.value.hint == f"did you mean {(tmp_path / 'photos').as_posix()}?"
+    with pytest.raises(DataError, match=r"no file in this folder matches c/\*\.png"):
+        api.init(tmp_path / "photos", tmp_path / "data.yaml", masks="c/*.png")
+
+
+def test_init_names_a_known_layout(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    tools = label_tools.coco_runs(tmp_path / "tools")
+    with pytest.raises(DataError, match="a known layout and needs no data.yaml") as caught:
+        api.init(tools, tmp_path / "data.yaml")
+    assert caught.value.hint and f"use coco:{tools}" in caught.value.hint
+    camvid = tmp_path / "camvid"
+    tiny.camvid_segnet(camvid)
+    api.init(camvid, tmp_path / "data.yaml")
+    assert f"is read as camvid:{camvid}, which says what its masks mean" in caplog.text

@@ -12,7 +12,7 @@ from streetseg.data.issues import together
 from streetseg.data.mask_values import MaskValues, mask_values
 from streetseg.data.recognize.names import File
 from streetseg.data.recognize.tables import Entry, Table
-from streetseg.errors import DataError
+from streetseg.errors import DataError, first
 from streetseg.labels.space import IGNORE_INDEX, Color, fresh_colors
 from streetseg.labels.tables import STREET_11
 from streetseg.machine import cores
@@ -23,6 +23,7 @@ _CLASSES = 64  # without a table of classes, more values are not taken for class
 _COVERED = 0.999  # least share of the pixels of color masks whose colors a table must have
 _VOID = frozenset({"void", "unlabeled", "unlabelled", "ignore", "ignored", "out of roi", "don't care"})
 _LISTED = 20  # files named in one error
+_SHOWN = 3  # values named in one comment
 
 # The names of the folders of the CamVid copy of image-segmentation-keras (Gupta), whose ids are those of SegNet.
 _SEGNET_FOLDERS = frozenset(
@@ -171,9 +172,21 @@ def classes_of(values: Values, tables: Sequence[Table], folders: frozenset[str],
         return _of_table(fitting[0], values)
     if values.kind != "color" and folders == _SEGNET_FOLDERS and set(values.shares) <= {*range(_SEGNET_VOID + 1)}:
         return _of_segnet(values)
+    unnamed = _unnamed(tables, values)
     if values.kind == "color":
-        return _of_colors(values, root)
-    return _of_ids(values, root)
+        return _of_colors(values, unnamed, root)
+    return _of_ids(values, unnamed, root)
+
+
+def _unnamed(tables: Sequence[Table], values: Values) -> str:
+    """Say why the values have no names: what the first table that has some of them, or colors, lacks."""
+    for table in tables:
+        known = {value for _, value in _meanings(table, values)}
+        lacking = [value for value in values.shares if value not in known]
+        if table.has_colors or len(lacking) < len(values.shares):
+            shown = [str(list(unpacked(value)) if values.kind == "color" else value) for value in lacking]
+            return f"{table.name} does not name all of them: {', '.join(first(shown, _SHOWN))}"
+    return "no table of classes names them"
 
 
 def _fits(table: Table, values: Values) -> bool:
@@ -226,19 +239,19 @@ def _of_segnet(values: Values) -> Classes:
     return replace(found, space=STREET_11.name)
 
 
-def _of_colors(values: Values, root: Path) -> Classes:
+def _of_colors(values: Values, unnamed: str, root: Path) -> Classes:
     _require_few(values, root)
     named = [(f"class_{i}", [value]) for i, value in enumerate(values.shares)]
-    return _classes(named, values, [], f"{values.words}; no table of classes names them", [])
+    return _classes(named, values, [], f"{values.words}; {unnamed}", [])
 
 
-def _of_ids(values: Values, root: Path) -> Classes:
+def _of_ids(values: Values, unnamed: str, root: Path) -> Classes:
     is_void = any({1, IGNORE_INDEX} <= mask for mask in values.masks)
     if IGNORE_INDEX in values.shares and values.shares.keys() <= {0, 1, IGNORE_INDEX} and not is_void:
         return _of_binary(values, root)
     _require_few(values, root)
     named = [(f"class_{value}", [value]) for value in values.shares if value != IGNORE_INDEX]
-    return _classes(named, values, [], f"{values.words}; no table of classes names them", [])
+    return _classes(named, values, [], f"{values.words}; {unnamed}", [])
 
 
 def _of_binary(values: Values, root: Path) -> Classes:

@@ -106,10 +106,13 @@ def _described(root: Path, listing: Listing, images: str | None = None, masks: s
 
 
 def _matching(root: Path, glob: str | None) -> frozenset[str] | None:
-    """Return the relative paths that a glob matches; None if there is no glob."""
+    """Return the relative paths that a glob matches; None if there is no glob. Raise DataError if it matches none."""
     if glob is None:
         return None
-    return frozenset(Path(place).relative_to(root).as_posix() for _, place in matching(root, glob, Survey()))
+    places = [Path(place) for _, place in matching(root, glob, Survey())]
+    if not (found := frozenset(place.relative_to(root).as_posix() for place in places if place.is_relative_to(root))):
+        raise DataError(f"no file in this folder matches {glob}", where=root, hint=f"globs start at {root}")
+    return found
 
 
 def _chosen(root: Path, found: Sequence[Reading], named: Sequence[Table]) -> tuple[Reading, Classes]:
@@ -185,5 +188,5 @@ def _nothing_found(root: Path, survey: Survey) -> NothingFoundError:
         f"the layout of this folder is not recognized: no images with masks (found {names_in(root)})",
         where=[str(root), *first([error.line for error in survey.unread_errors], _SHOWN)],
         hint="a mask has the name of its image, but for a mark as in 7_mask.png or masks/7.png, and few values in"
-        f" areas; or write {root / 'data.yaml'} that names images:, masks:, splits: and classes:, then folder:{root}",
+        f" areas, which JPEG does not keep; or write {root / 'data.yaml'} that names images:, masks:, splits: and classes:, then folder:{root}",
     )

@@ -174,7 +174,7 @@ def _of_item(item: Any) -> Entry | None:
         return None
     name = next((item[key] for key in ("readable", "name", "label", "class") if isinstance(item.get(key), str)), "")
     value = next((item[key] for key in ("id", "value", "index") if isinstance(item.get(key), int)), None)
-    color = _as_color(item["color"]) if "color" in item else None
+    color = next((_as_color(item[key]) for key in _COLOR_COLUMNS if key in item), None)
     return Entry(name, value, color) if name else None
 
 

@@ -73,3 +73,15 @@ def test_images_of_labelme_without_shapes_can_be_skipped(tmp_path: Path) -> None
     source = open_source(Data(source=str(folder), unlabeled="skip"))
     assert not source.survey.failures
     assert [sample.name for sample in source.splits["train"]] == ["train/a", "train/c"]
+
+
+def test_regions_without_a_label_are_counted(tmp_path: Path) -> None:
+    path = label_tools.labelstudio(tmp_path / "data") / "project-1.json"
+    tasks = json.loads(path.read_text())
+    result = tasks[0]["annotations"][0]["result"]
+    result[0]["value"]["polygonlabels"] = []
+    result.append({"id": "whole", "type": "choices", "value": {"choices": ["rainy"]}})
+    result.append(result[1] | {"type": "rectangle", "value": {**result[1]["value"], "rectanglelabels": []}})
+    label_tools.write_json(path, tasks)
+    notes = [note for note in opened(path).survey.notes if "without a label" in note]
+    assert notes == [f"{path}: 1 region without a label for areas, left out"]

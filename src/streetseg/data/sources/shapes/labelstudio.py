@@ -24,6 +24,7 @@ from streetseg.data.sources.shapes.collect import Collection, Number, Side, at, 
 from streetseg.data.sources.shapes.raster import Ellipse, Labels, Polygons, Region, points_of
 from streetseg.data.sources.shapes.source import Shape, ShapeSource
 from streetseg.errors import DataError
+from streetseg.text import counted
 
 TOOL = "Label Studio"
 _LABELS = ("polygonlabels", "brushlabels", "rectanglelabels", "ellipselabels", "labels")
@@ -53,6 +54,11 @@ class _Value(BaseModel):
         """The labels of the region."""
         return next((names for key in _LABELS if (names := getattr(self, key))), [])
 
+    @property
+    def is_region(self) -> bool:
+        """Whether it is a place in the image; others are choices, ratings or texts."""
+        return any(shape is not None for shape in (self.points, self.rle, self.width, self.radius_x))
+
 
 class _Result(BaseModel):
     id: str = ""
@@ -80,8 +86,18 @@ class _Task(BaseModel):
     @property
     def results(self) -> list[_Result]:
         """The regions with a label of the annotation that counts."""
+        return [result for result in self._all if result.value.named]
+
+    @property
+    def unlabeled(self) -> int:
+        """The number of regions of the annotation that counts to which no result gives a label."""
+        labeled = {result.id for result in self.results}
+        return len({result.id for result in self._all if result.value.is_region} - labeled)
+
+    @property
+    def _all(self) -> list[_Result]:
         first = next((one for one in self.annotations if not one.was_cancelled), None)
-        return [result for result in first.result if result.value.named] if first else []
+        return first.result if first else []
 
     @property
     def image(self) -> str:
@@ -135,6 +151,9 @@ def open_labelstudio(path: Path) -> ShapeSource:
     several = sum(sum(not one.was_cancelled for one in task.annotations) > 1 for task in tasks)
     if several:
         collection.survey.note(f"{file}: {several} tasks have several annotations, of which the first counts")
+    if unlabeled := sum(task.unlabeled for task in tasks):
+        left_out = f"{counted(unlabeled, 'region')} without a label for areas, left out"
+        collection.survey.note(f"{file}: {left_out}")
     return collection.source(classes)
 
 
