@@ -47,7 +47,7 @@ from streetseg.scenes.render import render
 SCENES = 4  # rendered scenes; further photos are copies of their files
 RENDERED = (384, 512)  # size of a rendered scene, which is enlarged to the size of the photos
 CPU = torch.device("cpu")
-YAML = "images: images/*.jpg\nmasks: masks/*.png\nspace: street-11\nsplits: {train: 1.0}\n"
+YAML = "images: images/*.jpg\nmasks: masks/*.png\nspace: street-11\nsplits: {photos: 1.0}\n"
 
 
 def main() -> None:
@@ -126,7 +126,7 @@ def photos(root: Path, images: int, size: Size) -> Source:
 def opened(source: Source, size: Size | None, cache: Path, *, cache_gb: float) -> Store:
     """Return the photos as training reads them."""
     limit = budget(cache_gb, cache)
-    return Store.open(source, "train", size=size, resize_labels=True, cache=cache, limit=limit)
+    return Store.open(source, "photos", size=size, resize_labels=True, cache=cache, limit=limit)
 
 
 def made(folder: Path) -> Path:
@@ -137,7 +137,7 @@ def made(folder: Path) -> Path:
 
 def feed(trainers: dict[str, Trainer], source: Source, size: Size, batch: int, rounds: int) -> dict[str, float]:
     """Return the augmented images per second of each way to read them."""
-    samples = source.splits["train"]
+    samples = source.splits["photos"]
     loader = DataLoader(Photos(samples, size), batch, shuffle=True, num_workers=cores(), persistent_workers=True)
     ways: dict[str, Callable[[], object]] = {way: partial(list, one.batches) for way, one in trainers.items()}
     milliseconds = alternating(ways | {"DataLoader": partial(list, loader)}, rounds)

@@ -376,7 +376,7 @@ def test_neighbors_in_a_video_are_warned_of(tmp_path: Path, streetseg: Run) -> N
 def test_camvid_as_it_is_handed_around_has_neighbors_in_both_splits(shared: Path, streetseg: Run) -> None:
     report = checked(streetseg, f"camvid:{shared / 'data' / 'camvid'}")
 
-    assert list(warnings(report)) == ["neighbors"]
+    assert list(warnings(report)) == ["neighbors", "divide"]
     assert warnings(report)["neighbors"]["text"] == (
         "26 of 101 images of val are within 2 s of one of train in the same video"
     )

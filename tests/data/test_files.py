@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import tiny
+from own_splits import own_splits
 from streetseg.data.files import FileError, member_place, members, open_archive, read_bytes, read_member, stamp, walk
 from streetseg.data.open import open_source
 from streetseg.errors import DataError
@@ -385,11 +386,11 @@ def test_globs_lead_into_archives(tmp_path: Path, ending: str) -> None:
     shutil.make_archive(str(tmp_path / "photos"), ending, tiny.camvid_segnet(tmp_path / "camvid", n_train=3))
     globs = f"images: photos.{ending}/train/*.png\nmasks: photos.{ending}/trainannot/*.png\n"
     (tmp_path / "data.yaml").write_text(globs + "space: street-11\nignore: [11]\n")
-    packed = open_source(Data(source=f"folder:{tmp_path / 'data.yaml'}"))
+    packed = own_splits(open_source(Data(source=f"folder:{tmp_path / 'data.yaml'}")))
     (tmp_path / "data.yaml").write_text(
         globs.replace(f"photos.{ending}", "camvid") + "space: street-11\nignore: [11]\n"
     )
-    unpacked = open_source(Data(source=f"folder:{tmp_path / 'data.yaml'}"))
+    unpacked = own_splits(open_source(Data(source=f"folder:{tmp_path / 'data.yaml'}")))
     assert [one.name for one in packed.splits["all"]] == [one.name for one in unpacked.splits["all"]]
     for one, other in zip(packed.splits["all"], unpacked.splits["all"], strict=True):
         assert read_bytes(one.image) == read_bytes(other.image)

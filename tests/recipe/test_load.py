@@ -268,6 +268,7 @@ def test_fields_that_change_no_result_are_marked_where_they_are_defined() -> Non
         "data.unlabeled",
         "data.max_megapixels",
         "data.cache_gb",
+        "data.tolerance",
         "train.compile",
         "train.device",
         "train.keep_last",

@@ -64,7 +64,7 @@ EXAMPLES = {
     ),
     "convert": (
         "streetseg convert camvid:data/camvid --to coco camvid-coco",
-        "streetseg convert photos/data.yaml --to cityscapes photos-cityscapes data.unlabeled=skip",
+        "streetseg convert data.yaml --to cityscapes street data.unlabeled=skip",
     ),
     "init": (
         "streetseg init photos --out data.yaml",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from streetseg.data.files import FileError, read_bytes
-from streetseg.data.images import WIDE_GRAY, ImageFacts, low_bytes
+from streetseg.data.images import WIDE_GRAY, low_bytes
 from streetseg.data.mask_code import MaskCode
 from streetseg.labels.space import Color
 from streetseg.recipe.reading import ImageReading
@@ -79,7 +79,7 @@ def one_channel(image: Image.Image, raw: str, place: str, code: MaskCode) -> Cha
     if code.channel is not None and image.mode in ("RGB", "RGBA", "RGBX", "LA"):
         return _channel_of(image, raw, place, code.channel)
     if ";16" in raw and image.mode not in WIDE_GRAY:
-        found = f"{ImageFacts.of(image).description}, expected one or 8 bits"
+        found = f"16-bit {raw.partition(';')[0]} {image.format}, expected one or 8 bits"
         raise FileError(place, "mask has several channels of 16 bits", found)
     if image.mode in ("RGB", "RGBA", "RGBX"):
         if image.format != "WEBP" and code.colors and not code.ids_only:

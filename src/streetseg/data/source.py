@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from zlib import crc32
 
 import numpy as np
@@ -24,7 +24,9 @@ from streetseg.labels.mappings import label_mapping
 from streetseg.labels.space import LabelSpace
 from streetseg.recipe.datasets import parts_of
 from streetseg.recipe.reading import AS_USUAL, ImageReading
-from streetseg.recipe.schema import Data
+
+if TYPE_CHECKING:
+    from streetseg.recipe.schema import Data
 
 
 def short_name(spec: str) -> str:
@@ -219,7 +221,7 @@ class SourceView:
         return self.source.stamp(sample)
 
 
-def with_defaults(data: Data, source: Source) -> Data:
+def with_defaults(data: "Data", source: Source) -> "Data":
     """Return `data` with the values that the data set itself gives to fields that are not set explicitly."""
     while isinstance(source, SourceView):
         source = source.source

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 import tiny
+from own_splits import own_splits
 from streetseg.data.check.check import check_source
 from streetseg.data.open import open_source
 from streetseg.data.sources.folder import mask_code, open_folder
@@ -38,7 +39,7 @@ def test_a_built_in_space_brings_its_mappings(tmp_path: Path) -> None:
     for index, mask in enumerate(sorted((tmp_path / "masks").rglob("*.png"))):
         tiny.save(mask, tiny.cityscapes_mask(tiny.street(index)[1], "labelIds"))
     rewrite(path, "images: images/**/*.jpg\nmasks: masks/**/*_mask.png\nspace: cityscapes-34\n")
-    source = open_source(Data(source=f"folder:{path}", space="street-11"))
+    source = own_splits(open_source(Data(source=f"folder:{path}", space="street-11")))
     assert (source.read_mask(source.splits["all"][0]) == tiny.street(0)[1]).all()
 
 

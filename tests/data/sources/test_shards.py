@@ -14,6 +14,7 @@ from PIL import Image
 
 import streetseg.data.shards_ahead as ahead
 from loopback import loopback_http, loopback_s3, upload
+from own_splits import own_splits
 from streetseg.atomic import sha256
 from streetseg.data.check.check import check_source
 from streetseg.data.convert.convert import convert
@@ -64,7 +65,7 @@ def copy(shards: Path, tmp_path: Path) -> Path:
 
 
 def opened(place: Path | str) -> Source:
-    return open_source(Data(source=f"shards:{place}"))
+    return own_splits(open_source(Data(source=f"shards:{place}")))
 
 
 def assert_same(source: Source, expected: Source) -> None:
@@ -140,7 +141,9 @@ def test_image_files_are_copied_unless_they_are_read_by_rules_of_their_own(tmp_p
 @pytest.mark.parametrize("kind", ["scenes", "own"])
 def test_sources_without_files_can_be_written(kind: str, tmp_path: Path) -> None:
     image, labels = np.full((32, 40, 3), 9, np.uint8), np.zeros((32, 40), np.uint8)
-    own = SimpleNamespace(classes=["road", "sky"], splits={"train": [(image, labels), (image + 1, labels + 1)]})
+    own = SimpleNamespace(
+        classes=["road", "sky"], splits={"train": [(image, labels)], "val": [(image + 1, labels + 1)]}
+    )
     source: Source = ScenesSource(2, 1, (32, 64)) if kind == "scenes" else OwnSource(own)
     write_shards(source, tmp_path / "shards")
     assert_same(opened(tmp_path / "shards"), source)

@@ -9,6 +9,7 @@ import pytest
 
 import street_sets
 import tiny
+from own_splits import own_splits
 from street_sets import MAKERS, Made
 from streetseg.data.check.check import check_source
 from streetseg.data.mask_code import MaskCode
@@ -27,7 +28,7 @@ KINDS = pytest.mark.parametrize("kind", MAKERS)
 
 
 def opened(made: Made, **fields: object) -> Source:
-    return open_source(Data.model_validate({"source": made.data, **fields}))
+    return own_splits(open_source(Data.model_validate({"source": made.data, **fields})))
 
 
 def require_read(source: Source, made: Made) -> None:

@@ -1,0 +1,10 @@
+"""The splits that a data set has of its own, where streetseg makes one for validation."""
+
+from streetseg.data.source import Source, SourceView
+
+
+def own_splits(source: Source) -> Source:
+    """Return the source in its classes with the splits of its files."""
+    if isinstance(source, SourceView):
+        return SourceView(source.source, space=source.space, splits=source.source.splits)
+    return source
