@@ -97,7 +97,7 @@ def test_nothing_in_the_source_runs_what_a_file_holds() -> None:
     # Reads the members that it names, of an archive whose SHA-512 it knows (tests/deploy/test_web.py).
     runtime = ("streetseg/deploy/web_runtime.py", "tarfile")
     # Read the members of an archive in place, and write tar files; nothing is unpacked (tests/data/test_files.py).
-    archives = [(f"streetseg/data/{name}.py", "tarfile") for name in ("convert/shards", "files", "shards")]
+    archives = [(f"streetseg/data/{name}.py", "tarfile") for name in ("convert/shards", "files")]
     # A document type, through which XML names other files or grows, is refused (tests/data/sources/shapes).
     cvat = ("streetseg/data/sources/shapes/cvat.py", "xml")
     assert sorted(found) == sorted([fetch, runtime, *archives, cvat])
