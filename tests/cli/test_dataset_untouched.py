@@ -130,7 +130,8 @@ def test_a_read_only_data_set_works(obedient: list[str], tmp_path: Path) -> None
     out = tmp_path / "out"
     out.mkdir()
     every = commands(f"camvid:{folder}", folder / "val", out)
-    few = [argv for argv in every if argv[0] in ("check", "train", "evaluate", "export", "predict")]
+    of_the_run = [argv for argv in every if argv[0] in ("check", "train", "evaluate", "predict")]
+    few = [argv for argv in of_the_run if not any("model.onnx" in word for word in argv)]
     (tmp_path / "commands.json").write_text(json.dumps(few))
     before = corpus.state(folder)
 
