@@ -182,7 +182,8 @@ TABLES = {
 
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_of_classes_names_the_values(name: str, tmp_path: Path) -> None:
-    draw = colors if name in ("class_dict.csv", "label_colors.txt", "labelmap.txt", "config.json", "colors.json") else ids
+    of_colors = ("class_dict.csv", "label_colors.txt", "labelmap.txt", "config.json", "colors.json")
+    draw = colors if name in of_colors else ids
     Layout("a/{i}.jpg", "b/{i}.png", draw=draw).write(tmp_path)
     (tmp_path / name).write_text(TABLES[name], encoding="utf-8")
     source = opened(tmp_path)
@@ -200,6 +201,17 @@ def test_what_a_table_of_classes_lacks_is_said(tmp_path: Path) -> None:
     (tmp_path / "colors" / "class_dict.csv").write_text(TABLES["class_dict.csv"].replace("128,128,128", "128,128,129"))
     text = api.init(tmp_path / "colors", tmp_path / "colors.yaml").read_text(encoding="utf-8")
     assert "class_dict.csv does not name all of them: [128, 128, 128]" in text
+    (tmp_path / "colors" / "class_dict.csv").unlink()
+    (tmp_path / "colors" / "labels.txt").write_text(TABLES["codes.txt"])
+    text = api.init(tmp_path / "colors", tmp_path / "names.yaml").read_text(encoding="utf-8")
+    assert "labels.txt has no colors" in text
+
+
+def test_a_table_of_classes_that_cannot_be_decoded_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    Layout("a/{i}.jpg", "b/{i}.png").write(tmp_path)
+    (tmp_path / "classes.txt").write_bytes("Stra\xdfe\nHimmel".encode("latin-1"))
+    api.init(tmp_path, tmp_path / "data.yaml")
+    assert f"{tmp_path / 'classes.txt'} names no classes: " in caplog.text
 
 
 def test_void_and_255_are_ignored_and_said(tmp_path: Path) -> None:
@@ -362,7 +374,7 @@ def test_init_needs_a_folder_and_a_glob_that_matches(tmp_path: Path) -> None:
 
 def test_init_names_a_known_layout(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     tools = label_tools.coco_runs(tmp_path / "tools")
-    with pytest.raises(DataError, match="a known layout and needs no data.yaml") as caught:
+    with pytest.raises(DataError, match="a known layout and needs no data") as caught:
         api.init(tools, tmp_path / "data.yaml")
     assert caught.value.hint and f"use coco:{tools}" in caught.value.hint
     camvid = tmp_path / "camvid"

@@ -188,5 +188,6 @@ def _nothing_found(root: Path, survey: Survey) -> NothingFoundError:
         f"the layout of this folder is not recognized: no images with masks (found {names_in(root)})",
         where=[str(root), *first([error.line for error in survey.unread_errors], _SHOWN)],
         hint="a mask has the name of its image, but for a mark as in 7_mask.png or masks/7.png, and few values in"
-        f" areas, which JPEG does not keep; or write {root / 'data.yaml'} that names images:, masks:, splits: and classes:, then folder:{root}",
+        f" areas, which JPEG does not keep; or write {root / 'data.yaml'} that names images:, masks:, splits: and"
+        f" classes:, then folder:{root}",
     )
