@@ -182,8 +182,9 @@ TABLES = {
 
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_of_classes_names_the_values(name: str, tmp_path: Path) -> None:
-    of_colors = ("class_dict.csv", "label_colors.txt", "labelmap.txt", "config.json", "colors.json")
-    draw = colors if name in of_colors else ids
+    draw = (
+        colors if name in ("class_dict.csv", "label_colors.txt", "labelmap.txt", "config.json", "colors.json") else ids
+    )
     Layout("a/{i}.jpg", "b/{i}.png", draw=draw).write(tmp_path)
     (tmp_path / name).write_text(TABLES[name], encoding="utf-8")
     source = opened(tmp_path)
@@ -374,7 +375,7 @@ def test_init_needs_a_folder_and_a_glob_that_matches(tmp_path: Path) -> None:
 
 def test_init_names_a_known_layout(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     tools = label_tools.coco_runs(tmp_path / "tools")
-    with pytest.raises(DataError, match="a known layout and needs no data") as caught:
+    with pytest.raises(DataError, match=r"a known layout and needs no data\.yaml") as caught:
         api.init(tools, tmp_path / "data.yaml")
     assert caught.value.hint and f"use coco:{tools}" in caught.value.hint
     camvid = tmp_path / "camvid"
