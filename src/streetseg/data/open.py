@@ -22,7 +22,7 @@ from streetseg.data.sources.folder_file import descriptions_in, yamls_in
 from streetseg.data.sources.joined import joined
 from streetseg.data.sources.shapes.kinds import TOOL_KINDS
 from streetseg.data.sources.shapes.source import ShapeSource
-from streetseg.data.sources.shards import open_shards
+from streetseg.data.sources.shards import is_shards, open_shards
 from streetseg.data.sources.streets.every import STREET_SETS
 from streetseg.data.splits import KeptSplit, SplitList, listed_splits, without_excluded
 from streetseg.errors import DataError, RequestError, did_you_mean
@@ -239,6 +239,7 @@ def known_layouts(path: Path) -> list[str]:
     if not kinds:  # IDD has the layout of Cityscapes
         kinds = ["cityscapes"] if is_cityscapes(path) else []
         kinds += ["camvid"] if _is_camvid(path) else []
+        kinds += ["shards"] if is_shards(path) else []
     return kinds or ([] if descriptions_in(path) else _tools(path))
 
 

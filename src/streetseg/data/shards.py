@@ -114,10 +114,8 @@ def index_of(folder: str) -> Index:
         raise DataError(f"{problem} ({failure.strerror or failure})", where=place, hint=hint) from failure
     except ValidationError as failure:
         first = failure.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise DataError(
-            f"the index of the shards has a mistake ({where}: {first['msg']})", where=place, hint=hint
-        ) from None
+        said = ": ".join(filter(None, [".".join(map(str, first["loc"])), first["msg"]]))
+        raise DataError(f"the index of the shards has a mistake ({said})", where=place, hint=hint) from None
     except ValueError as failure:
         raise DataError(f"the index of the shards has a mistake ({failure})", where=place, hint=hint) from None
     return index

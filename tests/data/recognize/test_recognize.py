@@ -202,6 +202,17 @@ def test_what_a_table_of_classes_lacks_is_said(tmp_path: Path) -> None:
     (tmp_path / "colors" / "class_dict.csv").write_text(TABLES["class_dict.csv"].replace("128,128,128", "128,128,129"))
     text = api.init(tmp_path / "colors", tmp_path / "colors.yaml").read_text(encoding="utf-8")
     assert "class_dict.csv does not name all of them: [128, 128, 128]" in text
+    (tmp_path / "colors" / "class_dict.csv").unlink()
+    (tmp_path / "colors" / "labels.txt").write_text(TABLES["codes.txt"])
+    text = api.init(tmp_path / "colors", tmp_path / "names.yaml").read_text(encoding="utf-8")
+    assert "labels.txt has no colors" in text
+
+
+def test_a_table_of_classes_that_cannot_be_decoded_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    Layout("a/{i}.jpg", "b/{i}.png").write(tmp_path)
+    (tmp_path / "classes.txt").write_bytes("Stra\xdfe\nHimmel".encode("latin-1"))
+    api.init(tmp_path, tmp_path / "data.yaml")
+    assert f"{tmp_path / 'classes.txt'} names no classes: " in caplog.text
 
 
 def test_void_and_255_are_ignored_and_said(tmp_path: Path) -> None:

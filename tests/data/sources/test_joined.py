@@ -77,6 +77,13 @@ def test_a_plus_with_nothing_beside_it_is_refused(data: str, tmp_path: Path) -> 
         open_source(Data(source=text))
 
 
+def test_a_data_set_named_twice_is_refused(tmp_path: Path) -> None:
+    folder = tiny.camvid_segnet(tmp_path / "camvid", 1, 1)
+    with pytest.raises(RequestError, match="joined with itself") as caught:
+        open_source(Data(source=f"camvid:{folder}+{folder}"))
+    assert caught.value.where == (f"camvid:{folder}",)
+
+
 def test_a_path_with_a_plus_is_one_path(tmp_path: Path) -> None:
     first = tiny.camvid_segnet(tmp_path / "cam+vid", 1, 1)
     second = tiny.camvid_segnet(tmp_path / "more" / "a+b+c", 1, 1)

@@ -78,6 +78,10 @@ def assert_same(source: Source, expected: Source) -> None:
             assert np.array_equal(source.read_mask(one), expected.read_mask(other))
 
 
+def test_a_bare_folder_of_shards_is_recognized(shards: Path) -> None:
+    assert open_source(Data(source=str(shards))).spec == f"shards:{shards}"
+
+
 def test_shards_hold_what_the_folder_holds(camvid: Path, shards: Path, tmp_path: Path) -> None:
     folder, source = open_source(Data(source=f"camvid:{camvid}")), opened(shards)
     assert_same(source, folder)

@@ -186,6 +186,8 @@ def _unnamed(tables: Sequence[Table], values: Values) -> str:
         if table.has_colors or len(lacking) < len(values.shares):
             shown = [str(list(unpacked(value)) if values.kind == "color" else value) for value in lacking]
             return f"{table.name} does not name all of them: {', '.join(first(shown, _SHOWN))}"
+    if values.kind == "color" and tables:
+        return f"{tables[0].name} has no colors"
     return "no table of classes names them"
 
 

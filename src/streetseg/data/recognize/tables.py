@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from streetseg.errors import DataError
 from streetseg.labels.space import Color
 from streetseg.recipe.plain_yaml import NotPlain, parse, value_of
 from streetseg.text import read_text
+
+log = logging.getLogger("streetseg")
 
 _LARGEST = 2**20  # bytes; no table of classes is larger
 _CROWD = 12  # with more texts in one folder, they are labels of images
@@ -80,7 +83,11 @@ def _table(root: Path, name: str) -> Table | None:
         if path.stat().st_size > _LARGEST:
             return None
         entries = _READERS[path.suffix.lower()](path)
-    except (OSError, DataError, ValueError, csv.Error):  # no table, or one that cannot be read: other files may be
+    except DataError as error:
+        if _NAME_WORDS & {*words(path.stem)}:
+            log.warning("%s names no classes: %s", path, error.problem)
+        return None
+    except (OSError, ValueError, csv.Error):  # no table, or one that cannot be read: other files may be
         return None
     usable = len(entries) > 1 and len({(entry.id, entry.color, entry.name) for entry in entries}) == len(entries)
     return Table(name, entries) if usable and all(entry.name for entry in entries) else None

@@ -67,9 +67,13 @@ def joined(sources: Sequence[Source], targets: Sequence[LabelSpace]) -> JoinedSo
     """Join sources, each mapped to its target.
 
     Raises:
-        RequestError: there is no label mapping to a target, the targets have different classes, or the images of the
-            sources are converted to 8-bit RGB by different rules.
+        RequestError: two sources are one data set, there is no label mapping to a target, the targets have different
+            classes, or the images of the sources are converted to 8-bit RGB by different rules.
     """
+    specs = [source.spec for source in sources]
+    if twice := sorted({spec for spec in specs if specs.count(spec) > 1}):
+        hint = "name it once: each image would count twice in every score"
+        raise RequestError("a data set is joined with itself", where=twice, hint=hint)
     if len({target.names for target in targets}) > 1:
         raise _no_common_space(sources, targets)
     readings = {source.reading for source in sources if source.spec != "scenes"}

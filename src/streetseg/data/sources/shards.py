@@ -6,8 +6,19 @@ from streetseg.data.files import FileError
 from streetseg.data.issues import Failure, Survey
 from streetseg.data.mask_code import MaskCode
 from streetseg.data.remote import is_remote, sizes_in
-from streetseg.data.shards import COPY_AGAIN, Index, ShardSample, read_index
+from streetseg.data.shards import COPY_AGAIN, INDEX, Index, ShardSample, read_index
 from streetseg.data.source import FileSource, Sample
+
+_HEAD = 200  # bytes of an index, which begins with its format
+
+
+def is_shards(folder: Path) -> bool:
+    """Return whether a folder holds an index of shards."""
+    try:
+        with (folder / INDEX).open("rb") as file:
+            return b'"streetseg shards"' in file.read(_HEAD)
+    except OSError:
+        return False
 
 
 def open_shards(folder: str) -> FileSource:
