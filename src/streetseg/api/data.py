@@ -124,10 +124,12 @@ def convert(
     ({'train': 4, 'val': 2}, 6, {})
     """
     from streetseg.data.convert.convert import convert as convert_source
+    from streetseg.data.convert.convert import require_possible
     from streetseg.data.open import open_source
     from streetseg.data.source import with_own_classes
     from streetseg.request import CHECK_FIELDS, request
 
+    require_possible(to, Path(out))
     config = request(data, recipe, {"data.space": space}, fields, only=("convert", CHECK_FIELDS), by_kind=False)
     source = open_source(config.data)
     if config.data.space is None:

@@ -74,9 +74,8 @@ def convert(
         DataError: files of the data set cannot be used; one error names them all.
         StreetsegError: the folder cannot be written.
     """
+    require_possible(form, out)
     layout = None if form == SHARDS else _layout(form)(source.space)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise RequestError("this is no empty folder", where=out, hint="name a new folder")
     used = [name for name, samples in source.splits.items() if samples or source.survey.failures_of([name])]
     findings = examine(source, used, use_cache=True)
     if findings.errors:
@@ -100,6 +99,14 @@ def convert(
         encoded=len(items) - copied,
         lost=dict(lost),
     )
+
+
+def require_possible(form: str, out: Path) -> None:
+    """Raise RequestError if a format is unknown, or `out` holds files. No data is needed to say so."""
+    if form != SHARDS:
+        _layout(form)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise RequestError("this is no empty folder", where=out, hint="name a new folder")
 
 
 def _write_files(
