@@ -174,7 +174,9 @@ def result_of(one: Input) -> tuple[str, str]:
 def attempts(one: Input) -> Iterator[str]:
     """Yield for each reader whether it reads the input or refuses it."""
     kind: Kind = KINDS[one.kind]
-    folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
+    root = Path(tempfile.mkdtemp(prefix="fuzz-"))
+    folder = root / "data" / "set"  # an input that names ../ must not read all temporary files of the machine
+    folder.mkdir(parents=True)
     try:
         kind.place(one.bytes(), folder)
         for reader in kind.readers:
@@ -189,7 +191,7 @@ def attempts(one: Input) -> Iterator[str]:
             finally:
                 signal.setitimer(signal.ITIMER_PROF, 0)
     finally:
-        shutil.rmtree(folder)
+        shutil.rmtree(root)
 
 
 def out_of_memory(refusal: BaseException) -> bool:
