@@ -7,8 +7,10 @@ import shutil
 import stat
 import struct
 import tarfile
+import tracemalloc
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -417,3 +419,15 @@ def test_a_tar_archive_that_is_cut_or_compressed_is_named(tmp_path: Path) -> Non
         list(walk(tmp_path / "cut.tar"))
     with pytest.raises(DataError, match="it is a gzip file"):
         list(walk(tmp_path / "packed.tar"))
+
+
+def test_a_tar_header_that_names_a_giant_reserves_no_memory(tmp_path: Path) -> None:
+    header = tarfile.TarInfo("pax")
+    header.type, header.size = tarfile.XHDTYPE, 2**40
+    (tmp_path / "a.tar").write_bytes(header.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+    tracemalloc.start()
+    with suppress(DataError):
+        list(walk(tmp_path / "a.tar"))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**24

@@ -198,3 +198,11 @@ def test_the_known_layouts_give_no_value_two_meanings() -> None:
         assert not code.ids or [code.ids[i] for i in every] == list(every)
         assert not code.colors or set(code.colors) == set(code.space.colors)
         assert 255 not in code.colors.values()
+
+
+def test_an_array_that_is_shorter_than_it_says_reserves_no_memory(tmp_path: Path) -> None:
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000, 1000000), }\n"
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(16))
+    with pytest.raises(FileError, match="file is no NumPy array") as caught:
+        read_mask(str(tmp_path / "a.npy"), MaskCode.of(STREET_11))
+    assert "too few for float64 of shape (1000000, 1000000)" in str(caught.value)

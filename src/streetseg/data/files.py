@@ -6,6 +6,7 @@ and one unsafe member makes the whole archive an error. Archives are never unpac
 no harm here. It is an error all the same, because the next program that opens the archive may unpack it.
 """
 
+import io
 import os
 import re
 import stat
@@ -363,11 +364,20 @@ def _archive(path: str, process: int) -> zipfile.ZipFile:
     return open_archive(Path(path))
 
 
+class _WithinFile(io.BufferedReader):
+    """A file that reserves no memory for more bytes than are left of it, as a damaged header may name any number."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return the next bytes, at most `size`."""
+        left = os.fstat(self.fileno()).st_size - self.tell()
+        return super().read(left if size is None or size < 0 else min(size, max(0, left)))
+
+
 @lru_cache(maxsize=16)
 def _tar(path: str) -> dict[str, tuple[int, int]]:
     """Return name -> offset and size of every file in a tar archive without compression. Links are left out."""
     try:
-        with tarfile.open(path, "r:") as archive:
+        with _WithinFile(io.FileIO(path)) as file, tarfile.open(fileobj=file, mode="r:") as archive:
             files = {one.name.removeprefix("./"): (one.offset_data, one.size) for one in archive if one.isreg()}
     # tarfile raises exceptions of many types for damaged archives.
     except Exception as failure:

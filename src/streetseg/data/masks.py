@@ -1,6 +1,7 @@
 """Read one mask as labels: by its ids, or by its colors through a lookup table. Values are never guessed or clipped."""
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -89,8 +90,11 @@ def _of_image(place: str, code: MaskCode, max_pixels: int) -> Mask:
 
 def _of_array(place: str, code: MaskCode, max_pixels: int) -> Mask:
     """Return the mask in a NumPy file: whole numbers (H, W) are ids, uint8 (H, W, 3) are colors."""
+    data = read_bytes(place)
     try:
-        array = np.load(io.BytesIO(read_bytes(place)), allow_pickle=False)
+        if data.startswith(np.lib.format.MAGIC_PREFIX):
+            _require_whole(io.BytesIO(data), len(data))
+        array = np.load(io.BytesIO(data), allow_pickle=False)
     except FileError:
         raise
     except Exception as failure:  # a damaged header raises exceptions of many types
@@ -110,6 +114,15 @@ def _of_array(place: str, code: MaskCode, max_pixels: int) -> Mask:
     if array.dtype.kind == "f":
         values = whole_numbers(array, place)
     return Mask(*_by_value(gray(values, None), code, place), stored)
+
+
+def _require_whole(file: io.BytesIO, size: int) -> None:
+    """Raise ValueError if a NumPy file is shorter than its header says, which may say any number."""
+    version = np.lib.format.read_magic(file)
+    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = header(file)
+    if math.prod(shape) * dtype.itemsize > size:
+        raise ValueError(f"{size:,} bytes, too few for {dtype} of shape {shape}")
 
 
 def _by_value(channel: Channel, code: MaskCode, place: str) -> tuple[NDArray[np.uint8], MaskFacts]:
