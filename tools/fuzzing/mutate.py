@@ -262,6 +262,8 @@ def npy_member(data: bytes, rng: Random) -> bytes:
     """Change shape, dtype or order in the header of a .npy file, or damage it like any file."""
     if not data.startswith(b"\x93NUMPY") or rng.random() < 0.3:
         return rng.choice(ANY)(data, rng)
+    if len(data) < 10:  # an earlier mutation left no header
+        return data
     (length,) = struct.unpack_from("<H", data, 8)
     header, body = data[10 : 10 + length].decode("latin1"), data[10 + length :]
     kind = rng.choice(
