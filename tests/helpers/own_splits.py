@@ -6,5 +6,6 @@ from streetseg.data.source import Source, SourceView
 def own_splits(source: Source) -> Source:
     """Return the source in its classes with the splits of its files."""
     if isinstance(source, SourceView):
-        return SourceView(source.source, space=source.space, splits=source.source.splits)
+        own = source.source
+        return own if own.space == source.space else SourceView(own, space=source.space, splits=own.splits)
     return source

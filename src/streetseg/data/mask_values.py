@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from streetseg.data.images import MAX_PIXELS, opened, raw_mode
 from streetseg.data.mask_channel import one_channel, opaque_pixels, require_exact
 from streetseg.data.mask_code import MaskCode
-from streetseg.data.masks import packed_colors
+from streetseg.data.packed import packed, unpacked_color
 from streetseg.labels.space import Color
 from streetseg.labels.tables import STREET_11
 
@@ -41,8 +41,8 @@ def mask_values(place: str, *, max_pixels: int = MAX_PIXELS) -> MaskValues:
         if channel is not None:
             return MaskValues(channel.form, _pixels_of(channel.values, channel.opaque), channel.shown)
         rgb = np.asarray(image)
-        pixels = _pixels_of(packed_colors(rgb[..., :3]), opaque_pixels(image, rgb))
-        return MaskValues("color", pixels, {value: (value >> 16, value >> 8 & 255, value & 255) for value in pixels})
+        pixels = _pixels_of(packed(rgb[..., :3]), opaque_pixels(image, rgb))
+        return MaskValues("color", pixels, {value: unpacked_color(value) for value in pixels})
 
 
 def _pixels_of(values: NDArray[np.integer], opaque: NDArray[np.bool_] | None) -> dict[int, int]:

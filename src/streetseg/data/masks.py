@@ -16,8 +16,9 @@ from streetseg.data.images import MAX_PIXELS, ImageFacts, opened, raw_mode, requ
 from streetseg.data.mask_channel import Channel, gray, one_channel, opaque_pixels, require_exact, whole_numbers
 from streetseg.data.mask_code import UNKNOWN, MaskCode
 from streetseg.data.mask_meaning import Reading, meaning
+from streetseg.data.packed import packed, packed_color, unpacked
 from streetseg.data.polygons import POLYGONS, read_polygons
-from streetseg.data.unknown import ids_in_a_channel, unknown_colors, unknown_ids, unpacked
+from streetseg.data.unknown import ids_in_a_channel, unknown_colors, unknown_ids
 from streetseg.labels.space import IGNORE_INDEX, Color
 
 
@@ -200,14 +201,14 @@ def _by_color(
         cause, hint = ids_in_a_channel(visible, code.ids) or ("", None)
         detail = f"{cause}, expected one channel" if cause else "expected one channel"
         raise FileError(place, "mask holds colors, but this data set's masks are ids", detail, hint=hint)
-    packed = packed_colors(rgb)
-    classes = _color_table(tuple(code.colors.items())).take(packed)
+    numbers = packed(rgb)
+    classes = _color_table(tuple(code.colors.items())).take(numbers)
     if opaque is not None:
         classes[~opaque] = IGNORE_INDEX
     unknown = classes == UNKNOWN
     near = other = 0
     if code.tolerance and unknown.any():
-        strays, where = np.unique(packed[unknown], return_inverse=True)
+        strays, where = np.unique(numbers[unknown], return_inverse=True)
         classes[unknown] = code.classes_of(unpacked(strays))[where]
         near = int(np.count_nonzero(unknown & (classes != UNKNOWN)))
         unknown = classes == UNKNOWN
@@ -223,18 +224,9 @@ def _by_color(
 def _color_table(colors: tuple[tuple[Color, int], ...]) -> NDArray[np.int16]:
     """Return a lookup table (2^24,) int16: packed color -> class id, 255 or `UNKNOWN`."""
     table = np.full(1 << 24, UNKNOWN, np.int16)
-    for (red, green, blue), class_id in colors:
-        table[red << 16 | green << 8 | blue] = class_id
+    for color, class_id in colors:
+        table[packed_color(color)] = class_id
     return table
-
-
-def packed_colors(rgb: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """Return red * 65536 + green * 256 + blue, int32 (H, W)."""
-    packed = rgb[..., 0].astype(np.int32)  # channel by channel, as all three as int32 would take four times the memory
-    for channel in (1, 2):
-        packed <<= 8
-        packed |= rgb[..., channel]
-    return packed
 
 
 def _transparent(opaque: NDArray[np.bool_] | None) -> int:

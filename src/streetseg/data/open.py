@@ -3,19 +3,16 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from streetseg.data.auto_split import made_split, to_divide, with_made
-from streetseg.data.files import FileError, is_link, listing, names_in
+from streetseg.data.files import is_link, listing, names_in
 from streetseg.data.folds import fold_splits
 from streetseg.data.issues import Survey
-from streetseg.data.mask_code import MaskCode
-from streetseg.data.mask_values import mask_values
 from streetseg.data.recognize.recognize import NothingFoundError, open_recognized
 from streetseg.data.remote import is_remote
 from streetseg.data.source import FileSource, Sample, Source, SourceView, with_defaults
-from streetseg.data.sources.camvid import find_layout, open_camvid
+from streetseg.data.sources.camvid import is_camvid, open_camvid
 from streetseg.data.sources.cityscapes import is_cityscapes, open_cityscapes
 from streetseg.data.sources.folder import open_folder
 from streetseg.data.sources.folder_file import descriptions_in, yamls_in
@@ -42,8 +39,6 @@ _OPENERS: dict[str, Callable[[Path], Source]] = {
     "shards": lambda path: open_shards(str(path)),
 }
 _ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
-
-_MOST = 0.9  # least share of the pixels of a mask of CamVid that have its values
 
 # Label space of masks, with void as a class, -> the label space that is used for training and scores by default.
 _DEFAULT_SPACES = {CITYSCAPES_34.name: CITYSCAPES_19, CAMVID_32.name: STREET_11}
@@ -238,7 +233,7 @@ def known_layouts(path: Path) -> list[str]:
         return []
     if not kinds:  # IDD has the layout of Cityscapes
         kinds = ["cityscapes"] if is_cityscapes(path) else []
-        kinds += ["camvid"] if _is_camvid(path) else []
+        kinds += ["camvid"] if is_camvid(path) else []
         kinds += ["shards"] if is_shards(path) else []
     return kinds or ([] if descriptions_in(path) else _tools(path))
 
@@ -246,28 +241,6 @@ def known_layouts(path: Path) -> list[str]:
 def _tools(path: Path) -> list[str]:
     """Return the label tools that may have written a file or folder."""
     return [kind for kind, tool in TOOL_KINDS.items() if tool.recognize(path)]
-
-
-def _is_camvid(path: Path) -> bool:
-    """Return whether a folder has a layout of CamVid, and its masks CamVid's values: others use such names, too."""
-    layout = find_layout(path)
-    if layout is None:
-        return False
-    masks = [mask for _, folder in layout.folders.values() for mask in listing(folder)[:1] if mask.suffix == ".png"]
-    return not masks or any(map(partial(_fits, layout.code), masks))
-
-
-def _fits(code: MaskCode, mask: Path) -> bool:
-    """Return whether a code has the values of a mask, or the mask cannot be read, which the check reports."""
-    try:
-        values = mask_values(str(mask))
-    except FileError:
-        return True
-    if values.form == "color" or not code.ids:
-        known = [value for value, color in values.shown.items() if color in code.colors]
-    else:
-        known = [value for value in values.pixels if value in code.ids]
-    return sum(values.pixels[value] for value in known) >= _MOST * sum(values.pixels.values())
 
 
 def _path(text: str) -> Path:

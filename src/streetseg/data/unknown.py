@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from streetseg.data.files import FileError
 from streetseg.data.mask_code import CHANNELS, UNKNOWN, MaskCode
+from streetseg.data.packed import packed, unpacked
 from streetseg.errors import first
 from streetseg.labels.space import IGNORE_INDEX, Color, LabelSpace
 
@@ -168,13 +169,8 @@ def _distinct(colors: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.
 
     Each color is packed into one integer, which sorts 20 times as fast.
     """
-    packed, pixels = np.unique(colors @ np.array([1 << 16, 1 << 8, 1]), return_counts=True)
-    return unpacked(packed), pixels
-
-
-def unpacked(colors: NDArray[np.integer]) -> NDArray[np.uint8]:
-    """Return colors uint8 (N, 3) of numbers red * 65536 + green * 256 + blue."""
-    return np.stack([colors >> 16, colors >> 8 & 255, colors & 255], axis=-1).astype(np.uint8)
+    numbers, pixels = np.unique(packed(colors), return_counts=True)
+    return unpacked(numbers), pixels
 
 
 def _color(values: NDArray[np.uint8]) -> Color:

@@ -12,10 +12,11 @@ from PIL import Image
 
 import label_tools
 import tiny
+from own_splits import own_splits
 from streetseg import api
 from streetseg.data.check.check import examine
 from streetseg.data.open import open_source
-from streetseg.data.source import FileSource, SourceView
+from streetseg.data.source import FileSource
 from streetseg.errors import DataError, RequestError
 from streetseg.labels.space import IGNORE_INDEX
 from streetseg.labels.tables import STREET_11
@@ -101,10 +102,9 @@ ODD = {
 
 def opened(data: object) -> FileSource:
     """Return the source of DATA with the splits that it has of its own."""
-    source = open_source(Data(source=str(data)))
-    files = source.source if isinstance(source, SourceView) else source
-    assert isinstance(files, FileSource)
-    return files
+    source = own_splits(open_source(Data(source=str(data))))
+    assert isinstance(source, FileSource)
+    return source
 
 
 def pairs_of(source: FileSource, root: Path) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What the writers of all formats share: an image that is written, and the base of a writer."""
+"""The parts that the writers of all formats share: an image that is written, and the base of a writer."""
 
 from abc import ABC, abstractmethod
 from collections import Counter

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from streetseg.data.files import FileError
 from streetseg.data.issues import together
 from streetseg.data.mask_values import MaskValues, mask_values
+from streetseg.data.packed import packed_color, unpacked_color
 from streetseg.data.recognize.names import File
 from streetseg.data.recognize.tables import Entry, Table
 from streetseg.errors import DataError, first
@@ -85,7 +86,7 @@ class Values:
 
     @property
     def words(self) -> str:
-        """What the values are, for a comment."""
+        """The values in words, for a comment."""
         what = {"id": "ids", "same": "ids, the same in three channels,", "color": "colors"}[self.kind]
         part = f"{len(self.masks)} of " if len(self.masks) < self.total else ""
         return f"the {what} of {part}{counted(self.total, 'mask')}"
@@ -129,7 +130,7 @@ def _joined(found: Sequence[MaskValues], of: int) -> Values:
         """Return a value of a mask as all masks write it."""
         color = one.shown[value] or (0, 0, 0)
         if by_color:
-            return packed(color)
+            return packed_color(color)
         return color[0] if one.form in ("1-bit", "color") or (one.form == "palette" and as_gray) else value
 
     pixels: Counter[int] = Counter()
@@ -184,7 +185,7 @@ def _unnamed(tables: Sequence[Table], values: Values) -> str:
         known = {value for _, value in _meanings(table, values)}
         lacking = [value for value in values.shares if value not in known]
         if table.has_colors or len(lacking) < len(values.shares):
-            shown = [str(list(unpacked(value)) if values.kind == "color" else value) for value in lacking]
+            shown = [str(list(unpacked_color(value)) if values.kind == "color" else value) for value in lacking]
             return f"{table.name} does not name all of them: {', '.join(first(shown, _SHOWN))}"
     if values.kind == "color" and tables:
         return f"{tables[0].name} has no colors"
@@ -205,7 +206,7 @@ def _meanings(table: Table, values: Values) -> list[tuple[Entry, int]]:
     Names without ids count from 0. If there is one name too few, they count from 1, and 0 is the background.
     """
     if values.kind == "color":
-        return _distinct([(entry, packed(entry.color)) for entry in table.entries if entry.color is not None])
+        return _distinct([(entry, packed_color(entry.color)) for entry in table.entries if entry.color is not None])
     pairs = _distinct(list(zip(table.entries, table.ids, strict=True)))
     without_background = all(entry.id is None for entry in table.entries) and len(pairs) in values.shares
     if without_background and len(pairs) != IGNORE_INDEX:
@@ -314,7 +315,7 @@ def _classes(
 
     def colors_of(own: Sequence[int]) -> tuple[Color, ...]:
         """Return the colors of values in the masks."""
-        as_color = {"color": unpacked, "same": _gray}.get(values.kind)
+        as_color = {"color": unpacked_color, "same": _gray}.get(values.kind)
         return tuple(map(as_color, own)) if as_color else ()
 
     classes = tuple(
@@ -344,16 +345,6 @@ def _colors(ids: Sequence[int], values: Values, given: Mapping[int, Color]) -> d
     grays = {_gray(value) for value in (*ids, *values.shares)}
     fresh = fresh_colors(known.values())
     return {value: (color if (color := known.get(value)) and color not in grays else next(fresh),) for value in ids}
-
-
-def packed(color: Color) -> int:
-    """Return red * 65536 + green * 256 + blue."""
-    return color[0] << 16 | color[1] << 8 | color[2]
-
-
-def unpacked(value: int) -> Color:
-    """Return the color of a packed value."""
-    return value >> 16, value >> 8 & 255, value & 255
 
 
 def _gray(value: int) -> Color:

@@ -22,7 +22,7 @@ _ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]") 
 
 @dataclass(frozen=True)
 class Description:
-    """What was found in a folder.
+    """The findings in a folder.
 
     Args:
         name: the name of the folder.

@@ -25,7 +25,7 @@ class Reading:
 
     @property
     def pairs(self) -> list[Pair]:
-        """All pairs of image and mask."""
+        """The pairs of image and mask of all pairings."""
         return [pair for pairing in self.pairings for pair in pairing.pairs]
 
     @property

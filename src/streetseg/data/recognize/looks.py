@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from streetseg.data.files import FileError
 from streetseg.data.images import MAX_PIXELS, opened
+from streetseg.data.packed import packed
 
 _ROWS = 96  # rows that are looked at, spread over the file
 _FEW = 16  # a file with no more values is like a mask, however they are spread
@@ -17,7 +18,7 @@ _FLAT = 0.6  # least share of pixels whose right neighbor has the same value, in
 
 @dataclass(frozen=True)
 class PixelStats:
-    """What the pixels of a file look like.
+    """The look of the pixels of a file.
 
     Args:
         size: height and width.
@@ -33,7 +34,7 @@ class PixelStats:
 
     @property
     def like_a_mask(self) -> bool:
-        """Whether the file has few values, in areas."""
+        """True if the file has few values, in areas."""
         return self.values <= _FEW or (self.values <= _MANY and self.flat >= _FLAT)
 
 
@@ -70,5 +71,4 @@ def _one_value(pixels: NDArray[np.generic]) -> NDArray[np.integer]:
         return pixels.astype(np.int64)
     if pixels.shape[2] < 3:
         return pixels[..., 0].astype(np.int64)
-    packed: NDArray[np.integer] = pixels[..., :3].astype(np.int64) @ np.array((1 << 16, 1 << 8, 1))
-    return packed
+    return packed(pixels[..., :3].astype(np.uint8))

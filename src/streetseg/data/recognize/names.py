@@ -89,7 +89,7 @@ class Pairing:
 
     @property
     def complexity(self) -> tuple[int, ...]:
-        """How much the names must be changed to become equal; of two explanations the simpler one is taken."""
+        """The amount by which names must be changed to become equal; of two explanations the simpler one is taken."""
         groups = self.image, self.mask
         return (
             sum(group.role.below for group in groups),

@@ -54,7 +54,7 @@ class Table:
 
     @property
     def has_colors(self) -> bool:
-        """Whether every class has a color."""
+        """True if every class has a color."""
         return all(entry.color is not None for entry in self.entries)
 
     @property

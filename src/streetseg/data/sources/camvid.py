@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from streetseg.data.files import listing, walk
+from streetseg.data.files import FileError, listing, walk
 from streetseg.data.issues import Failure, Survey
 from streetseg.data.mask_code import MaskCode
+from streetseg.data.mask_values import mask_values
 from streetseg.data.matching import by_key, nothing_pairs, pair, pairs_at_all, sample_name
 from streetseg.data.source import FileSource, Sample
 from streetseg.data.sources.camvid_table import by_own_table
@@ -24,6 +26,8 @@ SEGNET = MaskCode.of(STREET_11, ignored=(11,))
 # The authors' masks: NAME_L.png in colors. Some copies have NAME_P.png with ids in the order of the color table.
 ORIGINAL_COLORS = MaskCode(CAMVID_32, colors=MaskCode.of(CAMVID_32).colors)
 ORIGINAL_IDS = replace(MaskCode.of(CAMVID_32), ids_only=True)
+
+_MOST = 0.9  # least share of the pixels of a mask that have the values of a layout
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,28 @@ def find_layout(root: Path) -> Layout | None:
                 if images != masks and any(path.stem in stems for path in listing(images)):
                     return Layout({"all": (images, masks)}, mark, code, description)
     return None
+
+
+def is_camvid(path: Path) -> bool:
+    """Return whether a folder has a layout of CamVid, and its masks CamVid's values: others use such names, too."""
+    layout = find_layout(path)
+    if layout is None:
+        return False
+    masks = [mask for _, folder in layout.folders.values() for mask in listing(folder)[:1] if mask.suffix == ".png"]
+    return not masks or any(map(partial(_fits, layout.code), masks))
+
+
+def _fits(code: MaskCode, mask: Path) -> bool:
+    """Return whether a code has the values of a mask, or the mask cannot be read, which the check reports."""
+    try:
+        values = mask_values(str(mask))
+    except FileError:
+        return True
+    if values.form == "color" or not code.ids:
+        known = [value for value, color in values.shown.items() if color in code.colors]
+    else:
+        known = [value for value in values.pixels if value in code.ids]
+    return sum(values.pixels[value] for value in known) >= _MOST * sum(values.pixels.values())
 
 
 def open_camvid(root: Path) -> FileSource:
