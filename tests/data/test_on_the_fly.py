@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,6 @@ def test_on_the_fly_equals_the_store_in_every_bit(resize_labels: bool, tmp_path:
     assert flying.bytes == sum(path.stat().st_size for path in tmp_path.rglob("*.u8"))  # as the headers said
     assert np.array_equal(flying.sizes, kept.sizes)
     assert np.array_equal(flying.class_pixels, kept.class_pixels)
-    assert not workers()
 
 
 def test_it_is_said_and_nothing_but_the_index_is_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -67,6 +67,28 @@ def test_a_source_of_ones_own_is_decoded_by_threads(tmp_path: Path) -> None:
     next(pairs)
     assert store.on_the_fly
     assert not workers()
+
+
+def test_workers_stay_for_all_stores_and_end_with_the_last(tmp_path: Path) -> None:
+    folder = camvid_segnet(tmp_path / "camvid", n_train=7)
+    (flying, kept), (other, _) = stores(folder, tmp_path), stores(folder, tmp_path, resize_labels=False)
+    list(flying.read(range(7)))
+    first = workers()
+    assert first
+    for one, other_one in zip(other.read([5, 1]), kept.read([5, 1]), strict=True):
+        assert np.array_equal(one[0], other_one[0])
+        assert one[1].shape != other_one[1].shape  # these are the labels of the other store
+    assert workers() == first
+    del other
+    list(flying.read([2]))
+    assert workers() == first
+    first[0].kill()  # idle, as by a system without memory: another takes its place
+    while first[0].status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    assert len(list(flying.read(range(7)))) == 7
+    running = workers()
+    del flying
+    assert not any(process.is_running() for process in running)
 
 
 def test_workers_end_when_the_reader_is_left(tmp_path: Path) -> None:

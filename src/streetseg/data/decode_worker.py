@@ -14,13 +14,21 @@ from streetseg.errors import StreetsegError
 Failure = tuple[str, tuple[str, ...], str | None]  # problem, places and hint of an error
 
 
-def work(connection: Connection, request: StoreRequest) -> None:
-    """Receive samples with their stamps, and send image and labels of each, or the `Failure`, until nobody is there."""
+def work(connection: Connection) -> None:
+    """Receive requests, each followed by samples of it with their stamps, until nobody is there.
+
+    Send image and labels of each sample, or the `Failure`.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
     os.dup2(2, 1)  # what a library prints must not stand in the output of a command
     try:
+        request: StoreRequest = connection.recv()
         while True:
-            connection.send(_outcome(request, *connection.recv()))
+            message: StoreRequest | tuple[Sample, str] = connection.recv()
+            if isinstance(message, StoreRequest):
+                request = message
+            else:
+                connection.send(_outcome(request, *message))
     except (EOFError, ConnectionError):
         pass
 

@@ -22,7 +22,7 @@ MAX_PIXELS = 100_000_000  # 0.3 GB as RGB
 
 WIDE_GRAY = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})  # Pillow's modes of one channel with more than 8 bits
 
-_BAND = 1024  # rows
+_BAND = 16  # rows, few enough to stay in the cache of the processor
 
 _ORIENTATION = 0x0112  # EXIF tag
 _SIDEWAYS = (5, 6, 7, 8)  # its values for images that are turned by a quarter

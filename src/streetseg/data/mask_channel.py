@@ -182,6 +182,8 @@ def opaque_pixels(image: Image.Image, values: NDArray[np.integer]) -> NDArray[np
 
 def _present(values: NDArray[np.integer], opaque: NDArray[np.bool_] | None) -> list[int]:
     """Return the distinct values of the opaque pixels in ascending order."""
+    if values.dtype == np.uint8 and opaque is None:
+        return [value for value, pixels in enumerate(Image.fromarray(values).histogram()) if pixels]  # the fastest
     visible = values.ravel() if opaque is None else values[opaque]
     if visible.dtype not in (np.uint8, np.uint16):
         return [int(value) for value in np.unique(visible)]

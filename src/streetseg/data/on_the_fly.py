@@ -1,7 +1,7 @@
 """Decode samples on the fly: in worker processes, in the order in which they are needed, a few of them ahead.
 
 The workers have an interpreter of their own (spawn) and are not forked, so that it makes no difference which threads,
-locks or GPU contexts this process has.
+locks or GPU contexts this process has. An interpreter takes seconds to start, so workers stay from epoch to epoch.
 """
 
 import multiprocessing
@@ -14,6 +14,7 @@ from dataclasses import replace
 from itertools import cycle, islice
 from pathlib import Path
 from types import ModuleType
+from weakref import WeakSet, finalize
 
 from streetseg.data import decode_worker
 from streetseg.data.decoding import Pair, StoreRequest, by_threads
@@ -26,12 +27,15 @@ from streetseg.machine import cores
 _AHEAD = 2  # samples that a worker has been given and not handed back
 
 
-def decoded_ahead(request: StoreRequest, samples: Sequence[Sample], cache: Path) -> Generator[Pair, None, None]:
-    """Yield image and labels of each sample, in order. All workers have ended when the generator is closed.
+def decoded_ahead(
+    workers: "Workers", request: StoreRequest, samples: Sequence[Sample], cache: Path
+) -> Generator[Pair, None, None]:
+    """Yield image and labels of each sample, in order. Its workers end if the generator is closed before its end.
 
     Sources of the caller's own may live in a notebook, where another process cannot import them: threads decode these.
 
     Args:
+        workers: decode, and stay for the next call.
         request: what is decoded.
         samples: some of its samples.
         cache: folder for the shards of an address, which are fetched ahead.
@@ -47,11 +51,11 @@ def decoded_ahead(request: StoreRequest, samples: Sequence[Sample], cache: Path)
         return
     with ExitStack() as stack:
         part = replace(request, source=reader)
-        workers = [stack.enter_context(_Worker(part)) for _ in range(min(worker_count(), len(samples)))]
+        lent = [stack.enter_context(workers.lent(part)) for _ in range(min(worker_count(), len(samples)))]
         upcoming = iter(stack.enter_context(ShardsAhead(samples, cache)))
-        for worker, sample in zip(cycle(workers), islice(upcoming, _AHEAD * len(workers)), strict=False):
+        for worker, sample in zip(cycle(lent), islice(upcoming, _AHEAD * len(lent)), strict=False):
             worker.send(sample, request.stamps[sample.name])
-        for worker, sample in zip(cycle(workers), samples, strict=False):
+        for worker, sample in zip(cycle(lent), samples, strict=False):
             pair = worker.receive(sample)
             if (following := next(upcoming, None)) is not None:
                 worker.send(following, request.stamps[following.name])
@@ -71,21 +75,63 @@ def reader_of(source: Source) -> Source | None:
     return replace(source, splits={}, survey=Survey()) if isinstance(source, FileSource) else None
 
 
-class _Worker:
-    """A process of `decode_worker`; killed at the end of the `with` statement."""
+def shared_workers() -> "Workers":
+    """Return the worker processes that all stores of this process share."""
+    return next(iter(_SHARED), None) or Workers()
 
-    def __init__(self, request: StoreRequest) -> None:
+
+class Workers:
+    """Worker processes that are not at work. They end with this object, that is, with the last store that holds it."""
+
+    def __init__(self) -> None:
+        self._idle: list[_Worker] = []
+        finalize(self, _end, self._idle)
+        _SHARED.add(self)
+
+    @contextmanager
+    def lent(self, request: StoreRequest) -> Iterator["_Worker"]:
+        """Lend a worker that decodes samples of `request`. It ends if the `with` statement is left by an exception."""
+        self._idle[:] = filter(_Worker.is_alive, self._idle)
+        worker = self._idle.pop() if self._idle else _Worker()
+        try:
+            worker.begin(request)
+            yield worker
+        except BaseException:  # what it was sent is not received any more
+            worker.end()
+            raise
+        self._idle.append(worker)
+
+
+_SHARED: WeakSet[Workers] = WeakSet()  # one, or none while no store needs it
+
+
+def _end(workers: list["_Worker"]) -> None:
+    for worker in workers:
+        worker.end()
+
+
+class _Worker:
+    """A process of `decode_worker`."""
+
+    def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=decode_worker.work, args=(theirs, request), daemon=True)
+        self._process = context.Process(target=decode_worker.work, args=(theirs,), daemon=True)
         with _without_main_module(), _without_interrupts():
             self._process.start()
         theirs.close()
 
-    def __enter__(self) -> "_Worker":
-        return self
+    def is_alive(self) -> bool:
+        """Return whether the process runs."""
+        return self._process.is_alive()
 
-    def __exit__(self, *_: object) -> None:
+    def begin(self, request: StoreRequest) -> None:
+        """Let the samples that are sent from now on be those of `request`."""
+        with suppress(ConnectionError):
+            self._connection.send(request)
+
+    def end(self) -> None:
+        """Kill the process."""
         self._process.kill()
         self._process.join()
         self._connection.close()

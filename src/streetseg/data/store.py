@@ -24,7 +24,7 @@ from streetseg.data.build_store import IMAGES, LABELS, Index, build_store, holds
 from streetseg.data.cache import temporary_cache, user_cache
 from streetseg.data.cached_stores import drop_unused
 from streetseg.data.decoding import Array, Pair, StoreRequest
-from streetseg.data.on_the_fly import decoded_ahead
+from streetseg.data.on_the_fly import decoded_ahead, shared_workers
 from streetseg.data.source import Source
 from streetseg.errors import DataError
 from streetseg.text import counted, size_text
@@ -77,6 +77,7 @@ class Store:
             count, size = counted(len(self.samples), "image"), size_text(self.bytes)
             level = logging.WARNING if limit.is_default else logging.INFO  # nobody asked for it, and it is slower
             log.log(level, "%s of %s are decoded on the fly: %s %s", count, self.split, size, limit.exceeded)
+            self._workers = shared_workers()
         else:
             if not built:
                 drop_unused(cache)
@@ -133,7 +134,7 @@ class Store:
             TrainingError: a worker was killed.
         """
         if self.on_the_fly:
-            yield from decoded_ahead(self._request, [self.samples[i] for i in indices], self._cache)
+            yield from decoded_ahead(self._workers, self._request, [self.samples[i] for i in indices], self._cache)
         else:
             yield from map(self.__getitem__, indices)
 
