@@ -9,12 +9,13 @@ import numpy as np
 import psutil
 import pytest
 
+import label_tools
 from streetseg.data.budget import budget
 from streetseg.data.open import open_source
 from streetseg.data.store import Store
 from streetseg.errors import DataError, TrainingError
 from streetseg.recipe.schema import Data
-from tiny import camvid_segnet
+from tiny import camvid_segnet, cityscapes_folder
 
 SIZE = (40, 50)
 
@@ -46,6 +47,25 @@ def test_on_the_fly_equals_the_store_in_every_bit(resize_labels: bool, tmp_path:
     assert flying.bytes == sum(path.stat().st_size for path in tmp_path.rglob("*.u8"))  # as the headers said
     assert np.array_equal(flying.sizes, kept.sizes)
     assert np.array_equal(flying.class_pixels, kept.class_pixels)
+
+
+@pytest.mark.parametrize("kind", ["shapes", "joined"])
+def test_other_sources_of_files_are_decoded_by_workers_too(kind: str, tmp_path: Path) -> None:
+    if kind == "shapes":
+        data = Data(source=f"coco:{label_tools.coco(tmp_path / 'coco')}")
+    else:
+        camvid, streets = camvid_segnet(tmp_path / "camvid", size=(44, 60)), cityscapes_folder(tmp_path / "streets")
+        data = Data(source=f"camvid:{camvid}+cityscapes:{streets}", space="street-11")
+    source = open_source(data)
+    form = {"size": None, "resize_labels": True, "cache": tmp_path}
+    flying = Store.open(source, "train", limit=budget(0, tmp_path), **form)
+    kept = Store.open(source, "train", limit=budget(1, tmp_path), **form)
+
+    assert flying.bytes == kept.bytes  # as the header of each file said
+    for found, expected in zip(flying.read(range(len(kept))), kept.read(range(len(kept))), strict=True):
+        assert all(np.array_equal(one, other) for one, other in zip(found, expected, strict=True))
+    assert len({image.shape for image, _ in kept.read(range(len(kept)))}) == (2 if kind == "joined" else 1)
+    assert workers()
 
 
 def test_it_is_said_and_nothing_but_the_index_is_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -18,9 +18,8 @@ from weakref import WeakSet, finalize
 
 from streetseg.data import decode_worker
 from streetseg.data.decoding import Pair, StoreRequest, by_threads
-from streetseg.data.issues import Survey
 from streetseg.data.shards_ahead import ShardsAhead
-from streetseg.data.source import FileSource, Sample, Source, SourceView
+from streetseg.data.source import Sample, reader_of
 from streetseg.errors import DataError, TrainingError
 from streetseg.machine import cores
 
@@ -65,14 +64,6 @@ def decoded_ahead(
 def worker_count() -> int:
     """Return the number of worker processes: one per core, shared by the processes that train on this machine."""
     return max(1, cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
-
-
-def reader_of(source: Source) -> Source | None:
-    """Return a source that reads the same files in another process, without its lists; None where it has no files."""
-    if isinstance(source, SourceView):
-        reader = reader_of(source.source)
-        return None if reader is None else SourceView(reader, space=source.space, splits={})
-    return replace(source, splits={}, survey=Survey()) if isinstance(source, FileSource) else None
 
 
 def shared_workers() -> "Workers":

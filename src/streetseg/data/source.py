@@ -4,7 +4,7 @@
 another source in a different label space or with different splits.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -169,6 +169,14 @@ class FileSource:
         mask = decode_mask(sample.mask, self.code, max_pixels=self.max_pixels)
         return Look(image, mask.labels, image_stored, mask.stored, mask.facts)
 
+    def header_size(self, sample: Sample) -> Size:
+        """Return height and width of the image from the header of its file. Raise DataError if it cannot be read."""
+        return upright_size(sample.image, max_pixels=self.max_pixels, reading=self.reading)
+
+    def reader(self) -> "FileSource":
+        """Return the source without its lists, for another process."""
+        return replace(self, splits={}, survey=Survey())
+
     def stamp(self, sample: Sample) -> str:
         """Return size and modification time of both files, and a hash of the rules that read them.
 
@@ -210,6 +218,15 @@ class SourceView:
     def read_mask(self, sample: Sample) -> NDArray[np.uint8]:
         """Return the labels, uint8 (H, W), ids 0..C-1 of `space` or 255. Raise DataError if they cannot be read."""
         return self.mapping.take(self.source.read_mask(sample))
+
+    def header_size(self, sample: Sample) -> Size | None:
+        """Return height and width of the image from the header of its file; None if it is no file."""
+        return header_size(self.source, sample)
+
+    def reader(self) -> "SourceView | None":
+        """Return the source without its lists, for another process; None if it exists in this process only."""
+        reader = reader_of(self.source)
+        return None if reader is None else SourceView(reader, space=self.space, splits={})
 
     def look(self, sample: Sample) -> Look:
         """Return image, labels and how both are stored. Raise DataError if one cannot be read."""
@@ -263,15 +280,27 @@ def mask_ids(source: Source) -> list[list[int]] | None:
 def image_sizes(source: Source, samples: Sequence[Sample]) -> list[Size]:
     """Return height and width of each image, from the headers of the files.
 
-    Other sources have no headers: all their images are taken to be as large as the first one, which is read.
+    Images that are no files have no headers: they are taken to be as large as the first of them, which is read.
 
     Raises:
         DataError: a file cannot be read.
     """
-    if isinstance(source, SourceView):
-        return image_sizes(source.source, samples)
-    if isinstance(source, FileSource):
-        limit, reading = source.max_pixels, source.reading
-        return [upright_size(sample.image, max_pixels=limit, reading=reading) for sample in samples]
-    height, width = source.read_image(samples[0]).shape[:2]
-    return [(height, width)] * len(samples)
+    found = [header_size(source, sample) for sample in samples]
+    if None in found:
+        height, width = source.read_image(samples[found.index(None)]).shape[:2]
+    return [size or (height, width) for size in found]
+
+
+def header_size(source: Source, sample: Sample) -> Size | None:
+    """Return height and width of an image from the header of its file, or None if it is no file.
+
+    A source of the caller's own needs no such method. Raise DataError if the file cannot be read.
+    """
+    size_of: Callable[[Sample], Size | None] | None = getattr(source, "header_size", None)
+    return size_of(sample) if size_of else None
+
+
+def reader_of(source: Source) -> Source | None:
+    """Return the source without its lists, for another process; None if it may exist in this process only."""
+    reader: Callable[[], Source | None] | None = getattr(source, "reader", None)
+    return reader() if reader else None

@@ -1,14 +1,16 @@
 """Several data sets as one, in one label space. The names of samples say which data set they are from."""
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from streetseg.arrays import Size
 from streetseg.data.issues import Survey
-from streetseg.data.source import Look, Sample, Source, SourceView, short_name
+from streetseg.data.source import Look, Sample, Source, SourceView, header_size, reader_of, short_name
 from streetseg.errors import RequestError
 from streetseg.labels.mappings import mappings_from
 from streetseg.labels.space import LabelSpace
@@ -56,6 +58,21 @@ class JoinedSource:
         """Return image, labels and how both are stored. Raise DataError if one cannot be read."""
         source, own = self._own[sample.name]
         return source.look(own)
+
+    def header_size(self, sample: Sample) -> Size | None:
+        """Return height and width of the image from the header of its file; None if it is no file."""
+        return header_size(*self._own[sample.name])
+
+    def reader(self) -> "JoinedSource | None":
+        """Return the source without its lists, for another process; None if one of the sources has no reader."""
+        sources = {id(source): source for source, _ in self._own.values()}
+        readers = {key: reader for key, source in sources.items() if (reader := reader_of(source))}
+        if len(readers) < len(sources):
+            return None
+        copied = copy(self)
+        copied.splits, copied.survey = {}, Survey()
+        copied._own = {name: (readers[id(source)], sample) for name, (source, sample) in self._own.items()}
+        return copied
 
     def stamp(self, sample: Sample) -> str:
         """Return a short text that changes when the sample's files change."""

@@ -12,13 +12,14 @@ from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
+from streetseg.arrays import Size
 from streetseg.data.files import FileError, is_junk, is_link, listing, walk
 from streetseg.data.formats import SUFFIXES
 from streetseg.data.issues import Failure, Survey, together
 from streetseg.data.matching import SKIP
 from streetseg.data.source import Sample
 from streetseg.data.sources.shapes.classes import BACKGROUND, Classes
-from streetseg.data.sources.shapes.source import Drawing, Layer, ShapeSource, Size
+from streetseg.data.sources.shapes.source import Drawing, Layer, ShapeSource
 from streetseg.errors import DataError, first
 from streetseg.text import counted, read_text
 

@@ -1,7 +1,7 @@
 """A data source whose masks are shapes: polygons, run lengths and other regions in the files of a label tool."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -10,6 +10,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from streetseg.arrays import Size
 from streetseg.data.files import FileError, stamp
 from streetseg.data.images import (
     MAX_PIXELS,
@@ -28,8 +29,6 @@ from streetseg.labels.space import LabelSpace
 from streetseg.recipe.reading import AS_USUAL, ImageReading
 
 _RULE = 1  # of drawing; another number renews what was decoded by an older rule
-
-Size = tuple[int, int]
 
 
 class Layer(Protocol):
@@ -160,7 +159,7 @@ class ShapeSource:
     def read_mask(self, sample: Sample) -> NDArray[np.uint8]:
         """Return the labels, uint8 (H, W), ids 0..C-1 of `space` or 255. Raise DataError if a shape does not fit."""
         drawing = self.drawings[sample.mask]
-        size = drawing.size or upright_size(sample.image, max_pixels=self.max_pixels, reading=self.reading)
+        size = drawing.size or self.header_size(sample)
         require_few_pixels(sample.mask, size[0] * size[1], self.max_pixels)
         return drawing.draw(size, self.base, sample.mask)
 
@@ -169,6 +168,14 @@ class ShapeSource:
         image, image_stored = decode_image(sample.image, max_pixels=self.max_pixels, reading=self.reading)
         labels = self.read_mask(sample)
         return Look(image, labels, image_stored, ImageFacts(f"{self.tool} shapes", (labels.shape[0], labels.shape[1])))
+
+    def header_size(self, sample: Sample) -> Size:
+        """Return height and width of the image from the header of its file. Raise DataError if it cannot be read."""
+        return upright_size(sample.image, max_pixels=self.max_pixels, reading=self.reading)
+
+    def reader(self) -> "ShapeSource":
+        """Return the source without its lists, for another process."""
+        return replace(self, splits={}, survey=Survey())
 
     def stamp(self, sample: Sample) -> str:
         """Return size and modification time of the files, and a hash of the classes and the rule of drawing.
