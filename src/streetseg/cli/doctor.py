@@ -6,11 +6,14 @@ import shutil
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from streetseg.cli.options import JsonFlag
 from streetseg.cli.output import print_json, say
 from streetseg.machine import cores, total_memory
+
+if TYPE_CHECKING:
+    from streetseg.cli import outputs
 
 PACKAGES = (
     *("streetseg", "numpy", "pillow", "pydantic", "torch", "torchvision", "timm", "onnxruntime", "openvino"),
