@@ -1,9 +1,10 @@
-"""Write commands.md, recipe.md and python.md of docs/reference from the program. A test fails if a page is outdated.
+"""Write the generated pages and the JSON schemas of docs/reference. A test fails if one is outdated.
 
 Run it after changing a command, a recipe field or a public docstring:  make reference
 """
 
 import inspect
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from streetseg import api, results
 from streetseg.cli.commands import COMMANDS, load_command
 from streetseg.cli.help import EXAMPLES
+from streetseg.cli.outputs import schemas
 from streetseg.inference import prediction
 from streetseg.recipe.layers import shipped_header, shipped_names
 from streetseg.recipe.load import help_of, leaves, without_effect
@@ -188,6 +190,15 @@ def _default(value: object) -> str:
 
 PAGES = {"commands.md": commands_page, "recipe.md": recipe_page, "python.md": python_page}
 
+
+def schema_files() -> dict[str, str]:
+    """Return path below docs/reference/json -> the text of a schema."""
+    return {path: json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for path, schema in schemas().items()}
+
+
 if __name__ == "__main__":
     for name, page in PAGES.items():
         (REFERENCE / name).write_text(page(), encoding="utf-8")
+    for name, text in schema_files().items():
+        (REFERENCE / "json" / name).parent.mkdir(parents=True, exist_ok=True)
+        (REFERENCE / "json" / name).write_text(text, encoding="utf-8")

@@ -10,6 +10,7 @@ from typing import Annotated, Any, NotRequired
 
 from pydantic import Field, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
+from typing_extensions import TypedDict, get_original_bases
 
 from streetseg.json_files.data import DataFile, Findings
 from streetseg.json_files.measures import SummaryFile
@@ -21,6 +22,7 @@ from streetseg.models.formats import EXPORT_PRECISIONS
 from streetseg.recipe.schema import Recipe
 
 ADDRESS = "https://streetseg.github.io/streetseg/json"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 class Error(Fixed):
@@ -585,3 +587,40 @@ FILES: dict[str, Any] = {
     "data.json": DataFile,
     "summary.json": SummaryFile,
 }
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Return path below docs/reference/json -> JSON schema (2020-12): of each command, of a failure, of FILES."""
+    found = {
+        name.replace(" ", "-"): _schema(kind | Error, f"streetseg {name} --json", "Result of the command, or its failure.")
+        for name, kind in COMMAND_OUTPUTS.items()
+    }
+    found["error"] = _schema(Error, "streetseg COMMAND --json, failed", Error.__doc__)
+    for name, kind in FILES.items():
+        found[f"files/{name.removesuffix('.json')}"] = _schema(kind, name, kind.__doc__)
+    return {
+        f"{name}.schema.json": {"$schema": DIALECT, "$id": f"{ADDRESS}/{name}.schema.json", **schema}
+        for name, schema in found.items()
+    }
+
+
+class _Generator(GenerateJsonSchema):
+    """Gives keys no title, which would repeat their name, and inherited ones the description of the base."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+    def typed_dict_schema(self, schema: Any) -> dict[str, Any]:
+        found = super().typed_dict_schema(schema)
+        for base in get_original_bases(schema["cls"]):
+            for key, about in _json_schema(base).get("properties", {}).items() if base is not TypedDict else ():
+                found["properties"][key].setdefault("description", about["description"])
+        return found
+
+
+def _json_schema(kind: Any) -> dict[str, Any]:
+    return TypeAdapter(kind).json_schema(mode="serialization", schema_generator=_Generator)
+
+
+def _schema(kind: Any, title: str, description: str | None) -> dict[str, Any]:
+    return _json_schema(kind) | {"title": title, "description": description}

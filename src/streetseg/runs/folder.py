@@ -126,7 +126,7 @@ def describe_data(
                 "turned": found["turned"],
             }
         splits[store.split] = split
-    return {"spec": spec, "space": space.name, "splits": splits, "made": made and made.text}
+    return {"spec": spec, "space": space.name, "splits": splits, "made": None if made is None else made.text}
 
 
 def class_pixels(store: Store, findings: Findings | None) -> NDArray[np.int64]:
