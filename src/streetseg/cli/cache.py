@@ -1,7 +1,7 @@
 """The commands of `streetseg cache`: show, clear."""
 
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from streetseg.cli import outputs
-
     from streetseg.data.cached_stores import CachedStore
 
 DAY = 86400  # seconds

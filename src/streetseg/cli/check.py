@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from streetseg.cli import outputs
-
     from streetseg.data.check.findings import Findings
     from streetseg.data.check.remarks import Remark
 

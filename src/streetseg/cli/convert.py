@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from streetseg.cli import outputs
-
     from streetseg.data.convert.convert import Converted
 
 # What a format cannot hold -> how it is said.

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from streetseg.cli import outputs
-
     from streetseg.results import ScoreTable
 
 VIDEOS_SHOWN = 20

@@ -180,7 +180,7 @@ def print_error(error: StreetsegError, *, as_json: bool) -> None:
         _write(error_text(error, sys.stderr), sys.stderr)
 
 
-def _error_json(error: StreetsegError) -> "outputs.Error":
+def _error_json(error: StreetsegError) -> "outputs.Failure":
     return {"error": error.problem, "where": error.where, "hint": error.hint}
 
 

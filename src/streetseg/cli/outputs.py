@@ -25,7 +25,7 @@ ADDRESS = "https://streetseg.github.io/streetseg/json"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-class Error(Fixed):
+class Failure(Fixed):
     """A failure of a command. The exit code says whether the work failed (1) or the request or data are wrong (2)."""
 
     error: str
@@ -537,19 +537,19 @@ class RecipeCheck(Fixed):
     """field that is not the default -> the source of its value"""
 
 
-class PredictImagesFailed(PredictImages, Error):
+class PredictImagesFailed(PredictImages, Failure):
     """Result of `streetseg predict` where images cannot be read, and the error that names them."""
 
 
-class MeasureFailed(Measure, Error):
+class MeasureFailed(Measure, Failure):
     """Result of `streetseg measure` where images cannot be read, and the error that names them."""
 
 
-class AuditFailed(Audit, Error):
+class AuditFailed(Audit, Failure):
     """Result of `streetseg audit` where images without labels cannot be read, and the error that names them."""
 
 
-class CheckFailed(Check, Error):
+class CheckFailed(Check, Failure):
     """Result of `streetseg check` for data that cannot be used, and the error that names the files."""
 
 
@@ -592,10 +592,12 @@ FILES: dict[str, Any] = {
 def schemas() -> dict[str, dict[str, Any]]:
     """Return path below docs/reference/json -> JSON schema (2020-12): of each command, of a failure, of FILES."""
     found = {
-        name.replace(" ", "-"): _schema(kind | Error, f"streetseg {name} --json", "Result of the command, or its failure.")
+        name.replace(" ", "-"): _schema(
+            kind | Failure, f"streetseg {name} --json", "Result of the command, or its failure."
+        )
         for name, kind in COMMAND_OUTPUTS.items()
     }
-    found["error"] = _schema(Error, "streetseg COMMAND --json, failed", Error.__doc__)
+    found["error"] = _schema(Failure, "streetseg COMMAND --json, failed", Failure.__doc__)
     for name, kind in FILES.items():
         found[f"files/{name.removesuffix('.json')}"] = _schema(kind, name, kind.__doc__)
     return {

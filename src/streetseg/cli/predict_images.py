@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import typer
 from numpy.typing import NDArray
 
 from streetseg.cli.output import counted_bar, print_result, say, tell

@@ -91,7 +91,9 @@ def score_test(recorder: RunRecorder, predictor: Predictor, test: Store) -> Eval
     return evaluate(predictor, test, ranks=ranks, progress=lambda done, total: progress.show("", done))
 
 
-def write_scores(place: Path, evaluation: Evaluation, predictor: Predictor, store: Store, *, dataset: str) -> "Protocol":
+def write_scores(
+    place: Path, evaluation: Evaluation, predictor: Predictor, store: Store, *, dataset: str
+) -> "Protocol":
     """Write the evaluation folder of a split, with error maps. Return the protocol of the scores."""
     terms = protocol(evaluation, predictor, dataset=dataset, split=store.split)
     intervals = interval(evaluation.counts)
