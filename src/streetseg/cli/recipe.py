@@ -1,6 +1,6 @@
 """The commands of `streetseg recipe`: show, list, check."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -11,6 +11,7 @@ from streetseg.cli.output import aligned, print_json, say
 
 if TYPE_CHECKING:
     from streetseg.cli import outputs
+    from streetseg.recipe.schema import Recipe
 
 app = typer.Typer(cls=Group, add_completion=False, rich_markup_mode=None, help="Show, list or check recipes.")
 
@@ -32,7 +33,8 @@ def show(
 
     resolved = resolve(recipe, overrides or [], flags={"data.source": with_kind(data) if data else None})
     if json:
-        output: outputs.RecipeShow = {"recipe": resolved.recipe}
+        values = resolved.recipe.model_dump(mode="json")
+        output: outputs.RecipeShow = {"recipe": cast("Recipe", values)}
         if sources:
             output["sources"] = resolved.origins
         print_json(output)

@@ -69,7 +69,7 @@ def _run_json(run: FinishedRun, score: float, base: Path) -> "ComparedRun":
         "mean_iou": score,
     }
     if run.recipe.data.fold is not None:
-        content["fold"] = run.recipe.data.fold
+        content["fold"] = list(run.recipe.data.fold)
     return content
 
 

@@ -49,7 +49,7 @@ class Remark:
     def as_json(self) -> "RemarkJson":
         """Return the remark for data.json and `--json`."""
         entries: list[RemarkEntry]
-        entries = [{"files": entry.places, "reason": entry.reason} for entry in self.entries]
+        entries = [{"files": list(entry.places), "reason": entry.reason} for entry in self.entries]
         return {"kind": self.kind, "text": self.text, "entries": entries}
 
 
