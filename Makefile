@@ -56,7 +56,7 @@ $(VENV_PYTHON):
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c $(CONSTRAINTS) -e '.[train,dev,litert-export]'
 	touch $@ .venv/installed-train
 
-# docs/reference/commands.md, recipe.md and python.md from the program, docs/explanation/reliability.md from the tests
+# pages and JSON schemas of docs/reference from the program, docs/explanation/reliability.md from the tests
 reference: .venv/installed-train
 	$(BIN)/python tools/write_reference.py
 	$(BIN)/python tools/write_reliability.py

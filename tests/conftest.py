@@ -168,7 +168,11 @@ class Finished:
 
 @pytest.fixture
 def streetseg(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Finished]]:
-    """Yield a function that runs `streetseg ARGV...` in this process, where torch is imported once for all tests."""
+    """Yield a function that runs `streetseg ARGV...` in this process, where torch is imported once for all tests.
+
+    What a command prints with `--json` is held against its published schema.
+    """
+    from published import require_published
     from streetseg.cli.main import main
 
     def run(*argv: object) -> Finished:
@@ -177,7 +181,9 @@ def streetseg(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
         with pytest.raises(SystemExit) as ended:
             main()
         out, err = capfd.readouterr()
-        return Finished(int(ended.value.code or 0), out, err)
+        done = Finished(int(ended.value.code or 0), out, err)
+        require_published([*map(str, argv)], done.code, done.out)
+        return done
 
     handler = signal.getsignal(signal.SIGTERM)
     yield run

@@ -1,16 +1,20 @@
-"""Write commands.md, recipe.md and python.md of docs/reference from the program. A test fails if a page is outdated.
+"""Write the generated pages and the JSON schemas of docs/reference. A test fails if one is outdated.
 
 Run it after changing a command, a recipe field or a public docstring:  make reference
 """
 
 import inspect
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from streetseg import api, results
 from streetseg.cli.commands import COMMANDS, load_command
+from streetseg.cli.environment import HIDDEN, VARIABLES
+from streetseg.cli.exit_codes import EXIT_CODES, FAILED, FAILURES
 from streetseg.cli.help import EXAMPLES
+from streetseg.cli.outputs import COMMAND_OUTPUTS, FILES, schemas
 from streetseg.inference import prediction
 from streetseg.recipe.layers import shipped_header, shipped_names
 from streetseg.recipe.load import help_of, leaves, without_effect
@@ -103,6 +107,88 @@ def python_page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def exit_codes_page() -> str:
+    """Return the page of the exit codes, and of what a command fails of."""
+    lines = [
+        "# Exit codes",
+        "",
+        "Written by `make reference`. `streetseg --help` names the codes, too.",
+        "",
+        "| code | meaning |",
+        "|---|---|",
+        *(f"| {code} | {meaning} |" for code, meaning in EXIT_CODES.items()),
+        "",
+        "With 2 nothing was written, and the same command fails again; with 1 it may succeed later. Any other code",
+        "above 128 is 128 and the number of the signal that ended the program: 137 is SIGKILL, which Linux sends when",
+        "the memory is full. A failure is three lines on stderr, or with `--json` [one object](json.md) on stdout.",
+        "",
+        f"## {FAILED}, command by command",
+        "",
+        "Every command can fail of the system, such as a full disk or too little memory. Besides:",
+        "",
+        "| command | fails of |",
+        "|---|---|",
+        *(f"| `{name}` | {FAILURES.get(name, 'the system alone')} |" for name in COMMANDS),
+        "",
+        "`serve` ends with 0 after Ctrl-C or SIGTERM, when the requests in flight are answered.",
+        "",
+        "## Several processes",
+        "",
+        "With `--devices N` the command ends with the code of the process that failed first, and prints its error",
+        "alone; where that process was killed, with 1. Ctrl-C and SIGTERM end all processes, and the command with 130",
+        "or 143. Under `torchrun` each process ends with these codes, and torchrun itself with 1 whenever one of them",
+        "failed; its own report holds the three lines of the first error.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def environment_page() -> str:
+    """Return the page of the environment variables."""
+    lines = [
+        "# Environment variables",
+        "",
+        "Written by `make reference`. `streetseg doctor` prints those that are set; the value of a secret is",
+        f'"{HIDDEN}".',
+    ]
+    for title, variables in VARIABLES.items():
+        lines += ["", f"## {title}", "", "| variable | meaning | read by |", "|---|---|---|"]
+        lines += [f"| `{one.name}` | {one.meaning}{' (secret)' * one.secret} | {one.reader} |" for one in variables]
+    return "\n".join(lines) + "\n"
+
+
+def json_page() -> str:
+    """Return the page of the JSON schemas."""
+    lines = [
+        "# JSON schemas",
+        "",
+        "Written by `make reference`. With `--json` a command prints one object on stdout and nothing else there.",
+        "Its [JSON schema](https://json-schema.org/draft/2020-12) names every key, with its unit and range. Numbers",
+        "are not rounded; shares and scores are 0 to 1; what does not exist is null, never NaN.",
+        "",
+        "A failure is an object with `error`, `where` and `hint`, and the [exit code](exit-codes.md) is not 0.",
+        "`check`, `predict`, `measure` and `audit` print these keys beside their result where a part of the work",
+        "succeeded.",
+        "",
+        "| command | schema |",
+        "|---|---|",
+        *(f"| `streetseg {name} --json` | {_schema_link(name.replace(' ', '-'))} |" for name in COMMAND_OUTPUTS),
+        f"| any command that fails | {_schema_link('error')} |",
+        "",
+        "## Files",
+        "",
+        "[What they are for](files.md).",
+        "",
+        "| file | schema |",
+        "|---|---|",
+        *(f"| `{name}` | {_schema_link('files/' + name.removesuffix('.json'))} |" for name in FILES),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _schema_link(name: str) -> str:
+    return f"[{name}.schema.json](json/{name}.schema.json)"
+
+
 def _signature(name: str, function: Any) -> str:
     """Return the call with its defaults, without types, which the docstring names."""
     arguments, keyword_only = [], False
@@ -186,8 +272,24 @@ def _default(value: object) -> str:
     return f"`{value}`"
 
 
-PAGES = {"commands.md": commands_page, "recipe.md": recipe_page, "python.md": python_page}
+PAGES = {
+    "commands.md": commands_page,
+    "environment.md": environment_page,
+    "exit-codes.md": exit_codes_page,
+    "json.md": json_page,
+    "recipe.md": recipe_page,
+    "python.md": python_page,
+}
+
+
+def schema_files() -> dict[str, str]:
+    """Return path below docs/reference/json -> the text of a schema."""
+    return {path: json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for path, schema in schemas().items()}
+
 
 if __name__ == "__main__":
     for name, page in PAGES.items():
         (REFERENCE / name).write_text(page(), encoding="utf-8")
+    for name, text in schema_files().items():
+        (REFERENCE / "json" / name).parent.mkdir(parents=True, exist_ok=True)
+        (REFERENCE / "json" / name).write_text(text, encoding="utf-8")

@@ -42,6 +42,8 @@ from streetseg.runs.folder import RunFolder
 if TYPE_CHECKING:
     import pandas as pd
 
+    from streetseg.json_files.measures import Measures as MeasuresFile
+    from streetseg.json_files.scores import DatasetRow, ScoresFile
     from streetseg.models.own import OwnModules
 
 
@@ -54,7 +56,7 @@ class Scores:
         counts: int64 (C, C), pixels by true class (rows) and predicted class (columns), over all images.
     """
 
-    def __init__(self, as_dict: dict[str, Any], class_table: str, image_table: str, counts: NDArray[np.int64]) -> None:
+    def __init__(self, as_dict: "ScoresFile", class_table: str, image_table: str, counts: NDArray[np.int64]) -> None:
         self.as_dict = as_dict
         self._class_table = class_table
         self._image_table = image_table
@@ -65,7 +67,7 @@ class Scores:
         """Wrap what `evaluation.score` returns."""
         evaluation = scored.evaluation
         tables = per_class_csv(evaluation, scored.intervals), per_image_csv(evaluation)
-        return cls(dict(scored.scores), *tables, evaluation.counts.total)
+        return cls(scored.scores, *tables, evaluation.counts.total)
 
     @classmethod
     def read(cls, folder: Path) -> "Scores":
@@ -128,7 +130,7 @@ class ScoreTable:
     scores: Mapping[str, Scores]
 
     @property
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> "list[DatasetRow]":
         """The rows of `table` as dicts."""
         return rows_of_data({name: one.as_dict for name, one in self.scores.items()})
 
@@ -370,7 +372,7 @@ class Measured:
     """
 
     measures: Measures
-    as_dict: Mapping[str, Any]
+    as_dict: "MeasuresFile"
     out: Path | None
     left_out: Mapping[str, str]
 
@@ -387,7 +389,8 @@ class Measured:
         import pandas as pd
 
         rows = {}
-        for name, entry in {**self.as_dict["classes"], **self.as_dict["roles"]}.items():
+        entries: Mapping[str, Mapping[str, Any]] = {**self.as_dict["classes"], **self.as_dict["roles"]}
+        for name, entry in entries.items():
             rows[name] = row = {"raw": entry["raw"]}
             for key in [key for key in ("raw", "olofsson", "inverse") if f"{key}_interval" in entry]:
                 low, high = entry[f"{key}_interval"]

@@ -15,6 +15,7 @@ import httpx
 import psutil
 
 from processes import wait_until
+from published import require_published
 
 
 @dataclass(frozen=True)
@@ -120,5 +121,6 @@ def _first_object(process: "subprocess.Popen[str]") -> dict[str, Any]:
     for line in process.stdout:
         text += line
         if line.startswith("}"):
+            require_published(["serve", "--json"], 0, text)
             return dict(json.loads(text))
     raise AssertionError(f"the server ended with exit code {process.wait()}: {text}")

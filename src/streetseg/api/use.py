@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from streetseg.inference.prediction import ImageLike, Model, Prediction, Predictions
+    from streetseg.json_files.measures import MeasuredBy
     from streetseg.results import Measured, Run
 
 
@@ -164,8 +165,13 @@ def measure(
         on_image=progress,
     )
     engine = predictor.engine
-    about = {"model": loaded.path.resolve().name, "encoder": engine.encoder}
-    summary = summary_of(measures, about | {"engine": engine.name, "precision": engine.precision})
+    about: MeasuredBy = {
+        "model": loaded.path.resolve().name,
+        "encoder": engine.encoder,
+        "engine": engine.name,
+        "precision": engine.precision,
+    }
+    summary = summary_of(measures, about)
     left_out = {}
     if out is not None:
         left_out = write_measures(Path(out), measures, summary, render_measures(measures, summary))

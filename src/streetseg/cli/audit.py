@@ -20,11 +20,13 @@ from streetseg.cli.options import (
     ResumeFlag,
     SpaceFlag,
 )
-from streetseg.cli.output import counted_bar, print_json, say
+from streetseg.cli.output import counted_bar, print_result, say
 from streetseg.errors import DataError
 
 if TYPE_CHECKING:
+    from streetseg.cli import outputs
     from streetseg.recipe.schema import Recipe
+    from streetseg.results import Audit
 
 
 def audit(
@@ -77,28 +79,34 @@ def audit(
             recipe=config,
             progress=progress,
         )
+    unread = unread_error(audited)
     if json:
-        print_json(
-            {
-                "out": out,
-                "page": audited.page,
-                "note": audited.note,
-                "images": len(audited.images),
-                "regions": len(audited.regions),
-                "needs": {name: needs for name, needs in audited.classes["needs"].items() if needs == needs},
-                "unread": [error.line for error in audited.unread],
-            }
-        )
-    else:
-        say(audited.note, summary(audited.audited))
-        say(f"page: {audited.page}")
-    if audited.unread:
-        error = DataError(
-            f"{len(audited.unread)} images without labels cannot be read; the others are ranked",
-            where=[error.line for error in audited.unread],
-        )
-        error.exit_code = 1
-        raise error
+        output: outputs.Audit = {
+            "out": out,
+            "page": audited.page,
+            "note": audited.note,
+            "images": len(audited.images),
+            "regions": len(audited.regions),
+            "needs": {str(name): needs for name, needs in audited.classes["needs"].items() if needs == needs},
+            "unread": [error.line for error in audited.unread],
+        }
+        print_result(output, unread)
+    say(audited.note, summary(audited.audited))
+    say(f"page: {audited.page}")
+    if unread is not None:
+        raise unread
+
+
+def unread_error(audited: "Audit") -> DataError | None:
+    """Return the error that names the images without labels which cannot be read; None if all can."""
+    if not audited.unread:
+        return None
+    error = DataError(
+        f"{len(audited.unread)} images without labels cannot be read; the others are ranked",
+        where=[error.line for error in audited.unread],
+    )
+    error.exit_code = 1
+    return error
 
 
 def requested(

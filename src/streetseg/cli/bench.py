@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -15,6 +15,8 @@ from streetseg.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from streetseg.cli import outputs
 
 CLOSE = 0.5  # points of mean IoU that a faster model may have less than the best
 
@@ -64,7 +66,8 @@ def bench(
         split=split,
     )
     if json:
-        print_json({"models": measured})
+        output: outputs.Bench = {"models": cast("list[outputs.Benched]", measured)}
+        print_json(output)
         return
     say(*aligned(table(measured), right=range(4, 9)))
     for line in notes(measured):

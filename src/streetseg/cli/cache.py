@@ -1,7 +1,7 @@
 """The commands of `streetseg cache`: show, clear."""
 
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,7 @@ from streetseg.text import counted, size_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from streetseg.cli import outputs
     from streetseg.data.cached_stores import CachedStore
 
 DAY = 86400  # seconds
@@ -37,8 +38,13 @@ def show(json: JsonFlag = False) -> None:
     stores, limit = cached_stores(folder), budget(None, folder)
     size = sum(store.bytes for store in stores)
     if json:
-        facts = [_facts(store) for store in stores]
-        print_json({"folder": folder, "bytes": size, "budget_bytes": round(limit.bytes), "stores": facts})
+        output: outputs.CacheShow = {
+            "folder": folder,
+            "bytes": size,
+            "budget_bytes": round(limit.bytes),
+            "stores": [*map(_facts, stores)],
+        }
+        print_json(output)
         return
     say(f"{folder}: {counted(len(stores), 'store')} of decoded images, {size_text(size)}")
     say(*aligned(_table(stores), right=(0, 1)) if stores else ())
@@ -61,14 +67,19 @@ def clear(
     removed, kept = remove_stores(store for store in cached_stores(default_cache()) if store.last_use <= latest)
     size = sum(store.bytes for store in removed)
     if json:
-        print_json({"removed": [_facts(store) for store in removed], "bytes": size, "in_use": [*map(_facts, kept)]})
+        output: outputs.CacheClear = {
+            "removed": [*map(_facts, removed)],
+            "bytes": size,
+            "in_use": [*map(_facts, kept)],
+        }
+        print_json(output)
         return
     say(f"removed {counted(len(removed), 'store')} of decoded images, {size_text(size)}")
     for store in kept:
         say(f"in use by another process, kept: {store.folder}")
 
 
-def _facts(store: "CachedStore") -> dict[str, Any]:
+def _facts(store: "CachedStore") -> "outputs.CachedStore":
     index = store.index
     return {
         "data": index["spec"] if index else None,

@@ -1,13 +1,16 @@
 """The command `streetseg calibrate`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from streetseg.cli import completion
 from streetseg.cli.options import DataArgument, JsonFlag, SpaceFlag
 from streetseg.cli.output import counted_bar, print_json, say
+
+if TYPE_CHECKING:
+    from streetseg.cli import outputs
 
 
 def calibrate(
@@ -26,7 +29,8 @@ def calibrate(
     with counted_bar("images", hidden=json) as progress:
         fitted = api.calibrate(model, data, out=out, split=split, space=space, progress=progress)
     if json:
-        print_json(fitted.model_dump() | {"out": out})
+        output: outputs.Calibrate = {**fitted.as_dict(), "out": out}
+        print_json(output)
         return
     held_out = f", {100 * fitted.cross_validated.ece:.2f} % cross-validated" if fitted.cross_validated else ""
     say(f"{out}: {fitted.text}")

@@ -7,13 +7,14 @@ import typer
 
 from streetseg.cli.common import requested_recipe
 from streetseg.cli.options import DataArgument, JsonFlag, LimitFlag, Overrides, RecipeFlag
-from streetseg.cli.output import counted_bar, print_json, say
+from streetseg.cli.output import counted_bar, print_result, say
 from streetseg.errors import first
 from streetseg.text import command_line, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from streetseg.cli import outputs
     from streetseg.data.check.findings import Findings
     from streetseg.data.check.remarks import Remark
 
@@ -47,15 +48,13 @@ def check(
     findings = checked.findings
     incorrect = all_problems(findings) if findings.errors else None
     if json:
-        facts = findings.as_json() | {
+        output: outputs.Check = {
+            **findings.as_json(),
             "class_weights": findings.class_weights(config.data.train_split),
             "report": report,
             "lists": checked.lists,
         }
-        if incorrect is not None:
-            facts |= {"error": incorrect.problem, "where": incorrect.where, "hint": incorrect.hint}
-        print_json(facts)
-        raise typer.Exit(0 if incorrect is None else incorrect.exit_code)
+        print_result(output, incorrect)
     for line in summary(findings, config.data.train_split):
         say(line, fg="yellow" if line.startswith("warning:") else None)
     if report is not None:

@@ -1,7 +1,7 @@
 """The command `streetseg compare`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,9 @@ from streetseg.cli.common import ranking
 from streetseg.cli.options import JsonFlag
 from streetseg.cli.output import print_json, say
 from streetseg.errors import RequestError
+
+if TYPE_CHECKING:
+    from streetseg.cli import outputs
 
 
 def compare(
@@ -26,7 +29,8 @@ def compare(
 
     study = api.compare(runs, out)
     if json:
-        print_json(study.comparison.as_json(out) | {"report": study.report})
+        output: outputs.Compare = {**study.comparison.as_json(out), "report": study.report}
+        print_json(output)
     else:
         say(*ranking(study.comparison), "")
         say(study.verdict, bold=True)

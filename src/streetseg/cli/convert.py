@@ -1,6 +1,5 @@
 """The command `streetseg convert`."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +12,7 @@ from streetseg.text import command_line, counted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from streetseg.cli import outputs
     from streetseg.data.convert.convert import Converted
 
 # What a format cannot hold -> how it is said.
@@ -43,7 +43,16 @@ def convert(
     with counted_bar("images", hidden=json) as progress:
         converted = api.convert(data, to, out, recipe=config, progress=progress)
     if json:
-        print_json(asdict(converted))
+        output: outputs.Convert = {
+            "folder": converted.folder,
+            "data": converted.data,
+            "space": converted.space,
+            "splits": converted.splits,
+            "copied": converted.copied,
+            "encoded": converted.encoded,
+            "lost": converted.lost,
+        }
+        print_json(output)
         return
     say(*summary(converted))
     say(f"next: {command_line(['streetseg', 'check', converted.data])}", whole=True)

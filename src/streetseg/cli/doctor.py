@@ -6,11 +6,17 @@ import shutil
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
+from streetseg.cli.environment import variables_set
 from streetseg.cli.options import JsonFlag
 from streetseg.cli.output import print_json, say
 from streetseg.machine import cores, total_memory
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from streetseg.cli import outputs
 
 PACKAGES = (
     *("streetseg", "numpy", "pillow", "pydantic", "torch", "torchvision", "timm", "onnxruntime", "openvino"),
@@ -20,22 +26,22 @@ PACKAGES = (
 
 def doctor(json: JsonFlag = False) -> None:
     """Show machine, versions, accelerators, disk and write access."""
-    report = {
+    report: outputs.Doctor = {
         "machine": machine(),
         "versions": versions(),
         "accelerators": accelerators(),
         "disk": disk(Path.cwd()),
+        "environment": variables_set(),
     }
     if json:
         print_json(report)
         return
-    for part, facts in report.items():
-        say(part)
-        for name, fact in facts.items():
-            say(f"    {name:<12} {fact}")
+    parts = cast("Mapping[str, Mapping[str, object]]", report)
+    for part, facts in parts.items():
+        say(part, *(f"    {name:<12} {fact}" for name, fact in facts.items()))
 
 
-def machine() -> dict[str, Any]:
+def machine() -> "outputs.Machine":
     """Return system, Python, the cores that this process may use, and memory (GiB)."""
     return {
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
@@ -71,7 +77,7 @@ def accelerators() -> dict[str, str]:
     return devices or {"none": "torch finds no GPU; training runs on the CPU"}
 
 
-def disk(folder: Path) -> dict[str, Any]:
+def disk(folder: Path) -> "outputs.Disk":
     """Return the free space (GiB) of `folder`, and whether this process can write to it."""
     return {
         "folder": str(folder),

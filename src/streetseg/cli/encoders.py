@@ -1,13 +1,15 @@
 """The command `streetseg encoders`."""
 
-from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from streetseg.cli import completion
 from streetseg.cli.options import JsonFlag
 from streetseg.cli.output import aligned, counted_bar, print_json, say
+
+if TYPE_CHECKING:
+    from streetseg.cli import outputs
 
 
 def encoders(
@@ -28,7 +30,22 @@ def encoders(
     with counted_bar("encoders", hidden=json) as progress:
         facts = encoder_facts(names, progress)
     if json:
-        print_json({"size": SIZE, "encoders": [asdict(fact) for fact in facts]})
+        output: outputs.Encoders = {
+            "size": SIZE,
+            "encoders": [
+                {
+                    "name": fact.name,
+                    "parameters": fact.parameters,
+                    "macs": fact.macs,
+                    "strides": fact.strides,
+                    "usable": fact.usable,
+                    "weights": fact.weights,
+                    "license": fact.license,
+                }
+                for fact in facts
+            ],
+        }
+        print_json(output)
         return
     rows = [("encoder", "parameters", "MACs", "strides", "weights", "license")]
     for fact in facts:

@@ -28,6 +28,7 @@ from streetseg.text import one_line
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from streetseg.cli import outputs
     from streetseg.results import ScoreTable
 
 VIDEOS_SHOWN = 20
@@ -86,7 +87,8 @@ def evaluate(
     if isinstance(scores, ScoreTable):
         show_table(scores, out, as_json=json)
     elif json:
-        print_json(scores.as_dict | {"out": out})
+        output: outputs.Evaluate = {**scores.as_dict, "out": out}
+        print_json(output)
     else:
         say(*summary(scores.as_dict))
         say(f"tables, counts and error maps: {out}" if out else "--out DIR keeps tables, counts and error maps")
@@ -97,8 +99,11 @@ def show_table(scores: "ScoreTable", out: Path | None, *, as_json: bool) -> None
     from streetseg.evaluation.protocol import protocol_line
 
     if as_json:
-        datasets = [{**row, "scores": scores[row["name"]].as_dict} for row in scores.rows]
-        print_json({"datasets": datasets, "out": out})
+        output: outputs.EvaluateSeveral = {
+            "datasets": [{**row, "scores": scores[row["name"]].as_dict} for row in scores.rows],
+            "out": out,
+        }
+        print_json(output)
         return
     say(*table_of_data(scores.rows), "")
     say(*(protocol_line(one.protocol) for one in scores.scores.values()))

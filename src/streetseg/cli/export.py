@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -15,6 +15,7 @@ from streetseg.models.formats import WEB
 from streetseg.text import counted
 
 if TYPE_CHECKING:
+    from streetseg.cli import outputs
     from streetseg.deploy.checks import Cost
 
 LISTED = 100_000  # bytes of a file that is listed by its name
@@ -100,7 +101,7 @@ def export(
     )
     target = next(file.parent for file in done.files if file.name == "index.html") if format == WEB else done.files[-1]
     if json:
-        print_json(done.as_dict())
+        print_json(cast("outputs.Export", done.as_dict()))
         return
     parity, sizes = done.parity, ", ".join(f"{height}x{width}" for height, width in done.parity.sizes)
     only = "" if done.fixed_size is None else ", images of {}x{} only".format(*done.fixed_size)

@@ -1,13 +1,16 @@
-"""streetseg fetch"""
+"""The command `streetseg fetch`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from streetseg.cli.options import JsonFlag
 from streetseg.cli.output import counted_bar, print_json, say, tell
 from streetseg.text import command_line, counted
+
+if TYPE_CHECKING:
+    from streetseg.cli import outputs
 
 
 def fetch(
@@ -27,7 +30,13 @@ def fetch(
     with counted_bar(name, hidden=json) as on_bytes:
         fetched = api.fetch(name, out, mirror=mirror, progress=on_bytes)
     if json:
-        print_json({"out": fetched.folder, "data": fetched.data, "files": fetched.files, "terms": fetched.terms})
+        output: outputs.Fetch = {
+            "out": fetched.folder,
+            "data": fetched.data,
+            "files": fetched.files,
+            "terms": fetched.terms,
+        }
+        print_json(output)
         return
     say(f"{counted(fetched.files, 'file')} in {fetched.folder}")
     say(f"next: {command_line(['streetseg', 'check', str(fetched.data or fetched.folder)])}", whole=True)

@@ -5,6 +5,8 @@ from typing import Any
 
 from typer.core import TyperCommand
 
+from streetseg.cli.exit_codes import EXIT_CODES
+
 # Title -> the commands of a group, in the order of `streetseg --help`.
 COMMAND_GROUPS = {
     "Train and compare": ("study", "train", "evaluate", "compare"),
@@ -81,11 +83,12 @@ EXAMPLES = {
     "recipe check": ("streetseg recipe check my.yaml",),
 }
 
+_CODES = [f"{code} {meaning}" for code, meaning in EXIT_CODES.items()]
 START = (
     "Start here:  streetseg study scenes --recipe demo",
     "Documents:   https://github.com/streetseg/streetseg/tree/main/docs",
-    "Exit codes:  0 done, 1 the work failed, 2 the request or the data is wrong,",
-    "             130 Ctrl-C, 143 SIGTERM",
+    f"Exit codes:  {', '.join(_CODES[:3])},",
+    f"             {', '.join(_CODES[3:])}",
 )
 
 

@@ -1,12 +1,15 @@
 """The command `streetseg init`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from streetseg.cli.options import JsonFlag
 from streetseg.cli.output import print_json, say
+
+if TYPE_CHECKING:
+    from streetseg.cli import outputs
 
 
 def init(
@@ -22,7 +25,8 @@ def init(
 
     written = api.init(folder, out, images=images, masks=masks)
     if json:
-        print_json({"out": written})
+        output: outputs.Init = {"out": written}
+        print_json(output)
         return
     say(*read_text(written).splitlines(), whole=True)
     say("", f"written: {written}")

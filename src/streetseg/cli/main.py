@@ -10,13 +10,12 @@ import typer
 from typer.exceptions import TyperException
 
 from streetseg.cli.commands import COMMANDS, Commands
+from streetseg.cli.exit_codes import DONE, INTERRUPTED, TERMINATED
 from streetseg.cli.mistakes import in_plain_words, recipe_field
 from streetseg.cli.output import discard_output, prepare_console, print_error, say, show_log, tell
 from streetseg.data.cache import serve_homeless
 from streetseg.errors import RequestError, StreetsegError, did_you_mean, needed_package
 from streetseg.runtime.worker import is_launched, is_main, write_error_report
-
-DONE, FAILED, INCORRECT_REQUEST, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
 app = typer.Typer(
     cls=Commands,

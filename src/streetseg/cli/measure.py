@@ -1,18 +1,20 @@
 """The command `streetseg measure`."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from streetseg.cli import completion
 from streetseg.cli.mistakes import require_model_first
 from streetseg.cli.options import EngineFlag, InputsArgument, JsonFlag, ModelArgument, PrecisionFlag, TileFlag, TtaFlag
-from streetseg.cli.output import aligned, counted_bar, print_json, say, tell
+from streetseg.cli.output import aligned, counted_bar, print_result, say, tell
 from streetseg.text import counted
 
 if TYPE_CHECKING:
+    from streetseg.cli import outputs
     from streetseg.results import Measured
 
 
@@ -65,9 +67,8 @@ def measure(
         )
     unread = measured.unread
     if json:
-        failure = {} if unread is None else {"error": unread.problem, "where": unread.where, "hint": unread.hint}
-        print_json({"out": out, **measured.as_dict, "left_out": measured.left_out, **failure})
-        raise typer.Exit(0 if unread is None else unread.exit_code)
+        output: outputs.Measure = {"out": out, **measured.as_dict, "left_out": measured.left_out}
+        print_result(output, unread)
     images = counted(len(measured.measures.images), "image")
     say(f"{images} measured in {time.perf_counter() - start:.1f} s: {measured.report}", "", *share_lines(measured))
     if measured.doubts:
@@ -84,7 +85,8 @@ def share_lines(measured: "Measured") -> list[str]:
     titles = {role.key: role.title for role in measured.measures.roles}
     kinds = ("raw", "olofsson", "inverse") if measured.measures.adjusted else ("raw",)
     rows = [("share, %", *kinds)]
-    for key, entry in {**measured.as_dict["roles"], **measured.as_dict["classes"]}.items():
+    entries: Mapping[str, Mapping[str, Any]] = {**measured.as_dict["roles"], **measured.as_dict["classes"]}
+    for key, entry in entries.items():
         cells = (f"{100 * entry[kind]:.1f}{_bracket(entry.get(f'{kind}_interval'))}" for kind in kinds)
         rows.append((titles.get(key, key), *cells))
     return aligned(rows)

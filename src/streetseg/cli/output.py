@@ -10,12 +10,15 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import typer
 
 from streetseg.errors import StreetsegError
 from streetseg.text import json_text, one_line, wrapped
+
+if TYPE_CHECKING:
+    from streetseg.cli import outputs
 
 
 def prepare_console() -> None:
@@ -149,8 +152,12 @@ def show_log(*, quiet: bool, silent: bool) -> None:
     log.setLevel(logging.CRITICAL if silent else logging.WARNING if quiet else logging.INFO)
 
 
-def print_json(value: object) -> None:
-    """Print the JSON object of a `--json` command. NaN and infinities become null, a path becomes a string."""
+def print_json(value: Mapping[str, object]) -> None:
+    """Print the JSON object of a `--json` command. NaN and infinities become null, a path becomes a string.
+
+    Args:
+        value: of a type of `cli.outputs`, whose schema is published.
+    """
     text = json_text(_json_ready(value))
     try:
         text.encode(sys.stdout.encoding)
@@ -159,12 +166,22 @@ def print_json(value: object) -> None:
     _write(text, sys.stdout)
 
 
+def print_result(value: Mapping[str, object], failure: StreetsegError | None) -> NoReturn:
+    """Print the JSON object of a command of which a part may have failed, and end with its exit code."""
+    print_json(value if failure is None else {**value, **_error_json(failure)})
+    raise typer.Exit(0 if failure is None else failure.exit_code)
+
+
 def print_error(error: StreetsegError, *, as_json: bool) -> None:
     """Print an error in three lines on stderr; with `as_json` as one JSON object on stdout."""
     if as_json:
-        print_json({"error": error.problem, "where": list(error.where), "hint": error.hint})
+        print_json(_error_json(error))
     else:
         _write(error_text(error, sys.stderr), sys.stderr)
+
+
+def _error_json(error: StreetsegError) -> "outputs.Failure":
+    return {"error": error.problem, "where": error.where, "hint": error.hint}
 
 
 def error_text(error: StreetsegError, stream: TextIO) -> str:

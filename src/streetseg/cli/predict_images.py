@@ -4,16 +4,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import typer
 from numpy.typing import NDArray
 
-from streetseg.cli.output import counted_bar, print_json, say, tell
+from streetseg.cli.output import counted_bar, print_result, say, tell
 from streetseg.text import counted
 
 if TYPE_CHECKING:
+    from streetseg.cli import outputs
     from streetseg.inference.logits import Views
     from streetseg.inference.predictor import Predictor
 
@@ -143,21 +143,19 @@ def predict_images(
         if submission is not None and unread is None:
             write_submission({path: results[path]["ids"] for path in files}, submission)
     if json:
-        print_json(
-            {
-                "out": request.out,
-                "classes": predictor.space.names,
-                "ids": request.ids,
-                "class_ids": list(range(predictor.space.num_classes)) if values is None else values.tolist(),
-                "engine": predictor.engine.name,
-                "precision": predictor.engine.precision,
-                "images": done,
-                **({} if submission is None or unread is not None else {"submission": submission}),
-                "seconds": time.perf_counter() - start,
-                **({} if unread is None else {"error": unread.problem, "where": unread.where, "hint": unread.hint}),
-            }
-        )
-        raise typer.Exit(0 if unread is None else unread.exit_code)
+        output: outputs.PredictImages = {
+            "out": request.out,
+            "classes": predictor.space.names,
+            "ids": request.ids,
+            "class_ids": list(range(predictor.space.num_classes)) if values is None else values.tolist(),
+            "engine": predictor.engine.name,
+            "precision": predictor.engine.precision,
+            "images": cast("list[outputs.LabeledImage]", done),
+            "seconds": time.perf_counter() - start,
+        }
+        if submission is not None and unread is None:
+            output["submission"] = submission
+        print_result(output, unread)
     say(f"{counted(len(done), 'image')} labeled in {time.perf_counter() - start:.1f} s: {request.out}")
     if submission is not None and unread is None:
         say(f"{counted(len(files), 'mask')} packed for the Cityscapes server: {submission}")

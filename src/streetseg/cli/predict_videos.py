@@ -3,13 +3,14 @@
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from streetseg.cli.output import counted_bar, print_json, say, tell
 from streetseg.errors import RequestError
 from streetseg.text import counted
 
 if TYPE_CHECKING:
+    from streetseg.cli import outputs
     from streetseg.cli.predict_images import Request
 
 
@@ -57,6 +58,11 @@ def predict_videos(
             written = ", ".join(map(str, labeled.paths.values()))
             say(f"{counted(labeled.frames, 'frame')} labeled in {seconds:.1f} s{before}{smoothed}: {written}")
     if json:
-        print_json(
-            {"out": request.out, "classes": predictor.space.names, "ids": request.ids, "smooth": smooth, "videos": done}
-        )
+        output: outputs.PredictVideos = {
+            "out": request.out,
+            "classes": predictor.space.names,
+            "ids": request.ids,
+            "smooth": smooth,
+            "videos": cast("list[outputs.LabeledVideo]", done),
+        }
+        print_json(output)

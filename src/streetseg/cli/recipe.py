@@ -1,6 +1,6 @@
 """The commands of `streetseg recipe`: show, list, check."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -8,6 +8,10 @@ from streetseg.cli.commands import Group
 from streetseg.cli.help import Command
 from streetseg.cli.options import JsonFlag, Overrides, RecipeFlag
 from streetseg.cli.output import aligned, print_json, say
+
+if TYPE_CHECKING:
+    from streetseg.cli import outputs
+    from streetseg.recipe.schema import Recipe
 
 app = typer.Typer(cls=Group, add_completion=False, rich_markup_mode=None, help="Show, list or check recipes.")
 
@@ -30,7 +34,10 @@ def show(
     resolved = resolve(recipe, overrides or [], flags={"data.source": with_kind(data) if data else None})
     if json:
         values = resolved.recipe.model_dump(mode="json")
-        print_json({"recipe": values, "sources": resolved.origins} if sources else {"recipe": values})
+        output: outputs.RecipeShow = {"recipe": cast("Recipe", values)}
+        if sources:
+            output["sources"] = resolved.origins
+        print_json(output)
     elif sources:
         rows = [(path, _value_text(value), resolved.origins[path]) for path, value in leaves(resolved.recipe)]
         say(*aligned(rows))
@@ -45,7 +52,8 @@ def list_recipes(json: JsonFlag = False) -> None:
 
     headers = {name: shipped_header(name) for name in shipped_names()}
     if json:
-        print_json({"recipes": headers})
+        output: outputs.RecipeList = {"recipes": headers}
+        print_json(output)
         return
     for name, header in headers.items():
         say(name, *(f"    {line}" for line in header.splitlines()), "")
@@ -66,7 +74,8 @@ def check(
     changed = [path for path, value in leaves(resolved.recipe) if value != defaults[path]]
     given = {path: origin for path, origin in resolved.origins.items() if origin != "default"}
     if json:
-        print_json({"recipe": recipe, "sets": given})
+        output: outputs.RecipeCheck = {"recipe": recipe, "sets": given}
+        print_json(output)
     else:
         say(f"{recipe}: good, {len(changed)} of {len(defaults)} values are not the default")
 

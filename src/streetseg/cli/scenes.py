@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,9 @@ from streetseg.arguments import as_size
 from streetseg.cli.options import JsonFlag
 from streetseg.cli.output import print_json, progress_bar, say
 from streetseg.text import command_line, counted
+
+if TYPE_CHECKING:
+    from streetseg.cli import outputs
 
 
 def scenes(
@@ -36,9 +39,15 @@ def scenes(
         write_scenes(source.jobs(), out, seed=seed, size=source.size, on_scene=lambda: advance(1))
     seconds = time.perf_counter() - start
     if json:
-        splits = {name: len(samples) for name, samples in source.splits.items() if samples}
-        facts = {"splits": splits, "size": source.size, "seed": seed, "version": SCENES_VERSION, "seconds": seconds}
-        print_json({"out": out, **facts})
+        output: outputs.Scenes = {
+            "out": out,
+            "splits": {name: len(samples) for name, samples in source.splits.items() if samples},
+            "size": source.size,
+            "seed": seed,
+            "version": SCENES_VERSION,
+            "seconds": seconds,
+        }
+        print_json(output)
     else:
         say(f"{counted(count, 'scene')} written in {seconds:.1f} s: {out}")
         check = ["streetseg", "check", f"cityscapes:{out}", "data.space=street-11"]

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,9 @@ from streetseg.cli import completion
 from streetseg.cli.options import JsonFlag
 from streetseg.cli.output import print_json, say
 from streetseg.text import counted
+
+if TYPE_CHECKING:
+    from streetseg.cli import outputs
 
 TOKEN = "STREETSEG_TOKEN"
 
@@ -59,7 +62,8 @@ def serve(
 
     def on_ready(url: str) -> None:
         if json:
-            print_json({"url": url, "models": [path.stem for path in models], "workers": workers})
+            output: outputs.Serve = {"url": url, "models": [path.stem for path in models], "workers": workers}
+            print_json(output)
         else:
             say(f"{counted(len(models), 'model')} served at {url} by {counted(workers, 'worker')}; Ctrl-C stops")
 

@@ -1,7 +1,7 @@
 """The command `streetseg study`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +24,9 @@ from streetseg.cli.options import (
 )
 from streetseg.cli.output import print_json, say
 from streetseg.errors import RequestError
+
+if TYPE_CHECKING:
+    from streetseg.cli import outputs
 
 
 def study(
@@ -96,7 +99,8 @@ def study(
             quiet=quiet or json,
         )
     if json:
-        print_json({"out": folder, "report": result.report, "verdict": result.verdict})
+        output: outputs.Study = {"out": folder, "report": result.report, "verdict": result.verdict}
+        print_json(output)
     else:
         say(*ranking(result.comparison), "")
         say(result.verdict, bold=True)

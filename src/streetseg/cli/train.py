@@ -1,7 +1,7 @@
 """The command `streetseg train`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,6 +23,9 @@ from streetseg.cli.options import (
 )
 from streetseg.cli.output import print_json, say
 from streetseg.runtime.worker import is_main
+
+if TYPE_CHECKING:
+    from streetseg.cli import outputs
 
 
 def train(
@@ -93,8 +96,15 @@ def train(
         if not is_main():
             return
     if json:
-        facts = {"folder": run.folder, "best_epoch": run.best_epoch, "val_iou": run.mean_iou, "report": run.report}
-        print_json(facts if run.test is None else facts | {"test_iou": run.test.mean_iou})
+        output: outputs.Train = {
+            "folder": run.folder,
+            "best_epoch": run.best_epoch,
+            "val_iou": run.mean_iou,
+            "report": run.report,
+        }
+        if run.test is not None:
+            output["test_iou"] = run.test.mean_iou
+        print_json(output)
     else:
         say(f"best epoch {run.best_epoch}: validation mean IoU {100 * run.mean_iou:.1f} %")
         if run.test is not None:

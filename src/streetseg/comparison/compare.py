@@ -4,13 +4,17 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from streetseg.comparison.groups import Group, HeldOut, Pair, group_runs, pair_groups
 from streetseg.comparison.verdict import caveats, pair_sentence, single_sentence
 from streetseg.errors import RequestError
 from streetseg.metrics.difference import Difference
 from streetseg.runs.finished import FinishedRun, read_run
+
+if TYPE_CHECKING:
+    from streetseg.json_files.study import ComparedRun, HeldOutScore, PairDifference, RankedEncoder, StudyFile
+    from streetseg.json_files.study import Difference as DifferenceJson
 
 # Terms of the protocol that must be equal. The network's own resolution and precision may differ between runs.
 RULES = ("split", "images", "label_space", "resolution", "ignore", "absent", "test_time", "rules")
@@ -37,25 +41,18 @@ class Comparison:
         """The pairs of the best group with each other group, in rank order."""
         return tuple(pair for pair in self.pairs if pair.a is self.groups[0])
 
-    def as_json(self, base: Path) -> dict[str, Any]:
+    def as_json(self, base: Path) -> "StudyFile":
         """Return the content of study.json: run folders relative to `base`, scores 0..1."""
         return {
             "format": "streetseg-study",
             "version": 2,
             "metric": "mean_iou",
-            "protocol": dict(self.groups[0].protocol),
+            "protocol": self.groups[0].protocol,
             "verdict": self.verdict,
             "notes": list(self.notes),
-            "ranking": [_group_json(group, base) for group in self.groups],
+            "ranking": [_group_json(group) for group in self.groups],
             "runs": [
-                {
-                    "folder": _relative(run.folder, base),
-                    "encoder": run.encoder,
-                    "seed": run.seed,
-                    **({} if run.recipe.data.fold is None else {"fold": list(run.recipe.data.fold)}),
-                    "initial_weights": dict(run.initial_weights),
-                    "mean_iou": score,
-                }
+                _run_json(run, score, base)
                 for group in self.groups
                 for run, score in zip(group.runs, group.run_scores, strict=True)
             ],
@@ -63,7 +60,20 @@ class Comparison:
         }
 
 
-def _pair_json(pair: Pair) -> dict[str, Any]:
+def _run_json(run: FinishedRun, score: float, base: Path) -> "ComparedRun":
+    content: ComparedRun = {
+        "folder": _relative(run.folder, base),
+        "encoder": run.encoder,
+        "seed": run.seed,
+        "initial_weights": run.initial_weights,
+        "mean_iou": score,
+    }
+    if run.recipe.data.fold is not None:
+        content["fold"] = list(run.recipe.data.fold)
+    return content
+
+
+def _pair_json(pair: Pair) -> "PairDifference":
     return {
         "a": pair.a.label,
         "b": pair.b.label,
@@ -81,7 +91,7 @@ def _pair_json(pair: Pair) -> dict[str, Any]:
     }
 
 
-def _difference_json(difference: Difference) -> dict[str, Any]:
+def _difference_json(difference: Difference) -> "DifferenceJson":
     return {
         "value": difference.value,
         "interval": [difference.low, difference.high],
@@ -92,32 +102,27 @@ def _difference_json(difference: Difference) -> dict[str, Any]:
     }
 
 
-def _group_json(group: Group, base: Path) -> dict[str, Any]:
-    return {
+def _group_json(group: Group) -> "RankedEncoder":
+    content: RankedEncoder = {
         "label": group.label,
         "encoder": group.first.encoder,
-        "initial_weights": dict(group.first.initial_weights),
+        "initial_weights": group.first.initial_weights,
         "seeds": list(group.seeds),
         "mean_iou": group.mean_iou,
         "interval": list(group.intervals.overall["mean_iou"]),
         "seed_mean": group.mean_iou,
         "seed_deviation": group.seed_deviation,
-        **(
-            {}
-            if group.folds is None
-            else {
-                "folds": group.folds,
-                "fold_mean": group.fold_mean,
-                "fold_deviation": group.fold_deviation,
-            }
-        ),
-        **({} if group.test is None else {"test": _test_json(group.test)}),
     }
+    if group.folds is not None:
+        content |= {"folds": group.folds, "fold_mean": group.fold_mean, "fold_deviation": group.fold_deviation}
+    if group.test is not None:
+        content["test"] = _test_json(group.test)
+    return content
 
 
-def _test_json(test: HeldOut) -> dict[str, Any]:
+def _test_json(test: HeldOut) -> "HeldOutScore":
     interval = list(test.intervals.overall["mean_iou"])
-    return {"protocol": dict(test.protocol), "mean_iou": test.scores.mean["iou"], "interval": interval}
+    return {"protocol": test.protocol, "mean_iou": test.scores.mean["iou"], "interval": interval}
 
 
 def _relative(folder: Path, base: Path) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from streetseg.metrics.scores import Scores, mean_scores, scores
 from streetseg.recipe.decoders import DECODERS
 from streetseg.recipe.load import without_effect
 from streetseg.runs.finished import FinishedRun
+
+if TYPE_CHECKING:
+    from streetseg.json_files.scores import RunProtocol
 
 INITIAL_WEIGHTS = {
     "timm-pretrained": "ImageNet",
@@ -39,7 +42,7 @@ class HeldOut:
         intervals: of these means.
     """
 
-    protocol: Mapping[str, Any]
+    protocol: "RunProtocol"
     scores: Scores
     intervals: Intervals
 
@@ -90,7 +93,7 @@ class Group:
         return fold[1] if fold is not None and len({run.recipe.data.fold for run in self.runs}) > 1 else None
 
     @property
-    def protocol(self) -> Mapping[str, Any]:
+    def protocol(self) -> "RunProtocol":
         """The protocol of the scores: that of each run, with the images of all folds together."""
         if self.folds is None:
             return self.first.protocol

@@ -10,6 +10,7 @@ from streetseg.data.open import open_source
 from streetseg.evaluation.score import score
 from streetseg.inference.bench import measure_models
 from streetseg.inference.prediction import open_predictor
+from streetseg.metrics.scores import scores
 from streetseg.recipe.schema import Data
 from streetseg.runs.folder import kept_split
 
@@ -39,7 +40,7 @@ def bench_models(
     def mean_iou(path: Path, name: str, computed: str, modules: "OwnModules | None", data: Data) -> float:
         predictor = open_predictor(path, modules, engine=name, precision=computed, device=device)
         scored = score(predictor, open_source(data.read_as(predictor.engine.reading), kept_split(path)), split)
-        return float(scored.scores["mean"]["iou"])
+        return scores(scored.evaluation.counts.total).mean["iou"]
 
     return measure_models(
         models,

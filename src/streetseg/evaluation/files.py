@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from PIL import Image
@@ -14,7 +14,6 @@ from PIL import Image
 from streetseg.atomic import atomic_write_bytes, atomic_write_json, atomic_write_text
 from streetseg.evaluation.error_maps import error_map
 from streetseg.evaluation.evaluate import Evaluation, Labeled, label_ids
-from streetseg.evaluation.protocol import Protocol
 from streetseg.inference.output import Ids, ImageArray, color_map
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import LabelSpace
@@ -26,21 +25,33 @@ from streetseg.metrics.selective import SHARES, accuracy_of_kept
 from streetseg.png import encode_png
 from streetseg.text import one_line
 
+if TYPE_CHECKING:
+    from streetseg.json_files.scores import (
+        Bin,
+        Calibration,
+        JoinedSource,
+        KeptRow,
+        Protocol,
+        ScoresFile,
+        Video,
+    )
+
 # Places where a spreadsheet begins a formula: the start of a cell, and the text after a separator, which is a semicolon
 # in some countries (OWASP, "CSV Injection"). The full-width forms of the characters count as well.
 FORMULA = re.compile(r"(^|[;,|])(?=[\s\"']*[=+\-@＝＋－＠])")
 WORST = 12  # images with an error map
 
 
-def scores_json(evaluation: Evaluation, intervals: Intervals, terms: Protocol) -> dict[str, Any]:
+def scores_json(evaluation: Evaluation, intervals: Intervals, terms: "Protocol") -> "ScoresFile":
     """Return the content of scores.json: all scores of an evaluation, 0..1, not rounded, NaN where undefined."""
     names, result = evaluation.space.names, scores(evaluation.counts.total)
     images, boundary = per_image(evaluation.counts.counts), boundary_iou(evaluation)
-    return {
+    content: ScoresFile = {
         "protocol": terms,
         "mean": result.mean,
         "counted": result.counted,
-        **result.pixel_scores,
+        "pixel_accuracy": result.pixel_accuracy,
+        "frequency_weighted_iou": result.frequency_weighted_iou,
         "per_class": {
             name: {metric: float(values[i]) for metric, values in result.per_class.items()}
             | {"boundary_iou": float(boundary[i])}
@@ -48,7 +59,10 @@ def scores_json(evaluation: Evaluation, intervals: Intervals, terms: Protocol) -
         },
         "interval": {name: list(bounds) for name, bounds in intervals.overall.items()},
         "interval_rule": {"resamples": intervals.resamples, "unit": intervals.unit, "note": intervals.note},
-        "per_image_mean": {name: float(defined_mean(images[name])) for name in ("iou", "dice")},
+        "per_image_mean": {
+            "iou": float(defined_mean(images["iou"])),
+            "dice": float(defined_mean(images["dice"])),
+        },
         "per_video": per_video(evaluation.counts),
         "boundary_iou": float(defined_mean(boundary)),
         "ece": expected_calibration_error(evaluation.calibration),
@@ -56,12 +70,15 @@ def scores_json(evaluation: Evaluation, intervals: Intervals, terms: Protocol) -
         "selective": _selective(evaluation),
         "loss": evaluation.loss,
         "ignored_pixels": int(evaluation.counts.ignored.sum()),
-    } | ({"sources": _sources(evaluation)} if evaluation.origins else {})
+    }
+    if evaluation.origins:
+        content["sources"] = _sources(evaluation)
+    return content
 
 
-def _sources(evaluation: Evaluation) -> dict[str, Any]:
+def _sources(evaluation: Evaluation) -> "dict[str, JoinedSource]":
     """Return images, mean IoU with its interval, and classes counted, for each of the data sets that are joined."""
-    sources: dict[str, Any] = {}
+    sources: dict[str, JoinedSource] = {}
     for origin in evaluation.origins:
         counts = evaluation.counts.of(f"{origin}/")
         result, (low, high) = scores(counts.total), interval(counts).overall["mean_iou"]
@@ -75,7 +92,7 @@ def _sources(evaluation: Evaluation) -> dict[str, Any]:
     return sources
 
 
-def per_video(counts: Counts) -> dict[str, dict[str, float]]:
+def per_video(counts: Counts) -> "dict[str, Video]":
     """Return video -> number of images and mean IoU of all its images together; empty if no video is known."""
     videos: dict[str, list[int]] = {}
     for index, video in enumerate(counts.sequences):
@@ -87,17 +104,17 @@ def per_video(counts: Counts) -> dict[str, dict[str, float]]:
     }
 
 
-def _calibration(evaluation: Evaluation) -> dict[str, Any]:
+def _calibration(evaluation: Evaluation) -> "Calibration":
     """Return what was fitted, the bins with it, and the error and bins of the network's own probabilities."""
     return {
-        "fitted": evaluation.fitted.model_dump() if evaluation.fitted else None,
-        "reliability": reliability(evaluation.calibration),
+        "fitted": evaluation.fitted.as_dict() if evaluation.fitted else None,
+        "reliability": cast("list[Bin]", reliability(evaluation.calibration)),
         "uncalibrated_ece": expected_calibration_error(evaluation.uncalibrated),
-        "uncalibrated_reliability": reliability(evaluation.uncalibrated),
+        "uncalibrated_reliability": cast("list[Bin]", reliability(evaluation.uncalibrated)),
     }
 
 
-def _selective(evaluation: Evaluation) -> list[dict[str, float]]:
+def _selective(evaluation: Evaluation) -> "list[KeptRow]":
     """Return for each share of pixels the accuracy of the surest ones, and the confidence that keeps them."""
     accuracy, confidence = accuracy_of_kept(evaluation.kept)
     rows = zip(SHARES, accuracy.tolist(), confidence.tolist(), strict=True)
@@ -169,7 +186,7 @@ def _cell(value: str | int | float) -> str | int | float:
     return "" if math.isnan(value) else value
 
 
-def write_evaluation(folder: Path, evaluation: Evaluation, intervals: Intervals, scores: Mapping[str, Any]) -> None:
+def write_evaluation(folder: Path, evaluation: Evaluation, intervals: Intervals, scores: "ScoresFile") -> None:
     """Write scores.json, per_class.csv, per_image.csv and counts.npz, each atomically.
 
     Args:

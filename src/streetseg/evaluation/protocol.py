@@ -1,6 +1,6 @@
 """The protocol of an evaluation: data, resolution and rules of the scores. No score is printed without it."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from streetseg.arrays import Size
 from streetseg.data.source import short_name
@@ -9,10 +9,13 @@ from streetseg.inference.logits import Views, views_of
 from streetseg.inference.predictor import Predictor
 from streetseg.metrics.scores import RULES
 
-Protocol = dict[str, Any]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from streetseg.json_files.scores import Protocol
 
 
-def protocol(evaluation: Evaluation, predictor: Predictor, *, dataset: str, split: str) -> Protocol:
+def protocol(evaluation: Evaluation, predictor: Predictor, *, dataset: str, split: str) -> "Protocol":
     """Return the protocol of an evaluation, ready for JSON.
 
     Args:
@@ -38,7 +41,7 @@ def protocol(evaluation: Evaluation, predictor: Predictor, *, dataset: str, spli
     }
 
 
-def protocol_line(terms: Protocol) -> str:
+def protocol_line(terms: "Mapping[str, Any]") -> str:
     """Return the protocol as one line, for a terminal or below a table."""
     engine = terms.get("engine", "torch")  # scores.json of earlier versions has no engine
     return (

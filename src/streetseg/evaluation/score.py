@@ -1,10 +1,10 @@
 """Score a model on a split of a data set: check the files, open the store, count, compute scores, write tables."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from streetseg.data.budget import budget
 from streetseg.data.check.check import check_source
@@ -20,6 +20,7 @@ from streetseg.labels.space import LabelSpace
 from streetseg.metrics.bootstrap import Intervals, interval
 
 if TYPE_CHECKING:
+    from streetseg.json_files.scores import ScoresFile
     from streetseg.runtime.distributed import Ranks
 
 
@@ -35,7 +36,7 @@ class Scored:
 
     evaluation: Evaluation
     intervals: Intervals
-    scores: Mapping[str, Any]
+    scores: "ScoresFile"
 
 
 def require_empty(out: Path | None) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from streetseg.atomic import atomic_write_text
 from streetseg.data.check.check import require_splits
@@ -10,6 +10,9 @@ from streetseg.data.source import Source
 from streetseg.evaluation.files import table
 from streetseg.evaluation.score import require_classes
 from streetseg.labels.space import LabelSpace
+
+if TYPE_CHECKING:
+    from streetseg.json_files.scores import DatasetRow, ScoresFile
 
 FILE = "datasets.csv"
 
@@ -21,7 +24,7 @@ def require_all(classes: LabelSpace, sources: Sequence[Source], split: str) -> N
         require_splits(source, [split])
 
 
-def rows_of(scores: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+def rows_of(scores: "Mapping[str, ScoresFile]") -> "list[DatasetRow]":
     """Return a row for each data set: name, dataset, images, mean_iou with low and high, classes counted and classes.
 
     Args:

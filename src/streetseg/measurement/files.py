@@ -3,11 +3,11 @@
 import io
 import json
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -20,7 +20,11 @@ from streetseg.measurement.validation import UNITS
 from streetseg.metrics.adjusted import RESAMPLES, Estimate
 from streetseg.text import counted, json_text, one_line
 
-FORMAT = "streetseg-measures"
+if TYPE_CHECKING:
+    from streetseg.json_files.measures import MeasuredBy, MeasuredShare
+    from streetseg.json_files.measures import Measures as MeasuresJson
+
+FORMAT: Final = "streetseg-measures"
 SUMMARY, PAGE, CSV = "summary.json", "measures.html", "measures.csv"
 PARQUET, GEOJSON, GEOPACKAGE = "measures.parquet", "measures.geojson", "measures.gpkg"
 NAMES = (CSV, PARQUET, GEOJSON, GEOPACKAGE, PAGE, SUMMARY)
@@ -42,7 +46,7 @@ def rows_of(measures: Measures) -> list[Row]:
     return [_row(image, measures) for image in measures.images]
 
 
-def write_measures(out: Path, measures: Measures, summary: Mapping[str, Any], page: str) -> dict[str, str]:
+def write_measures(out: Path, measures: Measures, summary: "MeasuresJson", page: str) -> dict[str, str]:
     """Write all files into a folder, which is made if missing.
 
     Args:
@@ -85,7 +89,7 @@ def write_measures(out: Path, measures: Measures, summary: Mapping[str, Any], pa
     return left_out
 
 
-def summary_of(measures: Measures, about: Mapping[str, Any]) -> dict[str, Any]:
+def summary_of(measures: Measures, about: "MeasuredBy") -> "MeasuresJson":
     """Return the content of summary.json but for `left_out`; shares are 0..1, not rounded, NaN where unknown.
 
     Args:
@@ -93,13 +97,16 @@ def summary_of(measures: Measures, about: Mapping[str, Any]) -> dict[str, Any]:
     """
     names = [*measures.space.names, *(role.key for role in measures.roles)]
     adjusted, unread = measures.adjusted, measures.unread
-    shares: dict[str, Any] = {name: {"raw": float(value)} for name, value in zip(names, measures.raw, strict=True)}
+    shares: dict[str, MeasuredShare]
+    shares = {name: {"raw": float(value)} for name, value in zip(names, measures.raw, strict=True)}
     if adjusted is not None:
         for k, entry in enumerate(shares.values()):
             if measures.sample:
                 entry["raw_interval"] = _bounds(adjusted.raw, k)
-            for key, estimate in (("olofsson", adjusted.olofsson), ("inverse", adjusted.inverse)):
-                entry |= {key: float(estimate.value[k]), f"{key}_interval": _bounds(estimate, k)}
+            entry["olofsson"] = float(adjusted.olofsson.value[k])
+            entry["olofsson_interval"] = _bounds(adjusted.olofsson, k)
+            entry["inverse"] = float(adjusted.inverse.value[k])
+            entry["inverse_interval"] = _bounds(adjusted.inverse, k)
             entry["standard_error"] = float(adjusted.standard_error[k])
     count = measures.space.num_classes
     return {

@@ -3,10 +3,10 @@
 A safetensors file holds numbers and no code.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from safetensors import SafetensorError
@@ -31,6 +31,10 @@ from streetseg.models.encoder import Encoder
 from streetseg.models.network import SegmentationNetwork
 from streetseg.models.own import NO_MODULES, OwnEncoder, OwnModules, is_own
 from streetseg.text import one_line
+
+if TYPE_CHECKING:
+    from streetseg.json_files.model import ModelFile, Validation
+    from streetseg.json_files.terms import InitialWeights
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -78,10 +82,10 @@ def save_bundle(
     folder: Path,
     network: SegmentationNetwork,
     *,
-    initial_weights: dict[str, str],
-    protocol: dict[str, Any],
-    scores: dict[str, Any],
-    validation: dict[str, Any] | None = None,
+    initial_weights: "InitialWeights",
+    protocol: Mapping[str, Any],
+    scores: Mapping[str, Any],
+    validation: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a bundle atomically, replacing an older one.
 
@@ -97,36 +101,35 @@ def save_bundle(
     with atomic_folder(folder) as new:
         weights = new / "weights.safetensors"
         atomic_write_bytes(weights, save(contiguous(network.state_dict())))
-        atomic_write_json(
-            new / "model.json",
-            {
-                "format": FORMAT,
-                "version": VERSION,
-                "encoder": network.encoder_name,
-                "decoder": network.decoder_name,
-                **_note(network),
-                "channels": network.channels,
-                "size": network.size,
-                "size_rule": SIZE_RULE,
-                "images": network.reading.model_dump(),
-                "space": space.name,
-                "classes": space.names,
-                "colors": space.colors,
-                "ignore_index": space.ignore_index,
-                "confidence": network.calibration.model_dump() if network.calibration else None,
-                "mask_ids": network.mask_ids,
-                "normalization": {
-                    "input": "RGB 0..255",
-                    "mean": network.mean.flatten().tolist(),
-                    "std": network.std.flatten().tolist(),
-                },
-                "initial_weights": _visible(initial_weights),
-                "protocol": _visible(protocol),
-                "scores": scores,
-                "validation": validation,
-                "sha256": sha256(weights),
+        content: ModelFile = {
+            "format": FORMAT,
+            "version": VERSION,
+            "encoder": network.encoder_name,
+            "decoder": network.decoder_name,
+            "channels": network.channels,
+            "size": network.size,
+            "size_rule": SIZE_RULE,
+            "images": {"exif": network.reading.exif, "range": network.reading.range},
+            "space": space.name,
+            "classes": space.names,
+            "colors": space.colors,
+            "ignore_index": space.ignore_index,
+            "confidence": network.calibration.as_dict() if network.calibration else None,
+            "mask_ids": network.mask_ids,
+            "normalization": {
+                "input": "RGB 0..255",
+                "mean": network.mean.flatten().tolist(),
+                "std": network.std.flatten().tolist(),
             },
-        )
+            "initial_weights": cast("InitialWeights", _visible(initial_weights)),
+            "protocol": _visible(protocol),
+            "scores": scores,
+            "validation": cast("Validation | None", validation),
+            "sha256": sha256(weights),
+        }
+        if (note := _note(network)) is not None:
+            content["note"] = note
+        atomic_write_json(new / "model.json", content)
 
 
 def load_bundle(path: Path, own: OwnModules = NO_MODULES) -> tuple[SegmentationNetwork, dict[str, Any]]:
@@ -181,15 +184,15 @@ def own_encoder_of(own: OwnModules, name: str) -> OwnEncoder | None:
     return OwnEncoder(own.encoders[name], name) if name in own.encoders else None
 
 
-def _note(network: SegmentationNetwork) -> dict[str, str]:
-    """Return a `note` on the parts of a network whose code the bundle does not hold; empty where it holds all."""
+def _note(network: SegmentationNetwork) -> str | None:
+    """Return a note on the parts of a network whose code the bundle does not hold; None where it holds all."""
     parts = [f"the encoder ({network.encoder_name})"] if is_own(network.encoder_name) else []
     parts += ["the decoder"] if network.decoder_name == "own" else []
     if not parts:
-        return {}
+        return None
     words = " and ".join(parts)
     cure = "streetseg.load takes the modules as encoder=, decoder="
-    return {"note": f"the weights are here, the code of {words} is not: {cure}"}
+    return f"the weights are here, the code of {words} is not: {cure}"
 
 
 def require_same_tensors(stored: dict[str, Tensor], needed: dict[str, Tensor], path: Path) -> None:
@@ -213,6 +216,6 @@ def require_same_tensors(stored: dict[str, Tensor], needed: dict[str, Tensor], p
         )
 
 
-def _visible(about: dict[str, Any]) -> dict[str, Any]:
+def _visible(about: Mapping[str, Any]) -> dict[str, Any]:
     """Return the same with visible characters only: paths may hold bytes that JSON cannot."""
     return {key: one_line(value) if isinstance(value, str) else value for key, value in about.items()}

@@ -4,13 +4,16 @@ It is the key `confidence` of a description. An exported file has it, too; there
 thing: the images whose range of activations int8 was set to.
 """
 
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from streetseg.metrics.temperature import Figures
+
+if TYPE_CHECKING:
+    from streetseg.json_files.scores import Fitted
 
 Positive = Annotated[float, Field(ge=1e-3, le=1e3)]
 
@@ -47,6 +50,10 @@ class Calibration(BaseModel):
         if len(self.temperature) != len(self.bias):
             raise ValueError("temperature and bias have one number for each class")
         return self
+
+    def as_dict(self) -> "Fitted":
+        """Return the content for JSON."""
+        return cast("Fitted", self.model_dump())
 
     @property
     def scale_and_bias(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

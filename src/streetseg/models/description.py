@@ -6,7 +6,7 @@ A bundle has it in model.json. An exported file has it inside as a JSON text, so
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError, from_json
@@ -20,9 +20,9 @@ from streetseg.recipe.decoders import DECODERS, DecoderName
 from streetseg.recipe.plain_yaml import invalid
 from streetseg.recipe.reading import ImageReading
 
-FORMAT = "streetseg-bundle"
-VERSION = 3
-SIZE_RULE = "same-area"  # the rule by which `size` is applied: arrays.input_size
+FORMAT: Final = "streetseg-bundle"
+VERSION: Final = 3
+SIZE_RULE: Final = "same-area"  # the rule by which `size` is applied: arrays.input_size
 
 EXPORTED = "streetseg-exported"
 KEY = "streetseg"  # key in ONNX metadata_props, and in rt_info/framework of OpenVINO's format

@@ -1,7 +1,8 @@
 """Initial weights of a network: where they are from, and how they are loaded."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -15,6 +16,9 @@ from streetseg.models.network import SegmentationNetwork
 from streetseg.models.own import NO_MODULES, OwnEncoder, OwnModules
 from streetseg.recipe.decoders import DecoderName
 from streetseg.recipe.reading import AS_USUAL, ImageReading
+
+if TYPE_CHECKING:
+    from streetseg.json_files.terms import InitialWeights as InitialWeightsJson
 
 NOT_FILES = ("auto", "auto-or-random", "none")  # what `weights` can be besides a path
 
@@ -38,9 +42,9 @@ class InitialWeights:
         """Whether the encoder was trained before."""
         return self.kind != "random"
 
-    def as_dict(self) -> dict[str, str]:
+    def as_dict(self) -> "InitialWeightsJson":
         """Return the content for model.json."""
-        return asdict(self)
+        return {"kind": self.kind, "source": self.source, "text": self.text}
 
 
 def build_network(

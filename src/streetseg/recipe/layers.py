@@ -60,12 +60,17 @@ def shipped_layer(name: str) -> Layer:
     return yaml_layer(shipped_text(name), f"shipped recipe {name}")
 
 
+def is_field(name: str) -> bool:
+    """Return whether an environment variable is a field of the recipe, such as STREETSEG_OPTIM__LR."""
+    return name.startswith(ENVIRONMENT_PREFIX) and "__" in name.removeprefix(ENVIRONMENT_PREFIX)
+
+
 def environment_layer(environ: Mapping[str, str]) -> Layer:
     """Return the layer of variables such as STREETSEG_OPTIM__LR. Names without a double underscore are no fields."""
     layer: Layer = {}
     for name, text in sorted(environ.items()):
-        key = name.removeprefix(ENVIRONMENT_PREFIX)
-        if key != name and "__" in key:
+        if is_field(name):
+            key = name.removeprefix(ENVIRONMENT_PREFIX)
             layer[tuple(key.lower().split("__"))] = Setting(_typed(text, name), name)
     return layer
 

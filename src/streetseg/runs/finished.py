@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from streetseg.errors import RequestError
 from streetseg.metrics.counts import Counts
@@ -13,6 +13,10 @@ from streetseg.recipe.resolved import read_resolved
 from streetseg.recipe.schema import Recipe
 from streetseg.runs.folder import RunFolder
 from streetseg.runs.schema import Cost, Data, Environment, Schema, Scored, checked, columns, events, speeds
+
+if TYPE_CHECKING:
+    from streetseg.json_files.scores import RunProtocol
+    from streetseg.json_files.terms import InitialWeights
 
 REQUIRED_FILES = (
     "recipe.yaml",
@@ -39,7 +43,7 @@ class Tested:
     """
 
     counts: Counts
-    protocol: Mapping[str, Any]
+    protocol: "RunProtocol"
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,9 +84,9 @@ class FinishedRun:
         return self.recipe.train.seed
 
     @property
-    def initial_weights(self) -> Mapping[str, str]:
+    def initial_weights(self) -> "InitialWeights":
         """The initial weights of the network: kind, source and text."""
-        weights: Mapping[str, str] = self.model["initial_weights"]
+        weights: InitialWeights = self.model["initial_weights"]
         return weights
 
     @property
@@ -96,9 +100,9 @@ class FinishedRun:
         return tuple((int(r), int(g), int(b)) for r, g, b in self.model["colors"])
 
     @property
-    def protocol(self) -> Mapping[str, Any]:
+    def protocol(self) -> "RunProtocol":
         """The protocol of the scores: data, sizes and scoring rules."""
-        protocol: Mapping[str, Any] = self.scores["protocol"]
+        protocol: RunProtocol = self.scores["protocol"]
         return protocol
 
     @property

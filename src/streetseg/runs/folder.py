@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from streetseg.data.issues import MadeSplit
 from streetseg.data.splits import KeptSplit
 from streetseg.data.store import Store
 from streetseg.runtime.disk import check_folder, folder_in_use, free_space_for
+
+if TYPE_CHECKING:
+    from streetseg.json_files.data import DataFile, TrainedSplit
 
 WHAT = "the run folder"
 
@@ -100,22 +103,30 @@ def kept_split(model: Path) -> KeptSplit | None:
 
 def describe_data(
     spec: str, stores: Sequence[Store], findings: Findings | None, made: MadeSplit | None = None
-) -> dict[str, Any]:
+) -> "DataFile":
     """Return the content of data.json: size, fingerprint and class counts of each split, and its file formats; and how
     the split was made, where it is not that of the data."""
     space = stores[0].space
     split_findings = findings.as_json()["splits"] if findings else {}
-    splits = {}
+    splits: dict[str, TrainedSplit] = {}
     for store in stores:
         pixels = class_pixels(store, findings)
-        splits[store.split] = split_findings.get(store.split, {}) | {
+        split: TrainedSplit = {
             "images": len(store),
             "fingerprint": store.fingerprint,
             "counts": dict(zip(space.names, pixels[: space.num_classes].tolist(), strict=True)),
             "ignored": int(pixels[space.ignore_index]),
             "sequences": sorted({sample.sequence for sample in store.samples if sample.sequence}),
         }
-    return {"spec": spec, "space": space.name, "splits": splits, "made": made and made.text}
+        if (found := split_findings.get(store.split)) is not None:
+            split |= {
+                "sizes": found["sizes"],
+                "images_stored": found["images_stored"],
+                "masks_stored": found["masks_stored"],
+                "turned": found["turned"],
+            }
+        splits[store.split] = split
+    return {"spec": spec, "space": space.name, "splits": splits, "made": None if made is None else made.text}
 
 
 def class_pixels(store: Store, findings: Findings | None) -> NDArray[np.int64]:

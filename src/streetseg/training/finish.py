@@ -2,13 +2,14 @@
 
 import copy
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from streetseg.atomic import atomic_write_json
 from streetseg.data.store import Store
 from streetseg.evaluation.calibration import fit_calibration
 from streetseg.evaluation.evaluate import Evaluation, evaluate
 from streetseg.evaluation.files import scores_json, write_error_maps, write_evaluation
-from streetseg.evaluation.protocol import Protocol, protocol
+from streetseg.evaluation.protocol import protocol
 from streetseg.inference.cost import measure_cost
 from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.inference.parts import count_parts
@@ -21,6 +22,9 @@ from streetseg.models.own import NO_MODULES, OwnModules
 from streetseg.runtime.disk import free_space_for
 from streetseg.text import counted
 from streetseg.training.recorder import RunRecorder
+
+if TYPE_CHECKING:
+    from streetseg.json_files.scores import Protocol
 
 
 def finish_run(
@@ -87,7 +91,9 @@ def score_test(recorder: RunRecorder, predictor: Predictor, test: Store) -> Eval
     return evaluate(predictor, test, ranks=ranks, progress=lambda done, total: progress.show("", done))
 
 
-def write_scores(place: Path, evaluation: Evaluation, predictor: Predictor, store: Store, *, dataset: str) -> Protocol:
+def write_scores(
+    place: Path, evaluation: Evaluation, predictor: Predictor, store: Store, *, dataset: str
+) -> "Protocol":
     """Write the evaluation folder of a split, with error maps. Return the protocol of the scores."""
     terms = protocol(evaluation, predictor, dataset=dataset, split=store.split)
     intervals = interval(evaluation.counts)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,10 @@ from streetseg.data.files import FileError
 from streetseg.data.source import Sample
 from streetseg.errors import DataError
 from streetseg.labels.space import LabelSpace
+
+if TYPE_CHECKING:
+    from streetseg.json_files.data import Findings as FindingsJson
+    from streetseg.json_files.data import Problem
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ class Findings:
             for name, power in POWERS.items()
         }
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> "FindingsJson":
         """Return the findings for data.json and `--json`: counts by class name, sizes as "HxW"."""
         return {
             "spec": self.spec,
@@ -132,7 +136,7 @@ class Findings:
         }
 
 
-def _error_as_json(error: DataError) -> dict[str, Any]:
+def _error_as_json(error: DataError) -> "Problem":
     if isinstance(error, FileError):
         return {"files": [error.place], "problem": error.problem, "found": error.detail or None, "hint": error.hint}
     return {"files": list(error.where), "problem": error.problem, "found": None, "hint": error.hint}

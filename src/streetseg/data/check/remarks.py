@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +12,10 @@ from streetseg.data.images import joined_range, range_cure, range_words
 from streetseg.data.source import Sample, Source
 from streetseg.labels.space import Color
 from streetseg.text import counted
+
+if TYPE_CHECKING:
+    from streetseg.json_files.data import Remark as RemarkJson
+    from streetseg.json_files.data import RemarkEntry
 
 Seen = Mapping[str, tuple[tuple[Sample, SampleStats], ...]]  # split -> its samples and their statistics
 
@@ -42,8 +46,9 @@ class Remark:
     entries: tuple[Entry, ...] = ()
     care: bool = True
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> "RemarkJson":
         """Return the remark for data.json and `--json`."""
+        entries: list[RemarkEntry]
         entries = [{"files": list(entry.places), "reason": entry.reason} for entry in self.entries]
         return {"kind": self.kind, "text": self.text, "entries": entries}
 

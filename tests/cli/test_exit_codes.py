@@ -1,0 +1,54 @@
+"""The exit codes: each one by a command that ends with it, and what the program says of them."""
+
+import os
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from streetseg.cli.commands import COMMANDS
+from streetseg.cli.exit_codes import DONE, EXIT_CODES, FAILED, FAILURES, INCORRECT_REQUEST, INTERRUPTED, TERMINATED
+from streetseg.errors import DataError, ModelError, RequestError, StreetsegError, TrainingError
+
+
+def failing(error: BaseException) -> Callable[[], object]:
+    def fail() -> object:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        (dict, DONE),
+        (failing(StreetsegError("it failed")), FAILED),
+        (failing(TrainingError("it failed")), FAILED),
+        (failing(ZeroDivisionError("a fault of the program")), FAILED),
+        (failing(OSError(28, "No space left on device")), FAILED),
+        (failing(RequestError("no such thing")), INCORRECT_REQUEST),
+        (failing(DataError("no image")), INCORRECT_REQUEST),
+        (failing(ModelError("no model")), INCORRECT_REQUEST),
+        (failing(KeyboardInterrupt()), INTERRUPTED),
+        (lambda: os.kill(os.getpid(), signal.SIGTERM), TERMINATED),
+    ],
+)
+def test_a_command_ends_with(end: Callable[[], object], code: int, streetseg, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fixture holds what `--json` prints against the schemas of the result and of the failure."""
+    monkeypatch.setattr("streetseg.cli.doctor.accelerators", end)
+
+    assert streetseg("doctor", "--json").code == code
+
+
+@pytest.mark.parametrize(
+    "words", [["trian"], ["train"], ["train", "x", "--epoch", "3"], ["train", "x", "--epochs", "three"]]
+)
+def test_a_wrong_command_line_ends_with_2(words: list[str], streetseg) -> None:
+    assert streetseg(*words, "--json").code == INCORRECT_REQUEST
+
+
+def test_the_program_names_all_codes(streetseg) -> None:
+    said = " ".join(streetseg("--help").out.split())
+
+    assert ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items()) in said
+    assert set(FAILURES) <= set(COMMANDS)
