@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,12 +14,12 @@ from streetseg.comparison.groups import Group
 from streetseg.errors import ModelError, RequestError
 from streetseg.models.description import find_bundle, read_model_json
 from streetseg.models.formats import format_of
-from streetseg.models.hub import BUNDLE, LOGIN, NAME, PREFIX, bars_on_terminal, explained, quiet_client
+from streetseg.models.hub import BUNDLE, LOGIN, NAME, Address, bars_on_terminal, explained, quiet_client
 from streetseg.report.hub_card import hub_card
 from streetseg.text import without_folders
 
 if TYPE_CHECKING:
-    from huggingface_hub import HfApi
+    from huggingface_hub import HfApi, ModelInfo
 
 CARD = "README.md"
 SHARED_TEXTS = ("initial_weights", "protocol", "confidence")  # parts of a description that may name files
@@ -59,6 +59,8 @@ def push(
 ) -> Pushed:
     """Push a model in one commit: all of its files, or after a failure none.
 
+    Beside a bundle an exported file leaves the card as it is: it is that of the bundle.
+
     Args:
         model: a run folder (its best bundle), a bundle folder, or an exported file.
         repository: OWNER/NAME; it is made where it is missing.
@@ -80,13 +82,12 @@ def push(
 
     if get_token() is None:
         raise RequestError("the Hub needs to know who you are", where=repository, hint=LOGIN)
-    api, branch, where = HfApi(), revision or "main", f"{PREFIX}{repository}"
-    with explained(where), quiet_client(), bars_on_terminal():
-        there = _files_there(api, repository, branch, private=private)
-        is_bundle = group is not None or BUNDLE[0] in contents
-        if is_bundle or BUNDLE[0] not in there:  # beside a bundle an exported file leaves the card as it is
-            address = where if is_bundle else f"{where}/{model.name}"
-            contents[CARD] = hub_card(address, description, group, license).encode()
+    api, branch = HfApi(), revision or "main"
+    address = Address(repository, None if BUNDLE[0] in contents else model.name)
+    with explained(str(address)), quiet_client(), bars_on_terminal():
+        page = _made_ready(api, repository, branch, private=private)
+        if BUNDLE[0] in contents or BUNDLE[0] not in {file.rfilename for file in page.siblings or ()}:
+            contents[CARD] = hub_card(str(address), description, group, license).encode()
         commit = api.create_commit(
             repository,
             [CommitOperationAdd(name, content) for name, content in contents.items()],
@@ -97,11 +98,13 @@ def push(
         name: sha256(content).hexdigest() if isinstance(content, bytes) else sha256_of_file(content)
         for name, content in contents.items()
     }
-    return Pushed(f"{where}@{commit.oid}", str(commit.repo_url), commit.oid, branch, private, license, digests)
+    pushed = replace(address, revision=commit.oid)
+    is_private = bool(page.private)
+    return Pushed(str(pushed), str(commit.repo_url), commit.oid, branch, is_private, license, digests)
 
 
-def _files_there(api: "HfApi", repository: str, branch: str, *, private: bool) -> set[str]:
-    """Make repository and branch where they are missing. Return the names of the files that they hold.
+def _made_ready(api: "HfApi", repository: str, branch: str, *, private: bool) -> "ModelInfo":
+    """Make repository and branch where they are missing. Return what the Hub says of them.
 
     Raises:
         RequestError: the repository is public although `private` was asked for.
@@ -113,7 +116,7 @@ def _files_there(api: "HfApi", repository: str, branch: str, *, private: bool) -
     if private and not info.private:
         hint = "make it private on its page, or leave --private out"
         raise RequestError("the repository is there, and public", where=repository, hint=hint)
-    return {file.rfilename for file in info.siblings or ()}
+    return info
 
 
 def _contents(model: Path) -> tuple[dict[str, bytes | Path], dict[str, Any], Group | None]:

@@ -139,7 +139,7 @@ def measure(
     from streetseg.measurement.files import require_own_folder, summary_of, write_measures
     from streetseg.measurement.measure import measure as measure_images
     from streetseg.measurement.validation import Validation, counted_validation, kept_validation
-    from streetseg.models.hub import named_path
+    from streetseg.models.hub import origin_of
     from streetseg.recipe.schema import Data
     from streetseg.report.measures import render_measures
     from streetseg.results import Measured
@@ -166,7 +166,7 @@ def measure(
         on_image=progress,
     )
     engine = predictor.engine
-    about = {"model": named_path(loaded.path).name, "encoder": engine.encoder}
+    about = {"model": origin_of(loaded.path) or loaded.path.resolve().name, "encoder": engine.encoder}
     summary = summary_of(measures, about | {"engine": engine.name, "precision": engine.precision})
     left_out = {}
     if out is not None:

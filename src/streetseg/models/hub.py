@@ -26,7 +26,7 @@ MOST = 8 * 2**30  # bytes of a file of a model; the weights of the largest encod
 
 NAME = r"[A-Za-z0-9_][\w.-]*"
 _ADDRESS = re.compile(rf"hub:({NAME}/{NAME})(?:/({NAME}))?(?:@({NAME}(?:/{NAME})*))?", re.ASCII)
-_IN_CACHE = re.compile(r"models--(.+?)--(.+)/snapshots/([0-9a-f]{40})(?:/[^/]+)?")
+_IN_CACHE = re.compile(r".*/models--(.+?)--(.+)/snapshots/([0-9a-f]{40})(?:/([^/]+))?", re.DOTALL)
 _DISK = {getattr(errno, name) for name in ("EACCES", "EDQUOT", "EFBIG", "ENOSPC", "EROFS") if hasattr(errno, name)}
 LOGIN = "log in with `hf auth login`, or set HF_TOKEN: huggingface.co/settings/tokens"
 
@@ -163,10 +163,12 @@ def _from_cache(address: Address, failure: Exception) -> Path:
 
     try:
         folder = Path(snapshot_download(address.repository, revision=address.revision, local_files_only=True))
-        names = files_of_model(address, dict.fromkeys(path.name for path in folder.iterdir()))
+        here = dict.fromkeys(path.name for path in folder.iterdir())
+        # What is here may be a part of the repository, so an exported model is taken by its name only.
+        names = files_of_model(address, here if address.file else {name: None for name in BUNDLE if name in here})
     except (LocalEntryNotFoundError, ModelError):
-        problem = f"the Hub cannot be reached ({reason(failure)}), and the model is not in the cache"
-        hint = "with a network the command downloads it; later it works without one"
+        problem = f"the Hub cannot be reached ({reason(failure)}), and the cache does not hold the model"
+        hint = "with a network the command downloads it; an exported model is named hub:OWNER/NAME/FILE without one"
         raise HubError(problem, where=str(address), hint=hint) from failure
     log.warning("the Hub cannot be reached (%s); %s is commit %s of the cache", reason(failure), address, folder.name)
     return _checked(address, folder, names)
@@ -188,11 +190,8 @@ def _checked(address: Address, folder: Path, names: list[str]) -> Path:
 
 def origin_of(model: Path) -> str | None:
     """Return `hub:OWNER/NAME[/FILE]@COMMIT` of a model in the cache of the Hub's client; None for any other."""
-    match = re.search(_IN_CACHE.pattern + "$", model.absolute().as_posix())
-    if match is None:
-        return None
-    file = model.name if is_exported(model) else None
-    return str(Address(f"{match[1]}/{match[2]}", file, match[3]))
+    match = _IN_CACHE.fullmatch(model.absolute().as_posix())
+    return str(Address(f"{match[1]}/{match[2]}", match[4], match[3])) if match else None
 
 
 def named_path(model: Path) -> Path:
@@ -247,9 +246,11 @@ def _error(failure: Exception, where: str) -> StreetsegError:
 def reason(failure: Exception) -> str:
     """Return what a failure says, in one line, without the token."""
     from huggingface_hub import get_token
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
     said = str(failure)
+    if isinstance(failure, OfflineModeIsEnabled):
+        return "HF_HUB_OFFLINE is set"
     if isinstance(failure, HfHubHTTPError):
         answer = failure.response
         said = f"{answer.status_code} {answer.reason_phrase}: {failure.server_message or ''}".rstrip(": ")

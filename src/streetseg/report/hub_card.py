@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 TAGS = ("image-segmentation", "semantic-segmentation", "street-scenes")
 UNKNOWN = "not known to streetseg: ask whoever pushed the model"
+# What a protocol must say; that of a bundle without a run may be empty.
 PROTOCOL = ("dataset", "split", "images", "label_space", "resolution", "network_resolution", "ignore", "absent")
-NAMES = {f"mean_{metric}": f"mean {metric}" for metric in METRICS} | PIXEL_SCORES
+NAMES = {f"mean_{metric}": f"mean {metric}".replace("iou", "IoU") for metric in METRICS} | PIXEL_SCORES
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def _results(scored: Scored) -> "Iterator[EvalResult]":
             dataset_type=dataset.partition(":")[0],
             dataset_name=f"{dataset}, {split}",
             dataset_split=split,
-            dataset_args={key: scored.protocol[key] for key in PROTOCOL},
+            dataset_args={key: value for key, value in scored.protocol.items() if value is not None},
             metric_type=name,
             metric_name=f"{NAMES.get(name, name)}{between}",
             metric_value=float(value),
