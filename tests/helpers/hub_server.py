@@ -55,7 +55,7 @@ class Hub:
         url: its address.
         repositories: OWNER/NAME -> its content.
         requests: method and path of each request.
-        cuts: how many downloads of a file larger than 10 kB are cut in the middle before one is whole.
+        cuts: how many requests for a file larger than 10 kB end in its middle.
         cut_commit: cut the connection in the middle of the next upload.
         announced: name of a file -> the size that the server claims for it.
     """
@@ -181,7 +181,7 @@ class Handler(BaseHTTPRequestHandler):
             return None
         if len(content) > 10_000 and self.hub.cuts:
             self.hub.cuts -= 1
-            self.wfile.write(content[first : first + len(content) // 3])
+            self.wfile.write(content[first : len(content) // 2])
             return self._cut()
         self.wfile.write(content[first:])
         return None
