@@ -3,6 +3,8 @@
 import hashlib
 import json
 import pickle
+import re
+import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +16,7 @@ from huggingface_hub import ModelCard, constants
 
 import streetseg
 import tiny
-from exported import onnx_exported
+from color_model import color_model
 from hub_server import READER, TOKEN, Hub, Repository, loopback_hub
 from streetseg.errors import ModelError, RequestError, StreetsegError
 from streetseg.models.hub import HubError, located, named_path, origin_of
@@ -23,6 +25,7 @@ from streetseg.sharing import push
 
 Command = Callable[..., Any]
 WEIGHTS = "weights.safetensors"
+PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "share.md"
 
 
 @contextmanager
@@ -120,23 +123,32 @@ def test_the_card_holds_the_scores_with_protocol_and_interval(pushed: Repository
     assert "streetseg predict hub:me/street IMAGES" in text
 
 
-def test_nothing_pushed_names_a_folder_of_this_machine(hub: Hub, run: Path, tmp_path: Path) -> None:
-    """A bundle of an earlier version may hold such a text."""
+def test_a_bundle_without_its_run(hub: Hub, run: Path, tmp_path: Path) -> None:
+    """It has the scores of model.json, without intervals. One of an earlier version may name a folder."""
+    scores = json.loads((run / "evaluation" / "scores.json").read_text())
     bundle = shutil.copytree(run / "best", tmp_path / "bundle")
     description = json.loads((bundle / "model.json").read_text())
-    description["initial_weights"]["text"] = "random weights, because /home/ann/.cache/weights.bin is damaged"
+    description |= {"protocol": scores["protocol"], "scores": {"mean": scores["mean"]}}
+    description["initial_weights"]["text"] = "random weights, because /home/ann/weights.bin is damaged"
     (bundle / "model.json").write_text(json.dumps(description))
 
-    push(bundle, "me/old")
-    push(run, "me/new")
+    push(bundle, "me/bundle")
 
-    for name in ("me/old", "me/new"):
-        for content in files_of(hub.repositories[name]).values():
-            assert not any(place in content for place in (b"/home", str(tmp_path.parents[1]).encode()))
-    assert (
-        "because weights.bin is damaged"
-        in json.loads(files_of(hub.repositories["me/old"])["model.json"])["initial_weights"]["text"]
-    )
+    files = files_of(hub.repositories["me/bundle"])
+    assert not any(b"/home" in content for content in files.values())
+    text = json.loads(files["model.json"])["initial_weights"]["text"]
+    assert text == "random weights, because weights.bin is damaged"
+    card = ModelCard(files["README.md"].decode())
+    card.validate()
+    assert {result.metric_type: result.metric_value for result in card.data.eval_results} == {
+        f"mean_{name}": value for name, value in scores["mean"].items()
+    }
+    assert not any(result.metric_args for result in card.data.eval_results)
+
+
+def test_nothing_pushed_names_a_folder_of_this_machine(published: dict[str, bytes], tmp_path: Path) -> None:
+    for content in published.values():
+        assert not any(place in content for place in (str(tmp_path.parents[1]).encode(), b"/home", b"/nowhere"))
 
 
 def test_predict_labels_as_the_local_run_does(
@@ -305,7 +317,7 @@ def test_without_a_network_the_cache_serves(
 
 
 def test_an_exported_model(hub: Hub, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = onnx_exported(tmp_path)
+    file = color_model(tmp_path / "model.onnx")
 
     alone = push(file, "me/street", license="mit")
     assert alone.model == f"hub:me/street/model.onnx@{alone.commit}"
@@ -339,6 +351,26 @@ def test_an_unfinished_run_is_not_pushed(hub: Hub, run: Path, tmp_path: Path) ->
     with pytest.raises(RequestError, match="the run is not finished"):
         push(begun, "me/begun")
     assert not hub.repositories
+
+
+def test_the_page_runs(
+    hub: Hub, run: Path, tmp_path: Path, streetseg: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(run, "runs/mobile")
+    data = read_resolved(run / "recipe.yaml").data.source.partition(":")[2]
+    shutil.copytree(data, "camvid")
+    color_model(tmp_path / "street.onnx")
+    tiny.save(tmp_path / "street.jpg", tiny.street(0)[0])
+    blocks = re.findall(r"^```(sh|python)\n(.*?)^```$", PAGE.read_text("utf-8"), re.M | re.S)
+
+    for language, code in blocks:
+        if language == "python":
+            exec(code, {})
+        for line in code.splitlines() if language == "sh" else ():
+            if line.startswith("streetseg "):
+                assert streetseg(*shlex.split(line)[1:]).code == 0, line
+    assert (tmp_path / "copy.onnx").is_file()
 
 
 class TestRepositoriesFromStrangers:
