@@ -335,7 +335,7 @@ def test_an_exported_model(hub: Hub, run: Path, tmp_path: Path, monkeypatch: pyt
 
     hub.repositories["me/two"] = two = Repository()
     two.commit({"a.onnx": b"", "b.onnx": b""})
-    with pytest.raises(ModelError, match="and 2 exported models") as several:
+    with pytest.raises(ModelError, match="and has 2 exported models") as several:
         located("hub:me/two")
     assert several.value.hint == "name one: hub:me/two/a.onnx"
 

@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from streetseg.atomic import sha256
@@ -105,15 +105,16 @@ def files_of_model(address: Address, names: Mapping[str, object]) -> list[str]:
     Raises:
         ModelError: the repository has no model of streetseg, or several.
     """
-    exported = [name for name in sorted(names) if re.fullmatch(NAME, name, re.ASCII) and is_exported(Path(name))]
-    if address.file is None and (lacking := [name for name in BUNDLE if name not in names]) and len(exported) != 1:
-        found = f"it lacks {' and '.join(lacking)}" if not exported else f"and {len(exported)} exported models"
-        hint = f"streetseg export MODEL and streetseg push MODEL {address.repository} write such a repository"
-        if exported:
-            hint = f"name one: {Address(address.repository, exported[0], address.revision)}"
-        raise ModelError(f"there is no bundle of streetseg in the repository ({found})", where=str(address), hint=hint)
+    lacking = [name for name in BUNDLE if name not in names]
     if address.file is None and not lacking:
         return list(BUNDLE)
+    exported = [name for name in sorted(names) if re.fullmatch(NAME, name, re.ASCII) and is_exported(Path(name))]
+    if address.file is None and len(exported) != 1:
+        found, hint = f"it lacks {' and '.join(lacking)}", f"streetseg push MODEL {address.repository} writes one"
+        if exported:
+            found = f"{found}, and has {len(exported)} exported models"
+            hint = f"name one: {replace(address, file=exported[0])}"
+        raise ModelError(f"there is no bundle of streetseg in the repository: {found}", where=str(address), hint=hint)
     file = address.file or exported[0]
     form = format_of(Path(file))
     needed = [path.name for path in form.files(Path(file))] if form else [file]
