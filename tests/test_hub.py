@@ -37,6 +37,8 @@ def used_by_client(hub: Hub, cache: Path) -> Iterator[pytest.MonkeyPatch]:
         patch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
         patch.setattr(constants, "HF_HUB_OFFLINE", False)
         patch.setattr(constants, "HF_HUB_CACHE", str(cache))
+        patch.setattr(constants, "HF_HUB_DISABLE_XET", True)  # a protocol of the Hub's own for large files
+        patch.setattr(constants, "HF_HUB_DISABLE_XET", True)  # a protocol of the Hub's own for large files
         patch.setattr("time.sleep", lambda seconds: None)  # before the client's further tries
         patch.setenv("HF_TOKEN", TOKEN)
         yield patch
@@ -234,12 +236,16 @@ def test_a_download_that_stays_cut_leaves_nothing_half(pushed: Repository, hub: 
     assert (located("hub:me/street") / WEIGHTS).read_bytes() == (run / "best" / WEIGHTS).read_bytes()
 
 
-def test_an_upload_that_is_cut_changes_nothing(hub: Hub, run: Path, pushed: Repository) -> None:
-    commits, hub.cut_commit = dict(pushed.commits), True
+@pytest.mark.parametrize("part", ["/large/", "/commit/"])
+@pytest.mark.parametrize("part", ["/large/", "/commit/"])
+def test_an_upload_that_is_cut_changes_nothing(part: str, hub: Hub, run: Path, pushed: Repository) -> None:
+    """A large file is uploaded by itself; then the commit names all files."""
+    commits, hub.cut_upload = dict(pushed.commits), part
     with pytest.raises(HubError, match="the connection to the Hub failed"):
         push(run, "me/street", license="mit")
     assert pushed.commits == commits
 
+    hub.cut_upload = None
     assert push(run, "me/street", license="mit").commit == pushed.branches["main"]
 
 

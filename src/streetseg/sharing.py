@@ -12,11 +12,10 @@ from streetseg.atomic import sha256 as sha256_of_file
 from streetseg.comparison.compare import compare_runs
 from streetseg.comparison.groups import Group
 from streetseg.errors import ModelError, RequestError
-from streetseg.models.description import find_bundle, read_model_json
+from streetseg.models.description import find_bundle, read_model_json, to_share
 from streetseg.models.formats import format_of
 from streetseg.models.hub import BUNDLE, LOGIN, NAME, Address, bars_on_terminal, explained, quiet_client
 from streetseg.report.hub_card import hub_card
-from streetseg.text import without_folders
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi, ModelInfo
@@ -83,11 +82,11 @@ def push(
     if get_token() is None:
         raise RequestError("the Hub needs to know who you are", where=repository, hint=LOGIN)
     api, branch = HfApi(), revision or "main"
-    address = Address(repository, None if BUNDLE[0] in contents else model.name)
+    address = Address(repository, None if BUNDLE[0] in contents else model.name, revision)
     with explained(str(address)), quiet_client(), bars_on_terminal():
         page = _made_ready(api, repository, branch, private=private)
         if BUNDLE[0] in contents or BUNDLE[0] not in {file.rfilename for file in page.siblings or ()}:
-            contents[CARD] = hub_card(str(address), description, group, license).encode()
+            contents[CARD] = hub_card(address, description, group, license).encode()
         commit = api.create_commit(
             repository,
             [CommitOperationAdd(name, content) for name, content in contents.items()],
@@ -132,7 +131,7 @@ def _contents(model: Path) -> tuple[dict[str, bytes | Path], dict[str, Any], Gro
     weights = bundle / BUNDLE[1]
     if not weights.is_file() or sha256_of_file(weights) != description["sha256"]:
         raise ModelError("weights and model.json do not match (SHA-256 differs)", where=weights)
-    shared = to_share(description)
+    shared = _without_folders(description)
     about = bundle / BUNDLE[0]
     content = about if shared == description else json.dumps(shared, indent=2, ensure_ascii=False).encode()
     run = bundle.parent
@@ -153,16 +152,12 @@ def _exported(model: Path, files: list[Path]) -> tuple[dict[str, bytes | Path], 
     engine = open_engine(model, engines_here(model)[0])
     assert isinstance(engine, ExportedEngine)
     description = engine.description
-    if to_share(description) != description:
+    if _without_folders(description) != description:
         hint = "push the run or bundle folder, whose description is written anew"
         raise RequestError("the description inside the file names folders of this machine", where=model, hint=hint)
     return {file.name: file for file in files}, description, None
 
 
-def to_share(description: dict[str, Any]) -> dict[str, Any]:
+def _without_folders(description: dict[str, Any]) -> dict[str, Any]:
     """Return a description without folders of this machine, which model.json of an earlier version may name."""
-    return description | {
-        part: {key: without_folders(value) if isinstance(value, str) else value for key, value in values.items()}
-        for part in SHARED_TEXTS
-        if (values := description.get(part))
-    }
+    return description | {part: to_share(description[part]) for part in SHARED_TEXTS if description.get(part)}

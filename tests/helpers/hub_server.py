@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 import yaml
 
 TOKEN = "hf_the-token-of-the-tests"
+LARGE = 10_000  # bytes, from which files are uploaded by themselves, as Git LFS does
 READER = "hf_a-token-that-only-reads"
 
 
@@ -55,8 +56,9 @@ class Hub:
         url: its address.
         repositories: OWNER/NAME -> its content.
         requests: method and path of each request.
-        cuts: how many requests for a file larger than 10 kB end in its middle.
-        cut_commit: cut the connection in the middle of the next upload.
+        cuts: how many requests for a large file end in its middle.
+        cut_upload: cut the connection in the middle of uploads to paths that hold this word.
+        objects: SHA-256 -> content of the large files that were uploaded.
         announced: name of a file -> the size that the server claims for it.
     """
 
@@ -64,7 +66,8 @@ class Hub:
     repositories: dict[str, Repository] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     cuts: int = 0
-    cut_commit: bool = False
+    cut_upload: str | None = None
+    objects: dict[str, bytes] = field(default_factory=dict)
     announced: dict[str, int] = field(default_factory=dict)
 
 
@@ -81,6 +84,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._answer()
 
+    def do_PUT(self) -> None:
+        self._answer()
+
     def log_message(self, *args: object) -> None:
         pass
 
@@ -91,11 +97,19 @@ class Handler(BaseHTTPRequestHandler):
         token = self.headers.get("Authorization", "").removeprefix("Bearer ")
         if token not in ("", TOKEN, READER):
             return self._refuse(401, message="Invalid credentials in Authorization header")
+        if self.hub.cut_upload and self.command in ("POST", "PUT") and self.hub.cut_upload in path:
+            self.rfile.read(500)
+            return self._cut()
         if path == "/api/repos/create":
             return self._create(token)
         if path == "/api/validate-yaml":
             return self._validate()
+        if self.command == "PUT":
+            content = self._body()
+            self.hub.objects[hashlib.sha256(content).hexdigest()] = content
+            return self._json({})
         for pattern, answer in (
+            (r"/([^/]+/[^/]+)\.git/info/lfs/objects/batch", self._batch),
             (r"/api/models/([^/]+/[^/]+)/(preupload|commit|branch)/(.+)", self._write),
             (r"/api/models/([^/]+/[^/]+?)(?:/revision/(.+))?", self._info),
             (r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", self._file),
@@ -132,10 +146,6 @@ class Handler(BaseHTTPRequestHandler):
         if token != TOKEN:
             self._body()
             return self._refuse(403, message="You are not authorized to write to this repository")
-        if what == "commit" and self.hub.cut_commit:
-            self.hub.cut_commit = False
-            self.rfile.read(1000)
-            return self._cut()
         body = self._body()
         if what == "branch":
             there = revision in repository.branches
@@ -144,15 +154,23 @@ class Handler(BaseHTTPRequestHandler):
         if repository.at(revision) is None:
             return self._refuse(404, "RevisionNotFound")
         if what == "preupload":
-            files = [{"path": file["path"], "uploadMode": "regular", "shouldIgnore": False, "oid": None}
-                     for file in json.loads(body)["files"]]  # fmt: skip
+            files = [{"path": file["path"], "uploadMode": "lfs" if file["size"] > LARGE else "regular",
+                      "shouldIgnore": False, "oid": None} for file in json.loads(body)["files"]]  # fmt: skip
             return self._json({"files": files})
         lines = [json.loads(line) for line in body.splitlines()]
         header = next(line["value"] for line in lines if line["key"] == "header")
         changes = {line["value"]["path"]: base64.b64decode(line["value"]["content"])
                    for line in lines if line["key"] == "file"}  # fmt: skip
+        changes |= {line["value"]["path"]: self.hub.objects[line["value"]["oid"]]
+                    for line in lines if line["key"] == "lfsFile"}  # fmt: skip
         sha = repository.commit(changes, revision, header["summary"])
         return self._json({"commitUrl": f"{self.hub.url}/{name}/commit/{sha}", "commitOid": sha, "success": True})
+
+    def _batch(self, repository: Repository, token: str, name: str) -> None:
+        """Say where large files are to be uploaded."""
+        objects = [{**file, "actions": {"upload": {"href": f"{self.hub.url}/large/{file['oid']}"}}}
+                   for file in json.loads(self._body())["objects"]]  # fmt: skip
+        return self._json({"transfer": "basic", "objects": objects})
 
     def _info(self, repository: Repository, token: str, name: str, revision: str | None) -> None:
         sha = repository.at(revision or "main")
@@ -179,7 +197,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "HEAD":
             return None
-        if len(content) > 10_000 and self.hub.cuts:
+        if len(content) > LARGE and self.hub.cuts:
             self.hub.cuts -= 1
             self.wfile.write(content[first : len(content) // 2])
             return self._cut()

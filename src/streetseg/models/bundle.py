@@ -26,11 +26,11 @@ from streetseg.models.description import (
     reading_of,
     size_of,
     space_of,
+    to_share,
 )
 from streetseg.models.encoder import Encoder
 from streetseg.models.network import SegmentationNetwork
 from streetseg.models.own import NO_MODULES, OwnEncoder, OwnModules, is_own
-from streetseg.text import one_line, without_folders
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -120,8 +120,8 @@ def save_bundle(
                     "mean": network.mean.flatten().tolist(),
                     "std": network.std.flatten().tolist(),
                 },
-                "initial_weights": _to_share(initial_weights),
-                "protocol": _to_share(protocol),
+                "initial_weights": to_share(initial_weights),
+                "protocol": to_share(protocol),
                 "scores": scores,
                 "validation": validation,
                 "sha256": sha256(weights),
@@ -211,8 +211,3 @@ def require_same_tensors(stored: dict[str, Tensor], needed: dict[str, Tensor], p
         raise ModelError(
             f"the weights do not fit the network of model.json: {'; '.join(first(incorrect, 3))}", where=path
         )
-
-
-def _to_share(about: dict[str, Any]) -> dict[str, Any]:
-    """Return the same without folders of this machine, and with visible characters only: a bundle is handed around."""
-    return {key: one_line(without_folders(value)) if isinstance(value, str) else value for key, value in about.items()}

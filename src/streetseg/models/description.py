@@ -19,6 +19,7 @@ from streetseg.models.formats import bundle_folder
 from streetseg.recipe.decoders import DECODERS, DecoderName
 from streetseg.recipe.plain_yaml import invalid
 from streetseg.recipe.reading import ImageReading
+from streetseg.text import one_line, without_folders
 
 FORMAT = "streetseg-bundle"
 VERSION = 3
@@ -188,6 +189,12 @@ def space_of(description: dict[str, Any], file: Path) -> LabelSpace:
         )
     except ValueError as error:
         raise ModelError(f"the classes of {file.name} are invalid: {error}", where=file) from error
+
+
+def to_share(about: dict[str, Any]) -> dict[str, Any]:
+    """Return a part of a description without folders of this machine, and with visible characters only: paths may hold
+    bytes that JSON cannot."""
+    return {key: one_line(without_folders(value)) if isinstance(value, str) else value for key, value in about.items()}
 
 
 def size_of(description: dict[str, Any]) -> tuple[int, int] | None:

@@ -11,6 +11,7 @@ from streetseg.data.fetch import terms_of
 from streetseg.data.source import short_name
 from streetseg.data.sources.streets.every import STREET_SETS
 from streetseg.metrics.scores import METRICS, PIXEL_SCORES, Scores
+from streetseg.models.hub import Address
 from streetseg.recipe.datasets import parts_of
 from streetseg.report.model_card import LIMITS, model_card, opening, plain, usage
 from streetseg.report.words import points, protocol_sentence, span
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 TAGS = ("image-segmentation", "semantic-segmentation", "street-scenes")
 UNKNOWN = "not known to streetseg: ask whoever pushed the model"
 # What a protocol must say; that of a bundle without a run may be empty.
-PROTOCOL = ("dataset", "split", "images", "label_space", "resolution", "network_resolution", "ignore", "absent")
+PROTOCOL = (
+    *("dataset", "split", "images", "label_space", "resolution", "network_resolution", "ignore", "absent"),
+    *("test_time", "rules"),
+)
 NAMES = {f"mean_{metric}": f"mean {metric}".replace("iou", "IoU") for metric in METRICS} | PIXEL_SCORES
 
 
@@ -46,11 +50,11 @@ class Scored:
         return cls(means | dict(scores.pixel_scores), intervals, protocol)
 
 
-def hub_card(address: str, description: Mapping[str, Any], group: Group | None, license: str | None) -> str:
+def hub_card(address: Address, description: Mapping[str, Any], group: Group | None, license: str | None) -> str:
     """Return README.md of a model: a head of YAML with its model-index, then the card.
 
     Args:
-        address: hub:OWNER/NAME of the model, or hub:OWNER/NAME/FILE.
+        address: where the model is on the Hub.
         description: its model.json, or the description inside an exported file.
         group: the run that trained it; None where only the model is at hand. Its card is shorter then.
         license: of the model, as the Hub names it; None: the card says that none is stated.
@@ -67,10 +71,10 @@ def hub_card(address: str, description: Mapping[str, Any], group: Group | None, 
         tags=[*TAGS, description["encoder"]],
         datasets=[kind for kind in dict.fromkeys(kinds) if terms_of_data(kind) != UNKNOWN and kind != "scenes"] or None,
         metrics=["mean_iou"] if scored else None,
-        model_name=address.rpartition("/")[2] if scored else None,
+        model_name=(address.file or address.repository.partition("/")[2]) if scored else None,
         eval_results=[result for one in scored for result in _results(one)] or None,
     )
-    body = short_card(description, scored, address) if group is None else model_card(group, address)
+    body = short_card(description, scored, str(address)) if group is None else model_card(group, str(address))
     note = [f"Note: {plain(description['note'])}.", ""] if "note" in description else []
     return "\n".join(["---", head.to_yaml(), "---", "", body, *note, *_conditions(description, kinds, license), ""])
 
@@ -88,8 +92,10 @@ def scored_of(description: Mapping[str, Any]) -> list[Scored]:
     scores, protocol = description["scores"], description["protocol"]
     if any(key not in protocol for key in PROTOCOL):
         return []
-    means = {f"mean_{metric}": value for metric, value in scores.get("mean", {}).items()}
-    return [Scored(means | {name: scores[name] for name in PIXEL_SCORES if name in scores}, {}, protocol)]
+    found = {f"mean_{metric}": scores.get("mean", {}).get(metric) for metric in METRICS}
+    found |= {name: scores.get(name) for name in PIXEL_SCORES}
+    values = {name: value for name, value in found.items() if isinstance(value, (int, float))}
+    return [Scored(values, {}, protocol)] if values else []
 
 
 def _results(scored: Scored) -> "Iterator[EvalResult]":
@@ -110,7 +116,7 @@ def _results(scored: Scored) -> "Iterator[EvalResult]":
             dataset_split=split,
             dataset_args={key: value for key, value in scored.protocol.items() if value is not None},
             metric_type=name,
-            metric_name=f"{NAMES.get(name, name)}{between}",
+            metric_name=f"{NAMES[name]}{between}",
             metric_value=float(value),
             metric_args={"interval_95": [float(low), float(high)]} if math.isfinite(low) else None,
         )
