@@ -1,7 +1,7 @@
 """streetseg: street images in, compared and trusted segmentation networks out.
 
 One function a command: `load`, `train`, `study`, `evaluate`, `predict`, `compare`, `check`, `audit`, `measure`,
-`export`, `bench`, `calibrate`, `convert`, `fetch`, `init`, `encoders`.
+`export`, `bench`, `calibrate`, `push`, `convert`, `fetch`, `init`, `encoders`.
 The public names are imported when they are first used, so that `import streetseg` costs nothing.
 """
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from streetseg.api import load as load
     from streetseg.api import measure as measure
     from streetseg.api import predict as predict
+    from streetseg.api import push as push
     from streetseg.api import study as study
     from streetseg.api import train as train
     from streetseg.errors import StreetsegError as StreetsegError
@@ -57,6 +58,7 @@ _HOMES = {
     "load": _API,
     "measure": _API,
     "predict": _API,
+    "push": _API,
     "show_batch": "streetseg.notebook",
     "study": _API,
     "train": _API,

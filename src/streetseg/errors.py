@@ -146,6 +146,7 @@ EXTRAS = {
     "onnx": "export",
     "openvino": "openvino",
     "av": "video",
+    "huggingface_hub": "hub",
     "pyarrow": "measure",
     "pyogrio": "measure",
     "fastapi": "serve",

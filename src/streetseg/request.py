@@ -17,6 +17,7 @@ from streetseg.errors import RequestError
 from streetseg.labels.space import LabelSpace
 from streetseg.labels.tables import is_built_in
 from streetseg.models.formats import is_exported
+from streetseg.models.hub import located
 from streetseg.recipe.datasets import parts_of
 from streetseg.recipe.load import load_recipe, require_meaning
 from streetseg.recipe.schema import Data, Recipe
@@ -237,15 +238,16 @@ def as_model(model: "str | Path | Model | Run", name: str = "model") -> "tuple[P
     """Return where a model is, and the modules of the caller's own that it was made with.
 
     Args:
-        model: a path, a `Run`, or what `load` returned.
+        model: a path, hub:OWNER/NAME, a `Run`, or what `load` returned.
         name: the argument that holds it, for messages.
 
     Raises:
         RequestError: it is anything else, or an empty text.
+        RequestError, ModelError, HubError: as `located`.
     """
     if isinstance(model, (str, Path)):
         require_filled(name, model)
-        return Path(model), None
+        return located(model), None
     from streetseg.inference.prediction import Model
     from streetseg.results import Run
 

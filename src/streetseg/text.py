@@ -18,6 +18,10 @@ from streetseg.errors import DataError
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _CURE = "save the file as UTF-8, which every editor offers"
 
+# The folders of /home/me/x or C:\Users\me\x in a sentence, where a space ends the path. An address such as
+# https://host/x stays.
+ABSOLUTE_IN_TEXT = re.compile(r"(?<![\w.~:/\\])(?:~|[A-Za-z]:)?(?:[/\\][^\s/\\'\",;:()]+)+[/\\](?=[^\s/\\])")
+
 
 def one_line(text: str) -> str:
     """Return a text in which every character that is not visible and not a space is an escape such as \\x1b.
@@ -67,6 +71,11 @@ def json_text(value: object) -> str:
     """Return a value as indented JSON whose strings hold only visible characters and escapes."""
     text = json.dumps(value, ensure_ascii=False, indent=2)
     return re.sub(r"[^\x20-\x7e\n]", lambda match: _json_char(match[0]), text)
+
+
+def without_folders(text: str) -> str:
+    """Return a sentence without the folders of this machine: x.png for /home/me/x.png."""
+    return ABSOLUTE_IN_TEXT.sub("", text)
 
 
 def command_line(args: Sequence[str]) -> str:

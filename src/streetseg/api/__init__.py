@@ -11,6 +11,7 @@ from streetseg.api.data import init as init
 from streetseg.api.deploying import bench as bench
 from streetseg.api.deploying import calibrate as calibrate
 from streetseg.api.deploying import export as export
+from streetseg.api.deploying import push as push
 from streetseg.api.scoring import audit as audit
 from streetseg.api.scoring import evaluate as evaluate
 from streetseg.api.training import compare as compare

@@ -1,4 +1,4 @@
-"""Export a network, calibrate its confidence, and measure its speed."""
+"""Export a network, calibrate its confidence, measure its speed, and push it to the Hugging Face Hub."""
 
 from collections.abc import Callable
 from functools import partial
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from streetseg.models.calibration import Calibration
     from streetseg.request import DataLike
     from streetseg.results import Run
+    from streetseg.sharing import Pushed
 
 
 @checked
@@ -65,13 +66,15 @@ def export(
     ('model.onnx', 'fp32')
     """
     from streetseg.models.formats import FORMATS, WEB, is_exported
+    from streetseg.models.hub import named_path
     from streetseg.request import as_model
 
     path, modules = as_model(model)
+    named = named_path(path)
     if format == WEB:
         graph = partial(
             export,
-            model,
+            model if modules else path,
             "onnx",
             int8=int8,
             precision=precision,
@@ -85,7 +88,7 @@ def export(
         suffix = "_int8" if int8 else f"_{precision}" if precision not in (None, "fp32") else ""
         from streetseg.deploy.web import export_page
 
-        folder = Path(out or path.resolve().with_name(f"{path.resolve().name}_web"))
+        folder = Path(out or named.with_name(f"{named.name}_web"))
         package = None if runtime is None else Path(runtime)
         return export_page(path, folder, graph, suffix, package, force=force, tell=progress)
     if runtime is not None:
@@ -113,7 +116,7 @@ def export(
         raise RequestError(problem, where="--split train", hint="--split val")
     ending = FORMATS[format].suffix
     suffix = "" if precision == "fp32" else f"_{precision}"
-    target = Path(out or path.resolve().with_name(f"{path.resolve().name}{suffix}{ending}"))
+    target = Path(out or named.with_name(f"{named.name}{suffix}{ending}"))
     if target.suffix.lower() != ending:
         raise RequestError(f"the file of an {format} model ends in {ending}", where=target)
     if (there := [file for file in FORMATS[format].files(target) if file.exists()]) and not force:
@@ -265,3 +268,42 @@ def bench(
         split=split,
     )
     return pd.json_normalize(measured, sep="_")
+
+
+@checked
+def push(
+    model: "PathLike | Model | Run",
+    repository: str,
+    *,
+    private: bool = False,
+    message: str | None = None,
+    revision: str | None = None,
+    license: str | None = None,
+) -> "Pushed":
+    """Push a model to the Hugging Face Hub with a model card: all in one commit, and nothing else of its run.
+
+    Args:
+        model: a run folder (its best bundle), a bundle folder, an exported file, a `Run`, or what `load` returned.
+        repository: "OWNER/NAME"; it is made where it is missing.
+        private: only its owner can see the repository.
+        message: of the commit.
+        revision: a branch, made where it is missing; None for main.
+        license: of the model, as the Hub names it; None: the card says that none is stated.
+
+    Raises:
+        RequestError: the run is not finished, a name or the token is wrong, or the repository is public.
+        HubError: the Hub cannot be reached, or the connection was cut. The repository is as it was.
+
+    >>> import streetseg
+    >>> streetseg.push(run.folder, "street")
+    Traceback (most recent call last):
+        ...
+    streetseg.errors.RequestError: this is no name of a repository
+    where: street
+    hint:  OWNER/NAME: me/street
+    """
+    from streetseg.request import as_model
+    from streetseg.sharing import push as push_model
+
+    path, _ = as_model(model)
+    return push_model(path, repository, private=private, message=message, revision=revision, license=license)

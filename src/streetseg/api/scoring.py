@@ -57,6 +57,7 @@ def evaluate(
     from streetseg.inference.prediction import Model, open_predictor
     from streetseg.models.description import find_bundle
     from streetseg.models.formats import is_exported
+    from streetseg.models.hub import origin_of
     from streetseg.request import EVALUATE_FIELDS, as_model, is_joined, open_data, open_each, request, require_unloaded
     from streetseg.results import Scores, ScoreTable
     from streetseg.runs.folder import kept_split
@@ -119,6 +120,7 @@ def evaluate(
                 settings.val_split,
                 cache_gb=settings.cache_gb,
                 out=folder,
+                origin=origin_of(path),
                 ranks=joined,
                 on_image=progress,
             )

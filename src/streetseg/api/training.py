@@ -228,10 +228,17 @@ def compare(runs: "Iterable[PathLike | Model | Run]", out: PathLike | None = Non
     (1, 2)
     """
     from streetseg.comparison.compare import compare_runs
+    from streetseg.models.hub import is_on_hub
     from streetseg.report.report import write_report
     from streetseg.request import as_model
     from streetseg.results import Study
 
+    runs = list(runs)
+    if on_hub := [str(run) for run in runs if isinstance(run, (str, Path)) and is_on_hub(run)]:
+        hint = "streetseg evaluate MODEL DATA scores each; the run folders are where they were trained"
+        raise RequestError(
+            "a model on the Hub comes without its run, which a comparison reads", where=on_hub, hint=hint
+        )
     folders = [as_model(run, "runs")[0] for run in runs]
     if len(folders) < 2:
         raise RequestError("a comparison needs two runs or more", where=folders, hint="name another run folder")

@@ -31,7 +31,8 @@ def load(
     """Load a trained model.
 
     Args:
-        model: a run folder (its best bundle), a bundle folder, an exported .onnx, .xml or .tflite file, or a `Run`.
+        model: a run folder (its best bundle), a bundle folder, an exported .onnx, .xml or .tflite file, a `Run`, or
+            "hub:OWNER/NAME[@REVISION]", which is downloaded from the Hugging Face Hub unless it is here already.
             What `load` returned is returned as it is.
         engine: torch, onnxruntime, openvino or litert; auto: the fastest of those that run the model.
         precision: fp32 or bf16.
@@ -139,6 +140,7 @@ def measure(
     from streetseg.measurement.files import require_own_folder, summary_of, write_measures
     from streetseg.measurement.measure import measure as measure_images
     from streetseg.measurement.validation import Validation, counted_validation, kept_validation
+    from streetseg.models.hub import origin_of
     from streetseg.recipe.schema import Data
     from streetseg.report.measures import render_measures
     from streetseg.results import Measured
@@ -166,7 +168,7 @@ def measure(
     )
     engine = predictor.engine
     about: MeasuredBy = {
-        "model": loaded.path.resolve().name,
+        "model": origin_of(loaded.path) or loaded.path.resolve().name,
         "encoder": engine.encoder,
         "engine": engine.name,
         "precision": engine.precision,

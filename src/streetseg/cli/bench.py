@@ -23,7 +23,10 @@ CLOSE = 0.5  # points of mean IoU that a faster model may have less than the bes
 
 def bench(
     models: Annotated[
-        list[Path], typer.Argument(metavar="MODEL...", help="bundle or run folders, .onnx, .xml or .tflite files")
+        list[Path],
+        typer.Argument(
+            metavar="MODEL...", help="bundle or run folders, .onnx, .xml or .tflite files, or hub:OWNER/NAME"
+        ),
     ],
     size: Annotated[
         str | None,
@@ -53,10 +56,11 @@ def bench(
     requested = as_size(size) if size else None
 
     from streetseg.evaluation.bench import bench_models
+    from streetseg.models.hub import located
     from streetseg.recipe.schema import Data
 
     measured = bench_models(
-        [(path, None) for path in models],
+        [(located(path), None) for path in models],
         requested,
         engine=engine,
         device=device,

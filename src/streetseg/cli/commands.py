@@ -24,6 +24,7 @@ COMMANDS = {
     "audit": "Find likely label errors, the worst images, and what to label next.",
     "export": "Write a network as one file that runs without torch, checked against it.",
     "bench": "Measure latency, throughput and memory, and the mean IoU.",
+    "push": "Push a model to the Hugging Face Hub, with a model card.",
     "serve": "Serve exported models: a web page and an HTTP API.",
     "check": "Check a dataset and list everything that is wrong with it.",
     "convert": "Write a data set in another format: Cityscapes, COCO, YOLO, tar shards, or folders with a data.yaml.",

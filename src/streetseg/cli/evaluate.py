@@ -57,6 +57,7 @@ def evaluate(
     """Score a network: all metrics, per class and per image, error maps."""
     from streetseg import api
     from streetseg.models.formats import is_exported
+    from streetseg.models.hub import located
     from streetseg.recipe.load import load_recipe, require_meaning
     from streetseg.request import EVALUATE_FIELDS
     from streetseg.results import ScoreTable
@@ -67,6 +68,7 @@ def evaluate(
     flags = {"data.source": data, "data.val_split": split, "data.space": space, "data.limit": limit}
     config = load_recipe(None, overrides, flags=flags, by_kind=not others)
     require_meaning(overrides, "evaluate", EVALUATE_FIELDS)
+    model = located(model)
     if is_exported(model):
         require_one_model(model, devices)
     elif run_in_processes(devices):

@@ -10,7 +10,7 @@ from streetseg.cli.exit_codes import EXIT_CODES
 # Title -> the commands of a group, in the order of `streetseg --help`.
 COMMAND_GROUPS = {
     "Train and compare": ("study", "train", "evaluate", "compare"),
-    "Use a network": ("predict", "measure", "export", "serve", "bench", "calibrate"),
+    "Use a network": ("predict", "measure", "export", "serve", "bench", "calibrate", "push"),
     "Data": ("check", "init", "audit", "convert", "fetch", "scenes", "cache"),
     "Around it": ("encoders", "recipe", "doctor"),
 }
@@ -54,6 +54,10 @@ EXAMPLES = {
     ),
     "calibrate": ("streetseg calibrate runs/resnet camvid:data/camvid --out calibrated",),
     "bench": ("streetseg bench runs/mobile street.onnx --size 360x480",),
+    "push": (
+        "streetseg push runs/resnet me/street --private --license apache-2.0",
+        "streetseg push street.onnx me/street --message 'as one file'",
+    ),
     "serve": (
         "streetseg serve street.onnx",
         "streetseg serve street.onnx small.onnx --workers 2 --port 9000",

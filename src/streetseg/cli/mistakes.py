@@ -6,6 +6,7 @@ from pathlib import Path
 
 from streetseg.errors import RequestError
 from streetseg.models.formats import bundle_folder, is_exported
+from streetseg.models.hub import is_on_hub
 from streetseg.text import command_line
 
 # What typer says of a value -> the words of the recipe's messages.
@@ -35,8 +36,10 @@ def recipe_field(flag: str) -> str | None:
 
 
 def is_model(text: str | Path) -> bool:
-    """Return whether a path is a bundle, a run folder or an exported model that is there."""
+    """Return whether a path is a bundle, a run folder or an exported model that is there, or one on the Hub."""
     path = Path(text)
+    if is_on_hub(path):
+        return True
     return path.is_file() if is_exported(path) else bundle_folder(path) is not None
 
 

@@ -8,7 +8,9 @@ import typer
 from streetseg.cli import completion
 from streetseg.recipe.datasets import DATA_HELP
 
-ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="bundle or run folder, .onnx, .xml or .tflite")]
+ModelArgument = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="bundle or run folder, .onnx, .xml or .tflite, or hub:OWNER/NAME")
+]
 InputsArgument = Annotated[
     list[str],
     typer.Argument(metavar="INPUT...", help="images, folders, quoted patterns, @LIST.txt, http addresses, - for stdin"),

@@ -72,6 +72,7 @@ def predict(
     from streetseg.inference.output import USUAL, parse_kinds
     from streetseg.inference.video import KINDS as VIDEO_KINDS
     from streetseg.inference.video import is_video
+    from streetseg.models.hub import located
 
     require_model_first("predict", model, inputs, "--out DIR")
     if ids not in ("model", "own", "cityscapes"):
@@ -79,7 +80,7 @@ def predict(
     if max_megapixels <= 0:
         raise RequestError(f"a limit of {max_megapixels:g} megapixels", where="--max-megapixels", hint="100, or more")
     views = _views(scales, flip=flip) if flip or scales is not None else tta
-    request = Request(model, out, ids, engine, precision, device, views, tile)
+    request = Request(located(model), out, ids, engine, precision, device, views, tile)
     if any(is_video(text) for text in inputs):
         if others := [name for name, flag in (("--ray", ray), ("--shard", shard)) if flag is not None]:
             raise RequestError("a video is labeled by one process", where=others, hint="leave it out")

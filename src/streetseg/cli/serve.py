@@ -18,7 +18,9 @@ TOKEN = "STREETSEG_TOKEN"
 
 
 def serve(
-    models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help="exported .onnx or .xml files")],
+    models: Annotated[
+        list[Path], typer.Argument(metavar="MODEL...", help="exported .onnx or .xml files, or hub:OWNER/NAME")
+    ],
     host: Annotated[
         str, typer.Option(metavar="ADDRESS", help="address to listen on; one that others reach needs --token")
     ] = "127.0.0.1",
@@ -45,11 +47,13 @@ def serve(
     json: JsonFlag = False,
 ) -> None:
     """Serve exported models: a web page and an HTTP API."""
+    from streetseg.models.hub import located
     from streetseg.serve.server import serve as run
     from streetseg.serve.settings import Settings
 
+    places = tuple(located(model) for model in models)
     settings = Settings(
-        models=tuple(models),
+        models=places,
         host=host,
         port=port,
         workers=workers,
@@ -62,7 +66,7 @@ def serve(
 
     def on_ready(url: str) -> None:
         if json:
-            output: outputs.Serve = {"url": url, "models": [path.stem for path in models], "workers": workers}
+            output: outputs.Serve = {"url": url, "models": [path.stem for path in places], "workers": workers}
             print_json(output)
         else:
             say(f"{counted(len(models), 'model')} served at {url} by {counted(workers, 'worker')}; Ctrl-C stops")

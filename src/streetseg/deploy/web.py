@@ -19,6 +19,7 @@ from streetseg.inference.engines.onnxruntime_engine import OnnxRuntimeEngine
 from streetseg.metrics.adjusted import adjustment
 from streetseg.models.calibration import Calibration
 from streetseg.models.description import find_bundle, validation_of
+from streetseg.models.hub import named_path
 
 MODELS = "model.json"  # the models of a page, in the form of the server's GET /model
 LICENSE = """ONNX Runtime Web (ort.js, ort.wasm)
@@ -114,7 +115,7 @@ class Page:
 
 def _name(bundle: Path) -> str:
     """Return the name of a run or bundle folder, with the characters that are plain in an address."""
-    folder = bundle.resolve()
+    folder = named_path(bundle)
     name = folder.parent.name if folder.name == "best" else folder.name
     return re.sub(r"[^\w.-]+", "-", name, flags=re.ASCII).strip("-.") or "model"
 

@@ -79,6 +79,7 @@ def score(
     *,
     cache_gb: float | None = None,
     out: Path | None = None,
+    origin: str | None = None,
     ranks: "Ranks | None" = None,
     on_image: Callable[[int, int], None] = lambda done, total: None,
 ) -> Scored:
@@ -90,6 +91,7 @@ def score(
         split: the name of the split.
         cache_gb: as `data.cache_gb`.
         out: folder for tables, counts and error maps; None writes nothing. Only rank 0 writes.
+        origin: where the model is from, with its commit, to be noted with the scores; None for one of this machine.
         ranks: the processes that share the images; all return the same scores.
         on_image: called after each image with the number done and the total number.
 
@@ -104,7 +106,10 @@ def score(
     evaluation = evaluate(predictor, store, progress=on_image, ranks=ranks)
     terms = protocol(evaluation, predictor, dataset=source.spec, split=split)
     intervals = interval(evaluation.counts)
-    scored = Scored(evaluation, intervals, scores_json(evaluation, intervals, terms))
+    content = scores_json(evaluation, intervals, terms)
+    if origin is not None:
+        content["origin"] = origin
+    scored = Scored(evaluation, intervals, content)
     if out is not None and (ranks is None or ranks.is_main):
         write_evaluation(out, evaluation, intervals, scored.scores)
         write_error_maps(out, evaluation, predictor, store)

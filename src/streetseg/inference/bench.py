@@ -13,6 +13,7 @@ from streetseg.inference.predictor import Predictor
 from streetseg.machine import cores, forget_peak_memory, peak_memory, resident_memory, thread_limit
 from streetseg.models.description import find_bundle
 from streetseg.models.formats import is_exported
+from streetseg.models.hub import origin_of
 
 if TYPE_CHECKING:
     from streetseg.models.own import OwnModules
@@ -99,7 +100,7 @@ def measure_models(
     """
 
     def row(path: Path, modules: "OwnModules | None", name: str, computed: str) -> dict[str, Any]:
-        measured = {"model": path} | measure_model(
+        measured = {"model": origin_of(path) or path} | measure_model(
             path, name, size, device=device, precision=computed, batch=batch, modules=modules
         )
         choice = remembered(path, precision)

@@ -228,6 +228,8 @@ class ScoresFile(Fixed):
     """number of pixels that are ignored"""
     sources: NotRequired[Mapping[str, JoinedSource]]
     """data set -> its scores, where several are joined"""
+    origin: NotRequired[str]
+    """hub:OWNER/NAME@COMMIT of a model from the Hugging Face Hub"""
 
 
 class DatasetRow(Fixed):

@@ -26,11 +26,11 @@ from streetseg.models.description import (
     reading_of,
     size_of,
     space_of,
+    to_share,
 )
 from streetseg.models.encoder import Encoder
 from streetseg.models.network import SegmentationNetwork
 from streetseg.models.own import NO_MODULES, OwnEncoder, OwnModules, is_own
-from streetseg.text import one_line
 
 if TYPE_CHECKING:
     from streetseg.json_files.model import ModelFile, Validation
@@ -121,8 +121,8 @@ def save_bundle(
                 "mean": network.mean.flatten().tolist(),
                 "std": network.std.flatten().tolist(),
             },
-            "initial_weights": cast("InitialWeights", _visible(initial_weights)),
-            "protocol": _visible(protocol),
+            "initial_weights": cast("InitialWeights", to_share(initial_weights)),
+            "protocol": to_share(protocol),
             "scores": scores,
             "validation": cast("Validation | None", validation),
             "sha256": sha256(weights),
@@ -214,8 +214,3 @@ def require_same_tensors(stored: dict[str, Tensor], needed: dict[str, Tensor], p
         raise ModelError(
             f"the weights do not fit the network of model.json: {'; '.join(first(incorrect, 3))}", where=path
         )
-
-
-def _visible(about: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the same with visible characters only: paths may hold bytes that JSON cannot."""
-    return {key: one_line(value) if isinstance(value, str) else value for key, value in about.items()}

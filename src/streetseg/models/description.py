@@ -4,6 +4,7 @@ A bundle has it in model.json. An exported file has it inside as a JSON text, so
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -19,6 +20,7 @@ from streetseg.models.formats import bundle_folder
 from streetseg.recipe.decoders import DECODERS, DecoderName
 from streetseg.recipe.plain_yaml import invalid
 from streetseg.recipe.reading import ImageReading
+from streetseg.text import one_line, without_folders
 
 FORMAT: Final = "streetseg-bundle"
 VERSION: Final = 3
@@ -188,6 +190,12 @@ def space_of(description: dict[str, Any], file: Path) -> LabelSpace:
         )
     except ValueError as error:
         raise ModelError(f"the classes of {file.name} are invalid: {error}", where=file) from error
+
+
+def to_share(about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a part of a description without folders of this machine, and with visible characters only: paths may hold
+    bytes that JSON cannot."""
+    return {key: one_line(without_folders(value)) if isinstance(value, str) else value for key, value in about.items()}
 
 
 def size_of(description: dict[str, Any]) -> tuple[int, int] | None:

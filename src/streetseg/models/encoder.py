@@ -5,9 +5,6 @@ timm is asked for normalization, and the network for its maps: how many, how lar
 Pretrained weights come from the cache on this machine, else from the model hub; else there is an error within seconds.
 """
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -19,6 +16,7 @@ from huggingface_hub.constants import ENDPOINT
 from torch import Tensor, nn
 
 from streetseg.errors import ModelError, did_you_mean
+from streetseg.models.hub import quiet_client
 from streetseg.models.own import STRIDES, is_own
 from streetseg.models.relu6 import relu6_without_copy
 from streetseg.recipe.encoders import USUAL
@@ -186,7 +184,7 @@ def with_pretrained_weights(name: str) -> Any:
     if cached is None and config is not None and config.hf_hub_id:
         require_hub(name)
     try:
-        with quiet("huggingface_hub"):
+        with quiet_client():
             overlay = {"file": cached} if cached else None
             return timm.create_model(
                 name, pretrained=True, features_only=True, pretrained_cfg_overlay=overlay, **size_arguments(name)
@@ -224,15 +222,3 @@ def not_available(name: str, error: Exception) -> ModelError:
         where=f"timm model {name}",
         hint="name a local file with --weights FILE.safetensors, or start from random weights with --weights none",
     )
-
-
-@contextmanager
-def quiet(logger: str) -> Iterator[None]:
-    """Silence warnings of a logger inside."""
-    log = logging.getLogger(logger)
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        log.setLevel(level)

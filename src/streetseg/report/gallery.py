@@ -22,8 +22,8 @@ from streetseg.metrics.scores import per_image
 from streetseg.report.charts.comparison import prices
 from streetseg.report.gallery_layers import Layer, MapKey, layers, map_keys
 from streetseg.report.scored_images import MOST_BYTES, ScoredImage, most_images, priority, scored_image
-from streetseg.report.words import without_folders
 from streetseg.runs.folder import kept_split
+from streetseg.text import without_folders
 
 if TYPE_CHECKING:
     from streetseg.models.own import OwnModules

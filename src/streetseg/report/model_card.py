@@ -1,8 +1,9 @@
 """The model card (model_card.md): what a model is, its training data, scores and limits."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from streetseg.atomic import atomic_write_text
 from streetseg.comparison.groups import Group
@@ -12,7 +13,12 @@ from streetseg.metrics.scores import METRICS, PIXEL_SCORES
 from streetseg.metrics.selective import SHOWN
 from streetseg.report import words
 from streetseg.report.confidence import Confidence, confidence_of
-from streetseg.text import one_line
+from streetseg.text import one_line, without_folders
+
+LIMITS = (
+    "- The scores hold for images like the scored ones. Other cameras, cities and weather were not tested.",
+    "- Not made for decisions on which the safety of people depends.",
+)
 
 
 def write_model_card(group: Group, folder: Path) -> Path:
@@ -22,22 +28,18 @@ def write_model_card(group: Group, folder: Path) -> Path:
     return path
 
 
-def model_card(group: Group) -> str:
-    """Return the card as Markdown. Every name in it is escaped."""
+def model_card(group: Group, model: str = "RUN_FOLDER") -> str:
+    """Return the card as Markdown. Every name in it is escaped.
+
+    Args:
+        group: the runs; the card is about the first network.
+        model: how the card's own example names the model.
+    """
     run = group.first
-    size = run.recipe.data.size
-    input_size = f"as many pixels as {size[0]}×{size[1]}, in the shape of the image" if size else "the image's own size"
     splits = run.data["splits"]
     return "\n".join(
         [
-            f"# {plain(run.encoder)} U-Net for {plain(run.data['space'])}",
-            "",
-            f"Labels each pixel of a street image with one of {len(run.classes)} classes. Takes uint8 RGB of any "
-            f"size (normalization is inside the network); trained at {input_size}.",
-            "",
-            f"- **Encoder:** {plain(run.encoder)}",
-            f"- **Initial weights:** {plain(words.without_folders(run.initial_weights['text']))}",
-            f"- **Decoder:** U-Net, {plain(run.recipe.model.decoder)}",
+            *opening(run.model),
             f"- **Trained on:** {plain(short_name(run.data['spec']))}, "
             f"{splits[run.recipe.data.train_split]['images']} images, "
             f"{words.duration(run.recipe.train)}, seed {run.seed}",
@@ -61,15 +63,32 @@ def model_card(group: Group) -> str:
             "## Limits",
             "",
             *(f"- {plain(note)}" for note in caveats([group], [])),
-            "- The scores hold for images like the scored ones. Other cameras, cities and weather were not tested.",
-            "- Not made for decisions on which the safety of people depends.",
+            *LIMITS,
             "",
-            "## Use",
-            "",
-            "    streetseg predict RUN_FOLDER IMAGES --out OUT --overlay",
-            "",
+            *usage(model),
         ]
     )
+
+
+def opening(description: Mapping[str, Any]) -> list[str]:
+    """Return the first lines of a card, which say what a network is, from model.json or an exported file."""
+    encoder, size = plain(description["encoder"]), description["size"]
+    input_size = f"as many pixels as {size[0]}×{size[1]}, in the shape of the image" if size else "the image's own size"
+    return [
+        f"# {encoder} U-Net for {plain(description['space'])}",
+        "",
+        f"Labels each pixel of a street image with one of {len(description['classes'])} classes. Takes uint8 RGB of "
+        f"any size (normalization is inside the network); trained at {input_size}.",
+        "",
+        f"- **Encoder:** {encoder}",
+        f"- **Initial weights:** {plain(without_folders(description['initial_weights']['text']))}",
+        f"- **Decoder:** U-Net, {plain(description['decoder'])}",
+    ]
+
+
+def usage(model: str) -> list[str]:
+    """Return the last lines of a card, which say how the model is used."""
+    return ["## Use", "", f"    streetseg predict {model} IMAGES --out OUT --overlay", ""]
 
 
 def _test(group: Group) -> list[str]:

@@ -18,15 +18,13 @@ from streetseg.recipe.resolved import recipe_yaml
 from streetseg.recipe.schema import Train
 from streetseg.report.charts.pipeline import Lane, Step
 from streetseg.runs.finished import FinishedRun
-from streetseg.text import counted
+from streetseg.text import counted, without_folders
 
 MEMORY = "Memory: weights and all other tensors that exist at the same time."
 UNITS = {"image": "images", "clip": "clips of consecutive frames", "sequence": "whole videos"}
 MISTAKES = 5  # number of confusions that are listed below a confusion matrix
 # The folders of /home/me/x, camvid:/home/me/x, a=/home/me/x and C:\Users\me\x, in one argument of a command.
 ABSOLUTE = re.compile(r"(?<![^=:,])(?:/|[A-Za-z]:[/\\]|\w+://)[^,]*[/\\](?=[^/\\])")
-# The same in a sentence, where a space ends the path. An address such as https://host/x stays.
-ABSOLUTE_IN_TEXT = re.compile(r"(?<![\w.~:/\\])(?:~|[A-Za-z]:)?(?:[/\\][^\s/\\'\",;:()]+)+[/\\](?=[^\s/\\])")
 ENCODER = "{encoder}"  # stands for the name of an encoder in texts that are compared
 SMALLEST_MISTAKE = 0.05  # smallest share of a class's pixels that is listed
 
@@ -69,7 +67,7 @@ def figure(value: float | None) -> str:
 
 def protocol_line(group: Group) -> str:
     """Return the protocol of the scores as a sentence: data, sizes and scoring rules."""
-    return _protocol_line(group.protocol, group.split)
+    return protocol_sentence(group.protocol, group.split)
 
 
 def test_protocol(group: Group) -> str:
@@ -77,10 +75,11 @@ def test_protocol(group: Group) -> str:
     if group.test is None:
         return ""
     p = group.test.protocol
-    return f"Scored once, when the epoch was chosen. {_protocol_line(p, str(p['split']) + ' split')}"
+    return f"Scored once, when the epoch was chosen. {protocol_sentence(p, str(p['split']) + ' split')}"
 
 
-def _protocol_line(p: Mapping[str, Any], split: str) -> str:
+def protocol_sentence(p: Mapping[str, Any], split: str) -> str:
+    """Return a protocol as a sentence; `split` is its split in words."""
     return (
         f"{dataset_name(p['dataset'])}, {split}, {p['images']} images, label space {p['label_space']}; "
         f"scored at the resolution of the masks {p['resolution']} (the network saw {p['network_resolution']}); "
@@ -218,11 +217,6 @@ def command(run: FinishedRun) -> str | None:
     """Return the command of a run without the folders of its machine; None where the run did not record it."""
     argv = run.environment.get("command")
     return shlex.join([Path(argv[0]).name, *(ABSOLUTE.sub("", arg) for arg in argv[1:])]) if argv else None
-
-
-def without_folders(text: str) -> str:
-    """Return a sentence without the folders of this machine: x.png for /home/me/x.png."""
-    return ABSOLUTE_IN_TEXT.sub("", text)
 
 
 def recipe(run: FinishedRun) -> str:
