@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from streetseg.cli import completion
 from streetseg.cli.common import DevicesFlag, requested_recipe, resumable, run_in_processes
 from streetseg.cli.options import (
     DataArgument,
@@ -32,7 +31,6 @@ def train(
         str | None,
         typer.Option(
             metavar="NAME",
-            autocompletion=completion.encoder,
             help="timm name of the encoder (default: mobilenetv2_100); streetseg encoders lists them",
         ),
     ] = None,
