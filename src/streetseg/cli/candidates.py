@@ -8,9 +8,10 @@ from typing import Any
 from streetseg.cli.values import Candidate, values
 from streetseg.errors import RequestError
 
-# The scripts in cli/shells set these. SHELL_VARIABLE is the name of the shell; WORDS the words up to the cursor, one a
-# line; bash, which cuts words at : and =, gives its LINE up to the cursor and the characters at which it cuts.
-SHELL_VARIABLE, WORDS, LINE, BREAKS = (f"_STREETSEG_{name}" for name in ("COMPLETE", "WORDS", "LINE", "BREAKS"))
+# The scripts in cli/shells set these variables. SHELL names the shell. WORDS are the words before the one at the
+# cursor, one a line, and WORD is that one. bash cuts words at : and =; it gives its LINE up to the cursor, and in BREAKS
+# the characters at which it cuts.
+SHELL, WORDS, WORD, LINE, BREAKS = (f"_STREETSEG_{name}" for name in ("COMPLETE", "WORDS", "WORD", "LINE", "BREAKS"))
 
 
 def print_candidates(program: Any, environ: Mapping[str, str]) -> None:
@@ -22,11 +23,11 @@ def print_candidates(program: Any, environ: Mapping[str, str]) -> None:
         program: the group of all commands.
         environ: holds the variables that a script of cli/shells sets.
     """
-    if environ[SHELL_VARIABLE] == "bash":
+    if environ[SHELL] == "bash":
         (*words, word), cut = split_line(environ[LINE], environ[BREAKS])
         found = [one for one in candidates(program, words[1:], word) if one.value.startswith(word)]
     else:
-        (*words, word), cut = environ[WORDS].split("\n"), 0
+        words, word, cut = environ[WORDS].split("\n") if environ[WORDS] else [], environ[WORD], 0
         found = [one for one in candidates(program, words, word) if _folded(one.value).startswith(_folded(word))]
     lines = [
         "\t".join((one.kind, one.value[cut:], " ".join(one.help.split()))) for one in found if one.value.isprintable()
@@ -59,7 +60,7 @@ def candidates(command: Any, words: list[str], word: str, parent: Any = None) ->
     flags = {name: param for param in command.get_params(ctx) if _is_flag(param) for name in param.opts}
     flag, equals, value = word.partition("=")
     param = _param_at(command.params, flags, words)
-    if "--" not in words and word.startswith("-") and not _is_flag(param):
+    if "--" not in words and not _is_flag(param) and (word.startswith("-") or param is None):
         if equals and flag in flags:
             yield from (one.behind(f"{flag}=") for one in _values(flags[flag], command, value))
         else:

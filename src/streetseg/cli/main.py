@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from streetseg.cli.candidates import SHELL_VARIABLE, print_candidates
+from streetseg.cli.candidates import SHELL, print_candidates
 from streetseg.cli.commands import COMMANDS, Commands
 from streetseg.cli.mistakes import in_plain_words, recipe_field
 from streetseg.cli.output import discard_output, prepare_console, print_error, say, show_log, tell
@@ -56,7 +56,7 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _terminate)
     prepare_console()
     program = typer.main.get_command(app)
-    if SHELL_VARIABLE in os.environ:
+    if SHELL in os.environ:
         print_candidates(program, os.environ)
         sys.exit(DONE)
     serve_homeless()

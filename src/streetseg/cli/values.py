@@ -72,6 +72,12 @@ def recipes(word: str) -> Iterator[Candidate]:
     yield from files(word, (".yaml", ".yml"))
 
 
+def inputs(word: str) -> Iterator[Candidate]:
+    """Yield files and folders, also of @LIST.txt."""
+    at = "@" if word.startswith("@") else ""
+    return (one.behind(at) for one in files(word.removeprefix("@")))
+
+
 def data(word: str) -> Iterator[Candidate]:
     """Yield kinds of data and folders; behind a kind what it takes. Of A+B, B is completed."""
     last = parts_of(word)[-1]
@@ -83,7 +89,7 @@ def data(word: str) -> Iterator[Candidate]:
         yield from (one.behind(f"{before}{kind}:") for one in found)
         return
     yield Candidate(f"{before}scenes", "the built-in street scenes")
-    yield from (Candidate(f"{before}{name}:", f"{name}:{place}", "part") for name, place in kinds.items())
+    yield from (Candidate(f"{before}{name}:", place, "part") for name, place in kinds.items())
     yield from (one.behind(before) for one in folders(last))
 
 
@@ -141,7 +147,7 @@ BY_METAVAR: dict[str, Complete] = {  # what the help says a value is -> the valu
     "FOLDER": folders,
     "FILE": files,
     "ZIP": files,
-    "INPUT": files,
+    "INPUT": inputs,
 }
 BY_FIELD: dict[str, Complete] = {  # field of the recipe -> its values, where they are no words of the schema
     "data.source": data,

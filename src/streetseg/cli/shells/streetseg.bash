@@ -4,11 +4,11 @@ _streetseg() {
     local kind value help
     COMPREPLY=()
     while IFS=$'\t' read -r kind value help; do
-        COMPREPLY+=("$value")
         case $kind in
-            path) compopt -o filenames ;; # readline quotes spaces, and puts a space after a file, not after a folder
             part) compopt -o nospace ;;
+            path) compopt -o filenames; value=${value%/} ;; # readline quotes spaces and puts / behind a folder
         esac
+        COMPREPLY+=("$value")
     done < <(
         _STREETSEG_COMPLETE=bash _STREETSEG_LINE="${COMP_LINE:0:COMP_POINT}" _STREETSEG_BREAKS="$COMP_WORDBREAKS" \
             "$1" 2>/dev/null

@@ -5,7 +5,8 @@ Register-ArgumentCompleter -Native -CommandName streetseg -ScriptBlock {
     $before = $commandAst.CommandElements | Select-Object -Skip 1 | Where-Object { $_.Extent.EndOffset -lt $cursorPosition }
     $words = @($before | ForEach-Object { if ($null -ne $_.Value) { $_.Value } else { $_.Extent.Text } })
     $env:_STREETSEG_COMPLETE = 'powershell'
-    $env:_STREETSEG_WORDS = ($words + $wordToComplete.Trim("'", '"')) -join "`n"
+    $env:_STREETSEG_WORDS = $words -join "`n"
+    $env:_STREETSEG_WORD = $wordToComplete.Trim("'", '"')
     try {
         streetseg | ForEach-Object {
             $kind, $value, $help = $_ -split "`t"
@@ -15,6 +16,6 @@ Register-ArgumentCompleter -Native -CommandName streetseg -ScriptBlock {
         }
     }
     finally {
-        Remove-Item Env:_STREETSEG_COMPLETE, Env:_STREETSEG_WORDS
+        Remove-Item Env:_STREETSEG_COMPLETE, Env:_STREETSEG_WORDS, Env:_STREETSEG_WORD -ErrorAction Ignore
     }
 }
