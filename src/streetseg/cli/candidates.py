@@ -9,7 +9,7 @@ from streetseg.cli.values import Candidate, values
 from streetseg.errors import RequestError
 
 # The scripts in cli/shells set these variables. SHELL names the shell. WORDS are the words before the one at the
-# cursor, one a line, and WORD is that one. bash cuts words at : and =; it gives its LINE up to the cursor, and in BREAKS
+# cursor, one a line; WORD is that one. bash cuts words at : and =: it gives its LINE up to the cursor, and in BREAKS
 # the characters at which it cuts.
 SHELL, WORDS, WORD, LINE, BREAKS = (f"_STREETSEG_{name}" for name in ("COMPLETE", "WORDS", "WORD", "LINE", "BREAKS"))
 
