@@ -6,7 +6,6 @@ import tomllib
 from pathlib import Path
 
 import pytest
-
 from write_man import MAN, pages
 
 ROOT = Path(__file__).parents[1]
