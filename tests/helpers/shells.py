@@ -45,12 +45,9 @@ class Shell:
         environment = {"PATH": f"{stub.parent}:{os.environ['PATH']}", "HOME": str(home), "TERM": "dumb"}
         self.process = subprocess.Popen(
             [program, *args],
-            stdin=its_end,
-            stdout=its_end,
-            stderr=its_end,
             cwd=folder,
             env=os.environ | environment,
-            start_new_session=True,
+            preexec_fn=lambda: os.login_tty(its_end),
         )
         os.close(its_end)
         os.set_blocking(self.terminal, False)
