@@ -1,6 +1,6 @@
 # make study      train, evaluate and compare two encoders on the built-in scenes
 # make test       everything that must hold before a change lands
-# make reference  renew the generated pages of docs
+# make reference  renew the generated pages of docs and man
 # make benchmark  measure speed on this machine, beside its peers, and renew docs/results/speed.md
 # make lint       style, types and the order of the packages: a part of make test
 # make pytest     the tests alone
@@ -56,9 +56,10 @@ $(VENV_PYTHON):
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c $(CONSTRAINTS) -e '.[train,dev,litert-export]'
 	touch $@ .venv/installed-train
 
-# pages and JSON schemas of docs/reference from the program, docs/explanation/reliability.md from the tests
+# pages, JSON schemas and manual pages from the program, docs/explanation/reliability.md from the tests
 reference: .venv/installed-train
 	$(BIN)/python tools/write_reference.py
+	$(BIN)/python tools/write_man.py
 	$(BIN)/python tools/write_reliability.py
 
 benchmark: .venv/installed-dev

@@ -34,14 +34,6 @@ DataLike = str | Path | Source | OwnData
 OBJECT_FIELDS = ("data.source", "data.size", "data.train_split", "data.val_split")  # these hold for data objects, too
 RecipeLike = Recipe | Mapping[str, object] | str | Path | None
 
-# How large the network sees an image is the model's own, so data.size means nothing here.
-EVALUATE_FIELDS = (
-    *("data.source", "data.space", "data.splits", "data.val_split", "data.split", "data.val_share", "data.limit"),
-    *("data.max_megapixels", "data.unlabeled", "data.exclude", "data.cache_gb", "data.exif", "data.range"),
-    *("train.device", "train.precision"),
-)
-CHECK_FIELDS = ("data.",)
-
 
 def request(
     data: DataLike,

@@ -1,12 +1,7 @@
-"""The list of encoders, and the values that a shell completes."""
+"""The list of encoders."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
-
-import pytest
 
 from conftest import Finished
 from streetseg.models.encoder import Encoder
@@ -36,29 +31,3 @@ def test_no_such_name(streetseg: Run) -> None:
     done = streetseg("encoders", "xyzzy*")
 
     assert (done.code, done.err.splitlines()[0]) == (2, "error: no encoder has such a name")
-
-
-@pytest.mark.parametrize(
-    ("typed", "values"),
-    [
-        ("train scenes --encoder resnext", ["resnext50_32x4d", "resnext101_32x8d"]),
-        ("study scenes --encoders resnet18,mobilenetv2", ["resnet18,mobilenetv2_100"]),
-        ("study scenes --recipe cam", ["camvid"]),
-        ("export run --format on", ["onnx"]),
-        ("evaluate run data --split v", ["val"]),
-        ("predict run image --engine open", ["openvino"]),
-        ("predict run image --precision b", ["bf16"]),
-    ],
-)
-def test_a_shell_completes_values(typed: str, values: list[str]) -> None:
-    words = f"streetseg {typed}"
-    environment = {"COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
-
-    done = subprocess.run(
-        [sys.executable, "-m", "streetseg"],
-        env={**os.environ, "_STREETSEG_COMPLETE": "complete_bash", **environment},
-        capture_output=True,
-        text=True,
-    )
-
-    assert done.stdout.split() == values

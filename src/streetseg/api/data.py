@@ -42,8 +42,9 @@ def check(
     from streetseg.data.auto_split import split_names
     from streetseg.data.check.check import examine
     from streetseg.data.splits import write_new_lists
+    from streetseg.recipe.load import CHECK_FIELDS
     from streetseg.report.dataset import check_page, write_data_report
-    from streetseg.request import CHECK_FIELDS, open_data, request
+    from streetseg.request import open_data, request
     from streetseg.results import Checked
 
     report = None if report is None else Path(report)
@@ -127,7 +128,8 @@ def convert(
     from streetseg.data.convert.convert import require_possible
     from streetseg.data.open import open_source
     from streetseg.data.source import with_own_classes
-    from streetseg.request import CHECK_FIELDS, request
+    from streetseg.recipe.load import CHECK_FIELDS
+    from streetseg.request import request
 
     require_possible(to, Path(out))
     config = request(data, recipe, {"data.space": space}, fields, only=("convert", CHECK_FIELDS), by_kind=False)

@@ -182,7 +182,8 @@ def calibrate(
     """
     from streetseg.evaluation.score import open_split, require_empty
     from streetseg.models.formats import is_exported
-    from streetseg.request import CHECK_FIELDS, as_model, open_data, request
+    from streetseg.recipe.load import CHECK_FIELDS
+    from streetseg.request import as_model, open_data, request
 
     path, modules = as_model(model)
     if is_exported(path):

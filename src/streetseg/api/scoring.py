@@ -58,7 +58,8 @@ def evaluate(
     from streetseg.models.description import find_bundle
     from streetseg.models.formats import is_exported
     from streetseg.models.hub import origin_of
-    from streetseg.request import EVALUATE_FIELDS, as_model, is_joined, open_data, open_each, request, require_unloaded
+    from streetseg.recipe.load import EVALUATE_FIELDS
+    from streetseg.request import as_model, is_joined, open_data, open_each, request, require_unloaded
     from streetseg.results import Scores, ScoreTable
     from streetseg.runs.folder import kept_split
 
@@ -178,7 +179,8 @@ def audit(
     from streetseg.inference.engines.open import engines_here
     from streetseg.inference.inputs import find_images
     from streetseg.inference.prediction import Model, open_predictor
-    from streetseg.request import EVALUATE_FIELDS, as_model, open_data, request, require_unloaded
+    from streetseg.recipe.load import EVALUATE_FIELDS
+    from streetseg.request import as_model, open_data, request, require_unloaded
     from streetseg.results import Audit
     from streetseg.runs.folder import kept_split
     from streetseg.runtime.disk import check_folder

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streetseg.cli import completion
 from streetseg.cli.common import resumable
 from streetseg.cli.mistakes import require_model_first
 from streetseg.cli.options import (
@@ -36,7 +35,7 @@ def audit(
     overrides: Overrides = None,
     split: Annotated[
         str | None,
-        typer.Option(metavar="S", autocompletion=completion.split, help="split to audit (default: train and val)"),
+        typer.Option(metavar="S", help="split to audit (default: train and val)"),
     ] = None,
     unlabeled: Annotated[
         Path | None,
@@ -113,8 +112,8 @@ def requested(
     model: Path, data: str, overrides: list[str] | None, flags: dict[str, object], folds: int | None
 ) -> "Recipe":
     """Return the recipe: that of the run with --folds, else one that holds only what an audit needs."""
-    from streetseg.recipe.load import load_recipe, require_meaning
-    from streetseg.request import EVALUATE_FIELDS, with_kind
+    from streetseg.recipe.load import EVALUATE_FIELDS, load_recipe, require_meaning
+    from streetseg.request import with_kind
 
     flags = {"data.source": with_kind(data), **flags}
     if folds is None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from streetseg.arguments import as_size
-from streetseg.cli import completion
 from streetseg.cli.options import JsonFlag, PrecisionFlag, SpaceFlag
 from streetseg.cli.output import aligned, print_json, say
 from streetseg.text import counted
@@ -37,7 +36,6 @@ def bench(
         str | None,
         typer.Option(
             metavar="NAME",
-            autocompletion=completion.engine,
             help="torch, onnxruntime, openvino or litert (default: all that run the model)",
         ),
     ] = None,
@@ -46,9 +44,7 @@ def bench(
     data: Annotated[
         str | None, typer.Option(metavar="DATA", help="labeled images: the mean IoU stands beside the milliseconds")
     ] = None,
-    split: Annotated[
-        str, typer.Option(metavar="S", autocompletion=completion.split, help="split of --data to score on")
-    ] = "val",
+    split: Annotated[str, typer.Option(metavar="S", help="split of --data to score on")] = "val",
     space: SpaceFlag = None,
     json: JsonFlag = False,
 ) -> None:

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streetseg.cli import completion
 from streetseg.cli.options import DataArgument, JsonFlag, SpaceFlag
 from streetseg.cli.output import counted_bar, print_json, say
 
@@ -17,9 +16,7 @@ def calibrate(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle or run folder")],
     data: DataArgument,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="new folder for the calibrated bundle")],
-    split: Annotated[
-        str, typer.Option(metavar="S", autocompletion=completion.split, help="split with labels to fit on")
-    ] = "val",
+    split: Annotated[str, typer.Option(metavar="S", help="split with labels to fit on")] = "val",
     space: SpaceFlag = None,
     json: JsonFlag = False,
 ) -> None:

@@ -38,8 +38,7 @@ def check(
     """Check a dataset and list everything that is wrong with it."""
     from streetseg import api
     from streetseg.data.check.check import all_problems
-    from streetseg.recipe.load import require_meaning
-    from streetseg.request import CHECK_FIELDS
+    from streetseg.recipe.load import CHECK_FIELDS, require_meaning
 
     config = requested_recipe(data, recipe, overrides, {"data.limit": limit})
     require_meaning(overrides or [], "check", CHECK_FIELDS)

@@ -34,6 +34,7 @@ COMMANDS = {
     "cache": "Show the decoded images that are kept on the disk, or remove them.",
     "encoders": "List encoders: size, strides, weights, license.",
     "doctor": "Show machine, versions, accelerators, disk and write access.",
+    "completion": "Print the script with which a shell completes commands, flags and values.",
     "recipe": "Show, list or check recipes.",
 }
 

@@ -1,30 +1,35 @@
-"""Values that a shell completes. Nothing heavy is imported: the person waits at the Tab key."""
+"""The command `streetseg completion`."""
 
-from collections.abc import Callable, Iterable
+from importlib.resources import files
+from typing import Annotated
 
-from streetseg.models.formats import ENGINES, EXPORT_PRECISIONS, FORMATS, WEB
-from streetseg.recipe.encoders import USUAL
-from streetseg.recipe.layers import shipped_names
+import typer
 
-Complete = Callable[[str], list[str]]
+from streetseg.cli.options import JsonFlag
+from streetseg.cli.output import print_json
+from streetseg.errors import RequestError, did_you_mean
 
-
-def one_of(values: Callable[[], Iterable[str]]) -> Complete:
-    """Return a completion of the values that begin with what was typed."""
-    return lambda incomplete: [value for value in values() if value.startswith(incomplete)]
-
-
-def encoders_with_commas(incomplete: str) -> list[str]:
-    """Return the completions of "A,B": of the name behind the last comma, without those that stand before it."""
-    before, comma, last = incomplete.rpartition(",")
-    given = before.split(",")
-    return [f"{before}{comma}{name}" for name in USUAL if name.startswith(last) and name not in given]
+SHELLS = {  # shell -> its script in cli/shells
+    "bash": "streetseg.bash",
+    "zsh": "_streetseg",
+    "fish": "streetseg.fish",
+    "powershell": "streetseg.ps1",
+}
 
 
-encoder = one_of(lambda: USUAL)
-recipe = one_of(shipped_names)
-export_format = one_of(lambda: (*FORMATS, WEB))
-engine = one_of(lambda: ENGINES)
-export_precision = one_of(lambda: EXPORT_PRECISIONS)
-precision = one_of(lambda: ("fp32", "bf16"))
-split = one_of(lambda: ("train", "val", "test"))
+def completion(
+    shell: Annotated[str, typer.Argument(metavar="|".join(SHELLS), help="the shell that reads the script")],
+    json: JsonFlag = False,
+) -> None:
+    """Print the script with which a shell completes commands, flags and values."""
+    if shell not in SHELLS:
+        raise RequestError(
+            f"there is no script for {shell}",
+            where=f"streetseg completion {shell}",
+            hint=did_you_mean(shell, SHELLS) or f"known: {', '.join(SHELLS)}",
+        )
+    script = files(__package__).joinpath("shells", SHELLS[shell]).read_text(encoding="utf-8")
+    if json:
+        print_json({"shell": shell, "script": script})
+    else:
+        typer.echo(script, nl=False)

@@ -26,7 +26,7 @@ _LOST = {
 def convert(
     data: DataArgument,
     out: Annotated[Path, typer.Argument(metavar="OUT", help="folder to write to, new or empty")],
-    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="cityscapes, coco, folder, shards or yolo")],
+    to: Annotated[str, typer.Option("--to", metavar="cityscapes|coco|folder|shards|yolo", help="format to write")],
     overrides: Overrides = None,
     space: SpaceFlag = None,
     limit: LimitFlag = None,
@@ -34,8 +34,7 @@ def convert(
 ) -> None:
     """Write a data set in another format: Cityscapes, COCO, YOLO, tar shards, or folders with a data.yaml."""
     from streetseg import api
-    from streetseg.recipe.load import load_recipe, require_meaning
-    from streetseg.request import CHECK_FIELDS
+    from streetseg.recipe.load import CHECK_FIELDS, load_recipe, require_meaning
 
     flags = {"data.source": data, "data.space": space, "data.limit": limit}
     config = load_recipe(None, overrides or [], flags=flags, by_kind=False)

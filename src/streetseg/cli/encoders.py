@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streetseg.cli import completion
 from streetseg.cli.options import JsonFlag
 from streetseg.cli.output import aligned, counted_bar, print_json, say
 
@@ -17,7 +16,6 @@ def encoders(
         str | None,
         typer.Argument(
             metavar="PATTERN",
-            autocompletion=completion.encoder,
             help="part of a name, or 'resnext*' in quotes (default: the usual ones)",
         ),
     ] = None,

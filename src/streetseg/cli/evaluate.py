@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streetseg.cli import completion
 from streetseg.cli.common import DevicesFlag, run_in_processes
 from streetseg.cli.mistakes import require_model_first
 from streetseg.cli.options import (
@@ -42,9 +41,7 @@ def evaluate(
         list[str] | None,
         typer.Argument(metavar="DATA|FIELD=VALUE", help="further data sets, and values of the recipe"),
     ] = None,
-    split: Annotated[
-        str | None, typer.Option(metavar="S", autocompletion=completion.split, help="split to score on (default: val)")
-    ] = None,
+    split: Annotated[str | None, typer.Option(metavar="S", help="split to score on (default: val)")] = None,
     space: SpaceFlag = None,
     limit: LimitFlag = None,
     engine: FirstEngineFlag = None,
@@ -58,8 +55,7 @@ def evaluate(
     from streetseg import api
     from streetseg.models.formats import is_exported
     from streetseg.models.hub import located
-    from streetseg.recipe.load import load_recipe, require_meaning
-    from streetseg.request import EVALUATE_FIELDS
+    from streetseg.recipe.load import EVALUATE_FIELDS, load_recipe, require_meaning
     from streetseg.results import ScoreTable
 
     require_model_first("evaluate", model, [data, *(more or [])])

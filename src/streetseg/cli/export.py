@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from streetseg.arguments import as_size
-from streetseg.cli import completion
 from streetseg.cli.options import JsonFlag, QuietFlag, SpaceFlag
 from streetseg.cli.output import print_json, say, tell
-from streetseg.models.formats import WEB
+from streetseg.models.formats import EXPORT_PRECISIONS, FORMATS, WEB
 from streetseg.text import counted
 
 if TYPE_CHECKING:
@@ -27,17 +26,15 @@ def export(
         str,
         typer.Option(
             "--format",
-            metavar="onnx|openvino|litert|web",
-            autocompletion=completion.export_format,
+            metavar="|".join((*FORMATS, WEB)),
             help="a file for ONNX Runtime, OpenVINO or LiteRT; or web, a folder with a page that runs in a browser",
         ),
     ],
     precision: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME",
-            autocompletion=completion.export_precision,
-            help="fp32 (default), fp16 or bf16 (16-bit weights), or int8, calibrated and scored on --data",
+            metavar="|".join(EXPORT_PRECISIONS),
+            help="16-bit weights with fp16 and bf16; int8 is calibrated and scored on --data (default: fp32)",
         ),
     ] = None,
     int8: Annotated[bool, typer.Option("--int8", help="the same as --precision int8")] = False,
@@ -53,9 +50,7 @@ def export(
             metavar="DATA", help="labeled images to compare and score on (default: compare on the built-in scenes)"
         ),
     ] = None,
-    split: Annotated[
-        str, typer.Option(metavar="S", autocompletion=completion.split, help="split of --data to check and score on")
-    ] = "val",
+    split: Annotated[str, typer.Option(metavar="S", help="split of --data to check and score on")] = "val",
     space: SpaceFlag = None,
     calibration: Annotated[
         str | None, typer.Option(metavar="DATA", help="data whose split train calibrates int8 (default: --data)")

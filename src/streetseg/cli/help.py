@@ -12,7 +12,7 @@ COMMAND_GROUPS = {
     "Train and compare": ("study", "train", "evaluate", "compare"),
     "Use a network": ("predict", "measure", "export", "serve", "bench", "calibrate", "push"),
     "Data": ("check", "init", "audit", "convert", "fetch", "scenes", "cache"),
-    "Around it": ("encoders", "recipe", "doctor"),
+    "Around it": ("encoders", "recipe", "doctor", "completion"),
 }
 
 # Title -> the flags of a group, by the name of the parameter. All others stand first, as "Flags".
@@ -82,6 +82,7 @@ EXAMPLES = {
     "cache clear": ("streetseg cache clear --older-than 30",),
     "encoders": ("streetseg encoders", "streetseg encoders 'resnext*'"),
     "doctor": ("streetseg doctor",),
+    "completion": ('eval "$(streetseg completion bash)"', "streetseg completion fish | source"),
     "recipe show": ("streetseg recipe show --data camvid:data/camvid --sources",),
     "recipe list": ("streetseg recipe list",),
     "recipe check": ("streetseg recipe check my.yaml",),

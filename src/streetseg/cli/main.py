@@ -1,5 +1,6 @@
 """The `streetseg` program: run the command of `sys.argv`; print a failure in three lines and end with its exit code."""
 
+import os
 import signal
 import sys
 import traceback
@@ -9,6 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import TyperException
 
+from streetseg.cli.candidates import SHELL, print_candidates
 from streetseg.cli.commands import COMMANDS, Commands
 from streetseg.cli.exit_codes import DONE, INTERRUPTED, TERMINATED
 from streetseg.cli.mistakes import in_plain_words, recipe_field
@@ -23,6 +25,7 @@ app = typer.Typer(
     invoke_without_command=True,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
+    add_completion=False,  # `streetseg completion` prints scripts of our own
 )
 
 
@@ -51,10 +54,14 @@ def main() -> NoReturn:
     args = [arg for arg in sys.argv[1:] if arg != "--debug"]  # --debug works before and after the command
     signal.signal(signal.SIGTERM, _terminate)
     prepare_console()
+    program = typer.main.get_command(app)
+    if SHELL in os.environ:
+        print_candidates(program, os.environ)
+        sys.exit(DONE)
     serve_homeless()
     show_log(quiet="--quiet" in args, silent=not is_main())
     try:
-        code = typer.main.get_command(app).main(args=args, prog_name="streetseg", standalone_mode=False)
+        code = program.main(args=args, prog_name="streetseg", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else DONE)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

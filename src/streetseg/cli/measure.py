@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streetseg.cli import completion
 from streetseg.cli.mistakes import require_model_first
 from streetseg.cli.options import EngineFlag, InputsArgument, JsonFlag, ModelArgument, PrecisionFlag, TileFlag, TtaFlag
 from streetseg.cli.output import aligned, counted_bar, print_result, say, tell
@@ -29,9 +28,7 @@ def measure(
             help="labeled images that the errors of the model are counted on (default: its own validation)",
         ),
     ] = None,
-    split: Annotated[
-        str, typer.Option(metavar="S", autocompletion=completion.split, help="split of --validation")
-    ] = "val",
+    split: Annotated[str, typer.Option(metavar="S", help="split of --validation")] = "val",
     sample: Annotated[
         bool,
         typer.Option("--sample", help="the images are a sample of a place, and the intervals are about the place"),

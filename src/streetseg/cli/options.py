@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import typer
 
-from streetseg.cli import completion
 from streetseg.recipe.datasets import DATA_HELP
 
 ModelArgument = Annotated[
@@ -26,7 +25,6 @@ RecipeFlag = Annotated[
         "--recipe",
         metavar="FILE",
         help="recipe file, or the name of a shipped recipe",
-        autocompletion=completion.recipe,
     ),
 ]
 EpochsFlag = Annotated[
@@ -61,7 +59,6 @@ EngineFlag = Annotated[
     str,
     typer.Option(
         "--engine",
-        autocompletion=completion.engine,
         metavar="NAME",
         help="torch, onnxruntime, openvino or litert; auto: the fastest that runs the model",
     ),
@@ -70,7 +67,6 @@ FirstEngineFlag = Annotated[
     str | None,
     typer.Option(
         "--engine",
-        autocompletion=completion.engine,
         metavar="NAME",
         help="torch, onnxruntime, openvino or litert (default: the first of these that runs the model)",
     ),
@@ -79,9 +75,8 @@ PrecisionFlag = Annotated[
     str,
     typer.Option(
         "--precision",
-        autocompletion=completion.precision,
-        metavar="NAME",
-        help="fp32 or bf16; a model exported in int8 stays int8",
+        metavar="fp32|bf16",
+        help="a model exported in int8 stays int8",
     ),
 ]
 TtaFlag = Annotated[bool, typer.Option("--tta", help="average over mirrored and rescaled views (6 passes)")]

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streetseg.cli import completion
 from streetseg.cli.options import JsonFlag
 from streetseg.cli.output import print_json, say
 from streetseg.text import counted
@@ -32,9 +31,7 @@ def serve(
     ] = None,
     engine: Annotated[
         str,
-        typer.Option(
-            metavar="NAME", autocompletion=completion.engine, help="onnxruntime or openvino; auto: as predict"
-        ),
+        typer.Option(metavar="NAME", help="onnxruntime or openvino; auto: as predict"),
     ] = "auto",
     max_megabytes: Annotated[float, typer.Option(metavar="N", min=0.001, help="larger bodies are refused")] = 20.0,
     max_megapixels: Annotated[float, typer.Option(metavar="N", min=0.001, help="larger images are refused")] = 25.0,

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streetseg.cli import completion
 from streetseg.cli.common import DevicesFlag, ranking, requested_recipe, resumable
 from streetseg.cli.mistakes import require_commas
 from streetseg.cli.options import (
@@ -34,9 +33,7 @@ def study(
     overrides: Overrides = None,
     encoders: Annotated[
         str,
-        typer.Option(
-            metavar="A,B", autocompletion=completion.encoders_with_commas, help="timm names of the encoders to compare"
-        ),
+        typer.Option(metavar="A,B", help="timm names of the encoders to compare"),
     ] = "mobilenetv2_100,resnext50_32x4d",
     seeds: Annotated[int, typer.Option(metavar="N", min=1, help="runs per encoder, with the seeds 0 to N-1")] = 1,
     folds: Annotated[

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streetseg.cli import completion
 from streetseg.cli.common import DevicesFlag, requested_recipe, resumable, run_in_processes
 from streetseg.cli.options import (
     DataArgument,
@@ -35,7 +34,6 @@ def train(
         str | None,
         typer.Option(
             metavar="NAME",
-            autocompletion=completion.encoder,
             help="timm name of the encoder (default: mobilenetv2_100); streetseg encoders lists them",
         ),
     ] = None,

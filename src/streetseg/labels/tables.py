@@ -146,6 +146,11 @@ def is_built_in(space: LabelSpace) -> bool:
     return _SPACES.get(space.name) == space
 
 
+def space_names() -> list[str]:
+    """Return the names of these label spaces."""
+    return list(_SPACES)
+
+
 def space(name: str) -> LabelSpace:
     """Return the label space with this name.
 

@@ -4,11 +4,12 @@ Precedence: defaults < shipped recipe < recipe file < environment < command line
 """
 
 import os
+import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -32,6 +33,16 @@ from streetseg.recipe.schema import NoEffect, Recipe
 # own and the scenes are often kept in its layout, at other sizes.
 BY_KIND = ("camvid",)
 
+
+# The fields that commands use which do not train; `data.` means all fields of a section. How large the network sees an
+# image is the model's own, so data.size means nothing to evaluate.
+EVALUATE_FIELDS = (
+    *("data.source", "data.space", "data.splits", "data.val_split", "data.split", "data.val_share", "data.limit"),
+    *("data.max_megapixels", "data.unlabeled", "data.exclude", "data.cache_gb", "data.exif", "data.range"),
+    *("train.device", "train.precision"),
+)
+CHECK_FIELDS = ("data.",)
+COMMAND_FIELDS = {"evaluate": EVALUATE_FIELDS, "check": CHECK_FIELDS, "convert": CHECK_FIELDS}
 
 MAPPINGS = ("data.splits.", "loss.class_weights.")  # fields that hold names of a person's own
 
@@ -147,17 +158,33 @@ def require_meaning(overrides: Sequence[str], command: str, fields: Sequence[str
         command: name of the command.
         fields: dotted paths that it uses; `data.` means all fields of a section.
     """
-    ignored = [
-        path
-        for path in (override.partition("=")[0] for override in overrides)
-        if not any(path == field or path.startswith(f"{field.rstrip('.')}.") for field in fields)
-    ]
+    ignored = [path for path in (override.partition("=")[0] for override in overrides) if not is_used(path, fields)]
     if ignored:
         raise RequestError(
             f"{', '.join(ignored)} {'means' if len(ignored) == 1 else 'mean'} nothing to {command}",
             where=f"streetseg {command}",
             hint=f"{command} takes {', '.join(f'{field}…' if field.endswith('.') else field for field in fields)}",
         )
+
+
+def is_used(path: str, fields: Sequence[str] | None) -> bool:
+    """Return whether a field is one of `fields`, or below one; None means all."""
+    return fields is None or any(path == field or path.startswith(f"{field.rstrip('.')}.") for field in fields)
+
+
+def words_of(path: str) -> list[str]:
+    """Return the words that a field takes: "poly" and "one-cycle", "true" and "false", "none"."""
+    return list(_words(_field(path).annotation))
+
+
+def _words(annotation: Any) -> Iterator[str]:
+    if annotation is bool:
+        yield from ("true", "false")
+    elif annotation is types.NoneType:
+        yield "none"
+    else:
+        for part in get_args(annotation):
+            yield from [part] if isinstance(part, str) else _words(part)
 
 
 def _field(path: str) -> FieldInfo:
