@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from streetseg.models.formats import ENGINES, EXPORT_PRECISIONS, FORMATS, WEB
 from streetseg.recipe.encoders import USUAL
 from streetseg.recipe.layers import shipped_names
+from streetseg.training.trackers import TRACKERS
 
 Complete = Callable[[str], list[str]]
 
@@ -14,13 +15,19 @@ def one_of(values: Callable[[], Iterable[str]]) -> Complete:
     return lambda incomplete: [value for value in values() if value.startswith(incomplete)]
 
 
-def encoders_with_commas(incomplete: str) -> list[str]:
-    """Return the completions of "A,B": of the name behind the last comma, without those that stand before it."""
-    before, comma, last = incomplete.rpartition(",")
-    given = before.split(",")
-    return [f"{before}{comma}{name}" for name in USUAL if name.startswith(last) and name not in given]
+def with_commas(names: Iterable[str]) -> Complete:
+    """Return a completion of "A,B": of the name behind the last comma, without those that stand before it."""
+
+    def complete(incomplete: str) -> list[str]:
+        before, comma, last = incomplete.rpartition(",")
+        given = before.split(",")
+        return [f"{before}{comma}{name}" for name in names if name.startswith(last) and name not in given]
+
+    return complete
 
 
+encoders_with_commas = with_commas(USUAL)
+trackers_with_commas = with_commas(TRACKERS)
 encoder = one_of(lambda: USUAL)
 recipe = one_of(shipped_names)
 export_format = one_of(lambda: (*FORMATS, WEB))

@@ -19,6 +19,7 @@ from streetseg.cli.options import (
     QuietFlag,
     RecipeFlag,
     ResumeFlag,
+    TrackFlag,
     out_option,
 )
 from streetseg.cli.output import print_json, say
@@ -55,6 +56,7 @@ def train(
     resume: ResumeFlag = False,
     force: ForceFlag = False,
     recipe: RecipeFlag = None,
+    track: TrackFlag = None,
     profile: ProfileFlag = False,
     quiet: QuietFlag = False,
     json: JsonFlag = False,
@@ -70,6 +72,7 @@ def train(
         "model.weights": weights,
         "train.epochs": epochs,
         "train.seed": seed,
+        "train.track": track,
     }
     config = requested_recipe(data, recipe, overrides, flags)
 
