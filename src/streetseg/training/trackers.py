@@ -5,6 +5,7 @@ tracker, its name in `TRACKERS` is also the name of the extra that installs it.
 """
 
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
@@ -114,14 +115,16 @@ class Wandb:
     packages: tuple[str, ...] = ("wandb",)
 
     def __init__(self, folder: Path) -> None:
-        self._mode = os.environ.get("WANDB_MODE", "offline")
-        self._dir = Path(os.environ.get("WANDB_DIR", folder.parent))
+        self._mode = os.environ.get("WANDB_MODE") or "offline"
+        self._dir = Path(os.environ.get("WANDB_DIR") or folder.parent)
         files = str(self._dir / "wandb")  # W&B itself adds this name
         if self._mode == "offline":
             self.to = files
-            self.look = f"{command_line(['wandb', 'leet', files])} (send it: wandb sync {files}/offline-run-*)"
+            self.look = f"{command_line(['wandb', 'leet', files])}; to send it: wandb sync {files}/offline-run-*"
+        elif self._mode == "disabled":
+            self.to, self.look = "nothing", "WANDB_MODE says so"
         else:
-            self.to = os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")
+            self.to = os.environ.get("WANDB_BASE_URL") or "https://api.wandb.ai"
             self.look = f"the page of the project (WANDB_MODE={self._mode})"
 
     def start(self, run: str, recipe: Mapping[str, Any], earlier: str | None) -> str:
@@ -132,8 +135,8 @@ class Wandb:
         self._run = wandb.init(
             dir=self._dir,
             mode=self._mode,  # type: ignore[arg-type]
-            project=os.environ.get("WANDB_PROJECT", PROJECT),
-            name=os.environ.get("WANDB_NAME", run),
+            project=os.environ.get("WANDB_PROJECT") or PROJECT,
+            name=os.environ.get("WANDB_NAME") or run,
             id=earlier,
             resume=None if earlier is None else "allow",
             config=dict(recipe),
@@ -167,8 +170,9 @@ class MLflow:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         default = f"sqlite:///{(self._folder / 'mlflow.db').as_posix()}"
-        self.to = os.environ.get("MLFLOW_TRACKING_URI", default)
-        self._is_default = self.to == default
+        self._uri = os.environ.get("MLFLOW_TRACKING_URI") or default
+        self._is_default = self._uri == default
+        self.to = re.sub(r"//[^/@]*@", "//", self._uri)  # without a password, as it is printed
         is_server = self.to.startswith("http")
         self.look = self.to if is_server else command_line(["mlflow", "ui", "--backend-store-uri", self.to])
         self._numbers: list[Any] = []
@@ -181,7 +185,7 @@ class MLflow:
 
         if self._is_default:
             self._folder.mkdir(parents=True, exist_ok=True)
-        self._client = MlflowClient(self.to)
+        self._client = MlflowClient(self._uri)
         if earlier is not None:
             self._client.update_run(earlier, status="RUNNING")
             self._run = earlier
@@ -220,7 +224,7 @@ class MLflow:
         """Return the id of the experiment, which is made where there is none of its name."""
         if given := os.environ.get("MLFLOW_EXPERIMENT_ID"):
             return given
-        name = os.environ.get("MLFLOW_EXPERIMENT_NAME", PROJECT)
+        name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or PROJECT
         found = self._client.get_experiment_by_name(name)
         if found is not None:
             return found.experiment_id
@@ -234,11 +238,10 @@ class Trackio:
     packages: tuple[str, ...] = ("trackio",)
 
     def __init__(self, folder: Path) -> None:
-        self._folder = os.environ.get("TRACKIO_DIR", str(folder))
+        self._folder = os.environ.get("TRACKIO_DIR") or str(folder)
         online = os.environ.get("TRACKIO_SPACE_ID") or os.environ.get("TRACKIO_SERVER_URL")
         self.to = online or self._folder
-        self._project = os.environ.get("TRACKIO_PROJECT", PROJECT)
-        show = command_line(["trackio", "show", "--project", self._project])
+        show = command_line(["trackio", "show", "--project", PROJECT])
         self.look = "the page of the Space or server" if online else f"TRACKIO_DIR={command_line([self.to])} {show}"
 
     def start(self, run: str, recipe: Mapping[str, Any], earlier: str | None) -> str:
@@ -249,7 +252,7 @@ class Trackio:
         Path(self._folder).mkdir(parents=True, exist_ok=True)
         resume = "never" if earlier is None else "allow"
         self._run = trackio.init(
-            self._project, name=earlier or run, config=dict(recipe), resume=resume, embed=False, auto_log_gpu=False
+            PROJECT, name=earlier or run, config=dict(recipe), resume=resume, embed=False, auto_log_gpu=False
         )
         return str(self._run.name)
 

@@ -25,8 +25,9 @@ from streetseg.training.trackers import TRACKERS
 
 log = logging.getLogger("streetseg")
 
-PATIENCE = 60.0  # seconds that a tracker may need for one event, and at the end of a run for all that wait
-IF_KILLED = 10.0  # the same at the end of a run that was asked to stop
+PATIENCE = 300.0  # seconds that a tracker may need for one event, while the training goes on
+AT_END = 60.0  # seconds that the end of a run waits for the trackers
+IF_KILLED = 10.0  # the same if the run was asked to stop
 MOST_BYTES = 64 << 20  # of events that wait for a tracker
 MOST_SIDE = 1024  # of an image; larger ones are reduced
 
@@ -62,7 +63,7 @@ class Tracking:
         """Let the trackers finish side by side, and end those that do not."""
         for relay in self._relays:
             relay.end([outcome, dict(summary)])
-        until = time.monotonic() + (IF_KILLED if outcome == "killed" else PATIENCE)
+        until = time.monotonic() + (IF_KILLED if outcome == "killed" else AT_END)
         for relay in self._relays:
             relay.wait(until)
 
