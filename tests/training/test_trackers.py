@@ -6,8 +6,7 @@ import os
 import re
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,20 +16,19 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-import streetseg
 from conftest import Finished, missing
 from same_run import assert_same_run
 from short_run import events
-from streetseg.errors import RequestError
-from streetseg.recipe.load import leaves
+from streetseg.recipe.load import leaves, load_recipe
 from streetseg.recipe.resolved import read_resolved
 from streetseg.training import tracking
-from streetseg.training.trackers import MLflow, Trackio, Wandb, is_installed, require_trackers
+from streetseg.training import train as training
+from streetseg.training.own import Own
+from streetseg.training.trackers import MLflow, Trackio, Wandb, is_installed
 from streetseg.training.tracking import Tracking
 from tiny import RUN, camvid_segnet
 
 STEPS_OF_EPOCH = 3
-STEP = re.compile(r"train/(loss|cross_entropy|dice|gradient_norm|lr)$")
 
 
 @dataclass
@@ -64,9 +62,16 @@ class Images:
         self.kept.setdefault(name, {})[step] = rgb
 
 
-def train(data: str, out: Path, **more: Any) -> streetseg.Run:
-    usual: dict[str, Any] = {"encoder": "test_efficientnet", "weights": "none", "epochs": 2, "quiet": True}
-    return streetseg.train(data, out=out, recipe=RUN, **usual | more)
+def train(data: str, out: Path, *callbacks: object, resume: bool = False, **settings: object) -> Path:
+    """Train two epochs of three steps without writing the report."""
+    usual: dict[str, object] = {
+        "data.source": data,
+        "model.encoder": "test_efficientnet",
+        "model.weights": "none",
+        "train.epochs": 2,
+    }
+    recipe = load_recipe(flags=usual | RUN | {f"train.{name}": value for name, value in settings.items()})
+    return training.train(recipe, out, quiet=True, resume=resume, own=Own(callbacks)).folder
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +82,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="module")
 def plain(data: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run without trackers."""
-    return train(data, tmp_path_factory.mktemp("plain") / "run").folder
+    return train(data, tmp_path_factory.mktemp("plain") / "run")
 
 
 @pytest.fixture(scope="module")
@@ -92,9 +97,9 @@ def tracked(data: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
             patch.setattr(tracking, limit, tracking.PATIENCE)
         images = Images(killed_after=STEPS_OF_EPOCH + 2)
         with pytest.raises(KeyboardInterrupt):
-            train(data, out, track=track, callbacks=[images])
+            train(data, out, images, track=track)
         again = Images()
-        train(data, out, track=track, callbacks=[again], resume=True)
+        train(data, out, again, track=track, resume=True)
     heard = Heard(
         recipe={name: str(plain_value(value)) for name, value in leaves(read_resolved(out / "recipe.yaml"))},
         images={name: images.kept[name] | again.kept[name] for name in images.kept},
@@ -210,7 +215,7 @@ def read_mlflow(folder: Path) -> Heard:
 def read_trackio(folder: Path) -> Heard:
     if not is_installed("trackio"):
         missing("trackio", "trackio is not installed: it needs Pillow 12 or below; pip install 'streetseg[trackio]'")
-    code = f"""
+    code = """
 import json, trackio
 [run] = trackio.Api().runs("streetseg")
 print(json.dumps([run.config, trackio.SQLiteStorage.get_logs("streetseg", run.name)]))
@@ -268,3 +273,180 @@ def test_a_tracker_holds_what_the_journal_holds(tracked: tuple[Path, Heard], nam
 
 def test_a_run_with_trackers_is_the_run_without(tracked: tuple[Path, Heard], plain: Path) -> None:
     assert_same_run(tracked[0], plain)
+
+
+# Bad trackers
+
+RAISES = """
+class Run:
+    id = "one"
+    def log(self, values, step):
+        raise RuntimeError("the tracker is away")
+Settings, init = dict, lambda **settings: Run()
+"""
+HANGS = "import time; time.sleep(3600)"
+DIES = "import os; os._exit(3)"
+STANDS_STILL = "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)"
+TAKES_A_WHILE = """
+import time
+class Run:
+    name = "one"
+    def log(self, values, step=None):
+        time.sleep(0.02)
+finish = lambda: None
+init = lambda *names, **settings: Run()
+"""
+SMALL_FILES = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (16384, 16384))"
+
+
+@pytest.fixture
+def libraries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return a function that puts modules of given code before those that are installed, for new processes."""
+
+    def write(**modules: str) -> None:
+        folder = tmp_path / "libraries"
+        folder.mkdir()
+        for name, code in modules.items():
+            (folder / f"{name}.py").write_text(code)
+        monkeypatch.syspath_prepend(str(folder))
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]))
+
+    return write
+
+
+def test_a_tracker_that_raises_hangs_or_dies_changes_nothing(
+    data: str,
+    plain: Path,
+    libraries: Callable[..., None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    libraries(wandb=RAISES, mlflow=HANGS, trackio=DIES)
+    monkeypatch.setattr(tracking, "PATIENCE", 2.0)
+    monkeypatch.setattr(tracking, "AT_END", 300.0)
+
+    run = train(data, tmp_path / "run", track=["wandb", "mlflow", "trackio"])
+
+    assert_same_run(run, plain)
+    assert journal(run) == journal(plain)
+    said = sorted(record.getMessage().partition("; what it printed")[0] for record in caplog.records)
+    assert [line for line in said if line.startswith("tracker")] == [
+        "tracker mlflow failed, the run goes on without it (its process ended with exit code 1)",
+        "tracker trackio failed, the run goes on without it (its process ended with exit code 3)",
+        "tracker wandb failed, the run goes on without it (in scalars, RuntimeError: the tracker is away)",
+    ]
+    assert "Timeout" in (run / "trackers" / "mlflow.log").read_text()
+    assert "the tracker is away" in (run / "trackers" / "wandb.log").read_text()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of a file")
+def test_trackers_that_cannot_write_change_nothing(
+    data: str,
+    plain: Path,
+    libraries: Callable[..., None],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    libraries(sitecustomize=SMALL_FILES)  # only in the processes of the trackers: the library fails as on a full disk
+
+    run = train(data, tmp_path / "run", track=["tensorboard", "wandb", "mlflow"])
+
+    assert_same_run(run, plain)
+    assert journal(run) == journal(plain)
+    assert "tracker tensorboard failed" in caplog.text
+    assert "tracker mlflow failed" in caplog.text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGSTOP")
+def test_the_end_of_a_run_does_not_wait_for_a_process_that_stands_still(
+    libraries: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    libraries(trackio=STANDS_STILL)
+    monkeypatch.setattr(tracking, "AT_END", 1.0)
+    monkeypatch.setattr(tracking, "MOST_BYTES", 10_000)
+    tracker = Tracking(["trackio"], tmp_path / "trackers")
+    [relay] = tracker._relays
+
+    tracker.start("title", tmp_path, {})
+    for step in range(1000):
+        tracker.scalars(step, {"train/loss": 1.0})
+    assert relay._waiting <= 10_000
+    tracker.finish("done", {})
+
+    assert "tracker trackio failed, the run goes on without it (it did not finish in time)" in caplog.text
+    assert relay._process is not None and relay._process.wait() < 0
+
+
+def test_what_a_slow_tracker_lacks_is_said_once(
+    libraries: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    libraries(trackio=TAKES_A_WHILE)
+    monkeypatch.setattr(tracking, "AT_END", 300.0)
+    monkeypatch.setattr(tracking, "MOST_BYTES", 500)
+    tracker = Tracking(["trackio"], tmp_path / "trackers")
+
+    tracker.start("title", tmp_path, {})
+    for step in range(100):
+        tracker.scalars(step, {"train/loss": 1.0})
+    tracker.finish("done", {})
+
+    [record] = caplog.records
+    assert re.fullmatch(r"tracker trackio was too slow: it lacks \d\d events of this run", record.getMessage())
+
+
+def journal(run: Path) -> list[dict[str, Any]]:
+    """Return the journal without times."""
+    lines = map(json.loads, (run / "journal.jsonl").read_text().splitlines())
+    timed = ("time", "seconds", "images_per_second")
+    return [{name: value for name, value in line.items() if name not in timed} for line in lines]
+
+
+# Before a run
+
+
+def test_an_unknown_tracker_or_one_that_is_not_installed(
+    streetseg: Callable[..., Finished], data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unknown = streetseg("train", data, "--track", "tensorboard,tensorbord", "--out", tmp_path / "run")
+    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+    absent = streetseg("study", data, "--track", "mlflow", "--out", tmp_path / "run")
+
+    assert (unknown.code, absent.code) == (2, 2)
+    assert "there is no tracker tensorbord" in unknown.err
+    assert "did you mean tensorboard?" in unknown.err
+    assert "the tracker mlflow needs sqlalchemy, which is not installed" in absent.err
+    assert "pip install 'streetseg[mlflow]'" in absent.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_of_the_name_is_no_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tensorboard_of_nobody").mkdir()  # as W&B leaves ./wandb where it is used
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    assert not is_installed("tensorboard_of_nobody")
+
+
+def test_the_environment_says_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WANDB_MODE", "WANDB_DIR", "WANDB_BASE_URL", "MLFLOW_TRACKING_URI", "TRACKIO_DIR", "TRACKIO_SPACE_ID"):
+        monkeypatch.delenv(name, raising=False)
+    usual = [Wandb(tmp_path / "wandb").to, MLflow(tmp_path / "mlflow").to, Trackio(tmp_path / "trackio").to]
+    monkeypatch.setenv("WANDB_MODE", "online")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://me:secret@tracking.example")
+    monkeypatch.setenv("TRACKIO_SPACE_ID", "me/space")
+    online = [Wandb(tmp_path / "wandb").to, MLflow(tmp_path / "mlflow").to, Trackio(tmp_path / "trackio").to]
+
+    assert usual == [f"{tmp_path}/wandb", f"sqlite:///{tmp_path}/mlflow/mlflow.db", f"{tmp_path}/trackio"]
+    assert online == ["https://api.wandb.ai", "https://tracking.example", "me/space"]
+
+
+def test_the_runs_of_a_study_are_in_one_place(streetseg: Callable[..., Finished], data: str, tmp_path: Path) -> None:
+    settings = [f"{name}={value}" for name, value in RUN.items()]
+    usual = ("--weights", "none", "--epochs", 1, "--encoders", "test_efficientnet", "--track", "tensorboard")
+
+    done = streetseg("study", data, *settings, *usual, "--out", tmp_path / "study")
+
+    place = tmp_path / "study" / "trackers" / "tensorboard"
+    assert done.code == 0, done.err
+    assert [run.name for run in place.iterdir()] == ["test_efficientnet_seed0"]
+    assert f"tensorboard: tracked to {place}; look: tensorboard --logdir {place}" in done.err

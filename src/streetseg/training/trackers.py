@@ -251,9 +251,7 @@ class Trackio:
 
         Path(self._folder).mkdir(parents=True, exist_ok=True)
         resume = "never" if earlier is None else "allow"
-        self._run = trackio.init(
-            PROJECT, name=earlier or run, config=dict(recipe), resume=resume, embed=False, auto_log_gpu=False
-        )
+        self._run = trackio.init(PROJECT, name=earlier or run, config=dict(recipe), resume=resume, embed=False)
         return str(self._run.name)
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
@@ -268,8 +266,10 @@ class Trackio:
 
     def finish(self, outcome: str, summary: Mapping[str, float]) -> None:
         """Log outcome and best epoch, which trackio has no other place for, and wait until all is written."""
+        import trackio
+
         self._run.log({"outcome": outcome, **of_best(summary)})
-        self._run.finish()
+        trackio.finish()
 
 
 TRACKERS: dict[str, type[Tracker]] = {

@@ -160,7 +160,7 @@ class Relay:
             self.is_open = False
             self._events = SimpleQueue()
             log.warning(
-                "tracker %s failed and gets no more of this run, which goes on (%s); what it printed: %s",
+                "tracker %s failed, the run goes on without it (%s); what it printed: %s",
                 self.name, problem, self._log,
             )  # fmt: skip
 
@@ -175,7 +175,7 @@ def _exchange(process: "subprocess.Popen[bytes]", event: bytes) -> str | None:
         answer = process.stdout.readline()
     except OSError:  # the process has ended
         answer = b""
-    return json.loads(answer) if answer else "its process ended"
+    return json.loads(answer) if answer else f"its process ended with exit code {process.wait()}"
 
 
 def _line(*event: object) -> bytes:
