@@ -40,9 +40,9 @@ class Callback(Protocol):
         ...
 
     def image(self, step: int, name: str, rgb: NDArray[np.uint8]) -> None:
-        """Take an image uint8 (H, W, 3) after each epoch, of each of four validation images or fewer.
+        """Take an image uint8 (H, W, 3) after each epoch: "val/0", the first of the split, or one of up to three others.
 
-        "val/0" is the first of the split. Image and ground truth above, prediction and its errors below.
+        Image and ground truth above, prediction and its errors below.
         """
         ...
 
