@@ -98,7 +98,8 @@ def work(name: str, folder: Path, memory: Path, patience: float) -> None:
             with _limited(patience):
                 tracked.finish("killed", {})
     except Exception as error:
-        _send(answers, f"in {method}, {type(error).__name__}: {error}")
+        first_line = str(error).partition("\n")[0]
+        _send(answers, f"in {method}, {type(error).__name__}: {first_line}")
         raise
 
 
