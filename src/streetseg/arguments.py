@@ -91,6 +91,7 @@ ARGUMENTS = {
     "weights": Expected(lambda value: _is_path(value) or isinstance(value, Mapping), "a path", '"none"'),
     "encoders": Expected(_is_list, "a list", '["mobilenetv2_100", "resnext50_32x4d"]'),
     "runs": Expected(_is_list, "a list", '["runs/first", "runs/second"]'),
+    "track": Expected(_is_list, "a list", '["tensorboard"]'),
     "callbacks": Expected(_is_list, "a list", "[callback]"),
     "progress": Expected(callable, "a function", "print"),
 }

@@ -30,6 +30,7 @@ from streetseg.training.own import Own
 from streetseg.training.prepare import newest_state
 from streetseg.training.resume import begun_runs, differences, origin_of, require_unchanged, written_origin
 from streetseg.training.splits import open_stores
+from streetseg.training.trackers import require_trackers
 from streetseg.training.train import train
 
 log = logging.getLogger("streetseg")
@@ -89,12 +90,16 @@ def run_study(
         TrainingError: a run cannot go on.
     """
     check_folder(out, WHAT, resume=resume)
+    require_trackers(recipe.train.track or ())
     own = own or Own()
     if own != Own() and processes > 1:
         problem = "callbacks, modules, loss and data of your own are in this process, others do not have them"
         raise RequestError(problem, where=f"devices={processes}", hint="devices=1")
     source = own.source or open_source(recipe.data)
     recipe = recipe.model_copy(update={"data": with_defaults(recipe.data, source)})
+    if recipe.train.track and recipe.train.track_to is None:  # all runs in one place, where they can be compared
+        shared = recipe.train.model_copy(update={"track_to": str(out / "trackers")})
+        recipe = recipe.model_copy(update={"train": shared})
     require_folds(recipe, folds, source, own)
     require_fit(recipe, starts, source, own)
     runs = {

@@ -27,11 +27,12 @@ def assert_same_run(run: Path, expected: Path) -> None:
 
 
 def newest_state(run: Path) -> dict[str, Any]:
-    """Return the state in a run's newest checkpoint, without the setting that changes no result."""
+    """Return the state in a run's newest checkpoint, without the settings that change no result."""
     newest = load_newest_checkpoint(run / "checkpoints")
     assert newest is not None
     path, state = newest
-    state["recipe"]["train"].pop("save_steps")
+    for setting in ("save_steps", "track", "track_to"):
+        state["recipe"]["train"].pop(setting)
     return {"name": path.name, **state}
 
 

@@ -35,6 +35,7 @@ def train(
     recipe: "RecipeLike" = None,
     profile: bool = False,
     quiet: bool = False,
+    track: Sequence[str] | None = None,
     callbacks: "Sequence[Callback]" = (),
     loss: "LossFunction | Mapping[str, object] | None" = None,
     **fields: object,
@@ -61,6 +62,7 @@ def train(
         recipe: a YAML file, the name of a shipped recipe, or a dict of dotted fields, {"optim.lr": 3e-4}.
         profile: say at the end where the time of a step went.
         quiet: no progress.
+        track: trackers that are told of the run: tensorboard, wandb, mlflow, trackio.
         callbacks: objects with any of the methods of `Callback`.
         loss: a function of logits float32 (B, C, H, W) and labels int64 (B, H, W) that returns what to minimize; or
             fields of the recipe, as below.
@@ -103,6 +105,7 @@ def train(
         "model.weights": str(weights) if isinstance(weights, Path) else weights,
         "train.epochs": epochs,
         "train.seed": seed,
+        "train.track": track,
     }
     config = request(data, recipe, flags, with_loss(fields, loss))
     folder = (
@@ -138,6 +141,7 @@ def study(
     recipe: "RecipeLike" = None,
     profile: bool = False,
     quiet: bool = False,
+    track: Sequence[str] | None = None,
     callbacks: "Sequence[Callback]" = (),
     loss: "LossFunction | Mapping[str, object] | None" = None,
     **fields: object,
@@ -156,7 +160,7 @@ def study(
         weights: initial weights; a dict gives each encoder its own.
         out: the folder of the study, new or empty unless resuming; None for study/<date>_<kind of data>.
         devices: processes that share the work of each run; one for objects of your own.
-        resume, force, recipe, profile, quiet, loss, fields: as for `train`.
+        resume, force, recipe, profile, quiet, track, loss, fields: as for `train`.
         callbacks: as for `train`; each is told of every run.
 
     >>> import streetseg
@@ -189,7 +193,7 @@ def study(
     if len(set(names)) < len(names):
         hint = "give modules of one class an attribute `name`"
         raise RequestError("an encoder is named twice", where=f"encoders={names}", hint=hint)
-    flags = {"model.decoder": decoder_name(decoder), "train.epochs": epochs}
+    flags = {"model.decoder": decoder_name(decoder), "train.epochs": epochs, "train.track": track}
     config = request(data, recipe, flags, with_loss(fields, loss))
     starts = initial_weights(weights, names, default=config.model.weights)
     folder = Path(out) if out else dated_folder("study", config.data.source.partition(":")[0], resume=resume)

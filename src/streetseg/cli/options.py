@@ -47,6 +47,14 @@ ResumeFlag = Annotated[bool, typer.Option("--resume", help="continue a run that 
 ForceFlag = Annotated[
     bool, typer.Option("--force", help="with --resume: go on although the recipe or the data have changed")
 ]
+TrackFlag = Annotated[
+    str | None,
+    typer.Option(
+        "--track",
+        metavar="A,B",
+        help="also tell trackers of the run: tensorboard, wandb, mlflow, trackio (default: the journal alone)",
+    ),
+]
 QuietFlag = Annotated[bool, typer.Option("--quiet", help="no progress, only the result")]
 ProfileFlag = Annotated[
     bool,

@@ -19,6 +19,7 @@ from streetseg.cli.options import (
     QuietFlag,
     RecipeFlag,
     ResumeFlag,
+    TrackFlag,
     out_option,
 )
 from streetseg.cli.output import print_json, say
@@ -59,6 +60,7 @@ def study(
     resume: ResumeFlag = False,
     force: ForceFlag = False,
     recipe: RecipeFlag = None,
+    track: TrackFlag = None,
     profile: ProfileFlag = False,
     quiet: QuietFlag = False,
     json: JsonFlag = False,
@@ -72,7 +74,8 @@ def study(
     require_commas(names, overrides or [])
     if any(word.startswith("model.encoder=") for word in overrides or []):
         raise RequestError("a study takes its encoders from --encoders", where="model.encoder", hint="--encoders A,B")
-    config = requested_recipe(data, recipe, overrides, {"train.epochs": epochs, "data.limit": limit})
+    flags = {"train.epochs": epochs, "train.track": track, "data.limit": limit}
+    config = requested_recipe(data, recipe, overrides, flags)
     initial_weights = weights_by_encoder(weights, names, default=config.model.weights)
 
     from streetseg import api

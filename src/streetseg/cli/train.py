@@ -18,6 +18,7 @@ from streetseg.cli.options import (
     QuietFlag,
     RecipeFlag,
     ResumeFlag,
+    TrackFlag,
     out_option,
 )
 from streetseg.cli.output import print_json, say
@@ -56,6 +57,7 @@ def train(
     resume: ResumeFlag = False,
     force: ForceFlag = False,
     recipe: RecipeFlag = None,
+    track: TrackFlag = None,
     profile: ProfileFlag = False,
     quiet: QuietFlag = False,
     json: JsonFlag = False,
@@ -71,6 +73,7 @@ def train(
         "model.weights": weights,
         "train.epochs": epochs,
         "train.seed": seed,
+        "train.track": track,
     }
     config = requested_recipe(data, recipe, overrides, flags)
 

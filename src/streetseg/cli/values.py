@@ -10,6 +10,7 @@ from streetseg.models.formats import ENGINES, FORMATS
 from streetseg.recipe.datasets import PATHS, STREETS, TOOLS, parts_of
 from streetseg.recipe.encoders import USUAL
 from streetseg.recipe.layers import shipped_names
+from streetseg.training.trackers import TRACKERS
 
 
 class Candidate(NamedTuple):
@@ -93,11 +94,15 @@ def data(word: str) -> Iterator[Candidate]:
     yield from (one.behind(before) for one in folders(last))
 
 
-def encoders(word: str) -> Iterator[Candidate]:
-    """Yield the continuations of "A,B": the name behind the last comma, without those that stand before it."""
-    before, comma, _ = word.rpartition(",")
-    given = before.split(",")
-    yield from (Candidate(f"{before}{comma}{name}", kind="part") for name in USUAL if name not in given)
+def with_commas(names: Collection[str]) -> Complete:
+    """Return a completion of "A,B": of the name behind the last comma, without those that stand before it."""
+
+    def complete(word: str) -> Iterator[Candidate]:
+        before, comma, _ = word.rpartition(",")
+        given = before.split(",")
+        yield from (Candidate(f"{before}{comma}{name}", kind="part") for name in names if name not in given)
+
+    return complete
 
 
 def fields(word: str, command: str) -> Iterator[Candidate]:
@@ -131,7 +136,8 @@ space = one_of(space_names)
 BY_NAME: dict[str, Complete] = {  # name of an argument or flag -> its values
     "encoder": encoder,
     "pattern": encoder,
-    "encoders": encoders,
+    "encoders": with_commas(USUAL),
+    "track": with_commas(TRACKERS),
     "recipe": recipes,
     "engine": one_of(lambda: ("auto", *ENGINES)),
     "device": device,

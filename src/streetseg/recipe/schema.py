@@ -72,6 +72,14 @@ class NoEffect:
     why: str
 
 
+def _names(value: object) -> object:
+    """Read "a,b". A name that comes twice counts once."""
+    names = [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+    return tuple(dict.fromkeys(names)) if isinstance(names, (list, tuple)) else names
+
+
+Names = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_names)]  # accepts a,b and [a, b]
+
 Unlabeled = Literal["refuse", "skip"]
 Tolerance = Annotated[int, Field(ge=0, le=442)]  # 442: the distance from black to white
 
@@ -301,6 +309,12 @@ class Train(Section):
     """save a checkpoint every this many steps too; none: only at the end of each epoch"""
     device: Annotated[str, NoEffect("only where the run is computed")] = "auto"
     """auto (CUDA if available, else MPS, the GPU of a Mac, else cpu), cpu, cuda, cuda:1, mps"""
+    track: Annotated[Names | None, NoEffect("only who is told of the run")] = None
+    """trackers that are told of the run, with commas between them: tensorboard, wandb, mlflow, trackio; none: the
+    journal alone"""
+    track_to: Annotated[str | None, NoEffect("only who is told of the run")] = None
+    """folder that the trackers write to, unless their own environment variables say where; none: trackers in the run
+    folder, for the runs of a study in that of the study"""
 
 
 class Recipe(Section):

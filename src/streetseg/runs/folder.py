@@ -69,6 +69,11 @@ class RunFolder:
         """Scores of the test split, where it is scored at the end of the run."""
         return self.path / "test"
 
+    @property
+    def trackers(self) -> Path:
+        """What trackers write, unless they write elsewhere; what they remember of the run, and what they print."""
+        return self.path / "trackers"
+
     def require_usable(self, *, resume: bool) -> None:
         """Raise RequestError if a run cannot or must not write here. Write nothing."""
         check_folder(self.path, WHAT, resume=resume)

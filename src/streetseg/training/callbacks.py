@@ -40,7 +40,7 @@ class Callback(Protocol):
         ...
 
     def image(self, step: int, name: str, rgb: NDArray[np.uint8]) -> None:
-        """Take an image uint8 (H, W, 3) after each epoch: "val/0", the first of the validation split.
+        """Take an image uint8 (H, W, 3) after each epoch: "val/0", the first of the split, or one of three more.
 
         Image and ground truth above, prediction and its errors below.
         """

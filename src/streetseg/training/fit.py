@@ -6,9 +6,7 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import replace
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from streetseg.data.batches import Batch, TrainBatches
@@ -16,6 +14,7 @@ from streetseg.errors import TrainingError
 from streetseg.evaluation.evaluate import Evaluation, Labeled, evaluate, label_ids
 from streetseg.evaluation.files import panel
 from streetseg.inference.engines.torch_engine import TorchEngine
+from streetseg.inference.output import Ids, ImageArray
 from streetseg.inference.predictor import Predictor
 from streetseg.metrics.scores import scores
 from streetseg.training.history import EpochNotes, EpochRow
@@ -23,6 +22,8 @@ from streetseg.training.meters import Meters, StepNumbers
 from streetseg.training.optim import lr_factor, set_lr
 from streetseg.training.recorder import RunRecorder
 from streetseg.training.train_state import TrainState
+
+EXAMPLES = 4  # validation images that callbacks get after each epoch
 
 
 def fit(
@@ -62,7 +63,10 @@ def fit(
         meters = meters.together()
         row = epoch_row(epoch, train_state, meters, evaluation)
         if recorder.callbacks.wants_images():
-            recorder.callbacks.tell("image", train_state.steps_done, "val/0", example(train_state, val))
+            for index in spread(len(val.samples)):
+                recorder.callbacks.tell(
+                    "image", train_state.steps_done, f"val/{index}", example(train_state, val[index])
+                )
         recorder.keep_epoch(row, epoch_notes(meters, evaluation, time.perf_counter() - start))
 
 
@@ -152,10 +156,15 @@ def validate(train_state: TrainState, val: Labeled, on_image: Callable[[], None]
     return evaluation
 
 
-def example(train_state: TrainState, val: Labeled) -> NDArray[np.uint8]:
-    """Return the first validation image with what the network makes of it, uint8 (2H, 2W, 3)."""
+def spread(images: int) -> list[int]:
+    """Return the places of EXAMPLES images, or fewer, at equal distances: neighbors in a video are nearly the same."""
+    return sorted({images * number // EXAMPLES for number in range(EXAMPLES)})
+
+
+def example(train_state: TrainState, sample: tuple[ImageArray, Ids]) -> ImageArray:
+    """Return a validation image with what the network makes of it, uint8 (2H, 2W, 3)."""
     predictor = Predictor(TorchEngine(train_state.scored, train_state.device, train_state.precision.name))
-    image, labels = val[0]
+    image, labels = sample
     return panel(image, labels, label_ids(predictor, image, labels), train_state.network.space)
 
 

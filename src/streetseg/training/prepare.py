@@ -37,6 +37,8 @@ from streetseg.training.optim import Length, length_of
 from streetseg.training.own import Own, check_callbacks, check_loss, require_own
 from streetseg.training.resume import differences, is_written, origin_of, require_format, require_unchanged, restore
 from streetseg.training.splits import check_files, device_cache_split, open_stores, open_test_store, require_images
+from streetseg.training.trackers import require_trackers
+from streetseg.training.tracking import where_tracked
 from streetseg.training.train_state import TrainState, describe_start, make_train_state
 
 
@@ -92,6 +94,12 @@ class Prepared:
         """The origin for checkpoints: with the names of the parts that are the caller's own."""
         return self.origin | {"own": list(self.own.parts(self.recipe))}
 
+    @property
+    def track_to(self) -> Path:
+        """The folder that trackers write to by default."""
+        given = self.recipe.train.track_to
+        return self.folder.trackers if given is None else Path(given)
+
     @cached_property
     def crop(self) -> Size:
         """Height and width of the training crop, for the smallest image of the training split."""
@@ -140,6 +148,7 @@ def prepare(
     folder = RunFolder(Path(ranks.broadcast(str(out))))
     if ranks.is_main:
         folder.require_usable(resume=resume)
+    require_trackers(recipe.train.track or ())
     keep_freed_memory()
     seed_everything(recipe.train.seed)
     state = newest_state(folder) if resume else None
@@ -274,6 +283,7 @@ def lines_of_start(run: Prepared, train_state: TrainState) -> list[str]:
         *run.device_cache_lines,
         *lines_of_processes(run.ranks, run.state),
         *run.own.lines(run.recipe),
+        *where_tracked(run.recipe.train.track or (), run.track_to),
         *(f"forced to go on, although {line}" for line in run.changed),
     ]
 

@@ -19,9 +19,10 @@ from streetseg.training.finish import finish_run
 from streetseg.training.fit import fit
 from streetseg.training.history import History
 from streetseg.training.own import Own
-from streetseg.training.prepare import lines_of_start, make_or_restore, prepare, write_start
+from streetseg.training.prepare import Prepared, lines_of_start, make_or_restore, prepare, write_start
 from streetseg.training.progress import Progress
 from streetseg.training.recorder import RunRecorder
+from streetseg.training.tracking import Tracking
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def train(
             title = f"{part}: {run.title}" if part else run.title
             with Progress(title, run.length.steps, done=done, quiet=quiet) as progress:
                 progress.say(*lines_of_start(run, train_state))
-                callbacks = callbacks_of(own, recipe, history, ranks)
+                callbacks = callbacks_of(run, history)
                 with StopSignals() as stop, finishing(callbacks, history):
                     callbacks.tell("start", run.title, run.folder.path, dict(leaves(recipe)))
                     recorder = RunRecorder(
@@ -99,10 +100,12 @@ def train(
                 return RunResult(run.folder.path, recorder.end(val_iou, len(run.val_store)), val_iou)
 
 
-def callbacks_of(own: Own, recipe: Recipe, history: History, ranks: Ranks) -> Callbacks:
-    """Return early stopping, if the recipe asks for it, and the caller's own callbacks; none beside rank 0."""
-    early = [EarlyStopping(recipe.train.patience, history)] if recipe.train.patience else []
-    return Callbacks([*early, *own.callbacks] if ranks.is_main else [])
+def callbacks_of(run: Prepared, history: History) -> Callbacks:
+    """Return early stopping and trackers, if the recipe asks for them, and the caller's own; none beside rank 0."""
+    train = run.recipe.train
+    early = [EarlyStopping(train.patience, history)] if train.patience else []
+    trackers = [Tracking(train.track, run.track_to)] if train.track else []
+    return Callbacks([*early, *trackers, *run.own.callbacks] if run.ranks.is_main else [])
 
 
 @contextmanager
