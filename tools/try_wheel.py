@@ -150,8 +150,9 @@ def try_base(environment: Environment) -> None:
 def try_train(environment: Environment) -> None:
     if not (environment.folder / "scenes").exists():
         environment.streetseg("scenes scenes --count 16 --size 64x128")
+    shutil.rmtree(environment.folder / "runs", ignore_errors=True)
     for seed in (0, 1):
-        environment.streetseg(f"{TRAIN} --out runs/{seed} --force train.seed={seed}")
+        environment.streetseg(f"{TRAIN} --out runs/{seed} train.seed={seed}")
     environment.streetseg(f"predict runs/0 {IMAGES} --out train/masks")
 
 
