@@ -85,7 +85,8 @@ class Environment:
     def install(self, requirement: str) -> None:
         """Install with the pip of this Python, so that the environment holds nothing else."""
         pip = [sys.executable, "-m", "pip", "--python", str(self.programs / "python")]
-        subprocess.run([*pip, "install", "--quiet", "--disable-pip-version-check", requirement], check=True)
+        install = [*pip, "install", "--quiet", "--disable-pip-version-check", requirement]
+        subprocess.run(install, env=self._environ(), check=True)
 
     def megabytes(self) -> int:
         """Return the size of all installed files and of their compiled code."""
@@ -93,15 +94,8 @@ class Environment:
         return round(sum(path.stat().st_size for path in packages.rglob("*") if path.is_file()) / 1e6)
 
     def start(self, program: str, *words: str) -> "subprocess.Popen[str]":
-        """Start a program of this environment, which knows nothing of the checkout and of this user's settings."""
-        environ = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("PYTHON", "STREETSEG_", "VIRTUAL_ENV"))
-        }
-        environ |= {"STREETSEG_CACHE": str(self.folder / "cache"), "PYTHONUTF8": "1"}
-        command = [str(self.programs / program), *words]
-        pipe = subprocess.PIPE
+        """Start a program of this environment."""
+        command, pipe, environ = [str(self.programs / program), *words], subprocess.PIPE, self._environ()
         return subprocess.Popen(command, cwd=self.folder, env=environ, stdout=pipe, stderr=pipe, encoding="utf-8")
 
     def streetseg(self, line: str) -> None:
@@ -119,6 +113,12 @@ class Environment:
         _, err = process.communicate()
         if process.returncode != 2 or f"pip install 'streetseg[{extra}]'" not in err:
             raise SystemExit(f"streetseg {line}: expected a hint at [{extra}], got {process.returncode}\n{err}")
+
+    def _environ(self) -> dict[str, str]:
+        """Return the variables of this process but for those that lead to other packages or set a recipe."""
+        others = ("PYTHON", "STREETSEG_", "VIRTUAL_ENV")
+        environ = {name: value for name, value in os.environ.items() if not name.startswith(others)}
+        return environ | {"STREETSEG_CACHE": str(self.folder / "cache"), "PYTHONUTF8": "1"}
 
     def _succeed(self, program: str, *words: str) -> str:
         process = self.start(program, *words)
@@ -194,7 +194,7 @@ def try_ray(environment: Environment) -> None:
 def try_remote(environment: Environment) -> None:
     shards = environment.folder / "shards"
     shutil.rmtree(shards, ignore_errors=True)
-    environment.streetseg(f"convert {DATA} --to shards shards")
+    environment.streetseg(f"convert cityscapes:scenes shards --to shards data.space=street-11")
     environment.python("import s3fs")
     environment.streetseg(f"check shards:{shards.as_uri()}")
 
