@@ -90,7 +90,9 @@ def test_a_release_is_built_once_tried_everywhere_and_published_without_a_token(
 def test_the_notes_of_a_release_are_its_part_of_the_changelog() -> None:
     pyproject = PYPROJECT.read_text(encoding="utf-8")
     version = PROJECT["version"]
-    changelog = f"## [Unreleased]\n\n- soon\n\n## [{version}] - 2026-12-01\n\n- [how](docs/a.md)\n\n## [0.0.1] - 2026-01-01\n"
+    changelog = (
+        f"## [Unreleased]\n\n- soon\n\n## [{version}] - 2026-12-01\n\n- [how](docs/a.md)\n\n## [0.0.1] - 2026-01-01\n"
+    )
     files = f"{PROJECT['urls']['Homepage']}/blob/v{version}"
 
     assert release_notes(f"v{version}", pyproject, changelog) == f"- [how]({files}/docs/a.md)"

@@ -22,6 +22,7 @@ def test_every_extra_is_tried() -> None:
 
 def test_the_trials_work(tmp_path: Path, streetseg: Callable[..., Finished], monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(try_wheel, "SEEDS", (0,))
 
     class Here(try_wheel.Environment):
         def streetseg(self, line: str) -> None:
@@ -32,10 +33,8 @@ def test_the_trials_work(tmp_path: Path, streetseg: Callable[..., Finished], mon
             return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
 
     here = Here(Path(sys.prefix), tmp_path)
-    for extra in ("train", "export", "openvino", "video", "measure", "remote"):
+    for extra in ("train", "export", "video", "measure", "remote"):
         try_wheel.TRIALS[extra](here)
 
     assert (tmp_path / "video").is_dir()
-    for line, extra in try_wheel.REFUSED.items():
-        assert extra in try_wheel.TRIALS, line
-
+    assert set(try_wheel.REFUSED.values()) <= set(try_wheel.TRIALS)

@@ -1,6 +1,6 @@
 """Print the notes of a release, the part of CHANGELOG.md about its version; fail if tag and version differ.
 
-    python tools/release_notes.py v0.1.0
+python tools/release_notes.py v0.1.0
 """
 
 import re
