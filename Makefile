@@ -5,6 +5,7 @@
 # make lint       style, types and the order of the packages: a part of make test
 # make pytest     the tests alone
 # make spelling   likely typing mistakes
+# make dist       the sdist and the wheel, in dist
 # Each sets up .venv first; it needs Python 3.11+ and make (on Windows in Git's bash).
 
 PYTHON ?= python3
@@ -18,7 +19,7 @@ VENV_PYTHON := $(BIN)/python
 endif
 STUDY_OUT := study/demo-$(shell date +%Y%m%d-%H%M%S)
 
-.PHONY: study test lint pytest spelling reference benchmark clean
+.PHONY: study test lint pytest spelling dist reference benchmark clean
 .DELETE_ON_ERROR:
 
 study: .venv/installed-train
@@ -40,6 +41,10 @@ pytest: .venv/installed-dev
 spelling: .venv/installed-dev
 	$(BIN)/codespell
 
+dist: .venv/installed-build
+	rm -rf dist
+	$(BIN)/python -m build
+
 $(VENV_PYTHON):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "error: streetseg needs Python 3.11 or newer; set it with make PYTHON=/path/to/python3.11" >&2; exit 2; }
@@ -49,6 +54,10 @@ $(VENV_PYTHON):
 .venv/installed-train: $(VENV_PYTHON) pyproject.toml $(CONSTRAINTS)
 	@echo "installing into .venv (torch is large: this can take some minutes)"
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c $(CONSTRAINTS) -e '.[train]'
+	touch $@
+
+.venv/installed-build: $(VENV_PYTHON) $(CONSTRAINTS)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c $(CONSTRAINTS) build
 	touch $@
 
 .venv/installed-dev: $(VENV_PYTHON) pyproject.toml $(CONSTRAINTS)

@@ -1,23 +1,20 @@
 """Workflow, hooks, forms and citation: they parse, name existing targets, and agree with pyproject.toml."""
 
 import re
-import shlex
-import subprocess
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from lowest_versions import lowest_versions
-
-from conftest import Finished
+from release_notes import release_notes
 
 ROOT = Path(__file__).parents[1]
 PYPROJECT = ROOT / "pyproject.toml"
 PROJECT = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
 CI = ROOT / ".github" / "workflows" / "ci.yml"
+RELEASE = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8"))
 TEMPLATES = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
 
 
@@ -41,6 +38,8 @@ def test_the_gate_is_one_call_of_make_test_on_every_system_and_python() -> None:
     assert {name.partition("-")[0] for name in matrix["os"]} == {"ubuntu", "macos", "windows"}
     assert matrix["python"] == ["3.11", "3.12", "3.13", "3.14"]
     assert PROJECT["requires-python"] == f">={matrix['python'][0]}"
+    versions = [name.rpartition(" ")[2] for name in PROJECT["classifiers"] if "Python :: 3." in name]
+    assert versions == matrix["python"]
     assert gate["runs-on"] == "${{ matrix.os }}"
 
 
@@ -70,6 +69,39 @@ def test_one_job_waits_for_all_the_others() -> None:
     assert "success success success" in scripts(passed)[0]
 
 
+def test_a_release_is_built_once_tried_everywhere_and_published_without_a_token() -> None:
+    build, wheel, publish, release = (RELEASE["jobs"][name] for name in ("build", "wheel", "publish", "release"))
+
+    assert RELEASE[True] == {"push": {"tags": ["v*"]}}
+    assert RELEASE["permissions"] == {"contents": "read"}
+    assert scripts(build) == ['python tools/release_notes.py "$GITHUB_REF_NAME" > notes.md', "make dist PYTHON=python"]
+    assert [wheel["needs"], publish["needs"], release["needs"]] == ["build", "wheel", "publish"]
+    assert scripts(wheel) == ["python tools/try_wheel.py dist/streetseg-*.whl"]
+    assert wheel["strategy"]["matrix"]["os"] == jobs()["wheel"]["strategy"]["matrix"]["os"]
+    assert publish["environment"] == "pypi"
+    assert publish["permissions"] == {"id-token": "write"}
+    assert scripts(publish) == []  # a job with this right runs no code of ours
+    assert publish["steps"][-1]["uses"].startswith("pypa/gh-action-pypi-publish@")
+    assert release["permissions"] == {"contents": "write"}
+    uses = [step["uses"] for job in RELEASE["jobs"].values() for step in job["steps"] if "uses" in step]
+    assert [use for use in uses if not re.fullmatch(r"(actions|pypa)/[a-z-]+@(release/)?v\d+", use)] == []
+
+
+def test_the_notes_of_a_release_are_its_part_of_the_changelog() -> None:
+    pyproject = PYPROJECT.read_text(encoding="utf-8")
+    version = PROJECT["version"]
+    changelog = (
+        f"## [Unreleased]\n\n- soon\n\n## [{version}] - 2026-12-01\n\n- [how](docs/a.md)\n\n## [0.0.1] - 2026-01-01\n"
+    )
+    files = f"{PROJECT['urls']['Homepage']}/blob/v{version}"
+
+    assert release_notes(f"v{version}", pyproject, changelog) == f"- [how]({files}/docs/a.md)"
+    with pytest.raises(ValueError, match=f"the tag is v9, the version in pyproject.toml is {version}"):
+        release_notes("v9", pyproject, changelog)
+    with pytest.raises(ValueError, match="needs the heading"):
+        release_notes(f"v{version}", pyproject, "## [Unreleased]\n\n- soon\n")
+
+
 def test_the_lowest_versions_are_those_of_pyproject() -> None:
     lines = lowest_versions(PYPROJECT.read_text(encoding="utf-8"))
 
@@ -81,23 +113,6 @@ def test_the_lowest_versions_are_those_of_pyproject() -> None:
     assert {"python tools/lowest_versions.py > lowest.txt"} <= set(scripts(jobs()["lowest"]))
     with pytest.raises(ValueError, match="found numpy~=1"):
         lowest_versions('[project]\ndependencies = ["numpy~=1"]\n[project.optional-dependencies]\n')
-
-
-def test_what_the_wheel_is_tried_with_works(
-    tmp_path: Path, streetseg: Callable[..., Finished], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Run the last step of the job `wheel` with the program that is installed here, in one process."""
-    assert PROJECT["scripts"] == {"streetseg": "streetseg.cli.main:main"}  # which the fixture runs
-    goes, *lines = scripts(jobs()["wheel"])[-1].splitlines()
-    assert goes == 'cd "$RUNNER_TEMP"'
-    monkeypatch.chdir(tmp_path)
-
-    for line in lines:
-        if line.startswith("streetseg "):
-            done = streetseg(*shlex.split(line)[1:])
-            assert done.code == 0, f"{line}\n{done.err}"
-        else:
-            subprocess.run(["bash", "-c", line], check=True)
 
 
 def test_the_hooks_before_a_commit_are_targets_of_make() -> None:
