@@ -17,6 +17,7 @@ nitpicky = True
 myst_heading_anchors = 4  # the anchors of GitHub, so that a link to a heading works there and here
 
 html_theme = "furo"
+pygments_dark_style = "a11y-high-contrast-dark"  # the sister of what furo takes for light
 html_title = f"{project} {release}"
 html_baseurl = PROJECT["urls"]["Documentation"]
 html_extra_path = ["404.html"]

@@ -23,7 +23,7 @@ def sections(index: str) -> dict[str, list[str]]:
     """Return the pages, as Sphinx names them, that the list under each heading of the index links to."""
     parts = re.split(r"^## (.+)\n", index, flags=re.MULTILINE)[1:]
     return {
-        heading: [link.removesuffix(".md") for link in re.findall(r"^- \[.+?\]\((.+?\.md)\)", text, re.MULTILINE)]
+        heading: [link.removesuffix(".md") for link in re.findall(r"^- \[.+?\]\((?!\w+:)(.+?\.md)\)", text, re.MULTILINE)]
         for heading, text in zip(parts[::2], parts[1::2], strict=True)
     }
 
@@ -70,6 +70,14 @@ class LinksToFiles(SphinxTransform):
             link.replace_self(nodes.reference("", "", *link.children, refuri=address))
 
 
+def accessible(_: Sphinx, page: str, template: str, context: dict[str, Any], __: Any) -> None:
+    """Give the headings of furo's sidebar a level, and let the keyboard reach tables and code that scroll."""
+    if tree := context.get("furo_navigation_tree"):
+        context["furo_navigation_tree"] = tree.replace('role="heading"', 'role="heading" aria-level="2"')
+    if body := context.get("body"):
+        context["body"] = re.sub(r'<(pre(?=>)|div(?= class="table-wrapper))', r'<\1 tabindex="0"', body)
+
+
 def repository(app: Sphinx) -> str:
     return str(app.config.html_theme_options["source_repository"])
 
@@ -95,5 +103,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Join the steps above to Sphinx."""
     app.add_transform(LinksToFiles)
     app.connect("source-read", read)
+    app.connect("html-page-context", accessible, priority=900)  # after furo's own
     app.connect("build-finished", finish)
     return {"parallel_read_safe": True}
