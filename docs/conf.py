@@ -20,10 +20,9 @@ html_theme = "furo"
 pygments_dark_style = "a11y-high-contrast-dark"  # the sister of what furo takes for light
 html_title = f"{project} {release}"
 html_baseurl = PROJECT["urls"]["Documentation"]
-html_extra_path = ["404.html"]
 html_static_path = ["site.css"]
 html_css_files = ["site.css"]
-html_copy_source = False  # docs_site puts each page's Markdown beside it
+html_copy_source = False  # docs_site puts the Markdown of each page beside it
 html_theme_options = {
     "source_repository": PROJECT["urls"]["Homepage"],
     "source_branch": "main",

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote, urljoin
 
 import pytest
+import yaml
 from docs_site import sections, seen_from_docs
 from playwright.sync_api import Browser, Page
 
@@ -62,7 +63,9 @@ def opened(browser: Browser, width: int = SCREEN, scheme: str = "light") -> tupl
     return page, requested
 
 
-@pytest.mark.parametrize(("words", "found"), [("green view", "measure"), ("resume", "stop-and-resume"), ("ONNX", "export")])
+@pytest.mark.parametrize(
+    ("words", "found"), [("green view", "measure"), ("resume", "stop-and-resume"), ("ONNX", "export")]
+)
 def test_the_search_finds(browser: Browser, address: str, words: str, found: str) -> None:
     page, requested = opened(browser)
     page.goto(f"{address}/index.html")
@@ -114,9 +117,8 @@ def test_every_link_inside_the_site_leads_somewhere(site: Path) -> None:
         for target in page.targets:
             path, _, place = unquote(urljoin(home + name, target)).partition("#")
             inside = path.removeprefix(home).partition("?")[0] or "index.html"
-            if path.startswith(home) and not (site / inside).is_file():
-                lost.append(f"{name}: {target}")
-            elif inside in pages and place not in pages[inside].places and not place.startswith(":~:"):
+            there = place in pages[inside].places if inside in pages else (site / inside).is_file()
+            if path.startswith(home) and not there:
                 lost.append(f"{name}: {target}")
 
     assert lost == []
@@ -133,13 +135,26 @@ def test_links_out_of_docs_lead_into_the_repository(site: Path) -> None:
 
 def test_llms_txt_has_its_form_and_names_files_of_the_site(site: Path) -> None:
     text = (site / "llms.txt").read_text(encoding="utf-8")
-    links = re.findall(rf"^- \[[^]]+\]\({ADDRESS}/(.+?)\): \S", text, re.MULTILINE)
+    items = re.findall(rf"^- \[[^]]+\]\({ADDRESS}/.+?\): \S", text, re.MULTILINE)
+    links = re.findall(rf"\]\({ADDRESS}/(.+?)\)", text)
 
     assert text.startswith("# streetseg\n\n> ")
-    assert len(links) == text.count("\n- ") >= 40
+    assert len(items) == text.count("\n- ") >= 40
     assert [link for link in links if not (site / link).is_file()] == []
     assert "## Limits" in (site / "llms-full.txt").read_text(encoding="utf-8")
     assert f"{ADDRESS}/how-to/measure.html" in (site / "sitemap.txt").read_text(encoding="utf-8").split()
+
+
+def test_the_workflow_for_pages_builds_by_make_and_may_do_no_more_than_it_must() -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "pages.yml").read_text(encoding="utf-8"))
+    build, deploy = workflow["jobs"].values()
+
+    assert workflow["permissions"] == {"contents": "read"}
+    assert "permissions" not in build
+    assert deploy["permissions"] == {"pages": "write", "id-token": "write"}
+    assert [step["run"] for step in build["steps"] if "run" in step] == ["make docs PYTHON=python"]
+    uses = [step["uses"] for job in (build, deploy) for step in job["steps"] if "uses" in step]
+    assert all(re.fullmatch(r"actions/[a-z-]+@v\d+", action) for action in uses)
 
 
 def test_each_page_says_the_version(site: Path) -> None:

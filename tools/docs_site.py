@@ -22,10 +22,8 @@ LINK = re.compile(r"\]\((?!\w+:|#)([^)]+)\)")  # one that is relative
 def sections(index: str) -> dict[str, list[str]]:
     """Return the pages, as Sphinx names them, that the list under each heading of the index links to."""
     parts = re.split(r"^## (.+)\n", index, flags=re.MULTILINE)[1:]
-    return {
-        heading: [link.removesuffix(".md") for link in re.findall(r"^- \[.+?\]\((?!\w+:)(.+?\.md)\)", text, re.MULTILINE)]
-        for heading, text in zip(parts[::2], parts[1::2], strict=True)
-    }
+    lists = zip(parts[::2], parts[1::2], strict=True)
+    return {heading: re.findall(r"^- \[.+?\]\((?!\w+:)(.+?)\.md\)", text, re.MULTILINE) for heading, text in lists}
 
 
 def toctrees(index: str) -> str:
@@ -42,13 +40,19 @@ def seen_from_docs(text: str) -> str:
     return LINK.sub(lambda link: f"]({Path('..', link[1]).as_posix()})".replace("](../docs/", "]("), text)
 
 
+def text_of(page: str) -> str:
+    """Return the Markdown of a page; in the site, the page of the changelog is the changelog."""
+    if page == "changelog":
+        return seen_from_docs((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))
+    return (DOCS / f"{page}.md").read_text(encoding="utf-8")
+
+
 def read(_: Sphinx, page: str, source: list[str]) -> None:
     """Give the index its tables of contents, and the changelog its text."""
     if page == "index":
         source[0] = toctrees(source[0])
     if page == "changelog":
-        text = seen_from_docs((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))
-        source[0] = f"---\nno-search: true\n---\n{text}"  # a search must find the pages that say how
+        source[0] = f"---\nno-search: true\n---\n{text_of(page)}"  # a search must find the pages that say how
 
 
 class LinksToFiles(SphinxTransform):
@@ -58,16 +62,18 @@ class LinksToFiles(SphinxTransform):
 
     def apply(self, **_: Any) -> None:
         folder = (DOCS / self.env.docname).parent
-        for link in [*self.document.findall(addnodes.download_reference), *self.document.findall(addnodes.pending_xref)]:
-            path = (folder / link["reftarget"]).resolve()
-            if link.get("refdomain") or not path.exists():
-                continue
-            if path.is_relative_to(DOCS / "gallery"):
-                address = link["reftarget"]
-            else:
-                kind = "tree" if path.is_dir() else "blob"
-                address = f"{repository(self.app)}/{kind}/main/{path.relative_to(ROOT).as_posix()}"
-            link.replace_self(nodes.reference("", "", *link.children, refuri=address))
+        for kind in (addnodes.download_reference, addnodes.pending_xref):
+            for link in list(self.document.findall(kind)):
+                path = (folder / link["reftarget"]).resolve()
+                if not link.get("refdomain") and path.exists():
+                    link.replace_self(nodes.reference("", "", *link.children, refuri=self.address(link, path)))
+
+    def address(self, link: nodes.Element, path: Path) -> str:
+        """Return where a link to an existing file or folder leads."""
+        if path.is_file() and path.is_relative_to(DOCS):
+            return str(link["reftarget"])
+        repository, kind = self.app.config.html_theme_options["source_repository"], "tree" if path.is_dir() else "blob"
+        return f"{repository}/{kind}/main/{path.relative_to(ROOT).as_posix()}"
 
 
 def accessible(_: Sphinx, page: str, template: str, context: dict[str, Any], __: Any) -> None:
@@ -78,25 +84,22 @@ def accessible(_: Sphinx, page: str, template: str, context: dict[str, Any], __:
         context["body"] = re.sub(r'<(pre(?=>)|div(?= class="table-wrapper))', r'<\1 tabindex="0"', body)
 
 
-def repository(app: Sphinx) -> str:
-    return str(app.config.html_theme_options["source_repository"])
-
-
 def finish(app: Sphinx, failure: Exception | None) -> None:
-    """Put the Markdown of each page beside it, the pages of the gallery, and what search engines and language models
-    read first."""
+    """Put all of docs beside the pages, in Markdown, too, and what language models and search engines read first."""
     if failure or app.builder.name != "html":
         return
-    out, site = Path(app.outdir), app.config.html_baseurl
-    for path in [*DOCS.rglob("*.md"), *DOCS.glob("gallery/*.html")]:
-        shutil.copyfile(path, out / path.relative_to(DOCS))
-    index = (DOCS / "index.md").read_text(encoding="utf-8")
-    pages = [page for names in sections(index).values() for page in names]
-    (out / "llms.txt").write_text(LINK.sub(rf"]({site}/\1)", index), encoding="utf-8")
-    texts = [(DOCS / f"{page}.md").read_text(encoding="utf-8") for page in pages]
-    (out / "llms-full.txt").write_text("\n\n".join([index, *texts]), encoding="utf-8")
-    (out / "sitemap.txt").write_text("".join(f"{site}/{page}.html\n" for page in ["index", *pages]), encoding="utf-8")
-    (out / ".nojekyll").touch()
+    out, site, index = Path(app.outdir), app.config.html_baseurl, text_of("index")
+    pages = ["index", *(page for names in sections(index).values() for page in names)]
+    shutil.copytree(DOCS, out, dirs_exist_ok=True, ignore=shutil.ignore_patterns("conf.py", "__pycache__", "site.css"))
+    files = {
+        "changelog.md": text_of("changelog"),
+        "llms.txt": LINK.sub(rf"]({site}/\1)", index),
+        "llms-full.txt": "\n\n".join(map(text_of, pages)),
+        "sitemap.txt": "".join(f"{site}/{page}.html\n" for page in pages),
+        ".nojekyll": "",  # GitHub then serves every file as it is
+    }
+    for name, text in files.items():
+        (out / name).write_text(text, encoding="utf-8", newline="\n")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -83,7 +83,7 @@ EXAMPLES = {
 
 START = (
     "Start here:  streetseg study scenes --recipe demo",
-    "Documents:   https://github.com/streetseg/streetseg/tree/main/docs",
+    "Documents:   https://streetseg.github.io/streetseg",
     "Exit codes:  0 done, 1 the work failed, 2 the request or the data is wrong,",
     "             130 Ctrl-C, 143 SIGTERM",
 )
