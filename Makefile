@@ -1,6 +1,8 @@
 # make study      train, evaluate and compare two encoders on the built-in scenes
 # make test       everything that must hold before a change lands
 # make reference  renew the generated pages of docs and man
+# make docs       the site of docs in build/site; a warning is a failure (make test builds it, too)
+# make linkcheck  addresses outside the project that lead nowhere: the only one of these that asks other hosts
 # make benchmark  measure speed on this machine, beside its peers, and renew docs/results/speed.md
 # make lint       style, types and the order of the packages: a part of make test
 # make pytest     the tests alone
@@ -19,7 +21,7 @@ VENV_PYTHON := $(BIN)/python
 endif
 STUDY_OUT := study/demo-$(shell date +%Y%m%d-%H%M%S)
 
-.PHONY: study test lint pytest spelling dist reference benchmark clean
+.PHONY: study test lint pytest spelling dist reference docs linkcheck benchmark clean
 .DELETE_ON_ERROR:
 
 study: .venv/installed-train
@@ -63,13 +65,23 @@ $(VENV_PYTHON):
 .venv/installed-dev: $(VENV_PYTHON) pyproject.toml $(CONSTRAINTS)
 	@echo "installing into .venv (torch is large: this can take some minutes)"
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c $(CONSTRAINTS) -e '.[train,dev,litert-export]'
-	touch $@ .venv/installed-train
+	touch $@ .venv/installed-train .venv/installed-docs
+
+.venv/installed-docs: $(VENV_PYTHON) pyproject.toml $(CONSTRAINTS)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c $(CONSTRAINTS) -e '.[docs]'
+	touch $@
 
 # pages, JSON schemas and manual pages from the program, docs/explanation/reliability.md from the tests
 reference: .venv/installed-train
 	$(BIN)/python tools/write_reference.py
 	$(BIN)/python tools/write_man.py
 	$(BIN)/python tools/write_reliability.py
+
+docs: .venv/installed-docs
+	$(BIN)/sphinx-build -E -W --keep-going -q docs build/site
+
+linkcheck: .venv/installed-docs
+	$(BIN)/sphinx-build -b linkcheck -q docs build/linkcheck
 
 benchmark: .venv/installed-dev
 	$(BIN)/python benchmarks/renew.py

@@ -91,7 +91,7 @@ EXAMPLES = {
 _CODES = [f"{code} {meaning}" for code, meaning in EXIT_CODES.items()]
 START = (
     "Start here:  streetseg study scenes --recipe demo",
-    "Documents:   https://github.com/streetseg/streetseg/tree/main/docs",
+    "Documents:   https://streetseg.github.io/streetseg",
     f"Exit codes:  {', '.join(_CODES[:3])},",
     f"             {', '.join(_CODES[3:])}",
 )
