@@ -1,0 +1,143 @@
+"""Every code block of every page of the documentation is run, or says why it is not. A new page needs no entry here."""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from write_reference import PAGES as GENERATED
+
+import tiny
+from page_run import RULES, SETTINGS, PageRun, check, page_run
+from pages import PAGES, ROOT, Block, blocks, name_of
+
+SIZE = (64, 96)
+MADE = ("runs/mobile", "street.onnx")  # where a page does not make them, a reader has them from another one
+OF_THE_PROGRAM = [ROOT / "docs" / "reference" / name for name in GENERATED]  # test_reference.py compares them
+STREETSEG = "docs/how-to/run-without-streetseg.md"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Yield a folder with what readers have: CamVid, data of their own, archives of them, an image, a run, its export."""
+    import streetseg
+
+    folder = tmp_path_factory.mktemp("world")
+    tiny.camvid_segnet(folder / "camvid", 4, 2, size=SIZE)
+    tiny.folder_yaml(folder, 4, 2, size=SIZE)
+    tiny.folder_yaml(folder / "photos", 4, 2, size=SIZE).unlink()
+    for name in ("street.png", "street.jpg", "street.ppm"):
+        tiny.save(folder / name, tiny.street(3, SIZE)[0])
+    (folder / "tools").symlink_to(ROOT / "tools")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for name, value in SETTINGS.items():
+            patch.setenv(name, value)
+        streetseg.train("camvid:camvid", out="runs/mobile", quiet=True)
+        streetseg.export("runs/mobile", "onnx", out="street.onnx")
+        yield folder
+
+
+def names_for(folder: Path) -> dict[str, Any]:
+    """Return the names that the Python code of pages begins with."""
+    import streetseg
+
+    data = shutil.copytree(folder / "camvid", folder / "new" / "camvid")
+    pairs = [(image, (labels > 3).astype(np.uint8)) for image, labels in (tiny.street(i, SIZE) for i in range(6))]
+    run = streetseg.Run(shutil.copytree(folder / "runs" / "mobile", folder / "new" / "other"))
+    given = {"data": f"camvid:{data}", "folder": folder / "new", "image": tiny.street(9, SIZE)[0]}
+    return given | {"run": run, "other": run, "train_pairs": pairs[:4], "val_pairs": pairs[4:]}
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=name_of)
+def test_every_block_runs(
+    page: Path,
+    world: Path,
+    tmp_path: Path,
+    streetseg: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    of_page = blocks(page)
+    code = "".join(block.code for block in of_page)
+    folder = shutil.copytree(world, tmp_path / "page", symlinks=True)
+    names = names_for(folder)
+    for name in MADE:
+        if f"--out {name}\n" in code:
+            remove(folder / name)
+    if "street.tflite" in code:
+        shutil.copyfile(request.getfixturevalue("litert"), folder / "street.tflite")
+    monkeypatch.chdir(folder)
+    with page_run(folder, streetseg, names) as running:
+        for block in of_page:
+            if block.not_run:
+                check(block)
+            elif not (block.language == "text" and page in OF_THE_PROGRAM):
+                running.run(block)
+                if name_of(page) in AFTER:
+                    AFTER[name_of(page)](running, block)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def labels_are_those_of_streetseg(running: PageRun, block: Block) -> None:
+    """Compare the labels that a program without streetseg found with those of streetseg."""
+    from streetseg.inference.engines.open import open_engine
+
+    if block.language == "python":
+        found = np.asarray(running.names["labels"]).reshape(SIZE)
+    elif "./segment" in block.code:
+        with Image.open(running.folder / "labels.pgm") as file:
+            found = np.asarray(file)
+    else:
+        return
+    model = running.folder / ("street.tflite" if "street.tflite" in block.code else "runs/mobile")
+    engine = open_engine(model, "litert" if model.suffix else "torch", device="cpu")
+    expected: NDArray[np.uint8] = engine.labels(engine.take(tiny.street(3, SIZE)[0].transpose(2, 0, 1)[None]))[0]
+    assert len(np.unique(expected)) > 1
+    assert (found == expected).mean() > 0.999
+
+
+def answers_are_images(running: PageRun, block: Block) -> None:
+    """Look at the files that the server's answers were saved to."""
+    if "labels.png" in block.code:
+        assert Image.open(running.folder / "labels.png").mode == "L"
+        assert Image.open(running.folder / "overlay.png").mode == "RGB"
+        assert '"polygons"' in (running.folder / "street.json").read_text()
+
+
+AFTER = {STREETSEG: labels_are_those_of_streetseg, "docs/how-to/serve.md": answers_are_images}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_block_has_a_language_with_a_rule(page: Path) -> None:
+    assert [f"{block.where}: a fence with a language is missing" for block in blocks(page) if not block.language] == []
+    unknown = [block for block in blocks(page) if block.language not in RULES and not block.not_run]
+    assert [f"{block.where}: no rule for {block.language}; add one to RULES in page_run.py" for block in unknown] == []
+
+
+def test_few_blocks_are_not_run() -> None:
+    all_blocks = [block for page in PAGES for block in blocks(page)]
+    reasons = {(name_of(block.page), block.not_run) for block in all_blocks if block.not_run}
+    print(*sorted(f"{page}: {reason}" for page, reason in reasons), sep="\n")
+    assert all(len(reason.split()) >= 2 for _, reason in reasons)
+    assert len(reasons) <= len(all_blocks) / 4
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_link_inside_the_project_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
+    lost = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+
+    assert lost == []
