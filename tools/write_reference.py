@@ -17,6 +17,7 @@ from streetseg.recipe.load import help_of, leaves, without_effect
 from streetseg.recipe.schema import Recipe
 from streetseg.training import callbacks
 
+NOT_RUN = "<!-- not run: the examples of --help, which tests/cli/test_main.py parses -->"
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 
 
@@ -82,8 +83,8 @@ def python_page() -> str:
         "",
         "`import streetseg` offers one function for each command. Arguments are strings and paths. Results are objects",
         "that a notebook displays, with pandas tables. Every error is a `streetseg.StreetsegError`.",
-        "The examples below run as tests, in the order of the page: `data` is `camvid:DIR`, `folder` the folder of DIR,",
-        "`image` a uint8 array (H, W, 3), and `run` and `other` are finished runs.",
+        "The examples below run as tests, in the order of the page: `data` is `camvid:DIR`, `folder` holds DIR,",
+        "`image` is a uint8 array (H, W, 3), and `run` and `other` are finished runs.",
         "",
         "The shares of the classes in a folder of images, as a table:",
         "",
@@ -113,12 +114,15 @@ def _signature(name: str, function: Any) -> str:
                 arguments.append("*")
         star = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
         default = parameter.default
-        text = f'"{default}"' if isinstance(default, str) else repr(default)
+        text = repr(default).replace("'", '"')
         shown = "" if default is parameter.empty else "=..." if callable(default) else f"={text}"
         arguments.append(f"{star}{parameter.name}{shown}")
     line, inside = f"def {name}({', '.join(arguments)}): ...", ", ".join(arguments)
+    if len(line) <= 120:
+        return line
     # As ruff breaks a line that is too long.
-    return f"def {name}(\n    {inside}\n): ..." if len(line) > 120 >= len(inside) + 4 else line
+    lines = [inside] if len(inside) + 4 <= 120 else [f"{argument}," for argument in arguments]
+    return "\n".join((f"def {name}(", *(f"    {line}" for line in lines), "): ..."))
 
 
 def _text(thing: Any) -> list[str]:
@@ -160,13 +164,7 @@ def _command(path: str, command: Any) -> Iterator[str]:
     yield from (f"## streetseg {path}", "", "```text", f"streetseg {path} {' '.join(usage)}", "```", "")
     yield from (str(command.help).splitlines()[0], "", "| | |", "|---|---|", *rows, "")
     if examples := EXAMPLES.get(path):
-        yield from (
-            "<!-- not run: the examples of --help; tests/cli/test_main.py parses them -->",
-            "```sh",
-            *examples,
-            "```",
-            "",
-        )
+        yield from (NOT_RUN, "```sh", *examples, "```", "")
 
 
 def _row(param: Any) -> str:

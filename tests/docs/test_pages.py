@@ -24,7 +24,7 @@ STREETSEG = "docs/how-to/run-without-streetseg.md"
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Yield a folder with what readers have: CamVid, data of their own, archives of them, an image, a run, its export."""
+    """Yield a folder with what readers have: CamVid, data of their own, an image, a run and its export."""
     import streetseg
 
     folder = tmp_path_factory.mktemp("world")

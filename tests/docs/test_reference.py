@@ -1,10 +1,10 @@
 """The reference pages that the program writes are up to date, and show an example of each function."""
 
-from pages import ROOT
 from write_reference import FUNCTIONS
 from write_reference import PAGES as GENERATED
 
 import streetseg
+from pages import ROOT
 from streetseg import api
 
 

@@ -1,4 +1,4 @@
-"""docs/how-to/serve.md says the limits that the server has. Its commands and clients run in tests/docs/test_pages.py."""
+"""docs/how-to/serve.md names the limits of the server. Its commands and clients run in tests/docs/test_pages.py."""
 
 from pages import ROOT
 from streetseg.serve import settings
