@@ -2,6 +2,10 @@
 
 import re
 import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +17,10 @@ from PIL import Image
 from write_reference import PAGES as GENERATED
 
 import tiny
+from conftest import missing
 from page_run import RULES, SETTINGS, PageRun, check, page_run
 from pages import PAGES, ROOT, Block, blocks, name_of
+from streetseg.inference.engines.open import open_engine
 
 SIZE = (64, 96)
 MADE = ("runs/mobile", "street.onnx")  # where a page does not make them, a reader has them from another one
@@ -33,7 +39,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     tiny.folder_yaml(folder / "photos", 4, 2, size=SIZE).unlink()
     for name in ("street.png", "street.jpg", "street.ppm"):
         tiny.save(folder / name, tiny.street(3, SIZE)[0])
-    (folder / "tools").symlink_to(ROOT / "tools")
+    with zipfile.ZipFile(folder / "photos.zip", "w") as images, tarfile.open(folder / "labels.tar", "w") as masks:
+        for image in sorted((folder / "images" / "train").iterdir()):
+            images.write(image, f"images/{image.name}")
+            masks.add(folder / "masks" / "train" / f"{image.stem}_mask.png", f"masks/{image.stem}.png")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for name, value in SETTINGS.items():
@@ -65,22 +74,35 @@ def test_every_block_runs(
 ) -> None:
     of_page = blocks(page)
     code = "".join(block.code for block in of_page)
+    need_programs([block for block in of_page if not block.not_run])
     folder = shutil.copytree(world, tmp_path / "page", symlinks=True)
     names = names_for(folder)
     for name in MADE:
         if f"--out {name}\n" in code:
             remove(folder / name)
     if "street.tflite" in code:
-        shutil.copyfile(request.getfixturevalue("litert"), folder / "street.tflite")
+        file = request.getfixturevalue("litert")
+        shutil.copyfile(file, folder / "street.tflite")
+        shutil.copytree(file.with_suffix(""), folder / "street")
     monkeypatch.chdir(folder)
     with page_run(folder, streetseg, names) as running:
-        for block in of_page:
+        for block in sorted(
+            of_page, key=lambda block: block.language == "text"
+        ):  # what they print stands below or above
             if block.not_run:
                 check(block)
             elif not (block.language == "text" and page in OF_THE_PROGRAM):
                 running.run(block)
                 if name_of(page) in AFTER:
                     AFTER[name_of(page)](running, block)
+
+
+def need_programs(run: list[Block]) -> None:
+    """Skip the page if a program that its blocks call is not on this machine."""
+    words = {word for block in run for word in re.findall(r"^(?:\$ )?(curl|g\+\+|openssl)\b", block.code, re.MULTILINE)}
+    for program in sorted(words | {"node" for block in run if block.language == "js"}):
+        if not shutil.which(program) or (program == "g++" and sys.platform != "linux"):
+            missing(program, f"no {program} on this machine that can run the page")
 
 
 def remove(path: Path) -> None:
@@ -93,28 +115,45 @@ def remove(path: Path) -> None:
 
 def labels_are_those_of_streetseg(running: PageRun, block: Block) -> None:
     """Compare the labels that a program without streetseg found with those of streetseg."""
-    from streetseg.inference.engines.open import open_engine
-
     if block.language == "python":
-        found = np.asarray(running.names["labels"]).reshape(SIZE)
+        found = np.asarray(running.names["labels"]).squeeze()
     elif "./segment" in block.code:
-        with Image.open(running.folder / "labels.pgm") as file:
+        with Image.open("labels.pgm") as file:
             found = np.asarray(file)
+    elif block.language == "js" and (modules := ROOT / "node_modules").is_dir():  # npm install onnxruntime-web
+        found = in_node(block, modules)
     else:
         return
-    model = running.folder / ("street.tflite" if "street.tflite" in block.code else "runs/mobile")
-    engine = open_engine(model, "litert" if model.suffix else "torch", device="cpu")
-    expected: NDArray[np.uint8] = engine.labels(engine.take(tiny.street(3, SIZE)[0].transpose(2, 0, 1)[None]))[0]
-    assert len(np.unique(expected)) > 1
-    assert (found == expected).mean() > 0.999
+    model = open_engine(Path("street" if ".tflite" in block.code else "runs/mobile"), "torch", device="cpu")
+    with Image.open("street.png") as file:
+        image = np.asarray(file.resize(found.shape[::-1], Image.Resampling.BILINEAR))  # .tflite: the size of the file
+    labels = model.labels(model.take(image.transpose(2, 0, 1)[None]))[0]
+    assert found.shape == labels.shape
+    assert (found == labels).mean() > 0.999
 
 
-def answers_are_images(running: PageRun, block: Block) -> None:
+def in_node(block: Block, modules: Path) -> NDArray[np.uint8]:
+    """Run the module of the page in Node. Return the labels of street.png."""
+    Path("node_modules").symlink_to(modules)
+    Path("segment.mjs").write_text(block.code)
+    with Image.open("street.png") as image:
+        Path("street.rgba").write_bytes(image.convert("RGBA").tobytes())
+    Path("run.mjs").write_text(
+        'import { readFileSync, writeFileSync } from "node:fs";\n'
+        'import { open, segment } from "./segment.mjs";\n'
+        'const session = await open(new Uint8Array(readFileSync("street.onnx")));\n'
+        f'writeFileSync("labels", await segment(session, readFileSync("street.rgba"), {SIZE[1]}, {SIZE[0]}));\n'
+    )
+    subprocess.run(["node", "run.mjs"], check=True)
+    return np.frombuffer(Path("labels").read_bytes(), np.uint8).reshape(SIZE)
+
+
+def answers_are_images(_: PageRun, block: Block) -> None:
     """Look at the files that the server's answers were saved to."""
     if "labels.png" in block.code:
-        assert Image.open(running.folder / "labels.png").mode == "L"
-        assert Image.open(running.folder / "overlay.png").mode == "RGB"
-        assert '"polygons"' in (running.folder / "street.json").read_text()
+        assert Image.open("labels.png").mode == "L"
+        assert Image.open("overlay.png").mode == "RGB"
+        assert '"polygons"' in Path("street.json").read_text()
 
 
 AFTER = {STREETSEG: labels_are_those_of_streetseg, "docs/how-to/serve.md": answers_are_images}

@@ -32,6 +32,7 @@ SMALLER = {
     "--count 200": "--count 12",
     "--count 100": "--count 4",
     "--inputs 10000": "--inputs 20",
+    "python tools/": f"python {shlex.quote(str(ROOT / 'tools'))}/",
 }
 SETTINGS = {
     "STREETSEG_MODEL__ENCODER": "test_efficientnet",
@@ -75,16 +76,19 @@ class PageRun:
         code = block.code
         for word, smaller in SMALLER.items():
             code = code.replace(word, smaller)
-        if self.url:
-            code = ADDRESS.sub(self.url, code)
         try:
             RULES[block.language](self, code, block)
         except Exception as error:
             error.add_note(f"in the block at {block.where}")
             raise
 
+    def here(self, code: str) -> str:
+        """Return code whose requests go to the server that the page began last."""
+        return ADDRESS.sub(self.url, code) if self.url else code
+
     def command(self, line: str) -> str:
         """Run a command of one line. Return what it printed; it must end with exit code 0."""
+        line = self.here(line)
         if line.startswith(ENDLESS):
             return self._begin(shlex.split(line))
         if line.startswith("streetseg ") and not SHELL.search(QUOTED.sub("", line)):
@@ -183,14 +187,14 @@ def _python(page: PageRun, code: str, block: Block) -> None:
         return
     printed = io.StringIO()
     with redirect_stdout(printed):
-        exec(compile("\n" * (block.line - 1) + code, str(block.page), "exec"), page.names)
+        exec(compile("\n" * (block.line - 1) + page.here(code), str(block.page), "exec"), page.names)
     page.printed.append(printed.getvalue())
 
 
 def _text(page: PageRun, code: str, block: Block) -> None:
-    """Look for it in what the commands above it printed."""
+    """Look for it in what the commands of the page printed."""
     printed = "\n".join(page.printed)
-    assert same(code, printed), f"no command above prints\n{code}\nThey printed\n{printed}"
+    assert same(code, printed), f"no command of the page prints\n{code}\nThey printed\n{printed}"
 
 
 def _json(page: PageRun, code: str, block: Block) -> None:
@@ -244,9 +248,8 @@ def _shell_in_yaml(value: Any) -> list[str]:
 def _js(page: PageRun, code: str, block: Block) -> None:
     """Run it in Node; a module that exports functions is only parsed."""
     file = page.folder / f"block-{block.line}.mjs"
-    file.write_text(code, encoding="utf-8")
-    if shutil.which("node"):
-        page.command(f"node {'--check' if 'export ' in code else ''} {file.name}")
+    file.write_text(page.here(code), encoding="utf-8")
+    page.command(f"node {'--check ' if 'export ' in code else ''}{file.name}")
 
 
 def _cpp(page: PageRun, code: str, block: Block) -> None:

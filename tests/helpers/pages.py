@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / ".github").rglob("*.md"), *(ROOT / "docs").rglob("*.md")])
-MARK = re.compile(r"<!-- not (?:run|output): (.+?) -->\s*$", re.DOTALL)
+MARK = re.compile(r"<!-- not (?:run|output): ((?:(?!-->).)+?) -->\s*$", re.DOTALL)
 
 
 @dataclass(frozen=True)
