@@ -29,6 +29,7 @@ SMALLER = {
     "epochs=20": "epochs=1",
     "--minutes 2": "--minutes 0.1",  # the shortest time
     "--minutes 5": "--epochs 1",
+    "--folds 3": "--folds 2",
     "--count 200": "--count 12",
     "--count 100": "--count 4",
     "--inputs 10000": "--inputs 20",
@@ -47,7 +48,7 @@ SETTINGS = {
     "STREETSEG_AUGMENT__EARLY_CROP": "none",
 }
 QUOTED = re.compile(r"'[^']*'|\"[^\"$`]*\"")
-SHELL = re.compile(r"[|;&<>$`*?]|^[A-Z_]+=|^(export|for|if|while|cd)\b")  # what streetseg's own arguments never hold
+SHELL = re.compile(r"[|;&<>$`*?]")  # what makes a line more than a command and its arguments
 ENDLESS = ("streetseg serve", "python -m http.server")
 ADDRESS = re.compile(r"http://[\d.]+:8000")
 BIN = Path(sys.executable).parent
@@ -91,19 +92,19 @@ class PageRun:
         line = self.here(line)
         if line.startswith(ENDLESS):
             return self._begin(shlex.split(line))
-        if line.startswith("streetseg ") and not SHELL.search(QUOTED.sub("", line)):
-            done = self.streetseg(*shlex.split(line)[1:])
-            code, printed = done.code, done.out + done.err
-        elif export := re.match(r"export (\w+)=", line):
-            code, printed = 0, ""
-            script = f'{line}; printf %s "${export[1]}"'
-            self.environment[export[1]] = self._bash(script).stdout
-        else:
-            ended = self._bash(line)
-            code, printed = ended.returncode, ended.stdout + ended.stderr
-        assert code == 0, f"{line}\nended with {code}\n{printed}"
-        self.printed.append(printed)
-        return str(printed)
+        if export := re.match(r"export (\w+)=", line):
+            self.environment[export[1]] = self.script(f'{line}; printf %s "${export[1]}"')
+            return ""
+        if not line.startswith("streetseg ") or SHELL.search(QUOTED.sub("", line)):
+            return self.script(line)
+        done = self.streetseg(*shlex.split(line)[1:])
+        return self._ended(line, done.code, done.out + done.err)
+
+    def script(self, code: str) -> str:
+        """Run a script of bash, as `command` does."""
+        words = ["bash", "-e", "-c", code]
+        done = subprocess.run(words, cwd=self.folder, env=self.environment, capture_output=True, text=True)
+        return self._ended(code, done.returncode, done.stdout + done.stderr)
 
     def close(self) -> None:
         """End the servers of the page."""
@@ -111,19 +112,20 @@ class PageRun:
             server.terminate()
             server.communicate()
 
-    def _bash(self, script: str) -> "subprocess.CompletedProcess[str]":
-        words = ["bash", "-e", "-c", script]
-        return subprocess.run(words, cwd=self.folder, env=self.environment, capture_output=True, text=True)
+    def _ended(self, line: str, code: int, printed: str) -> str:
+        assert code == 0, f"{line}\nended with {code}\n{printed}"
+        self.printed.append(printed)
+        return printed
 
     def _begin(self, words: list[str]) -> str:
         """Start a server on a free port. Return the line by which it says that it is ready."""
         program, *rest = words
         port = ["--port", "0"] if program == "streetseg" else ["0"]
         argv = [sys.executable, "-u", *(["-m", "streetseg"] if program == "streetseg" else []), *rest, *port]
-        log = (self.folder / f"server-{len(self._servers)}.log").open("w")
-        server = subprocess.Popen(
-            argv, cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True
-        )
+        with (self.folder / "server.log").open("a") as log:
+            server = subprocess.Popen(
+                argv, cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True
+            )
         self._servers.append(server)
         assert server.stdout is not None
         ready = server.stdout.readline()
@@ -162,7 +164,7 @@ def _sh(page: PageRun, code: str, block: Block) -> None:
     """Run the commands one after the other; as one script where one of them sets variables or has a loop."""
     lines = commands(code)
     if any(re.match(r"\w+=|for |if |while |cd ", line) for line in lines):
-        page.command(code)
+        page.script(page.here(code))
     else:
         for line in lines:
             page.command(line)
