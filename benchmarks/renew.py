@@ -18,6 +18,7 @@ import torch
 
 ROOT = Path(__file__).parents[1]
 MARK = "<!-- Measured: what follows is written by `make benchmark`. -->\n"
+NOT_RUN = "<!-- not run: measures for minutes on a quiet machine -->"  # which the tests of the pages read
 COMMANDS = {
     "training_step": "benchmarks/training_step.py --batch 2 --rounds 3",
     "epoch": "benchmarks/epoch.py",
@@ -51,7 +52,7 @@ def section(command: str) -> str:
     done = subprocess.run([sys.executable, *command.split()], cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{command} ended with {done.returncode}:\n{done.stderr}")
-    return f"\n{machine()}\n\n```text\n$ python {command}\n{done.stdout.rstrip()}\n```\n\n"
+    return f"\n{machine()}\n\n{NOT_RUN}\n```console\n$ python {command}\n{done.stdout.rstrip()}\n```\n\n"
 
 
 def machine() -> str:

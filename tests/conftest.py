@@ -27,9 +27,9 @@ REQUIRED = set(os.environ.get("STREETSEG_REQUIRE", "").split(",")) - {""}
 
 # The files that take longest, longest first. Begun last, one would keep a worker busy while the others are idle.
 LONGEST = (
-    "test_notebooks.py", "test_readme.py", "test_kill_sweep.py", "test_killed.py", "test_failures.py",
+    "test_notebooks.py", "test_pages.py", "test_kill_sweep.py", "test_killed.py", "test_failures.py",
     "test_resume_study.py", "test_accessibility.py", "test_litert.py", "test_dataset_untouched.py", "test_grid.py",
-    "test_ray.py", "test_docs_python.py", "test_strange_names.py",
+    "test_ray.py", "test_strange_names.py",
 )  # fmt: skip
 
 

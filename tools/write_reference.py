@@ -21,6 +21,7 @@ from streetseg.recipe.load import help_of, leaves, without_effect
 from streetseg.recipe.schema import Recipe
 from streetseg.training import callbacks
 
+NOT_RUN = "<!-- not run: the examples of --help, which tests/cli/test_main.py parses -->"
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 
 
@@ -70,7 +71,7 @@ def recipe_page() -> str:
 
 FUNCTIONS = (
     *("load", "predict", "measure", "train", "study", "evaluate", "compare", "check", "audit", "export"),
-    *("bench", "calibrate", "convert", "init", "encoders"),
+    *("bench", "calibrate", "convert", "fetch", "init", "encoders"),
 )
 OBJECTS = {
     prediction: ("Model", "Prediction", "Predictions"),
@@ -86,8 +87,8 @@ def python_page() -> str:
         "",
         "`import streetseg` offers one function for each command. Arguments are strings and paths. Results are objects",
         "that a notebook displays, with pandas tables. Every error is a `streetseg.StreetsegError`.",
-        "The examples below run as tests, in the order of the page: `data` is `camvid:DIR`, `folder` a new folder,",
-        "`image` a uint8 array (H, W, 3), and `run` and `other` are finished runs.",
+        "The examples below run as tests, in the order of the page: `data` is `camvid:DIR`, `folder` holds DIR,",
+        "`image` is a uint8 array (H, W, 3), and `run` and `other` are finished runs.",
         "",
         "The shares of the classes in a folder of images, as a table:",
         "",
@@ -95,7 +96,7 @@ def python_page() -> str:
         "import streetseg",
         "",
         'model = streetseg.load("runs/mobile")',
-        'print(model.predict("street").shares)',
+        'print(model.predict("photos/images").shares)',
         "```",
     ]
     for name in FUNCTIONS:
@@ -190,7 +191,7 @@ def _schema_link(name: str) -> str:
 
 
 def _signature(name: str, function: Any) -> str:
-    """Return the call with its defaults, without types, which the docstring names."""
+    """Return the first line of the function with its defaults, without types, which the docstring names."""
     arguments, keyword_only = [], False
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY and not keyword_only:
@@ -199,12 +200,15 @@ def _signature(name: str, function: Any) -> str:
                 arguments.append("*")
         star = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
         default = parameter.default
-        text = f'"{default}"' if isinstance(default, str) else repr(default)
+        text = repr(default).replace("'", '"')
         shown = "" if default is parameter.empty else "=..." if callable(default) else f"={text}"
         arguments.append(f"{star}{parameter.name}{shown}")
-    call, inside = f"streetseg.{name}({', '.join(arguments)})", ", ".join(arguments)
-    # As ruff breaks a call that is too long for one line.
-    return f"streetseg.{name}(\n    {inside}\n)" if len(call) > 120 >= len(inside) + 4 else call
+    line, inside = f"def {name}({', '.join(arguments)}): ...", ", ".join(arguments)
+    if len(line) <= 120:
+        return line
+    # As ruff breaks a line that is too long.
+    lines = [inside] if len(inside) + 4 <= 120 else [f"{argument}," for argument in arguments]
+    return "\n".join((f"def {name}(", *(f"    {line}" for line in lines), "): ..."))
 
 
 def _text(thing: Any) -> list[str]:
@@ -243,10 +247,10 @@ def _command(path: str, command: Any) -> Iterator[str]:
     arguments = [param for param in command.params if param.param_type_name == "argument"]
     usage = [_metavar(param) for param in arguments if param.required]
     usage += ["[FLAGS]", *(f"[{_metavar(param)}...]" for param in arguments if not param.required)]
-    yield from (f"## streetseg {path}", "", f"    streetseg {path} {' '.join(usage)}", "")
+    yield from (f"## streetseg {path}", "", "```text", f"streetseg {path} {' '.join(usage)}", "```", "")
     yield from (str(command.help).splitlines()[0], "", "| | |", "|---|---|", *rows, "")
     if examples := EXAMPLES.get(path):
-        yield from (*(f"    {line}" for line in examples), "")
+        yield from (NOT_RUN, "```sh", *examples, "```", "")
 
 
 def _row(param: Any) -> str:
