@@ -12,7 +12,7 @@ from test_readme import SHORTER, SMALL
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(page for folder in ("coming-from", "tutorial") for page in (ROOT / "docs" / folder).glob("*.md"))
-BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^(?:<!-- (not run): [^\n]* -->\n)?```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -27,7 +27,9 @@ def test_every_block_runs(page: Path, tmp_path: Path, streetseg, monkeypatch: py
         text = text.replace(long, short)
 
     names: dict[str, object] = {}
-    for language, block in BLOCK.findall(text):
+    for not_run, language, block in BLOCK.findall(text):
+        if not_run:
+            continue
         if language == "python":
             exec(compile(block, str(page), "exec"), names)
             continue
