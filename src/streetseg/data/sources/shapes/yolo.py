@@ -66,7 +66,7 @@ def open_yolo(path: Path) -> ShapeSource:
     values = _values(file)
     if MASKS in values:
         hint = f"streetseg init {file.parent} --out FILE.yaml  writes a description of images and masks"
-        raise DataError(f"{MASKS}: the labels are masks, not polygons", where=file, hint=hint)
+        raise DataError("masks_dir: the labels are masks, not polygons", where=file, hint=hint)
     try:
         content = _File.model_validate(values)
     except ValidationError as error:
