@@ -18,7 +18,7 @@ _Line = tuple[str, str]  # FILE:LINE, and its text
 
 
 def by_own_table(code: MaskCode, root: Path) -> tuple[MaskCode, Path | None]:
-    """Return the code with the ids or colors of the table in `root`, and the table; None if there is none for these masks.
+    """Return the code with the ids or colors of the table in `root`, and the table; None without one for these masks.
 
     A color that the table leaves out keeps its usual meaning: some tables have only the classes that their owner uses.
 
