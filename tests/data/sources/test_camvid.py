@@ -9,7 +9,7 @@ from PIL import Image
 import tiny
 from streetseg.data.check.check import check_source
 from streetseg.data.open import open_source
-from streetseg.data.sources.camvid import open_camvid
+from streetseg.data.sources.camvid import is_camvid, open_camvid
 from streetseg.errors import DataError
 from streetseg.recipe.schema import Data
 
@@ -172,6 +172,12 @@ def test_fastais_copy_has_its_classes_and_its_validation_images_in_files(order: 
     for split, first in (("train", 0), ("val", 1)):
         for index, sample in enumerate(source.splits[split]):
             assert (source.read_mask(sample) == tiny.street(first + 2 * index)[1]).all()
+
+
+def test_a_folder_in_fastais_layout_with_other_classes_is_no_camvid(tmp_path: Path) -> None:
+    fastai(tmp_path, list(tiny.CAMVID_32.names))
+    (tmp_path / "codes.txt").write_text("\n".join(f"kind {i}" for i in range(32)))
+    assert not is_camvid(tmp_path)
 
 
 def kaggle(folder: Path) -> Path:

@@ -71,9 +71,14 @@ def find_layout(root: Path) -> Layout | None:
 
 
 def is_camvid(path: Path) -> bool:
-    """Return whether a folder has a layout of CamVid, and its masks CamVid's values: others use such names, too."""
+    """Return whether a folder has a layout of CamVid, and masks and table with CamVid's classes: others use such names,
+    too."""
     layout = find_layout(path)
     if layout is None:
+        return False
+    try:
+        by_own_table(layout.code, path)
+    except DataError:
         return False
     masks = [mask for _, folder in layout.folders.values() for mask in listing(folder)[:1] if mask.suffix == ".png"]
     return not masks or any(map(partial(_fits, layout.code), masks))
@@ -112,7 +117,9 @@ def open_camvid(root: Path) -> FileSource:
         )
     survey = Survey()
     survey.note(f"{root}: CamVid, {layout.description}")
-    code = by_own_table(layout.code, root, survey)
+    code, table = by_own_table(layout.code, root)
+    if table:
+        survey.note(f"{table}: the classes of the masks")
     splits = {split: _samples(split, *folders, layout.mark, survey) for split, folders in layout.folders.items()}
     if not any(splits.values()) and not survey.failures:
         folders = [str(images) for images, _ in layout.folders.values()]

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from streetseg.data.issues import Survey
 from streetseg.data.mask_code import MaskCode
 from streetseg.errors import DataError, did_you_mean
 from streetseg.labels.space import IGNORE_INDEX, Color
@@ -18,8 +17,8 @@ _COLORS = ("class_dict.csv", "label_colors.txt")  # Kaggle: name,r,g,b; the auth
 _Line = tuple[str, str]  # FILE:LINE, and its text
 
 
-def by_own_table(code: MaskCode, root: Path, survey: Survey) -> MaskCode:
-    """Return the code with the ids or colors of the table in `root`; unchanged if there is none for these masks.
+def by_own_table(code: MaskCode, root: Path) -> tuple[MaskCode, Path | None]:
+    """Return the code with the ids or colors of the table in `root`, and the table; None without one for these masks.
 
     A color that the table leaves out keeps its usual meaning: some tables have only the classes that their owner uses.
 
@@ -27,15 +26,14 @@ def by_own_table(code: MaskCode, root: Path, survey: Survey) -> MaskCode:
         DataError: the table cannot be read, or names a class that CamVid lacks.
     """
     if code.space != CAMVID_32:
-        return code
+        return code, None
     path = next((root / name for name in ((_IDS,) if code.ids else _COLORS) if (root / name).is_file()), None)
     if path is None:
-        return code
-    survey.note(f"{path}: the classes of the masks")
+        return code, None
     if code.ids:
         ids = {value: _class_of(name, where) for value, (where, name) in enumerate(_lines(path))}
-        return replace(code, ids={**ids, IGNORE_INDEX: IGNORE_INDEX})
-    return replace(code, colors={**code.colors, **dict(_colors(path))})
+        return replace(code, ids={**ids, IGNORE_INDEX: IGNORE_INDEX}), path
+    return replace(code, colors={**code.colors, **dict(_colors(path))}), path
 
 
 def _lines(path: Path) -> list[_Line]:

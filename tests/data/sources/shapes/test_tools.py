@@ -11,6 +11,7 @@ import label_tools
 from own_splits import own_splits
 from streetseg.data.open import open_source
 from streetseg.data.source import Source
+from streetseg.errors import DataError
 from streetseg.recipe.schema import Data
 
 
@@ -86,3 +87,21 @@ def test_regions_without_a_label_are_counted(tmp_path: Path) -> None:
     label_tools.write_json(path, tasks)
     notes = [note for note in opened(path).survey.notes if "without a label" in note]
     assert notes == [f"{path}: 1 region without a label for areas, left out"]
+
+
+def test_masks_of_ultralytics_are_no_polygons(tmp_path: Path) -> None:
+    for split, scenes in label_tools.NAMES.items():
+        for name in scenes:
+            label_tools.save_image(tmp_path / f"images/{split}/{name}.png", name)
+            labels = label_tools.labels(label_tools.scene_of(name))
+            path = tmp_path / f"masks/{split}/{name}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(labels.astype(np.uint8)).save(path)
+    names = ["background", *label_tools.CLASSES]
+    (tmp_path / "data.yaml").write_text(f"train: images/train\nval: images/val\nmasks_dir: masks\nnames: {names}\n")
+
+    with pytest.raises(DataError, match="the labels are masks, not polygons"):
+        opened(f"yolo:{tmp_path}")
+    bare = opened(tmp_path)
+    assert bare.spec == f"folder:{tmp_path}"
+    assert list(bare.space.names) == names

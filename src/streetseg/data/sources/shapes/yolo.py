@@ -24,6 +24,7 @@ from streetseg.text import read_text
 TOOL = "YOLO segmentation"
 _SPLITS = {"train", "val", "test"}
 _BOX = 4  # numbers of a box
+MASKS = "masks_dir"  # the key of data sets with masks in place of polygons, for `yolo semantic`
 
 
 def _listed(value: object) -> object:
@@ -46,22 +47,28 @@ class _File(BaseModel):
 
 
 def is_yolo(path: Path) -> bool:
-    """Return whether a file is data.yaml of Ultralytics, or a folder holds one."""
-    return _description(path) is not None
+    """Return whether a file is data.yaml of Ultralytics with polygons, or a folder holds one."""
+    file = _description(path)
+    return file is not None and MASKS not in _values(file)
 
 
 def open_yolo(path: Path) -> ShapeSource:
     """Open data.yaml, or the folder that holds it.
 
     Raises:
-        DataError: it cannot be read or has mistakes, or a folder that it names is missing.
+        DataError: it cannot be read or has mistakes, describes masks in place of polygons, or a folder that it names is
+            missing.
     """
     file = _description(path) or path
     if file.is_dir():
         hint = "expected data.yaml with names:, train: and val:"
         raise DataError("no description of YOLO in this folder", where=path, hint=hint)
+    values = _values(file)
+    if MASKS in values:
+        hint = f"streetseg init {file.parent} --out FILE.yaml  writes a description of images and masks"
+        raise DataError("masks_dir: the labels are masks, not polygons", where=file, hint=hint)
     try:
-        content = _File.model_validate(_values(file))
+        content = _File.model_validate(values)
     except ValidationError as error:
         raise FileError(file, f"not a file of {TOOL}", problem_of(error)) from error
     collection = Collection(f"yolo:{file}", TOOL, file.parent)
