@@ -24,7 +24,7 @@ from streetseg.text import read_text
 TOOL = "YOLO segmentation"
 _SPLITS = {"train", "val", "test"}
 _BOX = 4  # numbers of a box
-MASKS = "masks_dir"  # the key of data sets with masks in place of polygons, for `yolo semantic`
+_MASKS = "masks_dir"  # the key of data sets with masks in place of polygons, for `yolo semantic`
 
 
 def _listed(value: object) -> object:
@@ -49,7 +49,7 @@ class _File(BaseModel):
 def is_yolo(path: Path) -> bool:
     """Return whether a file is data.yaml of Ultralytics with polygons, or a folder holds one."""
     file = _description(path)
-    return file is not None and MASKS not in _values(file)
+    return file is not None and _MASKS not in _values(file)
 
 
 def open_yolo(path: Path) -> ShapeSource:
@@ -64,7 +64,7 @@ def open_yolo(path: Path) -> ShapeSource:
         hint = "expected data.yaml with names:, train: and val:"
         raise DataError("no description of YOLO in this folder", where=path, hint=hint)
     values = _values(file)
-    if MASKS in values:
+    if _MASKS in values:
         hint = f"streetseg init {file.parent} --out FILE.yaml  writes a description of images and masks"
         raise DataError("masks_dir: the labels are masks, not polygons", where=file, hint=hint)
     try:
