@@ -1,6 +1,6 @@
 """Renew docs/gallery: run the commands of docs/gallery.md in a new folder, take the pages, and draw their thumbnails.
 
-Needs a Chromium of playwright (`playwright install chromium`). Takes some minutes, most of them for the study:
+Needs a Chromium, the system's or playwright's. Takes some minutes, most of them for the study:
 
     python tools/make_gallery.py [FOLDER]
 
@@ -32,8 +32,11 @@ CAR, ROAD, TREE, BUILDING, UNKNOWN = 26, 7, 21, 11, 77  # ids of Cityscapes, and
 
 
 def give_places(photos: Path) -> None:
-    """Give each image a time and a place along a street in the middle of nowhere."""
-    for k, path in enumerate(sorted(photos.rglob("*.png"))):
+    """Keep sixteen images, and give each a time and a place along a road."""
+    first, others = np.split(np.array(sorted(photos.rglob("*.png"))), [16])
+    for path in others:
+        path.unlink()
+    for k, path in enumerate(first):
         exif = Image.Exif()
         exif[ExifTags.IFD.Exif] = {ExifTags.Base.DateTimeOriginal: f"2026:06:01 12:{k:02}:00"}
         position = (48.0, 6.0, 0.4 * k), (11.0, 30.0, 0.9 * k + 3 * np.sin(k / 3))
@@ -53,11 +56,10 @@ def rewrite(mask: Path, change: Callable[[np.ndarray], np.ndarray]) -> None:
 
 
 def make_mistakes(data: Path) -> None:
-    """Make three mistakes that people make."""
-    first, second, third, *others = masks(data)
+    """Give the cars of one mask and the trees of another a wrong class."""
+    first, second, *_ = masks(data)
     rewrite(first, lambda ids: np.where(ids == CAR, ROAD, ids).astype(np.uint8))
     rewrite(second, lambda ids: np.where(ids == TREE, BUILDING, ids).astype(np.uint8))
-    shutil.copyfile(others[0], third)
 
 
 def damage(data: Path) -> None:
@@ -95,7 +97,7 @@ def thumbnails() -> None:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        page = playwright.chromium.launch().new_page(viewport=WINDOW)  # type: ignore[arg-type]
+        page = playwright.chromium.launch(executable_path=shutil.which("chromium")).new_page(viewport=WINDOW)
         for name in PAGES:
             page.goto((GALLERY / f"{name}.html").as_uri())
             file = GALLERY / f"{name}.jpg"
