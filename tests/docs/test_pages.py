@@ -127,7 +127,7 @@ def labels_are_those_of_streetseg(running: PageRun, block: Block) -> None:
         image = np.asarray(file.resize(found.shape[::-1], Image.Resampling.BILINEAR))  # .tflite: the size of the file
     labels = model.labels(model.take(image.transpose(2, 0, 1)[None]))[0]
     assert found.shape == labels.shape
-    assert (found == labels).mean() >= (1 if "onnxruntime" in block.code else 0.999)
+    assert (found == labels).mean() >= (1 if "import onnxruntime" in block.code else 0.999)
     if "labels.png" in block.code:
         with Image.open("labels.png") as mask:
             assert np.array_equal(np.asarray(mask), found)
