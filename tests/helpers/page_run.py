@@ -38,7 +38,6 @@ SMALLER = {
 }
 SETTINGS = {
     "STREETSEG_MODEL__ENCODER": "test_efficientnet",
-    "STREETSEG_MODEL__CHANNELS": "[16, 12, 8, 8]",
     "STREETSEG_MODEL__WEIGHTS": "none",  # offline
     "STREETSEG_TRAIN__EPOCHS": "1",
     "STREETSEG_TRAIN__BATCH": "2",
