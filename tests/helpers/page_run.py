@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
+from itertools import takewhile
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -37,7 +38,6 @@ SMALLER = {
 }
 SETTINGS = {
     "STREETSEG_MODEL__ENCODER": "test_efficientnet",
-    "STREETSEG_MODEL__CHANNELS": "[16, 12, 8, 8]",
     "STREETSEG_MODEL__WEIGHTS": "none",  # offline
     "STREETSEG_TRAIN__EPOCHS": "1",
     "STREETSEG_TRAIN__BATCH": "2",
@@ -319,9 +319,9 @@ def check_command(words: list[str]) -> None:
     """Check that a command could be typed: its program knows the subcommand, flags, targets and extras.
 
     Args:
-        words: the program and its arguments. Those behind `&&` are another command's.
+        words: the program and its arguments. What stands behind `&&`, `|` or `>` is another command's.
     """
-    program, *rest = words[: words.index("&&")] if "&&" in words else words
+    program, *rest = takewhile(lambda word: word not in ("&&", "|", ">"), words)
     PROGRAMS[program](rest)
 
 
