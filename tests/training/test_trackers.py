@@ -99,7 +99,7 @@ def tracked(data: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
         with pytest.raises(KeyboardInterrupt):
             train(data, out, images, track=track)
         again = Images()
-        train(data, out, again, track=track, resume=True)
+        train(data, out, again, track=track[::-1], resume=True)  # another value of the field is no other run
     heard = Heard(
         recipe={name: str(plain_value(value)) for name, value in leaves(read_resolved(out / "recipe.yaml"))},
         images={name: images.kept[name] | again.kept[name] for name in images.kept},
@@ -239,7 +239,7 @@ print(json.dumps([run.config, trackio.SQLiteStorage.get_logs("streetseg", run.na
 
 
 def pixels(png: bytes) -> NDArray[np.uint8]:
-    return np.asarray(Image.open(io.BytesIO(png)))
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))  # trackio adds an opaque alpha channel
 
 
 READERS: dict[str, Callable[[Path], Heard]] = {
@@ -346,8 +346,10 @@ def test_trackers_that_cannot_write_change_nothing(
     plain: Path,
     libraries: Callable[..., None],
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    monkeypatch.setattr(tracking, "AT_END", 300.0)
     libraries(sitecustomize=SMALL_FILES)  # only in the processes of the trackers: the library fails as on a full disk
 
     run = train(data, tmp_path / "run", track=["tensorboard", "wandb", "mlflow"])
@@ -440,7 +442,10 @@ def test_the_environment_says_where(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert online == ["https://api.wandb.ai", "https://tracking.example", "me/space"]
 
 
-def test_the_runs_of_a_study_are_in_one_place(streetseg: Callable[..., Finished], data: str, tmp_path: Path) -> None:
+def test_the_runs_of_a_study_are_in_one_place(
+    streetseg: Callable[..., Finished], data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracking, "AT_END", 300.0)
     settings = [f"{name}={value}" for name, value in RUN.items()]
     usual = ("--weights", "none", "--epochs", 1, "--encoders", "test_efficientnet", "--track", "tensorboard")
 
