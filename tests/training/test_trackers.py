@@ -94,7 +94,7 @@ def tracked(data: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
         for name in [name for name in os.environ if name.startswith(("WANDB_", "MLFLOW_", "TRACKIO_"))]:
             patch.delenv(name)
         for limit in ("IF_KILLED", "AT_END"):  # MLflow makes its tables in many seconds on a busy machine
-            patch.setattr(tracking, limit, tracking.PATIENCE)
+            patch.setattr(tracking, limit, tracking.TIMEOUT)
         images = Images(killed_after=STEPS_OF_EPOCH + 2)
         with pytest.raises(KeyboardInterrupt):
             train(data, out, images, track=track)
@@ -323,7 +323,7 @@ def test_a_tracker_that_raises_hangs_or_dies_changes_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     libraries(wandb=RAISES, mlflow=HANGS, trackio=DIES)
-    monkeypatch.setattr(tracking, "PATIENCE", 2.0)
+    monkeypatch.setattr(tracking, "TIMEOUT", 2.0)
     monkeypatch.setattr(tracking, "AT_END", 300.0)
 
     run = train(data, tmp_path / "run", track=["wandb", "mlflow", "trackio"])
