@@ -137,9 +137,9 @@ class Relay:
         self._thread.join(max(0.0, until - time.monotonic()))
         if self._thread.is_alive():
             self._fail("it did not finish in time")
-            self._process.kill()
         elif self._dropped:
             log.warning("tracker %s was too slow: it lacks %d events of this run", self.name, self._dropped)
+        self._process.kill()  # also one that failed, and hangs now where it should end
 
     def _pump(self, process: "subprocess.Popen[bytes]") -> None:
         """Send one event after another, each when the one before was answered."""
