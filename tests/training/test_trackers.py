@@ -94,12 +94,12 @@ def tracked(data: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
         for name in [name for name in os.environ if name.startswith(("WANDB_", "MLFLOW_", "TRACKIO_"))]:
             patch.delenv(name)
         for limit in ("IF_KILLED", "AT_END"):  # MLflow makes its tables in many seconds on a busy machine
-            patch.setattr(tracking, limit, tracking.PATIENCE)
+            patch.setattr(tracking, limit, tracking.TIMEOUT)
         images = Images(killed_after=STEPS_OF_EPOCH + 2)
         with pytest.raises(KeyboardInterrupt):
             train(data, out, images, track=track)
         again = Images()
-        train(data, out, again, track=track, resume=True)
+        train(data, out, again, track=track[::-1], resume=True)  # another value of the field is no other run
     heard = Heard(
         recipe={name: str(plain_value(value)) for name, value in leaves(read_resolved(out / "recipe.yaml"))},
         images={name: images.kept[name] | again.kept[name] for name in images.kept},
@@ -239,7 +239,7 @@ print(json.dumps([run.config, trackio.SQLiteStorage.get_logs("streetseg", run.na
 
 
 def pixels(png: bytes) -> NDArray[np.uint8]:
-    return np.asarray(Image.open(io.BytesIO(png)))
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))  # trackio adds an opaque alpha channel
 
 
 READERS: dict[str, Callable[[Path], Heard]] = {
@@ -323,7 +323,7 @@ def test_a_tracker_that_raises_hangs_or_dies_changes_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     libraries(wandb=RAISES, mlflow=HANGS, trackio=DIES)
-    monkeypatch.setattr(tracking, "PATIENCE", 2.0)
+    monkeypatch.setattr(tracking, "TIMEOUT", 2.0)
     monkeypatch.setattr(tracking, "AT_END", 300.0)
 
     run = train(data, tmp_path / "run", track=["wandb", "mlflow", "trackio"])
@@ -346,8 +346,10 @@ def test_trackers_that_cannot_write_change_nothing(
     plain: Path,
     libraries: Callable[..., None],
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    monkeypatch.setattr(tracking, "AT_END", 300.0)
     libraries(sitecustomize=SMALL_FILES)  # only in the processes of the trackers: the library fails as on a full disk
 
     run = train(data, tmp_path / "run", track=["tensorboard", "wandb", "mlflow"])
@@ -440,7 +442,10 @@ def test_the_environment_says_where(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert online == ["https://api.wandb.ai", "https://tracking.example", "me/space"]
 
 
-def test_the_runs_of_a_study_are_in_one_place(streetseg: Callable[..., Finished], data: str, tmp_path: Path) -> None:
+def test_the_runs_of_a_study_are_in_one_place(
+    streetseg: Callable[..., Finished], data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracking, "AT_END", 300.0)
     settings = [f"{name}={value}" for name, value in RUN.items()]
     usual = ("--weights", "none", "--epochs", 1, "--encoders", "test_efficientnet", "--track", "tensorboard")
 

@@ -77,10 +77,10 @@ class Tracked:
         temporary.replace(self.memory)
 
 
-def work(name: str, folder: Path, memory: Path, patience: float) -> None:
+def work(name: str, folder: Path, memory: Path, timeout: float) -> None:
     """Take events from stdin, one a line, and answer each on stdout: with null, or with what failed.
 
-    A call that takes longer than `patience` seconds ends the process.
+    A call that takes longer than `timeout` seconds ends the process.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # they are for the training; its end is the end of the connection
@@ -91,11 +91,11 @@ def work(name: str, folder: Path, memory: Path, patience: float) -> None:
         tracked = Tracked(name, folder, memory)
         for line in events:
             method, *arguments = json.loads(line)
-            with _limited(patience):
+            with _limited(timeout):
                 getattr(tracked, method)(*arguments)
             _send(answers, None)
         if method != "finish":
-            with _limited(patience):
+            with _limited(timeout):
                 tracked.finish("killed", {})
     except Exception as error:
         first_line = str(error).partition("\n")[0]
@@ -112,9 +112,9 @@ def _connection() -> tuple[Iterator[bytes], int]:
 
 
 @contextmanager
-def _limited(patience: float) -> Iterator[None]:
+def _limited(timeout: float) -> Iterator[None]:
     """End the process, with a traceback on stderr, if this takes longer. It works while the library holds the GIL."""
-    faulthandler.dump_traceback_later(patience, exit=True)
+    faulthandler.dump_traceback_later(timeout, exit=True)
     try:
         yield
     finally:

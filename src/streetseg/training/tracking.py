@@ -25,7 +25,7 @@ from streetseg.training.trackers import TRACKERS
 
 log = logging.getLogger("streetseg")
 
-PATIENCE = 300.0  # seconds that a tracker may need for one event, while the training goes on
+TIMEOUT = 300.0  # seconds that a tracker may need for one event, while the training goes on
 AT_END = 60.0  # seconds that the end of a run waits for the trackers
 IF_KILLED = 10.0  # the same if the run was asked to stop
 MOST_BYTES = 64 << 20  # of events that wait for a tracker
@@ -101,7 +101,7 @@ class Relay:
                 self._process = subprocess.Popen(
                     [
                         *(sys.executable, "-P", "-m", tracker_worker.__name__),
-                        *(self.name, self.folder, place / f"{self.name}.json", str(PATIENCE)),
+                        *(self.name, self.folder, place / f"{self.name}.json", str(TIMEOUT)),
                     ],
                     bufsize=0,
                     stdin=subprocess.PIPE,
@@ -137,9 +137,9 @@ class Relay:
         self._thread.join(max(0.0, until - time.monotonic()))
         if self._thread.is_alive():
             self._fail("it did not finish in time")
-            self._process.kill()
         elif self._dropped:
             log.warning("tracker %s was too slow: it lacks %d events of this run", self.name, self._dropped)
+        self._process.kill()  # also one that failed, and hangs now where it should end
 
     def _pump(self, process: "subprocess.Popen[bytes]") -> None:
         """Send one event after another, each when the one before was answered."""
