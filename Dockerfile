@@ -9,9 +9,7 @@ ARG PYTHON=3.11-slim-bookworm
 
 # What both images have: Python and a user without rights.
 FROM python:${PYTHON} AS base
-ARG VERSION=""
 LABEL org.opencontainers.image.title="streetseg" \
-      org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.source="https://github.com/streetseg/streetseg" \
       org.opencontainers.image.documentation="https://github.com/streetseg/streetseg/blob/main/docs/how-to/docker.md" \
       org.opencontainers.image.licenses="Apache-2.0"
@@ -22,7 +20,7 @@ ENV PATH=/opt/streetseg/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     XDG_CACHE_HOME=/cache
 
-# The installer, and what it installs; neither is in the images.
+# uv, the wheel and the pins: what the packages are installed with, in no image.
 FROM base AS installer
 ENV UV_COMPILE_BYTECODE=1 \
     UV_NO_CACHE=1 \

@@ -67,7 +67,8 @@ def test_the_wheel_holds_the_whole_package_and_its_license(wheel: Path) -> None:
         license_text = archive.read(f"{NAME}.dist-info/licenses/LICENSE")
 
     own = {name for name in held if not name.startswith(f"{NAME}.dist-info/")}
-    assert own == {f"streetseg/{path.relative_to(package).as_posix()}" for path in files}
+    pages = {f"{NAME}.data/data/share/man/man1/{page.name}" for page in (ROOT / "man").glob("*")}
+    assert own == {f"streetseg/{path.relative_to(package).as_posix()}" for path in files} | pages
     assert {"streetseg/py.typed", "streetseg/recipe/shipped/demo.yaml", "streetseg/report/templates/report.css"} <= own
     assert license_text == (ROOT / "LICENSE").read_bytes()
     assert wheel.stat().st_size < 2e6

@@ -44,7 +44,7 @@ def stages() -> dict[str, Stage]:
 
 
 @pytest.mark.parametrize("target", ["serve", "train"])
-def test_an_image_runs_the_command_without_root_and_holds_no_installer(target: str) -> None:
+def test_an_image_runs_the_command_without_root_and_installs_nothing_itself(target: str) -> None:
     stage = stages()[target]
 
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", stage.last("USER"))

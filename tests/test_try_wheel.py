@@ -17,7 +17,7 @@ PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 def test_every_extra_is_tried() -> None:
     extras = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
 
-    assert set(try_wheel.TRIALS) == {"base", *extras} - {"dev"}
+    assert {"base", *extras} - {"dev", "docs"} <= set(try_wheel.TRIALS)
 
 
 def test_the_trials_work(tmp_path: Path, streetseg: Callable[..., Finished], monkeypatch) -> None:

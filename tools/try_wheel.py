@@ -29,6 +29,7 @@ TRAIN = (
     f"train {DATA} --encoder test_efficientnet --weights none --epochs 1"
     " data.size=64x128 model.channels=[16,12,8,8] train.batch=2"
 )
+TRACKERS = ("tensorboard", "wandb", "mlflow", "trackio")
 SEEDS = (0, 1)  # of the runs that are compared
 
 # What a person types without an extra -> the extra that the error names.
@@ -37,8 +38,11 @@ REFUSED = {
     f"predict runs/0 {IMAGES} --out refused": "train",
     f"predict street.onnx {IMAGES} --out refused --engine openvino": "openvino",
     f"predict street.onnx {IMAGES} --out refused --ray local": "ray",
+    f"predict empty.tflite {IMAGES} --out refused": "litert",
+    "predict street.onnx empty.mp4 --out refused": "video",
     "check shards:s3://bucket/folder": "remote",
     "serve street.onnx": "serve",
+    f"predict hub:owner/name {IMAGES} --out refused": "hub",
     "fetch gdrive:https://drive.google.com/drive/folders/0123456789abcdefghijklmnopqrstuvw --out refused": "fetch",
 }
 
@@ -70,8 +74,8 @@ for path in Path("scenes/leftImg8bit/val").rglob("*.png"):
 READ_TABLES = """
 import pyarrow.parquet, pyogrio
 
-images = pyarrow.parquet.read_table("measures/measures.parquet").num_rows
-assert images == pyogrio.read_info("measures/measures.gpkg")["features"] > 0
+images = pyarrow.parquet.read_table("measure/measures.parquet").num_rows
+assert images == pyogrio.read_info("measure/measures.gpkg")["features"] > 0
 """
 
 
@@ -88,7 +92,7 @@ class Environment:
 
     def install(self, requirement: str) -> None:
         """Install with the pip of this Python, so that the environment holds nothing else."""
-        pip = [sys.executable, "-m", "pip", "--python", str(self.programs / "python")]
+        pip = [sys.executable, "-m", "pip", "--python", str(self.root)]
         install = [*pip, "install", "--quiet", "--disable-pip-version-check", requirement]
         subprocess.run(install, env=self._environ(), check=True)
 
@@ -147,6 +151,8 @@ def try_base(environment: Environment) -> None:
         "compare runs/0 runs/1 --out base/comparison",
     ):
         environment.streetseg(line)
+    for name in ("empty.tflite", "empty.mp4"):
+        (environment.folder / name).touch()
     for line, extra in REFUSED.items():
         environment.refused(line, extra)
 
@@ -170,6 +176,22 @@ def try_litert_export(environment: Environment) -> None:
         environment.streetseg("export runs/0 --format litert --out street.tflite --force")
 
 
+def try_tracker(name: str) -> Callable[[Environment], None]:
+    """Return the trial of a tracker: it must not change that the run ends well, and write into its folder."""
+
+    def try_it(environment: Environment) -> None:
+        environment.streetseg(f"{TRAIN} --out {name}/run --track {name}")
+        if not any(path.is_file() for path in (environment.folder / name / "run" / "trackers" / name).rglob("*")):
+            raise SystemExit(f"{name} wrote nothing")
+
+    return try_it
+
+
+def try_hub(environment: Environment) -> None:
+    environment.python("import huggingface_hub")
+    environment.streetseg("push --help")
+
+
 def try_openvino(environment: Environment) -> None:
     environment.streetseg("bench street.onnx --engine openvino")
 
@@ -187,7 +209,7 @@ def try_litert(environment: Environment) -> None:
 
 def try_measure(environment: Environment) -> None:
     environment.python(WRITE_PLACED_IMAGES)
-    environment.streetseg("measure street.onnx placed --out measures")
+    environment.streetseg("measure street.onnx placed --out measure")
     environment.python(READ_TABLES)
 
 
@@ -196,11 +218,9 @@ def try_ray(environment: Environment) -> None:
 
 
 def try_remote(environment: Environment) -> None:
-    shards = environment.folder / "shards"
-    shutil.rmtree(shards, ignore_errors=True)
-    environment.streetseg("convert cityscapes:scenes shards --to shards data.space=street-11")
+    environment.streetseg("convert cityscapes:scenes remote --to shards data.space=street-11")
     environment.python("import s3fs")
-    environment.streetseg(f"check shards:{shards.as_uri()}")
+    environment.streetseg(f"check shards:{(environment.folder / 'remote').as_uri()}")
 
 
 def try_serve(environment: Environment) -> None:
@@ -235,6 +255,7 @@ TRIALS: dict[str, Callable[[Environment], None]] = {
     "base": try_base,
     "train": try_train,
     "export": try_export,
+    **{name: try_tracker(name) for name in TRACKERS},
     "litert-export": try_litert_export,
     "openvino": try_openvino,
     "video": try_video,
@@ -244,9 +265,10 @@ TRIALS: dict[str, Callable[[Environment], None]] = {
     "remote": try_remote,
     "serve": try_serve,
     "fetch": try_fetch,
+    "hub": try_hub,
 }
 # In one environment, one after another: each needs those before it, and the other environments need their files.
-MAKERS = ("train", "export", "litert-export")
+MAKERS = ("train", "export", *TRACKERS, "litert-export")
 
 
 def try_environment(wheel: Path, extras: tuple[str, ...], folder: Path) -> dict[str, int]:
@@ -263,6 +285,7 @@ def try_environment(wheel: Path, extras: tuple[str, ...], folder: Path) -> dict[
             if extra != "base":
                 environment.install(f"{wheel}[{extra}]")
                 megabytes[extra] = environment.megabytes() - size
+            shutil.rmtree(folder / extra, ignore_errors=True)  # what an earlier call wrote
             TRIALS[extra](environment)
             size = environment.megabytes()
     return megabytes
