@@ -21,6 +21,7 @@ FUNCTIONS = (
     "compare",
     "export",
     "bench",
+    "push",
     "study",
     "convert",
     "fetch",
