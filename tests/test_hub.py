@@ -38,7 +38,6 @@ def used_by_client(hub: Hub, cache: Path) -> Iterator[pytest.MonkeyPatch]:
         patch.setattr(constants, "HF_HUB_OFFLINE", False)
         patch.setattr(constants, "HF_HUB_CACHE", str(cache))
         patch.setattr(constants, "HF_HUB_DISABLE_XET", True)  # a protocol of the Hub's own for large files
-        patch.setattr(constants, "HF_HUB_DISABLE_XET", True)  # a protocol of the Hub's own for large files
         patch.setattr("time.sleep", lambda seconds: None)  # before the client's further tries
         patch.setenv("HF_TOKEN", TOKEN)
         yield patch
@@ -237,7 +236,6 @@ def test_a_download_that_stays_cut_leaves_nothing_half(pushed: Repository, hub: 
 
 
 @pytest.mark.parametrize("part", ["/large/", "/commit/"])
-@pytest.mark.parametrize("part", ["/large/", "/commit/"])
 def test_an_upload_that_is_cut_changes_nothing(part: str, hub: Hub, run: Path, pushed: Repository) -> None:
     """A large file is uploaded by itself; then the commit names all files."""
     commits, hub.cut_upload = dict(pushed.commits), part
@@ -376,7 +374,7 @@ def test_the_page_runs(
         for line in code.splitlines() if language == "sh" else ():
             if line.startswith("streetseg "):
                 assert streetseg(*shlex.split(line)[1:]).code == 0, line
-    assert (tmp_path / "copy.onnx").is_file()
+    assert (tmp_path / "scores" / "scores.json").is_file()
 
 
 class TestRepositoriesFromStrangers:

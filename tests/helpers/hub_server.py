@@ -96,7 +96,7 @@ class Handler(BaseHTTPRequestHandler):
         self.hub.requests.append(f"{self.command} {path}")
         token = self.headers.get("Authorization", "").removeprefix("Bearer ")
         if token not in ("", TOKEN, READER):
-            return self._refuse(401, message="Invalid credentials in Authorization header")
+            return self._fail(401, message="Invalid credentials in Authorization header")
         if self.hub.cut_upload and self.command in ("POST", "PUT") and self.hub.cut_upload in path:
             self.rfile.read(500)
             return self._cut()
@@ -117,18 +117,18 @@ class Handler(BaseHTTPRequestHandler):
             if match := re.fullmatch(pattern, path):
                 repository = self.hub.repositories.get(match[1])
                 if repository is None or (repository.private and not token):
-                    return self._refuse(404, "RepoNotFound")
+                    return self._fail(404, "RepoNotFound")
                 return answer(repository, token, *match.groups())
-        return self._refuse(404)
+        return self._fail(404)
 
     def _create(self, token: str) -> None:
-        asked = json.loads(self._body())
-        name = f"{asked.get('organization') or 'me'}/{asked['name']}"
+        requested = json.loads(self._body())
+        name = f"{requested.get('organization') or 'me'}/{requested['name']}"
         if token != TOKEN:
-            return self._refuse(403, message="You don't have the rights to create a model under this namespace")
+            return self._fail(403, message="You don't have the rights to create a model under this namespace")
         there = name in self.hub.repositories
         if not there:
-            self.hub.repositories[name] = repository = Repository(private=asked.get("visibility") == "private")
+            self.hub.repositories[name] = repository = Repository(private=requested.get("visibility") == "private")
             repository.commit({".gitattributes": b""})
         return self._json({"url": f"{self.hub.url}/{name}", "error": "exists" if there else ""}, 409 if there else 200)
 
@@ -145,14 +145,14 @@ class Handler(BaseHTTPRequestHandler):
     def _write(self, repository: Repository, token: str, name: str, what: str, revision: str) -> None:
         if token != TOKEN:
             self._body()
-            return self._refuse(403, message="You are not authorized to write to this repository")
+            return self._fail(403, message="You are not authorized to write to this repository")
         body = self._body()
         if what == "branch":
             there = revision in repository.branches
             repository.branches.setdefault(revision, repository.branches["main"])
             return self._json({}, 409 if there else 200)
         if repository.at(revision) is None:
-            return self._refuse(404, "RevisionNotFound")
+            return self._fail(404, "RevisionNotFound")
         if what == "preupload":
             files = [{"path": file["path"], "uploadMode": "lfs" if file["size"] > LARGE else "regular",
                       "shouldIgnore": False, "oid": None} for file in json.loads(body)["files"]]  # fmt: skip
@@ -175,18 +175,18 @@ class Handler(BaseHTTPRequestHandler):
     def _info(self, repository: Repository, token: str, name: str, revision: str | None) -> None:
         sha = repository.at(revision or "main")
         if sha is None:
-            return self._refuse(404, "RevisionNotFound")
+            return self._fail(404, "RevisionNotFound")
         siblings = [{"rfilename": file, "size": self.hub.announced.get(file, len(content))}
                     for file, content in repository.commits[sha].items()]  # fmt: skip
         return self._json({"id": name, "sha": sha, "private": repository.private, "siblings": siblings})
 
     def _file(self, repository: Repository, token: str, name: str, revision: str, file: str) -> None:
         if repository.gated:
-            return self._refuse(403, "GatedRepo")
+            return self._fail(403, "GatedRepo")
         sha = repository.at(revision)
         content = None if sha is None else repository.commits[sha].get(file)
         if sha is None or content is None:
-            return self._refuse(404, "EntryNotFound")
+            return self._fail(404, "EntryNotFound")
         first = int(match[1]) if (match := re.match(r"bytes=(\d+)-", self.headers.get("Range", ""))) else 0
         self.send_response(206 if first else 200)
         self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
@@ -220,7 +220,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
         self.connection.shutdown(socket.SHUT_RDWR)
 
-    def _refuse(self, status: int, code: str = "", message: str = "") -> None:
+    def _fail(self, status: int, code: str = "", message: str = "") -> None:
         headers = {"X-Error-Code": code, "X-Error-Message": message}
         self._json({"error": message}, status, {name: value for name, value in headers.items() if value})
 
