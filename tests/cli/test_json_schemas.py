@@ -34,6 +34,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tiny.folder_yaml(place / "photos", n_train=2, n_val=1).unlink()
     tiny.save(place / "street.png", tiny.street(1)[0])
     (place / "damaged.png").write_bytes(b"no image")
+    (place / "unread").mkdir()
+    for name in ("street.png", "damaged.png"):
+        (place / "unread" / name).write_bytes((place / name).read_bytes())
+    tiny.folder_yaml(place)
     (place / "broken" / "train").mkdir(parents=True)
     (place / "mine.yaml").write_text("optim: {lr: 0.001}\n")
     return place
@@ -90,10 +94,6 @@ def outputs(place: Path) -> list[Output]:
         ("recipe", "check", place / "no.yaml"),
         ("trian",),
     )  # fmt: skip
-    (place / "unread").mkdir()
-    (place / "unread" / "a.png").write_bytes(damaged.read_bytes())
-    (place / "unread" / "b.png").write_bytes(image.read_bytes())
-    tiny.folder_yaml(place)
     return [printed(*map(str, line)) for line in lines]
 
 
