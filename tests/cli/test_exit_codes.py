@@ -43,7 +43,7 @@ def test_a_command_ends_with(end: Callable[[], object], code: int, streetseg, mo
 @pytest.mark.parametrize(
     "words", [["trian"], ["train"], ["train", "x", "--epoch", "3"], ["train", "x", "--epochs", "three"]]
 )
-def test_a_wrong_command_line_ends_with_2(words: list[str], streetseg) -> None:
+def test_an_incorrect_command_line_ends_with_2(words: list[str], streetseg) -> None:
     assert streetseg(*words, "--json").code == INCORRECT_REQUEST
 
 

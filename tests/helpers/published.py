@@ -45,6 +45,6 @@ def require_published(argv: Sequence[str], code: int, out: str) -> None:
     if "--json" not in argv or "--help" in argv or (not out and code in (130, 143)):
         return
     name, value = schema_of(argv), strict(out)
-    wrong = [f"{error.json_path}: {error.message}" for error in validator(name).iter_errors(value)]
-    assert not wrong, f"streetseg {' '.join(argv)}: {name}.schema.json does not allow its output: {wrong[:3]}"
+    refused = [f"{error.json_path}: {error.message}" for error in validator(name).iter_errors(value)]
+    assert not refused, f"streetseg {' '.join(argv)}: {name}.schema.json does not allow its output: {refused[:3]}"
     assert ("error" in value) == (code != 0), f"streetseg {' '.join(argv)}: exit code {code} and {list(value)}"

@@ -37,7 +37,7 @@ VARIABLES = {
         FIELD,
         Variable("STREETSEG_CACHE", "folder for decoded images and other files kept between commands", "every command"),
         Variable("STREETSEG_TOKEN", "what clients must send as Bearer token, as `--token`", "serve", secret=True),
-        Variable("NO_COLOR", "any value: no colors on the terminal (no-color.org)", "every command"),
+        Variable("NO_COLOR", "any text: no colors on the terminal (no-color.org)", "every command"),
         Variable("TERM", "`dumb`: no colors on the terminal", "every command"),
         Variable("OMP_NUM_THREADS", "threads of a process (default: the cores that it may use)", "every command"),
         Variable("CUDA_VISIBLE_DEVICES", "GPUs that the program may use, by number", "torch"),

@@ -5,6 +5,7 @@ command prints as null where they do not exist may be NaN before; paths become s
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, NotRequired
 
@@ -620,6 +621,7 @@ class _Generator(GenerateJsonSchema):
         return found
 
 
+@cache
 def _json_schema(kind: Any) -> dict[str, Any]:
     return TypeAdapter(kind).json_schema(mode="serialization", schema_generator=_Generator)
 
