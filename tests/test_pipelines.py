@@ -42,7 +42,7 @@ def change(file: Path, old: str, new: str) -> None:
 
 def require_done(ended: Ended, folder: Path, scores: str) -> None:
     """Assert that each command ran once, and that everything is there."""
-    assert ended.code == 0, ended.output
+    assert ended.code == 0, ended.out + ended.err
     ran = sorted(command[0] for command in ended.commands)
     assert ran == sorted(["scenes", "check", "train", "train", "evaluate", "evaluate", "compare", "export"])
     assert (folder / "street.onnx").is_file()
@@ -63,13 +63,13 @@ def test_dvc(tmp_path: Path) -> None:
     require_done(dvc("repro"), folder, "scores-{}.json")
     again = dvc("repro")
     assert (again.code, again.commands) == (0, [])
-    metrics = json.loads(dvc("metrics", "show", "--json").output)[""]["data"]
+    metrics = json.loads(dvc("metrics", "show", "--json").out)[""]["data"]
     assert metrics["scores-test_resnet.json"]["data"]["mean"]["iou"] >= 0
-    plots = dvc("plots", "show", "--json").output
+    plots = dvc("plots", "show", "--json").out
     assert plots.count('"rev": "workspace"') == 2
 
     def stages_that_would_run() -> list[str]:
-        return re.findall(r"Running stage '([a-z]+)(?:@\w+)?'", dvc("repro", "--dry", "--force-downstream").output)
+        return re.findall(r"Running stage '([a-z]+)(?:@\w+)?'", dvc("repro", "--dry", "--force-downstream").out)
 
     change(folder / "recipe.yaml", "lr: 0.003", "lr: 0.004")
     assert sorted(stages_that_would_run()) == ["compare", "evaluate", "evaluate", "export", "train", "train"]
@@ -85,10 +85,11 @@ def test_snakemake(tmp_path: Path) -> None:
         return run(["snakemake", "--cores", "1", *argv], folder, ENVIRONMENT | {"XDG_CACHE_HOME": str(tmp_path)})
 
     require_done(snakemake(), folder, "scores/{}.json")
-    assert "Nothing to be done" in snakemake("--dry-run").output
+    nothing = snakemake("--dry-run")
+    assert "Nothing to be done" in nothing.out + nothing.err
 
     def rules_that_would_run() -> list[str]:
-        return re.findall(r"^rule (\w+):", snakemake("--dry-run").output, flags=re.MULTILINE)
+        return re.findall(r"^rule (\w+):", snakemake("--dry-run").out, flags=re.MULTILINE)
 
     change(folder / "recipe.yaml", "lr: 0.003", "lr: 0.004")
     assert sorted(set(rules_that_would_run())) == ["all", "compare", "evaluate", "export", "train"]

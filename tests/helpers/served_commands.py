@@ -30,12 +30,14 @@ class Ended:
 
     Args:
         code: its exit code.
-        output: stdout and stderr.
+        out: stdout.
+        err: stderr.
         commands: the arguments of each `streetseg` that it ran.
     """
 
     code: int
-    output: str
+    out: str
+    err: str
     commands: list[list[str]]
 
 
@@ -52,12 +54,12 @@ def run(argv: Sequence[str], folder: Path, environment: Mapping[str, str]) -> En
     stub.chmod(0o755)
     path = os.pathsep.join([str(files), str(Path(sys.executable).parent), os.environ["PATH"]])
     commands = []
-    with socket.socket(socket.AF_UNIX) as server, (files / "output").open("w+") as output:
+    with socket.socket(socket.AF_UNIX) as server, (files / "out").open("w+") as out, (files / "err").open("w+") as err:
         server.bind(str(address))
         server.listen()
         server.settimeout(0.05)
         process = subprocess.Popen(
-            argv, cwd=folder, env=os.environ | environment | {"PATH": path}, stdout=output, stderr=output
+            argv, cwd=folder, env=os.environ | environment | {"PATH": path}, stdout=out, stderr=err
         )
         while process.poll() is None:
             try:
@@ -66,8 +68,9 @@ def run(argv: Sequence[str], folder: Path, environment: Mapping[str, str]) -> En
                 continue
             with client:
                 commands.append(_serve(client))
-        output.seek(0)
-        return Ended(process.returncode, output.read(), commands)
+        out.seek(0)
+        err.seek(0)
+        return Ended(process.returncode, out.read(), err.read(), commands)
 
 
 def _serve(client: socket.socket) -> list[str]:
