@@ -82,7 +82,9 @@ def _serve(client: socket.socket) -> list[str]:
     def work() -> None:
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
-        sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))  # those of pytest go elsewhere
+        sys.stdout, sys.stderr = (
+            os.fdopen(number, "w", closefd=False) for number in (1, 2)
+        )  # those of pytest go elsewhere
         os.chdir(folder)
         os.environ.clear()
         os.environ.update(environment)
