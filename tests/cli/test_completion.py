@@ -220,7 +220,7 @@ def test_powershell(tmp_path: Path) -> None:
     if not (program := shutil.which("pwsh") or shutil.which("powershell")):
         pytest.skip("PowerShell is not installed")
     lines = ["streetseg tra", "streetseg check cam", "streetseg train scenes optim.l"]
-    asked = "; ".join(f"(TabExpansion2 '{line}' {len(line)}).CompletionMatches.CompletionText" for line in lines)
+    requested = "; ".join(f"(TabExpansion2 '{line}' {len(line)}).CompletionMatches.CompletionText" for line in lines)
     enabled = "streetseg completion powershell | Out-String | Invoke-Expression"
 
     done = subprocess.run(
@@ -228,7 +228,7 @@ def test_powershell(tmp_path: Path) -> None:
             program,
             "-NoProfile",
             "-Command",
-            f"{enabled}; {asked}",
+            f"{enabled}; {requested}",
         ],
         capture_output=True,
         text=True,
