@@ -82,9 +82,8 @@ def _serve(client: socket.socket) -> list[str]:
     def work() -> None:
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
-        sys.stdout, sys.stderr = (
-            os.fdopen(number, "w", closefd=False) for number in (1, 2)
-        )  # those of pytest go elsewhere
+        # Those of pytest lead elsewhere.
+        sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
         os.chdir(folder)
         os.environ.clear()
         os.environ.update(environment)
