@@ -18,7 +18,9 @@ SHELLS = {  # shell -> its script in cli/shells
 
 
 def completion(
-    shell: Annotated[str, typer.Argument(metavar="|".join(SHELLS), help="the shell that reads the script")],
+    shell: Annotated[
+        str, typer.Argument(metavar="|".join(SHELLS), help="the first line of its script says how to load it")
+    ],
     json: JsonFlag = False,
 ) -> None:
     """Print the script with which a shell completes commands, flags and values."""
