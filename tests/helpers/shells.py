@@ -17,7 +17,7 @@ STARTS = {  # shell -> how it starts without the files of a user, and what lets 
     "zsh": (["-f"], "autoload -Uz compinit; compinit -D -u; source <(streetseg completion zsh)"),
     "fish": (["--no-config"], "streetseg completion fish | source"),
 }
-PATIENCE = 60  # seconds until a shell has run a line
+TIMEOUT = 60  # seconds until a shell has run a line
 
 
 class Shell:
@@ -57,7 +57,7 @@ class Shell:
         """Type text and Enter; return the arguments that the program streetseg then gets."""
         self.arguments.unlink(missing_ok=True)
         os.write(self.terminal, f"{typed}\r".encode())
-        output, end = b"", time.monotonic() + PATIENCE
+        output, end = b"", time.monotonic() + TIMEOUT
         while not self.arguments.exists():
             assert time.monotonic() < end, output.decode(errors="replace")
             try:

@@ -28,7 +28,7 @@ def print_candidates(program: Any, environ: Mapping[str, str]) -> None:
         found = [one for one in candidates(program, words[1:], word) if one.value.startswith(word)]
     else:
         words, word, cut = environ[WORDS].split("\n") if environ[WORDS] else [], environ[WORD], 0
-        found = [one for one in candidates(program, words, word) if _folded(one.value).startswith(_folded(word))]
+        found = [one for one in candidates(program, words, word) if one.value.casefold().startswith(word.casefold())]
     lines = [
         "\t".join((one.kind, one.value[cut:], " ".join(one.help.split()))) for one in found if one.value.isprintable()
     ]
@@ -91,7 +91,7 @@ def _param_at(params: Iterable[Any], flags: Mapping[str, Any], words: list[str])
 
 
 def _flags(flags: Mapping[str, Any], words: list[str]) -> Iterator[Candidate]:
-    """Yield the long names of the flags that were not given, with the first part of their help."""
+    """Yield the long names of the flags that were not given, with their help."""
     given = {param.name for name, param in flags.items() if any(word.partition("=")[0] == name for word in words)}
     for param, names in groupby(flags, key=lambda name: flags[name]):
         if not param.hidden and (param.multiple or param.name not in given):
@@ -101,10 +101,6 @@ def _flags(flags: Mapping[str, Any], words: list[str]) -> Iterator[Candidate]:
 def _values(param: Any, command: Any, word: str) -> Iterator[Candidate]:
     if not getattr(param, "is_flag", False):
         yield from values(param.name, param.metavar or "", command.name, word)
-
-
-def _folded(text: str) -> str:
-    return text.casefold()
 
 
 def split_line(line: str, breaks: str) -> tuple[list[str], int]:

@@ -18,7 +18,7 @@ SHELLS = {  # shell -> its script in cli/shells
 
 
 def completion(
-    shell: Annotated[str, typer.Argument(metavar="|".join(SHELLS), help="the shell that reads the script")],
+    shell: Annotated[str, typer.Argument(metavar="|".join(SHELLS), help="its script says at the top how to load it")],
     json: JsonFlag = False,
 ) -> None:
     """Print the script with which a shell completes commands, flags and values."""

@@ -82,7 +82,7 @@ EXAMPLES = {
     "cache clear": ("streetseg cache clear --older-than 30",),
     "encoders": ("streetseg encoders", "streetseg encoders 'resnext*'"),
     "doctor": ("streetseg doctor",),
-    "completion": ('eval "$(streetseg completion bash)"', "streetseg completion fish | source"),
+    "completion": ("streetseg completion bash",),
     "recipe show": ("streetseg recipe show --data camvid:data/camvid --sources",),
     "recipe list": ("streetseg recipe list",),
     "recipe check": ("streetseg recipe check my.yaml",),

@@ -16,6 +16,6 @@ Register-ArgumentCompleter -Native -CommandName streetseg -ScriptBlock {
         }
     }
     finally {
-        Remove-Item Env:_STREETSEG_COMPLETE, Env:_STREETSEG_WORDS, Env:_STREETSEG_WORD -ErrorAction Ignore
+        $env:_STREETSEG_COMPLETE = $env:_STREETSEG_WORDS = $env:_STREETSEG_WORD = $null
     }
 }
