@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from streetseg import api, results
+from streetseg import api, results, sharing
 from streetseg.cli.commands import COMMANDS, load_command
 from streetseg.cli.help import EXAMPLES
 from streetseg.inference import prediction
@@ -66,11 +66,12 @@ def recipe_page() -> str:
 
 FUNCTIONS = (
     *("load", "predict", "measure", "train", "study", "evaluate", "compare", "check", "audit", "export"),
-    *("bench", "calibrate", "convert", "init", "encoders"),
+    *("bench", "calibrate", "push", "convert", "init", "encoders"),
 )
 OBJECTS = {
     prediction: ("Model", "Prediction", "Predictions"),
     results: ("Run", "Study", "Scores", "ScoreTable", "Checked", "Measured", "Audit"),
+    sharing: ("Pushed",),
     callbacks: ("Callback", "StopTraining"),
 }
 

@@ -11,7 +11,7 @@ from streetseg.cli.output import counted_bar, print_json, say
 
 
 def calibrate(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle or run folder")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle or run folder, or hub:OWNER/NAME")],
     data: DataArgument,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="new folder for the calibrated bundle")],
     split: Annotated[
