@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from streetseg import api, results
+from streetseg import api, results, sharing
 from streetseg.cli.commands import COMMANDS, load_command
 from streetseg.cli.environment import HIDDEN, VARIABLES
 from streetseg.cli.exit_codes import EXIT_CODES, FAILED, FAILURES
@@ -71,11 +71,12 @@ def recipe_page() -> str:
 
 FUNCTIONS = (
     *("load", "predict", "measure", "train", "study", "evaluate", "compare", "check", "audit", "export"),
-    *("bench", "calibrate", "convert", "fetch", "init", "encoders"),
+    *("bench", "calibrate", "push", "convert", "fetch", "init", "encoders"),
 )
 OBJECTS = {
     prediction: ("Model", "Prediction", "Predictions"),
     results: ("Run", "Study", "Scores", "ScoreTable", "Checked", "Measured", "Audit"),
+    sharing: ("Pushed",),
     callbacks: ("Callback", "StopTraining"),
 }
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def calibrate(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle or run folder")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle or run folder, or hub:OWNER/NAME")],
     data: DataArgument,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="new folder for the calibrated bundle")],
     split: Annotated[str, typer.Option(metavar="S", help="split with labels to fit on")] = "val",

@@ -21,7 +21,9 @@ LISTED = 100_000  # bytes of a file that is listed by its name
 
 
 def export(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="bundle folder, or run folder (its bundle `best`)")],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="bundle folder, run folder (its bundle `best`), or hub:OWNER/NAME")
+    ],
     format: Annotated[
         str,
         typer.Option(
