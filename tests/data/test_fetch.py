@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -236,6 +237,7 @@ def test_a_cut_data_set_continues_with_the_same_command(tiny_camvid: Server, tmp
     assert done.code == 0 and "10 files" in done.out and "next: streetseg check camvid:" in done.out
     assert "non-commercial research" in done.err
     assert tiny_camvid.requests[-1][1] == "bytes=2000-"
+    assert json.loads(streetseg(*command, "--json").out)["files"] == 10
 
 
 def test_images_that_are_missing_are_counted(tiny_camvid: Server, tmp_path: Path, monkeypatch) -> None:
