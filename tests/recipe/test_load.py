@@ -273,6 +273,8 @@ def test_fields_that_change_no_result_are_marked_where_they_are_defined() -> Non
         "train.device",
         "train.keep_last",
         "train.save_steps",
+        "train.track",
+        "train.track_to",
     }
     assert all(without_effect().values())
 
