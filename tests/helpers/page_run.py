@@ -145,10 +145,14 @@ def page_run(folder: Path, streetseg: Callable[..., Any], names: dict[str, Any])
         running.close()
 
 
+def joined(script: str) -> str:
+    """Return a script without breaks inside its commands."""
+    return re.sub(r"\\\n\s*", "", script)
+
+
 def commands(script: str) -> list[str]:
     """Return the commands of a shell script, each in one line; no comments."""
-    joined = re.sub(r"\\\n\s*", "", script)
-    return [line for line in joined.splitlines() if line.strip() and not line.startswith("#")]
+    return [line for line in joined(script).splitlines() if line.strip() and not line.startswith("#")]
 
 
 def same(shown: str, printed: str) -> bool:
@@ -172,7 +176,7 @@ def _sh(page: PageRun, code: str, block: Block) -> None:
 
 def _console(page: PageRun, code: str, block: Block) -> None:
     """Run what stands behind `$ `, and compare what it prints with the lines below it."""
-    for part in re.split(r"^\$ ", re.sub(r"\\\n\s*", "", code), flags=re.MULTILINE)[1:]:
+    for part in re.split(r"^\$ ", joined(code), flags=re.MULTILINE)[1:]:
         line, _, shown = part.partition("\n")
         printed = page.command(line)
         assert same(shown, printed), f"the page shows\n{shown}\nbut it is\n{printed}"
@@ -275,6 +279,13 @@ def _dockerfile(page: PageRun, code: str, block: Block) -> None:
         assert done.returncode == 0, done.stdout
 
 
+def _make(page: PageRun, code: str, block: Block) -> None:
+    """Let make say what it would run."""
+    (page.folder / "Makefile").write_text(code, encoding="utf-8")
+    (page.folder / "recipe.yaml").touch()
+    page.command("make --dry-run")
+
+
 RULES: dict[str, Callable[[PageRun, str, Block], None]] = {
     "sh": _sh,
     "console": _console,
@@ -285,6 +296,7 @@ RULES: dict[str, Callable[[PageRun, str, Block], None]] = {
     "js": _js,
     "cpp": _cpp,
     "ini": _ini,
+    "make": _make,
     "dockerfile": _dockerfile,
 }
 
@@ -297,7 +309,7 @@ def check(block: Block) -> None:
         elif block.language == "sh":
             _check_shell(block.code, {})
         elif block.language == "console":
-            _check_shell("\n".join(re.findall(r"^\$ (.*(?:\\\n.*)*)", block.code, re.MULTILINE)), {})
+            _check_shell("\n".join(re.findall(r"^\$ (.*)", joined(block.code), re.MULTILINE)), {})
     except Exception as error:
         error.add_note(f"in the block at {block.where}")
         raise
@@ -311,7 +323,7 @@ def _check_shell(script: str, variables: dict[str, str]) -> None:
             values[name] = Template(value).safe_substitute(values)
         words = shlex.split(Template(line).safe_substitute(values), comments=True)
         for place, word in enumerate(words):
-            if word in PROGRAMS and (place == 0 or words[place - 1] in ("&&", "-m", "srun", "run")):
+            if word in PROGRAMS and (place == 0 or words[place - 1] in ("&&", "||", "-m", "srun", "run")):
                 check_command(words[place:])
 
 
@@ -319,9 +331,9 @@ def check_command(words: list[str]) -> None:
     """Check that a command could be typed: its program knows the subcommand, flags, targets and extras.
 
     Args:
-        words: the program and its arguments. What stands behind `&&`, `|` or `>` is another command's.
+        words: the program and its arguments. What stands behind `&&`, `||`, `|` or `>` is another command's.
     """
-    program, *rest = takewhile(lambda word: word not in ("&&", "|", ">"), words)
+    program, *rest = takewhile(lambda word: word not in ("&&", "||", "|", ">"), words)
     PROGRAMS[program](rest)
 
 
