@@ -21,7 +21,8 @@ FAST = (
 PUBLISHED = sorted(
     file.relative_to(SCHEMAS).as_posix().removesuffix(".schema.json") for file in SCHEMAS.rglob("*.json")
 )
-ELSEWHERE = {"fetch": "tests/data/test_fetch.py", "serve": "tests/serve"}  # commands that need a server or a process
+# Commands that need a server or a process.
+ELSEWHERE = {"fetch": "tests/data/test_fetch.py", "push": "tests/test_hub.py", "serve": "tests/serve"}
 Output = tuple[str, str, dict[str, Any]]  # command line, name of its schema, the object
 
 
@@ -87,6 +88,7 @@ def outputs(place: Path) -> list[Output]:
         ("cache", "empty"),
         ("encoders", "test_resnet"),
         ("doctor",),
+        ("completion", "fish"),
         ("recipe", "show"),
         ("recipe", "show", "--sources", "optim.lr=0.01"),
         ("recipe", "list"),

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from streetseg.errors import RequestError
 from streetseg.models.formats import bundle_folder, is_exported
-from streetseg.models.hub import is_on_hub
 from streetseg.text import command_line
 
 # What typer says of a value -> the words of the recipe's messages.
@@ -37,6 +36,8 @@ def recipe_field(flag: str) -> str | None:
 
 def is_model(text: str | Path) -> bool:
     """Return whether a path is a bundle, a run folder or an exported model that is there, or one on the Hub."""
+    from streetseg.models.hub import is_on_hub  # with numpy, which the Tab key and --help must not wait for
+
     path = Path(text)
     if is_on_hub(path):
         return True

@@ -18,7 +18,7 @@ from streetseg.json_files.measures import SummaryFile
 from streetseg.json_files.model import ModelFile
 from streetseg.json_files.scores import DatasetRow, Fitted, ScoresFile
 from streetseg.json_files.study import StudyFile
-from streetseg.json_files.terms import Count, Fixed, Interval, NonNegative, Positive, Share, Size
+from streetseg.json_files.terms import Count, Fixed, Interval, NonNegative, Positive, Sha256, Share, Size
 from streetseg.models.formats import EXPORT_PRECISIONS
 from streetseg.recipe.schema import Recipe
 
@@ -325,6 +325,25 @@ class Bench(Fixed):
     """a measurement for each model and engine"""
 
 
+class Push(Fixed):
+    """Result of `streetseg push`."""
+
+    model: str
+    """hub:OWNER/NAME@COMMIT, as MODEL of a command"""
+    url: str
+    """page of the repository"""
+    commit: str
+    """commit that holds the files"""
+    revision: str
+    """branch"""
+    private: bool
+    """whether only its owner can see the repository"""
+    license: str | None
+    """license of the model; null where none was stated"""
+    files: Mapping[str, Sha256]
+    """name of a file -> SHA-256 of its content"""
+
+
 class Serve(Fixed):
     """Output of `streetseg serve`, once it is ready."""
 
@@ -513,6 +532,15 @@ class Doctor(Fixed):
     """variables that the program reads and that are set -> their value; a secret is hidden"""
 
 
+class Completion(Fixed):
+    """Result of `streetseg completion`."""
+
+    shell: str
+    """shell that the script is for"""
+    script: str
+    """text that the shell reads"""
+
+
 class RecipeShow(Fixed):
     """Result of `streetseg recipe show`."""
 
@@ -566,6 +594,7 @@ COMMAND_OUTPUTS: dict[str, Any] = {
     "audit": Audit | AuditFailed,
     "export": Export,
     "bench": Bench,
+    "push": Push,
     "serve": Serve,
     "check": Check | CheckFailed,
     "convert": Convert,
@@ -576,6 +605,7 @@ COMMAND_OUTPUTS: dict[str, Any] = {
     "cache clear": CacheClear,
     "encoders": Encoders,
     "doctor": Doctor,
+    "completion": Completion,
     "recipe show": RecipeShow,
     "recipe list": RecipeList,
     "recipe check": RecipeCheck,
