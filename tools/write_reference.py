@@ -178,11 +178,11 @@ def json_page() -> str:
         "",
         "## Files",
         "",
-        "[What they are for](files.md).",
+        "[What they are for](files.md). The schema of `journal.jsonl` is that of a line.",
         "",
         "| file | schema |",
         "|---|---|",
-        *(f"| `{name}` | {_schema_link('files/' + name.removesuffix('.json'))} |" for name in FILES),
+        *(f"| `{name}` | {_schema_link(f'files/{Path(name).stem}')} |" for name in FILES),
     ]
     return "\n".join(lines) + "\n"
 

@@ -14,6 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from typing_extensions import TypedDict, get_original_bases
 
 from streetseg.json_files.data import DataFile, Findings
+from streetseg.json_files.journal import JournalLine
 from streetseg.json_files.measures import SummaryFile
 from streetseg.json_files.model import ModelFile
 from streetseg.json_files.scores import DatasetRow, Fitted, ScoresFile
@@ -610,12 +611,13 @@ COMMAND_OUTPUTS: dict[str, Any] = {
     "recipe list": RecipeList,
     "recipe check": RecipeCheck,
 }
-# File -> its type, where others rely on it.
+# File -> its type, or that of each of its lines, where others rely on it.
 FILES: dict[str, Any] = {
     "scores.json": ScoresFile,
     "study.json": StudyFile,
     "model.json": ModelFile,
     "data.json": DataFile,
+    "journal.jsonl": JournalLine,
     "summary.json": SummaryFile,
 }
 
@@ -630,7 +632,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     }
     found["error"] = _schema(Failure, "streetseg COMMAND --json, failed", Failure.__doc__)
     for name, kind in FILES.items():
-        found[f"files/{name.removesuffix('.json')}"] = _schema(kind, name, kind.__doc__)
+        found[f"files/{Path(name).stem}"] = _schema(kind, name, kind.__doc__)
     return {
         f"{name}.schema.json": {"$schema": DIALECT, "$id": f"{ADDRESS}/{name}.schema.json", **schema}
         for name, schema in found.items()
