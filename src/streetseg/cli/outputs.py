@@ -26,6 +26,8 @@ from streetseg.recipe.schema import Recipe
 ADDRESS = "https://streetseg.github.io/streetseg/json"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
+Ids = Annotated[str, Field(json_schema_extra={"enum": ["model", "own", "cityscapes"]})]
+
 
 class Failure(Fixed):
     """A failure of a command. The exit code says whether the work failed (1) or the request or data are wrong (2)."""
@@ -133,7 +135,7 @@ class PredictImages(Fixed):
     """folder of the results"""
     classes: Sequence[str]
     """names of the classes, in the order of the ids"""
-    ids: Annotated[str, Field(json_schema_extra={"enum": ["model", "own", "cityscapes"]})]
+    ids: Ids
     """which ids the masks hold, as --ids"""
     class_ids: Sequence[Count]
     """value of each class in the masks, in the order of the classes"""
@@ -175,7 +177,7 @@ class PredictVideos(Fixed):
     """folder of the results"""
     classes: Sequence[str]
     """names of the classes, in the order of the ids"""
-    ids: Annotated[str, Field(json_schema_extra={"enum": ["model", "own", "cityscapes"]})]
+    ids: Ids
     """which ids the masks hold, as --ids"""
     smooth: Annotated[float, Field(ge=0, lt=1)]
     """weight of the frames before"""
