@@ -50,7 +50,7 @@ class Step(Event):
     lr: NonNegative
     """learning rate of the decoder and the head"""
     loss: float
-    """sum of the terms, or what the caller's own loss returns"""
+    """sum of the terms"""
     cross_entropy: NotRequired[float]
     """cross-entropy"""
     focal: NotRequired[float]
@@ -61,6 +61,8 @@ class Step(Event):
     """Tversky loss"""
     lovasz: NotRequired[float]
     """Lovász loss"""
+    own_loss: NotRequired[float]
+    """loss of the caller's own, the only term"""
     gradient_norm: NonNegative
     """norm of the gradient, before it is clipped"""
 
