@@ -17,6 +17,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 import streetseg
+from published import journal_of
 from streetseg.errors import DataError, RequestError
 from streetseg.training import fit
 from tiny import RUN, STREET_11, camvid_segnet, save, street
@@ -199,7 +200,7 @@ def test_a_callback_ends_a_run_as_a_finished_one(data: str, tmp_path: Path) -> N
 
     assert len(run.history) == 1
     assert run.report.is_file()
-    assert '"why": "enough"' in (run.folder / "journal.jsonl").read_text()
+    assert {"event": "early_stop", "epoch": 1, "why": "enough"}.items() <= journal_of(run.folder)[-3].items()
 
 
 def test_patience_ends_a_run_and_resuming_leaves_it_ended(
@@ -226,8 +227,9 @@ def test_a_loss_of_ones_own(data: str, tmp_path: Path) -> None:
     run = streetseg.train(data, epochs=1, out=tmp_path / "run", loss=loss, **USUAL)
 
     assert set(seen) == {(torch.float32, torch.int64, True)}
-    journal = (run.folder / "journal.jsonl").read_text()
-    assert "the loss is the caller's own" in journal and '"own_loss"' in journal
+    begin, step, *_ = journal_of(run.folder)
+    assert "the loss is the caller's own" in begin["own"][0]
+    assert step["own_loss"] == step["loss"]
 
 
 def test_data_of_ones_own(tmp_path: Path) -> None:

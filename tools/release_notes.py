@@ -31,6 +31,8 @@ def release_notes(tag: str, pyproject: str, changelog: str) -> str:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
     texts = [(ROOT / name).read_text(encoding="utf-8") for name in ("pyproject.toml", "CHANGELOG.md")]
     try:
         print(release_notes(sys.argv[1], *texts))

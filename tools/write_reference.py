@@ -126,7 +126,8 @@ def exit_codes_page() -> str:
         "",
         f"## {FAILED}, command by command",
         "",
-        "Every command can fail of the system, such as a full disk or too little memory. Besides:",
+        "Every command can fail of the system, such as a full disk or too little memory, and of the network where its",
+        "MODEL is `hub:OWNER/NAME`. Besides:",
         "",
         "| command | fails of |",
         "|---|---|",
@@ -178,11 +179,11 @@ def json_page() -> str:
         "",
         "## Files",
         "",
-        "[What they are for](files.md).",
+        "[What they are for](files.md). The schema of `journal.jsonl` is that of a line.",
         "",
         "| file | schema |",
         "|---|---|",
-        *(f"| `{name}` | {_schema_link('files/' + name.removesuffix('.json'))} |" for name in FILES),
+        *(f"| `{name}` | {_schema_link(f'files/{Path(name).stem}')} |" for name in FILES),
     ]
     return "\n".join(lines) + "\n"
 

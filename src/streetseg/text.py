@@ -78,6 +78,11 @@ def without_folders(text: str) -> str:
     return ABSOLUTE_IN_TEXT.sub("", text)
 
 
+def without_password(text: str) -> str:
+    """Return a text without user and password of the address in it: https://host/x for https://me:secret@host/x."""
+    return re.sub(r"//[^/\s]*@", "//", text)
+
+
 def command_line(args: Sequence[str]) -> str:
     """Return arguments as the line that a person types: in double quotes on Windows, in single quotes elsewhere.
 

@@ -20,7 +20,10 @@ from streetseg.cli.values import BY_METAVAR, BY_NAME
 from streetseg.errors import RequestError
 
 # What the help says for a value that nobody can list: numbers, texts, addresses.
-FREE = {"N", "DAYS", "POINTS", "SECONDS", "WEIGHT", "HxW", "I/N", "LIST", "TEXT", "GLOB", "URL", "ADDRESS", "NAME"}
+FREE = {
+    *("N", "DAYS", "POINTS", "SECONDS", "WEIGHT", "HxW", "I/N", "LIST", "TEXT", "GLOB", "URL", "ADDRESS", "NAME"),
+    *("OWNER/NAME", "ID", "BRANCH"),
+}
 
 
 def offered(typed: str) -> list[str]:

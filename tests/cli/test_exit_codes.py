@@ -3,11 +3,13 @@
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from streetseg.cli.commands import COMMANDS
 from streetseg.cli.exit_codes import DONE, EXIT_CODES, FAILED, FAILURES, INCORRECT_REQUEST, INTERRUPTED, TERMINATED
+from streetseg.cli.output import print_error
 from streetseg.errors import DataError, ModelError, RequestError, StreetsegError, TrainingError
 
 
@@ -45,6 +47,18 @@ def test_a_command_ends_with(end: Callable[[], object], code: int, streetseg, mo
 )
 def test_an_incorrect_command_line_ends_with_2(words: list[str], streetseg) -> None:
     assert streetseg(*words, "--json").code == INCORRECT_REQUEST
+
+
+def test_an_error_is_told_where_stdout_is_a_file_on_a_full_disk(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no device that is always full")
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr("sys.stdout", full)
+        print_error(RequestError("no such thing"), as_json=True)
+
+    assert capsys.readouterr().err.startswith("error: no such thing")
 
 
 def test_the_program_names_all_codes(streetseg) -> None:

@@ -21,7 +21,8 @@ FAST = (
 PUBLISHED = sorted(
     file.relative_to(SCHEMAS).as_posix().removesuffix(".schema.json") for file in SCHEMAS.rglob("*.json")
 )
-ELSEWHERE = {"fetch": "tests/data/test_fetch.py", "serve": "tests/serve"}  # commands that need a server or a process
+# Commands that need a server or a process.
+ELSEWHERE = {"fetch": "tests/data/test_fetch.py", "push": "tests/test_hub.py", "serve": "tests/serve"}
 Output = tuple[str, str, dict[str, Any]]  # command line, name of its schema, the object
 
 
@@ -87,6 +88,7 @@ def outputs(place: Path) -> list[Output]:
         ("cache", "empty"),
         ("encoders", "test_resnet"),
         ("doctor",),
+        ("completion", "fish"),
         ("recipe", "show"),
         ("recipe", "show", "--sources", "optim.lr=0.01"),
         ("recipe", "list"),
@@ -215,9 +217,10 @@ def test_files_of_a_run_hold_to_their_schemas(outputs: list[Output], place: Path
     found = Counter()
     for name in FILES:
         for file in place.rglob(name):
-            value = strict(file.read_text(encoding="utf-8"))
-            assert [error.message for error in validator(f"files/{file.stem}").iter_errors(value)] == [], file
+            text = file.read_text(encoding="utf-8")
+            for value in map(strict, text.splitlines() if file.suffix == ".jsonl" else [text]):
+                assert [error.message for error in validator(f"files/{file.stem}").iter_errors(value)] == [], file
+                value["one_more"] = 0
+                assert not validator(f"files/{file.stem}").is_valid(value)
             found[name] += 1
-            value["one_more"] = 0
-            assert not validator(f"files/{file.stem}").is_valid(value)
     assert set(found) == set(FILES)

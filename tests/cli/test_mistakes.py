@@ -125,6 +125,7 @@ def test_evaluate_with_the_data_and_a_value_first(streetseg: Run, data: Path, mo
         ("train", "--minutes", "three", "expected a number"),
         ("train", "--minutes", "0", "expected at least 0.1"),
         ("study", "--folds", "1", "expected at least 2"),
+        ("serve", "--port", "99999", "expected at most 65535"),
         ("study", "--seeds", "0,1", "expected a whole number"),
     ],
 )

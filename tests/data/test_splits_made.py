@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
+from published import journal_of
 from streetseg.data.auto_split import stratified, to_divide
 from streetseg.data.check.check import examine
 from streetseg.data.open import open_source
@@ -259,6 +260,8 @@ def test_train_and_test_without_val(tmp_path: Path, streetseg) -> None:
     assert (protocol["split"], protocol["images"]) == ("val", len(kept["val"]))
     tested = json.loads((run / "test" / "scores.json").read_text())
     assert (tested["protocol"]["split"], tested["protocol"]["images"]) == ("test", 3)
+    [scored] = [event for event in journal_of(run) if event["event"] == "test"]
+    assert scored["mean_iou"] == tested["mean"]["iou"]
     [ranked] = json.loads((study / "study.json").read_text())["ranking"]
     assert ranked["test"]["mean_iou"] == tested["mean"]["iou"] != ranked["mean_iou"]
     report = (study / "report.html").read_text()

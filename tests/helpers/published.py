@@ -34,6 +34,14 @@ def strict(text: str) -> Any:
     return json.loads(text, parse_constant=not_json)
 
 
+def journal_of(run: Path) -> list[dict[str, Any]]:
+    """Return the events of a run's journal. Raise AssertionError unless its schema allows each of them."""
+    events = [strict(line) for line in (run / "journal.jsonl").read_text(encoding="utf-8").splitlines()]
+    refused = [event for event in events if not validator("files/journal").is_valid(event)]
+    assert not refused, f"journal.schema.json does not allow {refused[:3]}"
+    return events
+
+
 def require_published(argv: Sequence[str], code: int, out: str) -> None:
     """Raise AssertionError unless a `--json` command printed one object that its schema allows, or nothing at a signal.
 

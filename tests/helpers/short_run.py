@@ -1,8 +1,9 @@
 """Arguments and journal of a run of a few steps through the real command."""
 
-import json
 from pathlib import Path
 from typing import Any
+
+from published import journal_of
 
 Argv = tuple[object, ...]
 
@@ -27,5 +28,4 @@ def train(camvid: Path, out: Path, *flags: object, epochs: int = 3, **values: ob
 
 def events(run: Path, kind: str) -> list[dict[str, Any]]:
     """Return the events of one kind in a run's journal."""
-    lines = map(json.loads, (run / "journal.jsonl").read_text().splitlines())
-    return [event for event in lines if event["event"] == kind]
+    return [event for event in journal_of(run) if event["event"] == kind]

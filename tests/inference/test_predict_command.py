@@ -495,6 +495,9 @@ def test_images_that_cannot_be_read_are_all_named_and_the_others_labeled(
     ended = streetseg("predict", model, street, "--out", tmp_path / "out")
     assert ended.code == 1
     assert "3 of 7 images cannot be read; the others are labeled" in ended.err
+    alone = streetseg("predict", model, street / "torn.png", "--out", tmp_path / "alone")
+    assert alone.code == 2
+    assert "error: 1 of 1 images cannot be read\n" in alone.err
     assert all(name in ended.err for name in ("torn.png", "empty.jpg", "page.jpg"))
     assert len(list((tmp_path / "out").rglob("*_ids.png"))) == 4
 

@@ -13,6 +13,7 @@ from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 from forked import command, hook
 from networks import CHANNELS, some_images, tiny_network
 from processes import fork_ranks, launched_rank, start, wait_until
+from published import journal_of
 from same_run import assert_same_run
 from streetseg.errors import DataError, StreetsegError
 from streetseg.recipe.schema import Augment, Data, Loss, Model, Recipe, Train
@@ -102,7 +103,7 @@ def of_two(camvid: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def events(run: Path, kind: str) -> list[dict[str, Any]]:
-    return [event for event in map(json.loads, (run / "journal.jsonl").open()) if event["event"] == kind]
+    return [event for event in journal_of(run) if event["event"] == kind]
 
 
 def test_two_ranks_train_as_one(camvid: Path, of_two: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 from networks import CHANNELS
+from published import journal_of
 from same_run import assert_same_run
 from streetseg.data.augment.augment import training_crop
 from streetseg.data.batches import TrainBatches
@@ -356,7 +357,7 @@ def test_a_profiled_run_says_where_its_time_went(
 ) -> None:
     train(recipe(camvid, train=Train(epochs=1, batch=3, precision="fp32", device="cpu")), tmp_path, profile=True)
 
-    [profile] = [event for event in map(json.loads, (tmp_path / "journal.jsonl").open()) if event["event"] == "profile"]
+    [profile] = [event for event in journal_of(tmp_path) if event["event"] == "profile"]
     assert profile["images"] == 6
     assert {
         "data", "augment", "forward", "loss", "backward", "optimizer", "average", "scoring", "journal", "validation",

@@ -11,7 +11,8 @@ from streetseg.errors import RequestError
 # The scripts in cli/shells set these variables. SHELL names the shell. WORDS are the words before the one at the
 # cursor, one a line; WORD is that one. bash cuts words at : and =: it gives its LINE up to the cursor, and in BREAKS
 # the characters at which it cuts.
-SHELL, WORDS, WORD, LINE, BREAKS = (f"_STREETSEG_{name}" for name in ("COMPLETE", "WORDS", "WORD", "LINE", "BREAKS"))
+SHELL, WORDS, WORD = "_STREETSEG_COMPLETE", "_STREETSEG_WORDS", "_STREETSEG_WORD"
+LINE, BREAKS = "_STREETSEG_LINE", "_STREETSEG_BREAKS"
 
 
 def print_candidates(program: Any, environ: Mapping[str, str]) -> None:

@@ -1,13 +1,16 @@
 """The command `streetseg completion`."""
 
 from importlib.resources import files
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from streetseg.cli.options import JsonFlag
 from streetseg.cli.output import print_json
 from streetseg.errors import RequestError, did_you_mean
+
+if TYPE_CHECKING:
+    from streetseg.cli import outputs
 
 SHELLS = {  # shell -> its script in cli/shells
     "bash": "streetseg.bash",
@@ -30,6 +33,7 @@ def completion(
         )
     script = files(__package__).joinpath("shells", SHELLS[shell]).read_text(encoding="utf-8")
     if json:
-        print_json({"shell": shell, "script": script})
+        output: outputs.Completion = {"shell": shell, "script": script}
+        print_json(output)
     else:
         typer.echo(script, nl=False)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from streetseg.cli.environment import variables_set
 from streetseg.cli.options import JsonFlag
-from streetseg.cli.output import print_json, say
+from streetseg.cli.output import aligned, print_json, say
 from streetseg.machine import cores, total_memory
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def doctor(json: JsonFlag = False) -> None:
         return
     parts = cast("Mapping[str, Mapping[str, object]]", report)
     for part, facts in parts.items():
-        say(part, *(f"    {name:<12} {fact}" for name, fact in facts.items()))
+        say(part, *(f"    {line}" for line in aligned([(name, str(fact)) for name, fact in facts.items()])))
 
 
 def machine() -> "outputs.Machine":

@@ -19,6 +19,7 @@ FAILURES = {
     "measure": "some images cannot be read; the others are measured (2 where none can be read)",
     "audit": "some images of `--unlabeled` cannot be read; everything else is written",
     "export": "the file does not agree with the network, or loses more than `--budget`; nothing is written",
+    "push": "the Hub cannot be reached, or cuts the connection; the commit is there as a whole or not at all",
     "serve": "a worker ended before it could serve",
     "check": "nothing: data that cannot be used are 2",
     "convert": "the new folder cannot be written to its end",

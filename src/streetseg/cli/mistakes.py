@@ -6,7 +6,6 @@ from pathlib import Path
 
 from streetseg.errors import RequestError
 from streetseg.models.formats import bundle_folder, is_exported
-from streetseg.models.hub import is_on_hub
 from streetseg.text import command_line
 
 # What typer says of a value -> the words of the recipe's messages.
@@ -14,6 +13,7 @@ _PLAIN = (
     (r"Input should be a valid integer.*", "expected a whole number"),
     (r"Input should be a valid number.*", "expected a number"),
     (r"Input should be greater than or equal to (\S+)", r"expected at least \1"),
+    (r"Input should be less than or equal to (\S+)", r"expected at most \1"),
 )
 
 
@@ -37,6 +37,8 @@ def recipe_field(flag: str) -> str | None:
 
 def is_model(text: str | Path) -> bool:
     """Return whether a path is a bundle, a run folder or an exported model that is there, or one on the Hub."""
+    from streetseg.models.hub import is_on_hub  # with numpy, which the Tab key and --help must not wait for
+
     path = Path(text)
     if is_on_hub(path):
         return True

@@ -173,11 +173,14 @@ def print_result(value: Mapping[str, object], failure: StreetsegError | None) ->
 
 
 def print_error(error: StreetsegError, *, as_json: bool) -> None:
-    """Print an error in three lines on stderr; with `as_json` as one JSON object on stdout."""
+    """Print an error in three lines on stderr; with `as_json` as one JSON object on stdout, if that takes it."""
     if as_json:
-        print_json(_error_json(error))
-    else:
-        _write(error_text(error, sys.stderr), sys.stderr)
+        try:
+            print_json(_error_json(error))
+            return
+        except OSError:  # a file on a full disk
+            discard_output(sys.stdout)
+    _write(error_text(error, sys.stderr), sys.stderr)
 
 
 def _error_json(error: StreetsegError) -> "outputs.Failure":

@@ -14,16 +14,19 @@ from pydantic.json_schema import GenerateJsonSchema
 from typing_extensions import TypedDict, get_original_bases
 
 from streetseg.json_files.data import DataFile, Findings
+from streetseg.json_files.journal import JournalLine
 from streetseg.json_files.measures import SummaryFile
 from streetseg.json_files.model import ModelFile
 from streetseg.json_files.scores import DatasetRow, Fitted, ScoresFile
 from streetseg.json_files.study import StudyFile
-from streetseg.json_files.terms import Count, Fixed, Interval, NonNegative, Positive, Share, Size
+from streetseg.json_files.terms import Count, Fixed, Interval, NonNegative, Positive, Sha256, Share, Size
 from streetseg.models.formats import EXPORT_PRECISIONS
 from streetseg.recipe.schema import Recipe
 
 ADDRESS = "https://streetseg.github.io/streetseg/json"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+Ids = Annotated[str, Field(json_schema_extra={"enum": ["model", "own", "cityscapes"]})]
 
 
 class Failure(Fixed):
@@ -132,7 +135,7 @@ class PredictImages(Fixed):
     """folder of the results"""
     classes: Sequence[str]
     """names of the classes, in the order of the ids"""
-    ids: Annotated[str, Field(json_schema_extra={"enum": ["model", "own", "cityscapes"]})]
+    ids: Ids
     """which ids the masks hold, as --ids"""
     class_ids: Sequence[Count]
     """value of each class in the masks, in the order of the classes"""
@@ -174,7 +177,7 @@ class PredictVideos(Fixed):
     """folder of the results"""
     classes: Sequence[str]
     """names of the classes, in the order of the ids"""
-    ids: Annotated[str, Field(json_schema_extra={"enum": ["model", "own", "cityscapes"]})]
+    ids: Ids
     """which ids the masks hold, as --ids"""
     smooth: Annotated[float, Field(ge=0, lt=1)]
     """weight of the frames before"""
@@ -323,6 +326,25 @@ class Bench(Fixed):
 
     models: Sequence[Benched]
     """a measurement for each model and engine"""
+
+
+class Push(Fixed):
+    """Result of `streetseg push`."""
+
+    model: str
+    """hub:OWNER/NAME@COMMIT, as MODEL of a command"""
+    url: str
+    """page of the repository"""
+    commit: str
+    """commit that holds the files"""
+    revision: str
+    """branch"""
+    private: bool
+    """whether only its owner can see the repository"""
+    license: str | None
+    """license of the model; null where none was stated"""
+    files: Mapping[str, Sha256]
+    """name of a file -> SHA-256 of its content"""
 
 
 class Serve(Fixed):
@@ -513,6 +535,15 @@ class Doctor(Fixed):
     """variables that the program reads and that are set -> their value; a secret is hidden"""
 
 
+class Completion(Fixed):
+    """Result of `streetseg completion`."""
+
+    shell: str
+    """shell that the script is for"""
+    script: str
+    """text that the shell reads"""
+
+
 class RecipeShow(Fixed):
     """Result of `streetseg recipe show`."""
 
@@ -566,6 +597,7 @@ COMMAND_OUTPUTS: dict[str, Any] = {
     "audit": Audit | AuditFailed,
     "export": Export,
     "bench": Bench,
+    "push": Push,
     "serve": Serve,
     "check": Check | CheckFailed,
     "convert": Convert,
@@ -576,16 +608,18 @@ COMMAND_OUTPUTS: dict[str, Any] = {
     "cache clear": CacheClear,
     "encoders": Encoders,
     "doctor": Doctor,
+    "completion": Completion,
     "recipe show": RecipeShow,
     "recipe list": RecipeList,
     "recipe check": RecipeCheck,
 }
-# File -> its type, where others rely on it.
+# File -> its type, or that of each of its lines, where others rely on it.
 FILES: dict[str, Any] = {
     "scores.json": ScoresFile,
     "study.json": StudyFile,
     "model.json": ModelFile,
     "data.json": DataFile,
+    "journal.jsonl": JournalLine,
     "summary.json": SummaryFile,
 }
 
@@ -600,7 +634,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     }
     found["error"] = _schema(Failure, "streetseg COMMAND --json, failed", Failure.__doc__)
     for name, kind in FILES.items():
-        found[f"files/{name.removesuffix('.json')}"] = _schema(kind, name, kind.__doc__)
+        found[f"files/{Path(name).stem}"] = _schema(kind, name, kind.__doc__)
     return {
         f"{name}.schema.json": {"$schema": DIALECT, "$id": f"{ADDRESS}/{name}.schema.json", **schema}
         for name, schema in found.items()

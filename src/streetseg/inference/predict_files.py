@@ -57,7 +57,7 @@ class UnreadError(DataError):
 
     def __init__(self, failed: Sequence[FileError], total: int) -> None:
         super().__init__(
-            f"{len(failed)} of {total} images cannot be read; the others are labeled",
+            f"{len(failed)} of {total} images cannot be read" + "; the others are labeled" * (len(failed) < total),
             where=[error.line for error in failed],
             hint="--max-megapixels N raises the limit"
             if any(isinstance(error, TooLargeError) for error in failed)

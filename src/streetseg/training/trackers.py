@@ -5,7 +5,6 @@ tracker, its name in `TRACKERS` is also the name of the extra that installs it.
 """
 
 import os
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from streetseg.errors import RequestError, did_you_mean
-from streetseg.text import command_line
+from streetseg.text import command_line, without_password
 
 if TYPE_CHECKING:
     import numpy as np
@@ -172,7 +171,7 @@ class MLflow:
         default = f"sqlite:///{(self._folder / 'mlflow.db').as_posix()}"
         self._uri = os.environ.get("MLFLOW_TRACKING_URI") or default
         self._is_default = self._uri == default
-        self.to = re.sub(r"//[^/@]*@", "//", self._uri)  # without a password, as it is printed
+        self.to = without_password(self._uri)  # it is printed
         is_server = self.to.startswith("http")
         self.look = self.to if is_server else command_line(["mlflow", "ui", "--backend-store-uri", self.to])
         self._numbers: list[Any] = []
