@@ -63,6 +63,7 @@ VARIABLES = {
     "Set by the program for itself": (
         Variable("STREETSEG_LAUNCHED", "the typed command, in the processes of `--devices N`", "train, evaluate"),
         Variable("PROMETHEUS_MULTIPROC_DIR", "folder of the metrics of all workers", "serve"),
+        Variable("ORT_DISABLE_TELEMETRY", "`1` unless it is set: ONNX Runtime sends nothing anywhere", "onnxruntime"),
         Variable("RAY_USAGE_STATS_ENABLED", "`0` unless it is set: Ray sends nothing anywhere", "predict --ray"),
         Variable("USER", "a name where the system has none, for libraries that require one", "torch"),
     ),
