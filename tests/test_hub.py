@@ -320,6 +320,15 @@ def test_without_a_network_the_cache_serves(
         located("hub:me/other")
 
 
+def test_a_cache_that_cannot_be_written(pushed: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "file" / "hub"))
+
+    with pytest.raises(RequestError, match="the cache cannot be written") as refused:
+        located("hub:me/street")
+    assert "HF_HOME" in str(refused.value.hint)
+
+
 def test_an_exported_model(hub: Hub, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = color_model(tmp_path / "model.onnx")
 

@@ -124,7 +124,7 @@ class Wandb:
         elif self._mode == "disabled":
             self.to, self.look = "nothing", "WANDB_MODE says so"
         else:
-            self.to = os.environ.get("WANDB_BASE_URL") or "https://api.wandb.ai"
+            self.to = without_secrets(os.environ.get("WANDB_BASE_URL") or "https://api.wandb.ai")
             self.look = f"the page of the project (WANDB_MODE={self._mode})"
 
     def start(self, run: str, recipe: Mapping[str, Any], earlier: str | None) -> str:
@@ -172,7 +172,7 @@ class MLflow:
         default = f"sqlite:///{(self._folder / 'mlflow.db').as_posix()}"
         self._uri = os.environ.get("MLFLOW_TRACKING_URI") or default
         self._is_default = self._uri == default
-        self.to = re.sub(r"//[^/@]*@", "//", self._uri)  # without a password, as it is printed
+        self.to = without_secrets(self._uri)
         is_server = self.to.startswith("http")
         self.look = self.to if is_server else command_line(["mlflow", "ui", "--backend-store-uri", self.to])
         self._numbers: list[Any] = []
@@ -240,7 +240,7 @@ class Trackio:
     def __init__(self, folder: Path) -> None:
         self._folder = os.environ.get("TRACKIO_DIR") or str(folder)
         online = os.environ.get("TRACKIO_SPACE_ID") or os.environ.get("TRACKIO_SERVER_URL")
-        self.to = online or self._folder
+        self.to = without_secrets(online) if online else self._folder
         show = command_line(["trackio", "show", "--project", PROJECT])
         self.look = "the page of the Space or server" if online else f"TRACKIO_DIR={command_line([self.to])} {show}"
 
@@ -298,6 +298,11 @@ def is_installed(package: str) -> bool:
     """Return whether a package can be imported. A folder of its name, such as W&B's ./wandb, is none."""
     found = find_spec(package)
     return found is not None and found.origin is not None
+
+
+def without_secrets(text: str) -> str:
+    """Return a text, its addresses without names and passwords (//NAME:PASSWORD@) and without a query (?token=…)."""
+    return re.sub(r"(//[^?\s]*)\?\S*", r"\1", re.sub(r"//[^/@\s]*@", "//", text))
 
 
 def names(run: str) -> Iterator[str]:
