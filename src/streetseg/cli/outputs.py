@@ -18,7 +18,7 @@ from streetseg.json_files.measures import SummaryFile
 from streetseg.json_files.model import ModelFile
 from streetseg.json_files.scores import DatasetRow, Fitted, ScoresFile
 from streetseg.json_files.study import StudyFile
-from streetseg.json_files.terms import Count, Fixed, Interval, NonNegative, Positive, Share, Size
+from streetseg.json_files.terms import Count, Fixed, Interval, NonNegative, Positive, Sha256, Share, Size
 from streetseg.models.formats import EXPORT_PRECISIONS
 from streetseg.recipe.schema import Recipe
 
@@ -386,6 +386,25 @@ class Fetch(Fixed):
     """conditions of use"""
 
 
+class Push(Fixed):
+    """Result of `streetseg push`."""
+
+    model: str
+    """address of what was pushed, as MODEL of a command: hub:OWNER/NAME[/FILE]@COMMIT"""
+    url: str
+    """page of the repository"""
+    commit: str
+    """commit that holds the files"""
+    revision: str
+    """branch"""
+    private: bool
+    """whether only its owner can see the repository"""
+    license: str | None
+    """of the model, as it was stated; null where none was"""
+    files: Mapping[str, Sha256]
+    """name of a file -> SHA-256 of its content"""
+
+
 class Scenes(Fixed):
     """Result of `streetseg scenes`."""
 
@@ -569,6 +588,7 @@ COMMAND_OUTPUTS: dict[str, Any] = {
     "serve": Serve,
     "check": Check | CheckFailed,
     "convert": Convert,
+    "push": Push,
     "init": Init,
     "fetch": Fetch,
     "scenes": Scenes,

@@ -1,13 +1,15 @@
 """The command `streetseg push`."""
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from streetseg.cli.options import JsonFlag
 from streetseg.cli.output import print_json, say, tell
+
+if TYPE_CHECKING:
+    from streetseg.cli import outputs
 
 
 def push(
@@ -31,7 +33,16 @@ def push(
 
     pushed = api.push(model, repository, private=private, message=message, revision=revision, license=license)
     if json:
-        print_json(asdict(pushed))
+        output: outputs.Push = {
+            "model": pushed.model,
+            "url": pushed.url,
+            "commit": pushed.commit,
+            "revision": pushed.revision,
+            "private": pushed.private,
+            "license": pushed.license,
+            "files": pushed.files,
+        }
+        print_json(output)
         return
     say(f"{pushed.url}: commit {pushed.commit} on {pushed.revision}{', private' if pushed.private else ''}")
     for name, digest in pushed.files.items():
