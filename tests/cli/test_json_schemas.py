@@ -21,7 +21,8 @@ FAST = (
 PUBLISHED = sorted(
     file.relative_to(SCHEMAS).as_posix().removesuffix(".schema.json") for file in SCHEMAS.rglob("*.json")
 )
-ELSEWHERE = {"fetch": "tests/data/test_fetch.py", "serve": "tests/serve"}  # commands that need a server or a process
+# Commands that need a server or a process.
+ELSEWHERE = {"fetch": "tests/data/test_fetch.py", "push": "tests/test_hub.py", "serve": "tests/serve"}
 Output = tuple[str, str, dict[str, Any]]  # command line, name of its schema, the object
 
 
