@@ -289,20 +289,20 @@ def test_a_private_repository(hub: Hub, run: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_private_is_not_silently_public(pushed: Repository, run: Path) -> None:
-    commits = dict(pushed.commits)
+    commits, branches = dict(pushed.commits), dict(pushed.branches)
 
     with pytest.raises(RequestError, match="the repository is there, and public"):
-        push(run, "me/street", private=True)
-    assert pushed.commits == commits
+        push(run, "me/street", private=True, revision="trial")
+    assert (pushed.commits, pushed.branches) == (commits, branches)
 
 
 def test_a_branch(pushed: Repository, run: Path) -> None:
     main = pushed.branches["main"]
 
-    commit = push(run, "me/street", revision="trial", license="mit").commit
+    commit = push(run, "me/street", revision="trials/first", license="mit").commit
 
-    assert pushed.branches == {"main": main, "trial": commit}
-    assert origin_of(located("hub:me/street@trial")) == f"hub:me/street@{commit}"
+    assert pushed.branches == {"main": main, "trials/first": commit}
+    assert origin_of(located("hub:me/street@trials/first")) == f"hub:me/street@{commit}"
 
 
 def test_without_a_network_the_cache_serves(
@@ -318,6 +318,15 @@ def test_without_a_network_the_cache_serves(
     assert located("hub:me/street") == bundle
     with pytest.raises(HubError, match="the cache does not hold the model"):
         located("hub:me/other")
+
+
+def test_a_cache_that_cannot_be_written(pushed: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "file" / "hub"))
+
+    with pytest.raises(RequestError, match="the cache cannot be written") as refused:
+        located("hub:me/street")
+    assert "HF_HOME" in str(refused.value.hint)
 
 
 def test_an_exported_model(hub: Hub, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,13 +109,12 @@ def _made_ready(api: "HfApi", repository: str, branch: str, *, private: bool) ->
         RequestError: the repository is public although `private` was asked for.
     """
     api.create_repo(repository, private=private, exist_ok=True)
-    if branch != "main":
-        api.create_branch(repository, branch=branch, exist_ok=True)
-    info = api.model_info(repository, revision=branch)
-    if private and not info.private:
+    if private and not api.model_info(repository).private:
         hint = "make it private on its page, or leave --private out"
         raise RequestError("the repository is there, and public", where=repository, hint=hint)
-    return info
+    if branch != "main":
+        api.create_branch(repository, branch=branch, exist_ok=True)
+    return api.model_info(repository, revision=branch)
 
 
 def _contents(model: Path) -> tuple[dict[str, bytes | Path], dict[str, Any], Group | None]:

@@ -78,9 +78,9 @@ def without_folders(text: str) -> str:
     return ABSOLUTE_IN_TEXT.sub("", text)
 
 
-def without_password(text: str) -> str:
-    """Return a text without user and password of the address in it: https://host/x for https://me:secret@host/x."""
-    return re.sub(r"//[^/\s]*@", "//", text)
+def without_secrets(text: str) -> str:
+    """Return a text whose addresses have no name and password (//NAME:PASSWORD@) and no query (?token=…)."""
+    return re.sub(r"(//[^?\s]*)\?\S*", r"\1", re.sub(r"//[^/\s]*@", "//", text))
 
 
 def command_line(args: Sequence[str]) -> str:

@@ -114,11 +114,11 @@ class Handler(BaseHTTPRequestHandler):
             (r"/api/models/([^/]+/[^/]+?)(?:/revision/(.+))?", self._info),
             (r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", self._file),
         ):
-            if match := re.fullmatch(pattern, path):
+            if match := re.fullmatch(pattern, address.path):  # not decoded: a branch may hold a slash
                 repository = self.hub.repositories.get(match[1])
                 if repository is None or (repository.private and not token):
                     return self._fail(404, "RepoNotFound")
-                return answer(repository, token, *match.groups())
+                return answer(repository, token, *(group and unquote(group) for group in match.groups()))
         return self._fail(404)
 
     def _create(self, token: str) -> None:

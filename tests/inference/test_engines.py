@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import pickle
 import re
 import subprocess
@@ -297,6 +298,18 @@ def test_nothing_heavy_but_the_engine_is_imported(model: Path, tmp_path: Path, n
     done = subprocess.run([sys.executable, "-c", code, *map(str, argv)], capture_output=True, text=True)
 
     assert done.stdout.splitlines()[-1] == f"0 {[name]}", done.stderr
+
+
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
+def test_no_engine_sends_its_maker_anything(model: Path, tmp_path: Path, name: str) -> None:
+    """Whoever sends something keeps an identifier at home; in continuous integration none sends anything."""
+    code = f"import streetseg; streetseg.load({str(model)!r}, engine={name!r})"
+    environment = {key: os.environ[key] for key in ("PATH", "PYTHONPATH", "SYSTEMROOT") if key in os.environ}
+    homes = dict.fromkeys(("HOME", "USERPROFILE", "LOCALAPPDATA"), str(tmp_path))
+
+    subprocess.run([sys.executable, "-c", code], env=environment | homes, check=True)
+
+    assert not list(tmp_path.iterdir())
 
 
 def test_bench_measures_every_engine(model: Path, streetseg: Command) -> None:

@@ -281,7 +281,7 @@ RAISES = """
 class Run:
     id = "one"
     def log(self, values, step):
-        raise RuntimeError("the tracker is away")
+        raise RuntimeError("the tracker is away: https://me:secret@tracking.example/log?token=secret")
 Settings, init = dict, lambda **settings: Run()
 """
 HANGS = "import time; time.sleep(3600)"
@@ -334,10 +334,13 @@ def test_a_tracker_that_raises_hangs_or_dies_changes_nothing(
     assert [line for line in said if line.startswith("tracker")] == [
         "tracker mlflow failed, the run goes on without it (its process ended with exit code 1)",
         "tracker trackio failed, the run goes on without it (its process ended with exit code 3)",
-        "tracker wandb failed, the run goes on without it (in scalars, RuntimeError: the tracker is away)",
+        "tracker wandb failed, the run goes on without it (in scalars, RuntimeError: the tracker is away: "
+        "https://tracking.example/log)",
     ]
     assert "Timeout" in (run / "trackers" / "mlflow.log").read_text()
-    assert "the tracker is away" in (run / "trackers" / "wandb.log").read_text()
+    printed = (run / "trackers" / "wandb.log").read_text()
+    assert "the tracker is away" in printed
+    assert "secret" not in printed
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of a file")
@@ -440,6 +443,16 @@ def test_the_environment_says_where(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     assert usual == [f"{tmp_path}/wandb", f"sqlite:///{tmp_path}/mlflow/mlflow.db", f"{tmp_path}/trackio"]
     assert online == ["https://api.wandb.ai", "https://tracking.example", "me/space"]
+
+
+def test_no_secret_of_an_address_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "online")
+    monkeypatch.setenv("WANDB_BASE_URL", "https://me:secret@wandb.example")
+    monkeypatch.delenv("TRACKIO_SPACE_ID", raising=False)
+    monkeypatch.setenv("TRACKIO_SERVER_URL", "https://trackio.example/?write_token=secret")
+
+    assert Wandb(tmp_path / "wandb").to == "https://wandb.example"
+    assert Trackio(tmp_path / "trackio").to == "https://trackio.example/"
 
 
 def test_the_runs_of_a_study_are_in_one_place(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from streetseg.recipe.layers import ENVIRONMENT_PREFIX, is_field
-from streetseg.text import without_password
+from streetseg.text import without_secrets
 
 HIDDEN = "(hidden)"
 HUB = "timm, push, `hub:OWNER/NAME`"
@@ -96,6 +96,7 @@ VARIABLES = {
     "Set by the program for itself": (
         Variable("STREETSEG_LAUNCHED", "the typed command, in the processes of `--devices N`", "train, evaluate"),
         Variable("PROMETHEUS_MULTIPROC_DIR", "folder of the metrics of all workers", "serve"),
+        Variable("ORT_DISABLE_TELEMETRY", "`1` unless it is set: ONNX Runtime sends nothing anywhere", "onnxruntime"),
         Variable("RAY_USAGE_STATS_ENABLED", "`0` unless it is set: Ray sends nothing anywhere", "predict --ray"),
         Variable("USER", "a name where the system has none, for libraries that require one", "torch"),
     ),
@@ -111,4 +112,4 @@ def variables_set(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     found = {name: environ[name] for name in known if name in environ}
     found |= {name: value for name, value in sorted(environ.items()) if is_field(name)}
     secret = {name for name, variable in known.items() if variable.secret}
-    return {name: HIDDEN if name in secret else without_password(value) for name, value in found.items()}
+    return {name: HIDDEN if name in secret else without_secrets(value) for name, value in found.items()}

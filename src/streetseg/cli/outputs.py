@@ -332,7 +332,7 @@ class Push(Fixed):
     """Result of `streetseg push`."""
 
     model: str
-    """hub:OWNER/NAME@COMMIT, as MODEL of a command"""
+    """address of what was pushed, as MODEL of a command: hub:OWNER/NAME[/FILE]@COMMIT"""
     url: str
     """page of the repository"""
     commit: str

@@ -7,6 +7,7 @@ import errno
 import logging
 import re
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -27,7 +28,9 @@ MOST = 8 * 2**30  # bytes of a file of a model; the weights of the largest encod
 NAME = r"[A-Za-z0-9_][\w.-]*"
 _ADDRESS = re.compile(rf"hub:({NAME}/{NAME})(?:/({NAME}))?(?:@({NAME}(?:/{NAME})*))?", re.ASCII)
 _IN_CACHE = re.compile(r".*/models--(.+?)--(.+)/snapshots/([0-9a-f]{40})(?:/([^/]+))?", re.DOTALL)
-_DISK = {getattr(errno, name) for name in ("EACCES", "EDQUOT", "EFBIG", "ENOSPC", "EROFS") if hasattr(errno, name)}
+_DISK = {
+    getattr(errno, name) for name in ("EACCES", "EDQUOT", "EFBIG", "ENOSPC", "ENOTDIR", "EROFS") if hasattr(errno, name)
+}
 LOGIN = "log in with `hf auth login`, or set HF_TOKEN: huggingface.co/settings/tokens"
 
 
@@ -267,7 +270,8 @@ def quiet_client() -> Iterator[None]:
     level = client.level
     client.setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings(action="ignore"):  # of a disk that is almost full
+            yield
     finally:
         client.setLevel(level)
 

@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from streetseg.text import without_secrets
 from streetseg.training.trackers import TELEMETRY_OFF, TRACKERS
 
 
@@ -98,9 +100,10 @@ def work(name: str, folder: Path, memory: Path, timeout: float) -> None:
             with _limited(timeout):
                 tracked.finish("killed", {})
     except Exception as error:
-        first_line = str(error).partition("\n")[0]
+        print(without_secrets(traceback.format_exc()), file=sys.stderr, flush=True)
+        first_line = without_secrets(str(error).partition("\n")[0])
         _send(answers, f"in {method}, {type(error).__name__}: {first_line}")
-        raise
+        sys.exit(1)
 
 
 def _connection() -> tuple[Iterator[bytes], int]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from streetseg.errors import RequestError, did_you_mean
-from streetseg.text import command_line, without_password
+from streetseg.text import command_line, without_secrets
 
 if TYPE_CHECKING:
     import numpy as np
@@ -123,7 +123,7 @@ class Wandb:
         elif self._mode == "disabled":
             self.to, self.look = "nothing", "WANDB_MODE says so"
         else:
-            self.to = os.environ.get("WANDB_BASE_URL") or "https://api.wandb.ai"
+            self.to = without_secrets(os.environ.get("WANDB_BASE_URL") or "https://api.wandb.ai")
             self.look = f"the page of the project (WANDB_MODE={self._mode})"
 
     def start(self, run: str, recipe: Mapping[str, Any], earlier: str | None) -> str:
@@ -171,7 +171,7 @@ class MLflow:
         default = f"sqlite:///{(self._folder / 'mlflow.db').as_posix()}"
         self._uri = os.environ.get("MLFLOW_TRACKING_URI") or default
         self._is_default = self._uri == default
-        self.to = without_password(self._uri)  # it is printed
+        self.to = without_secrets(self._uri)  # it is printed
         is_server = self.to.startswith("http")
         self.look = self.to if is_server else command_line(["mlflow", "ui", "--backend-store-uri", self.to])
         self._numbers: list[Any] = []
@@ -239,7 +239,7 @@ class Trackio:
     def __init__(self, folder: Path) -> None:
         self._folder = os.environ.get("TRACKIO_DIR") or str(folder)
         online = os.environ.get("TRACKIO_SPACE_ID") or os.environ.get("TRACKIO_SERVER_URL")
-        self.to = online or self._folder
+        self.to = without_secrets(online) if online else self._folder
         show = command_line(["trackio", "show", "--project", PROJECT])
         self.look = "the page of the Space or server" if online else f"TRACKIO_DIR={command_line([self.to])} {show}"
 

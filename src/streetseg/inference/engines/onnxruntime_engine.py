@@ -36,6 +36,7 @@ class OnnxRuntimeEngine(ExportedEngine):
     def __init__(self, path: Path, precision: str = "fp32") -> None:
         if lacking := self.lacks(precision):
             raise RequestError(lacking, where=path, hint="--engine openvino, or torch with the bundle")
+        onnxruntime.disable_telemetry_events()  # those of Windows, which heeds no variable
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _ERRORS_ONLY
         options.intra_op_num_threads = thread_limit() or 0  # 0: ONNX Runtime chooses
