@@ -16,6 +16,9 @@ nitpicky = True
 
 myst_heading_anchors = 4  # the anchors of GitHub, so that a link to a heading works there and here
 
+smartquotes = False  # they would show --out with one long dash
+copybutton_prompt_text = "$ "  # of a block with prompts, the button copies the commands alone
+
 html_theme = "furo"
 pygments_dark_style = "a11y-high-contrast-dark"  # the sister of what furo takes for light
 html_title = f"{project} {release}"

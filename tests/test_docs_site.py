@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import json
 import re
 import shlex
 import subprocess
@@ -77,6 +78,17 @@ def test_the_search_finds(browser: Browser, address: str, words: str, found: str
     page.close()
 
 
+def test_the_button_copies_commands_without_prompt_and_output(browser: Browser, site: Path) -> None:
+    page, _ = opened(browser)
+    page.add_init_script("navigator.clipboard.writeText = text => { window.copied = text; return Promise.resolve(); }")
+    page.goto((site / "how-to" / "serve.html").as_uri())
+    page.locator(".highlight-console button.copybtn").first.evaluate("button => button.click()")
+    page.wait_for_function("window.copied")
+
+    assert page.evaluate("window.copied") == "streetseg serve street.onnx"
+    page.close()
+
+
 def test_nothing_is_wider_than_a_phone_and_no_other_host_is_asked(browser: Browser, site: Path) -> None:
     page, requested = opened(browser, PHONE)
     for file in sorted(site.rglob("*.html")):
@@ -146,6 +158,27 @@ def test_llms_txt_has_its_form_and_names_files_of_the_site(site: Path) -> None:
     assert [link for link in links if not (site / link).is_file()] == []
     assert "## Limits" in (site / "llms-full.txt").read_text(encoding="utf-8")
     assert f"{ADDRESS}/how-to/measure.html" in (site / "sitemap.txt").read_text(encoding="utf-8").split()
+
+
+def test_a_schema_is_where_its_id_says(site: Path) -> None:
+    schemas = sorted(site.rglob("*.schema.json"))
+
+    assert len(schemas) >= 25
+    for file in schemas:
+        assert json.loads(file.read_text("utf-8"))["$id"] == f"{ADDRESS}/{file.relative_to(site).as_posix()}"
+
+
+def test_each_page_has_a_description_of_its_own(site: Path) -> None:
+    pages = (site / "sitemap.txt").read_text("utf-8").replace(f"{ADDRESS}/", "").split()
+    texts = [(site / page).read_text("utf-8") for page in pages]
+    said = [re.findall(r'<meta name="description" content="(.+?)">', text) for text in texts]
+
+    assert {page for page, description in zip(pages, said, strict=True) if len(description) != 1} == set()
+    assert len({description for (description,) in said}) == len(pages)
+
+
+def test_flags_keep_their_hyphens(site: Path) -> None:
+    assert "in place of --epochs" in (site / "reference" / "commands.html").read_text("utf-8")
 
 
 def test_the_workflow_for_pages_builds_by_make_and_may_do_no_more_than_it_must() -> None:

@@ -6,6 +6,7 @@ links are also the table of contents and, with whole addresses, llms.txt. A page
 
 import re
 import shutil
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,13 @@ def sections(index: str) -> dict[str, list[str]]:
     parts = re.split(r"^## (.+)\n", index, flags=re.MULTILINE)[1:]
     lists = zip(parts[::2], parts[1::2], strict=True)
     return {heading: re.findall(r"^- \[.+?\]\((?!\w+:)(.+?)\.md\)", text, re.MULTILINE) for heading, text in lists}
+
+
+def description(page: str) -> str:
+    """Return what the index says of a page; of the index itself, the line below its title."""
+    index = text_of("index")
+    said = re.search(r"^> (.+)" if page == "index" else rf"^- \[.+?\]\({page}\.md\): (.+)", index, re.MULTILINE)
+    return said[1] if said else ""
 
 
 def toctrees(index: str) -> str:
@@ -76,6 +84,12 @@ class LinksToFiles(SphinxTransform):
         return f"{repository}/{kind}/main/{path.relative_to(ROOT).as_posix()}"
 
 
+def described(_: Sphinx, page: str, template: str, context: dict[str, Any], __: Any) -> None:
+    """Give a page its description, which search engines show."""
+    if said := description(page):
+        context["metatags"] += f'<meta name="description" content="{escape(said)}">'
+
+
 def accessible(_: Sphinx, page: str, template: str, context: dict[str, Any], __: Any) -> None:
     """Give the headings of furo's sidebar a level, and let the keyboard reach tables and code that scroll."""
     if tree := context.get("furo_navigation_tree"):
@@ -106,6 +120,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Join the steps above to Sphinx."""
     app.add_transform(LinksToFiles)
     app.connect("source-read", read)
+    app.connect("html-page-context", described)
     app.connect("html-page-context", accessible, priority=900)  # after furo's own
     app.connect("build-finished", finish)
     return {"parallel_read_safe": True}

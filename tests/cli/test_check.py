@@ -146,10 +146,26 @@ def test_the_page_shows_everything_found(tmp_path: Path, streetseg) -> None:
     page = (tmp_path / "new" / "page.html").read_text()
     assert done.code == 2
     assert "3 files must be mended" in page
-    assert all(str(path) in page for path in case.culprits)
+    assert all(str(path.relative_to(tmp_path)) in page for path in case.culprits)
+    assert str(tmp_path) not in page
     assert "Content-Security-Policy" in page
     assert "<script" not in page
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["page.html"]
+
+
+def test_the_page_holds_no_folder_of_the_machine(tmp_path: Path, streetseg) -> None:
+    folder = tiny.camvid_segnet(tmp_path / "A. Name" / "camvid", n_train=4, n_val=2)
+    train, val = (sorted((folder / split).iterdir())[0] for split in ("train", "val"))
+    val.write_bytes(train.read_bytes())
+    (folder / "train" / "notes.txt").write_text("x")
+
+    done = streetseg("check", f"camvid:{folder}", "--report", tmp_path / "page.html")
+
+    page = (tmp_path / "page.html").read_text()
+    assert f"streetseg check 'camvid:{folder}' data.split=auto --write-splits DIR" in done.out
+    assert "streetseg check &#39;camvid:camvid&#39; data.split=auto --write-splits DIR" in page
+    assert f"camvid/val/{val.name} and camvid/train/{train.name} (the same pixels)" in page
+    assert "A. Name" not in page
 
 
 def test_a_page_is_made_even_where_nothing_is_usable(tmp_path: Path, streetseg) -> None:

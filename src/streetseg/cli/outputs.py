@@ -23,7 +23,7 @@ from streetseg.json_files.terms import Count, Fixed, Interval, NonNegative, Posi
 from streetseg.models.formats import EXPORT_PRECISIONS
 from streetseg.recipe.schema import Recipe
 
-ADDRESS = "https://streetseg.github.io/streetseg/json"
+ADDRESS = "https://streetseg.github.io/streetseg/reference/json"  # where the site has docs/reference/json
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 Ids = Annotated[str, Field(json_schema_extra={"enum": ["model", "own", "cityscapes"]})]

@@ -24,6 +24,7 @@ from streetseg.labels.mappings import label_mapping
 from streetseg.labels.space import LabelSpace
 from streetseg.recipe.datasets import parts_of
 from streetseg.recipe.reading import AS_USUAL, ImageReading
+from streetseg.text import without_folders
 
 if TYPE_CHECKING:
     from streetseg.recipe.schema import Data
@@ -34,6 +35,17 @@ def short_name(spec: str) -> str:
     camvid:/home/me/CamVid."""
     parts = (part.partition(":") for part in parts_of(spec))
     return "+".join(f"{kind}{colon}{Path(path).name}" for kind, colon, path in parts)
+
+
+def short_text(text: str, spec: str) -> str:
+    """Return a text about a data set without the folders of this machine, for files that are shared: CamVid/val/x.png
+    for /home/me/CamVid/val/x.png."""
+    for part in parts_of(spec):
+        path = Path(part.partition(":")[2])
+        for place in (path, path.parent) if path.is_file() else (path,):
+            if place.is_absolute() and place.name:
+                text = text.replace(str(place), place.name)
+    return without_folders(text)
 
 
 @dataclass(frozen=True)

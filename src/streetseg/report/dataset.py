@@ -12,7 +12,7 @@ from streetseg.data.check.check import doctor_command
 from streetseg.data.check.findings import Findings, SplitFindings
 from streetseg.data.check.remarks import Remark
 from streetseg.data.files import FileError
-from streetseg.data.source import Source, short_name
+from streetseg.data.source import Source, short_name, short_text
 from streetseg.errors import DataError, RequestError
 from streetseg.report.charts.bars import Bars, bar_sign, bars_chart
 from streetseg.report.charts.svg import chart_css
@@ -137,8 +137,7 @@ def render_data_report(findings: Findings, source: Source, *, trained_on: str) -
             spec=short_name(findings.spec),
             command=doctor_command(short_name(findings.spec)),
             headline=headline(findings),
-            remarks=findings.remarks,
-            notes=findings.notes,
+            notes=[short_text(note, findings.spec) for note in findings.notes],
             space=findings.space.name,
             trained_on=trained_on,
             splits=[_split_row(name, split) for name, split in findings.splits.items()],
@@ -208,7 +207,7 @@ def _error_groups(findings: Findings, source: Source) -> Iterator[Group]:
     for problem, errors in problems.items():
         lines = [" and ".join(error.where) for error in errors]
         images = [files_of(error, source) for error in errors[:SHOWN]]
-        yield _group(f"Cannot be used: {problem}", lines, images)
+        yield _group(f"Cannot be used: {problem}", lines, images, source)
 
 
 def _remark_group(remark: Remark, source: Source) -> Group:
@@ -216,17 +215,19 @@ def _remark_group(remark: Remark, source: Source) -> Group:
     lines = [f"{' and '.join(entry.places)} ({entry.reason})" for entry in remark.entries]
     samples = [[sample_at(source, place) for place in entry.places] for entry in remark.entries[:SHOWN]]
     images = [[image_of(sample, source) for sample in pair if sample is not None] for pair in samples]
-    return _group(remark.text, lines, images)
+    return _group(remark.text, lines, images, source)
 
 
-def _group(heading: str, lines: Sequence[str], images: Sequence[Sequence[Shown]]) -> Group:
-    """Return a group of findings.
+def _group(heading: str, lines: Sequence[str], images: Sequence[Sequence[Shown]], source: Source) -> Group:
+    """Return a group of findings, without the folders of this machine.
 
     Args:
         heading: the kind of the findings.
         lines: one line per finding.
         images: the images of the first findings; a finding without images is only listed.
+        source: the data set.
     """
+    heading, *lines = (short_text(text, source.spec) for text in (heading, *lines))
     shown = {k: own_images for k, own_images in enumerate(images) if own_images}
     exhibits = [Exhibit(lines[k], own_images) for k, own_images in shown.items()]
     return Group(heading, exhibits, [line for k, line in enumerate(lines) if k not in shown])
