@@ -259,7 +259,9 @@ def test_a_tracker_holds_what_the_journal_holds(tracked: tuple[Path, Heard], nam
 
     found = READERS[name](folder / "trackers")
 
-    assert found.recipe == expected.recipe
+    either = {"train.track": "of the start or of the resume"}  # a tracker that cannot change a recipe keeps the first
+    assert found.recipe | either == expected.recipe | either
+    assert "train.track" in found.recipe
     assert found.scalars.keys() == expected.scalars.keys()
     for value, steps in expected.scalars.items():
         assert found.scalars[value] == pytest.approx(steps, rel=1e-6), value  # TensorBoard has 32 bits
