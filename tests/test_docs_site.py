@@ -89,6 +89,15 @@ def test_the_button_copies_commands_without_prompt_and_output(browser: Browser, 
     page.close()
 
 
+def test_the_skip_link_is_not_printed(browser: Browser, site: Path) -> None:
+    page, _ = opened(browser)
+    page.goto((site / "gallery.html").as_uri())
+    page.emulate_media(media="print")
+
+    assert not page.locator(".skip-to-content").is_visible()
+    page.close()
+
+
 def test_nothing_is_wider_than_a_phone_and_no_other_host_is_asked(browser: Browser, site: Path) -> None:
     page, requested = opened(browser, PHONE)
     for file in sorted(site.rglob("*.html")):
