@@ -80,12 +80,22 @@ def test_the_search_finds(browser: Browser, address: str, words: str, found: str
 
 def test_the_button_copies_commands_without_prompt_and_output(browser: Browser, site: Path) -> None:
     page, _ = opened(browser)
-    page.add_init_script("navigator.clipboard.writeText = text => { window.copied = text; return Promise.resolve(); }")
     page.goto((site / "how-to" / "serve.html").as_uri())
-    page.locator(".highlight-console button.copybtn").first.evaluate("button => button.click()")
-    page.wait_for_function("window.copied")
+    page.locator(".highlight-console").first.hover()
+    page.locator(".highlight-console button.copybtn").first.click()
+    page.get_by_placeholder("Search").click()
+    page.keyboard.press("ControlOrMeta+V")
 
-    assert page.evaluate("window.copied") == "streetseg serve street.onnx"
+    assert page.get_by_placeholder("Search").input_value() == "streetseg serve street.onnx"
+    page.close()
+
+
+def test_the_skip_link_is_not_printed(browser: Browser, site: Path) -> None:
+    page, _ = opened(browser)
+    page.goto((site / "gallery.html").as_uri())
+    page.emulate_media(media="print")
+
+    assert not page.locator(".skip-to-content").is_visible()
     page.close()
 
 
