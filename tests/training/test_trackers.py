@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import os
 import re
 import subprocess
@@ -370,7 +371,9 @@ def test_the_end_of_a_run_does_not_wait_for_a_process_that_stands_still(
     libraries: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     libraries(trackio=STANDS_STILL)
+    caplog.set_level(logging.INFO, "streetseg")
     monkeypatch.setattr(tracking, "AT_END", 1.0)
+    monkeypatch.setattr(tracking, "SILENT", 0.1)
     monkeypatch.setattr(tracking, "MOST_BYTES", 10_000)
     tracker = Tracking(["trackio"], tmp_path / "trackers")
     [relay] = tracker._relays
@@ -381,6 +384,7 @@ def test_the_end_of_a_run_does_not_wait_for_a_process_that_stands_still(
     assert relay._waiting <= 10_000
     tracker.finish("done", {})
 
+    assert "waiting for the tracker trackio, at most 1 s" in caplog.text
     assert "tracker trackio failed, the run goes on without it (it did not finish in time)" in caplog.text
     assert relay._process is not None and relay._process.wait() < 0
 

@@ -28,6 +28,7 @@ log = logging.getLogger("streetseg")
 TIMEOUT = 300.0  # seconds that a tracker may need for one event, while the training goes on
 AT_END = 60.0  # seconds that the end of a run waits for the trackers
 IF_KILLED = 10.0  # the same if the run was asked to stop
+SILENT = 3.0  # seconds of that wait after which it is said
 MOST_BYTES = 64 << 20  # of events that wait for a tracker
 MOST_SIDE = 1024  # of an image; larger ones are reduced
 
@@ -134,6 +135,10 @@ class Relay:
         """Wait for the end of the process until a moment of time.monotonic(), and end it then."""
         if self._thread is None or self._process is None:
             return
+        left = max(0.0, until - time.monotonic())
+        self._thread.join(min(left, SILENT))
+        if self._thread.is_alive() and left > SILENT:
+            log.info("waiting for the tracker %s, at most %.0f s", self.name, left)
         self._thread.join(max(0.0, until - time.monotonic()))
         if self._thread.is_alive():
             self._fail("it did not finish in time")
