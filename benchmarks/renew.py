@@ -26,7 +26,7 @@ COMMANDS = {
     "scoring": "benchmarks/scoring.py",
     "memory": "benchmarks/memory.py",
     "store": "benchmarks/store.py",
-    "feed": "benchmarks/feed.py",
+    "feed": "benchmarks/feed.py --images 24 --rounds 2",
 }
 PACKAGES = ("torch", "timm", "segmentation-models-pytorch", "onnxruntime", "openvino", "torchmetrics", "numpy")
 SECTION = re.compile(r"^## (\w+)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
