@@ -10,6 +10,8 @@ import yaml
 from lowest_versions import lowest_versions
 from release_notes import release_notes
 
+from pages import make_targets
+
 ROOT = Path(__file__).parents[1]
 PYPROJECT = ROOT / "pyproject.toml"
 PROJECT = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
@@ -24,10 +26,6 @@ def jobs() -> dict[str, Any]:
 
 def scripts(job: dict[str, Any]) -> list[str]:
     return [step["run"] for step in job["steps"] if "run" in step]
-
-
-def make_targets() -> set[str]:
-    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
 
 def test_the_gate_is_one_call_of_make_test_on_every_system_and_python() -> None:

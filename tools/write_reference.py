@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from json_schemas import schemas
+
 from streetseg import api, results, sharing
 from streetseg.cli.commands import COMMANDS, load_command
 from streetseg.cli.environment import HIDDEN, VARIABLES
 from streetseg.cli.exit_codes import EXIT_CODES, FAILED, FAILURES
 from streetseg.cli.help import EXAMPLES
-from streetseg.cli.outputs import COMMAND_OUTPUTS, FILES, schemas
+from streetseg.cli.outputs import COMMAND_OUTPUTS, FILES
 from streetseg.inference import prediction
 from streetseg.recipe.layers import shipped_header, shipped_names
 from streetseg.recipe.load import help_of, leaves, without_effect

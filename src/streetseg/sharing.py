@@ -12,7 +12,7 @@ from streetseg.atomic import sha256 as sha256_of_file
 from streetseg.comparison.compare import compare_runs
 from streetseg.comparison.groups import Group
 from streetseg.errors import ModelError, RequestError
-from streetseg.models.description import find_bundle, read_model_json, to_share
+from streetseg.models.description import find_bundle, read_model_json, require_same_weights, to_share
 from streetseg.models.formats import format_of
 from streetseg.models.hub import BUNDLE, LOGIN, NAME, Address, bars_on_terminal, explained, quiet_client
 from streetseg.report.hub_card import hub_card
@@ -128,8 +128,7 @@ def _contents(model: Path) -> tuple[dict[str, bytes | Path], dict[str, Any], Gro
     bundle = find_bundle(model)
     description = read_model_json(bundle)
     weights = bundle / BUNDLE[1]
-    if not weights.is_file() or sha256_of_file(weights) != description["sha256"]:
-        raise ModelError("weights and model.json do not match (SHA-256 differs)", where=weights)
+    require_same_weights(weights, description)
     shared = _without_folders(description)
     about = bundle / BUNDLE[0]
     content = about if shared == description else json.dumps(shared, indent=2, ensure_ascii=False).encode()

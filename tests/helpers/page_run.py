@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from pages import ROOT, Block
+from pages import ROOT, Block, make_targets
 
 # What a reader types -> what stands for it here, so that a page runs in seconds and without network.
 SMALLER = {
@@ -363,8 +363,7 @@ def _check_pip(words: list[str]) -> None:
 
 def _check_make(words: list[str]) -> None:
     """Check that the Makefile has the targets."""
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
-    assert {word for word in words if "=" not in word} <= targets, words
+    assert {word for word in words if "=" not in word} <= make_targets(), words
 
 
 PROGRAMS = {"streetseg": _check_streetseg, "python": _check_python, "pip": _check_pip, "make": _check_make}

@@ -61,3 +61,8 @@ def _blocks(page: Path, text: str, above: int) -> Iterator[Block]:
         mark = MARK.search("".join(lines[:begin]))
         first = above + begin + 1 + (token.type == "fence")
         yield Block(page, first, token.info.strip(), token.content, " ".join(mark[1].split()) if mark else None)
+
+
+def make_targets() -> set[str]:
+    """Return the targets of the Makefile."""
+    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))

@@ -1,4 +1,4 @@
-"""What a shell offers at the Tab key: commands, flags or values, one a line."""
+"""Candidates that a shell offers at the Tab key: commands, flags or values, one a line."""
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,17 +1,14 @@
-"""Types of the JSON object that each command prints with `--json`, and their schemas.
+"""Types of the JSON object that each command prints with `--json`; their schemas are made of them.
 
 The module of a command imports its type for mypy alone, so that the program does not wait for pydantic. Values that a
 command prints as null where they do not exist may be NaN before; paths become strings.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, NotRequired
 
-from pydantic import Field, TypeAdapter
-from pydantic.json_schema import GenerateJsonSchema
-from typing_extensions import TypedDict, get_original_bases
+from pydantic import Field
 
 from streetseg.json_files.data import DataFile, Findings
 from streetseg.json_files.journal import JournalLine
@@ -22,9 +19,6 @@ from streetseg.json_files.study import StudyFile
 from streetseg.json_files.terms import Count, Fixed, Interval, NonNegative, Positive, Sha256, Share, Size
 from streetseg.models.formats import EXPORT_PRECISIONS
 from streetseg.recipe.schema import Recipe
-
-ADDRESS = "https://streetseg.github.io/streetseg/reference/json"  # where the site has docs/reference/json
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 Ids = Annotated[str, Field(json_schema_extra={"enum": ["model", "own", "cityscapes"]})]
 
@@ -622,43 +616,3 @@ FILES: dict[str, Any] = {
     "journal.jsonl": JournalLine,
     "summary.json": SummaryFile,
 }
-
-
-def schemas() -> dict[str, dict[str, Any]]:
-    """Return path below docs/reference/json -> JSON schema (2020-12): of each command, of a failure, of FILES."""
-    found = {
-        name.replace(" ", "-"): _schema(
-            kind | Failure, f"streetseg {name} --json", "Result of the command, or its failure."
-        )
-        for name, kind in COMMAND_OUTPUTS.items()
-    }
-    found["error"] = _schema(Failure, "streetseg COMMAND --json, failed", Failure.__doc__)
-    for name, kind in FILES.items():
-        found[f"files/{Path(name).stem}"] = _schema(kind, name, kind.__doc__)
-    return {
-        f"{name}.schema.json": {"$schema": DIALECT, "$id": f"{ADDRESS}/{name}.schema.json", **schema}
-        for name, schema in found.items()
-    }
-
-
-class _Generator(GenerateJsonSchema):
-    """Gives keys no title, which would repeat their name, and inherited ones the description of the base."""
-
-    def field_title_should_be_set(self, schema: Any) -> bool:
-        return False
-
-    def typed_dict_schema(self, schema: Any) -> dict[str, Any]:
-        found = super().typed_dict_schema(schema)
-        for base in get_original_bases(schema["cls"]):
-            for key, about in _json_schema(base).get("properties", {}).items() if base is not TypedDict else ():
-                found["properties"][key].setdefault("description", about["description"])
-        return found
-
-
-@cache
-def _json_schema(kind: Any) -> dict[str, Any]:
-    return TypeAdapter(kind).json_schema(mode="serialization", schema_generator=_Generator)
-
-
-def _schema(kind: Any, title: str, description: str | None) -> dict[str, Any]:
-    return _json_schema(kind) | {"title": title, "description": description}

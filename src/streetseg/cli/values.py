@@ -14,7 +14,7 @@ from streetseg.training.trackers import TRACKERS
 
 
 class Candidate(NamedTuple):
-    """What can stand in place of a word that was begun.
+    """Something that can stand in place of a word that was begun.
 
     Args:
         value: the whole word.

@@ -140,8 +140,23 @@ class Source(Protocol):
         ...
 
 
+class ImageFiles:
+    """The part of a source that reads its images, where these are files."""
+
+    max_pixels: int
+    reading: ImageReading
+
+    def read_image(self, sample: Sample) -> NDArray[np.uint8]:
+        """Return the image, uint8 RGB (H, W, 3). Raise DataError if it cannot be read."""
+        return read_image(sample.image, max_pixels=self.max_pixels, reading=self.reading)
+
+    def header_size(self, sample: Sample) -> Size:
+        """Return height and width of the image from the header of its file. Raise DataError if it cannot be read."""
+        return upright_size(sample.image, max_pixels=self.max_pixels, reading=self.reading)
+
+
 @dataclass(frozen=True)
-class FileSource:
+class FileSource(ImageFiles):
     """A `Source` whose images and masks are files.
 
     Args:
@@ -167,10 +182,6 @@ class FileSource:
         """The label space of the masks."""
         return self.code.space
 
-    def read_image(self, sample: Sample) -> NDArray[np.uint8]:
-        """Return the image, uint8 RGB (H, W, 3). Raise DataError if it cannot be read."""
-        return read_image(sample.image, max_pixels=self.max_pixels, reading=self.reading)
-
     def read_mask(self, sample: Sample) -> NDArray[np.uint8]:
         """Return the labels, uint8 (H, W), ids 0..C-1 of `space` or 255. Raise DataError if they cannot be read."""
         return read_mask(sample.mask, self.code, max_pixels=self.max_pixels)
@@ -180,10 +191,6 @@ class FileSource:
         image, image_stored = decode_image(sample.image, max_pixels=self.max_pixels, reading=self.reading)
         mask = decode_mask(sample.mask, self.code, max_pixels=self.max_pixels)
         return Look(image, mask.labels, image_stored, mask.stored, mask.facts)
-
-    def header_size(self, sample: Sample) -> Size:
-        """Return height and width of the image from the header of its file. Raise DataError if it cannot be read."""
-        return upright_size(sample.image, max_pixels=self.max_pixels, reading=self.reading)
 
     def reader(self) -> "FileSource":
         """Return the source without its lists, for another process."""

@@ -35,7 +35,7 @@ class RemarkEntry(Fixed):
 
 
 class Remark(Fixed):
-    """What a user should know although the data can be used."""
+    """A remark on data that can be used, for the user to know."""
 
     kind: str
     """keyword for programs"""
@@ -46,7 +46,7 @@ class Remark(Fixed):
 
 
 class Problem(Fixed):
-    """What must be fixed before the data can be used."""
+    """A problem that must be fixed before the data can be used."""
 
     files: Sequence[str]
     """files that it concerns"""

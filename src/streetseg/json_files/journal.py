@@ -160,7 +160,7 @@ class ProfilePart(Fixed):
 
 
 class Profile(Event):
-    """How long each part of the work took; with --profile."""
+    """The time that each part of the work took; with --profile."""
 
     event: Literal["profile"]
     """the work was measured"""

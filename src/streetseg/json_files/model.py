@@ -13,7 +13,7 @@ OfRgb = Annotated[Sequence[float], Field(min_length=3, max_length=3)]
 
 
 class Images(Fixed):
-    """How image files become 8-bit RGB."""
+    """The rules by which image files become 8-bit RGB."""
 
     exif: str
     """whether an EXIF orientation is applied"""

@@ -12,7 +12,7 @@ from streetseg.metrics.scores import METRICS, OVERALL
 
 
 class Terms(Fixed):
-    """What was scored, and by which rules: what every version wrote."""
+    """The protocol of scores, what was scored and by which rules, as every version wrote it."""
 
     dataset: str
     """data set, without the folders of a machine"""
@@ -37,7 +37,7 @@ class Terms(Fixed):
 
 
 class Protocol(Terms):
-    """What was scored, and by which rules."""
+    """The protocol of scores: what was scored, and by which rules."""
 
     classes: Positive
     """number of classes"""

@@ -24,6 +24,7 @@ from streetseg.models.description import (
     find_bundle,
     read_model_json,
     reading_of,
+    require_same_weights,
     size_of,
     space_of,
     to_share,
@@ -146,12 +147,9 @@ def load_bundle(path: Path, own: OwnModules = NO_MODULES) -> tuple[SegmentationN
     folder = find_bundle(path)
     description = read_model_json(folder)
     weights = folder / "weights.safetensors"
-    if weights.is_file() and sha256(weights) != description["sha256"]:
-        raise ModelError(
-            "weights and model.json do not match (SHA-256 differs)",
-            where=weights,
-            hint="the file is damaged or was exchanged; copy the bundle again",
-        )
+    if weights.is_file():
+        hint = "the file is damaged or was exchanged; copy the bundle again"
+        require_same_weights(weights, description, hint=hint)
     space, size = space_of(description, folder / "model.json"), size_of(description)
     reading = reading_of(description)
 

@@ -4,7 +4,7 @@ A bundle has it in model.json. An exported file has it inside as a JSON text, so
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError, from_json
 
+from streetseg.atomic import sha256
 from streetseg.errors import ModelError
 from streetseg.labels.space import LabelSpace
 from streetseg.metrics.validation_counts import MOST, ValidationCounts
@@ -190,6 +191,14 @@ def space_of(description: dict[str, Any], file: Path) -> LabelSpace:
         )
     except ValueError as error:
         raise ModelError(f"the classes of {file.name} are invalid: {error}", where=file) from error
+
+
+def require_same_weights(
+    weights: Path, description: Mapping[str, Any], *, where: Sequence[str | Path] = (), hint: str | None = None
+) -> None:
+    """Raise ModelError, about `where` or else the file, unless there are the weights that their description is of."""
+    if not weights.is_file() or sha256(weights) != description["sha256"]:
+        raise ModelError("weights and model.json do not match (SHA-256 differs)", where=where or weights, hint=hint)
 
 
 def to_share(about: Mapping[str, Any]) -> dict[str, Any]:

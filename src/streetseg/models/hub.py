@@ -13,9 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from streetseg.atomic import sha256
 from streetseg.errors import ModelError, RequestError, StreetsegError
-from streetseg.models.description import LARGEST, read_model_json
+from streetseg.models.description import LARGEST, read_model_json, require_same_weights
 from streetseg.models.formats import format_of, is_exported
 from streetseg.text import one_line, size_text
 
@@ -182,13 +181,8 @@ def _checked(address: Address, folder: Path, names: list[str]) -> Path:
     """Return the model in a folder of the cache. Raise ModelError where its weights are not those of model.json."""
     if tuple(names) != BUNDLE:
         return folder / names[0]
-    weights = folder / BUNDLE[1]
-    if sha256(weights) != read_model_json(folder)["sha256"]:
-        raise ModelError(
-            "weights and model.json do not match (SHA-256 differs)",
-            where=(str(address), folder),
-            hint="the repository is damaged, or its copy here: delete that folder and its files to download it again",
-        )
+    hint = "the repository is damaged, or its copy here: delete that folder and its files to download it again"
+    require_same_weights(folder / BUNDLE[1], read_model_json(folder), where=(str(address), folder), hint=hint)
     return folder
 
 

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from streetseg.errors import TrainingError
 from streetseg.evaluation.evaluate import Evaluation, Labeled, evaluate, label_ids
 from streetseg.evaluation.files import panel
 from streetseg.inference.engines.torch_engine import TorchEngine
-from streetseg.inference.output import Ids, ImageArray
+from streetseg.inference.output import ImageArray
 from streetseg.inference.predictor import Predictor
 from streetseg.metrics.scores import scores
 from streetseg.training.history import EpochNotes, EpochRow
@@ -63,10 +63,8 @@ def fit(
         meters = meters.together()
         row = epoch_row(epoch, train_state, meters, evaluation)
         if recorder.callbacks.wants_images():
-            for index in spread(len(val.samples)):
-                recorder.callbacks.tell(
-                    "image", train_state.steps_done, f"val/{index}", example(train_state, val[index])
-                )
+            for name, image in examples(train_state, val):
+                recorder.callbacks.tell("image", train_state.steps_done, name, image)
         recorder.keep_epoch(row, epoch_notes(meters, evaluation, time.perf_counter() - start))
 
 
@@ -156,16 +154,15 @@ def validate(train_state: TrainState, val: Labeled, on_image: Callable[[], None]
     return evaluation
 
 
-def spread(images: int) -> list[int]:
-    """Return the places of EXAMPLES images, or fewer, at equal distances: neighbors in a video are nearly the same."""
-    return sorted({images * number // EXAMPLES for number in range(EXAMPLES)})
+def examples(train_state: TrainState, val: Labeled) -> Iterator[tuple[str, ImageArray]]:
+    """Yield a few validation images, each with its name and what the network makes of it, uint8 (2H, 2W, 3).
 
-
-def example(train_state: TrainState, sample: tuple[ImageArray, Ids]) -> ImageArray:
-    """Return a validation image with what the network makes of it, uint8 (2H, 2W, 3)."""
+    They lie at equal distances in the split: neighbors in a video are nearly the same.
+    """
     predictor = Predictor(TorchEngine(train_state.scored, train_state.device, train_state.precision.name))
-    image, labels = sample
-    return panel(image, labels, label_ids(predictor, image, labels), train_state.network.space)
+    for index in sorted({len(val.samples) * number // EXAMPLES for number in range(EXAMPLES)}):
+        image, labels = val[index]
+        yield f"val/{index}", panel(image, labels, label_ids(predictor, image, labels), train_state.network.space)
 
 
 def epoch_row(epoch: int, train_state: TrainState, meters: Meters, evaluation: Evaluation) -> EpochRow:

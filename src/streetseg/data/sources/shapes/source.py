@@ -17,12 +17,10 @@ from streetseg.data.images import (
     ImageFacts,
     decode_image,
     opened,
-    read_image,
     require_few_pixels,
-    upright_size,
 )
 from streetseg.data.issues import Survey
-from streetseg.data.source import Look, Sample
+from streetseg.data.source import ImageFiles, Look, Sample
 from streetseg.data.sources.shapes.raster import Labels, Region
 from streetseg.errors import first
 from streetseg.labels.space import LabelSpace
@@ -127,7 +125,7 @@ class Drawing:
 
 
 @dataclass(frozen=True)
-class ShapeSource:
+class ShapeSource(ImageFiles):
     """A `Source` whose labels are drawn from shapes.
 
     Args:
@@ -152,10 +150,6 @@ class ShapeSource:
     max_pixels: int = MAX_PIXELS
     reading: ImageReading = AS_USUAL
 
-    def read_image(self, sample: Sample) -> NDArray[np.uint8]:
-        """Return the image, uint8 RGB (H, W, 3). Raise DataError if it cannot be read."""
-        return read_image(sample.image, max_pixels=self.max_pixels, reading=self.reading)
-
     def read_mask(self, sample: Sample) -> NDArray[np.uint8]:
         """Return the labels, uint8 (H, W), ids 0..C-1 of `space` or 255. Raise DataError if a shape does not fit."""
         drawing = self.drawings[sample.mask]
@@ -168,10 +162,6 @@ class ShapeSource:
         image, image_stored = decode_image(sample.image, max_pixels=self.max_pixels, reading=self.reading)
         labels = self.read_mask(sample)
         return Look(image, labels, image_stored, ImageFacts(f"{self.tool} shapes", (labels.shape[0], labels.shape[1])))
-
-    def header_size(self, sample: Sample) -> Size:
-        """Return height and width of the image from the header of its file. Raise DataError if it cannot be read."""
-        return upright_size(sample.image, max_pixels=self.max_pixels, reading=self.reading)
 
     def reader(self) -> "ShapeSource":
         """Return the source without its lists, for another process."""
