@@ -26,6 +26,7 @@ def test_seconds_of_epochs_and_of_steps() -> None:
     whole = pace({WHOLE: 0.5})
     assert whole.seconds(Train(epochs=4)) == 4 * 10 * 0.5 + (4 + 3) * 1.0
     assert whole.seconds(Train(steps=15)) == 15 * 0.5 + (2 + 3) * 1.0
+    assert whole.seconds(Train(epochs=4, validate_every=3)) == 4 * 10 * 0.5 + (2 + 3) * 1.0
 
 
 def test_early_epochs_cost_as_much_as_their_crop() -> None:

@@ -5,7 +5,7 @@ import json
 import shutil
 import threading
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -121,8 +121,8 @@ def test_a_tiny_data_set_is_learned(camvid: Path, tmp_path: Path) -> None:
     first, last = bench.history.rows[0], bench.history.rows[-1]
     assert bench.history.rows[1].train_loss < first.train_loss
     assert last.train_loss < 0.6 * first.train_loss
-    assert last.val_loss < first.val_loss
-    assert last.val_iou > first.val_iou + 0.1
+    assert last.val_loss is not None and first.val_loss is not None and last.val_loss < first.val_loss
+    assert last.val_iou is not None and first.val_iou is not None and last.val_iou > first.val_iou + 0.1
     assert last.train_accuracy > 0.7 > first.train_accuracy
 
 
@@ -144,7 +144,24 @@ def test_what_is_written_of_steps_and_epochs(camvid: Path, tmp_path: Path) -> No
     for row, event in zip(rows, bench.events("epoch"), strict=True):
         assert asdict(row).items() <= event.items()
         assert event["images_per_second"] > 0
+        assert row.val_accuracy is not None and row.val_iou is not None
         assert all(0 <= share <= 1 for share in (row.train_accuracy, row.train_iou, row.val_accuracy, row.val_iou))
+
+
+def test_validation_after_every_second_epoch_and_the_last(camvid: Path, tmp_path: Path) -> None:
+    always = Bench(tmp_path / "always", recipe(camvid))
+    always.fit()
+    seldom = Bench(
+        tmp_path / "seldom", recipe(camvid, train=always.recipe.train.model_copy(update={"validate_every": 2}))
+    )
+    seldom.fit()
+
+    first, *others = seldom.history.rows
+    assert first == replace(always.history.rows[0], val_loss=None, val_accuracy=None, val_iou=None)
+    assert others == always.history.rows[1:]
+    assert [event["val_iou"] is None for event in seldom.events("epoch")] == [True, False, False]
+    assert next(event["best"] for event in seldom.events("epoch")) is False
+    assert seldom.history.best in others
 
 
 def test_without_an_average_the_raw_weights_are_scored(camvid: Path, tmp_path: Path) -> None:
@@ -154,7 +171,7 @@ def test_without_an_average_the_raw_weights_are_scored(camvid: Path, tmp_path: P
 
     assert bench.train_state.average is None
     assert bench.train_state.scored is bench.train_state.network
-    assert bench.history.rows[0].val_loss > 0
+    assert bench.history.rows[0].val_loss
 
 
 def test_the_gradient_is_clipped(camvid: Path, tmp_path: Path) -> None:

@@ -12,11 +12,11 @@ ROW = EpochRow(1, 1e-3, 1.5, 0.5, 0.2, 1.4, 0.6, 0.3)
 NAN = float("nan")
 
 
-def history(*val_ious: float) -> History:
+def history(*val_ious: float | None) -> History:
     return History([replace(ROW, epoch=i + 1, val_iou=iou) for i, iou in enumerate(val_ious)])
 
 
-def best_epoch(*val_ious: float) -> int | None:
+def best_epoch(*val_ious: float | None) -> int | None:
     best = history(*val_ious).best
     return None if best is None else best.epoch
 
@@ -34,6 +34,12 @@ def test_what_is_not_a_number_is_never_better() -> None:
     assert best_epoch(NAN, NAN) == 1
 
 
+def test_an_epoch_that_was_not_validated_is_never_the_best() -> None:
+    assert best_epoch(None) is None
+    assert best_epoch(None, 0.0, None) == 2
+    assert best_epoch(None, NAN) == 2
+
+
 def test_the_table(tmp_path: Path) -> None:
     history(0.1, 1 / 3, 0.2).write(tmp_path / "results.csv")
 
@@ -45,12 +51,12 @@ def test_the_table(tmp_path: Path) -> None:
 
 
 def test_pandas_reads_it(tmp_path: Path) -> None:
-    history(0.1, NAN).write(tmp_path / "results.csv")
+    history(0.1, NAN, None).write(tmp_path / "results.csv")
 
     table = pd.read_csv(tmp_path / "results.csv")
 
-    assert table["epoch"].tolist() == [1, 2]
-    assert table["val_iou"].isna().tolist() == [False, True]
+    assert table["epoch"].tolist() == [1, 2, 3]
+    assert table["val_iou"].isna().tolist() == [False, True, True]
 
 
 def test_writing_replaces_the_table(tmp_path: Path) -> None:

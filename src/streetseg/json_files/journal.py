@@ -83,7 +83,7 @@ class Epoch(Event):
     train_iou: Share | None
     """mean IoU in the training, 0 to 1"""
     val_loss: float | None
-    """mean loss on the validation split"""
+    """mean loss on the validation split; null, as the next two, if the epoch was not validated"""
     val_accuracy: Share | None
     """share of correct pixels on the validation split, 0 to 1"""
     val_iou: Share | None
@@ -98,7 +98,7 @@ class Epoch(Event):
     """training crops with ignored pixels only"""
     ignored_only_batches: Count
     """training batches with ignored pixels only, whose loss is 0"""
-    ignored_only_val_images: Count
+    ignored_only_val_images: Count | None
     """validation images with ignored pixels only"""
     best: bool
     """whether no epoch before had a higher validation mean IoU"""

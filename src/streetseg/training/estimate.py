@@ -21,7 +21,7 @@ from streetseg.runtime.distributed import ALONE
 from streetseg.text import about, counted
 from streetseg.training.failures import explained
 from streetseg.training.fit import step
-from streetseg.training.optim import length_of
+from streetseg.training.optim import is_validated, length_of
 from streetseg.training.own import Own
 from streetseg.training.prepare import Prepared, augment_of_epoch, make_or_restore, prepare
 from streetseg.training.train_state import TrainState
@@ -59,7 +59,8 @@ class Pace:
         epochs = range(1, length.epochs + 1)
         crops = [augment_of_epoch(epoch, length.epochs, self.recipe.augment, self.crop)[1] for epoch in epochs]
         steps = sum(self.of_step[crop] * length.steps_in(epoch) for crop, epoch in zip(crops, epochs, strict=True))
-        return steps + self.of_image * self.val_images * (length.epochs + LAST_SCORING)
+        validations = sum(is_validated(epoch, length.epochs, train) for epoch in epochs)
+        return steps + self.of_image * self.val_images * (validations + LAST_SCORING)
 
 
 def timed(

@@ -19,7 +19,7 @@ from streetseg.inference.predictor import Predictor
 from streetseg.metrics.scores import scores
 from streetseg.training.history import EpochNotes, EpochRow
 from streetseg.training.meters import Meters, StepNumbers
-from streetseg.training.optim import lr_factor, set_lr
+from streetseg.training.optim import is_validated, lr_factor, set_lr
 from streetseg.training.recorder import RunRecorder
 from streetseg.training.train_state import TrainState
 
@@ -56,13 +56,14 @@ def fit(
                 images = [batches.store.samples[index].image for index in batch.indices]
                 recorder.keep_step(StepNumbers.send(epoch, train_state.steps_done, train_state.lr, images, numbers))
         recorder.read_steps()
-        recorder.progress.show(f"epoch {epoch}/{recorder.length.epochs} validation")
-        start = time.perf_counter()
-        with train_state.profiler("validation"):
-            evaluation = validate(train_state, val, recorder.stop_if_requested)
+        start, evaluation = time.perf_counter(), None
+        if is_validated(epoch, recorder.length.epochs, train_state.recipe.train):
+            recorder.progress.show(f"epoch {epoch}/{recorder.length.epochs} validation")
+            with train_state.profiler("validation"):
+                evaluation = validate(train_state, val, recorder.stop_if_requested)
         meters = meters.together()
         row = epoch_row(epoch, train_state, meters, evaluation)
-        if recorder.callbacks.wants_images():
+        if evaluation is not None and recorder.callbacks.wants_images():
             for name, image in examples(train_state, val):
                 recorder.callbacks.tell("image", train_state.steps_done, name, image)
         recorder.keep_epoch(row, epoch_notes(meters, evaluation, time.perf_counter() - start))
@@ -165,28 +166,28 @@ def examples(train_state: TrainState, val: Labeled) -> Iterator[tuple[str, Image
         yield f"val/{index}", panel(image, labels, label_ids(predictor, image, labels), train_state.network.space)
 
 
-def epoch_row(epoch: int, train_state: TrainState, meters: Meters, evaluation: Evaluation) -> EpochRow:
-    """Return the row of results.csv of an epoch."""
-    trained, validated = scores(meters.matrix()), scores(evaluation.counts.total)
-    assert evaluation.loss is not None
+def epoch_row(epoch: int, train_state: TrainState, meters: Meters, evaluation: Evaluation | None) -> EpochRow:
+    """Return the row of results.csv of an epoch; `evaluation` is None if it was not validated."""
+    trained = scores(meters.matrix())
+    validated = None if evaluation is None else scores(evaluation.counts.total)
     return EpochRow(
         epoch=epoch,
         lr=train_state.lr,
         train_loss=float(meters.loss) / meters.images,
         train_accuracy=trained.pixel_accuracy,
         train_iou=trained.mean["iou"],
-        val_loss=evaluation.loss,
-        val_accuracy=validated.pixel_accuracy,
-        val_iou=validated.mean["iou"],
+        val_loss=None if evaluation is None else evaluation.loss,
+        val_accuracy=None if validated is None else validated.pixel_accuracy,
+        val_iou=None if validated is None else validated.mean["iou"],
     )
 
 
-def epoch_notes(meters: Meters, evaluation: Evaluation, val_seconds: float) -> EpochNotes:
+def epoch_notes(meters: Meters, evaluation: Evaluation | None, val_seconds: float) -> EpochNotes:
     """Return what the journal says of an epoch besides its row; `val_seconds` is the time of its validation."""
-    nothing_counts = (evaluation.counts.counts.sum(axis=(1, 2)) == 0).sum()
+    nothing_counts = None if evaluation is None else int((evaluation.counts.counts.sum(axis=(1, 2)) == 0).sum())
     return EpochNotes(
         images_per_second=meters.images / meters.seconds,
         seconds=meters.seconds + val_seconds,
-        ignored_only_val_images=int(nothing_counts),
+        ignored_only_val_images=nothing_counts,
         **meters.ignored_counts(),
     )

@@ -15,7 +15,8 @@ class EpochRow:
     """The results of an epoch. Two equal runs have equal rows, so there are no times in it.
 
     Losses are means; accuracies are shares of correct pixels, and IoUs are means over classes, 0..1. Training
-    figures are counted on augmented batches while the weights move, so they lag behind the validation figures.
+    figures are counted on augmented batches while the weights move, so they lag behind the validation figures. Those
+    are None for an epoch that was not validated.
     """
 
     epoch: int
@@ -23,9 +24,9 @@ class EpochRow:
     train_loss: float
     train_accuracy: float
     train_iou: float
-    val_loss: float
-    val_accuracy: float
-    val_iou: float
+    val_loss: float | None
+    val_accuracy: float | None
+    val_iou: float | None
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class EpochNotes:
         seconds: time of training and validation.
         ignored_pixels: ignored pixels of the training crops.
         ignored_only_crops, ignored_only_batches: training crops and batches with ignored pixels only; their loss is 0.
-        ignored_only_val_images: validation images with ignored pixels only.
+        ignored_only_val_images: validation images with ignored pixels only; None if none was looked at.
     """
 
     images_per_second: float
@@ -45,7 +46,7 @@ class EpochNotes:
     ignored_pixels: int
     ignored_only_crops: int
     ignored_only_batches: int
-    ignored_only_val_images: int
+    ignored_only_val_images: int | None
 
 
 class History:
@@ -67,8 +68,9 @@ class History:
 
     @property
     def best(self) -> EpochRow | None:
-        """The epoch with the highest validation mean IoU, the first on a tie; NaN counts as lowest."""
-        return max(self.rows, key=lambda row: -1.0 if math.isnan(row.val_iou) else row.val_iou, default=None)
+        """The validated epoch with the highest mean IoU, the first on a tie; NaN counts as lowest."""
+        validated = [(row.val_iou, row) for row in self.rows if row.val_iou is not None]
+        return max(validated, key=lambda pair: -1.0 if math.isnan(pair[0]) else pair[0], default=(None, None))[1]
 
     def close_epoch(self, row: EpochRow) -> None:
         """Add the row of the epoch under way, which is complete."""

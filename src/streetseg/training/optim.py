@@ -127,6 +127,11 @@ class Length:
         return min(self.of_epoch, self.steps - (epoch - 1) * self.of_epoch)
 
 
+def is_validated(epoch: int, epochs: int, train: Train) -> bool:
+    """Return whether the network is validated after an epoch, counted from 1, of `epochs`."""
+    return epoch % train.validate_every == 0 or epoch == epochs
+
+
 def length_of(train: Train, of_epoch: int) -> Length:
     """Return epochs and steps of the run; `of_epoch` is the number of steps of a whole epoch."""
     if train.steps is None:

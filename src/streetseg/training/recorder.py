@@ -192,10 +192,10 @@ class RunRecorder:
 
 def line_of_epoch(row: EpochRow, notes: EpochNotes, *, best: EpochRow | None) -> str:
     """Return what a person reads of an epoch, in less than 80 characters as a rule: results.csv has every figure."""
-    line = (
-        f"epoch {row.epoch:3d}  train loss {row.train_loss:.3f} IoU {100 * row.train_iou:4.1f} %  "
-        f"val loss {row.val_loss:.3f} IoU {100 * row.val_iou:4.1f} %  {notes.seconds:.0f} s"
-    )
+    line = f"epoch {row.epoch:3d}  train loss {row.train_loss:.3f} IoU {100 * row.train_iou:4.1f} %  "
+    if row.val_iou is not None:
+        line += f"val loss {row.val_loss:.3f} IoU {100 * row.val_iou:4.1f} %  "
+    line += f"{notes.seconds:.0f} s"
     if best is not None and best is not row:
         line += f"  best {best.epoch}"
     if notes.ignored_only_batches:
@@ -205,5 +205,9 @@ def line_of_epoch(row: EpochRow, notes: EpochNotes, *, best: EpochRow | None) ->
 
 def numbers_of_epoch(row: EpochRow) -> dict[str, float]:
     """Return the numbers of an epoch as callbacks hear them: "epoch", "train/iou", "val/iou" and so on."""
-    parts = {name.replace("_", "/", 1): float(value) for name, value in asdict(row).items() if "_" in name}
+    parts = {
+        name.replace("_", "/", 1): float(value)
+        for name, value in asdict(row).items()
+        if "_" in name and value is not None
+    }
     return parts | {"epoch": float(row.epoch)}
