@@ -98,6 +98,13 @@ class Bicyclist:
         dark, frame = figure.lit((0.09, 0.09, 0.1)), figure.lit(self.frame)
         for hub in (REAR, FRONT):
             self._wheel(figure, hub, dark)
+        figure.painter.claim(
+            [
+                *([figure.at((x + 0.33 * c, y + 0.33 * s, 0.0)) for c, s in _WHEEL[::2]] for x, y in (REAR, FRONT)),
+                [figure.at((x, y, 0.0)) for x, y in (REAR, CRANK, FRONT, HEAD, SADDLE)],
+            ],
+            BICYCLIST,
+        )
         for (ax, ay), (bx, by) in TUBES:
             figure.limb((ax, ay, 0.0), (bx, by, 0.0), (0.024, 0.024), frame, Material.PAINT)
         figure.limb((-0.28, 0.95, 0.0), (-0.06, 0.95, 0.0), (0.05, 0.03), dark, Material.SMOOTH)
