@@ -173,7 +173,7 @@ class Tree:
         tips = self._fork(painter, foot, (0.0, 1.0, 0.0), trunk, self._girth(), color, depth, thinnest)
         size = self.height * (0.13 if depth > 2 else 0.19)
         self._twigs(painter, tips, size, scale(color, 1.1))
-        self._claim_crown(painter, tips, size)
+        self._claim_crown(painter, tips, 1.25 * size)
 
     def _twigs(self, painter: Painter, tips: list[Tip], size: float, color: Color) -> None:
         """Paint thin twigs of about this length, meters, around each tip."""
