@@ -3,6 +3,7 @@
 The constants SKY to BICYCLIST are the class ids of street-11.
 """
 
+from collections.abc import Sequence
 from typing import cast
 
 import numpy as np
@@ -54,6 +55,23 @@ class Canvas:
     def ellipse(self, x: float, y: float, rx: float, ry: float, ink: Ink) -> None:
         """Fill an upright ellipse."""
         self._draw.ellipse((x - rx, y - ry, x + rx, y + ry), ink)
+
+    def claim(self, paths: Sequence[Path], class_id: int) -> None:
+        """Give all pixels inside any of these polygons to a class. Their colors and materials stay."""
+        xs, ys = [x for path in paths for x in path[::2]], [y for path in paths for y in path[1::2]]
+        left, top = max(0, int(min(xs))), max(0, int(min(ys)))
+        right, bottom = min(self._image.width, int(max(xs)) + 2), min(self._image.height, int(max(ys)) + 2)
+        if left >= right or top >= bottom:
+            return
+        inside = Image.new("L", (right - left, bottom - top))
+        draw = ImageDraw.Draw(inside)
+        for path in paths:
+            draw.polygon([c - (top if k % 2 else left) for k, c in enumerate(path)], fill=255)
+        marked = np.asarray(self._image.crop((left, top, right, bottom))).copy()
+        marks = marked[..., 3]
+        claimed = np.asarray(inside) > 0
+        marks[claimed] = marks[claimed] & np.uint8(15) | np.uint8(mark(class_id, Material.SMOOTH))
+        self._image.paste(Image.frombuffer("RGBX", inside.size, marked.tobytes(), "raw", "RGBX", 0, 1), (left, top))
 
     def pixel(self, x: float, y: float) -> Ink | None:
         """Return the current value of a canvas pixel; None outside the canvas."""

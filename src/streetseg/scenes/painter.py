@@ -184,6 +184,16 @@ class Painter:
             u, v = self._image((x, y, z))
             self.lamps.append(Lamp(u, v, self.pixels(radius, z), color, self.canvas.pixel(u, v)))
 
+    def claim(self, outlines: Iterable[Iterable[Vector]], class_id: int) -> None:
+        """Give everything within these outlines to a class.
+
+        People who label images outline an open thing as a whole: the sky between bare branches belongs to the tree,
+        the ground behind the bars of a railing to the fence.
+        """
+        seen = [path for path in map(self.path, outlines) if path]
+        if seen:
+            self.canvas.claim([path for path, _ in seen], class_id)
+
     # --- shadows on the ground --------------------------------------------------------------------------------------
 
     def cast(self, points: Iterable[Vector]) -> None:

@@ -8,7 +8,7 @@ from streetseg.scenes.light import Color
 from streetseg.scenes.objects.figure import Figure, Outfit, draw_outfit
 from streetseg.scenes.objects.pose import Pose
 from streetseg.scenes.painter import Painter
-from streetseg.scenes.palette import CARS, choose, scale
+from streetseg.scenes.palette import BROWNS, CARS, DARKS, GRAYS, choose, scale
 from streetseg.scenes.rng import Rng
 from streetseg.scenes.street import Shade
 from streetseg.scenes.texture import Material
@@ -59,14 +59,15 @@ class Bicyclist:
         rng, outfit = self.rng, self.outfit
         figure = Figure(painter, self.pose, 1.0, BICYCLIST, self.shade)
         near, size = figure.near_side(), self.height / 1.75
-        lean = rng.uniform(0.12, 0.42)
+        lean = rng.uniform(0.06, 0.46)
+        stout = rng.uniform(0.85, 1.25)
         hips, chest = (-0.17, 0.98), (-0.17 + lean, 0.98 + 0.52 * size)
         top, legs = figure.lit(outfit.top), figure.lit(outfit.legs)
         self._leg(figure, hips, -near, self.phase + math.pi, scale(legs, 0.75))
         self._arm(figure, chest, -near, scale(top, 0.75))
         self._bicycle(figure)
         self._leg(figure, hips, near, self.phase, legs)
-        figure.trunk(hips, chest, (0.12, 0.2), top)
+        figure.trunk(hips, chest, (0.12 * stout, 0.2 * stout), top)
         if rng.chance(0.3):
             pack = figure.lit(outfit.extra)
             figure.limb((lean * 0.4 - 0.2, 1.22, 0.0), (lean - 0.26, 1.42, 0.0), (0.13, 0.12), pack)
@@ -98,12 +99,32 @@ class Bicyclist:
         dark, frame = figure.lit((0.09, 0.09, 0.1)), figure.lit(self.frame)
         for hub in (REAR, FRONT):
             self._wheel(figure, hub, dark)
+        figure.painter.claim(
+            [
+                *([figure.at((x + 0.33 * c, y + 0.33 * s, 0.0)) for c, s in _WHEEL[::2]] for x, y in (REAR, FRONT)),
+                [figure.at((x, y, 0.0)) for x, y in (REAR, CRANK, FRONT, HEAD, SADDLE)],
+            ],
+            BICYCLIST,
+        )
         for (ax, ay), (bx, by) in TUBES:
             figure.limb((ax, ay, 0.0), (bx, by, 0.0), (0.024, 0.024), frame, Material.PAINT)
         figure.limb((-0.28, 0.95, 0.0), (-0.06, 0.95, 0.0), (0.05, 0.03), dark, Material.SMOOTH)
         figure.limb((BAR[0], BAR[1], -0.26), (BAR[0], BAR[1], 0.26), (0.022, 0.022), dark, Material.SMOOTH)
-        if self.rng.chance(0.4):
-            figure.limb((-0.5, 0.6, 0.0), (-0.5, 0.8, 0.0), (0.12, 0.12), figure.lit(self.outfit.extra))
+        self._luggage(figure)
+
+    def _luggage(self, figure: Figure) -> None:
+        """Paint a bag on the carrier, panniers beside the rear wheel, a basket at the bars, and a rear lamp."""
+        rng, color = self.rng, figure.lit(self.outfit.extra)
+        if rng.chance(0.3):
+            figure.limb((-0.5, 0.6, 0.0), (-0.5, 0.8, 0.0), (0.12, 0.12), color)
+        if rng.chance(0.25):
+            for z in (-0.16, 0.16):
+                figure.limb((-0.5, 0.4, z), (-0.5, 0.58, z), (0.13, 0.13), scale(color, 0.8))
+        if rng.chance(0.25):
+            basket = figure.lit(choose(rng, BROWNS + DARKS + GRAYS))
+            figure.limb((0.62, 0.82, 0.0), (0.62, 1.0, 0.0), (0.14, 0.17), basket)
+        if rng.chance(0.5):
+            figure.ball((-0.62, 0.7, 0.0), 0.04, (0.9, 0.12, 0.1))
 
     def _wheel(self, figure: Figure, hub: Spot, color: Color) -> None:
         """Paint tire and spokes, and a stick for the tire seen edge on, which has no width as a circle."""

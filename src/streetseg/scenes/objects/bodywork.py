@@ -39,6 +39,7 @@ class Shape:
         bumper: y of the middle of the bumper.
         wheels: x of the axles.
         radius: radius of the wheels.
+        closed: whether its sides have no windows behind the doors.
     """
 
     length: float
@@ -50,6 +51,7 @@ class Shape:
     bumper: float
     wheels: tuple[float, ...]
     radius: float
+    closed: bool = False
 
 
 # kind -> weight; (length, height, x of the end of the hood and of the foot of the rear window as shares of the length,
@@ -60,15 +62,15 @@ _CARS = {
     "estate": (4.0, (4.7, 1.48, 0.20, -0.485, 0.94)),
     "suv": (5.0, (4.5, 1.72, 0.22, -0.47, 1.08)),
     "small": (3.0, (3.6, 1.52, 0.30, -0.47, 0.95)),
-    "van": (3.0, (4.9, 1.98, 0.34, -0.49, 1.12)),
+    "van": (4.0, (4.9, 1.98, 0.34, -0.49, 1.12)),
     "pickup": (1.2, (5.1, 1.80, 0.22, -0.08, 1.08)),
 }
 
 
 def draw_shape(large: bool, rng: Rng) -> Shape:
     """Return random dimensions of a random kind of vehicle; a bus or a truck only if `large` is True."""
-    if rng.chance(0.05) and large:
-        return _coach(rng.uniform(5.5, 11.5), rng.uniform(2.7, 3.2))
+    if rng.chance(0.07) and large:
+        return _coach(rng.uniform(5.5, 11.5), rng.uniform(4.0, 4.4) if rng.chance(0.35) else rng.uniform(2.6, 3.3))
     kind = rng.pick(tuple(_CARS), [weight for weight, _ in _CARS.values()])
     length, height, hood, tail, shoulder = _CARS[kind][1]
     length, height = length * rng.uniform(0.94, 1.06), height * rng.uniform(0.96, 1.05)
@@ -83,7 +85,10 @@ def draw_shape(large: bool, rng: Rng) -> Shape:
     cabin = Cabin(length * tail, length * tail + slope, front - rake, front + 0.05)
     axle = half - rng.uniform(0.78, 0.9)
     radius = 0.36 if kind in ("suv", "pickup", "van") else 0.31
-    return Shape(length, rng.uniform(1.68, 1.9), height, bottom + top, cabin, shoulder, 0.3, (-axle, axle), radius)
+    width, wheels = rng.uniform(1.6, 1.9), (-axle, axle)
+    closed = kind == "van" and rng.chance(0.7)
+    bumper = rng.uniform(0.28, 0.45)
+    return Shape(length, width, height, bottom + top, cabin, shoulder, bumper, wheels, radius, closed)
 
 
 def _coach(length: float, height: float) -> Shape:
@@ -111,7 +116,7 @@ class Bodywork:
         self.side = 1.0 if self.eye[2] > 0 else -1.0  # the side that is nearer to the camera
         self.beside = abs(self.eye[2]) > self.w
         self.fine = painter.pixels(1.0, math.sqrt(self.eye[0] ** 2 + self.eye[2] ** 2)) > FINE
-        self.glass = mix(painter.light.lit(DARKS[1], (0, 1, 0), 0.0), painter.light.haze, rng.uniform(0.05, 0.3))
+        self.glass = mix(painter.light.lit(DARKS[1], (0, 1, 0), 0.0), painter.light.haze, rng.uniform(0.0, 0.4))
         self.dark = painter.light.lit((0.13, 0.13, 0.14), (0.0, 0.2, 0.0), 0.2)
         self.tire = painter.light.lit((0.10, 0.10, 0.105), (0.0, 0.3, 0.0), 0.3)
 
@@ -208,20 +213,38 @@ class Bodywork:
     # --- front and rear ---------------------------------------------------------------------------------------------
 
     def _end(self) -> None:
-        """Paint the end that faces the camera: bumper, lamps, number plate."""
+        """Paint the end that faces the camera: rounded corners, bumper, lamps, number plate."""
         w, low = self.w, self.shape.bumper
         front = self.eye[0] > 0
         x = self.half + 0.01 if front else -self.half - 0.01
-        self.plate(x, -w * 0.97, w * 0.97, low - 0.05, low + 0.14, self.dark)
+        nose = min(y for a, y in self.shape.outline if y > 0.46)
+        body = self.lit((1.0 if front else -1.0, 0.0, 0.0))
+        if self.fine:
+            for side in (-w, w):
+                self.plate(x, side * 0.86, side, 0.26, nose, scale(body, self.rng.uniform(0.7, 1.1)))
+        bumper = self.dark if self.rng.chance(0.5) else scale(body, self.rng.uniform(0.8, 1.15))
+        self.plate(x, -w * 0.97, w * 0.97, low - 0.07, low + 0.14, bumper)
+        self.plate(x, -w * 0.93, w * 0.93, 0.2, low - 0.06, scale(self.dark, 0.8))
         if front:
             self._headlamps(x, self.shape.shoulder - 0.22)
         else:
             self._tail_lamps(x, self.shape.shoulder - 0.12)
         if self.fine:
-            plate = WHITES[0] if self.rng.chance(0.7) else (0.85, 0.72, 0.2)
-            color = self.painter.light.lit(plate, (0.0, 0.2, 0.0), 0.5)
-            self.plate(x, -0.26, 0.26, low + 0.15, low + 0.27, color, Material.SMOOTH)
-            self.plate(x, -0.18, 0.18, low + 0.18, low + 0.24, scale(color, 0.45), Material.SMOOTH)
+            self._number_plate(x, low + 0.15 if front or self.rng.chance(0.5) else self.shape.shoulder - 0.42, front)
+
+    def _number_plate(self, x: float, low: float, front: bool) -> None:
+        """Paint a number plate with its characters: yellow at many rears, otherwise white."""
+        yellow = self.rng.chance(0.1 if front else 0.55)
+        albedo = (0.88, 0.72, 0.15) if yellow else WHITES[0] if self.rng.chance(0.9) else DARKS[0]
+        color = self.painter.light.lit(albedo, (0.0, 0.2, 0.0), 0.5)
+        half = self.rng.uniform(0.2, 0.28)
+        self.plate(x, -half, half, low, low + 0.12, color, Material.SMOOTH)
+        count = self.rng.integer(5, 7)
+        ink = scale(color, 0.25) if sum(albedo) > 1.0 else WHITES[0]
+        for k in range(count):
+            if k != count // 2:
+                a = -half + 0.03 + k * (2 * half - 0.06) / count
+                self.plate(x, a, a + 0.04, low + 0.025, low + 0.095, ink, Material.SMOOTH)
 
     def _headlamps(self, x: float, top: float) -> None:
         light, w = self.painter.light, self.w
@@ -235,15 +258,31 @@ class Bodywork:
                 self.painter.shine(self.pose.point(x, top - 0.08, side * 0.78), 0.45, (1.0, 0.95, 0.8))
 
     def _tail_lamps(self, x: float, top: float) -> None:
-        light, w = self.painter.light, self.w
+        """Paint the rear lamps, in one of several forms, and the seam of the trunk lid."""
+        light, w, rng = self.painter.light, self.w, self.rng
         if self.fine:
-            self.plate(x, -w * 0.6, w * 0.6, top - 0.36, top - 0.34, scale(self.lit((-1.0, 0.0, 0.0)), 0.55))
-        on = self.driving and (light.night > 0.1 or self.rng.chance(0.35))
+            seam = scale(self.lit((-1.0, 0.0, 0.0)), 0.55)
+            low = rng.uniform(0.34, 0.55)
+            self.plate(x, -w * 0.7, w * 0.7, top - low - 0.02, top - low, seam)
+            self.plate(x, -w * 0.12, w * 0.12, top - 0.2, top - 0.14, scale(seam, rng.uniform(0.6, 3.0)))
+        on = self.driving and (light.night > 0.1 or rng.chance(0.35))
         lamp = (1.0, 0.12, 0.08) if on else light.lit((0.55, 0.06, 0.06), (0.0, 0.3, 0.0), 0.4)
+        inner, outer, low, high = rng.pick(
+            (
+                (0.68, 0.96, top - 0.3, top),
+                (0.5, 0.97, top - 0.22, top - 0.04),
+                (0.8, 0.98, top - 0.35, top + 0.1),
+                (0.84, 0.98, top - 0.1, self.shape.height - 0.2),
+            )
+        )
         for side in (-w, w):
-            self.plate(x, side * 0.68, side * 0.96, top - 0.3, top, lamp, Material.SMOOTH)
+            self.plate(x, side * inner, side * outer, low, high, lamp, Material.SMOOTH)
+            if self.fine:
+                amber = light.lit(rng.pick(((0.9, 0.5, 0.1), (0.85, 0.85, 0.83))), (0.0, 0.3, 0.0), 0.4)
+                middle = low + (high - low) * rng.uniform(0.3, 0.6)
+                self.plate(x, side * inner, side * outer, middle, middle + (high - low) * 0.22, amber, Material.SMOOTH)
             if on:
-                self.painter.shine(self.pose.point(x, top - 0.15, side * 0.8), 0.35, (1.0, 0.2, 0.1))
+                self.painter.shine(self.pose.point(x, (low + high) / 2, side * 0.8), 0.35, (1.0, 0.2, 0.1))
 
 
 _CIRCLE = [(math.cos(k * math.pi / 7), math.sin(k * math.pi / 7)) for k in range(14)]

@@ -61,7 +61,7 @@ class Building:
         style, rng, (side, first, last, eaves, *_) = self.style, self.rng, self.lot
         front, ridge = side * self.front, side * (self.front + min(self.depth / 2, 5.0))
         top = eaves + style.pitched
-        for _ in range(rng.integer(0, 2)):
+        for _ in range(rng.integer(0, 3)):
             self._chimney(painter, ridge, rng.uniform(first, last), top)
         if end_in_view:
             gable = painter.light.lit(style.base, (0.0, 0.0, -1.0), self.shade.sunshine(front, first, eaves))
@@ -81,6 +81,9 @@ class Building:
         color = painter.light.lit(scale(self.style.roof, 0.9), (0.0, 0.0, -1.0), 0.6)
         low, high, near = top - 1.0, top + 1.1, t - self.lot.side * 0.4
         face = [(t - 0.4, low, s), (t + 0.4, low, s), (t + 0.4, high, s), (t - 0.4, high, s)]
+        for k in range(self.rng.integer(0, 4)):
+            pot = (t - 0.25 + 0.2 * k, high, s + 0.2), (t - 0.25 + 0.2 * k, high + 0.45, s + 0.2)
+            painter.limb(*pot, (0.09, 0.07), scale(color, 1.2), BUILDING, Material.BRICK)
         cheek = [(near, low, s), (near, low, s + 1.0), (near, high, s + 1.0), (near, high, s)]
         painter.polygon(face, color, BUILDING, Material.BRICK)
         painter.polygon(cheek, scale(color, 0.75), BUILDING, Material.BRICK)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from streetseg.scenes.canvas import BUILDING
+from streetseg.scenes.canvas import BUILDING, SIGN
 from streetseg.scenes.light import Color
 from streetseg.scenes.objects.wall import Rectangle, Wall, WallBrush
 from streetseg.scenes.painter import Painter
@@ -17,6 +17,7 @@ from streetseg.scenes.palette import (
     GREENS,
     REDS,
     ROOFS,
+    STONES,
     WHITES,
     YELLOWS,
     choose,
@@ -53,12 +54,18 @@ class Style:
     balconies: bool
     pitched: float  # height of the roof, 0 for a flat one
     lights: float  # share of windows that are lit
+    pilasters: float  # width of flat columns between the bays, 0 for none
+    pipes: int  # number of drainpipes
+    lattice: tuple[int, int]  # panes of a window, across and up
+    ground: Color | None  # color of the ground floor, if it has its own
+    church: bool  # tall pointed windows and buttresses
 
 
 def draw_style(rng: Rng, night: float) -> Style:
     """Return a random appearance; `night`, 0 to 1, increases the share of lit windows."""
     modern = rng.chance(0.3)
-    base = choose(rng, FACADES, 0.09)
+    church = not modern and rng.chance(0.1)
+    base = choose(rng, STONES + BROWNS + GRAYS[1:4] if church else FACADES, 0.09)
     trim = choose(rng, WHITES + GRAYS[3:]) if rng.chance(0.5) else scale(base, rng.uniform(0.7, 1.3))
     wall = Material.BRICK if rng.chance(0.5) else Material.PLASTER
     return Style(
@@ -71,13 +78,18 @@ def draw_style(rng: Rng, night: float) -> Style:
         material=Material.CONCRETE if modern else wall,
         story=rng.uniform(2.8, 3.7),
         bay=rng.uniform(1.9, 4.0),
-        window=(rng.uniform(0.35, 0.7), rng.uniform(0.42, 0.7)),
+        window=(rng.uniform(0.3, 0.7), rng.uniform(0.42, 0.7)),
         ribbon=modern and rng.chance(0.5),
         ledges=rng.chance(0.45),
-        shop=rng.chance(0.5),
-        balconies=rng.chance(0.18),
+        shop=not church and rng.chance(0.5),
+        balconies=not church and rng.chance(0.14),
         pitched=0.0 if modern else rng.uniform(1.5, 4.5) * rng.chance(0.75),
         lights=night * rng.uniform(0.1, 0.7) + (0.03 if rng.chance(0.3) else 0.0),
+        pilasters=rng.uniform(0.12, 0.7) if church or rng.chance(0.25) else 0.0,
+        pipes=rng.integer(0, 3),
+        lattice=rng.pick(((2, 1), (2, 2), (2, 2), (3, 4), (2, 3), (1, 2))),
+        ground=choose(rng, WHITES + STONES + BRICKS + GRAYS) if rng.chance(0.25) else None,
+        church=church,
     )
 
 
@@ -110,12 +122,19 @@ class Facade:
             return
         self._bare()
         if blank:
+            self._pipes()
             return
-        self._windows()
+        if self.style.church:
+            self._pointed_windows()
+        else:
+            self._windows()
+        self._pilasters()
+        self._pipes()
         if self.style.shop:
             self._shops()
         else:
             self._door()
+        self._wall_signs()
 
     def _bare(self) -> None:
         wall, style, fill = self.wall, self.style, self.brush.fill
@@ -124,6 +143,8 @@ class Facade:
             fill([(0, wall.length, self.shaded, wall.height)], sunny, style.material)
         if self.shaded > 0:
             fill([(0, wall.length, 0, self.shaded)], dim, style.material)
+        if style.ground:
+            fill([(0, wall.length, 0, self.story)], self._lit(style.ground), Material.PLASTER)
         ledges: list[Rectangle] = [(0, wall.length, wall.height - 0.35, wall.height)]
         if style.ledges:
             ledges += [(0, wall.length, k * self.story - 0.08, k * self.story + 0.12) for k in range(1, self.stories)]
@@ -155,12 +176,84 @@ class Facade:
             lintels = [(a, b, y1 - 0.12 * height, y1) for a, b, _, y1 in panes]
             brush.fill_each(lintels, [scale(c, 0.6) for c in glass], Material.GLASS)
             self._curtains(panes)
-            bars = [((a + b) / 2 - 0.04, (a + b) / 2 + 0.04, y0, y1) for a, b, y0, y1 in panes]
-            brush.fill(bars, frame, Material.PLASTER)
+            brush.fill([bar for pane in panes for bar in self._bars(pane)], frame, Material.PLASTER)
             sills = [(a - 0.15, b + 0.15, y0 - 0.18, y0 - 0.03) for a, b, y0, _ in panes]
             brush.fill(sills, scale(trim, 1.1), Material.PLASTER, 0.1)
         if style.balconies and size > FRAMED:
             self._balconies(panes)
+
+    def _bars(self, pane: Rectangle) -> list[Rectangle]:
+        """Return the frame of a window and the bars between its panes."""
+        (a, b, y0, y1), (across, up), half = pane, self.style.lattice, 0.03
+        upright = [a + (b - a) * k / across for k in range(across + 1)]
+        level = [y0 + (y1 - y0) * k / up for k in range(up + 1)]
+        return [(u - half, u + half, y0, y1) for u in upright] + [(a, b, y - half, y + half) for y in level]
+
+    def _pointed_windows(self) -> None:
+        """Paint one row of tall windows that end in a point."""
+        wall, brush = self.wall, self.brush
+        bay, low = wall.length / self.columns, min(1.8, wall.height * 0.3)
+        width, high = bay * self.style.window[0], wall.height * 0.62
+        trim = self._lit(self.style.trim)
+        for k in range(self.columns):
+            a, b = (k + 0.5) * bay - width / 2, (k + 0.5) * bay + width / 2
+            for rim, color, material in ((0.2, trim, Material.PLASTER), (0.0, self._pane(), Material.GLASS)):
+                sides = (a - rim, low - rim), (b + rim, low - rim), (b + rim, high)
+                outline = (*sides, ((a + b) / 2, high + width * 0.8 + rim), (a - rim, high))
+                self.painter.polygon([wall.point(u, y) for u, y in outline], color, BUILDING, material)
+            brush.fill(self._bars((a, b, low, high)), scale(trim, 0.8), Material.PLASTER)
+
+    def _pilasters(self) -> None:
+        """Paint flat columns between the bays; the buttresses of a church are wide below."""
+        wide, wall = self.style.pilasters, self.wall
+        if not wide or self.brush.width(self.near, wide) < 1.0:
+            return
+        bay, top = wall.length / self.columns, wall.height * (0.8 if self.style.church else 1.0)
+        edges = [k * bay for k in range(self.columns + 1)]
+        color = scale(self._lit(self.style.trim), self.rng.uniform(0.75, 1.1))
+        low = self.story if self.style.shop else 0.0
+        uprights = [(max(0.0, u - wide / 2), min(wall.length, u + wide / 2), low, top) for u in edges]
+        self.brush.fill(uprights, color, self.style.material, 0.1)
+        self.brush.fill(
+            [(b - 0.2 * wide, b, y0, y1) for _, b, y0, y1 in uprights], scale(color, 0.6), Material.SMOOTH, 0.1
+        )
+
+    def _pipes(self) -> None:
+        """Paint drainpipes. They look like poles but belong to the building."""
+        rng, wall = self.rng, self.wall
+        if self.brush.width(self.near, 0.12) < 0.6:
+            return
+        color = self.light.lit(choose(rng, DARKS + GRAYS + WHITES + BROWNS), wall.facing, 0.4)
+        low = self.story if self.style.shop else 0.0
+        places = [rng.uniform(0.1, wall.length - 0.2) for _ in range(self.style.pipes)]
+        self.brush.fill(
+            [(u, u + rng.uniform(0.08, 0.14), low, wall.height - 0.2) for u in places], color, Material.METAL, 0.08
+        )
+
+    def _wall_signs(self) -> None:
+        """Paint signs that hang over the pavement or are fixed to the wall. They are sign symbols."""
+        rng, wall = self.rng, self.wall
+        if self.brush.width(self.near, 0.6) < 3.0:
+            return
+        for _ in range(rng.integer(0, 3 if self.style.shop else 1)):
+            self._wall_sign(rng.uniform(0.0, wall.length), rng.uniform(2.5, 4.2), hangs=rng.chance(0.7))
+
+    def _wall_sign(self, u: float, low: float, hangs: bool) -> None:
+        """Paint one sign with some writing."""
+        rng, wall, lit = self.rng, self.wall, self.light.lit
+        wide, high = rng.uniform(0.4, 1.0), rng.uniform(0.4, 1.5)
+        color = lit(choose(rng, CARS + REDS + YELLOWS + BLUES), (0.0, 0.2, -0.9), 0.5)
+        ink = lit(choose(rng, WHITES + DARKS + YELLOWS), (0.0, 0.2, -0.9), 0.5)
+
+        def plate(left: float, right: float, bottom: float, top: float, tint: Color) -> None:
+            spots = ((left, bottom), (right, bottom), (right, top), (left, top))
+            corners = [wall.point(u, y, x) if hangs else wall.point(u + x, y, 0.06) for x, y in spots]
+            self.painter.polygon(corners, tint, SIGN, Material.PAINT)
+
+        plate(0.15, 0.15 + wide, low, low + high, color)
+        for row in range(rng.integer(1, 3)):
+            y = low + high * (0.15 + 0.28 * row)
+            plate(0.15 + 0.12 * wide, 0.15 + wide * rng.uniform(0.5, 0.9), y, y + high * 0.16, ink)
 
     def _curtains(self, panes: list[Rectangle]) -> None:
         rng = self.rng

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from streetseg.scenes.light import Color, Vector
 from streetseg.scenes.objects.pose import Pose
 from streetseg.scenes.painter import Painter
-from streetseg.scenes.palette import BROWNS, CLOTHES, DARKS, HAIR, SKINS, WHITES, choose, scale
+from streetseg.scenes.palette import BLUES, BROWNS, CLOTHES, DARKS, GRAYS, HAIR, SKINS, WHITES, choose, scale
 from streetseg.scenes.rng import Rng
 from streetseg.scenes.street import Shade
 from streetseg.scenes.texture import Material
@@ -28,15 +28,20 @@ class Outfit:
 
 
 def draw_outfit(rng: Rng) -> Outfit:
-    """Return random colors of a person."""
+    """Return random colors of a person. Many wear dark clothes; a few wear a luminous jacket."""
+    clothes = _SOMBER if rng.chance(0.4) else CLOTHES
     return Outfit(
         skin=choose(rng, SKINS),
         hair=choose(rng, HAIR),
-        top=choose(rng, CLOTHES, 0.1),
-        legs=choose(rng, CLOTHES if rng.chance(0.5) else CLOTHES[:16], 0.1),
+        top=choose(rng, LUMINOUS if rng.chance(0.07) else clothes, 0.1),
+        legs=choose(rng, clothes if rng.chance(0.5) else CLOTHES[:16], 0.1),
         shoes=choose(rng, DARKS + BROWNS + WHITES),
         extra=choose(rng, CLOTHES),
     )
+
+
+_SOMBER = DARKS + GRAYS[:2] + BLUES[:1] + BROWNS[:1]
+LUMINOUS: tuple[Color, ...] = ((0.78, 0.9, 0.15), (0.95, 0.5, 0.12))
 
 
 class Figure:

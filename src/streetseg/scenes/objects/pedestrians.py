@@ -58,7 +58,8 @@ class Pedestrian:
         self._leg(figure, -near, -swing * near, scale(leg_color, 0.78))
         self._arm(figure, -near, swing * near, scale(top, 0.78), scale(sleeves, 0.78))
         self._leg(figure, near, swing * near, leg_color)
-        figure.trunk((0.0, 0.47), (0.01, 0.81), (0.07, 0.115), top)
+        stout = rng.uniform(0.85, 1.3)
+        figure.trunk((0.0, 0.47), (0.01, 0.81), (0.07 * stout, 0.115 * stout), top)
         if clothes == "trousers":
             figure.limb((0.0, 0.5, -0.03), (0.0, 0.5, 0.03), (0.068, 0.068), legs)
         else:
@@ -67,6 +68,8 @@ class Pedestrian:
             figure.limb((-0.1, 0.6, 0.0), (-0.1, 0.76, 0.0), (0.075, 0.065), figure.lit(outfit.extra))
         self._arm(figure, near, -swing * near, top, sleeves)
         figure.head((0.02, 0.925), 0.052, outfit, figure.lit(outfit.extra) if rng.chance(0.25) else None)
+        if rng.chance(0.2):
+            self._shoulder_bag(figure, near)
         if painter.light.wet > 0.5 and rng.chance(0.35):
             self._umbrella(figure)
 
@@ -95,6 +98,11 @@ class Pedestrian:
         (x, y, z), color = hand, figure.lit(self.outfit.extra)
         figure.patch(((x - 0.07, y, z), (x + 0.07, y, z), (x + 0.08, y - 0.18, z), (x - 0.08, y - 0.18, z)), color)
         figure.limb((x, y - 0.06, z), (x, y - 0.15, z), (0.035, 0.045), color)
+
+    def _shoulder_bag(self, figure: Figure, side: int) -> None:
+        color, z = figure.lit(choose(self.rng, CLOTHES + CARS)), side * 0.15
+        figure.limb((0.0, 0.8, side * 0.08), (0.0, 0.5, z), (0.01, 0.01), scale(color, 0.7))
+        figure.limb((-0.06, 0.45, z), (0.06, 0.45, z), (0.06, 0.06), color)
 
     def _skirts(self, figure: Figure, hem: float, color: Color) -> None:
         """Paint cloth from the waist to the hem, as three planes, so that it has a width from every side."""

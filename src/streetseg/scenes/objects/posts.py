@@ -72,6 +72,9 @@ class Post:
         distance = painter.view(self.at(0, 1))[2]
         r = max(r, 0.9 / max(painter.pixels(1.0, distance), 1e-6))  # at least two canvas pixels wide
         painter.limb(self.at(0, 0), self.at(0, self.height), (r, r * taper), color, POLE, Material.METAL)
+        rim = r + 1.0 / max(painter.pixels(1.0, distance), 1e-6)  # each pixel that the pole touches is pole
+        corners = ((-rim, 0.0), (rim, 0.0), (rim, self.height), (-rim, self.height))
+        painter.claim([[self.at(dt, y) for dt, y in corners]], POLE)
         if painter.pixels(r, distance) > 2.5:
             edge = 1 if painter.light.to_sun[0] > 0 else -1
             bright, dark = scale(color, 1.3), scale(color, 0.65)
@@ -84,10 +87,13 @@ class Lamp(Post):
     """A street lamp: a lantern on an arm over the road, or a globe on top."""
 
     def details(self, painter: Painter) -> None:
-        """Paint the upright, the arm and the lantern."""
-        self.upright(painter, 0.6)
+        """Paint the upright, its wide foot, the arm and the lantern."""
+        self.upright(painter, self.rng.uniform(0.5, 1.0))
+        if self.rng.chance(0.4):
+            foot, top = self.rng.uniform(1.3, 1.9) * self.thickness, self.at(0, self.rng.uniform(0.8, 1.6))
+            painter.limb(self.at(0, 0), top, (foot, foot), self.lit(painter, self.color), POLE, Material.METAL)
         color, r = self.lit(painter, self.color), self.thickness
-        arm = -self.side * self.rng.uniform(0.9, 2.4)
+        arm = -self.side * self.rng.uniform(0.3, 2.4)
         top = self.height
         if self.rng.chance(0.25):
             self._lantern(painter, self.at(0, top + 0.2), 0.28, 1.0)
@@ -124,9 +130,24 @@ class Bollard(Post):
         """Paint the upright and the band."""
         self.upright(painter, 1.0)
         band = self.lit(painter, choose(self.rng, WHITES + REDS + DARKS))
-        y = self.height * 0.8
         ends = (self.thickness, self.thickness)
-        painter.limb(self.at(0, y - 0.05), self.at(0, y + 0.05), ends, band, POLE, Material.PAINT)
+        for k in range(self.rng.integer(0, 2)):
+            y = self.height * (0.8 - 0.3 * k)
+            painter.limb(self.at(0, y - 0.05), self.at(0, y + 0.05), ends, band, POLE, Material.PAINT)
+
+
+class Beacon(Post):
+    """A post in black and white bands with an amber globe, which marks a crossing."""
+
+    def details(self, painter: Painter) -> None:
+        """Paint the upright, the bands and the globe."""
+        self.upright(painter, 1.0)
+        color, r = self.lit(painter, self.rng.pick(WHITES + DARKS[:1])), self.thickness
+        band = self.height / 8
+        for k in range(0, 8, 2):
+            painter.limb(self.at(0, band * k), self.at(0, band * (k + 1)), (r, r), color, POLE, Material.PAINT)
+        globe = self.lit(painter, (0.95, 0.62, 0.12))
+        painter.ball(self.at(0, self.height + 0.12), 0.17, globe, SIGN, Material.SMOOTH)
 
 
 class TrafficLight(Post):
@@ -151,7 +172,10 @@ class TrafficLight(Post):
     def _signal_head(self, painter: Painter, dt: float, y: float, lamp: int | None) -> None:
         body = self.lit(painter, choose(self.rng, DARKS * 3 + YELLOWS[:1] + GREENS[3:4]))
         w, ahead = 0.17, -0.1
-        if self.rng.chance(0.4):
+        if self.rng.chance(0.5):
+            if self.rng.chance(0.5):
+                white = self.lit(painter, WHITES[0])
+                self.rectangle(painter, (dt - 0.34, dt + 0.34, y - 1.14, y + 0.16), white, ahead)
             self.rectangle(painter, (dt - 0.3, dt + 0.3, y - 1.1, y + 0.12), scale(body, 0.7), ahead)
         self.rectangle(painter, (dt - w, dt + w, y - 0.95, y), body, ahead)
         lenses = ((1.0, 0.16, 0.1), (1.0, 0.68, 0.1), (0.15, 0.95, 0.6))

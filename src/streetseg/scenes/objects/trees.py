@@ -12,6 +12,7 @@ from streetseg.scenes.street import Shade
 from streetseg.scenes.texture import Material
 
 Outline = list[tuple[float, float]]
+Tip = tuple[Vector, Vector]  # end of a branch and its direction
 
 
 def _ragged(rng: Rng, points: int, least: float) -> Outline:
@@ -160,14 +161,37 @@ class Tree:
             painter.polygon(outline, color, TREE, material)
 
     def _branches(self, painter: Painter) -> None:
-        """Paint a tree without leaves: branches that fork and become thinner."""
+        """Paint a tree without leaves: branches that fork and become thinner, with a spray of twigs at each tip.
+
+        The sky between the branches belongs to the tree, as in masks that people draw.
+        """
         color = self._bark(painter)
         distance = painter.view((self.t, 0.0, self.s))[2]
         depth = 4 if distance < 25 else 3 if distance < 55 else 2
-        thinnest = 0.75 / max(painter.pixels(1.0, distance), 1e-6)
-        self._fork(
-            painter, (self.t, 0.0, self.s), (0.0, 1.0, 0.0), self.height * 0.3, self._girth(), color, depth, thinnest
-        )
+        thinnest = 0.6 / max(painter.pixels(1.0, distance), 1e-6)
+        foot, trunk = (self.t, 0.0, self.s), self.height * self.rng.uniform(0.24, 0.33)
+        tips = self._fork(painter, foot, (0.0, 1.0, 0.0), trunk, self._girth(), color, depth, thinnest)
+        size = self.height * (0.13 if depth > 2 else 0.19)
+        self._twigs(painter, tips, size, scale(color, 1.1))
+        self._claim_crown(painter, tips, 1.25 * size)
+
+    def _twigs(self, painter: Painter, tips: list[Tip], size: float, color: Color) -> None:
+        """Paint thin twigs of about this length, meters, around each tip."""
+        rng = self.rng
+        for (t, y, s), (a, b, c) in tips:
+            for _ in range(5):
+                x, u, z = 0.6 * a + rng.bell(0, 0.6), 0.6 * b + rng.bell(0.1, 0.5), 0.6 * c + rng.bell(0, 0.6)
+                end = (t + x * size, y + u * size, s + z * size)
+                painter.wire(((t, y, s), end), 0.012, color, TREE, Material.BARK)
+
+    def _claim_crown(self, painter: Painter, tips: list[Tip], size: float) -> None:
+        """Give what is seen through the twigs to the tree."""
+        right = painter.camera.axes[0]
+        outlines = []
+        for (t, y, s), _ in tips:
+            tuft = self.rng.pick(TUFTS)[::2]
+            outlines.append([(t + right[0] * size * u, y + size * v, s + right[2] * size * u) for u, v in tuft])
+        painter.claim(outlines, TREE)
 
     def _fork(
         self,
@@ -179,14 +203,16 @@ class Tree:
         color: Color,
         depth: int,
         thinnest: float,
-    ) -> None:
+    ) -> list[Tip]:
+        """Paint a branch and the branches that fork from it. Return the tips of the thinnest ones."""
         rng = self.rng
         t, y, s = foot
         a, b, c = direction
         tip = (t + a * length, y + b * length, s + c * length)
         painter.limb(foot, tip, (max(girth, thinnest), max(girth * 0.65, thinnest)), color, TREE, Material.BARK)
         if depth == 0:
-            return
+            return [(tip, direction)]
+        tips = [(tip, direction)] if depth == 1 else []
         for _ in range(3):
             x, u, z = a + rng.bell(0, 0.48), b + rng.bell(0.05, 0.3), c + rng.bell(0, 0.48)
             norm = math.sqrt(x * x + u * u + z * z) or 1.0
@@ -194,11 +220,17 @@ class Tree:
             turn = (x / norm, u / norm, z / norm)
             start = rng.uniform(0.75, 1.0)
             fork = (t + a * length * start, y + b * length * start, s + c * length * start)
-            self._fork(painter, fork, turn, length * share, girth * 0.55, color, depth - 1, thinnest)
+            tips += self._fork(painter, fork, turn, length * share, girth * 0.55, color, depth - 1, thinnest)
+        return tips
 
 
 def draw_tree(kind: str, t: float, s: float, season: str, rng: Rng, shade: Shade) -> Tree:
-    """Return a random tree of a kind; `season` selects the colors of its leaves."""
+    """Return a random tree of a kind; `season` selects the colors of its leaves.
+
+    Some trees have leaves when most are bare, and the other way round.
+    """
+    if kind in ("leafy", "bare") and rng.chance(0.2):
+        kind = "bare" if kind == "leafy" else "leafy"
     if kind == "bush":
         height = rng.uniform(0.7, 1.9)
         radius = height * rng.uniform(0.5, 0.9)

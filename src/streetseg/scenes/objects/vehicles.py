@@ -9,7 +9,7 @@ from streetseg.scenes.light import Color
 from streetseg.scenes.objects.bodywork import Bodywork, Cabin, Point, Shape, draw_shape
 from streetseg.scenes.objects.pose import Pose
 from streetseg.scenes.painter import Painter
-from streetseg.scenes.palette import CARS, choose, mix, scale
+from streetseg.scenes.palette import BLUES, CARS, DARKS, GREENS, REDS, WHITES, YELLOWS, choose, mix, scale
 from streetseg.scenes.rng import Rng
 from streetseg.scenes.street import Shade
 from streetseg.scenes.texture import Material
@@ -51,8 +51,11 @@ class Vehicle:
 
 def draw_vehicle(pose: Pose, driving: bool, rng: Rng, shade: Shade) -> Vehicle:
     """Return a random vehicle. Buses and trucks are not near the camera, as they would hide everything else."""
-    shape = draw_shape(pose.s > 15.0, rng)
-    return Vehicle(pose, shape, choose(rng, CARS, 0.1), driving, rng.child(), shade)
+    shape = draw_shape(pose.s > 11.0, rng)
+    color = choose(rng, WHITES if shape.closed and rng.chance(0.6) else CARS, 0.1)
+    if not shape.cabin and rng.chance(0.5):
+        color = choose(rng, REDS + BLUES + GREENS + YELLOWS)
+    return Vehicle(pose, shape, color, driving, rng.child(), shade)
 
 
 class Car(Bodywork):
@@ -91,11 +94,15 @@ class Car(Bodywork):
         if self.seen((0.0, high, 0.0), (0.0, 1.0, 0.0)):
             a, b = cabin.rear_roof, cabin.front_roof
             self.face(((a, high, -v), (b, high, -v), (b, high, v), (a, high, v)), self.lit((0.0, 1.0, 0.0)))
-        for foot, roof, out in ((cabin.front, cabin.front_roof, 1.0), (cabin.rear, cabin.rear_roof, -1.0)):
+        rear = ((0.06, 0.47), (0.53, 0.94)) if self.shape.closed else ((0.06, 0.94),)
+        for foot, roof, out, spans in (
+            (cabin.front, cabin.front_roof, 1.0, ((0.06, 0.94),)),
+            (cabin.rear, cabin.rear_roof, -1.0, rear),
+        ):
             corners = ((foot, low, -w), (foot, low, w), (roof, high, v), (roof, high, -v))
             normal = _unit(out * rise, out * (foot - roof), 0.0)
             if self.seen(corners[0], normal):
-                self._window_face(corners, normal, ((0.06, 0.94),), mirrored=0.3)
+                self._window_face(corners, normal, spans, mirrored=self.rng.uniform(0.0, 0.5))
         side = self.side
         corners = (
             (cabin.rear, low, side * w),
@@ -105,40 +112,104 @@ class Car(Bodywork):
         )
         normal = _unit(0.0, w - v, side * rise)
         if self.seen(corners[0], normal):
-            pillar = 0.5 + self.rng.uniform(-0.05, 0.05)
+            self._side_windows(corners, normal)
+        if self.fine and not self.shape.closed and self.rng.chance(0.25):
+            self._rails(cabin, v)
+
+    def _side_windows(self, corners: Sequence[Point], normal: Point) -> None:
+        """Paint the windows of one side; a closed van has them only in its doors, and some writing behind."""
+        rng = self.rng
+        pillar = 0.5 + rng.uniform(-0.05, 0.05)
+        if not self.shape.closed:
             self._window_face(corners, normal, ((0.06, pillar - 0.02), (pillar + 0.02, 0.9)), mirrored=0.1)
+            return
+        self._window_face(corners, normal, ((0.68, 0.9),), mirrored=0.1)
+        if self.fine and rng.chance(0.5):
+            ink = self.painter.light.lit(choose(rng, CARS), (0.0, 0.2, 0.0), 0.5)
+            for k in range(rng.integer(2, 6)):
+                self.face(_part(corners, 0.1 + 0.08 * k, 0.16 + 0.08 * k, 0.3, rng.uniform(0.4, 0.7)), ink)
+
+    def _rails(self, cabin: Cabin, v: float) -> None:
+        """Paint the rails on the roof."""
+        y = self.shape.height + 0.05
+        dark = self.painter.light.lit(DARKS[0], (0.0, 0.5, 0.0), 0.3)
+        for z in (-v, v):
+            ends = self.pose.point(cabin.rear_roof, y, z), self.pose.point(cabin.front_roof, y, z)
+            self.painter.limb(*ends, (0.03, 0.03), dark, CAR, Material.SMOOTH)
 
     def _window_face(
         self, corners: Sequence[Point], normal: Point, spans: Sequence[tuple[float, float]], mirrored: float
     ) -> None:
-        """Paint a face with panes in it. The upper part of a pane reflects more of the sky."""
+        """Paint a face with panes in it: seats and people behind them, and the sky that their upper part reflects."""
         self.face(corners, self.lit(normal))
         pane = mix(self.glass, self.painter.light.haze, mirrored)
         for a, b in spans:
             self.face(_part(corners, a, b, 0.08, 0.88), pane, Material.GLASS)
             if self.fine:
                 self.face(_part(corners, a + 0.03, b - 0.03, 0.6, 0.84), scale(pane, 1.2), Material.GLASS)
+                for share in (0.27, 0.73):
+                    middle, top = a + (b - a) * share, self.rng.uniform(0.3, 0.75)
+                    wide = (b - a) * self.rng.uniform(0.06, 0.12)
+                    seat = scale(pane, self.rng.uniform(0.45, 0.9))
+                    self.face(_part(corners, middle - wide, middle + wide, 0.08, top), seat, Material.GLASS)
 
 
 class Coach(Bodywork):
-    """A bus, or a truck with a plain box behind its cab."""
+    """A bus with one or two decks, or a truck with a plain box behind its cab."""
 
     def fittings(self) -> None:
-        """Paint the windows."""
-        half, w, top = self.half, self.w, self.shape.height
-        bus = self.rng.chance(0.6)
+        """Paint band, windows, writing, and the screens at the ends."""
+        rng, half, w = self.rng, self.half, self.w
+        bus, second = rng.chance(0.65) or self.shape.height > 3.5, choose(rng, CARS)
+        band = self.painter.light.lit(second, (0.0, 0.2, 0.0), 0.5)
         if self.beside:
-            first = -half + 0.4 if bus else half - 1.7
-            panes = max(1, round((half - 0.3 - first) / 1.4))
-            step = (half - 0.3 - first) / panes
-            for k in range(panes):
-                x, z = first + k * step, self.side * (w + 0.01)
-                self.panel(z, x, x + step - 0.12, 1.35, top - 0.55, self.glass, Material.GLASS)
+            self._flank(bus, band)
         if self.eye[0] > half:
             screen = mix(self.glass, self.painter.light.haze, 0.2)
-            self.plate(half + 0.01, -w * 0.92, w * 0.92, 1.25, top - 0.45, screen, Material.GLASS)
-        elif self.eye[0] < -half and bus:
-            self.plate(-half - 0.01, -w * 0.8, w * 0.8, top - 1.3, top - 0.4, self.glass, Material.GLASS)
+            for low, high in self._decks():
+                self.plate(half + 0.01, -w * 0.92, w * 0.92, low - 0.1, high + 0.1, screen, Material.GLASS)
+            self._destination(half + 0.02)
+        elif self.eye[0] < -half:
+            self._rear(bus, band)
+
+    def _decks(self) -> tuple[tuple[float, float], ...]:
+        """Return bottom and top of the windows of each deck."""
+        top = self.shape.height
+        return ((1.35, 2.05), (2.75, top - 0.45)) if top > 3.5 else ((1.35, top - 0.55),)
+
+    def _flank(self, bus: bool, band: Color) -> None:
+        half, z = self.half, self.side * (self.w + 0.01)
+        self.panel(z, 0.1 - half, half - 0.1, 0.6, self.rng.uniform(0.75, 1.2), band)
+        first = -half + 0.4 if bus else half - 1.7
+        panes = max(1, round((half - 0.3 - first) / 1.4))
+        step = (half - 0.3 - first) / panes
+        for low, high in self._decks():
+            for k in range(panes):
+                x = first + k * step
+                self.panel(z, x, x + step - 0.12, low, high, self.glass, Material.GLASS)
+        if not bus and self.fine:
+            for k in range(self.rng.integer(3, 7)):
+                self.panel(z, 0.4 - half + 0.5 * k, 0.75 - half + 0.5 * k, 1.6, self.rng.uniform(1.9, 2.3), band)
+
+    def _rear(self, bus: bool, band: Color) -> None:
+        """Paint the rear: windows, a grille and an advertisement of a bus, or the doors of a box."""
+        x, w, top = -self.half - 0.01, self.w, self.shape.height
+        self.plate(x, -w * 0.95, w * 0.95, 0.55, self.rng.uniform(0.8, 1.15), band)
+        if not bus:
+            self.plate(x, -0.03, 0.03, 0.6, top - 0.1, scale(self.lit((-1.0, 0.0, 0.0)), 0.5))
+            return
+        for low, high in self._decks():
+            self.plate(x, -w * 0.8, w * 0.8, low, high, self.glass, Material.GLASS)
+        self.plate(x, -w * 0.6, w * 0.6, 0.6, 1.0, scale(self.dark, 0.9), Material.METAL)
+        if top > 3.5:
+            self.plate(x, -w * 0.7, w * 0.7, 2.15, 2.65, band)
+
+    def _destination(self, x: float) -> None:
+        """Paint the lit letters above the windshield."""
+        top = self.shape.height
+        self.plate(x, -self.w * 0.7, self.w * 0.7, top - 0.42, top - 0.12, self.dark)
+        for k in range(6):
+            self.plate(x, -0.8 + 0.26 * k, -0.64 + 0.26 * k, top - 0.36, top - 0.2, (0.95, 0.65, 0.15))
 
 
 def _unit(x: float, y: float, z: float) -> Point:
