@@ -37,8 +37,22 @@ LEAVES = {
     "autumn": _hex("a9762f", "8f5a2a", "b58c3a", "7a6a34", "9a4a2a"),
     "dark": _hex("26382a", "2f4432", "33472a", "3c4a3a"),
 }
-ASPHALTS = _hex("5e5f60", "6c6c6b", "7b7a78", "8a8986", "575a5f", "76706a", "96938d", "6a6258")
-PAVINGS = _hex("8f8d88", "a19c93", "b1aa9c", "7f7d7a", "9c8f80", "a6877a", "8a8f94", "bcb6aa")
+ASPHALTS = _hex("5e5f60", "6c6c6b", "7b7a78", "8a8986", "575a5f", "76706a", "96938d", "6a6258", "46474a", "a5a29a")
+PAVINGS = _hex(
+    "8f8d88",
+    "a19c93",
+    "b1aa9c",
+    "7f7d7a",
+    "9c8f80",
+    "a6877a",
+    "8a8f94",
+    "bcb6aa",
+    "6a6a69",
+    "75706a",
+    "8f5f50",
+    "d0cabd",
+)
+LANES = _hex("7a4a42", "8c5a4c", "5d3f3a", "4f6a52", "46607d")  # of bicycles and buses
 LAWNS = _hex("5c7038", "6f7f42", "80854f", "4d6133", "948f5c")
 
 
