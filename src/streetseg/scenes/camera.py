@@ -91,7 +91,8 @@ def draw_camera(street: Street, size: tuple[int, int], rng: Rng) -> Camera:
         lane = street.lane / 2 if street.lanes > 1 else 0.0
         t = shift + ahead * lane + rng.bell(0.0, 0.4)
         eye = rng.uniform(1.1, 1.8) if rng.chance(0.85) else rng.uniform(1.8, 3.0)
-        yaw = rng.bell(0.0, 0.05) if rng.chance(0.85) else rng.uniform(-0.5, 0.5)
+        turn = rng.pick((0.0, 0.5, 1.1), (0.8, 0.13, 0.07))  # the car turns off, or stands across a car park
+        yaw = rng.bell(0.0, 0.05) + turn * rng.uniform(-1.0, 1.0)
     else:
         side = rng.pick((-1, 1))
         t, eye = side * (street.road + rng.uniform(0.4, 1.2)), rng.uniform(1.4, 1.75)

@@ -188,11 +188,24 @@ def light_ground(
         grain *= np.where(road, np.float32(1 - 0.35 * light.wet), np.float32(1 - 0.22 * light.wet))
     colors *= grain * np.float32(1 / 255)
     colors = light.lit_ground(np.minimum(colors, 1), 1 - shadow)
+    if painter.sunny and light.to_sun[2] > 0.0 and rng.chance(0.6):
+        colors += _glare(rays, painter, rng) * (1 - shadow)
     colors *= 1 - contact
     air = haziness(depth / np.float32(light.visibility))
     for channel, haze in zip(colors, light.haze, strict=True):
         channel += (np.float32(haze) - channel) * air
     return colors
+
+
+def _glare(rays: Rays, painter: Painter, rng: Rng) -> Floats:
+    """Return how much light (h, W) of a sun ahead a smooth, flat ground throws toward the camera."""
+    x, y, z = rays
+    sx, sy, sz = (np.float32(v) for v in painter.light.to_sun)
+    toward = np.maximum(x * sx - y * sy + z * sz, 0)
+    toward *= toward / (x * x + y * y + z * z)  # squared cosine of the angle to the mirrored sun
+    toward *= toward
+    toward *= toward
+    return toward * toward * np.float32(rng.uniform(0.0, 0.6))
 
 
 def _soft(shadows: Image.Image, radius: float, rows: slice) -> Floats:

@@ -55,6 +55,7 @@ class Furnisher:
         self.street, self.light, self.shade, self.eye, self.rng = street, light, shade, eye, rng
         self.season = rng.pick(("summer", "spring", "autumn"), (5, 2, 2))
         self.bare = rng.chance(0.4)
+        self.end = min(125.0, street.length)  # no small things are placed beyond
         self.things: list[Thing] = []
         self.taken: list[tuple[float, float, float]] = [(*eye, 2.2)]  # (t, s, radius) on the ground
         self._houses()
@@ -166,7 +167,7 @@ class Furnisher:
         t, s = -140.0, street.length + 12.0
         while t < 140.0:
             width = rng.uniform(9.0, 26.0)
-            if rng.chance(0.65):
+            if rng.chance(0.8):
                 height, style = max(3.5, rng.bell(10.0, 4.0)), draw_style(rng, self.light.night)
                 # its end wall faces the camera and has windows
                 lot = Lot(1, s, s + 12.0, height, corner=True, beside=0.0, green=False)
@@ -184,7 +185,7 @@ class Furnisher:
             return
         step, t = rng.uniform(7.0, 16.0), side * (self.street.road + 0.9)
         s = rng.uniform(4.0, 14.0)
-        while s < 120.0:
+        while s < self.end:
             if not self.street.crossed(s, 3.0) and rng.chance(0.85) and self._free(t, s, 0.6):
                 self._tree("leafy", t, s, rng)
             s += step
@@ -204,7 +205,7 @@ class Furnisher:
                 rng.uniform(14.0, 28.0),
                 rng.uniform(6.0, 18.0),
             )
-            while s < 130.0:
+            while s < self.end:
                 put(kind, s)
                 s += step
         for first, last in street.crossings:
@@ -254,7 +255,7 @@ class Furnisher:
         if not strip:
             return
         crowd, s = rng.uniform(0.3, 0.95), rng.uniform(-2.0, 8.0)
-        while s < 120.0:
+        while s < self.end:
             t = side * (street.road - strip / 2 - 0.05)
             ends = (*street.crossings, *street.zebras)
             if rng.chance(crowd) and not any(a - 4 < s < b + 4 for a, b in ends) and self._free(t, s, 1.3):
@@ -271,7 +272,7 @@ class Furnisher:
             t = (lane + 0.5 - street.lanes / 2) * street.lane + shift
             heading = AWAY if t * ahead > 0 or street.lanes == 1 else TOWARD
             s = rng.uniform(6.0, 15.0) if rng.chance(0.25) else rng.uniform(12.0, 50.0)
-            while s < 130.0:
+            while s < self.end:
                 at = t + rng.bell(0.0, 0.15)
                 if rng.chance(0.7) and self._free(at, s, 1.5):
                     pose = Pose(at, s, self._heading(s, heading) + rng.bell(0.0, 0.02))

@@ -110,13 +110,17 @@ def draw_street(rng: Rng) -> Street:
     parking = tuple(rng.uniform(2.0, 2.3) if rng.chance(0.55) else 0.0 for _ in range(2))
     setbacks = tuple(rng.uniform(2.0, 9.0) if rng.chance(0.35) else rng.uniform(0.0, 0.4) for _ in range(2))
     crossings: list[tuple[float, float]] = []
+    ends_early = rng.chance(0.2)  # at a street that runs across, with houses behind it
+    length = rng.uniform(22.0, 70.0) if ends_early else rng.uniform(110.0, 230.0)
     s = rng.uniform(8.0, 70.0)
-    while s < 150.0 and len(crossings) < 3:
+    while s < min(150.0, length - 20.0) and len(crossings) < 3:
         width = rng.uniform(6.5, 11.0)
         crossings.append((s, s + width))
         s += width + rng.uniform(35.0, 90.0)
     if rng.chance(0.25):
         crossings = []
+    if ends_early:
+        crossings.append((length, length + rng.uniform(7.0, 11.0)))
     zebras: list[tuple[float, float]] = []
     for first, last in crossings:
         if rng.chance(0.5):
@@ -134,7 +138,7 @@ def draw_street(rng: Rng) -> Street:
         pavement=(rng.uniform(1.3, 5.0), rng.uniform(1.3, 5.0)),
         setback=(setbacks[0], setbacks[1]),
         bend=rng.bell(0.0, 0.0005) if rng.chance(0.6) else 0.0,
-        length=rng.uniform(110.0, 230.0),
+        length=length,
         crossings=tuple(crossings),
         zebras=tuple(zebras),
         right_hand=rng.chance(0.5),
