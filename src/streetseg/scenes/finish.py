@@ -104,7 +104,7 @@ def _tone_curve(rng: Rng) -> NDArray[np.uint8]:
     x = np.arange(256) / 255.0
     bent = x / (x + (1 - x) * 2.0 ** rng.bell(0.0, 0.4))
     steep = bent * bent * (3 - 2 * bent)
-    curve = bent + (steep - bent) * rng.uniform(-0.1, 1.4)
+    curve = bent + (steep - bent) * rng.uniform(-0.1, 1.5)
     black = rng.uniform(-0.07, 0.07)  # below 0: dark tones are lost; above: a veil
     return (np.clip(black + (1 - black) * curve, 0, 1) * 255 + 0.5).astype(np.uint8)
 

@@ -231,7 +231,7 @@ def _grain(
     start = np.float32(rng.uniform(0, FIELD))
     fine = _sample("mottle", across, along, 26.0, start)
     stains = _sample("patch", across, along, 3.0, start)
-    roughness = np.where(road, np.float32(rng.uniform(0.06, 0.3)), np.float32(rng.uniform(0.06, 0.26)))
+    roughness = np.where(road, np.float32(rng.uniform(0.04, 0.24)), np.float32(rng.uniform(0.04, 0.24)))
     roughness = np.where(lawn, np.float32(0.5), roughness)
     fading = 1 / (1 + depth / np.float32(25))
     return 1 + roughness * fading * fine + np.float32(rng.uniform(0.03, 0.18)) * stains

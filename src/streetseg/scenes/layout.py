@@ -212,10 +212,10 @@ class Furnisher:
             if rng.chance(0.6):
                 for s in (first - 1.2, last + 1.2):
                     put("traffic light", s, rng.uniform(0.0, 0.4))
-        for _ in range(rng.integer(1, 4)):
-            put("sign", rng.uniform(6.0, 40.0), rng.uniform(-0.1, 0.7))
-        if rng.chance(0.2):
-            put("board", rng.uniform(12.0, 45.0), 0.8)
+        for _ in range(rng.integer(1, 5)):
+            put("sign", rng.uniform(5.0, 40.0), rng.uniform(-0.1, 0.7))
+        for _ in range(rng.pick((0, 0, 0, 1, 2))):
+            put("board", rng.uniform(9.0, 45.0), 0.8)
         if rng.chance(0.3):
             s = rng.uniform(5.0, 25.0)
             for k in range(rng.integer(3, 9)):

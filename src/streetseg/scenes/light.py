@@ -87,13 +87,13 @@ def draw_light(rng: Rng) -> Light:
     to_sun = (math.sin(azimuth) * math.cos(height), math.sin(height), math.cos(azimuth) * math.cos(height))
     warmth = rng.uniform(0.0, 0.25)
     sun_strength = {"clear": 2.2, "cloudy": rng.uniform(0.8, 1.7), "overcast": 0.0, "fog": 0.0, "dusk": 0.45}[kind]
-    ambient_strength = {"clear": 0.55, "cloudy": 0.8, "overcast": 1.3, "fog": 1.35, "dusk": 0.6}[kind]
+    ambient_strength = {"clear": rng.uniform(0.3, 0.6), "cloudy": 0.8, "overcast": 1.3, "fog": 1.35, "dusk": 0.6}[kind]
     sun_color = (1.25, 0.72, 0.42) if kind == "dusk" else (1.0 + warmth, 1.0, 0.92 - warmth)
     blue = {"clear": 0.28, "cloudy": 0.15, "overcast": 0.03, "fog": 0.0, "dusk": 0.3}[kind] * rng.uniform(0.6, 1.2)
     ambient_color = (1.0 - blue, 1.0, 1.0 + blue)
     level = sun_strength * to_sun[1] + ambient_strength
     exposure = rng.uniform(1.3, 2.1) if kind != "dusk" and rng.chance(0.7) else rng.uniform(1.0, 1.3)
-    shade = rng.uniform(-4.0, -0.6) if kind == "dusk" else rng.bell(-0.1, 0.5)
+    shade = rng.uniform(-4.0, -0.6) if kind == "dusk" else rng.bell(-0.75, 0.6)
     gain = 1.25 * 2.0**shade / (level * exposure * exposure)  # display values are roots, hence the square
     brightness = min(1.0, 0.8 + 0.25 * rng.bell(0, 0.4)) * (0.55 if kind == "dusk" else 1.0)
     tint = rng.bell(0.0, 0.03) + (0.10 if kind == "dusk" else -0.03)

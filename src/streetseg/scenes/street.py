@@ -148,11 +148,11 @@ def draw_street(rng: Rng) -> Street:
 
 def _lots(street: Street, rng: Rng) -> tuple[Lot, ...]:
     lots: list[Lot] = []
-    stories = rng.uniform(1.0, 4.8)
+    stories = rng.uniform(1.1, 5.2)
     for side in (-1, 1):
-        use = rng.pick(("houses", "park", "yard"), (0.8, 0.12, 0.08))  # of a whole side: some streets are open there
+        use = rng.pick(("houses", "park", "yard"), (0.86, 0.08, 0.06))  # of a whole side: some streets are open there
         for number, (first, last) in enumerate(street.blocks()):
-            park, yard = use == "park" or rng.chance(0.1), use == "yard" or rng.chance(0.08)
+            park, yard = use == "park" or rng.chance(0.08), use == "yard" or rng.chance(0.06)
             s = first + (rng.uniform(2.0, 4.0) if number else 0.0)
             end = last - rng.uniform(2.0, 4.0)
             corner, beside = number > 0, 0.0
