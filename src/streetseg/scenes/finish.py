@@ -86,7 +86,7 @@ def _expose(planes: Planes, painter: Painter, rng: Rng) -> None:
     height, width = planes.shape[1:]
     warm, green = rng.bell(-0.02, 0.05), rng.bell(0.008, 0.018)
     gains = ((1 + warm) * (1 - green), 1 + green, (1 - warm) * (1 - green))
-    saturation = rng.uniform(0.35, 1.15)
+    saturation = rng.uniform(0.3, 1.0)  # the tone curve adds some
     gray = (planes[0] * np.float32(0.3) + planes[1] * np.float32(0.59)) + planes[2] * np.float32(0.11)
     u = (np.arange(width, dtype=np.float32) - width / 2) / np.float32(width / 2)
     v = (np.arange(height, dtype=np.float32) - height / 2) / np.float32(width / 2)
@@ -104,7 +104,7 @@ def _tone_curve(rng: Rng) -> NDArray[np.uint8]:
     x = np.arange(256) / 255.0
     bent = x / (x + (1 - x) * 2.0 ** rng.bell(0.0, 0.4))
     steep = bent * bent * (3 - 2 * bent)
-    curve = bent + (steep - bent) * rng.uniform(-0.1, 1.5)
+    curve = bent + (steep - bent) * rng.uniform(-0.1, 1.3)
     black = rng.uniform(-0.07, 0.07)  # below 0: dark tones are lost; above: a veil
     return (np.clip(black + (1 - black) * curve, 0, 1) * 255 + 0.5).astype(np.uint8)
 
@@ -118,7 +118,7 @@ def _lens(image: NDArray[np.uint8], rng: Rng) -> NDArray[np.uint8]:
         blurred = blurred.filter(ImageFilter.BoxBlur(softness * scale))
     if rng.chance(0.08):
         blurred = blurred.filter(ImageFilter.BoxBlur((rng.uniform(0.5, 1.6) * scale, 0.0)))
-    if rng.chance(0.45):
+    if rng.chance(0.4):
         return _sharpened(np.asarray(blurred), rng.integer(4, 18))
     return np.asarray(blurred)
 
@@ -138,7 +138,7 @@ def _sharpened(image: NDArray[np.uint8], strength: int) -> NDArray[np.uint8]:
 def _noise(image: NDArray[np.uint8], painter: Painter, rng: Rng) -> NDArray[np.uint8]:
     """Return the image with the noise of a sensor, in color or gray; it is stronger at dusk."""
     height, width = image.shape[:2]
-    level = (rng.uniform(0.0, 2.0) if rng.chance(0.75) else rng.uniform(2.0, 6.0)) + 2.5 * painter.light.night
+    level = (rng.uniform(0.0, 2.0) if rng.chance(0.75) else rng.uniform(2.0, 6.0)) + 2.0 * painter.light.night
     grain = rng.bytes(height, width, rng.pick((1, 3))).astype(np.int16)
     grain -= 128  # uniform, with a standard deviation of 74
     grain *= np.int16(round(level * 128 / 74))

@@ -93,7 +93,7 @@ def draw_light(rng: Rng) -> Light:
     ambient_color = (1.0 - blue, 1.0, 1.0 + blue)
     level = sun_strength * to_sun[1] + ambient_strength
     exposure = rng.uniform(1.3, 2.1) if kind != "dusk" and rng.chance(0.7) else rng.uniform(1.0, 1.3)
-    shade = rng.uniform(-4.0, -0.6) if kind == "dusk" else rng.bell(-0.75, 0.6)
+    shade = rng.uniform(-3.3, -0.6) if kind == "dusk" else rng.bell(-0.45, 0.55)
     gain = 1.25 * 2.0**shade / (level * exposure * exposure)  # display values are roots, hence the square
     brightness = min(1.0, 0.8 + 0.25 * rng.bell(0, 0.4)) * (0.55 if kind == "dusk" else 1.0)
     tint = rng.bell(0.0, 0.03) + (0.10 if kind == "dusk" else -0.03)
