@@ -86,21 +86,26 @@ def draw_camera(street: Street, size: tuple[int, int], rng: Rng) -> Camera:
     """Return a random camera for images of `size` (height, width): usually in a car, sometimes on the pavement."""
     height, width = size[0] * OVERSAMPLING, size[1] * OVERSAMPLING
     ahead = 1 if street.right_hand else -1
-    if rng.chance(0.85):
+    if rng.chance(0.87):
         shift = (street.parking[0] - street.parking[1]) / 2
         lane = street.lane / 2 if street.lanes > 1 else 0.0
-        t, eye = shift + ahead * lane + rng.bell(0.0, 0.3), rng.uniform(1.2, 1.9)
-        yaw = rng.bell(0.0, 0.05)
+        t = shift + ahead * lane + rng.bell(0.0, 0.4)
+        eye = rng.uniform(1.1, 1.8) if rng.chance(0.85) else rng.uniform(1.8, 3.0)
+        turn = rng.pick((0.0, 0.5, 1.1), (0.8, 0.13, 0.07))  # the car turns off, or stands across a car park
+        yaw = rng.bell(0.0, 0.05) + turn * rng.uniform(-1.0, 1.0)
     else:
         side = rng.pick((-1, 1))
-        t, eye = side * (street.road + rng.uniform(0.4, 1.2)), rng.uniform(1.5, 1.75)
+        t, eye = side * (street.road + rng.uniform(0.4, 1.2)), rng.uniform(1.4, 1.75)
         yaw = -side * rng.uniform(0.02, 0.25)
+    zoom = rng.uniform(0.8, 1.25) if rng.chance(0.65) else rng.uniform(0.55, 0.8)
+    focal = zoom * max(height * 1.6, width * 0.8)
+    horizon = rng.bell(0.5, 0.07)  # its height in the image: 0 is the top row, 1 the bottom row
     return Camera(
         width=width,
         height=height,
-        focal=rng.uniform(0.85, 1.25) * max(height * 1.6, width * 0.8),
+        focal=focal,
         position=(t, eye, 0.0),
         yaw=yaw,
-        pitch=rng.uniform(-0.03, 0.10) - math.radians(2),
+        pitch=math.atan((0.5 - horizon) * height / focal),
         roll=rng.bell(0.0, 0.012),
     )

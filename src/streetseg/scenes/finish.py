@@ -18,13 +18,16 @@ def finish(painter: Painter, labels: NDArray[np.uint8], rng: Rng) -> NDArray[np.
     canvas = painter.canvas
     planes = np.ascontiguousarray(canvas.colors().transpose(2, 0, 1)).astype(np.float32)
     visibility = painter.light.visibility
-    planes *= speckle(canvas.materials(), visibility / (visibility + 50.0), rng)  # weaker in fog
+    planes *= speckle(canvas.materials(), rng.uniform(0.35, 1.1) * visibility / (visibility + 50.0), rng)
     if painter.light.wet:
         _mirror(planes, labels, painter, rng)
     _glow(planes, painter)
-    _sensor_color(planes, painter, rng)
-    image = _blur(_bytes(planes), painter, rng)
-    return _noise(image, painter, rng)
+    _windscreen(planes, rng)
+    _expose(planes, painter, rng)
+    image = _tone_curve(rng).take(_bytes(planes))
+    image = _lens(image, rng)
+    image = _noise(image, painter, rng)
+    return _video(image, rng)
 
 
 def _mirror(planes: Planes, labels: NDArray[np.uint8], painter: Painter, rng: Rng) -> None:
@@ -65,50 +68,96 @@ def _glow(planes: Planes, painter: Painter) -> None:
     planes += wide.transpose(2, 0, 1) * np.float32(0.3 + painter.light.night)
 
 
-def _sensor_color(planes: Planes, painter: Painter, rng: Rng) -> None:
-    """Apply white balance, contrast, saturation and vignette, in place."""
+def _windscreen(planes: Planes, rng: Rng) -> None:
+    """Add, in place, what a windscreen and a bright sun do now and then: a veil of reflections, streaks of light."""
     height, width = planes.shape[1:]
-    warm, green = rng.bell(0.0, 0.045), rng.bell(0.0, 0.012)
+    if rng.chance(0.15):
+        row = (np.arange(height) + rng.integer(0, FIELD)) // 2 % FIELD
+        column = (np.arange(width) + rng.integer(0, FIELD)) // 2 % FIELD
+        veil = fields()["cloud"][row][:, column] + np.float32(rng.uniform(0.0, 1.0))
+        planes += np.maximum(veil, 0) * np.float32(rng.uniform(6.0, 35.0))
+    if rng.chance(0.06):
+        first = rng.integer(0, width - 1)
+        planes[:, :, first : first + rng.integer(1, 4)] += np.float32(rng.uniform(25.0, 130.0))
+
+
+def _expose(planes: Planes, painter: Painter, rng: Rng) -> None:
+    """Apply exposure, white balance, saturation and vignette, in place."""
+    height, width = planes.shape[1:]
+    warm, green = rng.bell(-0.02, 0.05), rng.bell(0.008, 0.018)
     gains = ((1 + warm) * (1 - green), 1 + green, (1 - warm) * (1 - green))
-    saturation, contrast = rng.uniform(0.55, 1.1), rng.uniform(0.85, 1.2)
+    saturation = rng.uniform(0.3, 1.0)  # the tone curve adds some
     gray = (planes[0] * np.float32(0.3) + planes[1] * np.float32(0.59)) + planes[2] * np.float32(0.11)
     u = (np.arange(width, dtype=np.float32) - width / 2) / np.float32(width / 2)
     v = (np.arange(height, dtype=np.float32) - height / 2) / np.float32(width / 2)
-    vignette = 1 - np.float32(rng.uniform(0.0, 0.32)) * (u * u + (v * v)[:, None])
-    middle = np.float32(110)
+    darkening = rng.uniform(0.0, 0.3) if rng.chance(0.5) else 0.0
+    vignette = np.float32(painter.light.exposure) * (1 - np.float32(darkening) * (u * u + (v * v)[:, None]))
     for plane, gain in zip(planes, gains, strict=True):
         plane -= gray
         plane *= np.float32(saturation)
         plane += gray
-        plane -= middle
-        plane *= np.float32(contrast)
-        plane += middle
         plane *= np.float32(gain) * vignette
 
 
-def _blur(image: NDArray[np.uint8], painter: Painter, rng: Rng) -> NDArray[np.uint8]:
-    """Return the image with the blur of focus and, sometimes, of camera motion."""
+def _tone_curve(rng: Rng) -> NDArray[np.uint8]:
+    """Return the tone curve of a camera, uint8 (256,): brightness of the middle, contrast, black level."""
+    x = np.arange(256) / 255.0
+    bent = x / (x + (1 - x) * 2.0 ** rng.bell(0.0, 0.4))
+    steep = bent * bent * (3 - 2 * bent)
+    curve = bent + (steep - bent) * rng.uniform(-0.1, 1.3)
+    black = rng.uniform(-0.07, 0.07)  # below 0: dark tones are lost; above: a veil
+    return (np.clip(black + (1 - black) * curve, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def _lens(image: NDArray[np.uint8], rng: Rng) -> NDArray[np.uint8]:
+    """Return the image with the blur of focus and of motion, or sharpened as cameras do."""
     scale = image.shape[0] / 256
     blurred = Image.fromarray(image)
-    softness = rng.uniform(0.0, 0.55) if rng.chance(0.85) else rng.uniform(0.5, 1.0)
-    if softness > 0.15:
+    softness = rng.pick((0.0, rng.uniform(0.15, 0.5), rng.uniform(0.5, 1.0)), (6, 3, 1))
+    if softness:
         blurred = blurred.filter(ImageFilter.BoxBlur(softness * scale))
-    if rng.chance(0.12):
+    if rng.chance(0.08):
         blurred = blurred.filter(ImageFilter.BoxBlur((rng.uniform(0.5, 1.6) * scale, 0.0)))
+    if rng.chance(0.4):
+        return _sharpened(np.asarray(blurred), rng.integer(4, 18))
     return np.asarray(blurred)
 
 
+def _sharpened(image: NDArray[np.uint8], strength: int) -> NDArray[np.uint8]:
+    """Return the image plus `strength` sixteenths of its difference from a blurred one."""
+    soft = np.asarray(Image.fromarray(image).filter(ImageFilter.BoxBlur(1)))
+    edges = image.astype(np.int16)
+    edges -= soft
+    edges *= np.int16(strength)
+    edges >>= 4
+    edges += image
+    np.clip(edges, 0, 255, out=edges)
+    return edges.astype(np.uint8)
+
+
 def _noise(image: NDArray[np.uint8], painter: Painter, rng: Rng) -> NDArray[np.uint8]:
-    """Return the image with the noise of a sensor, which is stronger at dusk."""
+    """Return the image with the noise of a sensor, in color or gray; it is stronger at dusk."""
     height, width = image.shape[:2]
-    level = rng.uniform(1.0, 5.5) + 3.5 * painter.light.night
-    grain = rng.bytes(height, width, 3).astype(np.int16)
+    level = (rng.uniform(0.0, 2.0) if rng.chance(0.75) else rng.uniform(2.0, 6.0)) + 2.0 * painter.light.night
+    grain = rng.bytes(height, width, rng.pick((1, 3))).astype(np.int16)
     grain -= 128  # uniform, with a standard deviation of 74
     grain *= np.int16(round(level * 128 / 74))
     grain >>= 7
-    grain += image
+    grain = grain + image
     np.clip(grain, 0, 255, out=grain)
     return grain.astype(np.uint8)
+
+
+def _video(image: NDArray[np.uint8], rng: Rng) -> NDArray[np.uint8]:
+    """Return the image as a video stores it: often with coarse colors, sometimes with two half frames interlaced."""
+    if rng.chance(0.4):
+        light, *colors = Image.fromarray(image).convert("YCbCr").split()
+        coarse = [c.reduce(2).resize(light.size, Image.Resampling.BILINEAR) for c in colors]
+        image = np.asarray(Image.merge("YCbCr", (light, *coarse)).convert("RGB"))
+    if rng.chance(0.04):
+        image = image.copy()
+        image[1::2] = np.roll(image[1::2], rng.pick((-2, -1, 1, 2)), axis=1)
+    return image
 
 
 def _bytes(planes: Planes) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""The ground: road, pavements, lawns and markings. First flat colors and classes, then grain, shadows and haze."""
+"""The ground: road, pavements and lawns. First flat colors and classes, then grain, shadows and haze."""
 
 import math
 
@@ -8,14 +8,16 @@ from PIL import Image, ImageFilter
 
 from streetseg.scenes.canvas import PAVEMENT, ROAD, TREE
 from streetseg.scenes.light import Color, Floats, haziness
+from streetseg.scenes.markings import MarkingsPainter
 from streetseg.scenes.painter import Painter
-from streetseg.scenes.palette import ASPHALTS, LAWNS, PAVINGS, choose, mix, scale, vary
+from streetseg.scenes.palette import ASPHALTS, LAWNS, PAVINGS, choose, scale, vary
 from streetseg.scenes.rng import Rng
 from streetseg.scenes.sky import Rays
 from streetseg.scenes.street import BEHIND, FAR, Street
 from streetseg.scenes.texture import FIELD, Material, fields
 
 SIDEWAYS = 120.0  # length of a crossing street on either side, meters
+YARD = 45.0  # depth of a car park or forecourt, meters
 
 
 class GroundPainter:
@@ -24,8 +26,7 @@ class GroundPainter:
     def __init__(self, painter: Painter, rng: Rng) -> None:
         self.painter, self.rng, self.street = painter, rng, painter.street
         self.asphalt = choose(rng, ASPHALTS)
-        self.paving = choose(rng, PAVINGS)
-        self.white = vary(rng, (0.86, 0.86, 0.83) if rng.chance(0.85) else (0.85, 0.72, 0.30))
+        self.paving = vary(rng, self.asphalt, 0.08) if rng.chance(0.3) else choose(rng, PAVINGS)
 
     def paint(self) -> None:
         """Paint pavement, lawns, roads, curbs, repairs and markings, each over the ones before."""
@@ -37,12 +38,18 @@ class GroundPainter:
             if lot.green or green[lot.side > 0]:
                 inner = street.road + street.pavement[lot.side > 0]
                 self._strip(lot.side * inner, lot.side * (inner + 60), lot.first, lot.last, lawn, TREE)
+            elif lot.yard:
+                inner, asphalt = street.road + street.pavement[lot.side > 0], vary(self.rng, self.asphalt, 0.08)
+                self._strip(lot.side * inner, lot.side * (inner + YARD), lot.first, lot.last, asphalt, ROAD)
         for first, last in street.crossings:
             self._strip(-SIDEWAYS, SIDEWAYS, first, last, vary(self.rng, self.asphalt, 0.04), ROAD)
         self._strip(-street.road, street.road, BEHIND, FAR, self.asphalt, ROAD)
+        for side in (-1, 1):
+            self._verge(side, lawn)
         self._curbs()
         self._repairs()
-        self._markings()
+        self._cracks()
+        MarkingsPainter(self.painter, self.asphalt, self.rng.child()).paint()
 
     def _strip(self, left: float, right: float, first: float, last: float, color: Color, class_id: int) -> None:
         """Paint a strip along the road that follows its bend."""
@@ -51,15 +58,25 @@ class GroundPainter:
         else:
             pieces = 14
             stops = [first + (last - first) * (k / pieces) ** 2 for k in range(pieces + 1)]
-        outline = [(left, 0.0, s) for s in stops] + [(right, 0.0, s) for s in reversed(stops)]
-        seen = self.painter.path(outline)
-        if seen:
-            self.painter.canvas.polygon(seen[0], self.painter.raw_ink(color, class_id, Material.GROUND))
+        self._shape([(left, s) for s in stops] + [(right, s) for s in reversed(stops)], color, class_id)
+
+    def _verge(self, side: int, lawn: Color) -> None:
+        """Paint, sometimes, a strip of grass or of other slabs on the pavement."""
+        street, rng = self.street, self.rng
+        wide = street.pavement[side > 0]
+        if not rng.chance(0.3):
+            return
+        color, class_id = (lawn, TREE) if rng.chance(0.35) else (choose(rng, PAVINGS), PAVEMENT)
+        inner = rng.uniform(0.2, 0.5) * wide if rng.chance(0.5) else 0.22
+        edge = side * (street.road + inner)
+        for first, last in street.blocks():
+            self._strip(edge, edge + side * rng.uniform(0.25, 0.5) * wide, first, last, color, class_id)
 
     def _curbs(self) -> None:
-        """Paint curb stones (pavement) and the gutter beside them (road)."""
+        """Paint curb stones (pavement) and the gutter beside them (road). Some are hard to see."""
         street, rng = self.street, self.rng
-        stone, gutter = scale(vary(rng, self.paving), rng.uniform(1.05, 1.35)), scale(self.asphalt, 0.62)
+        stone = scale(vary(rng, self.paving), rng.uniform(0.9, 1.35))
+        gutter = scale(self.asphalt, rng.uniform(0.55, 1.0))
         for side in (-1, 1):
             for first, last in street.blocks():
                 edge = side * street.road
@@ -82,8 +99,8 @@ class GroundPainter:
                 self._strip(middle + wheel - 0.25, middle + wheel + 0.25, BEHIND, 150.0, worn, ROAD)
         for _ in range(rng.integer(0, 7)):
             t, s = rng.uniform(-street.road, street.road - 1), rng.uniform(2, 45)
-            wide, long = rng.uniform(0.4, 2.0), rng.uniform(1.0, 9.0)
-            patch = scale(self.asphalt, rng.uniform(0.7, 1.25))
+            wide, long = rng.uniform(0.4, 3.0), rng.uniform(1.0, 20.0)
+            patch = vary(rng, scale(self.asphalt, rng.uniform(0.65, 1.3)))
             self._strip(t, min(street.road - 0.1, t + wide), s, s + long, patch, ROAD)
         if rng.chance(0.5):
             t = rng.uniform(-0.5, 0.5)
@@ -97,71 +114,41 @@ class GroundPainter:
             if not street.crossed(s, 1.0):
                 self._disc(t, s, 0.3, scale(self.paving, rng.uniform(0.5, 0.8)), PAVEMENT)
 
-    def _disc(self, t: float, s: float, radius: float, color: Color, class_id: int) -> None:
-        turns = [k * math.pi / 6 for k in range(12)]
-        seen = self.painter.path((t + radius * math.cos(a), 0.0, s + radius * math.sin(a)) for a in turns)
+    def _cracks(self) -> None:
+        """Paint cracks and sealed joints: thin dark lines that wander along or across the road."""
+        rng, road = self.rng, self.street.road
+        if not rng.chance(0.45):
+            return
+        color = scale(self.asphalt, rng.uniform(0.5, 0.8))
+        for _ in range(rng.integer(1, 5)):
+            t, s, along = rng.uniform(-road, road), rng.uniform(2.0, 25.0), rng.chance(0.6)
+            wide = rng.uniform(0.02, 0.07)
+            for _ in range(rng.integer(3, 8)):
+                dt, ds = (rng.bell(0.0, 0.25), rng.uniform(0.5, 2.0)) if along else (0.7, rng.bell(0.0, 0.3))
+                t, s, a, b = t + dt, s + ds, t, s
+                if max(abs(t), abs(a)) < road - 0.1:
+                    self._shape([(a - wide, b), (a + wide, b + wide), (t + wide, s + wide), (t - wide, s)], color, ROAD)
+
+    def _shape(self, outline: list[tuple[float, float]], color: Color, class_id: int) -> None:
+        seen = self.painter.path((t, 0.0, s) for t, s in outline)
         if seen:
             self.painter.canvas.polygon(seen[0], self.painter.raw_ink(color, class_id, Material.GROUND))
 
-    def _markings(self) -> None:
-        street, rng = self.street, self.rng
-        white = mix(self.asphalt, self.white, rng.uniform(0.55, 1.0))
-        for first, last in street.zebras:
-            stripe = rng.uniform(0.45, 0.6)
-            t = -street.road + 0.4
-            while t < street.road - stripe:
-                self._strip(t, t + stripe, first, last, white, ROAD)
-                t += 2 * stripe
-        if street.lanes > 1 and rng.chance(0.9):
-            shift = (street.parking[0] - street.parking[1]) / 2
-            for lane in range(1, street.lanes):
-                t = (lane - street.lanes / 2) * street.lane + shift
-                middle = lane * 2 == street.lanes
-                if middle and rng.chance(0.3):
-                    self._line(t, 0.12, None, white)
-                else:
-                    self._line(t, 0.12, rng.pick(((3.0, 6.0), (3.0, 3.0), (2.0, 4.0))), white)
-        for side in (-1, 1):
-            if rng.chance(0.4):
-                edge = side * (street.road - street.parking[side > 0] - 0.35)
-                color = white if rng.chance(0.6) else mix(self.asphalt, (0.82, 0.68, 0.22), 0.8)
-                self._line(edge, 0.1, None, color)
-                if rng.chance(0.4):
-                    self._line(edge - side * 0.25, 0.1, None, color)
-        ahead = 1 if street.right_hand else -1
-        for first, _ in street.crossings:
-            if rng.chance(0.6):
-                inner, outer = 0.1 * ahead, ahead * (street.road - street.parking[street.right_hand])
-                back = 6.0 if any(z[0] < first < z[1] + 3 for z in street.zebras) else 1.4
-                self._strip(inner, outer, first - back, first - back + 0.4, white, ROAD)
-            if rng.chance(0.3):
-                self._arrow(ahead * street.lane / 2, first - rng.uniform(9, 16), white)
+    def _disc(self, t: float, s: float, radius: float, color: Color, class_id: int) -> None:
+        turns = [k * math.pi / 6 for k in range(12)]
+        self._shape([(t + radius * math.cos(a), s + radius * math.sin(a)) for a in turns], color, class_id)
 
-    def _line(self, t: float, width: float, dashes: tuple[float, float] | None, color: Color) -> None:
-        """Paint a line along the road with gaps at crossing streets and zebras; dashes are (painted, gap) meters."""
-        holes = self.street.crossings + tuple((a - 0.5, b + 0.5) for a, b in self.street.zebras)
-        for first, last in self.street.blocks():
-            if dashes is None:
-                self._strip(t - width / 2, t + width / 2, first, last, color, ROAD)
-                continue
-            painted, gap = dashes
-            s = first + self.rng.uniform(0, painted + gap)
-            while s < min(last, 90.0):
-                if not any(a < s + painted and s < b for a, b in holes):
-                    self._strip(t - width / 2, t + width / 2, s, min(last, s + painted), color, ROAD)
-                s += painted + gap
 
-    def _arrow(self, t: float, s: float, color: Color) -> None:
-        turn = self.rng.pick((-1.0, 0.0, 1.0))
-        shaft = [(-0.08, 0.0), (-0.08, 2.2), (0.08, 2.2), (0.08, 0.0)]
-        head = [(-0.45, 2.2), (0.0, 3.4), (0.45, 2.2)]
-        if turn:
-            head = [(0.0, 1.5), (0.0, 3.0), (0.7, 2.25)]
-        for shape in (shaft, head):
-            outline = [(t + (turn or 1.0) * a, 0.0, s + b) for a, b in shape]
-            seen = self.painter.path(outline)
-            if seen:
-                self.painter.canvas.polygon(seen[0], self.painter.raw_ink(color, ROAD, Material.GROUND))
+def cast_unseen(painter: Painter, rng: Rng) -> None:
+    """Cast shadows of what stands behind or beside the camera: houses, and crowns of trees with gaps."""
+    for _ in range(rng.pick((0, 0, 0, 1, 2))):
+        t, s, height = rng.uniform(-25.0, 25.0), rng.uniform(-30.0, -2.0), rng.uniform(4.0, 16.0)
+        wide, deep = rng.uniform(3.0, 25.0), rng.uniform(3.0, 20.0)
+        painter.cast((a, y, b) for a in (t, t + wide) for b in (s, s - deep) for y in (0.0, height))
+    if rng.chance(0.2):
+        t, s = rng.uniform(-8.0, 8.0), rng.uniform(2.0, 20.0)
+        for _ in range(rng.integer(20, 60)):
+            painter.cast_spot(t + rng.bell(0.0, 1.5), s + rng.bell(0.0, 2.5), rng.uniform(0.1, 0.6))
 
 
 def light_ground(
@@ -192,7 +179,8 @@ def light_ground(
     road, lawn = labels == ROAD, labels == TREE
     grain = _grain(across, along, depth, road, lawn, rng)
     if rng.chance(0.75):
-        grain *= _slabs(across, along, depth, labels == PAVEMENT, rng)
+        slabs = road if rng.chance(0.06) else labels == PAVEMENT  # a road of concrete or setts is rare
+        grain *= _slabs(across, along, depth, slabs, rng)
     shadow = _soft(painter.shadow, 0.8, rows)
     contact = _soft(painter.contact, max(1.0, camera.height / 250), rows)
     colors = np.ascontiguousarray(albedo.transpose(2, 0, 1)).astype(np.float32)
@@ -200,11 +188,24 @@ def light_ground(
         grain *= np.where(road, np.float32(1 - 0.35 * light.wet), np.float32(1 - 0.22 * light.wet))
     colors *= grain * np.float32(1 / 255)
     colors = light.lit_ground(np.minimum(colors, 1), 1 - shadow)
+    if painter.sunny and light.to_sun[2] > 0.0 and rng.chance(0.6):
+        colors += _glare(rays, painter, rng) * (1 - shadow)
     colors *= 1 - contact
     air = haziness(depth / np.float32(light.visibility))
     for channel, haze in zip(colors, light.haze, strict=True):
         channel += (np.float32(haze) - channel) * air
     return colors
+
+
+def _glare(rays: Rays, painter: Painter, rng: Rng) -> Floats:
+    """Return how much light (h, W) of a sun ahead a smooth, flat ground throws toward the camera."""
+    x, y, z = rays
+    sx, sy, sz = (np.float32(v) for v in painter.light.to_sun)
+    toward = np.maximum(x * sx - y * sy + z * sz, 0)
+    toward *= toward / (x * x + y * y + z * z)  # squared cosine of the angle to the mirrored sun
+    toward *= toward
+    toward *= toward
+    return toward * toward * np.float32(rng.uniform(0.0, 0.6))
 
 
 def _soft(shadows: Image.Image, radius: float, rows: slice) -> Floats:
@@ -230,10 +231,10 @@ def _grain(
     start = np.float32(rng.uniform(0, FIELD))
     fine = _sample("mottle", across, along, 26.0, start)
     stains = _sample("patch", across, along, 3.0, start)
-    roughness = np.where(road, np.float32(rng.uniform(0.10, 0.26)), np.float32(rng.uniform(0.10, 0.24)))
+    roughness = np.where(road, np.float32(rng.uniform(0.04, 0.24)), np.float32(rng.uniform(0.04, 0.24)))
     roughness = np.where(lawn, np.float32(0.5), roughness)
     fading = 1 / (1 + depth / np.float32(25))
-    return 1 + roughness * fading * fine + np.float32(rng.uniform(0.05, 0.16)) * stains
+    return 1 + roughness * fading * fine + np.float32(rng.uniform(0.03, 0.18)) * stains
 
 
 def _sample(name: str, across: Floats, along: Floats, density: float, start: np.float32) -> Floats:

@@ -42,7 +42,7 @@ class Thing(Protocol):
 def furnish(street: Street, light: Light, eye: tuple[float, float], rng: Rng) -> list[Thing]:
     """Return all things in the street, in no order. No thing is placed at the camera, `eye` (t, s)."""
     left, right = (
-        tuple((lot.first, lot.last, lot.height) for lot in street.lots if lot.side == side and not lot.green)
+        tuple((lot.first, lot.last, lot.height) for lot in street.lots if lot.side == side and lot.built)
         for side in (-1, 1)
     )
     return Furnisher(street, light, Shade(light, street, left, right), eye, rng).things
@@ -54,7 +54,8 @@ class Furnisher:
     def __init__(self, street: Street, light: Light, shade: Shade, eye: tuple[float, float], rng: Rng) -> None:
         self.street, self.light, self.shade, self.eye, self.rng = street, light, shade, eye, rng
         self.season = rng.pick(("summer", "spring", "autumn"), (5, 2, 2))
-        self.bare = rng.chance(0.2)
+        self.bare = rng.chance(0.4)
+        self.end = min(125.0, street.length)  # no small things are placed beyond
         self.things: list[Thing] = []
         self.taken: list[tuple[float, float, float]] = [(*eye, 2.2)]  # (t, s, radius) on the ground
         self._houses()
@@ -82,6 +83,9 @@ class Furnisher:
         for lot in street.lots:
             if lot.green:
                 self._park(lot, rng)
+                continue
+            if lot.yard:
+                self._yard(lot, rng)
                 continue
             depth = rng.uniform(25.0, 60.0) if lot.corner else rng.uniform(8.0, 14.0)
             front = street.front(lot.side) + (rng.uniform(0.0, 0.8) if street.setback[lot.side > 0] > 1.5 else 0.0)
@@ -119,6 +123,26 @@ class Furnisher:
             t, s = edge + lot.side * rng.uniform(1.5, 16.0), rng.uniform(lot.first, lot.last)
             self._tree(rng.pick(("leafy", "bush", "conifer"), (5, 3, 2)), t, s, rng)
 
+    def _yard(self, lot: Lot, rng: Rng) -> None:
+        """Add a car park: rows of cars, few trees, sometimes a fence in front, and a low building behind."""
+        edge, length = self._edge(lot.side), lot.last - lot.first
+        if rng.chance(0.3):
+            self._fence(rng.pick(("railing", "boards", "wall")), lot.side, edge, lot.first, length, rng)
+        crowd = rng.uniform(0.2, 0.9)
+        for row in range(rng.integer(1, 3)):
+            t, s = edge + lot.side * (3.5 + 9.0 * row), lot.first + 1.5
+            while s < lot.last - 1.0:
+                if rng.chance(crowd) and self._free(t, s, 1.1):
+                    pose = Pose(t, s, rng.pick((LEFT, RIGHT)) + rng.bell(0.0, 0.04))
+                    self.things.append(draw_vehicle(pose, False, rng, self.shade))
+                s += 2.7
+        for _ in range(rng.integer(0, 2)):
+            self._tree("leafy", edge + lot.side * rng.uniform(0.8, 25.0), rng.uniform(lot.first, lot.last), rng)
+        if rng.chance(0.6):
+            low = lot._replace(height=rng.uniform(3.2, 9.0))
+            style = draw_style(rng, self.light.night)
+            self.things.append(Building(low, abs(edge) + rng.uniform(25.0, 40.0), 12.0, style, rng.child(), self.shade))
+
     def _edge(self, side: int) -> float:
         """Return t of the line between pavement and plots."""
         return side * (self.street.road + self.street.pavement[side > 0] + 0.1)
@@ -143,7 +167,7 @@ class Furnisher:
         t, s = -140.0, street.length + 12.0
         while t < 140.0:
             width = rng.uniform(9.0, 26.0)
-            if rng.chance(0.65):
+            if rng.chance(0.8):
                 height, style = max(3.5, rng.bell(10.0, 4.0)), draw_style(rng, self.light.night)
                 # its end wall faces the camera and has windows
                 lot = Lot(1, s, s + 12.0, height, corner=True, beside=0.0, green=False)
@@ -161,7 +185,7 @@ class Furnisher:
             return
         step, t = rng.uniform(7.0, 16.0), side * (self.street.road + 0.9)
         s = rng.uniform(4.0, 14.0)
-        while s < 120.0:
+        while s < self.end:
             if not self.street.crossed(s, 3.0) and rng.chance(0.85) and self._free(t, s, 0.6):
                 self._tree("leafy", t, s, rng)
             s += step
@@ -181,17 +205,17 @@ class Furnisher:
                 rng.uniform(14.0, 28.0),
                 rng.uniform(6.0, 18.0),
             )
-            while s < 130.0:
+            while s < self.end:
                 put(kind, s)
                 s += step
         for first, last in street.crossings:
             if rng.chance(0.6):
                 for s in (first - 1.2, last + 1.2):
                     put("traffic light", s, rng.uniform(0.0, 0.4))
-        for _ in range(rng.integer(1, 4)):
-            put("sign", rng.uniform(6.0, 40.0), rng.uniform(-0.1, 0.7))
-        if rng.chance(0.2):
-            put("board", rng.uniform(12.0, 45.0), 0.8)
+        for _ in range(rng.integer(1, 5)):
+            put("sign", rng.uniform(5.0, 40.0), rng.uniform(-0.1, 0.7))
+        for _ in range(rng.pick((0, 0, 0, 1, 2))):
+            put("board", rng.uniform(9.0, 45.0), 0.8)
         if rng.chance(0.3):
             s = rng.uniform(5.0, 25.0)
             for k in range(rng.integer(3, 9)):
@@ -231,7 +255,7 @@ class Furnisher:
         if not strip:
             return
         crowd, s = rng.uniform(0.3, 0.95), rng.uniform(-2.0, 8.0)
-        while s < 120.0:
+        while s < self.end:
             t = side * (street.road - strip / 2 - 0.05)
             ends = (*street.crossings, *street.zebras)
             if rng.chance(crowd) and not any(a - 4 < s < b + 4 for a, b in ends) and self._free(t, s, 1.3):
@@ -247,8 +271,8 @@ class Furnisher:
         for lane in range(street.lanes):
             t = (lane + 0.5 - street.lanes / 2) * street.lane + shift
             heading = AWAY if t * ahead > 0 or street.lanes == 1 else TOWARD
-            s = rng.uniform(7.0, 30.0)
-            while s < 130.0:
+            s = rng.uniform(6.0, 15.0) if rng.chance(0.25) else rng.uniform(12.0, 50.0)
+            while s < self.end:
                 at = t + rng.bell(0.0, 0.15)
                 if rng.chance(0.7) and self._free(at, s, 1.5):
                     pose = Pose(at, s, self._heading(s, heading) + rng.bell(0.0, 0.02))
@@ -265,9 +289,9 @@ class Furnisher:
 
     def _bicyclists(self) -> None:
         rng, street = self.rng.child(), self.street
-        for _ in range(rng.pick((1, 1, 2, 2, 3, 4))):
+        for _ in range(rng.pick((1, 2, 2, 3, 4, 6))):
             for _ in range(6):
-                side, s = rng.pick((-1, 1)), rng.uniform(5.0, 26.0)
+                side, s = rng.pick((-1, 1)), rng.uniform(4.0, 24.0) if rng.chance(0.65) else rng.uniform(20.0, 55.0)
                 edge = street.road - street.parking[side > 0]
                 t = side * (edge - rng.uniform(0.4, 1.3))
                 heading = AWAY if street.right_hand == (side > 0) else TOWARD

@@ -26,7 +26,8 @@ class Light:
         haze: display color of distant haze.
         visibility: distance in meters at which 63 % of the light is haze.
         wet: 0 (dry) to 1 (mirroring road).
-        gain: exposure of the camera.
+        gain: brightness of the ground and of things, relative to the sky.
+        exposure: factor of all display values in the camera; what exceeds 1 burns out, usually the sky.
         night: 0 (day) to 1 (lamps lit).
     """
 
@@ -38,6 +39,7 @@ class Light:
     visibility: float
     wet: float
     gain: float
+    exposure: float
     night: float
 
     def lit(self, albedo: Color, normal: Vector, sunshine: float = 1.0) -> Color:
@@ -79,18 +81,20 @@ def _tone(linear: float) -> float:
 
 def draw_light(rng: Rng) -> Light:
     """Return random weather."""
-    kind = rng.pick(("clear", "cloudy", "overcast", "fog", "dusk"), (0.34, 0.22, 0.24, 0.07, 0.13))
+    kind = rng.pick(("clear", "cloudy", "overcast", "fog", "dusk"), (0.36, 0.20, 0.24, 0.05, 0.15))
     azimuth = rng.uniform(-math.pi, math.pi)
-    height = math.radians(rng.uniform(6, 16) if kind == "dusk" else rng.uniform(22, 65))
+    height = math.radians(rng.uniform(6, 16) if kind == "dusk" else rng.uniform(9, 62))
     to_sun = (math.sin(azimuth) * math.cos(height), math.sin(height), math.cos(azimuth) * math.cos(height))
     warmth = rng.uniform(0.0, 0.25)
     sun_strength = {"clear": 2.2, "cloudy": rng.uniform(0.8, 1.7), "overcast": 0.0, "fog": 0.0, "dusk": 0.45}[kind]
-    ambient_strength = {"clear": 0.55, "cloudy": 0.8, "overcast": 1.3, "fog": 1.35, "dusk": 0.6}[kind]
+    ambient_strength = {"clear": rng.uniform(0.3, 0.6), "cloudy": 0.8, "overcast": 1.3, "fog": 1.35, "dusk": 0.6}[kind]
     sun_color = (1.25, 0.72, 0.42) if kind == "dusk" else (1.0 + warmth, 1.0, 0.92 - warmth)
     blue = {"clear": 0.28, "cloudy": 0.15, "overcast": 0.03, "fog": 0.0, "dusk": 0.3}[kind] * rng.uniform(0.6, 1.2)
     ambient_color = (1.0 - blue, 1.0, 1.0 + blue)
     level = sun_strength * to_sun[1] + ambient_strength
-    gain = 2.0 ** rng.bell(0.0, 0.33) / level * (0.62 if kind == "dusk" else 1.0) * 1.25
+    exposure = rng.uniform(1.3, 2.1) if kind != "dusk" and rng.chance(0.7) else rng.uniform(1.0, 1.3)
+    shade = rng.uniform(-3.3, -0.6) if kind == "dusk" else rng.bell(-0.45, 0.55)
+    gain = 1.25 * 2.0**shade / (level * exposure * exposure)  # display values are roots, hence the square
     brightness = min(1.0, 0.8 + 0.25 * rng.bell(0, 0.4)) * (0.55 if kind == "dusk" else 1.0)
     tint = rng.bell(0.0, 0.03) + (0.10 if kind == "dusk" else -0.03)
     return Light(
@@ -102,5 +106,6 @@ def draw_light(rng: Rng) -> Light:
         visibility=rng.uniform(45, 90) if kind == "fog" else 10 ** rng.uniform(2.35, 3.1),
         wet=rng.uniform(0.35, 1.0) if kind in ("overcast", "fog", "dusk", "cloudy") and rng.chance(0.4) else 0.0,
         gain=gain,
+        exposure=exposure,
         night=rng.uniform(0.3, 1.0) if kind == "dusk" else 0.0,
     )

@@ -208,7 +208,10 @@ class Painter:
         """Paint the shadow of a horizontal disc."""
         t, y, s = center
         sx, sy, sz = self.light.to_sun
-        t, s = t - y * sx / sy, s - y * sz / sy
+        self.cast_spot(t - y * sx / sy, s - y * sz / sy, radius)
+
+    def cast_spot(self, t: float, s: float, radius: float) -> None:
+        """Paint a round shadow at a spot on the ground; it has no effect if the sun is hidden."""
         self._darken(self._shadow_draw, [(t + radius * c, s + radius * d) for c, d in _CIRCLE], 255)
 
     def touch(self, points: Iterable[Vector], strength: float) -> None:

@@ -25,7 +25,7 @@ WHITES = _hex("e8e8e6", "f2f1ec", "d9dbdc")
 FACADES = BRICKS * 2 + STONES * 2 + GRAYS + BLUES[1:4] + YELLOWS + WHITES + GREENS[2:5:2] + REDS[3:] + BROWNS[2:5]
 ROOFS = BRICKS + GRAYS[:4] + BROWNS + DARKS[1:3]
 CARS = GRAYS * 2 + WHITES * 2 + DARKS * 2 + BLUES + REDS + GREENS[:4] + BROWNS + STONES[:3] + YELLOWS[:1]
-CLOTHES = DARKS * 2 + GRAYS[:5] + BLUES * 2 + BROWNS + REDS + GREENS + STONES[:3] + WHITES + YELLOWS[:2]
+CLOTHES = DARKS * 5 + GRAYS[:5] + BLUES * 2 + BROWNS + REDS + GREENS + STONES[:3] + WHITES + YELLOWS[:2]
 TRUNKS = BROWNS + GRAYS[:4] + STONES[3:6:2] + DARKS[1:2]
 POLES = GRAYS * 2 + DARKS + GREENS[3:4] + BROWNS[:3] + WHITES[:1] + BLUES[:1]
 FENCES = GRAYS + DARKS * 2 + BROWNS * 2 + GREENS[:4] + WHITES + STONES[:2] + BRICKS[:2]
@@ -37,8 +37,22 @@ LEAVES = {
     "autumn": _hex("a9762f", "8f5a2a", "b58c3a", "7a6a34", "9a4a2a"),
     "dark": _hex("26382a", "2f4432", "33472a", "3c4a3a"),
 }
-ASPHALTS = _hex("5e5f60", "6c6c6b", "7b7a78", "8a8986", "575a5f", "76706a", "96938d", "6a6258")
-PAVINGS = _hex("8f8d88", "a19c93", "b1aa9c", "7f7d7a", "9c8f80", "a6877a", "8a8f94", "bcb6aa")
+ASPHALTS = _hex("5e5f60", "6c6c6b", "7b7a78", "8a8986", "575a5f", "76706a", "96938d", "6a6258", "46474a", "a5a29a")
+PAVINGS = _hex(
+    "8f8d88",
+    "a19c93",
+    "b1aa9c",
+    "7f7d7a",
+    "9c8f80",
+    "a6877a",
+    "8a8f94",
+    "bcb6aa",
+    "6a6a69",
+    "75706a",
+    "8f5f50",
+    "d0cabd",
+)
+LANES = _hex("7a4a42", "8c5a4c", "5d3f3a", "4f6a52", "46607d")  # of bicycles and buses
 LAWNS = _hex("5c7038", "6f7f42", "80854f", "4d6133", "948f5c")
 
 

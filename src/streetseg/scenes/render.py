@@ -4,10 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from streetseg.scenes.bonnet import paint_bonnet
 from streetseg.scenes.camera import draw_camera
 from streetseg.scenes.canvas import SKY, Canvas
 from streetseg.scenes.finish import finish
-from streetseg.scenes.ground import GroundPainter, light_ground
+from streetseg.scenes.ground import GroundPainter, cast_unseen, light_ground
 from streetseg.scenes.layout import furnish
 from streetseg.scenes.light import Floats, draw_light
 from streetseg.scenes.painter import Painter
@@ -30,9 +31,11 @@ def render(seed: int, index: int, size: tuple[int, int]) -> tuple[NDArray[np.uin
     things = furnish(street, light, (camera.position[0], camera.position[2]), rng.child())
     for thing in things:
         thing.cast(painter)
+    cast_unseen(painter, rng.child())
     _light_backdrop(painter, rng.child())
     for thing in sorted(things, key=lambda thing: -thing.reach):
         thing.paint(painter)
+    paint_bonnet(painter, rng.child())
     labels = canvas.labels()
     return finish(painter, labels, rng.child()), labels
 

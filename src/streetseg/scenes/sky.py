@@ -33,9 +33,10 @@ def _tones(light: Light, rng: Rng) -> tuple[Color, Color]:
     """Return the colors of the zenith and of the horizon."""
     if light.kind == "clear":
         deep = rng.uniform(0.0, 1.0)
-        return (0.27 + 0.3 * deep, 0.47 + 0.25 * deep, 0.75 + 0.15 * deep), light.haze
+        return (0.27 + 0.4 * deep, 0.47 + 0.35 * deep, 0.75 + 0.2 * deep), light.haze
     if light.kind == "cloudy":
-        return (0.42, 0.56, 0.74), light.haze
+        pale = rng.uniform(0.0, 0.35)
+        return (0.42 + pale, 0.56 + pale, 0.74 + pale * 0.6), light.haze
     if light.kind == "dusk":
         return (0.22, 0.27, 0.42), light.haze
     dim = rng.uniform(0.75, 1.08)
@@ -52,7 +53,7 @@ def _clouds(colors: Planes, rays: Rays, light: Light, rng: Rng) -> None:
     field = fields()["cloud"].reshape(-1)
     here = field.take((along % FIELD) * FIELD + across % FIELD)
     sunward = field.take(((along + 9) % FIELD) * FIELD + (across + 7) % FIELD)
-    cover = {"clear": rng.uniform(0.25, 1.2), "cloudy": rng.uniform(-0.35, 0.3), "dusk": rng.uniform(-0.3, 0.6)}
+    cover = {"clear": rng.uniform(0.2, 1.6), "cloudy": rng.uniform(-0.35, 0.3), "dusk": rng.uniform(-0.3, 0.6)}
     threshold = cover.get(light.kind, -0.7)
     body = np.clip((here - np.float32(threshold)) * np.float32(2.2), 0, 1)
     level = sum(light.haze) / 3

@@ -25,6 +25,7 @@ class Lot(NamedTuple):
         corner: whether another street runs along its near end.
         beside: height of the house that touches its near end; 0 if there is none.
         green: whether it is a park instead of a house.
+        yard: whether it is a car park or forecourt instead of a house.
     """
 
     side: int
@@ -34,6 +35,12 @@ class Lot(NamedTuple):
     corner: bool
     beside: float
     green: bool
+    yard: bool = False
+
+    @property
+    def built(self) -> bool:
+        """Whether a house stands at its front."""
+        return not (self.green or self.yard)
 
 
 @dataclass(frozen=True)
@@ -98,18 +105,22 @@ class Street:
 
 def draw_street(rng: Rng) -> Street:
     """Return a random plan."""
-    lanes = rng.pick((1, 2, 2, 2, 3, 4))
+    lanes = rng.pick((1, 2, 2, 2, 2, 3, 4))
     lane = rng.uniform(2.9, 3.6)
     parking = tuple(rng.uniform(2.0, 2.3) if rng.chance(0.55) else 0.0 for _ in range(2))
-    setbacks = tuple(rng.uniform(2.0, 6.0) if rng.chance(0.35) else rng.uniform(0.0, 0.4) for _ in range(2))
+    setbacks = tuple(rng.uniform(2.0, 9.0) if rng.chance(0.35) else rng.uniform(0.0, 0.4) for _ in range(2))
     crossings: list[tuple[float, float]] = []
+    ends_early = rng.chance(0.2)  # at a street that runs across, with houses behind it
+    length = rng.uniform(22.0, 70.0) if ends_early else rng.uniform(110.0, 230.0)
     s = rng.uniform(8.0, 70.0)
-    while s < 150.0 and len(crossings) < 3:
+    while s < min(150.0, length - 20.0) and len(crossings) < 3:
         width = rng.uniform(6.5, 11.0)
         crossings.append((s, s + width))
         s += width + rng.uniform(35.0, 90.0)
     if rng.chance(0.25):
         crossings = []
+    if ends_early:
+        crossings.append((length, length + rng.uniform(7.0, 11.0)))
     zebras: list[tuple[float, float]] = []
     for first, last in crossings:
         if rng.chance(0.5):
@@ -124,23 +135,24 @@ def draw_street(rng: Rng) -> Street:
         lane=lane,
         lanes=lanes,
         parking=(parking[0], parking[1]),
-        pavement=(rng.uniform(1.6, 4.5), rng.uniform(1.6, 4.5)),
+        pavement=(rng.uniform(1.3, 5.0), rng.uniform(1.3, 5.0)),
         setback=(setbacks[0], setbacks[1]),
         bend=rng.bell(0.0, 0.0005) if rng.chance(0.6) else 0.0,
-        length=rng.uniform(110.0, 230.0),
+        length=length,
         crossings=tuple(crossings),
         zebras=tuple(zebras),
-        right_hand=rng.chance(0.75),
+        right_hand=rng.chance(0.5),
     )
     return replace(street, lots=_lots(street, rng.child()))
 
 
 def _lots(street: Street, rng: Rng) -> tuple[Lot, ...]:
     lots: list[Lot] = []
-    stories = rng.uniform(1.4, 4.8)
+    stories = rng.uniform(1.1, 5.2)
     for side in (-1, 1):
+        use = rng.pick(("houses", "park", "yard"), (0.86, 0.08, 0.06))  # of a whole side: some streets are open there
         for number, (first, last) in enumerate(street.blocks()):
-            park = rng.chance(0.14)
+            park, yard = use == "park" or rng.chance(0.08), use == "yard" or rng.chance(0.06)
             s = first + (rng.uniform(2.0, 4.0) if number else 0.0)
             end = last - rng.uniform(2.0, 4.0)
             corner, beside = number > 0, 0.0
@@ -149,11 +161,11 @@ def _lots(street: Street, rng: Rng) -> tuple[Lot, ...]:
                 if end - s - width < 5.0:
                     width = end - s
                 height = max(3.2, rng.bell(stories, 1.0) * 3.2)
-                green = park or rng.chance(0.06)
-                lots.append(Lot(side, s, s + width, height, corner, beside, green))
+                green = park or (not yard and rng.chance(0.06))
+                lots.append(Lot(side, s, s + width, height, corner, beside, green, yard and not green))
                 gap = rng.uniform(2.0, 6.0) if rng.chance(0.15) else 0.0
                 s += width + gap
-                corner, beside = False, 0.0 if green or gap else height
+                corner, beside = False, 0.0 if green or yard or gap else height
     return tuple(lots)
 
 
