@@ -102,7 +102,8 @@ def _expose(planes: Planes, painter: Painter, rng: Rng) -> None:
 def _tone_curve(rng: Rng) -> NDArray[np.uint8]:
     """Return the tone curve of a camera, uint8 (256,): brightness of the middle, contrast, black level."""
     x = np.arange(256) / 255.0
-    bent = x / (x + (1 - x) * 2.0 ** rng.bell(0.0, 0.4))
+    dark: float = 2.0 ** rng.bell(0.0, 0.4)
+    bent = x / (x + (1 - x) * dark)
     steep = bent * bent * (3 - 2 * bent)
     curve = bent + (steep - bent) * rng.uniform(-0.1, 1.3)
     black = rng.uniform(-0.07, 0.07)  # below 0: dark tones are lost; above: a veil

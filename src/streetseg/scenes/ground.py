@@ -203,9 +203,10 @@ def _glare(rays: Rays, painter: Painter, rng: Rng) -> Floats:
     sx, sy, sz = (np.float32(v) for v in painter.light.to_sun)
     toward = np.maximum(x * sx - y * sy + z * sz, 0)
     toward *= toward / (x * x + y * y + z * z)  # squared cosine of the angle to the mirrored sun
-    toward *= toward
-    toward *= toward
-    return toward * toward * np.float32(rng.uniform(0.0, 0.6))
+    for _ in range(3):
+        toward *= toward
+    glare: Floats = toward * np.float32(rng.uniform(0.0, 0.6))
+    return glare
 
 
 def _soft(shadows: Image.Image, radius: float, rows: slice) -> Floats:
