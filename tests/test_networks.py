@@ -118,7 +118,7 @@ def test_get_writes_the_checked_files_and_the_card(
     [
         (b"Graph" * 1000, "has the SHA-256"),
         (b"graph" * 999, "has 4,995 bytes, expected 5,000"),
-        (b"graph" * 1001, "5,000 bytes"),
+        (b"graph" * 1001, "has 5,005 bytes, expected 5,000"),
         (None, "no such file of the network"),
     ],
 )

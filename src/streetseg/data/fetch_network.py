@@ -8,7 +8,7 @@ from importlib.metadata import metadata, version
 from pathlib import Path
 
 from streetseg.atomic import atomic_folder, sha256
-from streetseg.data.download import FetchError, OnBytes, download
+from streetseg.data.download import FetchError, OnBytes, download, tag_file
 from streetseg.errors import RequestError
 from streetseg.json_files.network import NetworkCard, PublishedFile
 from streetseg.models.hub import address_of, explained, is_on_hub, quiet_client
@@ -112,8 +112,13 @@ def _fetch_function(place: str) -> Callable[[str, Path, OnBytes], None]:
     if is_on_hub(place):
         return lambda name, to, on_bytes: _from_hub(place, name.partition("/")[2], to)
     if "://" in place:
-        return lambda name, to, on_bytes: download(f"{place.rstrip('/')}/{name}", to, on_bytes=on_bytes)
+        return lambda name, to, on_bytes: _from_web(f"{place.rstrip('/')}/{name}", to, on_bytes)
     return lambda name, to, on_bytes: _copy(Path(place) / name, to)
+
+
+def _from_web(url: str, to: Path, on_bytes: OnBytes) -> None:
+    download(url, to, on_bytes=on_bytes)
+    tag_file(to).unlink()
 
 
 def _from_hub(place: str, name: str, to: Path) -> None:
