@@ -17,8 +17,8 @@ ModelAndInputs = Annotated[
     list[str],
     typer.Argument(
         metavar="[MODEL] INPUT...",
-        help="MODEL as for evaluate (default: scenes, the network in the box); images, folders, quoted patterns, "
-        "@LIST.txt, http addresses, - for stdin",
+        help="a bundle or run folder, .onnx, .xml, .tflite or hub:OWNER/NAME (default: scenes, the network in the "
+        "box); then images, folders, quoted patterns, @LIST.txt, http addresses, - for stdin",
     ),
 ]
 DataArgument = Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP)]
