@@ -2,7 +2,8 @@
 
 The network in the box, of the wheel (with a LiteRT file; scored on a data set that it has not seen, by video, too):
 
-    python tools/add_network.py runs/scenes scenes --score camvid:data/camvid --calibrate scenes
+    streetseg scenes drawn --count 250 --size 360x480
+    python tools/add_network.py runs/scenes scenes --score camvid:data/camvid --calibrate cityscapes:drawn
         --about "U-Net with MobileNetV2, trained on drawn streets alone" --trained-on "6,000 built-in scenes"
         --rebuild "streetseg train scenes --recipe scenes --out runs/scenes"
 
@@ -52,7 +53,12 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="finished run folder, or a bundle")
     parser.add_argument("name", help=f"name of the network; {BOX} is the one in the box")
     parser.add_argument("--score", required=True, metavar="DATA", help="labeled images to score on, split val")
-    parser.add_argument("--calibrate", metavar="DATA", help="images that calibrate int8 (default: --score)")
+    parser.add_argument(
+        "--calibrate",
+        metavar="DATA",
+        help="images that calibrate int8 (train) and show what it loses (val), of the size of the training: a LiteRT "
+        "file takes no other (default: --score)",
+    )
     parser.add_argument("--about", required=True, help="what the network is, in one sentence")
     parser.add_argument("--trained-on", required=True, help="images that it was trained on")
     parser.add_argument("--rebuild", action="append", required=True, metavar="COMMAND", help="makes it again")
@@ -88,6 +94,7 @@ def published(args: argparse.Namespace, folder: Path) -> NetworkCard:
                     form,
                     int8=True,
                     data=args.calibrate or args.score,
+                    space=network.space.name,
                     budget=args.budget,
                     out=folder / f"{args.name}{suffix}",
                     progress=print,
@@ -153,7 +160,8 @@ def measured(model: Path, data: str, *, everywhere: bool) -> tuple[list[NetworkS
             protocol = protocol or {key: result.protocol[key] for key in PROTOCOL}
             found[split] = Counts.load(Path(scratch) / split / "counts.npz")
     kind, val = data.partition(":")[0], found["val"]
-    rows = [score_of(val, range(len(val.names)), kind, "val"), score_of(val, range(CHECKED), kind, "val")]
+    images = range(len(val.names))
+    rows = [score_of(val, images, kind, "val"), score_of(val, images[:CHECKED], kind, "val")]
     if everywhere:
         both = merged(found["train"], val)
         for video in sorted({name for name in both.sequences if name}):

@@ -83,20 +83,13 @@ def place_of(name: str) -> str:
 
 def _write(card: NetworkCard, out: Path, mirror: str | None, on_bytes: OnBytes) -> None:
     """Write all files of a network into a new folder, which exists only once each is the published one."""
-    total = sum(facts["bytes"] for facts in card["files"].values())
-    place, before = mirror or place_of(card["name"]), 0
+    total, before = sum(facts["bytes"] for facts in card["files"].values()), 0
+    place = mirror or place_of(card["name"])
     fetch = _fetch_function(place)
     try:
         with atomic_folder(out) as new:
             for name, facts in card["files"].items():
-                done_before = before
-
-                def on_part(done: int, _: int | None, before: int = done_before, most: int = facts["bytes"]) -> None:
-                    if done > most:
-                        raise FetchError(f"more than {most:,} bytes arrive", where=place)
-                    on_bytes(before + done, total)
-
-                fetch(f"{card['name']}/{name}", new / name, on_part)
+                fetch(f"{card['name']}/{name}", new / name, _bounded(on_bytes, before, total, facts["bytes"], place))
                 _require_published(new / name, facts, place)
                 before += facts["bytes"]
             (new / CARD).write_text(card_page(card), encoding="utf-8")
@@ -105,6 +98,17 @@ def _write(card: NetworkCard, out: Path, mirror: str | None, on_bytes: OnBytes) 
         raise FetchError(error.problem, where=error.where, hint=hint) from error
     except OSError as error:
         raise RequestError(f"the folder cannot be written ({error.strerror or error})", where=out) from error
+
+
+def _bounded(on_bytes: OnBytes, before: int, total: int, most: int, place: str) -> OnBytes:
+    """Return what hears the bytes of one file: it tells those of all files, and raises FetchError above `most`."""
+
+    def on_part(done: int, _: int | None) -> None:
+        if done > most:
+            raise FetchError(f"more than {most:,} bytes arrive", where=place)
+        on_bytes(before + done, total)
+
+    return on_part
 
 
 def _fetch_function(place: str) -> Callable[[str, Path, OnBytes], None]:

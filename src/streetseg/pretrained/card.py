@@ -1,11 +1,13 @@
 """The card of a published network as a page in Markdown."""
 
 from streetseg.json_files.network import NetworkCard
+from streetseg.pretrained.networks import BOX
 
 
 def card_page(card: NetworkCard) -> str:
     """Return the page: what the network is, its condition, its scores, and how it is used and made again."""
-    model = f"{card['name']}.onnx" if card["scored"].endswith(".onnx") else card["name"]
+    # A person of the box has no file to name; any other network is in the folder of this page.
+    model = BOX if card["name"] == BOX else card["scored"] if card["scored"].endswith(".onnx") else "."
     height, width = card["size"]
     lines = [
         f"# {card['name']}",

@@ -4,10 +4,12 @@ import json
 import logging
 from functools import cache
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from streetseg.errors import RequestError, did_you_mean
-from streetseg.json_files.network import NetworkCard
+
+if TYPE_CHECKING:  # else the Tab key waits for pydantic
+    from streetseg.json_files.network import NetworkCard
 
 log = logging.getLogger("streetseg")
 
@@ -16,13 +18,13 @@ FOLDER = Path(__file__).parent  # holds NAME.json of each network, and the folde
 
 
 @cache
-def cards() -> dict[str, NetworkCard]:
+def cards() -> "dict[str, NetworkCard]":
     """Return the card of each published network by its name, that of the network in the box first."""
     names = sorted((path.stem for path in FOLDER.glob("*.json")), key=lambda name: (name != BOX, name))
-    return {name: cast(NetworkCard, json.loads((FOLDER / f"{name}.json").read_text("utf-8"))) for name in names}
+    return {name: cast("NetworkCard", json.loads((FOLDER / f"{name}.json").read_text("utf-8"))) for name in names}
 
 
-def card_of(name: str) -> NetworkCard:
+def card_of(name: str) -> "NetworkCard":
     """Return the card of a published network. Raise RequestError for another name."""
     if name not in cards():
         hint = did_you_mean(name, cards()) or "streetseg networks lists them"
@@ -47,12 +49,12 @@ def say_box() -> None:
     log.info("network in the box: %s", summary(card_of(BOX)))
 
 
-def summary(card: NetworkCard) -> str:
+def summary(card: "NetworkCard") -> str:
     """Return name and score of a network in one line, with what it was scored on."""
     return f"{card['name']}, {score_line(card)}; {card['about']}"
 
 
-def score_line(card: NetworkCard) -> str:
+def score_line(card: "NetworkCard") -> str:
     """Return the score of a network to quote, in percent, with its protocol."""
     score, protocol = card["scores"][0], card["protocol"]
     where = f"{score['images']} images of {score['data']} {score['split']}"
