@@ -53,7 +53,7 @@ def serve(
     from streetseg.serve.server import serve as run
     from streetseg.serve.settings import Settings
 
-    places = tuple(located(model) for model in models or [BOX])
+    places = tuple(located(model) for model in models or [Path(BOX)])
     settings = Settings(
         models=places,
         host=host,

@@ -157,6 +157,7 @@ BY_METAVAR: dict[str, Complete] = {  # what the help says a value is -> the valu
     "FILE": files,
     "ZIP": files,
     "NETWORK": one_of(cards),
+    "PLACE": folders,
     "[MODEL]": inputs,
 }
 BY_FIELD: dict[str, Complete] = {  # field of the recipe -> its values, where they are no words of the schema
@@ -175,7 +176,7 @@ def values(name: str, metavar: str, command: str, word: str) -> Iterator[Candida
     Args:
         name: of the parameter.
         metavar: what the help says in its place: a key of BY_METAVAR, FIELD=VALUE or a value in lower case, or several
-            of them as in `FILE|auto|none`. Dots and what follows the word are ignored: `INPUT...`, `FILE.yaml`.
+            of them as in `FILE|auto|none`. Dots and what follows the word are ignored: `MODEL...`, `FILE.yaml`.
         command: that has it.
         word: what was typed.
     """
