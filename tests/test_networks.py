@@ -110,7 +110,9 @@ def test_get_writes_the_checked_files_and_the_card(
     assert {path.name for path in out.iterdir()} == {*FILES, "README.md"}
     assert all((out / name).read_bytes() == content for name, content in FILES.items())
     assert CONDITION in (out / "README.md").read_text(encoding="utf-8")
-    assert get(streetseg, out, "nowhere", "--accept").code == 0  # it is there already
+    again = get(streetseg, out, "nowhere", "--accept")
+    assert again.code == 0
+    assert again.err.splitlines() == [CONDITION, f"the network is in {out} already"]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from streetseg.text import counted, size_text
 
 if TYPE_CHECKING:
     from streetseg.cli import outputs
-    from streetseg.json_files.network import NetworkCard
+    from streetseg.json_files.network import NetworkCard, NetworkScore
 
 
 class ListFirst(Group):
@@ -32,20 +32,22 @@ app = typer.Typer(cls=ListFirst, add_completion=False, rich_markup_mode=None, he
 @app.command("list", cls=Command)
 def list_networks(json: JsonFlag = False) -> None:
     """List the trained networks: the one in the box, and those that `get` fetches."""
+    from streetseg.data.fetch_network import place_of
     from streetseg.pretrained.networks import BOX, cards
 
+    places = {name: f"{place_of(name)}/{name}" for name in cards()}
     if json:
-        output: outputs.NetworksList = {"box": BOX, "networks": list(cards().values())}
+        output: outputs.NetworksList = {"box": BOX, "networks": list(cards().values()), "places": places}
         print_json(output)
         return
     for card in cards().values():
-        say(card["name"] + (" (in the box)" if card["name"] == BOX else ""), *_lines(card), "")
+        say(card["name"] + (" (in the box)" if card["name"] == BOX else ""), *_lines(card, places[card["name"]]), "")
     say("use it       streetseg predict scenes photo.jpg --out masks, or without a name: the box is meant", whole=True)
     say("fetch it     streetseg networks get NETWORK --out DIR", whole=True)
 
 
-def _lines(card: "NetworkCard") -> list[str]:
-    """Return the card in lines for a terminal."""
+def _lines(card: "NetworkCard", place: str) -> list[str]:
+    """Return the card and the place of the files in lines for a terminal."""
     files = card["files"]
     rows = [
         ("about", card["about"]),
@@ -55,6 +57,7 @@ def _lines(card: "NetworkCard") -> list[str]:
         *(("mean IoU", f"{100 * score['iou']:.1f} % on {_scored_on(score)}") for score in card["scores"]),
         ("", f"of {card['scored']}; {card['protocol']['test_time']}, {card['protocol']['resolution']}"),
         *(("file", f"{name}, {size_text(facts['bytes'])}, SHA-256 {facts['sha256']}") for name, facts in files.items()),
+        ("place", place),
         ("license", card["license"]),
         ("condition", card["condition"] or "none"),
         *(("rebuild", command) for command in card["rebuild"]),
@@ -66,7 +69,8 @@ def _lines(card: "NetworkCard") -> list[str]:
     return [f"    {line}" for line in aligned(unique)]
 
 
-def _scored_on(score: Any) -> str:
+def _scored_on(score: "NetworkScore") -> str:
+    """Return what a score was measured on."""
     video = f" of video {score['video']}" if score["video"] else ""
     note = f", {score['note']}" if score["note"] else ""
     return f"{counted(score['images'], 'image')}{video} ({score['data']} {score['split']}{note})"
@@ -91,9 +95,9 @@ def get(
     from streetseg.pretrained.networks import card_of
 
     condition = card_of(name)["condition"]
-    if condition and not accept and not json:
+    if condition and not json:
         tell(condition)
-        accept = _accepted()
+        accept = accept or _accepted()
     with counted_bar(name, hidden=json) as on_bytes:
         fetched = api.get_network(name, out, mirror=mirror, accept=accept, progress=on_bytes)
     if json:

@@ -470,6 +470,8 @@ class NetworksList(Fixed):
     """name of the network in the box"""
     networks: Sequence[NetworkCard]
     """cards of all networks, that of the box first"""
+    places: Mapping[str, str]
+    """name -> folder or address of its files"""
 
 
 class NetworksGet(Fixed):
