@@ -33,7 +33,7 @@ def card_page(card: NetworkCard) -> str:
             for score in card["scores"]
         ),
         "",
-        *(f"- {name.replace('_', ' ')}: {value}" for name, value in card["protocol"].items()),
+        *(f"- {name.replace('_', ' ')}: {value}" for name, value in card["protocol"].items() if value),
         "",
         "## Use it",
         "",
