@@ -17,7 +17,7 @@ BARRIER = "import sys; sys.modules.update(dict.fromkeys(('torch', 'torchvision',
 # Packages that do not train, and their few files that do work on tensors.
 TORCHLESS = (
     *("labels", "recipe", "scenes", "metrics", "data", "runs", "inference", "evaluation", "comparison", "report"),
-    *("cli", "serve"),
+    *("cli", "pretrained", "serve"),
 )
 TENSOR_FILES = {
     "streetseg.data.augment.augment",
@@ -77,6 +77,15 @@ def test_an_exported_model_predicts_and_is_scored_without_torch(tmp_path: Path) 
         without_torch("import streetseg.__main__", "evaluate", str(model), f"camvid:{folder}", "--json")
     )
     assert reported["protocol"]["images"] == 3
+
+
+def test_the_network_in_the_box_predicts_without_torch(tmp_path: Path) -> None:
+    tiny.save(tmp_path / "a.png", tiny.street(0)[0])
+    argv = ("predict", str(tmp_path / "a.png"), "--out", str(tmp_path / "out"), "--json")
+    reported = json.loads(without_torch("import streetseg.__main__", *argv))
+
+    assert reported["engine"] == "onnxruntime"
+    assert (tmp_path / "out" / "a_ids.png").exists()
 
 
 def test_a_bundle_asks_for_the_train_extra(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import re
 import shlex
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from huggingface_hub import ModelCard, constants
 import streetseg
 import tiny
 from color_model import color_model
-from hub_server import READER, TOKEN, Hub, Repository, loopback_hub
+from hub_server import READER, TOKEN, Hub, Repository, loopback_hub, used_by_client
 from streetseg.errors import ModelError, RequestError, StreetsegError
 from streetseg.models.hub import HubError, located, named_path, origin_of
 from streetseg.recipe.resolved import read_resolved
@@ -26,21 +25,6 @@ from streetseg.sharing import push
 Command = Callable[..., Any]
 WEIGHTS = "weights.safetensors"
 PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "share.md"
-
-
-@contextmanager
-def used_by_client(hub: Hub, cache: Path) -> Iterator[pytest.MonkeyPatch]:
-    """Let the client of this process use a Hub, with a cache folder and a token that may write."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(constants, "ENDPOINT", hub.url)
-        template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
-        patch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        patch.setattr(constants, "HF_HUB_OFFLINE", False)
-        patch.setattr(constants, "HF_HUB_CACHE", str(cache))
-        patch.setattr(constants, "HF_HUB_DISABLE_XET", True)  # a protocol of the Hub's own for large files
-        patch.setattr("time.sleep", lambda seconds: None)  # before the client's further tries
-        patch.setenv("HF_TOKEN", TOKEN)
-        yield patch
 
 
 @pytest.fixture

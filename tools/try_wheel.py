@@ -145,6 +145,7 @@ def try_base(environment: Environment) -> None:
         "--version",
         "doctor",
         f"check {DATA} --report check.html",
+        f"predict {IMAGES} --out base/box",
         f"predict street.onnx {IMAGES} --out base/masks --overlay",
         f"evaluate street.onnx {DATA} --out base/scores",
         f"measure street.onnx {IMAGES} --out base/measures",

@@ -73,7 +73,7 @@ def recipe_page() -> str:
 
 FUNCTIONS = (
     *("load", "predict", "measure", "train", "study", "evaluate", "compare", "check", "audit", "export"),
-    *("bench", "calibrate", "push", "convert", "fetch", "init", "encoders"),
+    *("bench", "calibrate", "push", "convert", "fetch", "init", "networks", "get_network", "encoders"),
 )
 OBJECTS = {
     prediction: ("Model", "Prediction", "Predictions"),

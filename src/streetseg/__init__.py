@@ -1,7 +1,7 @@
 """streetseg: street images in, compared and trusted segmentation networks out.
 
 One function a command: `load`, `train`, `study`, `evaluate`, `predict`, `compare`, `check`, `audit`, `measure`,
-`export`, `bench`, `calibrate`, `push`, `convert`, `fetch`, `init`, `encoders`.
+`export`, `bench`, `calibrate`, `push`, `convert`, `fetch`, `init`, `networks`, `get_network`, `encoders`.
 The public names are imported when they are first used, so that `import streetseg` costs nothing.
 """
 
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from streetseg.api import evaluate as evaluate
     from streetseg.api import export as export
     from streetseg.api import fetch as fetch
+    from streetseg.api import get_network as get_network
     from streetseg.api import init as init
     from streetseg.api import load as load
     from streetseg.api import measure as measure
+    from streetseg.api import networks as networks
     from streetseg.api import predict as predict
     from streetseg.api import push as push
     from streetseg.api import study as study
@@ -54,9 +56,11 @@ _HOMES = {
     "evaluate": _API,
     "export": _API,
     "fetch": _API,
+    "get_network": _API,
     "init": _API,
     "load": _API,
     "measure": _API,
+    "networks": _API,
     "predict": _API,
     "push": _API,
     "show_batch": "streetseg.notebook",

@@ -66,7 +66,7 @@ COUNT = Expected(_is_whole, "a whole number", "1", least=1)
 # Argument -> what it must be, in every function that has it. An argument whose default is None may be None. Arguments
 # that become fields of the recipe are checked with the recipe.
 ARGUMENTS = {
-    **dict.fromkeys(("tta", "resume", "force", "profile", "quiet", "int8", "sample"), SWITCH),
+    **dict.fromkeys(("tta", "resume", "force", "profile", "quiet", "int8", "sample", "accept"), SWITCH),
     **dict.fromkeys(("seeds", "devices", "batch"), COUNT),
     "tile": Expected(_is_whole, "a whole number", "512"),
     "max_megapixels": Expected(_is_number, "a number", "100"),

@@ -78,7 +78,8 @@ class StreetsegError(Exception):
         return f"{type(self).__name__}: {self}".splitlines()
 
 
-SWITCHES = ("debug", "force", "int8", "json", "overlay", "profile", "quiet", "resume", "tta")  # flags without a value
+# Flags without a value.
+SWITCHES = ("accept", "debug", "force", "int8", "json", "overlay", "profile", "quiet", "resume", "tta")
 
 _CALL = re.compile(r"\bstreetseg ([a-z]+)((?: (?:[A-Z][A-Z_]+|--[a-z0-9-]+(?: [\w.|]+)?))+)")
 _FLAG = re.compile(r"(?<![\w/-])--([a-z][a-z0-9-]*)(?: (?!and\b|or\b)([\w./|]*[\w/]))?")

@@ -64,6 +64,9 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("study scenes --encoders resnet18,resnet1", ["resnet18,resnet101"]),
         ("study scenes --recipe cam", ["camvid"]),
         ("train scenes --weights a", ["auto"]),
+        ("train scenes --weights sc", ["scenes"]),
+        ("predict scen", ["scenes"]),
+        ("networks get scen", ["scenes"]),
         ("export run --format on", ["onnx"]),
         ("export run --precision f", ["fp32", "fp16"]),
         ("convert scenes out --to ya", []),
@@ -114,7 +117,7 @@ def test_fields_of_the_recipe(typed: str, values: list[str]) -> None:
 @pytest.mark.parametrize(
     ("typed", "values"),
     [
-        ("evaluate ", ["dark/", "data/", "street.onnx"]),
+        ("evaluate ", ["scenes", "dark/", "data/", "street.onnx"]),
         ("evaluate dark/", ["dark/inner/"]),
         ("evaluate .h", [".hidden/"]),
         ("evaluate nothing/", []),

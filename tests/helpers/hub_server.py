@@ -13,10 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import pytest
 import yaml
+from huggingface_hub import constants
 
 TOKEN = "hf_the-token-of-the-tests"
 LARGE = 10_000  # bytes, from which files are uploaded by themselves, as Git LFS does
@@ -251,3 +254,18 @@ def loopback_hub() -> Iterator[Hub]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextmanager
+def used_by_client(hub: Hub, cache: Path) -> Iterator[pytest.MonkeyPatch]:
+    """Let the client of this process use a Hub, with a cache folder and a token that may write."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(constants, "ENDPOINT", hub.url)
+        template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
+        patch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        patch.setattr(constants, "HF_HUB_OFFLINE", False)
+        patch.setattr(constants, "HF_HUB_CACHE", str(cache))
+        patch.setattr(constants, "HF_HUB_DISABLE_XET", True)  # a protocol of the Hub's own for large files
+        patch.setattr("time.sleep", lambda seconds: None)  # before the client's further tries
+        patch.setenv("HF_TOKEN", TOKEN)
+        yield patch

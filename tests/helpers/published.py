@@ -9,7 +9,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "reference" / "json"
-WITH_PARTS = ("cache", "recipe")  # commands whose second word is a command of its own
+WITH_PARTS = ("cache", "networks", "recipe")  # commands whose second word is a command of its own
 
 
 @cache

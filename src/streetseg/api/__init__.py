@@ -7,7 +7,9 @@ from streetseg.api.data import check as check
 from streetseg.api.data import convert as convert
 from streetseg.api.data import encoders as encoders
 from streetseg.api.data import fetch as fetch
+from streetseg.api.data import get_network as get_network
 from streetseg.api.data import init as init
+from streetseg.api.data import networks as networks
 from streetseg.api.deploying import bench as bench
 from streetseg.api.deploying import calibrate as calibrate
 from streetseg.api.deploying import export as export

@@ -1,4 +1,4 @@
-"""Check, describe, convert and download data, and list encoders."""
+"""Check, describe, convert and download data, and list encoders and networks."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from streetseg.data.convert.convert import Converted
     from streetseg.data.fetch import Fetched
+    from streetseg.data.fetch_network import FetchedNetwork
     from streetseg.request import DataLike, RecipeLike
     from streetseg.results import Checked
 
@@ -168,6 +169,54 @@ def fetch(
     from streetseg.data.fetch import fetch as fetch_dataset
 
     return fetch_dataset(name, Path(out), mirror=mirror, on_bytes=progress)
+
+
+@checked
+def networks() -> "pd.DataFrame":
+    """List the trained networks that are published: one row each with its scores, files, license and condition.
+
+    >>> import streetseg
+    >>> streetseg.networks().loc["scenes", "encoder"]
+    'mobilenetv2_100'
+    """
+    import pandas as pd
+
+    from streetseg.pretrained.networks import cards
+
+    return pd.DataFrame(list(cards().values())).set_index("name")
+
+
+@checked
+def get_network(
+    name: str,
+    out: PathLike,
+    *,
+    mirror: str | None = None,
+    accept: bool = False,
+    progress: Callable[[int, int | None], None] = lambda done, total: None,
+) -> "FetchedNetwork":
+    """Fetch a trained network that is published, and check it; a failure leaves nothing behind.
+
+    Args:
+        name: as in `networks`; that of the network in the box needs no connection.
+        out: a new folder.
+        mirror: a folder or an address with the folder `name` in it, or "hub:OWNER/NAME"; None for the repository of
+            streetseg.
+        accept: you accept the condition of use, if the network has one.
+        progress: called with the bytes that are there and the bytes in all.
+
+    Raises:
+        RequestError: there is no such network, or its condition is not accepted.
+        FetchError: it cannot be downloaded, or is not the published one.
+
+    >>> import streetseg
+    >>> fetched = streetseg.get_network("scenes", folder / "scenes")
+    >>> fetched.model.name, fetched.condition
+    ('scenes.onnx', None)
+    """
+    from streetseg.data.fetch_network import fetch_network
+
+    return fetch_network(name, Path(out), mirror=mirror, accept=accept, on_bytes=progress)
 
 
 @checked

@@ -51,8 +51,8 @@ def train(
             have `channels`, and `mean` and `std` of RGB 0..1; a timm model with features_only=True is such a module.
         decoder: fast or classic; or a torch module of your own. It takes the list of maps, and returns features
             (B, N, H / k, W / k), k a power of two up to 32; a 1x1 convolution makes the logits of them.
-        weights: initial weights: auto, none, a file or a run folder. A module of your own keeps those that it has;
-            none says that they are untrained.
+        weights: initial weights: auto, scenes (the network in the box), none, a file or a run folder. A module of your
+            own keeps those that it has; none says that they are untrained.
         epochs: passes over the training split.
         minutes: in place of `epochs`, as many as this machine does in that time, measured on a few steps.
         seed: decides initial weights, order and augmentation.

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from streetseg.arguments import OnImage, PathLike, checked
 from streetseg.errors import RequestError
+from streetseg.pretrained.networks import BOX
 
 if TYPE_CHECKING:
     from torch import nn
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 @checked
 def load(
-    model: "PathLike | Model | Run",
+    model: "PathLike | Model | Run" = BOX,
     *,
     engine: str = "auto",
     precision: str = "fp32",
@@ -33,7 +34,7 @@ def load(
     Args:
         model: a run folder (its best bundle), a bundle folder, an exported .onnx, .xml or .tflite file, a `Run`, or
             "hub:OWNER/NAME[@REVISION]", which is downloaded from the Hugging Face Hub unless it is here already.
-            What `load` returned is returned as it is.
+            "scenes" is the network in the box, which needs no torch. What `load` returned is returned as it is.
         engine: torch, onnxruntime, openvino or litert; auto: the fastest of those that run the model.
         precision: fp32 or bf16.
         device: auto, cpu, cuda, cuda:1.
@@ -80,12 +81,13 @@ def load(
 
 @checked
 def predict(
-    model: "PathLike | Model | Run", images: "ImageLike | Iterable[ImageLike]", **options: Any
+    model: "PathLike | Model | Run", images: "ImageLike | Iterable[ImageLike] | None" = None, **options: Any
 ) -> "Prediction | Predictions":
     """Label images; shorthand for `load(model, ...).predict(images)`.
 
     Args:
-        model: as for `load`, or what `load` returned.
+        model: as for `load`, or what `load` returned. A single argument names the images: the network in the box
+            labels them.
         images: one image (a path, a PIL image, a uint8 array (H, W, 3)) gives a `Prediction`; a folder, a pattern or a
             list gives `Predictions`, made while they are walked through.
         options: as for `load`.
@@ -99,6 +101,8 @@ def predict(
     >>> prediction.polygons()["type"]
     'FeatureCollection'
     """
+    if images is None:
+        return load(**options).predict(cast("ImageLike", model))
     return load(model, **options).predict(images)
 
 

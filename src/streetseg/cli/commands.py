@@ -32,6 +32,7 @@ COMMANDS = {
     "fetch": "Download a data set, check it, and unpack it.",
     "scenes": "Write the built-in street scenes in Cityscapes layout.",
     "cache": "Show the decoded images that are kept on the disk, or remove them.",
+    "networks": "List and fetch trained networks.",
     "encoders": "List encoders: size, strides, weights, license.",
     "doctor": "Show machine, versions, accelerators, disk and write access.",
     "completion": "Print the script with which a shell completes commands, flags and values.",

@@ -24,6 +24,7 @@ FAILURES = {
     "check": "nothing: data that cannot be used are 2",
     "convert": "the new folder cannot be written to its end",
     "fetch": "the network fails, or what arrives is not what it should be; the same command goes on",
+    "networks": "a network cannot be fetched, or is not the published one; nothing is left behind",
     "scenes": "the folder cannot be written to its end",
     "doctor": "nothing: a missing GPU or package is part of its result",
     "recipe": "nothing: an incorrect recipe is 2",

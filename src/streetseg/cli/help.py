@@ -10,7 +10,7 @@ from streetseg.cli.exit_codes import EXIT_CODES
 # Title -> the commands of a group, in the order of `streetseg --help`.
 COMMAND_GROUPS = {
     "Train and compare": ("study", "train", "evaluate", "compare"),
-    "Use a network": ("predict", "measure", "export", "serve", "bench", "calibrate", "push"),
+    "Use a network": ("predict", "measure", "export", "serve", "bench", "calibrate", "networks", "push"),
     "Data": ("check", "init", "audit", "convert", "fetch", "scenes", "cache"),
     "Around it": ("encoders", "recipe", "doctor", "completion"),
 }
@@ -31,6 +31,7 @@ EXAMPLES = {
     ),
     "train": (
         "streetseg train scenes --encoder mobilenetv2_100 --epochs 5",
+        "streetseg train camvid:data/camvid --weights scenes --out runs/scenes",
         "streetseg train camvid:data/camvid --out runs/resnet optim.lr=3e-4",
         "streetseg train camvid:data/camvid --out runs/resnet optim.lr=3e-4 --resume",
     ),
@@ -40,10 +41,12 @@ EXAMPLES = {
     ),
     "compare": ("streetseg compare runs/mobile runs/resnet --out comparison",),
     "predict": (
+        "streetseg predict street.jpg --out masks",
         "streetseg predict runs/resnet street.jpg --out masks --overlay",
         "streetseg predict street.onnx 'photos/**/*.jpg' --out masks",
     ),
     "measure": (
+        "streetseg measure photos --out measures",
         "streetseg measure runs/resnet photos --out measures",
         "streetseg measure street.onnx photos --out measures --validation labeled",
     ),
@@ -59,6 +62,7 @@ EXAMPLES = {
         "streetseg push street.onnx me/street --message 'as one file'",
     ),
     "serve": (
+        "streetseg serve",
         "streetseg serve street.onnx",
         "streetseg serve street.onnx small.onnx --workers 2 --port 9000",
     ),
@@ -80,6 +84,8 @@ EXAMPLES = {
     "scenes": ("streetseg scenes my-scenes --count 50 --size 128x256",),
     "cache show": ("streetseg cache show",),
     "cache clear": ("streetseg cache clear --older-than 30",),
+    "networks list": ("streetseg networks list",),
+    "networks get": ("streetseg networks get scenes --out networks/scenes",),
     "encoders": ("streetseg encoders", "streetseg encoders 'resnext*'"),
     "doctor": ("streetseg doctor",),
     "completion": ("streetseg completion bash",),

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streetseg.cli.mistakes import require_model_first
-from streetseg.cli.options import EngineFlag, InputsArgument, JsonFlag, ModelArgument, PrecisionFlag, TileFlag, TtaFlag
+from streetseg.cli.model_and_inputs import model_and_inputs
+from streetseg.cli.options import EngineFlag, JsonFlag, ModelAndInputs, PrecisionFlag, TileFlag, TtaFlag
 from streetseg.cli.output import aligned, counted_bar, print_result, say, tell
 from streetseg.text import counted
 
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 
 def measure(
-    model: ModelArgument,
-    inputs: InputsArgument,
+    inputs: ModelAndInputs,
     out: Annotated[Path, typer.Option(metavar="DIR", help="folder the tables, maps and the page are written to")],
     validation: Annotated[
         str | None,
@@ -44,7 +43,7 @@ def measure(
     """Measure the share of each class in images, corrected for the known errors of the model."""
     from streetseg import api
 
-    require_model_first("measure", model, inputs, "--out DIR")
+    model, inputs = model_and_inputs("measure", inputs)
     start = time.perf_counter()
     with counted_bar("images", hidden=json) as progress:
         measured = api.measure(

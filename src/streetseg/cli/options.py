@@ -8,11 +8,18 @@ import typer
 from streetseg.recipe.datasets import DATA_HELP
 
 ModelArgument = Annotated[
-    Path, typer.Argument(metavar="MODEL", help="bundle or run folder, .onnx, .xml or .tflite, or hub:OWNER/NAME")
+    Path,
+    typer.Argument(
+        metavar="MODEL", help="bundle or run folder, .onnx, .xml or .tflite, scenes (in the box), or hub:OWNER/NAME"
+    ),
 ]
-InputsArgument = Annotated[
+ModelAndInputs = Annotated[
     list[str],
-    typer.Argument(metavar="INPUT...", help="images, folders, quoted patterns, @LIST.txt, http addresses, - for stdin"),
+    typer.Argument(
+        metavar="[MODEL] INPUT...",
+        help="a bundle or run folder, .onnx, .xml, .tflite or hub:OWNER/NAME (default: scenes, the network in the "
+        "box); then images, folders, quoted patterns, @LIST.txt, http addresses, - for stdin",
+    ),
 ]
 DataArgument = Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP)]
 Overrides = Annotated[

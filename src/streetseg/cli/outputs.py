@@ -14,6 +14,7 @@ from streetseg.json_files.data import DataFile, Findings
 from streetseg.json_files.journal import JournalLine
 from streetseg.json_files.measures import SummaryFile
 from streetseg.json_files.model import ModelFile
+from streetseg.json_files.network import NetworkCard
 from streetseg.json_files.scores import DatasetRow, Fitted, ScoresFile
 from streetseg.json_files.study import StudyFile
 from streetseg.json_files.terms import Count, Fixed, Interval, NonNegative, Positive, Sha256, Share, Size
@@ -462,6 +463,30 @@ class CacheClear(Fixed):
     """stores that another process uses, which were kept"""
 
 
+class NetworksList(Fixed):
+    """Result of `streetseg networks list`."""
+
+    box: str
+    """name of the network in the box"""
+    networks: Sequence[NetworkCard]
+    """cards of all networks, that of the box first"""
+    places: Mapping[str, str]
+    """name -> folder or address of its files"""
+
+
+class NetworksGet(Fixed):
+    """Result of `streetseg networks get`."""
+
+    out: Path
+    """folder of the network"""
+    model: Path
+    """the MODEL to give to a command"""
+    files: Count
+    """number of its files"""
+    condition: str | None
+    """condition of use, which was accepted; null where there is none"""
+
+
 class Encoder(Fixed):
     """Facts of an encoder."""
 
@@ -598,6 +623,8 @@ COMMAND_OUTPUTS: dict[str, Any] = {
     "init": Init,
     "fetch": Fetch,
     "scenes": Scenes,
+    "networks list": NetworksList,
+    "networks get": NetworksGet,
     "cache show": CacheShow,
     "cache clear": CacheClear,
     "encoders": Encoders,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streetseg.cli.mistakes import require_model_first
-from streetseg.cli.options import EngineFlag, InputsArgument, JsonFlag, ModelArgument, PrecisionFlag, TileFlag, TtaFlag
+from streetseg.cli.model_and_inputs import model_and_inputs
+from streetseg.cli.options import EngineFlag, JsonFlag, ModelAndInputs, PrecisionFlag, TileFlag, TtaFlag
 from streetseg.cli.predict_images import Request, predict_images
 from streetseg.cli.predict_videos import predict_videos
 from streetseg.errors import RequestError
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
 
 def predict(
-    model: ModelArgument,
-    inputs: InputsArgument,
+    inputs: ModelAndInputs,
     out: Annotated[Path, typer.Option(metavar="DIR", help="folder the results are written to")],
     overlay: Annotated[
         bool, typer.Option("--overlay", help="also write each image with the class colors over it")
@@ -74,7 +73,7 @@ def predict(
     from streetseg.inference.video import is_video
     from streetseg.models.hub import located
 
-    require_model_first("predict", model, inputs, "--out DIR")
+    model, inputs = model_and_inputs("predict", inputs)
     if ids not in ("model", "own", "cityscapes"):
         raise RequestError(f"unknown ids {ids}", where="--ids", hint="model, own or cityscapes")
     if max_megapixels <= 0:

@@ -18,8 +18,12 @@ TOKEN = "STREETSEG_TOKEN"
 
 def serve(
     models: Annotated[
-        list[Path], typer.Argument(metavar="MODEL...", help="exported .onnx or .xml files, or hub:OWNER/NAME")
-    ],
+        list[Path] | None,
+        typer.Argument(
+            metavar="MODEL...",
+            help="exported .onnx or .xml files, or hub:OWNER/NAME (default: scenes, the network in the box)",
+        ),
+    ] = None,
     host: Annotated[
         str, typer.Option(metavar="ADDRESS", help="address to listen on; one that others reach needs --token")
     ] = "127.0.0.1",
@@ -45,10 +49,11 @@ def serve(
 ) -> None:
     """Serve exported models: a web page and an HTTP API."""
     from streetseg.models.hub import located
+    from streetseg.pretrained.networks import BOX
     from streetseg.serve.server import serve as run
     from streetseg.serve.settings import Settings
 
-    places = tuple(located(model) for model in models)
+    places = tuple(located(model) for model in models or [Path(BOX)])
     settings = Settings(
         models=places,
         host=host,
@@ -66,6 +71,6 @@ def serve(
             output: outputs.Serve = {"url": url, "models": [path.stem for path in places], "workers": workers}
             print_json(output)
         else:
-            say(f"{counted(len(models), 'model')} served at {url} by {counted(workers, 'worker')}; Ctrl-C stops")
+            say(f"{counted(len(places), 'model')} served at {url} by {counted(workers, 'worker')}; Ctrl-C stops")
 
     run(settings, on_ready)

@@ -51,7 +51,7 @@ def study(
     weights: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE|auto|none",
+            metavar="FILE|auto|scenes|none",
             help="initial weights of all networks; ENCODER=FILE,... gives each encoder its own",
         ),
     ] = None,

@@ -41,8 +41,9 @@ def train(
     weights: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE|auto|none",
-            help="initial weights: a file or run folder, timm's pretrained (auto) or random (default: auto)",
+            metavar="FILE|auto|scenes|none",
+            help="initial weights: a file or run folder, timm's pretrained (auto), the network in the box (scenes) or "
+            "random (default: auto)",
         ),
     ] = None,
     epochs: EpochsFlag = None,

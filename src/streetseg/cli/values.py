@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from streetseg.labels.tables import space_names
 from streetseg.models.formats import ENGINES, FORMATS
+from streetseg.pretrained.networks import BOX, cards
 from streetseg.recipe.datasets import PATHS, STREETS, TOOLS, parts_of
 from streetseg.recipe.encoders import USUAL
 from streetseg.recipe.layers import shipped_names
@@ -63,8 +64,9 @@ def folders(word: str) -> Iterator[Candidate]:
 
 
 def models(word: str) -> Iterator[Candidate]:
-    """Yield folders and exported models."""
-    return files(word, [form.suffix for form in FORMATS.values()])
+    """Yield the network in the box, folders and exported models."""
+    yield Candidate(BOX, "the network in the box")
+    yield from files(word, [form.suffix for form in FORMATS.values()])
 
 
 def recipes(word: str) -> Iterator[Candidate]:
@@ -74,9 +76,10 @@ def recipes(word: str) -> Iterator[Candidate]:
 
 
 def inputs(word: str) -> Iterator[Candidate]:
-    """Yield files and folders, also of @LIST.txt."""
+    """Yield the network in the box, files and folders, also of @LIST.txt."""
+    yield Candidate(BOX, "the network in the box")
     at = "@" if word.startswith("@") else ""
-    return (one.behind(at) for one in files(word.removeprefix("@")))
+    yield from (one.behind(at) for one in files(word.removeprefix("@")))
 
 
 def data(word: str) -> Iterator[Candidate]:
@@ -153,14 +156,16 @@ BY_METAVAR: dict[str, Complete] = {  # what the help says a value is -> the valu
     "FOLDER": folders,
     "FILE": files,
     "ZIP": files,
-    "INPUT": inputs,
+    "NETWORK": one_of(cards),
+    "PLACE": folders,
+    "[MODEL]": inputs,
 }
 BY_FIELD: dict[str, Complete] = {  # field of the recipe -> its values, where they are no words of the schema
     "data.source": data,
     "data.space": space,
     "data.exclude": files,
     "model.encoder": encoder,
-    "model.weights": lambda word: (*map(Candidate, ("auto", "auto-or-random", "none")), *files(word)),
+    "model.weights": lambda word: (*map(Candidate, ("auto", "auto-or-random", "none", BOX)), *files(word)),
     "train.device": device,
 }
 
@@ -171,7 +176,7 @@ def values(name: str, metavar: str, command: str, word: str) -> Iterator[Candida
     Args:
         name: of the parameter.
         metavar: what the help says in its place: a key of BY_METAVAR, FIELD=VALUE or a value in lower case, or several
-            of them as in `FILE|auto|none`. Dots and what follows the word are ignored: `INPUT...`, `FILE.yaml`.
+            of them as in `FILE|auto|none`. Dots and what follows the word are ignored: `MODEL...`, `FILE.yaml`.
         command: that has it.
         word: what was typed.
     """

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from streetseg.errors import ModelError, RequestError, StreetsegError
 from streetseg.models.description import LARGEST, read_model_json, require_same_weights
-from streetseg.models.formats import format_of, is_exported
+from streetseg.models.formats import bundle_folder, format_of, is_exported
+from streetseg.pretrained.networks import BOX, box_model
 from streetseg.text import one_line, size_text
 
 log = logging.getLogger("streetseg")
@@ -61,6 +62,11 @@ def is_on_hub(model: str | Path) -> bool:
     return str(model).startswith(PREFIX)
 
 
+def is_box(model: str | Path) -> bool:
+    """Return whether a model is named as the network in the box, and no model on disk has that name."""
+    return str(model) == BOX and bundle_folder(Path(model)) is None
+
+
 def address_of(model: str | Path) -> Address:
     """Return the parts of `hub:OWNER/NAME[/FILE][@REVISION]`. Raise RequestError for another text."""
     text = Path(model).as_posix()
@@ -74,7 +80,8 @@ def located(model: str | Path) -> Path:
     """Return where a model is on this machine; one on the Hub is downloaded, or found in the cache.
 
     Returns:
-        The path as it is given; for `hub:` the bundle folder or the exported file in the cache of the Hub's client.
+        The path as it is given; for `scenes` the ONNX file of the network in the box; for `hub:` the bundle folder or
+        the exported file in the cache of the Hub's client.
 
     Raises:
         RequestError: the address is wrong, there is no such repository or revision, or access is refused.
@@ -82,6 +89,8 @@ def located(model: str | Path) -> Path:
         HubError: the Hub cannot be reached and the cache does not hold the model, or the connection was cut.
         ModuleNotFoundError: the extra `hub` is not installed.
     """
+    if is_box(model):
+        return box_model()
     if not is_on_hub(model):
         return Path(model)
     address = address_of(model)

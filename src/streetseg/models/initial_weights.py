@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -12,8 +12,10 @@ from streetseg.errors import ModelError
 from streetseg.labels.space import LabelSpace
 from streetseg.models.bundle import load_bundle, own_encoder_of, read_safetensors
 from streetseg.models.encoder import Encoder
+from streetseg.models.hub import is_box
 from streetseg.models.network import SegmentationNetwork
 from streetseg.models.own import NO_MODULES, OwnEncoder, OwnModules
+from streetseg.pretrained.networks import BOX, box_bundle, card_of
 from streetseg.recipe.decoders import DecoderName
 from streetseg.recipe.reading import AS_USUAL, ImageReading
 
@@ -62,8 +64,9 @@ def build_network(
 
     Args:
         weights: "auto" (timm's pretrained), "auto-or-random" (or random where they are not available), "none"
-            (random), a .safetensors file in timm's naming, or a bundle or run folder. An encoder of the caller's own
-            keeps the weights that it has with the first three; "none" says that they are untrained.
+            (random), "scenes" (the network in the box), a .safetensors file in timm's naming, or a bundle or run
+            folder. An encoder of the caller's own keeps the weights that it has with the first three; "none" says that
+            they are untrained.
         reading: how the image files become 8-bit RGB.
         own: modules of the caller's own; their encoder is meant where `encoder_name` is its name.
 
@@ -103,8 +106,11 @@ def build_network(
             return network, InitialWeights(
                 "file", Path(weights).name, f"encoder from {Path(weights).name} (SHA-256 {digest}…)"
             )
+        case _ if is_box(weights):
+            built = make_network()
+            return built, from_box(built)
         case _ if not Path(weights).exists():
-            hint = "auto (timm's pretrained), none (random), or a .safetensors file, bundle or run folder"
+            hint = "auto (timm's pretrained), none (random), scenes, or a .safetensors file, bundle or run folder"
             raise ModelError("there are no such initial weights", where=weights, hint=hint)
         case _:
             built = make_network()
@@ -142,7 +148,18 @@ def load_encoder_file(encoder: Encoder | OwnEncoder, path: Path) -> None:
 
 
 def transfer(network: SegmentationNetwork, path: Path, own: OwnModules = NO_MODULES) -> InitialWeights:
+    """Copy the weights of a trained bundle, as `copy_network` does, and return the facts of them."""
+    description, shared = copy_network(network, path, own)
+    data = description.get("protocol", {}).get("dataset", "unknown data")
+    before = f"SHA-256 {description['sha256'][:12]}…, which began from {description['initial_weights']['text']}"
+    return InitialWeights("bundle", path.name, f"whole network from a run on {data} ({before}); {shared}")
+
+
+def copy_network(network: SegmentationNetwork, path: Path, own: OwnModules = NO_MODULES) -> tuple[dict[str, Any], str]:
     """Copy the weights of a trained bundle with the same encoder and decoder: both whole, the head by class name.
+
+    Returns:
+        The description of the bundle, and in words how many classes were copied.
 
     Raises:
         ModelError: the bundle has another encoder, decoder or channels.
@@ -166,14 +183,19 @@ def transfer(network: SegmentationNetwork, path: Path, own: OwnModules = NO_MODU
             here, there = network.space.names.index(name), trained.space.names.index(name)
             for mine, other in zip(network.head.parameters(), trained.head.parameters(), strict=True):
                 mine[here] = other[there]
-    data = description.get("protocol", {}).get("dataset", "unknown data")
-    before = description["initial_weights"]["text"]
-    return InitialWeights(
-        "bundle",
-        path.name,
-        f"whole network from a run on {data} (SHA-256 {description['sha256'][:12]}…, which began from {before}); "
-        f"{len(shared)} of {network.space.num_classes} classes of the head kept by name",
-    )
+    return description, f"{len(shared)} of {network.space.num_classes} classes of the head kept by name"
+
+
+def from_box(network: SegmentationNetwork) -> InitialWeights:
+    """Copy the weights of the network in the box. Raise ModelError if encoder, decoder or channels are not its own."""
+    card = card_of(BOX)
+    if network.encoder_name != card["encoder"]:
+        problem = f"the network in the box has the encoder {card['encoder']}, the recipe {network.encoder_name}"
+        hint = f"--encoder {card['encoder']}, or --weights auto for another encoder"
+        raise ModelError(problem, where=f"--weights {BOX}", hint=hint)
+    description, shared = copy_network(network, box_bundle())
+    about = f"SHA-256 {description['sha256'][:12]}…, trained on {card['trained_on']}"
+    return InitialWeights("bundle", BOX, f"the network in the box, {BOX} ({about}); {shared}")
 
 
 def shape_of(network: SegmentationNetwork) -> str:

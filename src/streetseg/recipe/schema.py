@@ -168,7 +168,7 @@ class Model(Section):
     size; none: the decoder's own"""
     weights: str = "auto"
     """auto (timm's pretrained), auto-or-random (random where they cannot be had, said in the run), none (random),
-    a .safetensors file, or a bundle or run folder to transfer from"""
+    scenes (the network in the box), a .safetensors file, or a bundle or run folder to transfer from"""
 
 
 def _rising(pair: tuple[float, float]) -> tuple[float, float]:
