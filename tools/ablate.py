@@ -35,9 +35,9 @@ from between_markers import write_lines
 
 from streetseg.comparison.groups import PER_RUN_FIELDS, Group, flatten, group_runs
 from streetseg.errors import RequestError, did_you_mean
+from streetseg.evaluation.files import per_video
 from streetseg.grid import run_study
 from streetseg.metrics.difference import Difference, compare, holm
-from streetseg.metrics.scores import scores
 from streetseg.recipe.load import load_recipe, without_effect
 from streetseg.recipe.schema import Data, Recipe
 from streetseg.report.words import points, signed, span
@@ -176,10 +176,10 @@ def tables(plan: Plan, found: Sequence[Row], left_out: Mapping[str, str]) -> lis
         "",
         *parts_table("IoU of each class", classes, [row.group.scores.per_class["iou"] for row in found], found),
     ]
-    videos = sorted({video for video in found[0].group.counts.sequences if video})
-    if videos:
-        of_rows = [[video_iou(row.group, video) for video in videos] for row in found]
-        lines += ["", *parts_table("Mean IoU of each held-out video", videos, of_rows, found)]
+    videos = [of_videos(row.group) for row in found]
+    if videos[0]:
+        of_rows = [list(of_row.values()) for of_row in videos]
+        lines += ["", *parts_table("Mean IoU of each held-out video", list(videos[0]), of_rows, found)]
     if left_out:
         lines += ["", "Left out: " + "; ".join(f"{name} ({why})" for name, why in left_out.items()) + "."]
     return lines
@@ -233,10 +233,10 @@ def parts_table(title: str, parts: Sequence[str], values: Sequence[Sequence[floa
     ]
 
 
-def video_iou(group: Group, video: str) -> float:
-    """Return the mean IoU of the images of a video, 0..1, the mean over the seeds."""
-    chosen = [sequence == video for sequence in group.counts.sequences]
-    return fmean(scores(counts.counts[chosen].sum(axis=0)).mean["iou"] for counts in group.scored)
+def of_videos(group: Group) -> dict[str, float]:
+    """Return the mean IoU of each video whose images are known, 0..1, the mean over the seeds."""
+    seeds = [per_video(counts) for counts in group.scored]
+    return {video: fmean(seed[video]["iou"] or 0.0 for seed in seeds) for video in seeds[0]}
 
 
 def interval(difference: Difference) -> str:
