@@ -109,25 +109,23 @@ def test_the_tables(plan: Plan, studies: Path) -> None:
 BEGIN, END = f"<!-- {MARKERS}: begin -->", f"<!-- {MARKERS}: end -->"
 TINY = """\
 encoder: test_efficientnet
-folds: 3
+folds: 2
 base: {recipe: camvid, train.epochs: 2, train.batch: 2, data.size: none, augment.early_crop: none,
        model.channels: [16, 12, 8, 8], train.precision: fp32, train.device: cpu}
-changes:
-  high rate: {optim.lr: 0.01}
 """
 
 
 def test_a_plan_is_interrupted_and_extended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Finished runs are not trained again, and nothing is validated before the last epoch."""
     plan, out, page = tmp_path / "plan.yaml", tmp_path / "out", tmp_path / "page.md"
-    plan.write_text(TINY)
+    plan.write_text(TINY + "changes: {}\n")
     page.write_text(f"{BEGIN}\n{END}\n")
     data = f"camvid:{tiny.camvid_segnet(tmp_path / 'camvid', 4, 2)}"
     command = [str(plan), "--out", str(out), "--data", data, "--weights", "none", "--page", str(page)]
     trained: list[Path] = []
 
     def interrupted(recipe: Recipe, folder: Path, **options: Any) -> None:
-        if len(trained) == 2:
+        if trained:
             raise KeyboardInterrupt
         trained.append(folder)
         train(recipe, folder, **options)
@@ -135,21 +133,19 @@ def test_a_plan_is_interrupted_and_extended(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr("streetseg.grid.train", interrupted)
     with pytest.raises(KeyboardInterrupt):
         main(command)
-    kept = [(folder / "journal.jsonl").read_bytes() for folder in trained]
+    (first,) = trained
+    kept = (first / "journal.jsonl").read_bytes()
     monkeypatch.setattr("streetseg.grid.train", train)
-    main(command)
-    assert [(folder / "journal.jsonl").read_bytes() for folder in trained] == kept
-    assert "| high rate | " in page.read_text()
-    for results in out.glob("*/runs/*/results.csv"):
-        validated = [row["val_iou"] != "" for row in csv.DictReader(results.open())]
-        assert validated == [False, True]
+    plan.write_text(TINY + "changes: {high rate: {optim.lr: 0.01}, not yet: {optim.lr: 0.02}}\n")
+    main([*command, "--only", "high rate"])
 
-    plan.write_text(TINY + "  long: {train.epochs: 3}\n")
-    main([*command, "--only", "long"])
-    assert "| long | " in page.read_text()
-    plan.write_text(TINY + "  not yet: {train.epochs: 3}\n")
-    main([str(plan), "--out", str(out), "--table", "--page", str(page)])
-    assert "Left out: not yet (0 of 3 runs are finished)." in page.read_text()
+    assert (first / "journal.jsonl").read_bytes() == kept
+    assert "| high rate: `optim.lr=0.01` | " in page.read_text()
+    assert "Left out: not yet (0 of 2 runs are finished)." in page.read_text()
+    results = sorted(out.glob("*/runs/*/results.csv"))
+    assert len(results) == 4
+    for file in results:
+        assert [row["val_iou"] != "" for row in csv.DictReader(file.open())] == [False, True]
 
 
 def test_only_what_stands_between_the_markers_is_replaced(tmp_path: Path) -> None:
