@@ -361,7 +361,7 @@ def plan(
     needed = [experiment for experiment in experiments if not experiment.extra]
     while factor > 0.1 and time_of(run for one in needed for run in runs_of(one, 0, factor)) > seconds:
         factor -= 0.05
-    if factor < 1:
+    if any(run.epochs < epochs[one.name] for one in needed for run in runs_of(one, 0, factor)):
         notes.append(f"SHORTENED: all runs to {100 * factor:.0f} % of their epochs, at least {FEWEST_EPOCHS}")
     chosen: list[Run] = []
     for seed in range(max((experiment.seeds for experiment in experiments), default=0)):

@@ -63,7 +63,7 @@ def test_data_goes_there_and_results_come_back(
         < sum(piece.stat().st_size for piece in pieces.iterdir())
     )
     assert "resnext50_32x4d: NO WEIGHTS" in capsys.readouterr().err
-    options = ["--experiments", "try", "--device", "cpu", "--workers", "1", "--result-mb", "0.1"]
+    options = ["--experiments", "try", "--device", "cpu", "--workers", "1", "--seconds", "1e6"]
     gpu_accuracy.main(["run", str(pieces), str(out), *options])
 
     said = capsys.readouterr()
