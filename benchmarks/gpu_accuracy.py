@@ -307,12 +307,9 @@ def fields_of(experiment: Experiment, requested: argparse.Namespace) -> dict[str
 
 def probe(recipe: str, fields: Mapping[str, object], folder: Path) -> Pace:
     """Train for a moment in a worker; return the pace."""
-    start = time.perf_counter()
-    train_one(recipe, fields, folder, profile=True)
-    whole = time.perf_counter() - start
-
     from streetseg.recipe.resolved import read_resolved
 
+    whole = train_one(recipe, fields, folder, profile=True)
     events = [json.loads(line) for line in (folder / "journal.jsonl").read_text("utf-8").splitlines()]
     _, early, late = [1 / event["images_per_second"] for event in events if event["event"] == "epoch"]
     (profile,) = [event for event in events if event["event"] == "profile"]
@@ -416,6 +413,8 @@ def train_one(recipe: str, fields: Mapping[str, Any], folder: Path, *, profile: 
     import torch
 
     import streetseg
+    import streetseg.report.report
+    import streetseg.training.train
     from streetseg.recipe.load import load_recipe
 
     torch.set_num_threads(1)
