@@ -39,7 +39,8 @@ ENCODERS = ("mobilenetv2_100", "resnet50", "resnext50_32x4d")
 FOLDS = 3  # CamVid has three videos with training or validation images, and a fold holds whole videos
 FEWEST_EPOCHS = 20  # no run is made shorter than that, and than its recipe, to fit into the time
 SPARE = 0.9  # share of the time that is planned
-PROBE = {"train.epochs": 3, "data.limit": 48}  # the first epoch warms up, the second has early crops, the third whole
+# The recipes have four early epochs of six, and the first steps with each size of the crop are slow on a GPU.
+PROBE = {"train.epochs": 6, "data.limit": 48}
 KEPT = (
     "recipe.yaml", "environment.json", "data.json", "journal.jsonl", "results.csv", "best/model.json",
     "evaluation/scores.json", "evaluation/counts.npz", "cost.json",
@@ -311,18 +312,12 @@ def probe(recipe: str, fields: Mapping[str, object], folder: Path) -> Pace:
 
     whole = train_one(recipe, fields, folder, profile=True)
     events = [json.loads(line) for line in (folder / "journal.jsonl").read_text("utf-8").splitlines()]
-    _, early, late = [1 / event["images_per_second"] for event in events if event["event"] == "epoch"]
+    _, _, early, _, _, late = [1 / event["images_per_second"] for event in events if event["event"] == "epoch"]
     (profile,) = [event for event in events if event["event"] == "profile"]
-    step = ("data", "augment", "forward", "loss", "backward", "optimizer", "average", "scoring", "journal")
-    parts = {name: part["seconds"] for name, part in profile["parts"].items() if name in step}
+    trained = profile["images"] * (4 * early + 2 * late) / 6  # without what is slow at the beginning
     augment = read_resolved(folder / "recipe.yaml").augment
-    trained = profile["images"] * (early + late) / 2
-    return Pace((early, late), augment.early if augment.early_crop else 0.0, whole - trained, share_of_data(parts))
-
-
-def share_of_data(parts: Mapping[str, float]) -> float:
-    """Return the share of the time of a step in which it waits for data."""
-    return parts["data"] / sum(parts.values())
+    share = augment.early if augment.early_crop else 0.0
+    return Pace((early, late), share, max(0.0, whole - trained), profile["parts"]["data"]["seconds"] / trained)
 
 
 def plan(
