@@ -22,6 +22,7 @@ import os
 import sys
 import tarfile
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -247,9 +248,8 @@ def run(requested: argparse.Namespace) -> None:
     pool = ProcessPoolExecutor(requested.workers, mp_context=get_context("spawn"))
     paces = measure(experiments, requested, pool)
     say(f"measured: {time.monotonic() - start:.0f} s")
-    images = {split: len(list((work / "camvid" / split).glob("*.png"))) for split in ("train", "val")}
     seconds = SPARE * (end - time.monotonic())
-    runs, dropped = plan(experiments, paces, images, requested.workers, seconds)
+    runs, dropped = plan(experiments, paces, training_images(work / "camvid"), requested.workers, seconds)
     for line in dropped:
         say(line)
     train_all(runs, requested, pool, end)
@@ -323,12 +323,13 @@ def probe(recipe: str, fields: Mapping[str, object], folder: Path) -> Pace:
 def plan(
     experiments: Sequence[Experiment],
     paces: Mapping[str, Pace],
-    images: Mapping[str, int],
+    images: tuple[int, int],
     workers: int,
     seconds: float,
 ) -> tuple[list[Run], list[str]]:
     """Return the runs that fit into the time, the most important first, and what was shortened or dropped, in words.
 
+    `images` is the number of images that a run trains on, on the official split and in a fold.
     The first seed of each experiment comes before the second of any. If those of the experiments that are not `extra`
     do not fit, all runs are shortened by the same factor; what FEWEST_EPOCHS are still too many for is dropped.
     """
@@ -346,7 +347,8 @@ def plan(
     def time_of(runs: Iterable[Run]) -> float:
         ends = [0.0] * workers  # each run begins in the worker that is free first
         for run in runs:
-            heapreplace(ends, ends[0] + paces[run.experiment.encoder].seconds(images_of(run, images), run.epochs))
+            pace = paces[run.experiment.encoder]
+            heapreplace(ends, ends[0] + pace.seconds(images[bool(run.fold)], run.epochs))
         return max(ends)
 
     factor = 1.0
@@ -377,9 +379,11 @@ def epochs_of(experiment: Experiment) -> int:
     return load_recipe(experiment.recipe, flags=dict(experiment.fields)).train.epochs
 
 
-def images_of(run: Run, images: Mapping[str, int]) -> int:
-    """Return about how many images a run trains on: two thirds of all in a fold."""
-    return sum(images.values()) * (FOLDS - 1) // FOLDS if run.fold else images["train"]
+def training_images(camvid: Path) -> tuple[int, int]:
+    """Return how many images a run trains on: on the official split, and at most in a fold."""
+    names = {split: [path.stem for path in (camvid / split).glob("*.png")] for split in ("train", "val")}
+    videos = Counter(name.partition("_")[0] for name in names["train"] + names["val"])
+    return len(names["train"]), videos.total() - min(videos.values())
 
 
 def train_all(runs: Sequence[Run], requested: argparse.Namespace, pool: ProcessPoolExecutor, end: float) -> None:

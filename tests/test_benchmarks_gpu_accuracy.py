@@ -87,7 +87,7 @@ def test_what_fits_into_the_time(gpu_accuracy: Any) -> None:
     """All first seeds come before the second; nothing is shortened for what is extra."""
     pace = gpu_accuracy.Pace(of_image=(0.001, 0.002), early=0.5, of_run=10.0, waiting=0.0)
     paces = dict.fromkeys(gpu_accuracy.ENCODERS, pace)
-    images = {"train": 300, "val": 150}  # in a fold 300 for training: 100 epochs take 10 + 45 s
+    images = (300, 300)  # 100 epochs take 10 + 45 s
 
     def planned(seconds: float) -> tuple[list[tuple[str, int, int]], list[str]]:
         runs, notes = gpu_accuracy.plan(gpu_accuracy.EXPERIMENTS["winners"], paces, images, 12, seconds)
