@@ -341,7 +341,7 @@ def plan(
 
     def runs_of(experiment: Experiment, seed: int, factor: float) -> list[Run]:
         full = epochs[experiment.name]
-        shortened = max(min(full, FEWEST_EPOCHS), int(full * factor))
+        shortened = max(min(full, FEWEST_EPOCHS), round(full * factor))
         return [Run(experiment, seed, fold, shortened) for fold in experiment.folds]
 
     def time_of(runs: Iterable[Run]) -> float:

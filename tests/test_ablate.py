@@ -130,6 +130,8 @@ def test_a_plan_is_interrupted_and_extended(tmp_path: Path, monkeypatch: pytest.
         trained.append(folder)
         train(recipe, folder, **options)
 
+    for report in ("write_run_report", "write_report"):  # pages that nobody opens here
+        monkeypatch.setattr(f"streetseg.grid.{report}", lambda *_, **__: None)
     monkeypatch.setattr("streetseg.grid.train", interrupted)
     with pytest.raises(KeyboardInterrupt):
         main(command)

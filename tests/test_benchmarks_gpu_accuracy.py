@@ -94,7 +94,7 @@ def test_what_fits_into_the_time(gpu_accuracy: Any) -> None:
         return [(run.experiment.name, run.seed, run.epochs) for run in runs], notes
 
     runs, notes = planned(1000)
-    assert len(runs) == 3 * (3 * 3 + 1 + 3) and notes == ["39 runs, about 200 of 1000 s"]
+    assert len(runs) == 3 * (3 * 3 + 1 + 3) and notes == ["39 runs, about 220 of 1000 s"]
     runs, notes = planned(60)
     assert len(runs) == 12 and {run[1:] for run in runs} == {(0, 100)}
     assert sum(note.startswith("DROPPED") for note in notes) == 9
