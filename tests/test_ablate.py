@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ablate import BASE, MARKERS, Plan, main, recipe_of, rows, tables
+from ablate import BASE, MARKERS, Plan, main, named_weights, recipe_of, rows, tables, weights_of
 from between_markers import write_lines
 
 import tiny
@@ -160,6 +160,18 @@ def test_only_what_stands_between_the_markers_is_replaced(tmp_path: Path) -> Non
     page.write_text("no markers")
     with pytest.raises(RequestError, match="the page needs one"):
         write_lines(page, MARKERS, ["new"])
+
+
+def test_a_change_may_begin_from_other_weights(tmp_path: Path) -> None:
+    (tmp_path / "plan.yaml").write_text("base: {recipe: camvid}\nchanges: {pretrained: {weights: scenes}}")
+    plan = Plan.read(tmp_path / "plan.yaml")
+    weights = named_weights(["a.safetensors", "scenes=runs/scenes"])
+
+    assert [weights_of(plan, name, weights) for name in ("base", "pretrained")] == ["a.safetensors", "runs/scenes"]
+    assert weights_of(plan, "base", named_weights([])) == "auto"
+    assert recipe_of(plan, "pretrained", "camvid:x") == recipe_of(plan, "base", "camvid:x")
+    with pytest.raises(RequestError, match="no weights are called scenes"):
+        weights_of(plan, "pretrained", named_weights(["a.safetensors"]))
 
 
 def test_a_plan_with_a_mistake_is_refused(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Measure what changes of a recipe do, each against the same base, on streets that the networks have not seen.
 
-    python tools/ablate.py PLAN.yaml --data DATA [--weights WEIGHTS] --out DIR [--only NAME]... [--page FILE.md]
-    python tools/ablate.py PLAN.yaml --out DIR --table [--page FILE.md]             # of what is finished
+    python tools/ablate.py PLAN --out DIR --data DATA [--weights [NAME=]WEIGHTS]... [--only NAME]... [--page FILE.md]
+    python tools/ablate.py PLAN --out DIR --table [--page FILE.md]             # of what is finished
 
 A plan is a YAML file, such as those in benchmarks/plans:
 
@@ -12,6 +12,7 @@ A plan is a YAML file, such as those in benchmarks/plans:
     changes:       # name -> fields on top of the base
       whole images: {augment.early_crop: none}
       lovasz: {loss.region: lovasz}
+      from the scenes: {weights: scenes}     # begins from what --weights scenes=RUN names
 
 The base and each change are a study in DIR. Finished runs are kept and begun ones go on, so that a plan can be
 interrupted, and extended by changes and seeds later. `--page` writes the tables of all finished
@@ -71,7 +72,7 @@ class Plan:
         return plan
 
     def fields(self, name: str) -> dict[str, Any]:
-        """Return the fields of the base (with its recipe as "recipe") and of the change `name` on top of them."""
+        """Return the fields of the base and of the change `name` on top of them, also "recipe" and "weights"."""
         return {**self.base, **({} if name == BASE else self.changes[name])}
 
 
@@ -94,7 +95,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     trained = parser.add_mutually_exclusive_group(required=True)
     trained.add_argument("--data", help="what the networks are trained on and scored on, such as camvid:DIR")
     trained.add_argument("--table", action="store_true", help="train nothing")
-    parser.add_argument("--weights", default="auto", help="initial weights of all runs, as for streetseg train")
+    parser.add_argument(
+        "--weights",
+        action="append",
+        default=[],
+        metavar="[NAME=]WEIGHTS",
+        help="initial weights, as for streetseg train: of all runs, or of those whose plan says weights: NAME",
+    )
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="train this change, not all")
     parser.add_argument("--page", type=Path, help="Markdown file with the two markers")
     args = parser.parse_args(argv)
@@ -103,9 +110,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         if name not in plan.changes:
             raise RequestError(f"the plan has no change {name}", where=args.plan, hint=did_you_mean(name, plan.changes))
     if args.data:
+        weights = named_weights(args.weights)
         for name in (BASE, *(args.only or plan.changes)):
             out = args.out / folder_name(name)
-            starts = {plan.encoder: args.weights}
+            starts = {plan.encoder: weights_of(plan, name, weights)}
             run_study(recipe_of(plan, name, args.data), starts, plan.seeds, out, folds=plan.folds, resume=out.exists())
     found, left_out = rows(plan, args.out)
     lines = tables(plan, found, left_out)
@@ -114,9 +122,24 @@ def main(argv: Sequence[str] | None = None) -> None:
         write_lines(args.page, MARKERS, lines)
 
 
+def named_weights(given: Sequence[str]) -> dict[str, str]:
+    """Return name -> initial weights; those without a name are those of all runs that name none."""
+    parts = [text.partition("=") for text in given]
+    return {"": "auto"} | {name if mark else "": weights if mark else name for name, mark, weights in parts}
+
+
+def weights_of(plan: Plan, name: str, weights: Mapping[str, str]) -> str:
+    """Return the initial weights of a change. Raise RequestError if the command line has not named them."""
+    named = str(plan.fields(name).get("weights", ""))
+    if named not in weights:
+        raise RequestError(f"no weights are called {named}", where=name, hint=f"--weights {named}=FILE")
+    return weights[named]
+
+
 def recipe_of(plan: Plan, name: str, data: str) -> Recipe:
     """Return the recipe of a change, which is validated after its last epoch only."""
     fields = {"data.source": data, **plan.fields(name)}
+    fields.pop("weights", None)
     recipe = load_recipe(fields.pop("recipe", None), flags=fields)
     never_before = recipe.train.steps or recipe.train.epochs  # an epoch has a step at least
     return recipe.model_copy(update={"train": recipe.train.model_copy(update={"validate_every": never_before})})
@@ -246,7 +269,8 @@ def interval(difference: Difference) -> str:
 
 def in_words(fields: Mapping[str, Any]) -> str:
     """Return "recipe camvid, `train.epochs=60`"."""
-    return ", ".join(f"recipe {value}" if name == "recipe" else f"`{name}={value}`" for name, value in fields.items())
+    plain = ("recipe", "weights")
+    return ", ".join(f"{name} {value}" if name in plain else f"`{name}={value}`" for name, value in fields.items())
 
 
 def folder_name(name: str) -> str:
