@@ -132,7 +132,7 @@ def weights_of(plan: Plan, name: str, weights: Mapping[str, str]) -> str:
     """Return the initial weights of a change. Raise RequestError if the command line has not named them."""
     named = str(plan.fields(name).get("weights", ""))
     if named not in weights:
-        raise RequestError(f"no weights are called {named}", where=name, hint=f"--weights {named}=FILE")
+        raise RequestError(f"no weights are called {named}", where=name, hint=f"name them when you train: {named}=FILE")
     return weights[named]
 
 
@@ -154,7 +154,7 @@ def rows(plan: Plan, out: Path) -> tuple[list[Row], dict[str, str]]:
     read = {name: read_row(plan, name, out / folder_name(name)) for name in (BASE, *plan.changes)}
     left_out = {name: row for name, row in read.items() if isinstance(row, str)}
     if BASE in left_out:
-        raise RequestError(f"there is no base: {left_out[BASE]}", where=out / BASE, hint="train with --data DATA")
+        raise RequestError(f"there is no base: {left_out[BASE]}", where=out / BASE, hint="train it first")
     base, *changed = [row for row in read.values() if isinstance(row, Row)]
     differences = holm([compare(row.group.scored, base.group.scored, family=len(changed)) for row in changed])
     return [base, *(replace(row, difference=d) for row, d in zip(changed, differences, strict=True))], left_out
