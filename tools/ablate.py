@@ -33,14 +33,15 @@ from typing import Any
 
 import yaml
 from between_markers import write_lines
+from recipe_changes import changes
 
-from streetseg.comparison.groups import PER_RUN_FIELDS, Group, flatten, group_runs
+from streetseg.comparison.groups import Group, group_runs
 from streetseg.errors import RequestError, did_you_mean
 from streetseg.evaluation.files import per_video
 from streetseg.grid import run_study
 from streetseg.metrics.difference import Difference, compare, holm
-from streetseg.recipe.load import load_recipe, without_effect
-from streetseg.recipe.schema import Data, Recipe
+from streetseg.recipe.load import load_recipe
+from streetseg.recipe.schema import Recipe
 from streetseg.report.words import points, signed, span
 from streetseg.runs.finished import is_finished, read_run
 
@@ -168,21 +169,10 @@ def read_row(plan: Plan, name: str, out: Path) -> Row | str:
         return f"{len(folders)} of {expected} runs are finished"
     runs = [read_run(folder) for folder in folders]
     for run in runs:
-        if other := differing(run.recipe, recipe_of(plan, name, run.recipe.data.source)):
-            return f"its runs have another {other} than the plan"
+        if other := changes(run.recipe, recipe_of(plan, name, run.recipe.data.source)):
+            return f"its runs have another {', '.join(other)} than the plan"
     (group,) = group_runs(runs)
     return Row(name, plan.fields(name), group, sum(map(seconds_of, folders)))
-
-
-def differing(recipe: Recipe, planned: Recipe) -> str:
-    """Return the fields in which a run differs from the plan, apart from those that are no part of it.
-
-    The initial weights are given beside the plan, and data has values of its own for what the plan does not set.
-    """
-    of_data = {f"data.{name}" for name in Data.model_fields if name not in planned.data.model_fields_set}
-    beside = {*without_effect(), *PER_RUN_FIELDS, "model.encoder", "model.weights", *of_data}
-    was, expected = (flatten(one.model_dump(mode="json")) for one in (recipe, planned))
-    return ", ".join(field for field in expected if field not in beside and was.get(field) != expected[field])
 
 
 def seconds_of(run: Path) -> float:

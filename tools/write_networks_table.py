@@ -26,12 +26,13 @@ from typing import Any
 
 import yaml
 from between_markers import with_lines
+from recipe_changes import changes
 
 from streetseg.atomic import atomic_write_json, atomic_write_text
-from streetseg.comparison.groups import INITIAL_WEIGHTS, PER_RUN_FIELDS, Group, flatten, group_runs
+from streetseg.comparison.groups import INITIAL_WEIGHTS, Group, group_runs
 from streetseg.errors import RequestError
 from streetseg.recipe.layers import shipped_names, shipped_text
-from streetseg.recipe.load import load_recipe, without_effect
+from streetseg.recipe.load import load_recipe
 from streetseg.report.words import machine, minutes
 from streetseg.runs.finished import FinishedRun, read_run
 
@@ -42,8 +43,6 @@ SHIPPED = ROOT / "src" / "streetseg" / "recipe" / "shipped"
 MARKERS = "networks"
 PROMISE = "Promised score: "
 UNKNOWN = "not measured"
-# Fields that are no change of a recipe: they are columns of the table, or belong to the protocol.
-NO_CHANGE = ("model.encoder", "model.weights", "train.validate_every")
 
 
 @dataclass(frozen=True)
@@ -145,7 +144,7 @@ def network_of(
     return Network(
         recipe=recipe,
         recipe_sha256=fingerprint(recipe),
-        changes=changes(run, recipe),
+        changes=changed_fields(run, recipe),
         data=f"{run.protocol['dataset']}, {size[0]}x{size[1]}" if size else run.protocol["dataset"],
         encoder=run.encoder,
         decoder=run.model["decoder"],
@@ -163,12 +162,10 @@ def network_of(
     )
 
 
-def changes(run: FinishedRun, recipe: str) -> dict[str, Any]:
-    """Return the fields of a run that differ from the shipped recipe, apart from what is no change of it."""
-    shipped = flatten(load_recipe(recipe, environ={}).model_dump(mode="json"))
-    beside = {*without_effect(), *PER_RUN_FIELDS, *NO_CHANGE}
-    settings = flatten(run.recipe.model_dump(mode="json"))
-    return {name: value for name, value in settings.items() if name not in beside and value != shipped.get(name)}
+def changed_fields(run: FinishedRun, recipe: str) -> dict[str, Any]:
+    """Return the fields of a run that differ from the shipped recipe. When it is validated is no change of it."""
+    changed = changes(run.recipe, load_recipe(recipe, environ={}))
+    return {name: value for name, value in changed.items() if name != "train.validate_every"}
 
 
 def by_video(group: Group) -> dict[str, Any]:
