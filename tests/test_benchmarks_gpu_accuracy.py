@@ -52,6 +52,7 @@ def test_data_goes_there_and_results_come_back(
 ) -> None:
     monkeypatch.setattr(gpu_accuracy, "ProcessPoolExecutor", InThisProcess)
     monkeypatch.setattr(gpu_accuracy.os, "_exit", lambda code: None)
+    monkeypatch.setattr("streetseg.report.report.write_run_report", lambda *_, **__: None)  # nobody opens it here
     camvid = tiny.camvid_segnet(tmp_path / "camvid", 4, 2)
     (tmp_path / "weights").mkdir()
     pieces, out, home = tmp_path / "pieces", tmp_path / "out", tmp_path / "home"
