@@ -274,9 +274,10 @@ def cell(value: Any, form: str) -> str:
 
 
 def recipe_cell(network: Network) -> str:
-    """Return the recipe with its changes."""
+    """Return the recipe with its changes, and the number of seeds if there are several."""
     name = network.recipe + ("" if network.is_current else " (an earlier version)")
-    return ", ".join([name, *(f"`{field}={value}`" for field, value in network.changes.items())])
+    seeds = [f"{network.seeds} seeds"] if network.seeds > 1 else []
+    return ", ".join([name, *(f"`{field}={value}`" for field, value in network.changes.items()), *seeds])
 
 
 def by_video_cell(network: Network) -> str:
