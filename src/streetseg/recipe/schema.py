@@ -212,6 +212,11 @@ class Augment(Section):
     """largest hue rotation in either direction, as a share of the color circle"""
     blur: Probability = 0.1
     """probability of a Gaussian blur"""
+    gamma: Change = 0.0
+    """largest change of the brightness curve in either direction, in powers of two: with 1 the exponent is 1/2 (darks
+    become light) to 2 (as at dusk)"""
+    noise: Change = 0.0
+    """largest standard deviation of sensor noise, in steps of 0..255; each image has its own, from 0 on"""
 
 
 def _class_weights(value: object) -> object:

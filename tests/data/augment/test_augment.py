@@ -21,7 +21,7 @@ NOTHING = Augment(
     scale=(1.0, 1.0), rotate=0, flip=0, translate=0, brightness=0, contrast=0, saturation=0, hue=0, blur=0
 )
 GEOMETRY = NOTHING.model_copy(update={"scale": (0.5, 2.0), "rotate": 15.0, "flip": 0.5, "translate": 0.2})
-EVERYTHING = Augment(translate=0.1, blur=0.5)
+EVERYTHING = Augment(translate=0.1, blur=0.5, gamma=0.5, noise=4.0)
 
 
 def only(**changes: object) -> Augment:
@@ -311,6 +311,27 @@ def test_blur_keeps_flat_images_flat_up_to_the_rim() -> None:
     images = torch.full((1, 3, 16, 16), 77, dtype=torch.uint8)
     blurred, _ = augment(images, torch.zeros(1, 16, 16, dtype=torch.uint8), only(blur=1.0), (16, 16), drawn())
     assert (blurred == 77).all()
+
+
+@pytest.mark.parametrize(("number", "exponent"), [(0.0, 0.5), (0.5, 1.0), (0.75, 2**0.5)])
+def test_gamma_is_a_power_that_keeps_black_and_white(number: float, exponent: float) -> None:
+    levels = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16).expand(-1, 3, -1, -1)
+    curved, _ = augment(levels, torch.zeros_like(levels[:, 0]), only(gamma=1.0), (16, 16), drawn(gamma=number))
+    assert (curved - 255 * (levels.double() / 255) ** exponent).abs().max() < 0.51
+    assert curved[0, :, 0, 0].tolist() == [0] * 3
+    assert curved[0, :, -1, -1].tolist() == [255] * 3
+
+
+def test_noise_has_the_drawn_strength_and_is_other_noise_in_each_image() -> None:
+    images = torch.full((3, 3, 64, 64), 100, dtype=torch.uint8)
+    random_params = replace(drawn(3), noise=np.array([0, 0.5, 0.5]), noise_start=np.array([0.5, 0.2, 0.9]))
+    noisy, _ = augment(images, torch.zeros(3, 64, 64, dtype=torch.uint8), only(noise=20.0), (64, 64), random_params)
+    quiet, *loud = noisy.double() - 100
+    assert (quiet == 0).all()
+    for one in loud:
+        assert one.mean().abs() < 0.5
+        assert one.std() == pytest.approx(10, rel=0.05)
+    assert np.abs(np.corrcoef(loud[0].flatten(), loud[1].flatten())[0, 1]) < 0.05
 
 
 # Crop size

@@ -68,5 +68,6 @@ def test_the_windows_of_shards_are_others_in_each_epoch() -> None:
 def test_numbers_stay_the_same_between_versions() -> None:
     # Repeating a run rests on these: a numpy that draws other numbers is to be noticed here.
     assert draw(0, 0, [0]).scale[0] == 0.6436367332217984
+    assert draw(0, 0, [0]).blur_width[0] == 0.557057016557314
     assert shuffled(0, 0, 5).tolist() == [0, 2, 1, 4, 3]
     assert shuffled_by_shard(0, 0, np.arange(3).repeat(BUFFER))[::BUFFER].tolist() == [2561, 1926, 998]

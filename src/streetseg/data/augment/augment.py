@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from streetseg.data.augment.color import blur_drawn, color_maps, fill_outside, recolor
+from streetseg.data.augment.color import add_noise, blur_drawn, color_maps, curve, fill_outside, recolor
 from streetseg.data.augment.geometry import crop_to_image, sample_images, sample_labels, sampling_grid
 from streetseg.data.augment.rng import RandomParams
 from streetseg.errors import RequestError
@@ -84,6 +84,8 @@ def augment(
     cropped_labels, inside = sample_labels(labels, grid, sizes)
     cropped = sample_images(images, grid)
     blur_drawn(cropped, settings, random_params)
+    curve(cropped, settings, random_params)
+    add_noise(cropped, settings, random_params)
     colored = recolor(cropped, color_maps(settings, random_params))
     fill_outside(colored, inside)
     return colored, cropped_labels

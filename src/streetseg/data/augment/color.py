@@ -1,4 +1,6 @@
-"""Color augmentation: brightness, contrast, saturation and hue as one affine map of RGB, and a Gaussian blur."""
+"""Color augmentation: brightness, contrast, saturation and hue as one affine map of RGB; blur, gamma and noise."""
+
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -6,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from streetseg.data.augment.rng import RandomParams
+from streetseg.data.augment.rng import RandomParams, normal_numbers
 from streetseg.recipe.schema import Augment
 
 # RGB to NTSC luma and chroma (FCC 1953). The first row gives the lightness; the others span hue and saturation.
@@ -21,6 +23,8 @@ _MIDDLE = float(_RGB_TO_YIQ[0] @ MEAN_COLOR)
 # Lowest and highest standard deviation of the blur, in crop pixels. The radius covers 99.2 % of the widest kernel.
 _BLUR_SIGMA = (0.5, 1.5)
 _BLUR_RADIUS = 4
+
+_NOISE_STARTS = 2**20  # of the noise of an image in the normal numbers: so many images have different noise
 
 
 def color_maps(settings: Augment, random_params: RandomParams) -> NDArray[np.float64]:
@@ -69,6 +73,34 @@ def blur_drawn(images: Tensor, settings: Augment, random_params: RandomParams) -
     low, high = _BLUR_SIGMA
     for i in np.flatnonzero(random_params.blur < settings.blur).tolist():
         images[i] = _gaussian_blur(images[i : i + 1], low + (high - low) * float(random_params.blur_width[i]))[0]
+
+
+def curve(images: Tensor, settings: Augment, random_params: RandomParams) -> None:
+    """Raise float32 (B, 3, h, w) in 0..255, in place, to the exponent drawn for each image; 0 and 255 stay."""
+    if settings.gamma:
+        exponents = (2.0 ** (settings.gamma * (2 * random_params.gamma - 1))).astype(np.float32)
+        on_device = torch.from_numpy(exponents).to(images.device, non_blocking=True).view(-1, 1, 1, 1)
+        # By logarithms, as torch's power of a tensor takes twice the time. log 0 is -inf, whose exponential is 0.
+        images.div_(255).log_().mul_(on_device).exp_().mul_(255)
+
+
+def add_noise(images: Tensor, settings: Augment, random_params: RandomParams) -> None:
+    """Add to float32 (B, 3, h, w), in place, normal noise of the standard deviation drawn for each image.
+
+    The noise of an image is a part of one row of normal numbers that begins at a random place. So it costs one
+    addition, and is the same on every device.
+    """
+    if settings.noise:
+        count = images[0].numel()
+        row = _row_of_noise(count + _NOISE_STARTS, images.device)
+        starts = (random_params.noise_start * _NOISE_STARTS).astype(np.int64).tolist()
+        for image, start, share in zip(images, starts, random_params.noise.tolist(), strict=True):
+            image.add_(row[start : start + count].view(image.shape), alpha=settings.noise * share)
+
+
+@lru_cache(maxsize=2)  # a run has at most two sizes of crops
+def _row_of_noise(length: int, device: torch.device) -> Tensor:
+    return torch.from_numpy(normal_numbers(length)).to(device)
 
 
 def _gaussian_blur(image: Tensor, sigma: float) -> Tensor:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # The third word of the counter separates the purposes, so that no number is used twice.
-_ORDER, _AUGMENT, _SHARDS = 0, 1, 2
+_ORDER, _AUGMENT, _SHARDS, _NOISE = 0, 1, 2, 3
 
 BUFFER = 1000  # samples of shards that are shuffled together; a window ends with the shard that reaches this number
 
@@ -22,7 +22,7 @@ class RandomParams:
     """The random numbers of a batch of B images: one array float64 (B,) in [0, 1) per kind of change.
 
     The settings map a number to the size of the change. 0.5 means no rotation, no shift, no change of color, the middle
-    of the scales (on a logarithmic axis), and the central crop.
+    of the scales (on a logarithmic axis), and the central crop. New kinds are appended: the others keep their numbers.
     """
 
     scale: NDArray[np.float64]
@@ -38,6 +38,9 @@ class RandomParams:
     hue: NDArray[np.float64]
     blur: NDArray[np.float64]
     blur_width: NDArray[np.float64]
+    gamma: NDArray[np.float64]
+    noise: NDArray[np.float64]
+    noise_start: NDArray[np.float64]
 
 
 def draw(seed: int, epoch: int, indices: Sequence[int]) -> RandomParams:
@@ -45,6 +48,11 @@ def draw(seed: int, epoch: int, indices: Sequence[int]) -> RandomParams:
     kinds = len(fields(RandomParams))
     table = np.array([_generator(seed, epoch, _AUGMENT, index).random(kinds) for index in indices])
     return RandomParams(*table.reshape(len(indices), kinds).T)
+
+
+def normal_numbers(count: int) -> NDArray[np.float32]:
+    """Return `count` normally distributed numbers, float32, the same in every run."""
+    return _generator(0, 0, _NOISE, 0).standard_normal(count, dtype=np.float32)
 
 
 def shuffled(seed: int, epoch: int, length: int) -> NDArray[np.int64]:
