@@ -217,6 +217,8 @@ class Augment(Section):
     become light) to 2 (as at dusk)"""
     noise: Change = 0.0
     """largest standard deviation of sensor noise, in steps of 0..255; each image has its own, from 0 on"""
+    erase: Probability = 0.0
+    """probability that a rectangle is cut out: it gets the mean color, and its labels are ignored"""
 
 
 def _class_weights(value: object) -> object:
