@@ -278,6 +278,9 @@ class Optim(Section):
     freeze_encoder: bool = False
     """keep the encoder as it is, weights and batch-norm statistics, and train decoder and head only; it needs an
     encoder that was trained before"""
+    freeze_batch_norm: bool = False
+    """keep the batch-norm statistics of the encoder as they are, and train its weights; it needs an encoder that was
+    trained before"""
     weight_decay: float = Field(default=0.01, ge=0)
     """AdamW weight decay; biases and norm layers have none"""
     schedule: Literal["poly", "one-cycle"] = "poly"
