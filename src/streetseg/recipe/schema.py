@@ -275,6 +275,9 @@ class Optim(Section):
     """peak learning rate of the decoder, and of an encoder with random initial weights"""
     encoder_lr_scale: float = Field(default=0.5, ge=0)
     """factor on lr for a pretrained encoder"""
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
+    """factor on lr from each fifth of a pretrained encoder's layers to the fifth before it, so that early layers move
+    less; 1: one rate for all"""
     freeze_encoder: bool = False
     """keep the encoder as it is, weights and batch-norm statistics, and train decoder and head only; it needs an
     encoder that was trained before"""
