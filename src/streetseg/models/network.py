@@ -22,7 +22,7 @@ class SegmentationNetwork(nn.Module):
     Args:
         encoder: returns the feature maps.
         space: the classes; one logit for each.
-        decoder: "classic", "fast" or "own".
+        decoder: one of `DECODERS`.
         channels: output channels of the decoder blocks, deep to shallow; None for the default of the decoder.
         size: (height, width) that the network was trained for; None for the size of each image.
         reading: how the image files that it was trained on became 8-bit RGB.
