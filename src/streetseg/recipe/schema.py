@@ -258,6 +258,10 @@ class Loss(Section):
     weights of your own: a list in the order of the classes, or class names with weights, 1 for those left out"""
     ohem: float | None = Field(default=None, gt=0, le=1)
     """cross-entropy uses only this share of the pixels, those with the highest loss; none: all pixels"""
+    border: int = Field(default=3, ge=1)
+    """distance from another class, in pixels, up to which border_weight holds"""
+    border_weight: Change = 1.0
+    """weight in cross-entropy of pixels near a border between classes: less for coarse masks, more for thin classes"""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """label smoothing of cross-entropy, 0 (none) to below 1; not with the focal loss"""
 
