@@ -15,12 +15,14 @@ from streetseg.models.network import SegmentationNetwork
 from streetseg.recipe.decoders import DecoderName
 
 STRIDE = {(16, 12, 8): 4, (16, 12, 8, 8): 2}  # of the logits, by the decoder's channels
+DECODERS = [("fast", (16, 12, 8)), ("fast", (16, 12, 8, 8)), ("fast-half", (16, 12, 8, 8))]
 
 
-@pytest.fixture(scope="module", params=STRIDE, ids=lambda channels: f"{len(channels)} blocks")
+@pytest.fixture(scope="module", params=DECODERS, ids=str)
 def network(request: pytest.FixtureRequest) -> SegmentationNetwork:
     torch.manual_seed(0)
-    return SegmentationNetwork(Encoder("test_efficientnet"), STREET_11, decoder="fast", channels=request.param)
+    decoder, channels = request.param
+    return SegmentationNetwork(Encoder("test_efficientnet"), STREET_11, decoder=decoder, channels=channels)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (33, 64), (101, 333)])

@@ -54,15 +54,17 @@ def make_decoder(
         raise RequestError(
             f"the encoder has {len(encoder_channels)} maps, too few for a fast decoder of {len(channels)} blocks",
             where="model.channels",
-            hint="give three channel counts",
+            hint="give three channel counts" if 3 in facts.blocks else "take the fast decoder",
         )
     match name:
         case "classic":
             body: nn.Module = ClassicDecoder(encoder_channels, channels)
             head = nn.Conv2d(channels[-1], num_classes, kernel_size=3, padding=1)
-        case "fast" | "fast-pool" | "fast-gate":
-            context = None if name == "fast" else Context(encoder_channels[-1], channels[0], gate=name == "fast-gate")
-            body = FastDecoder(encoder_channels, channels, context)
+        case "fast" | "fast-pool" | "fast-gate" | "fast-half":
+            context = None
+            if name in ("fast-pool", "fast-gate"):
+                context = Context(encoder_channels[-1], channels[0], gate=name == "fast-gate")
+            body = FastDecoder(encoder_channels, channels, context, light_end=name == "fast-half")
             head = nn.Conv2d(channels[-1], num_classes, kernel_size=1)
         case "own":
             if own is None:

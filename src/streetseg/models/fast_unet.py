@@ -28,14 +28,21 @@ class SeparableConv(nn.Sequential):
 
 
 class FastBlock(nn.Module):
-    """Decoder block: reduce the channels of both maps, enlarge the deep one by two, add, convolve."""
+    """Decoder block: reduce the channels of both maps, enlarge the deep one by two, add, convolve.
 
-    def __init__(self, in_channels: int, skip_channels: int, out_channels: int) -> None:
+    Args:
+        in_channels: channels of the deep map.
+        skip_channels: channels of the skip.
+        out_channels: channels of the result.
+        light: leave out the convolution after the sum.
+    """
+
+    def __init__(self, in_channels: int, skip_channels: int, out_channels: int, *, light: bool = False) -> None:
         super().__init__()
         self.deep = nn.Conv2d(in_channels, out_channels, kernel_size=1, bias=False)
         self.skip = nn.Conv2d(skip_channels, out_channels, kernel_size=1, bias=False)
         self.norm: nn.Module = nn.BatchNorm2d(out_channels)
-        self.mix = SeparableConv(out_channels)
+        self.mix = nn.Identity() if light else SeparableConv(out_channels)
 
     def forward(self, deep: Tensor, skip: Tensor) -> Tensor:
         """Return (B, out, 2h, 2w) of the deep map (B, in, h, w) and the skip (B, skip, 2h, 2w)."""
@@ -91,16 +98,25 @@ class FastDecoder(nn.Module):
         encoder_channels: channels of the maps at strides 2, 4, 8, 16, 32, or from 4 on.
         channels: output channels of the blocks, deep to shallow.
         context: changes the deepest map before the blocks; None for nothing.
+        light_end: the last block is a light one.
     """
 
     def __init__(
-        self, encoder_channels: tuple[int, ...], channels: tuple[int, ...], context: Context | None = None
+        self,
+        encoder_channels: tuple[int, ...],
+        channels: tuple[int, ...],
+        context: Context | None = None,
+        *,
+        light_end: bool = False,
     ) -> None:
         super().__init__()
         self.context = context
         deepest, *skips = reversed(encoder_channels)
         sizes = zip((deepest, *channels[:-1]), skips[: len(channels)], channels, strict=True)
-        self.blocks = nn.ModuleList(FastBlock(*block_channels) for block_channels in sizes)
+        self.blocks = nn.ModuleList(
+            FastBlock(*block_channels, light=light_end and block == len(channels))
+            for block, block_channels in enumerate(sizes, start=1)
+        )
         for module in self.blocks.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

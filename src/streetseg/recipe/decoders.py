@@ -6,7 +6,7 @@ They are in a separate module so that a bundle is read without building the sche
 from dataclasses import dataclass, replace
 from typing import Literal
 
-DecoderName = Literal["classic", "fast", "fast-pool", "fast-gate", "own"]
+DecoderName = Literal["classic", "fast", "fast-pool", "fast-gate", "fast-half", "own"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,9 @@ DECODERS: dict[DecoderName, DecoderFacts] = {
     "fast": FAST,
     "fast-pool": replace(FAST, help="fast, and the mean over the image is added to the deepest map"),
     "fast-gate": replace(FAST, help="fast, and the mean over the image decides how much each deepest channel counts"),
+    "fast-half": DecoderFacts(
+        help="fast, and a light last step to half of the image's size", channels=(128, 96, 64, 32), blocks=(4,)
+    ),
     "classic": DecoderFacts(
         help="the standard one",
         channels=(256, 128, 64, 32, 16),  # as in segmentation_models.pytorch
