@@ -11,6 +11,7 @@ import onnx
 import pytest
 import torch
 from onnx import numpy_helper
+from torch import nn
 
 import streetseg.deploy.export as export_module
 import streetseg.deploy.graph as graph_module
@@ -25,6 +26,7 @@ from streetseg.inference.engines.engine import Engine
 from streetseg.inference.engines.open import open_engine
 from streetseg.labels.tables import STREET_11
 from streetseg.models.encoder import Encoder
+from streetseg.models.formats import FORMATS
 from streetseg.models.network import SegmentationNetwork
 from streetseg.recipe.decoders import DecoderName
 
@@ -74,6 +76,17 @@ def test_other_encoders_and_decoders(tmp_path: Path, encoder: str, decoder: Deco
 
     assert done.parity.difference < 1e-3
     assert {(1, 1), (101, 333), (48, 64)} <= set(done.parity.sizes)
+
+
+@pytest.mark.parametrize(("decoder", "form"), [("fast-pool", "onnx"), ("fast-gate", "openvino")])
+def test_the_context_of_the_image_is_exported(tmp_path: Path, decoder: DecoderName, form: str) -> None:
+    torch.manual_seed(0)
+    network = SegmentationNetwork(Encoder("test_resnet"), STREET_11, decoder=decoder)
+    nn.init.normal_(network.get_submodule("decoder.context.expand").get_parameter("weight"))
+
+    done = export(saved(tmp_path / "bundle", network), tmp_path / f"a{FORMATS[form].suffix}", form, SCENES)
+
+    assert done.parity.difference < 1e-3
 
 
 def test_an_encoder_whose_graph_is_of_one_size_is_refused(tmp_path: Path) -> None:

@@ -10,15 +10,19 @@ from networks import some_images
 from streetseg.errors import RequestError
 from streetseg.labels.tables import STREET_11
 from streetseg.models.encoder import STRIDES, Encoder
+from streetseg.models.fast_unet import FastDecoder
 from streetseg.models.network import SegmentationNetwork
+from streetseg.recipe.decoders import DecoderName
 
 STRIDE = {(16, 12, 8): 4, (16, 12, 8, 8): 2}  # of the logits, by the decoder's channels
+DECODERS = [("fast", (16, 12, 8)), ("fast", (16, 12, 8, 8)), ("fast-half", (16, 12, 8, 8))]
 
 
-@pytest.fixture(scope="module", params=STRIDE, ids=lambda channels: f"{len(channels)} blocks")
+@pytest.fixture(scope="module", params=DECODERS, ids=str)
 def network(request: pytest.FixtureRequest) -> SegmentationNetwork:
     torch.manual_seed(0)
-    return SegmentationNetwork(Encoder("test_efficientnet"), STREET_11, decoder="fast", channels=request.param)
+    decoder, channels = request.param
+    return SegmentationNetwork(Encoder("test_efficientnet"), STREET_11, decoder=decoder, channels=channels)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (33, 64), (101, 333)])
@@ -62,6 +66,29 @@ def test_every_scale_down_to_the_last_step_counts(network: SegmentationNetwork, 
     assert before.shape == (1, 8, 64 // stride, 64 // stride)
     counts = bool((after - before).abs().max() > 1e-4)
     assert counts == (STRIDES[level] >= stride)
+
+
+@pytest.mark.parametrize("decoder", ["fast-pool", "fast-gate"])
+def test_the_context_of_the_image_reaches_every_place(decoder: DecoderName) -> None:
+    torch.manual_seed(0)
+    network = SegmentationNetwork(Encoder("test_efficientnet"), STREET_11, decoder=decoder, channels=(16, 12, 8)).eval()
+    body = network.decoder
+    assert isinstance(body, FastDecoder) and body.context is not None
+    pyramid = [torch.rand(2, c, 256 // s, 256 // s) for c, s in zip(network.encoder.channels, STRIDES, strict=True)]
+    with torch.no_grad():
+        at_first = body(pyramid)
+        context, body.context = body.context, None
+        without = body(pyramid)
+        body.context = context
+        nn.init.normal_(context.expand.weight)
+        before = body(pyramid)
+        pyramid[-1][..., -1, -1] += 9  # no convolution takes this change to the other end of the map
+        after = body(pyramid)
+
+    torch.testing.assert_close(at_first, without)
+    assert (after - before)[..., :16, :16].abs().max() > 1e-4
+    body.train()(pyramid).square().sum().backward()
+    assert all(parameter.grad is not None and parameter.grad.any() for parameter in context.parameters())
 
 
 @pytest.mark.parametrize("channels", [(16, 12, 8, 8, 8), (16, 12), ()])

@@ -81,3 +81,19 @@ def test_a_decoder_needs_a_width_for_each_of_its_five_blocks() -> None:
     with pytest.raises(RequestError, match="5 blocks, 4 channel counts") as refused:
         SegmentationNetwork(Encoder("test_resnet"), STREET_11, decoder="classic", channels=(64, 32, 16, 8))
     assert refused.value.where == ("model.channels",)
+
+
+def test_frozen_statistics_stay_and_are_used_while_the_weights_learn() -> None:
+    network = tiny_network()
+    network.freeze_statistics()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+
+    features = network.train().encoder(network.mean.expand(2, 3, 32, 64) / 255)
+    expected = network.eval().encoder(network.mean.expand(2, 3, 32, 64) / 255)
+    network.train()(some_images(2, 32, 64)).square().mean().backward()
+
+    assert all(torch.equal(one, other) for one, other in zip(features, expected, strict=True))
+    moved = {name for name, tensor in network.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert any(name.startswith("decoder.") for name in moved)
+    assert not any(name.startswith("encoder.") for name in moved)
+    assert all(parameter.grad is not None for parameter in network.parameters())

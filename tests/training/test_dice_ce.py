@@ -68,7 +68,9 @@ def test_a_hopeless_pixel_costs_much_and_not_infinitely() -> None:
     assert gradient.flatten().tolist() == [-1.0, 1.0]
 
 
-@pytest.mark.parametrize("settings", [Loss(), Loss(ohem=0.3), Loss(region="lovasz", label_smoothing=0.1)], ids=str)
+@pytest.mark.parametrize(
+    "settings", [Loss(), Loss(ohem=0.3), Loss(region="lovasz", label_smoothing=0.1), Loss(border_weight=0.3)], ids=str
+)
 def test_coarse_logits_count_as_if_they_were_repeated(settings: Loss) -> None:
     logits, labels = batch(2, dtype=torch.float32)
     objective = Objective(settings, [100] * CLASSES, IGNORE)

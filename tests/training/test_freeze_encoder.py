@@ -41,11 +41,20 @@ def test_only_decoder_and_head_learn(streetseg: Run, data: Path, tmp_path: Path)
     assert any(not torch.equal(before[name], after[name]) for name in before if name.startswith("head."))
 
 
-def test_a_frozen_encoder_of_random_weights_is_refused(streetseg: Run, data: Path, tmp_path: Path) -> None:
-    done = streetseg(*train(data, tmp_path / "run", optim__freeze_encoder="true"))
+@pytest.mark.parametrize(
+    ("field", "what"),
+    [
+        ("freeze_encoder", "the encoder is frozen"),
+        ("freeze_batch_norm", "the encoder keeps its batch-norm statistics"),
+    ],
+)
+def test_a_frozen_encoder_of_random_weights_is_refused(
+    streetseg: Run, data: Path, tmp_path: Path, field: str, what: str
+) -> None:
+    done = streetseg(*train(data, tmp_path / "run", f"optim.{field}=true"))
 
     assert done.code == 2
-    assert done.err.splitlines()[0] == "error: the encoder is frozen, but it has random weights"
+    assert done.err.splitlines()[0] == f"error: {what}, but it has random weights"
     assert not (tmp_path / "run").exists()
 
 

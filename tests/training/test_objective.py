@@ -30,11 +30,12 @@ EVERY_KIND = [
         ("none", "tversky"), ("none", (1.0, 4.0, 0.5, 2.0, 3.0)), (None, 0.3), (None, 0.5, 2.0)
     )
 ]
+EVERY_KIND += [Loss(border=1, border_weight=3.0, class_weights="mild", ohem=ohem) for ohem in (None, 0.3)]
 
 
 def names(settings: Loss) -> str:
     parts = (settings.region, settings.class_weights, settings.ohem, settings.focal, settings.label_smoothing)
-    return "-".join(map(str, parts))
+    return "-".join(map(str, (*parts, settings.border_weight)))
 
 
 def objective(**settings: Any) -> Objective:
@@ -208,6 +209,32 @@ def test_class_weights_of_other_classes(weights: Any, problem: str, hint: str) -
         Objective(Loss(class_weights=weights), PIXELS, IGNORE, ("sky", "road", "car", "pole", "tree"))
 
     assert (caught.value.problem, caught.value.hint) == (problem, hint)
+
+
+@pytest.mark.parametrize("weights", ["none", (1.0, 4.0, 0.5, 2.0, 3.0)], ids=str)
+@pytest.mark.parametrize(("border", "weight", "smoothing"), [(1, 0.2, 0.0), (2, 3.0, 0.0), (2, 3.0, 0.1)])
+def test_border_weight_is_its_formula(
+    border: int, weight: float, smoothing: float, weights: str | tuple[float, ...]
+) -> None:
+    logits, labels = batch()
+    labels = labels.repeat_interleave(3, 1).repeat_interleave(3, 2)
+    logits = logits.detach().repeat_interleave(3, 2).repeat_interleave(3, 3)
+    near = torch.ones(labels.shape)
+    for image, row, column in product(*map(range, labels.shape)):
+        rows, columns = (slice(max(0, i - border), i + border + 1) for i in (row, column))
+        others = set(labels[image, rows, columns].flatten().tolist()) - {IGNORE, int(labels[image, row, column])}
+        near[image, row, column] = weight if others else 1.0
+    of_classes = torch.ones(CLASSES) if isinstance(weights, str) else torch.tensor(weights)
+    pixels = F.cross_entropy(
+        logits, labels.long(), of_classes, ignore_index=IGNORE, reduction="none", label_smoothing=smoothing
+    )
+    total = (near * of_classes[labels.long().clamp(max=CLASSES - 1)])[labels != IGNORE].sum()
+
+    settings = {"border": border, "border_weight": weight, "label_smoothing": smoothing, "class_weights": weights}
+    _, terms = objective(**settings)(logits, labels)
+
+    assert 0.1 < (near == weight).float().mean() < 1
+    torch.testing.assert_close(terms["cross_entropy"], (near * pixels).sum() / total)
 
 
 def test_dice_of_a_large_class_is_right() -> None:

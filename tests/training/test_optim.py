@@ -38,6 +38,25 @@ def test_a_pretrained_encoder_moves_by_its_factor(pretrained: bool, lr_of_encode
             assert group["lr"] == pytest.approx(lr_of_encoder if id(parameter) in encoder else 1e-2)
 
 
+def test_with_layer_decay_early_layers_move_less_and_the_last_fifth_as_before() -> None:
+    network = tiny_network()
+
+    optimizer = make_optimizer(network, Optim(lr=1.0, encoder_lr_scale=0.5, layer_decay=0.5), pretrained=True)
+
+    rates = {id(parameter): group["peak_lr"] for group in optimizer.param_groups for parameter in group["params"]}
+    encoder = [rates[id(parameter)] for parameter in network.encoder.parameters()]
+    assert sorted(set(encoder)) == [0.03125, 0.0625, 0.125, 0.25, 0.5]
+    assert encoder == sorted(encoder)
+    assert len(rates) == len(list(network.parameters()))
+    assert {rates[id(parameter)] for parameter in network.decoder.parameters()} == {1.0}
+
+
+def test_layer_decay_is_for_pretrained_encoders() -> None:
+    optimizer = make_optimizer(tiny_network(), Optim(lr=1.0, layer_decay=0.5), pretrained=False)
+
+    assert [group["peak_lr"] for group in optimizer.param_groups] == [1.0] * 6
+
+
 def test_biases_and_norms_do_not_decay() -> None:
     network = tiny_network()
 

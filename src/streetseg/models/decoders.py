@@ -6,7 +6,7 @@ from typing import assert_never
 from torch import nn
 
 from streetseg.errors import ModelError, RequestError
-from streetseg.models.fast_unet import FastDecoder
+from streetseg.models.fast_unet import Context, FastDecoder
 from streetseg.models.own import OwnDecoder
 from streetseg.models.unet import ClassicDecoder
 from streetseg.recipe.decoders import DECODERS, DecoderName
@@ -50,18 +50,21 @@ def make_decoder(
             f"the {name} decoder has {facts.blocks_in_words} blocks, {len(channels)} channel counts were given",
             where="model.channels",
         )
-    if name == "fast" and len(channels) >= len(encoder_channels):
+    if name.startswith("fast") and len(channels) >= len(encoder_channels):
         raise RequestError(
             f"the encoder has {len(encoder_channels)} maps, too few for a fast decoder of {len(channels)} blocks",
             where="model.channels",
-            hint="give three channel counts",
+            hint="give three channel counts" if 3 in facts.blocks else "take the fast decoder",
         )
     match name:
         case "classic":
             body: nn.Module = ClassicDecoder(encoder_channels, channels)
             head = nn.Conv2d(channels[-1], num_classes, kernel_size=3, padding=1)
-        case "fast":
-            body = FastDecoder(encoder_channels, channels)
+        case "fast" | "fast-pool" | "fast-gate" | "fast-half":
+            context = None
+            if name in ("fast-pool", "fast-gate"):
+                context = Context(encoder_channels[-1], channels[0], gate=name == "fast-gate")
+            body = FastDecoder(encoder_channels, channels, context, light_end=name == "fast-half")
             head = nn.Conv2d(channels[-1], num_classes, kernel_size=1)
         case "own":
             if own is None:

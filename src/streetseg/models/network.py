@@ -22,7 +22,7 @@ class SegmentationNetwork(nn.Module):
     Args:
         encoder: returns the feature maps.
         space: the classes; one logit for each.
-        decoder: "classic", "fast" or "own".
+        decoder: one of `DECODERS`.
         channels: output channels of the decoder blocks, deep to shallow; None for the default of the decoder.
         size: (height, width) that the network was trained for; None for the size of each image.
         reading: how the image files that it was trained on became 8-bit RGB.
@@ -55,7 +55,7 @@ class SegmentationNetwork(nn.Module):
         self.calibration: Calibration | None = None  # fitted after training
         self.mask_ids: Sequence[Sequence[int]] | None = None  # of each class in the masks it was trained on, if known
         self.encoder = encoder
-        self.encoder_is_frozen = False
+        self.encoder_is_frozen = self.statistics_are_frozen = False
         parts = make_decoder(decoder, encoder.channels, self.channels, space.num_classes, own_decoder)
         self.decoder, self.head = parts.body, parts.head
         self.register_buffer("mean", torch.tensor(encoder.mean).view(1, 3, 1, 1) * 255.0)
@@ -66,11 +66,20 @@ class SegmentationNetwork(nn.Module):
         self.encoder.requires_grad_(False).eval()
         self.encoder_is_frozen = True
 
+    def freeze_statistics(self) -> None:
+        """Keep the batch-norm statistics of the encoder: from now on it normalizes by them in training, too."""
+        self.statistics_are_frozen = True
+        self.train(self.training)
+
     def train(self, mode: bool = True) -> Self:
-        """Set training or evaluation mode; a frozen encoder stays in evaluation mode, so that its statistics stay."""
+        """Set training or evaluation mode; what is frozen stays in evaluation mode, so that its statistics stay."""
         super().train(mode)
         if self.encoder_is_frozen:
             self.encoder.eval()
+        if self.statistics_are_frozen:
+            for module in self.encoder.modules():
+                if isinstance(module, (nn.BatchNorm2d, nn.SyncBatchNorm)):
+                    module.eval()
         return self
 
     def forward(self, images: Tensor) -> Tensor:

@@ -3,10 +3,10 @@
 They are in a separate module so that a bundle is read without building the schema of the recipe.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-DecoderName = Literal["classic", "fast", "own"]
+DecoderName = Literal["classic", "fast", "fast-pool", "fast-gate", "fast-half", "own"]
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,16 @@ class DecoderFacts:
         return " or ".join(map(str, self.blocks))
 
 
+FAST = DecoderFacts(
+    help="a light U-Net decoder that ends at a quarter of the image's size", channels=(128, 96, 64), blocks=(3, 4)
+)
+
 DECODERS: dict[DecoderName, DecoderFacts] = {
-    "fast": DecoderFacts(
-        help="a light U-Net decoder that ends at a quarter of the image's size", channels=(128, 96, 64), blocks=(3, 4)
+    "fast": FAST,
+    "fast-pool": replace(FAST, help="fast, and the mean over the image is added to the deepest map"),
+    "fast-gate": replace(FAST, help="fast, and the mean over the image decides how much each deepest channel counts"),
+    "fast-half": DecoderFacts(
+        help="fast, and a light last step to half of the image's size", channels=(128, 96, 64, 32), blocks=(4,)
     ),
     "classic": DecoderFacts(
         help="the standard one",

@@ -217,6 +217,8 @@ class Augment(Section):
     become light) to 2 (as at dusk)"""
     noise: Change = 0.0
     """largest standard deviation of sensor noise, in steps of 0..255; each image has its own, from 0 on"""
+    erase: Probability = 0.0
+    """probability that a rectangle is cut out: it gets the mean color, and its labels are ignored"""
 
 
 def _class_weights(value: object) -> object:
@@ -256,6 +258,10 @@ class Loss(Section):
     weights of your own: a list in the order of the classes, or class names with weights, 1 for those left out"""
     ohem: float | None = Field(default=None, gt=0, le=1)
     """cross-entropy uses only this share of the pixels, those with the highest loss; none: all pixels"""
+    border: int = Field(default=3, ge=1)
+    """distance from another class, in pixels, up to which border_weight holds"""
+    border_weight: Change = 1.0
+    """weight in cross-entropy of pixels near a border between classes: less for coarse masks, more for thin classes"""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """label smoothing of cross-entropy, 0 (none) to below 1; not with the focal loss"""
 
@@ -273,9 +279,15 @@ class Optim(Section):
     """peak learning rate of the decoder, and of an encoder with random initial weights"""
     encoder_lr_scale: float = Field(default=0.5, ge=0)
     """factor on lr for a pretrained encoder"""
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
+    """factor on lr from each fifth of a pretrained encoder's layers to the fifth before it, so that early layers move
+    less; 1: one rate for all"""
     freeze_encoder: bool = False
     """keep the encoder as it is, weights and batch-norm statistics, and train decoder and head only; it needs an
     encoder that was trained before"""
+    freeze_batch_norm: bool = False
+    """keep the batch-norm statistics of the encoder as they are, and train its weights; it needs an encoder that was
+    trained before"""
     weight_decay: float = Field(default=0.01, ge=0)
     """AdamW weight decay; biases and norm layers have none"""
     schedule: Literal["poly", "one-cycle"] = "poly"

@@ -20,12 +20,14 @@ class SoftmaxSums(NamedTuple):
         overlap: (C,), for each class the sum of p[t] over the pixels with that label.
         predicted: (C,), the sum of p.
         ground_truth: (C,), the number of pixels with that label; it has no gradient.
+        weight: scalar, the sum of the weights of cross-entropy; it has no gradient.
     """
 
     cross_entropy: Tensor
     overlap: Tensor
     predicted: Tensor
     ground_truth: Tensor
+    weight: Tensor
 
 
 def cells(labels: Tensor, logits: Tensor) -> Tensor:
@@ -33,7 +35,9 @@ def cells(labels: Tensor, logits: Tensor) -> Tensor:
     return F.pixel_unshuffle(labels.unsqueeze(1), labels.shape[-1] // logits.shape[-1])
 
 
-def softmax_sums(logits: Tensor, labels: Tensor, weights: Tensor | None, ignore_index: int) -> SoftmaxSums:
+def softmax_sums(
+    logits: Tensor, labels: Tensor, weights: Tensor | None, ignore_index: int, of_pixels: Tensor | None = None
+) -> SoftmaxSums:
     """Return the sums, differentiable with respect to the logits, without a wait for the device.
 
     Args:
@@ -41,10 +45,10 @@ def softmax_sums(logits: Tensor, labels: Tensor, weights: Tensor | None, ignore_
         labels: uint8 (B, k h, k w), 0..C-1 or `ignore_index`, which counts nowhere.
         weights: float (C,), the weight of each class in cross-entropy; None for 1.
         ignore_index: the label of pixels that are ignored.
+        of_pixels: float (B, k h, k w), factors on the weights of the pixels in cross-entropy; None for 1.
     """
-    return SoftmaxSums(
-        *cast(tuple[Tensor, Tensor, Tensor, Tensor], _SoftmaxSums.apply(logits, labels, weights, ignore_index))
-    )
+    sums = _SoftmaxSums.apply(logits, labels, weights, ignore_index, of_pixels)
+    return SoftmaxSums(*cast(tuple[Tensor, Tensor, Tensor, Tensor, Tensor], sums))
 
 
 def class_sums(values: Tensor, index: Tensor, classes: int) -> Tensor:
@@ -62,14 +66,16 @@ def class_sums_in_pairs(values: Tensor, index: Tensor, classes: int) -> Tensor:
 class _SoftmaxSums(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, logits: Tensor, labels: Tensor, weights: Tensor | None, ignore_index: int
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        ctx: Any, logits: Tensor, labels: Tensor, weights: Tensor | None, ignore_index: int, of_pixels: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         classes = logits.shape[1]
         ground_truth = cells(labels, logits)
         counted = (ground_truth != ignore_index).float()
         log_p = F.log_softmax(logits.float(), dim=1)
         index = ground_truth.clamp(max=classes - 1).long()
         weight = counted if weights is None else weights[index] * counted
+        if of_pixels is not None:
+            weight = weight * cells(of_pixels, logits)
         log_p_true = log_p.gather(1, index)
         p = log_p.exp_()
         p_true = log_p_true.exp() * counted
@@ -79,14 +85,15 @@ class _SoftmaxSums(torch.autograd.Function):
             torch.stack([p_true.flatten(), counted.flatten()]), index.flatten(), classes
         ).unbind()
         ctx.save_for_backward(p, p_true, index, weight, times)
-        ctx.mark_non_differentiable(of_ground_truth)
+        total = weight.sum()
+        ctx.mark_non_differentiable(of_ground_truth, total)
         ctx.dtype = logits.dtype
-        return -(weight * log_p_true).sum(), overlap, (p * times).sum(dim=(0, 2, 3)), of_ground_truth
+        return -(weight * log_p_true).sum(), overlap, (p * times).sum(dim=(0, 2, 3)), of_ground_truth, total
 
     @staticmethod
     def backward(
-        ctx: Any, by_cross_entropy: Tensor, by_overlap: Tensor, by_predicted: Tensor, _: Tensor
-    ) -> tuple[Tensor, None, None, None]:
+        ctx: Any, by_cross_entropy: Tensor, by_overlap: Tensor, by_predicted: Tensor, *_: Tensor
+    ) -> tuple[Tensor, None, None, None, None]:
         """Return the gradient of f(p) by a logit z[c]: p[c] (f'[c] - sum of p f').
 
         f' is `by_predicted`, plus `by_overlap` at the class of the ground truth.
@@ -98,4 +105,4 @@ class _SoftmaxSums(torch.autograd.Function):
         common = (at_true - weighted).sum(dim=1, keepdim=True) + times * mean
         gradient = (by_predicted.view(1, -1, 1, 1) * times).sub_(common).mul_(p)
         gradient.scatter_add_(1, index, at_true - weighted)
-        return gradient.to(ctx.dtype), None, None, None
+        return gradient.to(ctx.dtype), None, None, None, None

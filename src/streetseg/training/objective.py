@@ -5,7 +5,8 @@ Cross-entropy over the pixels that count, plus a region term that looks at whole
 - Tversky: the same, with weights for false positives and false negatives (Salehi et al. 2017, arXiv:1706.05721);
 - Lovász-softmax: the Lovász extension of each class's Jaccard loss (Berman et al. 2018, arXiv:1705.08790).
 All average over the classes that are present in the ground truth of the batch. A batch in which every pixel is ignored
-has the loss 0. The focal loss (Lin et al. 2017, arXiv:1708.02002) can take the place of cross-entropy.
+has the loss 0. The focal loss (Lin et al. 2017, arXiv:1708.02002) can take the place of cross-entropy. Pixels near a
+border between classes may have another weight in it.
 
 Where several ranks share a batch, sums are taken over all ranks before anything is divided. So the loss is that of the
 whole batch, the same on each rank, even if the shares are unequal. Two terms are no sums: OHEM takes the hardest pixels
@@ -64,13 +65,21 @@ class Objective(nn.Module):
         H and W are k times h and w: each logit stands for a cell of k x k label pixels. The images may be this rank's
         share of a batch; `ranks` have the other shares.
         """
-        sums = softmax_sums(logits, labels, self.class_weights, self.ignore_index)
         settings = self.settings
+        of_pixels = None
+        if settings.border_weight != 1:
+            of_pixels = border_weights(labels, settings.border, settings.border_weight, self.ignore_index)
+        sums = softmax_sums(logits, labels, self.class_weights, self.ignore_index, of_pixels)
         if settings.ohem is None and settings.focal is None and not settings.label_smoothing:
-            weight = sums.ground_truth.sum() if self.class_weights is None else sums.ground_truth @ self.class_weights
+            if of_pixels is not None:
+                weight = sums.weight
+            elif self.class_weights is not None:
+                weight = sums.ground_truth @ self.class_weights
+            else:
+                weight = sums.ground_truth.sum()
             cross_entropy = mean(sums.cross_entropy, weight, ranks)
         else:
-            cross_entropy = self.cross_entropy(log_probabilities_at(labels, logits), labels, ranks)
+            cross_entropy = self.cross_entropy(log_probabilities_at(labels, logits), labels, ranks, of_pixels)
         terms = {"cross_entropy" if settings.focal is None else "focal": cross_entropy}
         match settings.region:
             case "dice":
@@ -83,8 +92,12 @@ class Objective(nn.Module):
                 terms["lovasz"] = settings.region_weight * lovasz
         return torch.stack(list(terms.values())).sum(), terms
 
-    def cross_entropy(self, log_probabilities: Tensor, labels: Tensor, ranks: Ranks = ALONE) -> Tensor:
+    def cross_entropy(
+        self, log_probabilities: Tensor, labels: Tensor, ranks: Ranks = ALONE, of_pixels: Tensor | None = None
+    ) -> Tensor:
         """Return weighted, smoothed or focal cross-entropy; with OHEM, of the hardest pixels only.
+
+        `of_pixels`, float (B, H, W), are factors on the weights of the pixels.
 
         Weights and smoothing are as torch defines them. The focal loss of a pixel with probability p of its label is
         -weight (1 - p)^focal log p.
@@ -107,6 +120,8 @@ class Objective(nn.Module):
             weights = counted
         else:
             weights = self.class_weights[target.clamp(max=len(self.class_weights) - 1)] * counted
+        if of_pixels is not None:
+            pixels, weights = pixels * of_pixels, weights * of_pixels
         if keep is not None:
             here = int(counted.sum())
             hardest = pixels[counted].topk(min(here, max(1, round(keep * here)))).indices
@@ -133,6 +148,24 @@ class OwnObjective(nn.Module):
             logits = F.interpolate(logits, labels.shape[-2:], mode="nearest")
         loss = self.function(logits, labels.long())
         return loss, {"own_loss": loss}
+
+
+def border_weights(labels: Tensor, width: int, weight: float, ignore_index: int) -> Tensor:
+    """Return the weights of labels uint8 (B, H, W) by their distance from another class, float32 (B, H, W).
+
+    It is `weight` where a pixel of another class is at most `width` rows and columns away, and 1 elsewhere. Ignored
+    pixels are of no class.
+    """
+    counted = labels != ignore_index
+    # The highest of 255 - id belongs to the lowest id. Both ends are found at once, as bytes: a pooling takes floats.
+    ends = torch.stack([labels * counted, (255 - labels) * counted])
+    for axis, padding in ((2, (0, 0, width, width)), (3, (width, width))):
+        padded, length = F.pad(ends, padding), ends.shape[axis]
+        ends = padded.narrow(axis, 0, length)
+        for shift in range(1, 2 * width + 1):
+            ends = torch.maximum(ends, padded.narrow(axis, shift, length))
+    highest, lowest = ends.unbind()
+    return torch.where(highest + lowest == 255, 1.0, weight)
 
 
 def log_probabilities_at(labels: Tensor, logits: Tensor) -> Tensor:

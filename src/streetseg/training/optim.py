@@ -3,6 +3,7 @@
 import copy
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -13,26 +14,44 @@ from streetseg.recipe.schema import Optim, Train
 
 POLY_POWER = 0.9  # as in DeepLab, arXiv:1606.00915
 START, END = 0.04, 1e-4  # one-cycle: factors at the first and the last step
+FIFTHS = 5  # of the encoder, each with a rate of its own: about as many as there are scales
 
 
 def make_optimizer(network: SegmentationNetwork, settings: Optim, *, pretrained: bool) -> torch.optim.AdamW:
     """Return AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101) over six groups of parameters.
 
     They are encoder, decoder and head, each with and without weight decay. The schedule scales the `peak_lr` of each
-    group. That of a pretrained encoder is `encoder_lr_scale` times the rate.
+    group. That of a pretrained encoder is `encoder_lr_scale` times the rate; with a `layer_decay` below 1 its layers
+    are ten groups in place of two.
     """
-    lr_of_encoder = settings.lr * (settings.encoder_lr_scale if pretrained else 1.0)
+    encoder = list(network.encoder.parameters())
+    if pretrained:
+        rates = with_layer_decay(encoder, settings.lr * settings.encoder_lr_scale, settings.layer_decay)
+    else:
+        rates = [(encoder, settings.lr)]
     groups = []
-    for module, lr in (
-        (network.encoder, lr_of_encoder),
-        (network.decoder, settings.lr),
-        (network.head, settings.lr),
+    for parameters, lr in (
+        *rates,
+        (list(network.decoder.parameters()), settings.lr),
+        (list(network.head.parameters()), settings.lr),
     ):
-        matrices = [p for p in module.parameters() if p.ndim > 1]
-        vectors = [p for p in module.parameters() if p.ndim <= 1]
+        matrices = [p for p in parameters if p.ndim > 1]
+        vectors = [p for p in parameters if p.ndim <= 1]
         groups.append({"params": matrices, "lr": lr, "peak_lr": lr, "weight_decay": settings.weight_decay})
         groups.append({"params": vectors, "lr": lr, "peak_lr": lr, "weight_decay": 0.0})
     return torch.optim.AdamW(groups, fused=True)
+
+
+def with_layer_decay(parameters: list[nn.Parameter], lr: float, decay: float) -> list[tuple[list[nn.Parameter], float]]:
+    """Return parameters, first layer first, in fifths with their learning rates: `lr` for the last, each `decay` times
+    that of the next. With a decay of 1 they stay together."""
+    if decay == 1:
+        return [(parameters, lr)]
+    ends = [len(parameters) * fifth // FIFTHS for fifth in range(FIFTHS + 1)]
+    return [
+        (parameters[first:end], lr * decay ** (FIFTHS - fifth))
+        for fifth, (first, end) in enumerate(pairwise(ends), start=1)
+    ]
 
 
 def set_lr(optimizer: torch.optim.Optimizer, factor: float) -> None:

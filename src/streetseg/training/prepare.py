@@ -209,13 +209,17 @@ def first_network(
 
 
 def require_trained_encoder(recipe: Recipe, initial: InitialWeights) -> None:
-    """Raise RequestError if the encoder is frozen although its weights are random."""
-    if recipe.optim.freeze_encoder and not initial.pretrained:
-        raise RequestError(
-            f"the encoder is frozen, but it has {initial.text}",
-            where="optim.freeze_encoder",
-            hint="--weights auto, a file or a run folder gives it trained weights",
-        )
+    """Raise RequestError if the encoder or its statistics are frozen although its weights are random."""
+    for field, what in (
+        ("freeze_encoder", "the encoder is frozen"),
+        ("freeze_batch_norm", "the encoder keeps its batch-norm statistics"),
+    ):
+        if getattr(recipe.optim, field) and not initial.pretrained:
+            raise RequestError(
+                f"{what}, but it has {initial.text}",
+                where=f"optim.{field}",
+                hint="--weights auto, a file or a run folder gives it trained weights",
+            )
 
 
 def augment_of_epoch(epoch: int, epochs: int, settings: Augment, crop: Size) -> tuple[Augment, Size]:

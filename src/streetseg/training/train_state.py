@@ -120,6 +120,8 @@ def make_train_state(
     tune(device)
     if recipe.optim.freeze_encoder:
         network.freeze_encoder()
+    if recipe.optim.freeze_batch_norm:
+        network.freeze_statistics()
     network.to(device).to(memory_format=torch.channels_last)
     objective = (
         Objective(recipe.loss, class_pixels, network.space.ignore_index, network.space.names)

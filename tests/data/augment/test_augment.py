@@ -21,7 +21,7 @@ NOTHING = Augment(
     scale=(1.0, 1.0), rotate=0, flip=0, translate=0, brightness=0, contrast=0, saturation=0, hue=0, blur=0
 )
 GEOMETRY = NOTHING.model_copy(update={"scale": (0.5, 2.0), "rotate": 15.0, "flip": 0.5, "translate": 0.2})
-EVERYTHING = Augment(translate=0.1, blur=0.5, gamma=0.5, noise=4.0)
+EVERYTHING = Augment(translate=0.1, blur=0.5, gamma=0.5, noise=4.0, erase=0.5)
 
 
 def only(**changes: object) -> Augment:
@@ -332,6 +332,31 @@ def test_noise_has_the_drawn_strength_and_is_other_noise_in_each_image() -> None
         assert one.mean().abs() < 0.5
         assert one.std() == pytest.approx(10, rel=0.05)
     assert np.abs(np.corrcoef(loud[0].flatten(), loud[1].flatten())[0, 1]) < 0.05
+
+
+# Cut-outs
+
+
+def test_a_cut_out_has_the_mean_color_and_no_labels() -> None:
+    images, labels = noise(2, 40, 60)
+    random_params = replace(drawn(2), erase=np.array([0.2, 0.7]))
+    cropped, cropped_labels = augment(images, labels, only(erase=0.5), (40, 60), random_params)
+    assert torch.equal(cropped[1], images[1])
+    assert torch.equal(cropped_labels[1], labels[1])
+    erased = torch.zeros(40, 60, dtype=torch.bool)
+    erased[15:25, 23:38] = True  # a quarter of either side, in the middle
+    assert torch.equal(cropped_labels[0] == IGNORE, erased)
+    assert (cropped[0][:, erased] == torch.tensor(MEAN_COLOR).view(3, 1)).all()
+    assert torch.equal(cropped[0][:, ~erased], images[0][:, ~erased])
+
+
+def test_cut_outs_lie_anywhere_and_never_leave_the_crop() -> None:
+    count = 400
+    images, labels = torch.zeros(count, 3, 20, 20, dtype=torch.uint8), torch.zeros(count, 20, 20, dtype=torch.uint8)
+    _, labels = augment(images, labels, only(erase=1.0), (20, 20), draw(0, 0, range(count)))
+    erased = labels == IGNORE
+    assert erased.any(0).all()
+    assert {int(side) for side in erased.any(1).sum(1)} == set(range(2, 9))
 
 
 # Crop size

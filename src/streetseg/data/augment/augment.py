@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from streetseg.data.augment.color import add_noise, blur_drawn, color_maps, curve, fill_outside, recolor
-from streetseg.data.augment.geometry import crop_to_image, sample_images, sample_labels, sampling_grid
+from streetseg.data.augment.geometry import crop_to_image, erase_drawn, sample_images, sample_labels, sampling_grid
 from streetseg.data.augment.rng import RandomParams
 from streetseg.errors import RequestError
 from streetseg.recipe.schema import Augment, Size
@@ -73,8 +73,8 @@ def augment(
 
     Returns:
         Images uint8 (B, 3, h, w) and labels uint8 (B, h, w). Images are sampled bilinearly, labels by the nearest
-        pixel, both at the same coordinates. Pixels outside an image have the mean color of ImageNet and the ignore
-        index.
+        pixel, both at the same coordinates. Pixels outside an image, and those of a cut-out, have the mean color of
+        ImageNet and the ignore index.
     """
     padded = (images.shape[2], images.shape[3])
     if sizes is None:
@@ -82,6 +82,7 @@ def augment(
 
     grid = sampling_grid(crop_to_image(settings, random_params, sizes, crop), padded, crop, images.device)
     cropped_labels, inside = sample_labels(labels, grid, sizes)
+    erase_drawn(cropped_labels, inside, settings, random_params)
     cropped = sample_images(images, grid)
     blur_drawn(cropped, settings, random_params)
     curve(cropped, settings, random_params)

@@ -12,7 +12,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from streetseg.data.augment.rng import RandomParams
+from streetseg.labels.space import IGNORE_INDEX
 from streetseg.recipe.schema import Augment, Size
+
+_ERASED = (0.1, 0.4)  # smallest and largest side of a cut-out, as a share of the crop
 
 
 def crop_to_image(
@@ -79,6 +82,27 @@ def sample_labels(labels: Tensor, grid: Tensor, sizes: NDArray[np.int64]) -> tup
     sampled = F.grid_sample(shifted, grid, mode="nearest", padding_mode="zeros", align_corners=False).squeeze(1)
     ids = sampled.to(torch.int16)
     return ids.sub(1).to(torch.uint8), ids.clamp_(max=1).to(torch.uint8)  # -1 becomes 255, which is IGNORE_INDEX
+
+
+def erase_drawn(labels: Tensor, inside: Tensor, settings: Augment, random_params: RandomParams) -> None:
+    """Cut a rectangle out of the crops whose random number is below the probability: random erasing, arXiv:1708.04896.
+
+    Args:
+        labels: uint8 (B, h, w), changed in place: IGNORE_INDEX in the rectangle.
+        inside: uint8 (B, h, w), changed in place: 0 in the rectangle, as outside the image.
+        settings: the probability.
+        random_params: which crops, and the place of each rectangle, anywhere inside the crop.
+    """
+    height, width = labels.shape[-2:]
+    low, high = _ERASED
+    tall = np.rint((low + (high - low) * random_params.erase_height) * height)
+    wide = np.rint((low + (high - low) * random_params.erase_width) * width)
+    top, left = _place(random_params.erase_top, height - tall), _place(random_params.erase_left, width - wide)
+    corners = np.stack([top, top + tall, left, left + wide], axis=1).astype(np.int64)
+    for i in np.flatnonzero(random_params.erase < settings.erase).tolist():
+        first_row, end_row, first_column, end_column = corners[i].tolist()
+        labels[i, first_row:end_row, first_column:end_column] = IGNORE_INDEX
+        inside[i, first_row:end_row, first_column:end_column] = 0
 
 
 def _either_way(uniform: NDArray[np.float64]) -> NDArray[np.float64]:

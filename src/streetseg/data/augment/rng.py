@@ -41,6 +41,11 @@ class RandomParams:
     gamma: NDArray[np.float64]
     noise: NDArray[np.float64]
     noise_start: NDArray[np.float64]
+    erase: NDArray[np.float64]
+    erase_height: NDArray[np.float64]
+    erase_width: NDArray[np.float64]
+    erase_top: NDArray[np.float64]
+    erase_left: NDArray[np.float64]
 
 
 def draw(seed: int, epoch: int, indices: Sequence[int]) -> RandomParams:
