@@ -77,7 +77,9 @@ def test_runs_become_a_line(tmp_path: Path) -> None:
     assert promise("camvid", [network]).startswith(
         "Promised score: mobilenetv2_100 from ImageNet, camvid, 360x480, 1 seed"
     )
-    assert f"by video {network.by_video['mean']} % ± 0.0 (3 folds, last epoch)" in promise("camvid", [network])
+    assert f"by video {network.by_video['mean']} % ± 0.0 (3 folds, last epoch), 1 seed; on" in promise(
+        "camvid", [network]
+    )
 
 
 def test_what_was_changed_is_no_promise(tmp_path: Path) -> None:
