@@ -290,8 +290,6 @@ class Train(Section):
     """passes over the training split"""
     steps: int | None = Field(default=None, ge=1)
     """number of steps, instead of `epochs`; the last epoch ends after them and is validated"""
-    validate_every: int = Field(default=1, ge=1)
-    """validate after every this many epochs, and after the last; the best network is the best of these epochs"""
     patience: int | None = Field(default=None, ge=1)
     """end the run when validation mean IoU has not improved for this many epochs; none: all epochs are run"""
     batch: int = Field(default=8, ge=2)
