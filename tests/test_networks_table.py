@@ -74,10 +74,9 @@ def test_runs_become_a_line(tmp_path: Path) -> None:
     }  # fmt: skip
     line = table([network])[-1]
     assert "| camvid | ImageNet | " in line and "| 6.6 | 8.3 at 48x64 | 21.0 at 48x64 (street.onnx" in line
-    assert promise("camvid", [network]).startswith(
-        "Promised score: mobilenetv2_100 from ImageNet, camvid, 360x480, 1 seed"
-    )
-    assert f"by video {network.by_video['mean']} % ± 0.0 (3 folds, last epoch)" in promise("camvid", [network])
+    promised = promise("camvid", [network])
+    assert promised.startswith("Promised score: mobilenetv2_100 from ImageNet, camvid, 360x480: mean IoU by video ")
+    assert f"by video {network.by_video['mean']} % ± 0.0 (3 folds, last epoch), 1 seed; on" in promised
 
 
 def test_what_was_changed_is_no_promise(tmp_path: Path) -> None:

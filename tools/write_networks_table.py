@@ -35,6 +35,7 @@ from streetseg.recipe.layers import shipped_names, shipped_text
 from streetseg.recipe.load import load_recipe
 from streetseg.report.words import machine, minutes
 from streetseg.runs.finished import FinishedRun, read_run
+from streetseg.text import counted
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results" / "networks.json"
@@ -55,10 +56,9 @@ class Network:
         changes: dotted field -> value that differs from the recipe.
         data: the data set and its size.
         encoder, decoder, initial_weights: the network and what it began with.
-        seeds: the number of seeds of each score.
         by_video: "mean" and "deviation" over the runs, "pooled" over all held-out images with "low" and "high", in
-            percent, and "folds".
-        validation: "mean_iou", "low" and "high" in percent, and "epoch", the scored epoch in words.
+            percent, "folds" and "seeds".
+        validation: "mean_iou", "low" and "high" in percent, "epoch", the scored epoch in words, and "seeds".
         parameters_m: millions of parameters.
         macs: "g", billions of multiply-adds, and "size" of the image.
         latency: "ms", the "file" in words, "size" of the image, "machine".
@@ -76,7 +76,6 @@ class Network:
     decoder: str
     initial_weights: str
     changes: Mapping[str, Any] = field(default_factory=dict)
-    seeds: int = 1
     by_video: Mapping[str, Any] | None = None
     validation: Mapping[str, Any] | None = None
     parameters_m: float | None = None
@@ -149,7 +148,6 @@ def network_of(
         encoder=run.encoder,
         decoder=run.model["decoder"],
         initial_weights=initial_weights or INITIAL_WEIGHTS.get(kind, kind),
-        seeds=len(group.seeds),
         by_video=by_video(group) if group.folds else None,
         validation=None if group.folds else validation(group),
         parameters_m=round(run.cost["parameters"] / 1e6, 2),
@@ -177,6 +175,7 @@ def by_video(group: Group) -> dict[str, Any]:
         "pooled": percent(group.mean_iou),
         **interval(group),
         "folds": group.folds,
+        "seeds": len(group.seeds),
     }
 
 
@@ -184,7 +183,12 @@ def validation(group: Group) -> dict[str, Any]:
     """Return the scores on the validation split, in percent."""
     train = group.first.recipe.train
     chosen = "last" if train.validate_every >= train.epochs else "best"
-    return {"mean_iou": percent(group.mean_iou), **interval(group), "epoch": f"{chosen} of {train.epochs} epochs"}
+    return {
+        "mean_iou": percent(group.mean_iou),
+        **interval(group),
+        "epoch": f"{chosen} of {train.epochs} epochs",
+        "seeds": len(group.seeds),
+    }
 
 
 def interval(group: Group) -> dict[str, float]:
@@ -274,20 +278,24 @@ def cell(value: Any, form: str) -> str:
 
 
 def recipe_cell(network: Network) -> str:
-    """Return the recipe with its changes, and the number of seeds if there are several."""
+    """Return the recipe with its changes."""
     name = network.recipe + ("" if network.is_current else " (an earlier version)")
-    seeds = [f"{network.seeds} seeds"] if network.seeds > 1 else []
-    return ", ".join([name, *(f"`{field}={value}`" for field, value in network.changes.items()), *seeds])
+    return ", ".join([name, *(f"`{field}={value}`" for field, value in network.changes.items())])
 
 
 def by_video_cell(network: Network) -> str:
     """Return the score by video with its spread."""
-    return cell(network.by_video, "{mean} ± {deviation}; all images together {pooled} [{low}, {high}]")
+    return score(network.by_video, "{mean} ± {deviation}; all images together {pooled} [{low}, {high}]")
 
 
 def validation_cell(network: Network) -> str:
     """Return the score on the validation split."""
-    return cell(network.validation, "{mean_iou} [{low}, {high}], {epoch}")
+    return score(network.validation, "{mean_iou} [{low}, {high}], {epoch}")
+
+
+def score(value: Mapping[str, Any] | None, form: str) -> str:
+    """Return a score in words, with the number of its seeds."""
+    return cell(value, form) + (f", {counted(value['seeds'], 'seed')}" if value else "")
 
 
 def promise(recipe: str, networks: Sequence[Network]) -> str:
@@ -300,12 +308,13 @@ def promise(recipe: str, networks: Sequence[Network]) -> str:
 
 def promised(network: Network) -> str:
     """Return score and time of a network as part of a sentence."""
-    scores = [f"mean IoU by video {cell(network.by_video, '{mean} % ± {deviation} ({folds} folds, last epoch)')}"]
-    scores += [f"on the validation split {cell(network.validation, '{mean_iou} % [{low}, {high}] ({epoch})')}"]
+    by_video = score(network.by_video, "{mean} % ± {deviation} ({folds} folds, last epoch)")
+    on_split = score(network.validation, "{mean_iou} % [{low}, {high}], {epoch}")
     time = f", {network.minutes:g} minutes on {network.machine}" if network.minutes and network.machine else ""
-    seeds = f"{network.seeds} seed{'s' if network.seeds > 1 else ''}"
-    start = f"{network.encoder} from {network.initial_weights}, {network.data}, {seeds}"
-    return f"{start}: {', '.join(scores)}{time}"
+    return (
+        f"{network.encoder} from {network.initial_weights}, {network.data}: mean IoU by video {by_video}; on the "
+        f"validation split {on_split}{time}"
+    )
 
 
 def with_promise(text: str, promised: str) -> str:
