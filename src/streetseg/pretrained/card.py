@@ -6,7 +6,7 @@ from streetseg.pretrained.networks import BOX
 
 def card_page(card: NetworkCard) -> str:
     """Return the page: what the network is, its condition, its scores, and how it is used and made again."""
-    # A person of the box has no file to name; any other network is in the folder of this page.
+    # The network in the box has a name that commands take; the file of any other one is beside this page.
     model = BOX if card["name"] == BOX else card["scored"] if card["scored"].endswith(".onnx") else "."
     height, width = card["size"]
     lines = [
