@@ -80,7 +80,7 @@ def test_measure_and_serve_without_a_model(
 ) -> None:
     measured = streetseg("measure", photos, "--out", tmp_path / "measures", "--json")
     settings: list[Any] = []
-    monkeypatch.setattr("streetseg.serve.server.serve", lambda asked, on_ready: settings.append(asked))
+    monkeypatch.setattr("streetseg.serve.server.serve", lambda requested, on_ready: settings.append(requested))
     served = streetseg("serve")
 
     assert json.loads(measured.out)["model"] == f"{BOX}.onnx"

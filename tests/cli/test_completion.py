@@ -62,7 +62,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("train scenes -- --epo", []),
         ("study scenes --encoders resnet18,mobilenetv2", ["resnet18,mobilenetv2_100"]),
         ("study scenes --encoders resnet18,resnet1", ["resnet18,resnet101"]),
-        ("study scenes --recipe cam", ["camvid"]),
+        ("study scenes --recipe cam", ["camvid", "camvid-long"]),
         ("train scenes --weights a", ["auto"]),
         ("train scenes --weights sc", ["scenes"]),
         ("predict scen", ["scenes"]),
@@ -93,7 +93,7 @@ def test_flags_are_offered_where_no_argument_can_follow() -> None:
     ("typed", "values"),
     [
         ("train scenes op", ["optim."]),
-        ("train scenes optim.l", ["optim.lr="]),
+        ("train scenes optim.l", ["optim.lr=", "optim.layer_decay="]),
         ("train scenes optim.sch", ["optim.schedule="]),
         ("train scenes optim.schedule=", ["optim.schedule=poly", "optim.schedule=one-cycle"]),
         ("train scenes optim.freeze_encoder=t", ["optim.freeze_encoder=true"]),
@@ -173,7 +173,7 @@ def test_bash_s_line(line: str, words: list[str], cut: int) -> None:
     assert split_line(line, " \t\n\"'><=;|&(:") == (words, cut)
 
 
-@pytest.mark.parametrize("typed", ["train scenes optim.l", "evaluate --space "])
+@pytest.mark.parametrize("typed", ["train scenes optim.sch", "evaluate --space "])
 def test_nothing_heavy_is_imported_at_the_tab_key(typed: str) -> None:
     *words, word = typed.split(" ")
     code = """
@@ -206,7 +206,7 @@ def shell(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     [
         ("tra\tx", ["train", "x"]),
         ("check camvid:mea\t", ["check", "camvid:meadow"]),
-        ("train scenes optim.l\t3", ["train", "scenes", "optim.lr=3"]),
+        ("train scenes optim.wa\t3", ["train", "scenes", "optim.warmup=3"]),
         ("export my\\ f\ta\tx", ["export", "my folder/a model.onnx", "x"]),
         ("export 'my folder/a\tx", ["export", "my folder/a model.onnx", "x"]),
     ],
@@ -225,7 +225,7 @@ def test_the_home_folder_may_be_a_tilde(shell: Shell) -> None:
 def test_powershell(tmp_path: Path) -> None:
     if not (program := shutil.which("pwsh") or shutil.which("powershell")):
         pytest.skip("PowerShell is not installed")
-    lines = ["streetseg tra", "streetseg check cam", "streetseg train scenes optim.l"]
+    lines = ["streetseg tra", "streetseg check cam", "streetseg train scenes optim.sch"]
     requested = "; ".join(f"(TabExpansion2 '{line}' {len(line)}).CompletionMatches.CompletionText" for line in lines)
     enabled = "streetseg completion powershell | Out-String | Invoke-Expression"
 
@@ -242,7 +242,7 @@ def test_powershell(tmp_path: Path) -> None:
         env=os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
     )
 
-    assert done.stdout.split() == ["train", "camvid:", "optim.lr="]
+    assert done.stdout.split() == ["train", "camvid:", "optim.schedule="]
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -86,6 +86,8 @@ def outputs(place: Path) -> list[Output]:
         ("cache", "show"),
         ("cache", "clear"),
         ("cache", "empty"),
+        ("networks", "list"),
+        ("networks", "get", "scenes", "--out", place / "box"),
         ("encoders", "test_resnet"),
         ("doctor",),
         ("completion", "fish"),
