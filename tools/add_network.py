@@ -22,14 +22,14 @@ import argparse
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import torch
 
 import streetseg
 from streetseg.atomic import atomic_folder, atomic_write_json, sha256
 from streetseg.data.fetch import CITYSCAPES_TERMS, DATASETS
-from streetseg.json_files.network import NetworkCard, NetworkScore
+from streetseg.json_files.network import CardProtocol, NetworkCard, NetworkScore
 from streetseg.metrics.counts import Counts
 from streetseg.metrics.scores import scores
 from streetseg.metrics.validation_counts import ValidationCounts
@@ -42,10 +42,7 @@ from streetseg.text import size_text
 ROOT = Path(__file__).parents[1]
 CONDITIONS = {"none": None, "camvid": DATASETS["camvid"].terms, "cityscapes": CITYSCAPES_TERMS}
 CHECKED = 8  # first images of the split whose score is in the card, too: a test computes it again
-PROTOCOL = (
-    *("label_space", "classes", "resolution", "network_resolution", "ignore", "absent", "test_time"),
-    *("tile", "engine", "precision", "rules"),
-)
+PROTOCOL = tuple(get_type_hints(CardProtocol))
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
 """The card of a trained network that is published with streetseg: the file NAME.json in the package `pretrained`."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from streetseg.json_files.scores import Computation, Rules
 from streetseg.json_files.terms import Fixed, Positive, Sha256, Share, Size
 
 
@@ -21,6 +21,10 @@ class NetworkScore(Fixed):
     """mean IoU, 0 to 1"""
     note: str | None
     """what a reader must know of it; null where there is nothing"""
+
+
+class CardProtocol(Rules, Computation):
+    """The rules by which all scores of a card were counted, and how they were computed."""
 
 
 class PublishedFile(Fixed):
@@ -63,7 +67,7 @@ class NetworkCard(Fixed):
     """file that was scored"""
     scores: Sequence[NetworkScore]
     """its scores; the first one is the one to quote"""
-    protocol: Mapping[str, Any]
+    protocol: CardProtocol
     """rules by which it was scored"""
     files: Mapping[str, PublishedFile]
     """all of its files"""

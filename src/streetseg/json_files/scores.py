@@ -11,15 +11,9 @@ from streetseg.json_files.terms import Count, Fixed, Interval, NonNegative, Posi
 from streetseg.metrics.scores import METRICS, OVERALL
 
 
-class Terms(Fixed):
-    """The protocol of scores, what was scored and by which rules, as every version wrote it."""
+class Rules(Fixed):
+    """The rules of scores, as every version wrote them."""
 
-    dataset: str
-    """data set, without the folders of a machine"""
-    split: str
-    """split that was scored"""
-    images: Positive
-    """number of images"""
     label_space: str
     """name of the label space"""
     resolution: str
@@ -36,8 +30,19 @@ class Terms(Fixed):
     """version of the formulas"""
 
 
-class Protocol(Terms):
-    """The protocol of scores: what was scored, and by which rules."""
+class Terms(Rules):
+    """The protocol of scores, what was scored and by which rules, as every version wrote it."""
+
+    dataset: str
+    """data set, without the folders of a machine"""
+    split: str
+    """split that was scored"""
+    images: Positive
+    """number of images"""
+
+
+class Computation(Fixed):
+    """How a network was computed to be scored."""
 
     classes: Positive
     """number of classes"""
@@ -47,6 +52,10 @@ class Protocol(Terms):
     """torch, onnxruntime, openvino or litert"""
     precision: str
     """numbers that the network computes with, e.g. fp32"""
+
+
+class Protocol(Terms, Computation):
+    """The protocol of scores: what was scored, by which rules, and how it was computed."""
 
 
 class RunProtocol(Terms):

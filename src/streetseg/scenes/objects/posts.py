@@ -90,8 +90,8 @@ class Lamp(Post):
         """Paint the upright, its wide foot, the arm and the lantern."""
         self.upright(painter, self.rng.uniform(0.5, 1.0))
         if self.rng.chance(0.4):
-            foot, top = self.rng.uniform(1.3, 1.9) * self.thickness, self.at(0, self.rng.uniform(0.8, 1.6))
-            painter.limb(self.at(0, 0), top, (foot, foot), self.lit(painter, self.color), POLE, Material.METAL)
+            foot, knee = self.rng.uniform(1.3, 1.9) * self.thickness, self.at(0, self.rng.uniform(0.8, 1.6))
+            painter.limb(self.at(0, 0), knee, (foot, foot), self.lit(painter, self.color), POLE, Material.METAL)
         color, r = self.lit(painter, self.color), self.thickness
         arm = -self.side * self.rng.uniform(0.3, 2.4)
         top = self.height
