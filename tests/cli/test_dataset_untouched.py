@@ -20,7 +20,7 @@ from streetseg.cli.commands import COMMANDS
 Run = Callable[..., Finished]
 TINY = ("--weights", "none", "--epochs", "1", "train.precision=fp32", "train.batch=2")
 # Commands that are given no data set.
-WITHOUT_DATA = {"cache", "completion", "doctor", "encoders", "fetch", "push", "recipe", "scenes", "serve"}
+WITHOUT_DATA = {"cache", "completion", "doctor", "encoders", "fetch", "networks", "push", "recipe", "scenes", "serve"}
 
 # Runs the commands that stand in a JSON file one after another, so that torch is imported once.
 SCRIPT = """

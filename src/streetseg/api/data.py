@@ -176,8 +176,8 @@ def networks() -> "pd.DataFrame":
     """List the trained networks that are published: one row each with its scores, files, license and condition.
 
     >>> import streetseg
-    >>> streetseg.networks().loc["scenes", "encoder"]
-    'mobilenetv2_100'
+    >>> streetseg.networks().loc["scenes", "decoder"]
+    'fast'
     """
     import pandas as pd
 
