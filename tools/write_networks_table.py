@@ -44,6 +44,7 @@ SHIPPED = ROOT / "src" / "streetseg" / "recipe" / "shipped"
 MARKERS = "networks"
 PROMISE = "Promised score: "
 UNKNOWN = "not measured"
+NAMES = {"camvid": "CamVid", "cityscapes": "Cityscapes"}  # kind of data -> its name
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Network:
         parameters_m: millions of parameters.
         macs: "g", billions of multiply-adds, and "size" of the image.
         latency: "ms", the "file" in words, "size" of the image, "machine".
-        minutes: time of the epochs of a run, the mean over the runs.
+        minutes: time of the epochs of a run on the given split, the mean over the runs: folds differ in length.
         machine: that of the training.
         date: day of the result.
         commit: of the program.
@@ -140,11 +141,12 @@ def network_of(
     run = group.first
     size = run.recipe.data.size
     kind = run.initial_weights["kind"]
+    dataset = NAMES.get(run.protocol["dataset"].partition(":")[0], run.protocol["dataset"])
     return Network(
         recipe=recipe,
         recipe_sha256=fingerprint(recipe),
         changes=changed_fields(run, recipe),
-        data=f"{run.protocol['dataset']}, {size[0]}x{size[1]}" if size else run.protocol["dataset"],
+        data=f"{dataset}, {size[0]}x{size[1]}" if size else dataset,
         encoder=run.encoder,
         decoder=run.model["decoder"],
         initial_weights=initial_weights or INITIAL_WEIGHTS.get(kind, kind),
@@ -153,8 +155,8 @@ def network_of(
         parameters_m=round(run.cost["parameters"] / 1e6, 2),
         macs={"g": round(run.cost["macs"] / 1e9, 2), "size": "x".join(map(str, run.cost["size"]))},
         latency=latency(bench) if bench else None,
-        minutes=round(fmean(minutes(one) for one in group.runs), 1),
-        machine=machine(run),
+        minutes=None if group.folds else round(fmean(minutes(one) for one in group.runs), 1),
+        machine=None if group.folds else machine(run),
         date=day_of(run),
         commit=commit_of(run),
     )
