@@ -75,7 +75,7 @@ def test_runs_become_a_line(tmp_path: Path) -> None:
     line = table([network])[-1]
     assert "| camvid | ImageNet | " in line and "| 6.6 | 8.3 at 48x64 | 21.0 at 48x64 (street.onnx" in line
     promised = promise("camvid", [network])
-    assert promised.startswith("Promised score: mobilenetv2_100 from ImageNet, camvid, 360x480: mean IoU by video ")
+    assert promised.startswith("Promised score: mobilenetv2_100 from ImageNet, CamVid, 360x480: mean IoU by video ")
     assert f"by video {network.by_video['mean']} % ± 0.0 (3 folds, last epoch), 1 seed; on" in promised
 
 
