@@ -2,17 +2,17 @@
 
 The network in the box, of the wheel (with a LiteRT file; scored on a data set that it has not seen, by video, too):
 
-    streetseg scenes drawn --count 250 --size 360x480
+    streetseg scenes drawn --count 1500 --size 360x480
     python tools/add_network.py runs/scenes scenes --score camvid:data/camvid --calibrate cityscapes:drawn
-        --about "U-Net with MobileNetV2, trained on drawn streets alone" --trained-on "6,000 built-in scenes"
-        --rebuild "streetseg train scenes --recipe scenes --out runs/scenes"
+        --about "U-Net with MobileNetV2, trained on drawn streets alone" --trained-on "1,200 built-in scenes"
+        --rebuild "streetseg train cityscapes:drawn --recipe scenes --out runs/scenes"
 
 Any other lies in networks/NAME of the repository; its card is in the wheel:
 
     python tools/add_network.py runs/mobile camvid-mobilenetv2 --score camvid:data/camvid --condition camvid
         --about "U-Net with MobileNetV2" --trained-on "CamVid train" --fold runs/0001TP --fold runs/0006R0
         --rebuild "streetseg fetch camvid --out data/camvid"
-        --rebuild "streetseg train camvid:data/camvid --recipe camvid-long --out runs/mobile"
+        --rebuild "streetseg train camvid:data/camvid --recipe camvid-unseen --out runs/mobile"
 
 `--fold RUN` adds the score of a run of the same recipe on a video that it was not trained on. `--only bundle` or
 `--only onnx` leaves the other file out, where both are too large to be kept.
