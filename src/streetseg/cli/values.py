@@ -63,9 +63,12 @@ def folders(word: str) -> Iterator[Candidate]:
     return files(word, None)
 
 
+IN_THE_BOX = Candidate(BOX, "the network in the box")
+
+
 def models(word: str) -> Iterator[Candidate]:
     """Yield the network in the box, folders and exported models."""
-    yield Candidate(BOX, "the network in the box")
+    yield IN_THE_BOX
     yield from files(word, [form.suffix for form in FORMATS.values()])
 
 
@@ -77,7 +80,7 @@ def recipes(word: str) -> Iterator[Candidate]:
 
 def inputs(word: str) -> Iterator[Candidate]:
     """Yield the network in the box, files and folders, also of @LIST.txt."""
-    yield Candidate(BOX, "the network in the box")
+    yield IN_THE_BOX
     at = "@" if word.startswith("@") else ""
     yield from (one.behind(at) for one in files(word.removeprefix("@")))
 

@@ -7,7 +7,7 @@ import errno
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError, URLError
@@ -141,3 +141,11 @@ def delete_download(part: Path) -> None:
     """Delete a download and its tag, if they are there."""
     part.unlink(missing_ok=True)
     tag_file(part).unlink(missing_ok=True)
+
+
+def require_free(out: Path, own: Collection[str] = ()) -> None:
+    """Raise RequestError if a folder to fill is a file, or holds others than the files named `own`."""
+    if out.exists() and not out.is_dir():
+        raise RequestError("the folder to fill is a file", where=out)
+    if out.is_dir() and any(path.name not in own for path in out.iterdir()):
+        raise RequestError("the folder is not empty", where=out, hint="choose a new one with --out")

@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import IO
 
-from streetseg.data.download import TIMEOUT, FetchError, OnBytes, delete_download, download, tag_file
+from streetseg.data.download import TIMEOUT, FetchError, OnBytes, delete_download, download, require_free, tag_file
 from streetseg.errors import DataError, RequestError, did_you_mean
 
 log = logging.getLogger("streetseg")
@@ -175,10 +175,7 @@ def terms_of(name: str) -> str | None:
 
 def _require_own(out: Path, own: set[str]) -> None:
     """Create the folder. Raise RequestError if it holds files that no cut download left."""
-    if out.exists() and not out.is_dir():
-        raise RequestError("the folder to fill is a file", where=out)
-    if out.is_dir() and any(path.name not in own for path in out.iterdir()):
-        raise RequestError("the folder is not empty", where=out, hint="choose a new one with --out")
+    require_free(out, own)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -8,7 +8,7 @@ from importlib.metadata import metadata, version
 from pathlib import Path
 
 from streetseg.atomic import atomic_folder, sha256
-from streetseg.data.download import FetchError, OnBytes, download, tag_file
+from streetseg.data.download import FetchError, OnBytes, download, require_free, tag_file
 from streetseg.errors import RequestError
 from streetseg.json_files.network import NetworkCard, PublishedFile
 from streetseg.models.hub import address_of, explained, is_on_hub, quiet_client
@@ -67,7 +67,7 @@ def fetch_network(
     if _is_whole(out, card):
         log.info("the network is in %s already", out)
     else:
-        _require_free(out)
+        require_free(out)
         _write(card, out, mirror, on_bytes)
     model = out / f"{name}.onnx"
     return FetchedNetwork(out, model if model.name in card["files"] else out, len(card["files"]), card["condition"])
@@ -152,10 +152,3 @@ def _is_whole(out: Path, card: NetworkCard) -> bool:
     return all(
         (out / name).is_file() and sha256(out / name) == facts["sha256"] for name, facts in card["files"].items()
     )
-
-
-def _require_free(out: Path) -> None:
-    if out.exists() and not out.is_dir():
-        raise RequestError("the folder to fill is a file", where=out)
-    if out.is_dir() and any(out.iterdir()):
-        raise RequestError("the folder is not empty", where=out, hint="choose a new one with --out")

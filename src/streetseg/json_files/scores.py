@@ -42,7 +42,7 @@ class Terms(Rules):
 
 
 class Computation(Fixed):
-    """How a network was computed to be scored."""
+    """The computation of a network that was scored."""
 
     classes: Positive
     """number of classes"""

@@ -39,7 +39,7 @@ class Lot(NamedTuple):
 
     @property
     def built(self) -> bool:
-        """Whether a house stands at its front."""
+        """Return whether a house stands at its front."""
         return not (self.green or self.yard)
 
 
