@@ -12,6 +12,7 @@ from streetseg.data.class_weights import require_class_weights
 from streetseg.data.folds import fold_splits
 from streetseg.data.open import open_source
 from streetseg.data.source import Source, with_defaults
+from streetseg.data.sources.with_extra import without_extra
 from streetseg.data.store import Store
 from streetseg.errors import RequestError
 from streetseg.models.initial_weights import NOT_FILES, build_network
@@ -176,7 +177,8 @@ def require_folds(recipe: Recipe, folds: int | None, source: Source, own: Own) -
         raise RequestError("data of your own has no folds", where=f"folds={folds}", hint="divide its `splits` yourself")
     if folds < 2:
         raise RequestError("there are 2 folds at least", where=f"--folds {folds}", hint="--folds 5")
-    fold_splits(source.splits, with_fold(recipe, (1, folds)).data)
+    own_images = {split: without_extra(samples) for split, samples in source.splits.items()}
+    fold_splits(own_images, with_fold(recipe, (1, folds)).data)
 
 
 def with_fold(recipe: Recipe, fold: tuple[int, int] | None) -> Recipe:

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from streetseg.data.augment.augment import of_reduced, training_crop
 from streetseg.data.batches import Batch, TrainBatches, steps_of_epoch
+from streetseg.data.epoch_order import images_of_epoch
 from streetseg.data.store import Store
 from streetseg.recipe.schema import Recipe
 from streetseg.report.charts.comparison import QUANTITIES
@@ -94,10 +95,14 @@ def show_batch(
 
 def augmented_batch(store: Store, images: int, epoch: int, recipe: Recipe) -> Batch:
     """Return the first images of an epoch, counted from 1, cropped and augmented as in a run of the recipe."""
-    epochs = length_of(recipe.train, steps_of_epoch(len(store), recipe.train.batch, 1)).epochs
+    share = recipe.data.extra_share
+    steps = steps_of_epoch(images_of_epoch(store.samples, share), recipe.train.batch, 1)
+    epochs = length_of(recipe.train, steps).epochs
     settings, crop = augment_of_epoch(epoch, epochs, recipe.augment, training_crop(store.smallest, recipe.augment))
     settings = of_reduced(settings, store.reduced)
-    return next(iter(TrainBatches(store, images, recipe.train.seed, epoch, torch.device("cpu"), settings, crop)))
+    cpu = torch.device("cpu")
+    batches = TrainBatches(store, images, recipe.train.seed, epoch, cpu, settings, crop, extra_share=share)
+    return next(iter(batches))
 
 
 def sheet(store: Store, batch: Batch, *, width: int = 300) -> Image.Image:

@@ -17,6 +17,7 @@ from streetseg.data.batches import Batch, DeviceCache, TrainBatches, device_cach
 from streetseg.data.budget import budget
 from streetseg.data.convert.shards import write_shards
 from streetseg.data.open import open_source
+from streetseg.data.source import Sample
 from streetseg.data.store import Store
 from streetseg.errors import DataError, TrainingError
 from streetseg.profiler import Profiler
@@ -145,10 +146,7 @@ def test_ranks_share_each_step(count: int, share: int, more: int, world: int) ->
     batch = share * world + min(more, world - 1)
 
     class Sized:
-        samples = ()
-
-        def __len__(self) -> int:
-            return count
+        samples = tuple(Sample(f"{i}", f"{i}.png", f"{i}.png") for i in range(count))
 
     ranks = [
         TrainBatches(Sized(), batch, 0, 0, CPU, Augment(), CROP, rank=rank, world=world)  # type: ignore[arg-type]

@@ -264,6 +264,7 @@ def test_fields_that_change_no_result_are_marked_where_they_are_defined() -> Non
         "data.split",
         "data.val_share",
         "data.exclude",
+        "data.extra",
         "data.limit",
         "data.unlabeled",
         "data.max_megapixels",

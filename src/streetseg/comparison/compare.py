@@ -170,7 +170,11 @@ def _require_same_data(first: FinishedRun, other: FinishedRun) -> None:
 
 def _terms(run: FinishedRun) -> dict[str, object]:
     splits = run.data["splits"]
-    trained, scored = (splits[name]["images"] for name in (run.recipe.data.train_split, run.recipe.data.val_split))
+    # An extra data set is a part of the recipe, not of what is compared on.
+    trained, scored = (
+        splits[name]["images"] - splits[name].get("extra", 0)
+        for name in (run.recipe.data.train_split, run.recipe.data.val_split)
+    )
     data: dict[str, object] = {"label space": run.data["space"], "classes": ", ".join(run.classes)}
     rules = {f"protocol {term}": run.protocol.get(term) for term in RULES}
     fold = run.recipe.data.fold

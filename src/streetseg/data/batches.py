@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from streetseg.data.augment.augment import augment
-from streetseg.data.augment.rng import draw, shuffled, shuffled_by_shard
+from streetseg.data.augment.rng import draw
 from streetseg.data.decoding import Pair
-from streetseg.data.shards import shard_numbers
+from streetseg.data.epoch_order import epoch_order, images_of_epoch
 from streetseg.data.store import Store, default_cache, in_order
 from streetseg.errors import DataError, TrainingError
 from streetseg.labels.space import IGNORE_INDEX
@@ -207,7 +207,7 @@ def steps_of_epoch(images: int, batch: int, world: int) -> int:
 class TrainBatches:
     """The training batches of one epoch. They are reproducible: all randomness derives from (seed, epoch, index).
 
-    The samples are shuffled for each epoch, those in shards by windows of shards, and cut into steps of `batch` images.
+    The samples come in the order of `epoch_order`, and are cut into steps of `batch` images.
     Each of `world` ranks takes every world-th image of a step. So a step holds the same images with the same
     augmentation for any number of ranks, and all ranks make the same number of steps. If the number of images is no
     multiple of `batch`, the last step is smaller. It is dropped if a rank would get fewer than two images, because
@@ -225,6 +225,7 @@ class TrainBatches:
         end_step: the epoch ends before this step; None: at its last step.
         rank: the number of this process, 0..world-1.
         world: the number of processes that train together.
+        extra_share: share of the epoch's images that are of the extra data set; None: all of its images.
         device_cache: the store's images if they are on the device already; None: they are read from the store.
         profiler: receives the time spent waiting for "data" and the time of "augment".
     """
@@ -240,20 +241,17 @@ class TrainBatches:
     end_step: int | None = None
     rank: int = 0
     world: int = 1
+    extra_share: float | None = None
     device_cache: DeviceCache | None = None
     profiler: Profiler = field(default_factory=Profiler)
 
     def __len__(self) -> int:
         """Return the number of steps of the whole epoch, regardless of `start_step` and `end_step`."""
-        return steps_of_epoch(len(self.store), self.batch, self.world)
+        return steps_of_epoch(images_of_epoch(self.store.samples, self.extra_share), self.batch, self.world)
 
     def steps(self) -> list[tuple[int, ...]]:
         """Return the sample indices of this rank for each step of the whole epoch."""
-        shards = shard_numbers([sample.image for sample in self.store.samples])
-        if shards is None:
-            order = shuffled(self.seed, self.epoch, len(self.store)).tolist()
-        else:
-            order = shuffled_by_shard(self.seed, self.epoch, shards).tolist()
+        order = epoch_order(self.store.samples, self.extra_share, self.seed, self.epoch)
         starts = range(0, len(self) * self.batch, self.batch)
         return [tuple(order[start : start + self.batch][self.rank :: self.world]) for start in starts]
 

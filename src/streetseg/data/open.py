@@ -21,6 +21,7 @@ from streetseg.data.sources.shapes.kinds import TOOL_KINDS
 from streetseg.data.sources.shapes.source import ShapeSource
 from streetseg.data.sources.shards import is_shards, open_shards
 from streetseg.data.sources.streets.every import STREET_SETS
+from streetseg.data.sources.with_extra import WithExtra
 from streetseg.data.splits import KeptSplit, SplitList, listed_splits, without_excluded
 from streetseg.errors import DataError, RequestError, did_you_mean
 from streetseg.labels.space import LabelSpace
@@ -55,7 +56,8 @@ def open_source(data: Data, kept: KeptSplit | None = None) -> Source:
     raise no error here. They are in `source.survey`, and `check_source` raises an error for those in the splits that
     are used.
 
-    Several data sets with + between them become one, in `data.space` or the classes that all of them have.
+    Several data sets with + between them become one, in `data.space` or the classes that all of them have. The images
+    of `data.extra` join the training split after all splits and folds are made.
 
     Raises:
         RequestError: the kind of source or the label space is unknown, there is no label mapping to it, or data sets
@@ -67,9 +69,16 @@ def open_source(data: Data, kept: KeptSplit | None = None) -> Source:
     source, target = (parts[0] if len(parts) == 1 else joined(_with_own(parts), targets)), targets[0]
     data = with_defaults(data, source)
     splits = _splits(SourceView(source, space=target, splits=_chosen(source, data)), data, kept)
-    if target == source.space and splits is source.splits:
-        return source
-    return SourceView(source, space=target, splits=splits)
+    if target != source.space or splits is not source.splits:
+        source = SourceView(source, space=target, splits=splits)
+    return source if data.extra is None else WithExtra(source, _extra(data.extra, data), data.train_split)
+
+
+def _extra(spec: str, data: Data) -> Source:
+    """Return the data set that is trained on in addition, read by the same rules."""
+    read_alike = ("space", "limit", "unlabeled", "max_megapixels", "exif", "tolerance", "range")
+    given = {name: getattr(data, name) for name in read_alike if name in data.model_fields_set}
+    return open_source(Data(source=spec, **given))
 
 
 def _opened(spec: str, data: Data) -> Source:

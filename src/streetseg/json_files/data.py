@@ -80,6 +80,8 @@ class TrainedSplit(Fixed):
 
     images: Positive
     """number of images that are used"""
+    extra: NotRequired[Positive]
+    """how many of them are of the extra data set; only where there is one"""
     fingerprint: str
     """digest of names and content of the images and labels"""
     counts: Mapping[str, Count]

@@ -129,6 +129,12 @@ class Data(Section):
     fold: Fold | None = None
     """K/N: the images of train_split and val_split are divided into N parts, the K-th is validated on and the others
     are trained on; the frames of a video stay together; none: the splits as they are"""
+    extra: Annotated[str | None, NoEffect("the fingerprint of the data is compared")] = None
+    """a further data set, as DATA, whose split train is trained on, too, and which is never validated on, such as drawn
+    streets; it has the same classes; none: there is none"""
+    extra_share: float | None = Field(default=None, gt=0, lt=1)
+    """share of the images of an epoch that are of the extra data set: with 0.5 as many as of the data itself, and other
+    ones in each epoch until all were used; none: all of them in each epoch"""
     max_megapixels: Annotated[float, NoEffect("only a limit for reading")] = Field(default=100.0, gt=0)
     """largest allowed image; larger ones are errors by their header, as they could fill the memory"""
     cache_gb: Annotated[float | None, NoEffect("only where the same arrays come from")] = Field(default=None, ge=0)

@@ -36,13 +36,11 @@ def model_card(group: Group, model: str = "RUN_FOLDER") -> str:
         model: how the card's own example names the model.
     """
     run = group.first
-    splits = run.data["splits"]
     return "\n".join(
         [
             *opening(run.model),
             f"- **Trained on:** {plain(short_name(run.data['spec']))}, "
-            f"{splits[run.recipe.data.train_split]['images']} images, "
-            f"{words.duration(run.recipe.train)}, seed {run.seed}",
+            f"{plain(words.trained_images(run))}, {words.duration(run.recipe.train)}, seed {run.seed}",
             f"- **Parameters:** {words.figure(run.cost['parameters'] / 1e6)} million",
             f"- **Mean IoU:** {100 * group.mean_iou:.1f} {bracket(*group.intervals.overall['mean_iou'])}, "
             f"{group.scores.counted['iou']} of {len(run.classes)} classes counted",

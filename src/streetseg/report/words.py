@@ -223,9 +223,10 @@ def recipe(run: FinishedRun) -> str:
     """Return the resolved recipe of a run as YAML, without the folders of its machine."""
     data, model = run.recipe.data, run.recipe.model
     splits = {split: Path(file).name for split, file in data.splits.items()}
-    exclude = data.exclude and Path(data.exclude).name
+    exclude, extra = data.exclude and Path(data.exclude).name, data.extra and short_name(data.extra)
+    names = {"source": short_name(data.source), "splits": splits, "exclude": exclude, "extra": extra}
     shown = {
-        "data": data.model_copy(update={"source": short_name(data.source), "splits": splits, "exclude": exclude}),
+        "data": data.model_copy(update=names),
         "model": model.model_copy(update={"weights": Path(model.weights).name}),
     }
     return recipe_yaml(run.recipe.model_copy(update=shown))
@@ -298,11 +299,23 @@ def _unique(texts: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(texts))
 
 
+def trained_images(run: FinishedRun) -> str:
+    """Return how many images a run was trained on: those of its split, and of the extra data set if there is one."""
+    data = run.recipe.data
+    split = run.data["splits"][data.train_split]
+    if data.extra is None:
+        return f"{split['images']} images of the {data.train_split} split"
+    extra = split.get("extra", 0)
+    share = "all in each epoch" if data.extra_share is None else f"{100 * data.extra_share:g} % of each epoch"
+    own = f"{split['images'] - extra} images of the {data.train_split} split"
+    return f"{own} and {extra} of {short_name(data.extra)}, {share}"
+
+
 def pipeline(groups: Sequence[Group]) -> list[Lane]:
     """Return the steps from the images to the verdict, with the settings of this study."""
     run = groups[0].first
     recipe, splits = run.recipe, run.data["splits"]
-    train, validation = splits[recipe.data.train_split]["images"], splits[recipe.data.val_split]["images"]
+    train, validation = trained_images(run), splits[recipe.data.val_split]["images"]
     size = f"the pixels of {'×'.join(map(str, recipe.data.size))}" if recipe.data.size else "their own size"
     augment, loss = recipe.augment, recipe.loss
     pixels = "cross-entropy" if loss.focal is None else "focal loss"
@@ -313,7 +326,7 @@ def pipeline(groups: Sequence[Group]) -> list[Lane]:
         Lane(
             f"Training, {duration(recipe.train)} each",
             (
-                Step("Images", f"{train} of the {recipe.data.train_split} split at {size}, decoded once"),
+                Step("Images", f"{train} at {size}, decoded once"),
                 Step(
                     "Augmentation",
                     f"scale {augment.scale[0]:g} to {augment.scale[1]:g}, rotation to {augment.rotate:g}°, flip, crop, "

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from streetseg.atomic import remove_leftovers, without_nan
 from streetseg.data.check.findings import Findings
 from streetseg.data.issues import MadeSplit
+from streetseg.data.sources.with_extra import without_extra
 from streetseg.data.splits import KeptSplit
 from streetseg.data.store import Store
 from streetseg.runtime.disk import check_folder, folder_in_use, free_space_for
@@ -123,6 +124,8 @@ def describe_data(
             "ignored": int(pixels[space.ignore_index]),
             "sequences": sorted({sample.sequence for sample in store.samples if sample.sequence}),
         }
+        if extra := len(store) - len(without_extra(store.samples)):
+            split["extra"] = extra
         if (found := split_findings.get(store.split)) is not None:
             split |= {
                 "sizes": found["sizes"],

@@ -13,8 +13,10 @@ from streetseg.data.augment.augment import of_reduced, training_crop
 from streetseg.data.batches import DeviceCache, TrainBatches, steps_of_epoch
 from streetseg.data.check.findings import Findings
 from streetseg.data.class_weights import require_class_weights
+from streetseg.data.epoch_order import images_of_epoch
 from streetseg.data.open import open_source
 from streetseg.data.source import Source, mask_ids, short_name, with_defaults
+from streetseg.data.sources.with_extra import without_extra
 from streetseg.data.splits import write_lists
 from streetseg.data.store import Store
 from streetseg.errors import RequestError
@@ -108,8 +110,8 @@ class Prepared:
     @cached_property
     def length(self) -> Length:
         """Epochs and steps of the whole run."""
-        train = self.recipe.train
-        return length_of(train, steps_of_epoch(len(self.train_store), train.batch, self.ranks.world))
+        train, images = self.recipe.train, images_of_epoch(self.train_store.samples, self.recipe.data.extra_share)
+        return length_of(train, steps_of_epoch(images, train.batch, self.ranks.world))
 
     def batches_of(self, epoch: int) -> TrainBatches:
         """Return the batches of an epoch, counted from 1: this rank's share of each."""
@@ -124,6 +126,7 @@ class Prepared:
             crop,
             rank=self.ranks.rank,
             world=self.ranks.world,
+            extra_share=self.recipe.data.extra_share,
             device_cache=self.device_cache,
             profiler=self.profiler,
         )
@@ -259,7 +262,7 @@ def write_start(run: Prepared, train_state: TrainState, history: History) -> Jou
         scored = stores if run.test_store is None else (*stores, run.test_store)
         atomic_write_text(folder.recipe, recipe_yaml(run.recipe))
         if made is not None:
-            write_lists(folder.splits, {store.split: store.samples for store in stores})
+            write_lists(folder.splits, {store.split: without_extra(store.samples) for store in stores})
         atomic_write_json(folder.data, describe_data(short_name(source.spec), scored, run.findings, made))
     if main and run.state is None:
         atomic_write_json(folder.environment, describe_environment() | describe_start(train_state, run.initial))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # The third word of the counter separates the purposes, so that no number is used twice.
-_ORDER, _AUGMENT, _SHARDS, _NOISE = 0, 1, 2, 3
+_ORDER, _AUGMENT, _SHARDS, _NOISE, _DECK, _MIXED = range(6)
 
 BUFFER = 1000  # samples of shards that are shuffled together; a window ends with the shard that reaches this number
 
@@ -82,6 +82,24 @@ def shuffled_by_shard(seed: int, epoch: int, shards: NDArray[np.int64]) -> NDArr
     before = np.empty_like(counts)  # samples in the shards before this one
     before[shard_order] = np.cumsum(counts[shard_order]) - counts[shard_order]
     return np.lexsort((_generator(seed, epoch, _ORDER, 0).random(len(shards)), before[shards] // BUFFER))
+
+
+def dealt(seed: int, length: int, first: int, count: int) -> NDArray[np.int64]:
+    """Return the cards first..first+count-1 of endless decks of 0..length-1, int64 (count,); each deck is shuffled."""
+    decks = range(first // length, (first + count - 1) // length + 1)
+    numbers = [_generator(seed, deck, _DECK, 0).random(length) for deck in decks]
+    cards = np.concatenate([np.argsort(one, kind="stable") for one in numbers])
+    start = first - decks.start * length
+    return cards[start : start + count]
+
+
+def mixed(seed: int, epoch: int, one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return both arrays as one, at places that are random in this epoch, each in its own order."""
+    order = np.argsort(_generator(seed, epoch, _MIXED, 0).random(len(one) + len(other)), kind="stable")
+    result = np.empty(len(order), np.int64)
+    result[np.sort(order[: len(one)])] = one
+    result[np.sort(order[len(one) :])] = other
+    return result
 
 
 def _generator(seed: int, epoch: int, purpose: int, index: int) -> np.random.Generator:
