@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ablate import BASE, MARKERS, Plan, main, named_weights, recipe_of, rows, tables, weights_of
+from ablate import BASE, Plan, main, markers, named_weights, recipe_of, rows, tables, weights_of
 from between_markers import write_lines
 
 import tiny
@@ -106,6 +106,7 @@ def test_the_tables(plan: Plan, studies: Path) -> None:
     assert lines[-1].startswith("Left out: not finished (1 of 2 runs are finished); ")
 
 
+MARKERS = markers(Path("plan.yaml"))
 BEGIN, END = f"<!-- {MARKERS}: begin -->", f"<!-- {MARKERS}: end -->"
 TINY = """\
 encoder: test_efficientnet

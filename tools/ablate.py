@@ -16,7 +16,7 @@ A plan is a YAML file, such as those in benchmarks/plans:
 
 The base and each change are a study in DIR. Finished runs are kept and begun ones go on, so that a plan can be
 interrupted, and extended by changes and seeds later. `--page` writes the tables of all finished
-changes between the two markers of a Markdown file, and names those that are left out.
+changes between two markers of a Markdown file, `<!-- ablation PLAN: begin -->` and `end`, and names those left out.
 
 Each network is validated once, after its last epoch (`train.validate_every` is the number of epochs), so that no score
 selects an epoch. The difference of a change to the base is that of the mean IoU on all held-out images together, by a
@@ -46,7 +46,6 @@ from streetseg.report.words import points, signed, span
 from streetseg.runs.finished import is_finished, read_run
 
 BASE = "base"
-MARKERS = "ablation"
 WORDS = {"A is better": "better", "B is better": "worse", "not distinguishable": "none that is distinguishable"}
 
 
@@ -104,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         help="initial weights, as for streetseg train: of all runs, or of those whose plan says weights: NAME",
     )
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="train this change, not all")
-    parser.add_argument("--page", type=Path, help="Markdown file with the two markers")
+    parser.add_argument("--page", type=Path, help="Markdown file with the markers of the plan")
     args = parser.parse_args(argv)
     plan = Plan.read(args.plan)
     for name in args.only:
@@ -120,7 +119,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     lines = tables(plan, found, left_out)
     print("\n".join(lines))
     if args.page:
-        write_lines(args.page, MARKERS, lines)
+        write_lines(args.page, markers(args.plan), lines)
+
+
+def markers(plan: Path) -> str:
+    """Return the name of the two markers of a plan's tables: a page may have those of several plans."""
+    return f"ablation {plan.stem}"
 
 
 def named_weights(given: Sequence[str]) -> dict[str, str]:
