@@ -1,8 +1,9 @@
 """Training batches: every image once an epoch, in an order that depends on seed and epoch alone."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +137,60 @@ def test_each_batch_is_waited_for_and_changed_in_a_phase_of_its_own(store: Store
     profiler = Profiler(lambda: None)
     list(replace(batches(store), profiler=profiler))
     assert list(profiler.seconds) == ["data", "augment"]
+
+
+# Rare-class crops
+
+RARE = Augment(rare_crops=0.5)
+
+
+def by_index(found: Iterable[Batch]) -> dict[int, tuple[torch.Tensor, torch.Tensor]]:
+    return {i: (batch.images[row], batch.labels[row]) for batch in found for row, i in enumerate(batch.indices)}
+
+
+def test_class_pixels_change_nothing_without_rare_crops(store: Store) -> None:
+    found = replace(batches(store), class_pixels=store.class_pixels)
+    assert all(same(one, other) for one, other in zip(found, batches(store), strict=True))
+
+
+def test_rare_crops_move_some_crops_and_leave_the_others(store: Store) -> None:
+    usual, moved = by_index(batches(store)), by_index(replace(batches(store), settings=RARE))
+    unchanged = [torch.equal(usual[i][0], moved[i][0]) and torch.equal(usual[i][1], moved[i][1]) for i in range(11)]
+    assert 0 < sum(unchanged) < 11
+
+
+def test_rare_crops_go_on_in_the_middle_of_an_epoch(store: Store) -> None:
+    whole = list(replace(batches(store), settings=RARE))
+    rest = list(replace(batches(store), settings=RARE, start_step=1))
+    assert len(rest) == 2
+    assert all(same(one, other) for one, other in zip(rest, whole[1:], strict=True))
+
+
+def test_rare_crops_of_two_ranks_are_those_of_one(store: Store) -> None:
+    alone = by_index(replace(batches(store, 6), settings=RARE))
+    apart = [replace(batches(store, 6), settings=RARE, rank=rank, world=2) for rank in (0, 1)]
+    together = by_index(chain(*apart))
+    assert together.keys() == alone.keys()
+    assert all(torch.equal(one, alone[i][k]) for i, sample in together.items() for k, one in enumerate(sample))
+
+
+def test_rare_crops_of_resident_images_are_the_same(store: Store) -> None:
+    read = replace(batches(store), settings=Augment(rare_crops=1))
+    kept = replace(read, device_cache=DeviceCache(store, CPU))
+    assert all(same(one, other) for one, other in zip(kept, read, strict=True))
+
+
+def test_rare_crops_follow_the_pixels_of_the_split(store: Store) -> None:
+    """The bicyclist, on 3 % of the image, is in all crops if it has the fewest pixels, and not in all otherwise."""
+    id_ = store.space.names.index("bicyclist")
+    counts = np.full(11, 10**9)
+    counts[id_] = 1
+    still = Augment(rare_crops=1, scale=(1, 1), rotate=0)
+    rare = replace(batches(store), settings=still, crop=(16, 16), class_pixels=counts)
+    assert all((batch.labels == id_).flatten(1).any(1).all() for batch in rare)
+    counted, given = replace(rare, class_pixels=None), replace(rare, class_pixels=store.class_pixels)
+    assert not all((batch.labels == id_).flatten(1).any(1).all() for batch in counted)
+    assert all(same(one, other) for one, other in zip(counted, given, strict=True))
 
 
 # Several ranks

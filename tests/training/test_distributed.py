@@ -88,7 +88,7 @@ def recipe(camvid: Path, **more: Any) -> Recipe:
     return Recipe(
         data=Data(source=f"camvid:{camvid}"),
         model=Model(encoder="test_efficientnet", decoder="classic", channels=CHANNELS, weights="none"),
-        augment=Augment(early_crop=(32, 32), early=0.5),
+        augment=Augment(early_crop=(32, 32), early=0.5, rare_crops=0.5),
         train=Train(**usual | more),
     )
 

@@ -84,11 +84,11 @@ def test_killed_in_the_middle_of_an_epoch(
     assert_same_run(run, uninterrupted)
 
 
-def test_a_fast_decoder_and_a_coarser_start_make_no_difference(camvid: Path, tmp_path: Path) -> None:
+def test_a_fast_decoder_a_coarser_start_and_rare_crops_make_no_difference(camvid: Path, tmp_path: Path) -> None:
     config = recipe(camvid, epochs=2, save_steps=1).model_copy(
         update={
             "model": Model(encoder="test_efficientnet", decoder="fast", channels=CHANNELS[:4], weights="none"),
-            "augment": Augment(early_crop=(32, 32), early=0.5, early_scale=0.5),
+            "augment": Augment(early_crop=(32, 32), early=0.5, early_scale=0.5, rare_crops=0.5),
         }
     )
     train(config, tmp_path / "whole", quiet=True)

@@ -1,15 +1,20 @@
-"""The training split in the memory of the training device."""
+"""The training split: in the memory of the training device, and with its counted pixels."""
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from streetseg.data.batches import DeviceCache
 from streetseg.data.open import open_source
 from streetseg.data.store import Store
-from streetseg.recipe.schema import Data
+from streetseg.profiler import Profiler
+from streetseg.recipe.schema import Augment, Data, Model, Recipe
+from streetseg.runtime.distributed import ALONE
 from streetseg.training import splits
+from streetseg.training.own import Own
+from streetseg.training.prepare import prepare
 from streetseg.training.splits import device_cache_split
 from tiny import camvid_segnet, save, street
 
@@ -53,3 +58,17 @@ def test_images_of_several_sizes_are_fetched(tmp_path: Path, monkeypatch: pytest
 def test_a_cpu_reads_them_where_they_are(tmp_path: Path) -> None:
     camvid_segnet(tmp_path / "camvid", n_train=4)
     assert device_cache_split(stored(tmp_path), torch.device("cpu")) == (None, [])
+
+
+def test_rare_crops_use_the_pixels_that_the_check_has_counted(tmp_path: Path) -> None:
+    recipe = Recipe(
+        data=Data(source=f"camvid:{camvid_segnet(tmp_path / 'camvid')}"),
+        model=Model(encoder="test_efficientnet", weights="none"),
+        augment=Augment(rare_crops=0.5),
+    )
+    run = prepare(recipe, tmp_path / "run", ALONE, torch.device("cpu"), Profiler(), Own(), resume=False, force=False)
+    batches = run.batches_of(1)
+    assert batches.settings.rare_crops == 0.5
+    assert batches.class_pixels is not None
+    assert "class_pixels" not in vars(run.train_store)  # nothing was counted there
+    assert np.array_equal(batches.class_pixels, run.train_store.class_pixels[:11])

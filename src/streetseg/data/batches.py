@@ -7,6 +7,7 @@ import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from itertools import chain, islice
 from queue import Empty, Full, Queue
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from streetseg.data.augment.augment import augment
+from streetseg.data.augment.rare import PLACES, RareCrops, places_of
 from streetseg.data.augment.rng import draw
 from streetseg.data.decoding import Pair
 from streetseg.data.epoch_order import epoch_order, images_of_epoch
@@ -33,12 +35,13 @@ FEWEST = 2  # images a rank needs in a step: batch norm cannot train on one
 
 
 class Raw(NamedTuple):
-    """Images uint8 (B, 3, H, W) in channels_last, labels uint8 (B, H, W), and the size of each image before padding,
-    height and width, int64 (B, 2)."""
+    """Images uint8 (B, 3, H, W) in channels_last, labels uint8 (B, H, W), the size of each image before padding, height
+    and width, int64 (B, 2), and the pixel that each crop has to show, int64 (B,); None: crops may lie anywhere."""
 
     images: Tensor
     labels: Tensor
     sizes: NDArray[np.int64]
+    shown: NDArray[np.int64] | None
 
 
 class Reader:
@@ -48,12 +51,16 @@ class Reader:
         store: a split whose labels have the size of their images.
         steps: the sample indices of each batch.
         pin: put batches into page-locked memory, so that copies to a GPU run in the background.
+        rare: chooses the pixels that crops have to show; None: they may lie anywhere.
     """
 
-    def __init__(self, store: Store, steps: Sequence[tuple[int, ...]], *, pin: bool) -> None:
+    def __init__(
+        self, store: Store, steps: Sequence[tuple[int, ...]], *, pin: bool, rare: RareCrops | None = None
+    ) -> None:
         self._store = store
         self._steps = steps
         self._pin = pin
+        self._rare = rare
         self._ready: Queue[Raw | BaseException] = Queue(_AHEAD)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="streetseg-reader", daemon=True)
@@ -90,11 +97,17 @@ class Reader:
         try:
             with closing(read_pairs(self._store, list(chain(*self._steps)))) as pairs:
                 for indices in self._steps:
-                    self._hand_over(_collated(list(islice(pairs, len(indices))), pin=self._pin))
+                    step = list(islice(pairs, len(indices)))
+                    self._hand_over(_collated(step, self._shown(indices, step), pin=self._pin))
                     if self._stop.is_set():
                         return
         except BaseException as error:
             self._hand_over(error)
+
+    def _shown(self, indices: tuple[int, ...], pairs: Sequence[Pair]) -> NDArray[np.int64] | None:
+        if self._rare is None:
+            return None
+        return self._rare.pixels(indices, [partial(places_of, labels) for _, labels in pairs])
 
     def _hand_over(self, result: Raw | BaseException) -> None:
         while not self._stop.is_set():
@@ -103,7 +116,7 @@ class Reader:
                 break
 
 
-def _collated(pairs: Sequence[Pair], *, pin: bool) -> Raw:
+def _collated(pairs: Sequence[Pair], shown: NDArray[np.int64] | None, *, pin: bool) -> Raw:
     """Return samples as one batch. Smaller images are padded at the bottom and right to the size of the largest.
 
     Only numpy is used here: a multi-threaded torch operation would create a second OpenMP pool for this thread. With
@@ -120,7 +133,7 @@ def _collated(pairs: Sequence[Pair], *, pin: bool) -> Raw:
         # Padding repeats the edge pixels, so that bilinear sampling at the edge mixes in no other color.
         images.numpy()[i] = np.pad(image, ((0, below), (0, beside), (0, 0)), mode="edge") if below or beside else image
         labels.numpy()[i, : ids.shape[0], : ids.shape[1]] = ids
-    return Raw(images.permute(0, 3, 1, 2), labels, sizes)
+    return Raw(images.permute(0, 3, 1, 2), labels, sizes, shown)
 
 
 def read_pairs(store: Store, indices: Sequence[int]) -> Generator[Pair, None, None]:
@@ -174,6 +187,7 @@ class DeviceCache:
     """
 
     def __init__(self, store: Store, device: torch.device) -> None:
+        self._classes = store.space.num_classes
         self._size = store.sizes[:1]
         height, width = self._size[0].tolist()
         self._images = torch.empty((len(store), height, width, 3), dtype=torch.uint8, device=device)
@@ -182,11 +196,25 @@ class DeviceCache:
             self._images[i] = torch.from_numpy(image.copy())  # a copy, as torch accepts no read-only array
             self._labels[i] = torch.from_numpy(labels.copy())
 
-    def batch(self, indices: Sequence[int]) -> Raw:
+    @cached_property
+    def _places(self) -> NDArray[np.int32]:
+        """Pixels of each class in each image, as `places_of` returns them, in main memory: int32 (N, C, PLACES).
+
+        A choice from the labels on the device would make the processor wait for it in each step.
+        """
+        places = np.empty((len(self._labels), self._classes, PLACES), np.int32)
+        for of_image, labels in zip(places, self._labels, strict=True):
+            ids = labels.cpu().numpy()
+            for class_id in range(self._classes):
+                of_image[class_id] = places_of(ids, class_id)
+        return places
+
+    def batch(self, indices: Sequence[int], rare: RareCrops | None = None) -> Raw:
         """Return the batch of these samples, equal to what `Reader` reads."""
         selected = torch.tensor(indices).to(self._labels.device, non_blocking=True)
         images = self._images.index_select(0, selected).permute(0, 3, 1, 2)
-        return Raw(images, self._labels.index_select(0, selected), self._size.repeat(len(indices), axis=0))
+        shown = None if rare is None else rare.pixels(indices, [self._places[i].__getitem__ for i in indices])
+        return Raw(images, self._labels.index_select(0, selected), self._size.repeat(len(indices), axis=0), shown)
 
 
 class Batch(NamedTuple):
@@ -226,6 +254,7 @@ class TrainBatches:
         rank: the number of this process, 0..world-1.
         world: the number of processes that train together.
         extra_share: share of the epoch's images that are of the extra data set; None: all of its images.
+        class_pixels: pixels of each class in the split, (C,), for `settings.rare_crops`; None: counted in the store.
         device_cache: the store's images if they are on the device already; None: they are read from the store.
         profiler: receives the time spent waiting for "data" and the time of "augment".
     """
@@ -242,6 +271,7 @@ class TrainBatches:
     rank: int = 0
     world: int = 1
     extra_share: float | None = None
+    class_pixels: NDArray[np.int64] | None = None
     device_cache: DeviceCache | None = None
     profiler: Profiler = field(default_factory=Profiler)
 
@@ -277,15 +307,27 @@ class TrainBatches:
                     raw = next(batches)
                 with self.profiler("augment"):
                     random_params = draw(self.seed, self.epoch, indices)
-                    images, labels = augment(raw.images, raw.labels, self.settings, self.crop, random_params, raw.sizes)
+                    images, labels = augment(
+                        raw.images, raw.labels, self.settings, self.crop, random_params, raw.sizes, raw.shown
+                    )
                 yield Batch(images.to(self.device), labels.to(self.device), indices)
 
     def _raw(self, steps: list[tuple[int, ...]], device: torch.device) -> Generator[Raw, None, None]:
         """Yield the samples of each step, not augmented, on `device`."""
+        rare = self._rare_crops()
         if self.device_cache is not None:
-            yield from map(self.device_cache.batch, steps)
-            return
-        with Reader(self.store, steps, pin=device.type == "cuda") as reader:
             for indices in steps:
-                images, labels, sizes = reader.next(indices)
-                yield Raw(images.to(device, non_blocking=True), labels.to(device, non_blocking=True), sizes)
+                yield self.device_cache.batch(indices, rare)
+            return
+        with Reader(self.store, steps, pin=device.type == "cuda", rare=rare) as reader:
+            for indices in steps:
+                raw = reader.next(indices)
+                images, labels = raw.images.to(device, non_blocking=True), raw.labels.to(device, non_blocking=True)
+                yield raw._replace(images=images, labels=labels)
+
+    def _rare_crops(self) -> RareCrops | None:
+        """Return what chooses the pixels that crops have to show; None if the recipe asks for none."""
+        if not self.settings.rare_crops:
+            return None
+        pixels = self.store.class_pixels if self.class_pixels is None else self.class_pixels
+        return RareCrops(self.settings.rare_crops, pixels[: self.store.space.num_classes], self.seed, self.epoch)

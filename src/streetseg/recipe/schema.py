@@ -225,6 +225,9 @@ class Augment(Section):
     """largest standard deviation of sensor noise, in steps of 0..255; each image has its own, from 0 on"""
     erase: Probability = 0.0
     """probability that a rectangle is cut out: it gets the mean color, and its labels are ignored"""
+    rare_crops: Probability = 0.0
+    """probability that the crop lies where it shows a pixel of a class that is drawn from those in the image, each with
+    a probability inverse to its share of the training pixels"""
 
 
 def _class_weights(value: object) -> object:

@@ -6,7 +6,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from streetseg.atomic import atomic_write_json, atomic_write_text
 from streetseg.data.augment.augment import of_reduced, training_crop
@@ -108,6 +110,11 @@ class Prepared:
         return training_crop(self.train_store.smallest, self.recipe.augment)
 
     @cached_property
+    def pixels(self) -> NDArray[np.int64]:
+        """Pixels of each class in the training split, int64 (C,)."""
+        return class_pixels(self.train_store, self.findings)[: self.source.space.num_classes]
+
+    @cached_property
     def length(self) -> Length:
         """Epochs and steps of the whole run."""
         train, images = self.recipe.train, images_of_epoch(self.train_store.samples, self.recipe.data.extra_share)
@@ -127,6 +134,7 @@ class Prepared:
             rank=self.ranks.rank,
             world=self.ranks.world,
             extra_share=self.recipe.data.extra_share,
+            class_pixels=self.pixels,
             device_cache=self.device_cache,
             profiler=self.profiler,
         )
@@ -236,10 +244,9 @@ def augment_of_epoch(epoch: int, epochs: int, settings: Augment, crop: Size) -> 
 
 def make_or_restore(run: Prepared) -> tuple[TrainState, Best, History]:
     """Return the training state, the best bundle and the epochs so far: those of the checkpoint, or new ones."""
-    pixels = class_pixels(run.train_store, run.findings)[: run.source.space.num_classes]
     steps_left = run.length.steps - (0 if run.state is None else run.state["steps_done"])
     train_state = make_train_state(
-        run.recipe, run.network, run.initial, pixels, run.device, run.state, run.ranks, run.profiler, steps_left,
+        run.recipe, run.network, run.initial, run.pixels, run.device, run.state, run.ranks, run.profiler, steps_left,
         run.own.loss,
     )  # fmt: skip
     val = run.val_store

@@ -59,6 +59,7 @@ def augment(
     crop: Size,
     random_params: RandomParams,
     sizes: NDArray[np.int64] | None = None,
+    shown: NDArray[np.int64] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Transform each image, with the same geometry for its labels, and crop both.
 
@@ -70,6 +71,7 @@ def augment(
         random_params: the random numbers of each image.
         sizes: int64 (B, 2), height and width of each image before it was padded at the bottom and right, by repeating
             its edge pixels, to the common H and W; None: no image is padded.
+        shown: int64 (B,), the pixel that each crop has to show, as in `RareCrops`; None: crops may lie anywhere.
 
     Returns:
         Images uint8 (B, 3, h, w) and labels uint8 (B, h, w). Images are sampled bilinearly, labels by the nearest
@@ -80,7 +82,8 @@ def augment(
     if sizes is None:
         sizes = np.tile(np.array(padded, dtype=np.int64), (len(images), 1))
 
-    grid = sampling_grid(crop_to_image(settings, random_params, sizes, crop), padded, crop, images.device)
+    maps = crop_to_image(settings, random_params, sizes, crop, shown)
+    grid = sampling_grid(maps, padded, crop, images.device)
     cropped_labels, inside = sample_labels(labels, grid, sizes)
     erase_drawn(cropped_labels, inside, settings, random_params)
     cropped = sample_images(images, grid)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from streetseg.data.augment.rare import NONE
 from streetseg.data.augment.rng import RandomParams
 from streetseg.labels.space import IGNORE_INDEX
 from streetseg.recipe.schema import Augment, Size
@@ -19,7 +20,11 @@ _ERASED = (0.1, 0.4)  # smallest and largest side of a cut-out, as a share of th
 
 
 def crop_to_image(
-    settings: Augment, random_params: RandomParams, sizes: NDArray[np.int64], crop: Size
+    settings: Augment,
+    random_params: RandomParams,
+    sizes: NDArray[np.int64],
+    crop: Size,
+    shown: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float64]:
     """Return the affine maps from crop to image coordinates: float64 (B, 2, 3), rows x and y, columns x, y and 1.
 
@@ -27,6 +32,9 @@ def crop_to_image(
     image is larger than the crop, the position of the crop is uniform inside the image. If it is smaller, the position
     of the image is uniform inside the crop. Then the image is rotated about the center of their intersection.
     Positions are whole pixels, so a crop without scaling and rotation moves pixels and does not blend them.
+
+    Where `shown`, int64 (B,), is a pixel of the image and not NONE (`RareCrops`), the position of the crop is uniform
+    among those that show it. If rotation or shift would move it out, the crop moves as far as needed.
     """
     low, high = settings.scale
     scale = low * (high / low) ** random_params.scale
@@ -35,14 +43,26 @@ def crop_to_image(
 
     height, width = crop
     tall, wide = scale * sizes[:, 0], scale * sizes[:, 1]
-    top = _place(random_params.top, tall - height) + _shift(random_params.shift_down, settings.translate * height)
-    left = _place(random_params.left, wide - width) + _shift(random_params.shift_right, settings.translate * width)
+    top, left = _place(random_params.top, tall - height), _place(random_params.left, wide - width)
+    if shown is not None:
+        chosen = shown != NONE
+        point_y, point_x = (scale * (number + 0.5) for number in np.divmod(shown, sizes[:, 1]))
+        top = np.where(chosen, _place_over(random_params.top, tall - height, point_y, height), top)
+        left = np.where(chosen, _place_over(random_params.left, wide - width, point_x, width), left)
+    top += _shift(random_params.shift_down, settings.translate * height)
+    left += _shift(random_params.shift_right, settings.translate * width)
 
     # Crop coordinates are mirrored, rotated about the pivot, moved to the scaled image, and divided by the scale.
     mirror, mirrored_start = np.where(flipped, -1.0, 1.0), np.where(flipped, width, 0.0)
     pivot_x = (np.maximum(0, -left) + np.minimum(width, wide - left)) / 2
     pivot_y = (np.maximum(0, -top) + np.minimum(height, tall - top)) / 2
     cos, sin = np.cos(angle), np.sin(angle)
+    if shown is not None:
+        from_x, from_y = point_x - left - pivot_x, point_y - top - pivot_y
+        out_x = _outside(cos * from_x + sin * from_y + pivot_x, width)
+        out_y = _outside(cos * from_y - sin * from_x + pivot_y, height)
+        left += np.where(chosen, cos * out_x - sin * out_y, 0)
+        top += np.where(chosen, sin * out_x + cos * out_y, 0)
     from_x, from_y = mirrored_start - pivot_x, -pivot_y
     x = np.stack([cos * mirror, -sin, cos * from_x - sin * from_y + pivot_x + left], axis=1)
     y = np.stack([sin * mirror, cos, sin * from_x + cos * from_y + pivot_y + top], axis=1)
@@ -113,6 +133,24 @@ def _either_way(uniform: NDArray[np.float64]) -> NDArray[np.float64]:
 def _place(uniform: NDArray[np.float64], free: NDArray[np.float64]) -> NDArray[np.float64]:
     """Map [0, 1) to whole pixels between 0 and `free`, which is negative if the image is smaller than the crop."""
     return cast(NDArray[np.float64], np.sign(free) * np.floor(uniform * (np.floor(np.abs(free)) + 1)))
+
+
+def _place_over(
+    uniform: NDArray[np.float64], free: NDArray[np.float64], point: NDArray[np.float64], side: int
+) -> NDArray[np.float64]:
+    """Map [0, 1) to whole pixels between 0 and `free` at which a crop of this side has `point` in it.
+
+    If the image is smaller than the crop, every position of `_place` has.
+    """
+    last = np.floor(np.maximum(free, 0))
+    lowest = np.clip(np.ceil(point + 0.5 - side), 0, last)
+    highest = np.clip(np.floor(point - 0.5), lowest, last)
+    return np.where(free > 0, lowest + np.floor(uniform * (highest - lowest + 1)), _place(uniform, free))
+
+
+def _outside(position: NDArray[np.float64], side: int) -> NDArray[np.float64]:
+    """Return how far positions are from the nearest pixel center of a crop of this side: 0 between its centers."""
+    return position - np.clip(position, 0.5, side - 0.5)
 
 
 def _shift(uniform: NDArray[np.float64], largest: float) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # The third word of the counter separates the purposes, so that no number is used twice.
-_ORDER, _AUGMENT, _SHARDS, _NOISE, _DECK, _MIXED = range(6)
+_ORDER, _AUGMENT, _SHARDS, _NOISE, _DECK, _MIXED, _RARE = range(7)
 
 BUFFER = 1000  # samples of shards that are shuffled together; a window ends with the shard that reaches this number
 
@@ -53,6 +53,11 @@ def draw(seed: int, epoch: int, indices: Sequence[int]) -> RandomParams:
     kinds = len(fields(RandomParams))
     table = np.array([_generator(seed, epoch, _AUGMENT, index).random(kinds) for index in indices])
     return RandomParams(*table.reshape(len(indices), kinds).T)
+
+
+def draw_rare(seed: int, epoch: int, index: int, classes: int) -> NDArray[np.float64]:
+    """Return the numbers that choose a pixel of a rare class in a sample, in [0, 1): float64 (2 + classes,)."""
+    return _generator(seed, epoch, _RARE, index).random(2 + classes)
 
 
 def normal_numbers(count: int) -> NDArray[np.float32]:
