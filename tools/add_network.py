@@ -2,7 +2,7 @@
 
 The network in the box, of the wheel (with a LiteRT file; scored on a data set that it has not seen, by video, too):
 
-    streetseg scenes drawn --count 1500 --size 360x480
+    streetseg scenes drawn --count 2500 --size 360x480
     python tools/add_network.py runs/scenes scenes --score camvid:data/camvid --calibrate cityscapes:drawn
         --about "U-Net with MobileNetV2, trained on drawn streets alone" --trained-on "1,200 built-in scenes"
         --rebuild "streetseg train cityscapes:drawn --recipe scenes --out runs/scenes"

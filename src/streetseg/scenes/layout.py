@@ -100,9 +100,9 @@ class Furnisher:
         kind = rng.pick(("railing", "boards", "wall"))
         if rng.chance(0.3):
             self._hedge(edge, lot, rng)
-        elif rng.chance(0.8):
+        elif rng.chance(0.55):
             self._fence(kind, lot.side, edge, lot.first, lot.last - lot.first, rng)
-        if rng.chance(0.5):
+        if rng.chance(0.3):
             self._fence(kind, lot.side, edge, lot.first, depth, rng, across=True)
         for _ in range(rng.integer(0, 2)):
             t = edge + lot.side * rng.uniform(0.8, max(0.9, depth - 0.6))
@@ -112,7 +112,7 @@ class Furnisher:
     def _park(self, lot: Lot, rng: Rng) -> None:
         """Add a park: trees and bushes, often behind a fence or a hedge."""
         edge, length = self._edge(lot.side), lot.last - lot.first
-        if rng.chance(0.65):
+        if rng.chance(0.45):
             kind = rng.pick(("railing", "railing", "boards", "wall"))
             self._fence(kind, lot.side, edge, lot.first, length, rng)
             if rng.chance(0.6):
@@ -237,7 +237,7 @@ class Furnisher:
             if self._free(side * (street.road - 1.2), s, 1.3):
                 self._fence("works", side, side * (street.road - 2.4), s, 2.4, rng, across=True)
                 self._fence("works", side, side * (street.road - 2.4), s, rng.uniform(2.0, 6.0), rng)
-        if rng.chance(0.45):
+        if rng.chance(0.3):
             first, length = rng.uniform(2.0, 30.0), rng.uniform(6.0, 30.0)
             if not any(first - 1 < b and a < first + length + 1 for a, b in ends):
                 kind = rng.pick(("barrier", "railing", "guard rail"), (3, 2, 1))

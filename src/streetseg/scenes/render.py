@@ -16,7 +16,7 @@ from streetseg.scenes.rng import Rng
 from streetseg.scenes.sky import sky
 from streetseg.scenes.street import draw_street
 
-SCENES_VERSION = 4  # increase it when the image of a (seed, index) changes
+SCENES_VERSION = 5  # increase it when the image of a (seed, index) changes
 
 
 def render(seed: int, index: int, size: tuple[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

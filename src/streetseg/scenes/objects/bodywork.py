@@ -69,8 +69,8 @@ _CARS = {
 
 def draw_shape(large: bool, rng: Rng) -> Shape:
     """Return random dimensions of a random kind of vehicle; a bus or a truck only if `large` is True."""
-    if rng.chance(0.07) and large:
-        return _coach(rng.uniform(5.5, 11.5), rng.uniform(4.0, 4.4) if rng.chance(0.35) else rng.uniform(2.6, 3.3))
+    if rng.chance(0.09) and large:
+        return _coach(rng.uniform(5.5, 11.5), rng.uniform(4.0, 4.4) if rng.chance(0.5) else rng.uniform(2.6, 3.3))
     kind = rng.pick(tuple(_CARS), [weight for weight, _ in _CARS.values()])
     length, height, hood, tail, shoulder = _CARS[kind][1]
     length, height = length * rng.uniform(0.94, 1.06), height * rng.uniform(0.96, 1.05)

@@ -85,12 +85,18 @@ def draw_style(rng: Rng, night: float) -> Style:
         balconies=not church and rng.chance(0.14),
         pitched=0.0 if modern else rng.uniform(1.5, 4.5) * rng.chance(0.75),
         lights=night * rng.uniform(0.1, 0.7) + (0.03 if rng.chance(0.3) else 0.0),
-        pilasters=rng.uniform(0.12, 0.7) if church or rng.chance(0.25) else 0.0,
-        pipes=rng.integer(0, 3),
+        pilasters=rng.uniform(0.12, 0.7) if church or rng.chance(0.4) else 0.0,
+        pipes=rng.integer(0, 6),
         lattice=rng.pick(((2, 1), (2, 2), (2, 2), (3, 4), (2, 3), (1, 2))),
         ground=choose(rng, WHITES + STONES + BRICKS + GRAYS) if rng.chance(0.25) else None,
         church=church,
     )
+
+
+def evenly(first: float, last: float, step: float) -> list[float]:
+    """Return places about `step` apart, from first to last."""
+    count = max(1, round((last - first) / step))
+    return [first + (last - first) * k / count for k in range(count + 1)]
 
 
 class Facade:
@@ -305,6 +311,8 @@ class Facade:
         size = brush.width((a + b) / 2, 1.0)
         if size > 14:
             self._goods(panes)
+        bars = [(u, u + 0.09, 0.0, top - 0.7) for p, q, *_ in panes for u in evenly(p, q, rng.uniform(0.8, 1.8))]
+        brush.fill(bars, self._lit(self.style.frame), Material.METAL, 0.05)
         board = (a, b, top - 0.65, top)
         brush.fill([board], color, Material.PAINT, 0.12)
         if size > 8:

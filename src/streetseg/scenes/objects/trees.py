@@ -163,7 +163,8 @@ class Tree:
     def _branches(self, painter: Painter) -> None:
         """Paint a tree without leaves: branches that fork and become thinner, with a spray of twigs at each tip.
 
-        The sky between the branches belongs to the tree, as in masks that people draw.
+        What is seen between dense twigs belongs to the tree, what is seen between the outer ones does not: so most
+        people label it.
         """
         color = self._bark(painter)
         distance = painter.view((self.t, 0.0, self.s))[2]
@@ -173,15 +174,16 @@ class Tree:
         tips = self._fork(painter, foot, (0.0, 1.0, 0.0), trunk, self._girth(), color, depth, thinnest)
         size = self.height * (0.13 if depth > 2 else 0.19)
         self._twigs(painter, tips, size, scale(color, 1.1))
-        self._claim_crown(painter, tips, 1.25 * size)
+        self._claim_crown(painter, tips, 0.6 * size)
 
     def _twigs(self, painter: Painter, tips: list[Tip], size: float, color: Color) -> None:
         """Paint thin twigs of about this length, meters, around each tip."""
         rng = self.rng
         for (t, y, s), (a, b, c) in tips:
-            for _ in range(5):
+            for _ in range(7):
                 x, u, z = 0.6 * a + rng.bell(0, 0.6), 0.6 * b + rng.bell(0.1, 0.5), 0.6 * c + rng.bell(0, 0.6)
-                end = (t + x * size, y + u * size, s + z * size)
+                length = size * rng.uniform(0.8, 1.8)
+                end = (t + x * length, y + u * length, s + z * length)
                 painter.wire(((t, y, s), end), 0.012, color, TREE, Material.BARK)
 
     def _claim_crown(self, painter: Painter, tips: list[Tip], size: float) -> None:

@@ -51,7 +51,7 @@ class Vehicle:
 
 def draw_vehicle(pose: Pose, driving: bool, rng: Rng, shade: Shade) -> Vehicle:
     """Return a random vehicle. Buses and trucks are not near the camera, as they would hide everything else."""
-    shape = draw_shape(pose.s > 11.0, rng)
+    shape = draw_shape(pose.s > 9.0, rng)
     color = choose(rng, WHITES if shape.closed and rng.chance(0.6) else CARS, 0.1)
     if not shape.cabin and rng.chance(0.5):
         color = choose(rng, REDS + BLUES + GREENS + YELLOWS)
