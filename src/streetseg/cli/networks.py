@@ -10,7 +10,7 @@ from streetseg.cli.commands import Group
 from streetseg.cli.help import Command
 from streetseg.cli.options import JsonFlag
 from streetseg.cli.output import aligned, counted_bar, print_json, say, tell
-from streetseg.text import counted, size_text
+from streetseg.text import command_line, counted, size_text
 
 if TYPE_CHECKING:
     from streetseg.cli import outputs
@@ -110,7 +110,7 @@ def get(
         print_json(output)
         return
     say(f"{counted(fetched.files, 'file')} in {fetched.folder}")
-    say(f"use: streetseg predict {fetched.model} INPUT... --out DIR", whole=True)
+    say(f"use: {command_line(['streetseg', 'predict', str(fetched.model)])} INPUT... --out DIR", whole=True)
 
 
 def _accepted() -> bool:

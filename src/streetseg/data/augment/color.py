@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from streetseg.data.augment.rng import RandomParams, normal_numbers
+from streetseg.data.augment.rng import RandomParams, either_way, normal_numbers
 from streetseg.recipe.schema import Augment
 
 # RGB to NTSC luma and chroma (FCC 1953). The first row gives the lightness; the others span hue and saturation.
@@ -35,7 +35,7 @@ def color_maps(settings: Augment, random_params: RandomParams) -> NDArray[np.flo
     brightness = _factor(random_params.brightness, settings.brightness)
     contrast = _factor(random_params.contrast, settings.contrast)
     saturation = _factor(random_params.saturation, settings.saturation)
-    turn = 2 * np.pi * settings.hue * (2 * random_params.hue - 1)
+    turn = 2 * np.pi * settings.hue * either_way(random_params.hue)
 
     chroma = np.zeros((len(turn), 3, 3))
     chroma[:, 0, 0] = 1
@@ -78,7 +78,7 @@ def blur_drawn(images: Tensor, settings: Augment, random_params: RandomParams) -
 def curve(images: Tensor, settings: Augment, random_params: RandomParams) -> None:
     """Raise float32 (B, 3, h, w) in 0..255, in place, to the exponent drawn for each image; 0 and 255 stay."""
     if settings.gamma:
-        exponents = (2.0 ** (settings.gamma * (2 * random_params.gamma - 1))).astype(np.float32)
+        exponents = (2.0 ** (settings.gamma * either_way(random_params.gamma))).astype(np.float32)
         on_device = torch.from_numpy(exponents).to(images.device, non_blocking=True).view(-1, 1, 1, 1)
         # By logarithms, as torch's power of a tensor takes twice the time. log 0 is -inf, whose exponential is 0.
         images.div_(255).log_().mul_(on_device).exp_().mul_(255)
@@ -123,4 +123,4 @@ def _gaussian_blur(image: Tensor, sigma: float) -> Tensor:
 
 def _factor(uniform: NDArray[np.float64], largest: float) -> NDArray[np.float64]:
     """Map [0, 1) to [1 - largest, 1 + largest)."""
-    return 1 + largest * (2 * uniform - 1)
+    return 1 + largest * either_way(uniform)

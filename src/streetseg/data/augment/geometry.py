@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from streetseg.data.augment.rare import NONE
-from streetseg.data.augment.rng import RandomParams
+from streetseg.data.augment.rng import RandomParams, either_way
 from streetseg.labels.space import IGNORE_INDEX
 from streetseg.recipe.schema import Augment, Size
 
@@ -38,7 +38,7 @@ def crop_to_image(
     """
     low, high = settings.scale
     scale = low * (high / low) ** random_params.scale
-    angle = np.radians(settings.rotate) * _either_way(random_params.rotate)
+    angle = np.radians(settings.rotate) * either_way(random_params.rotate)
     flipped = random_params.flip < settings.flip
 
     height, width = crop
@@ -125,11 +125,6 @@ def erase_drawn(labels: Tensor, inside: Tensor, settings: Augment, random_params
         inside[i, first_row:end_row, first_column:end_column] = 0
 
 
-def _either_way(uniform: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Map [0, 1) to [-1, 1)."""
-    return 2 * uniform - 1
-
-
 def _place(uniform: NDArray[np.float64], free: NDArray[np.float64]) -> NDArray[np.float64]:
     """Map [0, 1) to whole pixels between 0 and `free`, which is negative if the image is smaller than the crop."""
     return cast(NDArray[np.float64], np.sign(free) * np.floor(uniform * (np.floor(np.abs(free)) + 1)))
@@ -155,4 +150,4 @@ def _outside(position: NDArray[np.float64], side: int) -> NDArray[np.float64]:
 
 def _shift(uniform: NDArray[np.float64], largest: float) -> NDArray[np.float64]:
     """Map [0, 1) to whole pixels between -largest and largest."""
-    return cast(NDArray[np.float64], np.rint(_either_way(uniform) * largest))
+    return cast(NDArray[np.float64], np.rint(either_way(uniform) * largest))

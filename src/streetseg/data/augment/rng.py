@@ -60,6 +60,11 @@ def draw_rare(seed: int, epoch: int, index: int, classes: int) -> NDArray[np.flo
     return _generator(seed, epoch, _RARE, index).random(2 + classes)
 
 
+def either_way(uniform: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Map [0, 1) to [-1, 1)."""
+    return 2 * uniform - 1
+
+
 def normal_numbers(count: int) -> NDArray[np.float32]:
     """Return `count` normally distributed numbers, float32, the same in every run."""
     return _generator(0, 0, _NOISE, 0).standard_normal(count, dtype=np.float32)
