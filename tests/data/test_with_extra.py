@@ -15,6 +15,7 @@ from streetseg.data.batches import TrainBatches
 from streetseg.data.epoch_order import epoch_order, images_of_epoch
 from streetseg.data.open import open_source
 from streetseg.data.source import Sample, reader_of
+from streetseg.data.sources.scenes import ScenesSource
 from streetseg.data.sources.with_extra import EXTRA, without_extra
 from streetseg.data.store import Store
 from streetseg.errors import DataError, RequestError
@@ -63,6 +64,16 @@ def test_the_images_are_in_no_fold(folders: tuple[str, str]) -> None:
         alone = open_source(Data(source=data, space="street-11", fold=(number, 3)))
         assert both.splits["val"] == alone.splits["val"]
         assert len(both.splits["train"]) == len(alone.splits["train"]) + 3
+
+
+def test_extra_scenes_are_drawn_at_the_size_of_the_data(folders: tuple[str, str]) -> None:
+    source = open_source(Data(source=folders[0], space="street-11", extra="scenes", size=(48, 64), limit=3))
+    extra = source.splits["train"][3:]
+    assert len(extra) == 3
+    image = source.read_image(extra[1])
+    assert np.array_equal(image, ScenesSource(2, 0, (48, 64)).read_image(Sample("train/scene_000001", "", "")))
+    whole = open_source(Data(source=folders[0], space="street-11", extra="scenes"))
+    assert len(whole.splits["train"]) == 4 + 600
 
 
 def test_other_classes_are_refused(folders: tuple[str, str]) -> None:

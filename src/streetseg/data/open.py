@@ -39,6 +39,7 @@ _OPENERS: dict[str, Callable[[Path], Source]] = {
     **{kind: tool.open for kind, tool in TOOL_KINDS.items()},
     "shards": lambda path: open_shards(str(path)),
 }
+_EXTRA_SCENES = 600  # drawn streets of data.extra=scenes: many more than an epoch has, and drawn in a few minutes
 _ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 
 # Label space of masks, with void as a class, -> the label space that is used for training and scores by default.
@@ -75,7 +76,12 @@ def open_source(data: Data, kept: KeptSplit | None = None) -> Source:
 
 
 def _extra(spec: str, data: Data) -> Source:
-    """Return the data set that is trained on in addition, read by the same rules."""
+    """Return the data set that is trained on in addition, read by the same rules; scenes are drawn at `data.size`."""
+    if spec == "scenes":
+        from streetseg.data.sources.scenes import ScenesSource
+
+        count = min(_EXTRA_SCENES, data.limit or _EXTRA_SCENES)
+        return ScenesSource(count, 0, data.size) if data.size else ScenesSource(count, 0)
     read_alike = ("space", "limit", "unlabeled", "max_megapixels", "exif", "tolerance", "range")
     given = {name: getattr(data, name) for name in read_alike if name in data.model_fields_set}
     return open_source(Data(source=spec, **given))

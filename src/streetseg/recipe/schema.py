@@ -130,8 +130,8 @@ class Data(Section):
     """K/N: the images of train_split and val_split are divided into N parts, the K-th is validated on and the others
     are trained on; the frames of a video stay together; none: the splits as they are"""
     extra: Annotated[str | None, NoEffect("the fingerprint of the data is compared")] = None
-    """a further data set, as DATA, whose split train is trained on, too, and which is never validated on, such as drawn
-    streets; it has the same classes; none: there is none"""
+    """a further data set, as DATA, whose split train is trained on, too, and which is never validated on; it has the
+    same classes; scenes: 600 drawn streets of the size data.size; none: there is none"""
     extra_share: float | None = Field(default=None, gt=0, lt=1)
     """share of the images of an epoch that are of the extra data set: with 0.5 as many as of the data itself, and other
     ones in each epoch until all were used; none: all of them in each epoch"""
