@@ -1,4 +1,4 @@
-"""Check that the packages of the program are installed, before anything imports them; with the standard library alone."""
+"""Check that the packages of the program are installed, before anything imports them; needs no package itself."""
 
 import re
 import sys
