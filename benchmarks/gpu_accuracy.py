@@ -26,6 +26,7 @@ Exit code: 0 if the plan was finished or the time is up, 1 after a failure, 2 if
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,6 +36,7 @@ from installed import require_installed
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command `pack`, `run` or `join`; return the exit code."""
+    start = time.monotonic()  # imports, which may take long, are a part of the time
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
     packing = commands.add_parser("pack")
@@ -70,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(join(requested.out, requested.folder), end="")
         else:
             with folder_in_use(requested.out, "OUT"):
-                return Session(requested).run()
+                return Session(requested, start).run()
     except StreetsegError as error:
         say(f"error: {one_line(error)}")
         return error.exit_code

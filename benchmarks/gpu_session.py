@@ -30,11 +30,12 @@ class Session:
 
     Args:
         requested: the arguments of the command line.
+        start: when the program began, as `time.monotonic()` counts.
     """
 
-    def __init__(self, requested: argparse.Namespace) -> None:
-        self.start = time.monotonic()
-        self.end = self.start + requested.seconds
+    def __init__(self, requested: argparse.Namespace, start: float) -> None:
+        self.start = start
+        self.end = start + requested.seconds
         self.requested = requested
         self.out: Path = requested.out.resolve()
         self.data = self.out / "data"

@@ -35,3 +35,7 @@ def is_installed(name: str) -> bool:
     except PackageNotFoundError:
         return False
     return True
+
+
+if __name__ == "__main__":
+    require_installed(*sys.argv[1:])
