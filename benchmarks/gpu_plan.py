@@ -130,7 +130,8 @@ def plan(
     """Return the runs that fit into the time, the most important first.
 
     The first seed of each experiment comes before the second of any. If those of the experiments that are not `extra`
-    do not fit, all runs are shortened by the same factor; what FEWEST_EPOCHS are still too many for is dropped.
+    do not fit, all runs are shortened by the same factor; what FEWEST_EPOCHS are still too many for is dropped. What an
+    earlier call has begun is never dropped.
 
     Args:
         experiments: what is wanted.
@@ -173,7 +174,8 @@ def plan(
         for experiment in experiments:
             if seed < experiment.seeds:
                 runs = runs_of(experiment, seed, factor)
-                if time_of([*chosen, *runs]) <= seconds:
+                is_begun = any(share_left(run) < 1 for run in runs)
+                if is_begun or time_of([*chosen, *runs]) <= seconds:
                     chosen += runs
                 else:
                     notes.append(

@@ -107,7 +107,7 @@ def join(out: Path, folder: Path) -> str:
     read_pieces(out / RESULTS, "results", folder)
     summary = json.loads((folder / SUMMARY).read_text("utf-8"))
     lines = [table(summary)]
-    for bundle in sorted((out / BUNDLES).glob("*")):
+    for bundle in sorted((out / BUNDLES).glob("[!.]*")):
         try:
             read_pieces(bundle, "bundle", folder)
         except (RequestError, DataError) as error:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from gpu_plan import EXPERIMENTS, FOLDS, SPARE, Experiment, Pace, Plan, Run, plan, training_images
-from gpu_results import RUNS, initial_weights, keep_finished, summarize, write_results
+from gpu_results import BUNDLES, RUNS, initial_weights, keep_finished, summarize, write_results
 from gpu_train import describe_device, probe, train_one
 from pieces import unpack
 from workers import Failed, Task, Workers
@@ -51,7 +51,8 @@ class Session:
         self.device = describe_device(self.requested.device)
         say(f"runs on {self.device['device']}, torch {self.device['torch']}")
         self.memory = Memory(self.out / "begun.json", self.device | {"experiments": self.requested.experiments})
-        remove_leftovers(self.out)
+        for folder in (self.out, self.out / BUNDLES):
+            remove_leftovers(folder)
         if not self.data.is_dir():
             unpack(self.requested.pieces, self.data)
         self.say_time("unpacked")
@@ -68,6 +69,9 @@ class Session:
             self.plan = self.make_plan()
             for line in self.plan.notes:
                 say(line)
+            if not self.plan.runs:
+                say("error: no run fits into the time; give more --seconds")
+                return 1
             try:
                 self.train(workers)
             except TimeoutError:
@@ -76,7 +80,7 @@ class Session:
                 workers.close()
                 self.write()
         print(json.dumps(self.summary(), indent=1), flush=True)
-        return 1 if self.failed or not any(map(self.is_finished, self.plan.runs)) else 0
+        return 1 if self.failed else 0
 
     def say_time(self, what: str) -> None:
         """Print how long it took up to now."""

@@ -3,10 +3,9 @@
 import lzma
 import tarfile
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from itertools import chain
-from multiprocessing import get_context
 from pathlib import Path
 
 from PIL import Image, ImageChops
@@ -110,11 +109,8 @@ def unpack(pieces: Path, folder: Path) -> None:
             path.with_suffix("").write_bytes(lzma.decompress(path.read_bytes()))
             path.unlink()
         images = sorted((new / "camvid").rglob("*.webp"))
-        if len(images) < 16:
-            list(map(_as_png, images))
-        else:
-            with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-                list(pool.map(_as_png, images, chunksize=16))
+        with ThreadPoolExecutor() as pool:  # Pillow works without Python's lock
+            list(pool.map(_as_png, images))
 
 
 def _as_png(path: Path) -> None:

@@ -248,6 +248,10 @@ def test_what_fits_into_the_time() -> None:
     runs, notes = planned(40, begun=begun, share_left=share_left)
     assert len(runs) == 12 + 9 + 9 and {run[2] for run in runs} == {65, 130}
 
+    # What is begun is never dropped, however little time there is.
+    runs, _ = planned(0, begun=begun, share_left=lambda run: 0.5 if run.fold == 2 and run.seed == 0 else 1.0)
+    assert len(runs) == 18 and {run[1] for run in runs} == {0}
+
     # A checkpoint after each epoch counts, too: 100 of them take as long as all else.
     paces = dict.fromkeys(ENCODERS, Pace((0.001, 0.002), 0.5, of_epoch=0.55, of_run=10.0, waiting=0.0, batch=4))
     assert planned(1000)[1] == ["39 runs, about 440 of 1000 s"]
