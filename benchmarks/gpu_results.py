@@ -121,7 +121,7 @@ def join(out: Path, folder: Path) -> str:
 def table(summary: Mapping[str, Any]) -> str:
     """Return the summary as a table in Markdown, under a line with the card, versions and runs at once."""
     head = (
-        f"On {summary['device']}, torch {summary['torch']}, {summary['workers']} runs at once, "
+        f"On {summary['device']}, torch {summary['torch']}, workers: {summary['workers']}, "
         f"{summary['seconds']} s. Mean IoU in percent after the last epoch, mean ± standard deviation over the runs."
     )
     columns = (

@@ -246,7 +246,7 @@ def test_what_fits_into_the_time() -> None:
         return float(run.seed > 0)
 
     runs, notes = planned(40, begun=begun, share_left=share_left)
-    assert len(runs) == 12 + 9 + 9 and {run[2] for run in runs} == {65, 130}
+    assert len(runs) == 21 + 12 and {run[2] for run in runs} == {65, 130}
 
     # What is begun is never dropped, however little time there is.
     runs, _ = planned(0, begun=begun, share_left=lambda run: 0.5 if run.fold == 2 and run.seed == 0 else 1.0)
