@@ -171,7 +171,7 @@ def test_an_image_that_would_change_is_not_packed(camvid: Path) -> None:
     assert caught.value.where == (str(image),)
 
 
-def fail_as_asked(how: str) -> str:
+def end_as_requested(how: str) -> str:
     """Do what a task of a worker may do: end, raise, or die with its process."""
     if how == "dies":
         os.kill(os.getpid(), signal.SIGKILL)
@@ -186,7 +186,7 @@ def test_a_worker_that_dies_takes_its_task_alone() -> None:
     from workers import Failed, Task, Workers
 
     def tasks(*how: str) -> dict[str, Task]:
-        return {f"{number} {word}": Task(fail_as_asked, (word,)) for number, word in enumerate(how)}
+        return {f"{number} {word}": Task(end_as_requested, (word,)) for number, word in enumerate(how)}
 
     with Workers(1) as workers:
         found = dict(workers.results(tasks("ends", "raises", "ends", "dies", "ends"), lambda: time.monotonic() + 500))
