@@ -1,6 +1,6 @@
 """Measure on a GPU: training throughput compared with a peer, waiting for data, synchronizations, a whole study.
 
-    python benchmarks/gpu.py [--device cuda] [--encoders A,B] [--data DATA] [--json]
+    python benchmarks/gpu.py [--device cuda] [--encoders A,B] [--data DATA] [--out FILE] [--seconds S]
 
 - step: images per second of a training step on a batch in memory (forward, loss, backward, optimizer), for each encoder
   and decoder, compared with segmentation_models.pytorch's Unet with its own Dice loss and torch's cross-entropy. Both
@@ -12,28 +12,38 @@
   the figures of the step before is not counted.
 - study: seconds of a whole study with evaluation and report, for each decoder.
 
-A CPU is only for testing this script: nothing is compiled, and the precision is fp32.
+FILE gets each figure as soon as it is measured, and what is in it is not measured again: the program can be killed, and
+ends by itself after `--seconds`. A measurement that fails is named, and the others go on; the exit code is then 1.
+
+A CPU is only for testing this script: nothing is compiled, and the precision is fp32. All that is printed says so.
 """
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import sys
+import threading
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import segmentation_models_pytorch as smp
 import torch
+from gpu_train import describe_device
 from peer import smp_step
 from trainer import Trainer, scenes_store, seconds
+from workers import one_line
 
 from streetseg.arguments import as_size
+from streetseg.atomic import atomic_write_json
 from streetseg.data.store import Store
+from streetseg.errors import RequestError, StreetsegError
 from streetseg.grid import run_study
 from streetseg.recipe.decoders import DECODERS
 from streetseg.recipe.schema import Data, Model, Recipe, Train
@@ -42,8 +52,8 @@ from streetseg.runtime.device import choose_device
 BY_NAME = [name for name, facts in DECODERS.items() if facts.channels]  # all but one's own
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Measure and print the figures."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure and print the figures; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--encoders", default="mobilenetv2_100,resnext50_32x4d")
@@ -56,31 +66,104 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", default="scenes", help="data of the study")
     parser.add_argument("--recipe", type=json.loads, default={}, help="recipe of the study, its sections as JSON")
     parser.add_argument("--epochs", type=int, default=20, help="epochs of the study")
-    parser.add_argument("--json", action="store_true", help="one machine-readable object on stdout")
+    parser.add_argument("--out", type=Path, default=Path("gpu.json"), help="file of the figures")
+    parser.add_argument("--seconds", type=float, default=threading.TIMEOUT_MAX, help="for everything")
     requested = parser.parse_args(argv)
     requested.encoders, requested.decoders = requested.encoders.split(","), requested.decoders.split(",")
+    limit = threading.Timer(requested.seconds, end_in_time)
+    limit.daemon = True
+    limit.start()
+    try:
+        return measure_all(requested)
+    except StreetsegError as error:
+        say(f"error: {one_line(error)}")
+        return error.exit_code
+    except OSError as error:  # a full disk
+        say(f"error: {error}; what was measured is kept")
+        return 1
+
+
+def say(text: str) -> None:
+    """Print a line at once."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def end_in_time() -> None:
+    """End the program, whatever it measures; a compilation cannot be interrupted otherwise."""
+    say("time is up: the same command goes on with what is not measured")
+    os._exit(0)
+
+
+def measure_all(requested: argparse.Namespace) -> int:
+    """Measure what is not measured yet, and print all figures; return the exit code."""
     device = choose_device(requested.device)
+    facts = describe(device, requested)
+    say(f"runs on {facts['gpu']}, torch {facts['torch']}")
+    figures = Figures(requested.out, facts)
     with TemporaryDirectory(prefix="streetseg-") as folder:
         store = scenes_store(requested.images, requested.size, Path(folder))
-        figures = describe(device, requested) | {
-            "training": {
-                encoder: {
-                    decoder: measure(encoder, decoder, requested, store, device) for decoder in requested.decoders
-                }
-                for encoder in requested.encoders
-            },
-            "study": {decoder: time_study(decoder, requested, Path(folder)) for decoder in requested.decoders},
-        }
-    print(json.dumps(figures, indent=2) if requested.json else as_text(figures))
+        for encoder in requested.encoders:
+            for decoder in requested.decoders:
+                measure(encoder, decoder, requested, store, device, figures)
+        for decoder in requested.decoders:
+            figures.keep(("study", decoder), lambda name=decoder: time_study(name, requested, Path(folder)))
+    print(as_text(figures.values))
+    return 1 if figures.failed else 0
+
+
+class Figures:
+    """The figures in a JSON file, which is written after each of them.
+
+    Args:
+        path: the file; it may hold figures of an earlier call.
+        facts: machine, versions and sizes.
+
+    Raises:
+        RequestError: the file has figures of another machine, or of other versions or sizes.
+    """
+
+    def __init__(self, path: Path, facts: Mapping[str, Any]) -> None:
+        self.path, self.failed = path, False
+        facts = json.loads(json.dumps(facts))
+        self.values: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.is_file() else facts
+        changed = [name for name, value in facts.items() if self.values.get(name) != value]
+        if changed:
+            raise RequestError(
+                f"the file has figures with another {', '.join(changed)}", where=path, hint="name another file"
+            )
+
+    def has(self, place: Sequence[str]) -> bool:
+        """Return whether a figure was measured."""
+        values = self.values
+        for name in place:
+            values = values.get(name, {})
+        return bool(values)
+
+    def keep(self, place: Sequence[str], measured: Callable[[], Any]) -> None:
+        """Measure a figure unless it is there, and write it down. Name it if that fails, and go on."""
+        if self.has(place):
+            return
+        try:
+            value = measured()
+        except (StreetsegError, RuntimeError) as error:
+            self.failed = True
+            say(f"{', '.join(place)} FAILED: {one_line(error)}")
+            return
+        values = self.values
+        for name in place[:-1]:
+            values = values.setdefault(name, {})
+        values[place[-1]] = value
+        atomic_write_json(self.path, self.values)
+        say(f"{', '.join(place)}: {json.dumps(value)}")
 
 
 def describe(device: torch.device, requested: argparse.Namespace) -> dict[str, Any]:
     """Return the machine, the versions and the sizes."""
-    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
+    named = describe_device(requested.device)
     return {
         "device": str(device),
-        "gpu": gpu,
-        "torch": torch.__version__,
+        "gpu": named["device"],
+        "torch": named["torch"],
         "cuda": torch.version.cuda,
         "smp": smp.__version__,
         "python": platform.python_version(),
@@ -91,9 +174,15 @@ def describe(device: torch.device, requested: argparse.Namespace) -> dict[str, A
 
 
 def measure(
-    encoder: str, decoder: str, requested: argparse.Namespace, store: Store, device: torch.device
-) -> dict[str, Any]:
-    """Return the figures of training one network."""
+    encoder: str,
+    decoder: str,
+    requested: argparse.Namespace,
+    store: Store,
+    device: torch.device,
+    figures: Figures,
+) -> None:
+    """Measure the training of one network: steps, epochs, and on a GPU synchronizations."""
+    place = ("training", encoder, decoder)
     on_gpu = device.type == "cuda"
     recipe = Recipe(
         model=Model(encoder=encoder, decoder=decoder, weights="none"),
@@ -106,17 +195,16 @@ def measure(
         ),
     )
     with TemporaryDirectory(prefix="streetseg-") as folder:
-        device_cache, fetched = (
-            Trainer(recipe, store, device, new_folder(Path(folder) / name), device_cache=name == "device_cache")
-            for name in ("device_cache", "fetched")
-        )
-        figures: dict[str, Any] = {
-            "step": throughput(device_cache, encoder, requested),
-            "epoch": {"device_cache": epochs(device_cache, requested), "fetched": epochs(fetched, requested)},
-            "synchronizations_per_step": synchronizations(device_cache) if on_gpu else None,
-        }
-    print(encoder, decoder, json.dumps(figures), file=sys.stderr, flush=True)  # kept if a later measurement is killed
-    return figures
+
+        @cache
+        def trainer(name: str) -> Trainer:
+            return Trainer(recipe, store, device, new_folder(Path(folder) / name), device_cache=name == "device_cache")
+
+        figures.keep((*place, "step"), lambda: throughput(trainer("device_cache"), encoder, requested))
+        for name in ("device_cache", "fetched"):
+            figures.keep((*place, "epoch", name), lambda name=name: epochs(trainer(name), requested))
+        if on_gpu:
+            figures.keep((*place, "synchronizations_per_step"), lambda: synchronizations(trainer("device_cache")))
 
 
 def new_folder(path: Path) -> Path:
@@ -179,26 +267,26 @@ def time_study(decoder: str, requested: argparse.Namespace, folder: Path) -> dic
     start = time.perf_counter()
     result = run_study(recipe, dict.fromkeys(requested.encoders, "auto-or-random"), 1, folder / decoder, quiet=True)
     elapsed = time.perf_counter() - start
-    print(f"study, {decoder}: {elapsed:.1f} s", file=sys.stderr, flush=True)
     return {"seconds": elapsed, "verdict": result.comparison.verdict}
 
 
 def as_text(figures: dict[str, Any]) -> str:
     """Return the figures as text for a terminal."""
-    lines = [f"{figures['gpu'] or figures['device']}, torch {figures['torch']}, batch {figures['batch']}"]
-    for encoder, decoders in figures["training"].items():
+    lines = [f"{figures['gpu']}, torch {figures['torch']}, batch {figures['batch']}"]
+    for encoder, decoders in figures.get("training", {}).items():
         for decoder, training in decoders.items():
-            step, epoch = training["step"], training["epoch"]
-            lines.append(
-                f"{encoder}, {decoder}: {step['images_per_second']:.0f} images a second, "
-                f"{step['vs_smp_best']:.2f} times segmentation_models.pytorch at its best"
-            )
+            if step := training.get("step"):
+                lines.append(
+                    f"{encoder}, {decoder}: {step['images_per_second']:.0f} images a second, "
+                    f"{step['vs_smp_best']:.2f} times segmentation_models.pytorch at its best"
+                )
             lines += [
-                f"    epoch, {images}: {cost['images_per_second']:.0f} images a second, {cost['vs_bare_steps']:.3f} "
-                f"times its bare steps, waits for data {100 * cost['data_share']:.1f} % of the time"
-                for images, cost in epoch.items()
+                f"{encoder}, {decoder}, epoch, {images}: {cost['images_per_second']:.0f} images a second, "
+                f"{cost['vs_bare_steps']:.3f} times its bare steps, waits for data {100 * cost['data_share']:.1f} % of "
+                "the time"
+                for images, cost in training.get("epoch", {}).items()
             ]
-    lines += [f"study, {decoder}: {study['seconds']:.0f} s" for decoder, study in figures["study"].items()]
+    lines += [f"study, {decoder}: {study['seconds']:.0f} s" for decoder, study in figures.get("study", {}).items()]
     return "\n".join(lines)
 
 

@@ -1,14 +1,15 @@
 #!/bin/sh
-# Write everything that benchmarks/gpu.py measures to one JSON file.
+# Write everything that benchmarks/gpu.py measures to one JSON file, after each measurement.
 #
-#     benchmarks/gpu.sh [OUT.json] [arguments of gpu.py, such as --data camvid:DIR]
+#     benchmarks/gpu.sh [OUT.json] [arguments of gpu.py, such as --data camvid:DIR, --seconds S]
 #
-# PYTHON is the Python interpreter with streetseg[train,dev].
+# The same command goes on after a kill or when the time was up: what is in OUT.json is not measured again.
+# PYTHON is the Python interpreter (default: .venv/bin/python of this checkout, else python3) with the packages that
+# streetseg[train] depends on, and segmentation-models-pytorch; the program itself is taken from this checkout.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-python=${PYTHON:-$here/../.venv/bin/python}
+. "$here/python.sh"
 out=${1:-gpu.json}
 [ $# -eq 0 ] || shift
-"$python" "$here/gpu.py" --json "$@" > "$out.part"
-mv "$out.part" "$out"
-echo "written: $out" >&2
+"$python" "$here/installed.py" segmentation-models-pytorch
+exec "$python" "$here/gpu.py" --out "$out" "$@"

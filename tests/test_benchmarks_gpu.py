@@ -5,10 +5,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import tiny
+from streetseg.errors import RequestError
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 TINY = ("--size", "32x64", "--images", "4", "--batch", "2", "--rounds", "1", "--device", "cpu")
@@ -24,15 +26,27 @@ def test_everything_for_the_gpu(tmp_path: Path) -> None:
     data = tiny.camvid_segnet(tmp_path / "camvid", n_train=4, n_val=2, size=(32, 64))
     study = {"data": {"size": None}, "train": {"batch": 2, "precision": "fp32"}, "model": {"channels": None}}
     argv = ("--encoders", "test_efficientnet", "--steps", "1", "--epochs", "1", "--data", f"camvid:{data}")
-    done = subprocess.run(
-        [BENCHMARKS / "gpu.sh", tmp_path / "gpu.json", *TINY, *argv, "--recipe", json.dumps(study)],
-        env=os.environ | {"PYTHON": sys.executable},
-        capture_output=True,
-        text=True,
-    )
+    command = (BENCHMARKS / "gpu.sh", tmp_path / "gpu.json", *TINY, *argv, "--recipe", json.dumps(study))
+    environment = os.environ | {"PYTHON": sys.executable}
+    first = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert first.stderr is not None
+    lines = []
+    for line in first.stderr:
+        lines.append(line)
+        if line.startswith("training, test_efficientnet, classic, step: "):
+            break
+    first.kill()
+    first.communicate()
+    assert lines[0].startswith("runs on NOT A GPU: cpu"), lines
+    kept = json.loads((tmp_path / "gpu.json").read_text())["training"]["test_efficientnet"]["classic"]["step"]
+
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+
     assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("NOT A GPU: cpu")
     results = json.loads((tmp_path / "gpu.json").read_text())
     assert results["device"] == "cpu"
+    assert results["training"]["test_efficientnet"]["classic"]["step"] == kept  # it was not measured again
     assert set(results["training"]) == {"test_efficientnet"}
     decoders = results["training"]["test_efficientnet"]
     assert set(decoders) == set(results["study"]) >= {"classic", "fast"}
@@ -45,7 +59,42 @@ def test_everything_for_the_gpu(tmp_path: Path) -> None:
             assert 0 < epoch["data_share"] < 1
             assert {"data", "augment", "forward", "loss", "backward", "optimizer"} <= set(epoch["ms_per_image"])
         assert results["study"][decoder]["seconds"] > 0
-    assert not (tmp_path / "gpu.json.part").exists()
+
+
+@pytest.fixture
+def gpu() -> Any:
+    import gpu
+
+    return gpu
+
+
+def test_figures_of_another_machine_are_not_mixed(gpu: Any, tmp_path: Path) -> None:
+    figures = gpu.Figures(tmp_path / "gpu.json", {"gpu": "this", "size": (32, 64)})
+    figures.keep(("study", "fast"), lambda: {"seconds": 1.0})
+    gpu.Figures(tmp_path / "gpu.json", {"gpu": "this", "size": (32, 64)})
+    with pytest.raises(RequestError, match="the file has figures with another gpu"):
+        gpu.Figures(tmp_path / "gpu.json", {"gpu": "that", "size": (32, 64)})
+
+
+def test_a_measurement_that_fails_is_named_and_the_others_go_on(
+    gpu: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails() -> None:
+        raise RuntimeError("CUDA error: out of memory")
+
+    figures = gpu.Figures(tmp_path / "gpu.json", {"gpu": "this"})
+    figures.keep(("study", "classic"), fails)
+    figures.keep(("study", "fast"), lambda: {"seconds": 1.0})
+    assert figures.failed
+    assert json.loads((tmp_path / "gpu.json").read_text()) == {"gpu": "this", "study": {"fast": {"seconds": 1.0}}}
+    assert "study, classic FAILED: RuntimeError: CUDA error: out of memory" in capsys.readouterr().err
+
+
+def test_without_a_gpu(gpu: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert gpu.main(["--device", "cuda:99", "--out", str(tmp_path / "gpu.json")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: device cuda:99 cannot be used (") and error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_epoch_against_its_steps(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

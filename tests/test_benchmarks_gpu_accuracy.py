@@ -1,98 +1,232 @@
-"""benchmarks/gpu_accuracy.py on the CPU with a tiny network: what fits is trained, and the results come home."""
+"""benchmarks/gpu_accuracy.py on the CPU with a tiny network, in real processes: killed, gone on with, joined."""
 
 import json
-from concurrent.futures import Future
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import tiny
 from conftest import ROOT
+from streetseg.errors import DataError, RequestError
 from streetseg.runs.finished import read_run
+
+BENCHMARKS = ROOT / "benchmarks"
+KILLED = -signal.SIGKILL
+
+
+@pytest.fixture(autouse=True)
+def benchmarks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
 
 
 @pytest.fixture
-def gpu_accuracy(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+def camvid(tmp_path: Path) -> Path:
+    return tiny.camvid_segnet(tmp_path / "camvid", 4, 2)
+
+
+def run(*arguments: str | Path, **environment: str) -> "subprocess.Popen[str]":
+    """Start the shell script, as people do, without the package being installed where it looks for it."""
+    return subprocess.Popen(
+        [BENCHMARKS / "gpu_accuracy.sh", *arguments],
+        env={**os.environ, "PYTHON": sys.executable, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ended(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=500)
+    return process.returncode, out, err
+
+
+def images_of(folder: Path) -> dict[str, np.ndarray[Any, Any]]:
+    return {f"{path.parent.name}/{path.name}": np.asarray(Image.open(path)) for path in folder.rglob("*.png")}
+
+
+def test_killed_gone_on_with_and_joined(camvid: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import gpu_accuracy
 
-    return gpu_accuracy
-
-
-class InThisProcess:
-    """A pool without processes, each of which would import torch."""
-
-    def __init__(self, *_: object, **__: object) -> None:
-        pass
-
-    def __enter__(self) -> "InThisProcess":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def map(self, function: Any, items: Any, chunksize: int) -> Any:
-        return map(function, items)
-
-    def submit(self, function: Any, *args: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        try:
-            future.set_result(function(*args))
-        except Exception as error:
-            future.set_exception(error)
-        return future
-
-    def shutdown(self, **_: object) -> None:
-        pass
-
-
-def test_data_goes_there_and_results_come_back(
-    gpu_accuracy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(gpu_accuracy, "ProcessPoolExecutor", InThisProcess)
-    monkeypatch.setattr(gpu_accuracy.os, "_exit", lambda code: None)
-    monkeypatch.setattr("streetseg.report.report.write_run_report", lambda *_, **__: None)  # nobody opens it here
-    camvid = tiny.camvid_segnet(tmp_path / "camvid", 4, 2)
     (tmp_path / "weights").mkdir()
     pieces, out, home = tmp_path / "pieces", tmp_path / "out", tmp_path / "home"
-
-    gpu_accuracy.main(["pack", str(camvid), str(tmp_path / "weights"), str(pieces), "--piece-mb", "0.02"])
-    assert (
-        max(piece.stat().st_size for piece in pieces.iterdir())
-        <= 20_000
-        < sum(piece.stat().st_size for piece in pieces.iterdir())
-    )
+    assert gpu_accuracy.main(["pack", str(camvid), str(tmp_path / "weights"), str(pieces), "--piece-mb", "0.02"]) == 0
     assert "resnext50_32x4d: NO WEIGHTS" in capsys.readouterr().err
-    options = ["--experiments", "try", "--device", "cpu", "--workers", "1", "--seconds", "1e6"]
-    gpu_accuracy.main(["run", str(pieces), str(out), *options])
+    assert max(piece.stat().st_size for piece in pieces.iterdir()) <= 20_000
+    assert len(list(pieces.iterdir())) > 1
 
-    said = capsys.readouterr()
-    assert "waits for data" in said.err and "4 runs, about" in said.err
-    summary = json.loads((out / "summary.json").read_text())
-    assert summary == json.loads(said.out)
-    assert 0 < summary["waiting for data"]["test_efficientnet"] < 1
+    options = ("--experiments", "try", "--device", "cpu", "--workers", "1", "--result-mb", "0.02")
+    first = run(pieces, out, *options, "--seconds", "1e6")
+    assert first.stderr is not None
+    lines = []
+    for line in first.stderr:  # until one run has ended, and the next one trains
+        lines.append(line)
+        if line.startswith("tiny-by-video_seed0_fold1: "):
+            break
+    while not (out / "runs" / "tiny-by-video_seed0_fold2" / "journal.jsonl").is_file():
+        assert first.poll() is None, "".join(lines)
+        time.sleep(0.01)
+    first.kill()
+    assert ended(first)[0] == KILLED
+    assert lines[0].startswith("runs on NOT A GPU: cpu")
+    unpacked, packed = images_of(out / "data" / "camvid"), images_of(camvid)
+    assert unpacked.keys() == packed.keys()
+    assert all(np.array_equal(unpacked[name], packed[name]) for name in packed)
+    # What was finished is there to be taken away, though the program had no time to say so.
+    gpu_accuracy.main(["join", str(out), str(tmp_path / "early")])
+    assert "| tiny by video | camvid-long | RANDOM: no weights were packed | 3 | 1 of 3 |" in capsys.readouterr().out
+    journal = out / "runs" / "tiny-by-video_seed0_fold1" / "journal.jsonl"
+    trained = journal.read_bytes()
+
+    code, printed, err = ended(run(pieces, out, *options, "--seconds", "1e6"))
+
+    assert code == 0, err
+    assert "tiny-by-video_seed0_fold1: finished before" in err
+    assert journal.read_bytes() == trained
+    assert "waits for data" not in err  # the pace was measured by the first call
+    summary = json.loads(printed)
+    assert summary["device"].startswith("NOT A GPU: cpu")
     by_video, official = summary["experiments"]
     assert len(by_video["runs"]) == 3 and len(official["runs"]) == 1
-    assert by_video["initial weights"].startswith("RANDOM")
-    gpu_accuracy.main(["join", str(out), str(home)])
-    runs = {folder.name: read_run(folder) for folder in home.iterdir()}
+    assert by_video["not finished"] == [] and by_video["failed"] == {}
+    assert by_video["steps per second"] > 0 and 0 < by_video["waiting for data"] < 1
+    for folder in ("results", "bundles"):
+        assert max(path.stat().st_size for path in (out / folder).rglob("*") if path.is_file()) <= 20_000
+
+    assert gpu_accuracy.main(["join", str(out), str(home)]) == 0
+    joined = capsys.readouterr().out
+    assert joined == (home / "table.md").read_text()
+    assert joined.startswith("On NOT A GPU: cpu")
+    assert "| tiny by video | camvid-long | RANDOM: no weights were packed | 3 | 3 of 3 |" in joined
+    runs = {folder.name: read_run(folder) for folder in home.iterdir() if folder.is_dir()}
     assert set(runs) == {*by_video["runs"], *official["runs"]}
     held_out = [set(run.counts.sequences) for run in runs.values() if run.recipe.data.fold]
     assert sorted(map(tuple, held_out)) == [("0001TP",), ("0006R0",), ("0016E5",)]
     (shipped,) = official["runs"]
     assert (home / shipped / "best" / "weights.safetensors").is_file()
 
+    code, _, err = ended(run(pieces, out, *options[:1], "rehearsal", *options[2:], "--seconds", "1e6"))
+    assert code == 2
+    assert "error: OUT was begun with another experiments (found try, now rehearsal)" in err
 
-def test_what_fits_into_the_time(gpu_accuracy: Any) -> None:
+
+def test_time_is_up_before_anything_was_measured(camvid: Path, tmp_path: Path) -> None:
+    import pieces
+
+    pieces.write_pieces(tmp_path / "pieces", "data", pieces.camvid_members(camvid), 10**6)
+    options = ("--experiments", "try", "--device", "cpu", "--workers", "1", "--seconds", "0")
+    code, printed, err = ended(run(tmp_path / "pieces", tmp_path / "out", *options))
+    assert (code, printed) == (1, "")
+    assert err.splitlines()[-1] == ("error: the time was up before every network was measured; give more --seconds")
+
+
+def test_without_a_gpu_nothing_is_written(tmp_path: Path) -> None:
+    code, printed, err = ended(run(tmp_path / "pieces", tmp_path / "out", CUDA_VISIBLE_DEVICES=""))
+    assert (code, printed) == (2, "")
+    assert err.startswith("error: device cuda cannot be used (") and err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    import installed
+
+    names = installed.packages()
+    assert {"torch", "timm", "pydantic", "numpy"} <= set(names)
+    installed.require_installed()
+    monkeypatch.setattr(installed, "is_installed", lambda name: name not in ("torch", "pydantic"))
+    with pytest.raises(SystemExit, match=r": pydantic, torch\nhint: .* -m pip install pydantic torch\n"):
+        installed.require_installed()
+
+
+def test_pieces_that_are_missing_or_damaged(tmp_path: Path) -> None:
+    import pieces
+
+    pieces.write_pieces(tmp_path / "there", "some", [("file", os.urandom(1000))], 200)
+    first, *_, last = sorted((tmp_path / "there").iterdir())
+    content = last.read_bytes()
+    last.unlink()
+    with pytest.raises(RequestError, match=r"pieces of some.tar.gz are missing \(found 5, expected 6\)"):
+        pieces.read_pieces(tmp_path / "there", "some", tmp_path / "here")
+    last.write_bytes(content)
+    pieces.read_pieces(tmp_path / "there", "some", tmp_path / "here")
+    first.write_bytes(os.urandom(200))
+    with pytest.raises(DataError, match="cannot unpack"):
+        pieces.read_pieces(tmp_path / "there", "some", tmp_path / "here")
+
+
+def test_an_image_that_would_change_is_not_packed(camvid: Path) -> None:
+    import pieces
+
+    image = next((camvid / "val").iterdir())
+    Image.open(image).quantize().save(image)
+    with pytest.raises(DataError, match="does not survive packing") as caught:
+        list(pieces.camvid_members(camvid))
+    assert caught.value.where == (str(image),)
+
+
+def end_as_requested(how: str) -> str:
+    """Do what a task of a worker may do: end, raise, or die with its process."""
+    if how == "dies":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if how == "raises":
+        raise RuntimeError("CUDA error: an illegal memory access was encountered\nsecond line")
+    if how == "hangs":
+        time.sleep(600)
+    return f"{how} in {os.getpid()}"
+
+
+def test_a_worker_that_dies_takes_its_task_alone() -> None:
+    from workers import Failed, Task, Workers
+
+    def tasks(*how: str) -> dict[str, Task]:
+        return {f"{number} {word}": Task(end_as_requested, (word,)) for number, word in enumerate(how)}
+
+    with Workers(1) as workers:
+        found = dict(workers.results(tasks("ends", "raises", "ends", "dies", "ends"), lambda: time.monotonic() + 500))
+        assert found["1 raises"] == Failed(
+            "RuntimeError: CUDA error: an illegal memory access was encountered; second line"
+        )
+        assert found["3 dies"] == Failed(f"its process died with exit code {KILLED}")
+        ends = [found[name] for name in ("0 ends", "2 ends", "4 ends")]
+        assert len(set(ends)) == 3  # no process works on after an error of CUDA
+        with pytest.raises(TimeoutError):
+            dict(workers.results(tasks("hangs"), lambda: time.monotonic()))
+
+
+def test_a_full_disk_is_one_plain_error(
+    camvid: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import gpu_accuracy
+    import gpu_session
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", str(tmp_path / "out" / "data"))
+
+    monkeypatch.setattr(gpu_session, "unpack", full)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    assert gpu_accuracy.main(["run", str(tmp_path), str(tmp_path / "out"), "--device", "cpu"]) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("error: [Errno 28] No space left on device") and error.endswith("what was finished is kept")
+
+
+def test_what_fits_into_the_time() -> None:
     """All first seeds come before the second; nothing is shortened for what is extra."""
-    pace = gpu_accuracy.Pace(of_image=(0.001, 0.002), early=0.5, of_run=10.0, waiting=0.0)
-    paces = dict.fromkeys(gpu_accuracy.ENCODERS, pace)
+    from gpu_plan import ENCODERS, EXPERIMENTS, Pace, Run, plan
+
+    pace = Pace(of_image=(0.001, 0.002), early=0.5, of_epoch=0.0, of_run=10.0, waiting=0.0, batch=4)
+    paces = dict.fromkeys(ENCODERS, pace)
     images = (300, 300)  # 100 epochs take 10 + 45 s
 
-    def planned(seconds: float) -> tuple[list[tuple[str, int, int]], list[str]]:
-        runs, notes = gpu_accuracy.plan(gpu_accuracy.EXPERIMENTS["winners"], paces, images, 12, seconds)
-        return [(run.experiment.name, run.seed, run.epochs) for run in runs], notes
+    def planned(seconds: float, **further: Any) -> tuple[list[tuple[str, int, int]], list[str]]:
+        made = plan(EXPERIMENTS["winners"], paces, images, 12, seconds, **further)
+        return [(run.experiment.name, run.seed, run.epochs) for run in made.runs], made.notes
 
     runs, notes = planned(1000)
     assert len(runs) == 3 * (3 * 3 + 1 + 3) and notes == ["39 runs, about 220 of 1000 s"]
@@ -104,5 +238,22 @@ def test_what_fits_into_the_time(gpu_accuracy: Any) -> None:
     assert notes[0].startswith("SHORTENED: all runs to 65 %")
     runs, notes = planned(5)
     assert not runs and sum(note.startswith("DROPPED") for note in notes) == 15
+
+    # A later call keeps the epochs, and what is finished takes no time.
+    begun = plan(EXPERIMENTS["winners"], paces, images, 12, 40).epochs
+
+    def share_left(run: Run) -> float:
+        return float(run.seed > 0)
+
+    runs, notes = planned(40, begun=begun, share_left=share_left)
+    assert len(runs) == 21 + 12 and {run[2] for run in runs} == {65, 130}
+
+    # What is begun is never dropped, however little time there is.
+    runs, _ = planned(0, begun=begun, share_left=lambda run: 0.5 if run.fold == 2 and run.seed == 0 else 1.0)
+    assert len(runs) == 18 and {run[1] for run in runs} == {0}
+
+    # A checkpoint after each epoch counts, too: 100 of them take as long as all else.
+    paces = dict.fromkeys(ENCODERS, Pace((0.001, 0.002), 0.5, of_epoch=0.55, of_run=10.0, waiting=0.0, batch=4))
+    assert planned(1000)[1] == ["39 runs, about 440 of 1000 s"]
     del paces["resnet50"]
     assert "DROPPED: resnet50 by video: its network could not be measured" in planned(1000)[1]
