@@ -81,7 +81,10 @@ def summarize(
             {
                 "name": experiment.name,
                 "encoder": experiment.encoder,
-                "initial weights": found.name if found else "RANDOM: no weights were packed",
+                "initial weights": str(
+                    experiment.fields.get("model.weights")
+                    or (found.name if found else "RANDOM: no weights were packed")
+                ),
                 "recipe": experiment.recipe,
                 "fields": dict(experiment.fields),
                 "epochs": of_experiment[0].epochs,

@@ -66,14 +66,21 @@ def test_the_images_are_in_no_fold(folders: tuple[str, str]) -> None:
         assert len(both.splits["train"]) == len(alone.splits["train"]) + 3
 
 
-def test_extra_scenes_are_drawn_at_the_size_of_the_data(folders: tuple[str, str]) -> None:
-    source = open_source(Data(source=folders[0], space="street-11", extra="scenes", size=(48, 64), limit=3))
+def test_extra_scenes_are_drawn_once_at_the_size_of_the_data(
+    folders: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREETSEG_CACHE", str(tmp_path))
+    data = Data(source=folders[0], space="street-11", extra="scenes", size=(48, 64), limit=3)
+    source = open_source(data)
     extra = source.splits["train"][3:]
+    scenes = ScenesSource(3, 0, (48, 64))
     assert len(extra) == 3
-    image = source.read_image(extra[1])
-    assert np.array_equal(image, ScenesSource(2, 0, (48, 64)).read_image(Sample("train/scene_000001", "", "")))
-    whole = open_source(Data(source=folders[0], space="street-11", extra="scenes"))
-    assert len(whole.splits["train"]) == 4 + 600
+    for new in extra:
+        scene = scenes.splits["train"][int(new.name.split("_")[1])]
+        assert np.array_equal(source.read_image(new), scenes.read_image(scene))
+        assert np.array_equal(source.read_mask(new), scenes.read_mask(scene))
+    monkeypatch.setattr("streetseg.data.sources.drawn.write_scenes", None)
+    assert open_source(data).splits == source.splits
 
 
 def test_other_classes_are_refused(folders: tuple[str, str]) -> None:

@@ -23,6 +23,7 @@ from streetseg.data.sources.shards import is_shards, open_shards
 from streetseg.data.sources.streets.every import STREET_SETS
 from streetseg.data.sources.with_extra import WithExtra
 from streetseg.data.splits import KeptSplit, SplitList, listed_splits, without_excluded
+from streetseg.data.store import default_cache
 from streetseg.errors import DataError, RequestError, did_you_mean
 from streetseg.labels.space import LabelSpace
 from streetseg.labels.tables import CAMVID_32, CITYSCAPES_19, CITYSCAPES_34, STREET_11, space
@@ -40,6 +41,7 @@ _OPENERS: dict[str, Callable[[Path], Source]] = {
     "shards": lambda path: open_shards(str(path)),
 }
 _EXTRA_SCENES = 600  # drawn streets of data.extra=scenes: many more than an epoch has, and drawn in a few minutes
+_SCENES_SIZE = (256, 512)  # of data.extra=scenes, where images are not resized
 _ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 
 # Label space of masks, with void as a class, -> the label space that is used for training and scores by default.
@@ -65,26 +67,36 @@ def open_source(data: Data, kept: KeptSplit | None = None) -> Source:
             that are joined have different classes.
         DataError: the folder is missing, or its files do not fit the layout.
     """
+    view = _in_its_space(data)
+    source, data = view.source, with_defaults(data, view)
+    splits = _splits(view, data, kept)
+    if view.space != source.space or splits is not source.splits:
+        source = SourceView(source, space=view.space, splits=splits)
+    return source if data.extra is None else WithExtra(source, _extra(data.extra, data), data.train_split)
+
+
+def _in_its_space(data: Data) -> SourceView:
+    """Return the data set or sets in the label space that is used, with the splits that they have."""
     parts = [_opened(part, data) for part in parts_of(data.source)]
     targets = [_target(part, data) for part in parts]
     source, target = (parts[0] if len(parts) == 1 else joined(_with_own(parts), targets)), targets[0]
-    data = with_defaults(data, source)
-    splits = _splits(SourceView(source, space=target, splits=_chosen(source, data)), data, kept)
-    if target != source.space or splits is not source.splits:
-        source = SourceView(source, space=target, splits=splits)
-    return source if data.extra is None else WithExtra(source, _extra(data.extra, data), data.train_split)
+    return SourceView(source, space=target, splits=_chosen(source, with_defaults(data, source)))
 
 
 def _extra(spec: str, data: Data) -> Source:
     """Return the data set that is trained on in addition, read by the same rules; scenes are drawn at `data.size`."""
+    read_alike = ("space", "unlabeled", "max_megapixels", "exif", "tolerance", "range")
+    given = {name: getattr(data, name) for name in read_alike if name in data.model_fields_set}
     if spec == "scenes":
-        from streetseg.data.sources.scenes import ScenesSource
+        from streetseg.data.sources.drawn import drawn_streets
 
         count = min(_EXTRA_SCENES, data.limit or _EXTRA_SCENES)
-        return ScenesSource(count, 0, data.size) if data.size else ScenesSource(count, 0)
-    read_alike = ("space", "limit", "unlabeled", "max_megapixels", "exif", "tolerance", "range")
-    given = {name: getattr(data, name) for name in read_alike if name in data.model_fields_set}
-    return open_source(Data(source=spec, **given))
+        folder = drawn_streets(count, data.size or _SCENES_SIZE, default_cache())
+        spec, given["space"] = f"cityscapes:{folder}", STREET_11.name
+    source = _in_its_space(Data(source=spec, **given))  # no split is made: all of its split train is trained on
+    if data.limit is None:
+        return source
+    return SourceView(source, space=source.space, splits=_limited(source.splits, data.limit, source.survey))
 
 
 def _opened(spec: str, data: Data) -> Source:
