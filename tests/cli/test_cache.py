@@ -13,6 +13,7 @@ import tiny
 from streetseg.data.budget import budget
 from streetseg.data.build_store import locked
 from streetseg.data.open import open_source
+from streetseg.data.sources.drawn import drawn_streets
 from streetseg.data.store import Store
 from streetseg.recipe.schema import Data
 
@@ -48,6 +49,17 @@ def test_show_names_size_data_and_last_use(cache: Path, tmp_path: Path, streetse
     assert time.strftime("%Y-%m-%d") <= train["last_use"][:10]
     on_the_fly = next(store for store in facts["stores"] if store["split"] == "val")
     assert on_the_fly["bytes"] < 1000
+
+
+def test_drawn_streets_are_shown_and_removed(cache: Path, streetseg) -> None:
+    folder = drawn_streets(2, (48, 64), cache)
+    size = sum(path.stat().st_size for path in folder.rglob("*.png"))
+    facts = json.loads(streetseg("cache", "show", "--json").out)
+    assert facts["drawn_bytes"] == size > 0
+    assert "of drawn streets, for data.extra=scenes" in streetseg("cache", "show").out
+    assert json.loads(streetseg("cache", "clear", "--older-than", "1", "--json").out)["drawn_bytes"] == 0
+    assert "of drawn streets" in streetseg("cache", "clear").out
+    assert not folder.exists()
 
 
 def test_clear_removes_what_was_not_used_for_so_long(cache: Path, tmp_path: Path, streetseg) -> None:

@@ -32,22 +32,26 @@ def show(json: JsonFlag = False) -> None:
     """Show the size, data set and last use of each store of decoded images."""
     from streetseg.data.budget import budget
     from streetseg.data.cached_stores import cached_stores
+    from streetseg.data.sources.drawn import bytes_of, drawn_folders
     from streetseg.data.store import default_cache
 
     folder = default_cache()
     stores, limit = cached_stores(folder), budget(None, folder)
-    size = sum(store.bytes for store in stores)
+    size, drawn = sum(store.bytes for store in stores), bytes_of(drawn_folders(folder))
     if json:
         output: outputs.CacheShow = {
             "folder": folder,
             "bytes": size,
             "budget_bytes": round(limit.bytes),
             "stores": [*map(_facts, stores)],
+            "drawn_bytes": drawn,
         }
         print_json(output)
         return
     say(f"{folder}: {counted(len(stores), 'store')} of decoded images, {size_text(size)}")
     say(*aligned(_table(stores), right=(0, 1)) if stores else ())
+    if drawn:
+        say(f"and {size_text(drawn)} of drawn streets, for data.extra=scenes")
     say(f"a new one may take {size_text(limit.bytes)}, half of the free disk; data.cache_gb=N sets another budget")
 
 
@@ -59,22 +63,26 @@ def clear(
     ] = None,
     json: JsonFlag = False,
 ) -> None:
-    """Remove stores of decoded images; they are built again when they are needed."""
+    """Remove stores of decoded images, and drawn streets; they are made again when they are needed."""
     from streetseg.data.cached_stores import cached_stores, remove_stores
+    from streetseg.data.sources.drawn import remove_drawn
     from streetseg.data.store import default_cache
 
     latest = time.time() - DAY * (older_than or 0)
     removed, kept = remove_stores(store for store in cached_stores(default_cache()) if store.last_use <= latest)
-    size = sum(store.bytes for store in removed)
+    size, drawn = sum(store.bytes for store in removed), remove_drawn(default_cache(), latest)
     if json:
         output: outputs.CacheClear = {
             "removed": [*map(_facts, removed)],
             "bytes": size,
             "in_use": [*map(_facts, kept)],
+            "drawn_bytes": drawn,
         }
         print_json(output)
         return
     say(f"removed {counted(len(removed), 'store')} of decoded images, {size_text(size)}")
+    if drawn:
+        say(f"removed {size_text(drawn)} of drawn streets")
     for store in kept:
         say(f"in use by another process, kept: {store.folder}")
 

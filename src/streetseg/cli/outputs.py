@@ -450,6 +450,8 @@ class CacheShow(Fixed):
     """what a new store may take, in bytes"""
     stores: Sequence[CachedStore]
     """stores of decoded images"""
+    drawn_bytes: Count
+    """size of the drawn streets, in bytes"""
 
 
 class CacheClear(Fixed):
@@ -461,6 +463,8 @@ class CacheClear(Fixed):
     """size of what was removed, in bytes"""
     in_use: Sequence[CachedStore]
     """stores that another process uses, which were kept"""
+    drawn_bytes: Count
+    """size of the drawn streets that were removed, in bytes"""
 
 
 class NetworksList(Fixed):
