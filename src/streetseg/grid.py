@@ -10,7 +10,6 @@ from streetseg.atomic import atomic_write_json
 from streetseg.comparison.compare import Comparison, compare_runs
 from streetseg.data.class_weights import require_class_weights
 from streetseg.data.folds import fold_splits
-from streetseg.data.open import open_source
 from streetseg.data.source import Source, with_defaults
 from streetseg.data.sources.with_extra import without_extra
 from streetseg.data.store import Store
@@ -20,7 +19,7 @@ from streetseg.recipe.resolved import recipe_yaml
 from streetseg.recipe.schema import Recipe
 from streetseg.report.report import write_report, write_run_report
 from streetseg.runs.finished import is_finished, is_reported
-from streetseg.runs.folder import RunFolder, kept_split
+from streetseg.runs.folder import RunFolder
 from streetseg.runtime.device import choose_device
 from streetseg.runtime.disk import check_folder, folder_in_use
 from streetseg.runtime.launch import launch
@@ -28,7 +27,7 @@ from streetseg.runtime.precision import choose_precision
 from streetseg.text import about
 from streetseg.training.estimate import timed
 from streetseg.training.own import Own
-from streetseg.training.prepare import newest_state
+from streetseg.training.prepare import newest_state, opened
 from streetseg.training.resume import begun_runs, differences, origin_of, require_unchanged, written_origin
 from streetseg.training.splits import open_stores
 from streetseg.training.trackers import require_trackers
@@ -96,7 +95,7 @@ def run_study(
     if own != Own() and processes > 1:
         problem = "callbacks, modules, loss and data of your own are in this process, others do not have them"
         raise RequestError(problem, where=f"devices={processes}", hint="devices=1")
-    source = own.source or open_source(recipe.data)
+    source = opened(recipe.data, own)
     recipe = recipe.model_copy(update={"data": with_defaults(recipe.data, source)})
     if recipe.train.track and recipe.train.track_to is None:  # all runs in one place, where they can be compared
         shared = recipe.train.model_copy(update={"track_to": str(out / "trackers")})
@@ -160,9 +159,7 @@ def changed_runs(runs: Mapping[Path, Recipe], own: Own) -> dict[Path, list[str]]
         was = written_origin(run) if is_finished(folder) else newest_state(run)
         if was is not None:
             if config.data.fold not in stores:
-                stores[config.data.fold] = open_stores(
-                    own.source or open_source(config.data, kept_split(folder)), config
-                )
+                stores[config.data.fold] = open_stores(opened(config.data, own, folder), config)
             changed[folder] = differences(was, origin_of(config, stores[config.data.fold]))
     return changed
 

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from streetseg.training.own import Own
 
 DataLike = str | Path | Source | OwnData
-OBJECT_FIELDS = ("data.source", "data.size", "data.train_split", "data.val_split")  # these hold for data objects, too
+# These hold for data objects, too.
+OBJECT_FIELDS = ("data.source", "data.size", "data.train_split", "data.val_split", "data.extra", "data.extra_share")
 RecipeLike = Recipe | Mapping[str, object] | str | Path | None
 
 

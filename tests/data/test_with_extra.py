@@ -1,5 +1,6 @@
 """An extra data set: trained on with the data, in no fold, never scored; which of its images an epoch has."""
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import streetseg
 import tiny
 from streetseg.data.augment.rng import dealt
 from streetseg.data.batches import TrainBatches
@@ -19,6 +21,7 @@ from streetseg.data.sources.scenes import ScenesSource
 from streetseg.data.sources.with_extra import EXTRA, without_extra
 from streetseg.data.store import Store
 from streetseg.errors import DataError, RequestError
+from streetseg.labels.tables import STREET_11
 from streetseg.recipe.schema import Augment, Data
 
 CPU = torch.device("cpu")
@@ -55,6 +58,20 @@ def test_only_the_training_split_gets_the_images(folders: tuple[str, str]) -> No
     reader = reader_of(both)
     assert reader is not None and reader.splits == {}
     assert np.array_equal(reader.read_image(added[2]), both.read_image(added[2]))
+
+
+def test_data_of_the_caller_get_the_images_too(folders: tuple[str, str], tmp_path: Path) -> None:
+    class Mine:
+        classes = STREET_11.names
+        splits = {"train": [(np.zeros((48, 64, 3), np.uint8), np.zeros((48, 64), np.uint8))] * 2}  # noqa: RUF012
+
+    Mine.splits["val"] = Mine.splits["train"]
+    recipe = {**tiny.RUN, "data.extra": folders[0]}
+    run = streetseg.train(
+        Mine(), encoder="test_efficientnet", weights="none", epochs=1, out=tmp_path / "run", quiet=True, recipe=recipe
+    )
+    split = json.loads((run.folder / "data.json").read_text())["splits"]["train"]
+    assert (split["images"], split["extra"]) == (6, 4)
 
 
 def test_the_images_are_in_no_fold(folders: tuple[str, str]) -> None:

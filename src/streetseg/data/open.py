@@ -72,6 +72,11 @@ def open_source(data: Data, kept: KeptSplit | None = None) -> Source:
     splits = _splits(view, data, kept)
     if view.space != source.space or splits is not source.splits:
         source = SourceView(source, space=view.space, splits=splits)
+    return with_extra(source, data)
+
+
+def with_extra(source: Source, data: Data) -> Source:
+    """Return the source with the images of `data.extra` in its training split; as it is where there is none."""
     return source if data.extra is None else WithExtra(source, _extra(data.extra, data), data.train_split)
 
 

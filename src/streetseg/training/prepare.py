@@ -16,7 +16,7 @@ from streetseg.data.batches import DeviceCache, TrainBatches, steps_of_epoch
 from streetseg.data.check.findings import Findings
 from streetseg.data.class_weights import require_class_weights
 from streetseg.data.epoch_order import images_of_epoch
-from streetseg.data.open import open_source
+from streetseg.data.open import open_source, with_extra
 from streetseg.data.source import Source, mask_ids, short_name, with_defaults
 from streetseg.data.sources.with_extra import without_extra
 from streetseg.data.splits import write_lists
@@ -27,7 +27,7 @@ from streetseg.models.network import SegmentationNetwork
 from streetseg.profiler import Profiler
 from streetseg.recipe.load import leaves
 from streetseg.recipe.resolved import recipe_yaml
-from streetseg.recipe.schema import Augment, Recipe, Size
+from streetseg.recipe.schema import Augment, Data, Recipe, Size
 from streetseg.runs.folder import Journal, RunFolder, class_pixels, describe_data, kept_split
 from streetseg.runtime.checkpoint import load_newest_checkpoint
 from streetseg.runtime.compilation import Compilation
@@ -165,7 +165,7 @@ def prepare(
     state = newest_state(folder) if resume else None
     require_own(state["own"] if state else (), own, recipe)
     with ranks.one_first():
-        source = own.source or open_source(recipe.data, kept_split(folder.path) if resume else None)
+        source = opened(recipe.data, own, folder.path if resume else None)
     recipe = recipe.model_copy(update={"data": with_defaults(recipe.data, source)})
     require_images(source, recipe)
     check_callbacks(own.callbacks)
@@ -189,6 +189,19 @@ def prepare(
         recipe, own, ranks, device, profiler, folder, source, network, initial, findings, *stores, test_store,
         origin, state, changed, cache, cache_lines,
     )  # fmt: skip
+
+
+def opened(data: Data, own: Own, run: Path | None = None) -> Source:
+    """Return the data of a run: that of the caller, or what `data` names, with the extra data set.
+
+    Args:
+        data: the section of the recipe.
+        own: objects of the caller's own.
+        run: a begun run, whose split is used where the program made it; None: there is none.
+    """
+    if own.source is not None:
+        return with_extra(own.source, data)
+    return open_source(data, None if run is None else kept_split(run))
 
 
 def newest_state(folder: RunFolder) -> dict[str, Any] | None:
