@@ -42,7 +42,7 @@ def cross_fitted(
     for run in study.comparison.groups[0].runs:
         config = read_run(run.folder).recipe
         predictor = Predictor.load(run.folder, recipe.train.device, engine="torch")
-        part = part_of(predictor, open_source(config.data), config.data.val_split)
+        part = part_of(predictor, open_source(config.data.scored), config.data.val_split)
         parts.append(Part(part.predictor, part.store, split_of))
     return parts
 

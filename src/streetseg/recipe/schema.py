@@ -154,6 +154,11 @@ class Data(Section):
         """How the image files are read."""
         return ImageReading(exif=self.exif, range=self.range)
 
+    @property
+    def scored(self) -> "Data":
+        """The same data without the extra data set, which is never scored and need not be there any more."""
+        return self.model_copy(update={"extra": None})
+
     def read_as(self, reading: ImageReading) -> "Data":
         """Return the same data with the image reading of a model, except for fields that are set explicitly."""
         return self.model_copy(

@@ -119,7 +119,7 @@ def collect(
     images: list[ScoredImage] = []
     try:
         first = groups[0].first
-        source = source or open_source(first.recipe.data, kept_split(first.folder))
+        source = source or open_source(first.recipe.data.scored, kept_split(first.folder))
         limit = most_images([prices(group)["latency"] for group in groups])
         samples = _samples(source, groups[0], order[: max(limit, len(choices))])
         predictors = [_predictor(group, modules) for group in groups]
