@@ -69,8 +69,9 @@ def clear(
     from streetseg.data.store import default_cache
 
     latest = time.time() - DAY * (older_than or 0)
-    removed, kept = remove_stores(store for store in cached_stores(default_cache()) if store.last_use <= latest)
-    size, drawn = sum(store.bytes for store in removed), remove_drawn(default_cache(), latest)
+    folder = default_cache()
+    removed, kept = remove_stores(store for store in cached_stores(folder) if store.last_use <= latest)
+    size, drawn = sum(store.bytes for store in removed), remove_drawn(folder, latest)
     if json:
         output: outputs.CacheClear = {
             "removed": [*map(_facts, removed)],

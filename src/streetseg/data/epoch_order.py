@@ -1,4 +1,4 @@
-"""Which images of the training split an epoch has, and in which order."""
+"""Order of the images of an epoch: those of the data itself, and some of the extra data set."""
 
 from collections.abc import Sequence
 

@@ -156,7 +156,7 @@ class Data(Section):
 
     @property
     def scored(self) -> "Data":
-        """The same data without the extra data set, which is never scored and need not be there any more."""
+        """Data without the extra data set, which is never scored and need not be there any more."""
         return self.model_copy(update={"extra": None})
 
     def read_as(self, reading: ImageReading) -> "Data":

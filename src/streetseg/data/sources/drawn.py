@@ -4,10 +4,9 @@ import logging
 from collections.abc import Iterable
 from pathlib import Path
 
-from filelock import FileLock
-
 from streetseg.arrays import Size
 from streetseg.atomic import atomic_folder, remove_folder
+from streetseg.data.build_store import locked
 from streetseg.data.sources.scenes import ScenesSource
 from streetseg.scenes.export import write_scenes
 from streetseg.scenes.render import SCENES_VERSION
@@ -28,8 +27,7 @@ def drawn_streets(count: int, size: Size, cache: Path) -> Path:
     folder = cache / _FOLDER / f"scenes-v{SCENES_VERSION}-{size[0]}x{size[1]}-{count}"
     if folder.is_dir():
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_suffix(".lock")):
+    with locked(folder.parent):
         if not folder.is_dir():
             log.info("drawing %d streets of %dx%d once into %s", count, *size, folder)
             with atomic_folder(folder) as building:

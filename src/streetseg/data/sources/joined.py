@@ -17,7 +17,39 @@ from streetseg.labels.space import LabelSpace
 from streetseg.recipe.reading import AS_USUAL
 
 
-class JoinedSource:
+class ReadsFromSeveral:
+    """Reads each sample from the source that it is from; a subclass says which that is."""
+
+    def _of(self, sample: Sample) -> tuple[Source, Sample]:
+        """Return the source of a sample, and the sample as that source knows it."""
+        raise NotImplementedError
+
+    def read_image(self, sample: Sample) -> NDArray[np.uint8]:
+        """Return the image, uint8 RGB (H, W, 3). Raise DataError if it cannot be read."""
+        source, own = self._of(sample)
+        return source.read_image(own)
+
+    def read_mask(self, sample: Sample) -> NDArray[np.uint8]:
+        """Return the labels, uint8 (H, W), ids of `space` or its ignore_index. Raise DataError on failure."""
+        source, own = self._of(sample)
+        return source.read_mask(own)
+
+    def look(self, sample: Sample) -> Look:
+        """Return image, labels and how both are stored. Raise DataError if one cannot be read."""
+        source, own = self._of(sample)
+        return source.look(own)
+
+    def header_size(self, sample: Sample) -> Size | None:
+        """Return height and width of the image from the header of its file; None if it is no file."""
+        return header_size(*self._of(sample))
+
+    def stamp(self, sample: Sample) -> str:
+        """Return a short text that changes when the sample's files change."""
+        source, own = self._of(sample)
+        return source.stamp(own)
+
+
+class JoinedSource(ReadsFromSeveral):
     """The samples of several sources, split by split. `Sample.origin` names the source of each.
 
     Args:
@@ -35,33 +67,17 @@ class JoinedSource:
         self._own: dict[str, tuple[Source, Sample]] = {}  # joined name -> the source, and the sample as it knows it
         for origin, source in zip(origins([source.spec for source in sources]), sources, strict=True):
             for split, samples in source.splits.items():
-                renamed = [_renamed(sample, origin) for sample in samples]
-                self.splits[split] = (*self.splits.get(split, ()), *renamed)
-                self._own |= {new.name: (source, old) for new, old in zip(renamed, samples, strict=True)}
+                own = [renamed(sample, origin) for sample in samples]
+                self.splits[split] = (*self.splits.get(split, ()), *own)
+                self._own |= {new.name: (source, old) for new, old in zip(own, samples, strict=True)}
             survey = source.survey
             self.survey.notes += survey.notes
             self.survey.skipped |= survey.skipped
             self.survey.unread |= survey.unread
             self.survey.failures += [replace(one, name=f"{origin}/{one.name}") for one in survey.failures]
 
-    def read_image(self, sample: Sample) -> NDArray[np.uint8]:
-        """Return the image, uint8 RGB (H, W, 3). Raise DataError if it cannot be read."""
-        source, own = self._own[sample.name]
-        return source.read_image(own)
-
-    def read_mask(self, sample: Sample) -> NDArray[np.uint8]:
-        """Return the labels, uint8 (H, W), ids of `space` or its ignore_index. Raise DataError on failure."""
-        source, own = self._own[sample.name]
-        return source.read_mask(own)
-
-    def look(self, sample: Sample) -> Look:
-        """Return image, labels and how both are stored. Raise DataError if one cannot be read."""
-        source, own = self._own[sample.name]
-        return source.look(own)
-
-    def header_size(self, sample: Sample) -> Size | None:
-        """Return height and width of the image from the header of its file; None if it is no file."""
-        return header_size(*self._own[sample.name])
+    def _of(self, sample: Sample) -> tuple[Source, Sample]:
+        return self._own[sample.name]
 
     def reader(self) -> "JoinedSource | None":
         """Return the source without its lists, for another process; None if one of the sources has no reader."""
@@ -73,11 +89,6 @@ class JoinedSource:
         copied.splits, copied.survey = {}, Survey()
         copied._own = {name: (readers[id(source)], sample) for name, (source, sample) in self._own.items()}
         return copied
-
-    def stamp(self, sample: Sample) -> str:
-        """Return a short text that changes when the sample's files change."""
-        source, own = self._own[sample.name]
-        return source.stamp(own)
 
 
 def joined(sources: Sequence[Source], targets: Sequence[LabelSpace]) -> JoinedSource:
@@ -117,7 +128,8 @@ def origins(specs: Sequence[str]) -> list[str]:
     return names
 
 
-def _renamed(sample: Sample, origin: str) -> Sample:
+def renamed(sample: Sample, origin: str) -> Sample:
+    """Return a sample with its origin, which its name and its video begin with."""
     sequence = None if sample.sequence is None else f"{origin}/{sample.sequence}"
     return replace(sample, name=f"{origin}/{sample.name}", sequence=sequence, origin=origin)
 

@@ -4,12 +4,9 @@ from collections.abc import Iterable
 from copy import copy
 from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
-from streetseg.arrays import Size
 from streetseg.data.issues import Survey
-from streetseg.data.source import Look, Sample, Source, SourceView, header_size, reader_of, short_name
+from streetseg.data.source import Sample, Source, SourceView, reader_of, short_name
+from streetseg.data.sources.joined import ReadsFromSeveral, renamed
 from streetseg.errors import DataError, RequestError
 from streetseg.text import counted
 
@@ -17,7 +14,7 @@ EXTRA = "data.extra"  # `Sample.origin` of the images of the other data set, and
 _SPLIT = "train"  # of the other data set: what it keeps for validation or a test is not trained on
 
 
-class WithExtra(SourceView):
+class WithExtra(ReadsFromSeveral, SourceView):
     """The samples of a source, and in its training split also those of the split "train" of another source.
 
     Args:
@@ -45,12 +42,12 @@ class WithExtra(SourceView):
         if not own:
             found = ", ".join(extra.splits) or "no splits"
             raise DataError(f"the extra data set has no split {_SPLIT!r} (found {found})", where=extra.spec)
-        renamed = [_renamed(sample) for sample in own]
+        added = [renamed(sample, EXTRA) for sample in own]
         super().__init__(
-            source, space=source.space, splits={**source.splits, split: (*source.splits.get(split, ()), *renamed)}
+            source, space=source.space, splits={**source.splits, split: (*source.splits.get(split, ()), *added)}
         )
         self.extra = extra
-        self._own = {new.name: old for new, old in zip(renamed, own, strict=True)}
+        self._own = {new.name: old for new, old in zip(added, own, strict=True)}
         self.survey.failures += [
             replace(failure, name=f"{EXTRA}/{failure.name}", splits=frozenset({split}))
             for failure in extra.survey.failures_of([_SPLIT])
@@ -58,27 +55,7 @@ class WithExtra(SourceView):
         self.survey.note(f"{counted(len(own), 'image')} of {short_name(extra.spec)} are trained on, too")
 
     def _of(self, sample: Sample) -> tuple[Source, Sample]:
-        """Return the source that a sample is from, and the sample as that source knows it."""
         return (self.extra, self._own[sample.name]) if sample.origin == EXTRA else (self.source, sample)
-
-    def read_image(self, sample: Sample) -> NDArray[np.uint8]:
-        """Return the image, uint8 RGB (H, W, 3). Raise DataError if it cannot be read."""
-        source, own = self._of(sample)
-        return source.read_image(own)
-
-    def read_mask(self, sample: Sample) -> NDArray[np.uint8]:
-        """Return the labels, uint8 (H, W), ids 0..C-1 of `space` or 255. Raise DataError if they cannot be read."""
-        source, own = self._of(sample)
-        return source.read_mask(own)
-
-    def look(self, sample: Sample) -> Look:
-        """Return image, labels and how both are stored. Raise DataError if one cannot be read."""
-        source, own = self._of(sample)
-        return source.look(own)
-
-    def header_size(self, sample: Sample) -> Size | None:
-        """Return height and width of the image from the header of its file; None if it is no file."""
-        return header_size(*self._of(sample))
 
     def reader(self) -> "WithExtra | None":
         """Return the source without its lists, for another process; None if one of the two exists in this one only."""
@@ -88,16 +65,6 @@ class WithExtra(SourceView):
         copied = copy(self)
         copied.source, copied.extra, copied.splits, copied.survey = source, extra, {}, Survey()
         return copied
-
-    def stamp(self, sample: Sample) -> str:
-        """Return a short text that changes when the sample's files change."""
-        source, own = self._of(sample)
-        return source.stamp(own)
-
-
-def _renamed(sample: Sample) -> Sample:
-    sequence = None if sample.sequence is None else f"{EXTRA}/{sample.sequence}"
-    return replace(sample, name=f"{EXTRA}/{sample.name}", sequence=sequence, origin=EXTRA)
 
 
 def without_extra(samples: Iterable[Sample]) -> tuple[Sample, ...]:
