@@ -2,15 +2,16 @@
 
     python benchmarks/gpu.py [--device cuda] [--encoders A,B] [--data DATA] [--out FILE] [--seconds S]
 
-- step: images per second of a training step on a batch in memory (forward, loss, backward, optimizer), for each encoder
-  and decoder, compared with segmentation_models.pytorch's Unet with its own Dice loss and torch's cross-entropy. Both
-  run in bf16 and channels_last, compiled, with a fused AdamW. The peer's images are already floats, ours are uint8. The
-  two alternate; `vs_smp_best` is the median over rounds.
-- epoch: whole epochs, with images in the memory of the device and with images fetched from main memory: images per
-  second, cost relative to bare steps, and the share of the time in which a step waits for data.
+- epoch: whole epochs of each encoder and decoder as training runs them by itself, with images in the memory of the
+  device and with images fetched from main memory: images per second, cost relative to bare steps, and the share of the
+  time in which a step waits for data.
 - synchronizations: how often a step of an epoch makes the host wait for the GPU, counted by torch's own check. Reading
   the figures of the step before is not counted.
 - study: seconds of a whole study with evaluation and report, for each decoder.
+- step: images per second of a training step on a batch in memory (forward, loss, backward, optimizer), compared with
+  segmentation_models.pytorch's Unet with its own Dice loss and torch's cross-entropy. Both run in bf16 and
+  channels_last, compiled, with a fused AdamW. The peer's images are already floats, ours are uint8. The two alternate;
+  `vs_smp_best` is the median over rounds.
 
 FILE gets each figure as soon as it is measured, and what is in it is not measured again: the program can be killed, and
 ends by itself after `--seconds`. A measurement that fails is named, and the others go on; the exit code is then 1.
@@ -27,7 +28,8 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -102,11 +104,13 @@ def measure_all(requested: argparse.Namespace) -> int:
     figures = Figures(requested.out, facts)
     with TemporaryDirectory(prefix="streetseg-") as folder:
         store = scenes_store(requested.images, requested.size, Path(folder))
-        for encoder in requested.encoders:
-            for decoder in requested.decoders:
-                measure(encoder, decoder, requested, store, device, figures)
+        networks = [(encoder, decoder) for encoder in requested.encoders for decoder in requested.decoders]
+        for network in networks:
+            measure_epochs(*network, requested, store, device, figures)
         for decoder in requested.decoders:
             figures.keep(("study", decoder), lambda name=decoder: time_study(name, requested, Path(folder)))
+        for network in networks:  # last, as compilation takes a minute for each
+            measure_steps(*network, requested, store, device, figures)
     print(as_text(figures.values))
     return 1 if figures.failed else 0
 
@@ -173,44 +177,56 @@ def describe(device: torch.device, requested: argparse.Namespace) -> dict[str, A
     }
 
 
-def measure(
-    encoder: str,
-    decoder: str,
-    requested: argparse.Namespace,
-    store: Store,
-    device: torch.device,
-    figures: Figures,
+def measure_epochs(
+    encoder: str, decoder: str, requested: argparse.Namespace, store: Store, device: torch.device, figures: Figures
 ) -> None:
-    """Measure the training of one network: steps, epochs, and on a GPU synchronizations."""
+    """Measure epochs of one network as training runs them by itself, and on a GPU synchronizations."""
     place = ("training", encoder, decoder)
-    on_gpu = device.type == "cuda"
-    recipe = Recipe(
+    with trainers(recipe_of(encoder, decoder, requested, device), store, device) as trainer:
+        for name in ("device_cache", "fetched"):
+            figures.keep((*place, "epoch", name), lambda name=name: epochs(trainer(name), requested))
+        if device.type == "cuda":
+            figures.keep((*place, "synchronizations_per_step"), lambda: synchronizations(trainer("device_cache")))
+
+
+def measure_steps(
+    encoder: str, decoder: str, requested: argparse.Namespace, store: Store, device: torch.device, figures: Figures
+) -> None:
+    """Measure bare steps of one network against the peer, both compiled on a GPU."""
+    compiled = recipe_of(encoder, decoder, requested, device, compile="on" if device.type == "cuda" else "off")
+    with trainers(compiled, store, device) as trainer:
+        place = ("training", encoder, decoder, "step")
+        figures.keep(place, lambda: throughput(trainer("device_cache"), encoder, requested))
+
+
+def recipe_of(
+    encoder: str, decoder: str, requested: argparse.Namespace, device: torch.device, compile: str = "auto"
+) -> Recipe:
+    """Return what is trained."""
+    return Recipe(
         model=Model(encoder=encoder, decoder=decoder, weights="none"),
         train=Train(
             batch=requested.batch,
-            precision="bf16" if on_gpu else "fp32",
-            compile="on" if on_gpu else "off",
+            precision="bf16" if device.type == "cuda" else "fp32",
+            compile=compile,
             device=str(device),
             epochs=10_000,
         ),
     )
+
+
+@contextmanager
+def trainers(recipe: Recipe, store: Store, device: torch.device) -> Iterator[Callable[[str], Trainer]]:
+    """Yield a function that returns the trainer "device_cache" or "fetched", each made when it is first asked for."""
     with TemporaryDirectory(prefix="streetseg-") as folder:
 
         @cache
         def trainer(name: str) -> Trainer:
-            return Trainer(recipe, store, device, new_folder(Path(folder) / name), device_cache=name == "device_cache")
+            place = Path(folder) / name
+            place.mkdir()
+            return Trainer(recipe, store, device, place, device_cache=name == "device_cache")
 
-        figures.keep((*place, "step"), lambda: throughput(trainer("device_cache"), encoder, requested))
-        for name in ("device_cache", "fetched"):
-            figures.keep((*place, "epoch", name), lambda name=name: epochs(trainer(name), requested))
-        if on_gpu:
-            figures.keep((*place, "synchronizations_per_step"), lambda: synchronizations(trainer("device_cache")))
-
-
-def new_folder(path: Path) -> Path:
-    """Create a folder and return it."""
-    path.mkdir()
-    return path
+        yield trainer
 
 
 def throughput(trainer: Trainer, encoder: str, requested: argparse.Namespace) -> dict[str, float]:

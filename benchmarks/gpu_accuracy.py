@@ -18,6 +18,9 @@
   there is enough memory.
 - The same command, after a kill or when the time was up, goes on: what was measured, planned and finished is kept, and
   a run goes on from its last epoch. Where a second call will follow, `--later` is the time that it will have.
+- Experiments: `winners` are the recipe camvid-long with three encoders; `levers` are the changes of
+  benchmarks/plans/gpu.yaml, one at a time, and a ResNet-50.
+- On a GPU the processes share it by NVIDIA's MPS where that is there; see mps.py.
 - `--experiments rehearsal --device cpu` does all of this with four images at 48x64 for one epoch, `--experiments try`
   with one tiny network, to test the script without a GPU. All that is printed says that it ran on a CPU.
 
@@ -30,13 +33,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from gpu_plan import ENCODERS, EXPERIMENTS
 from installed import require_installed
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command `pack`, `run` or `join`; return the exit code."""
     start = time.monotonic()  # imports, which may take long, are a part of the time
+    require_installed()
+    from gpu_plan import EXPERIMENTS
+
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
     packing = commands.add_parser("pack")
@@ -57,7 +62,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     joining.add_argument("out", type=Path)
     joining.add_argument("folder", type=Path)
     requested = parser.parse_args(argv)
-    require_installed()
     from gpu_results import join
     from gpu_session import Session, say
     from workers import one_line
@@ -86,6 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def pack(camvid: Path, weights: Path, pieces: Path, most: int) -> None:
     """Write data and weights to pieces of at most `most` bytes. Raise RequestError if a folder cannot be used."""
+    from gpu_plan import ENCODERS
     from gpu_results import initial_weights
     from gpu_session import say
     from pieces import camvid_members, weight_members, write_pieces

@@ -1,10 +1,16 @@
 """What is trained on the GPU: experiments, their pace, and the plan of what fits into the time."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import heapreplace
 from pathlib import Path
+from typing import Any
+
+import yaml
+
+from streetseg.recipe.load import load_recipe
+from streetseg.recipe.schema import Recipe
 
 ENCODERS = ("mobilenetv2_100", "resnet50", "resnext50_32x4d")
 FOLDS = 3  # CamVid has three videos with training or validation images, and a fold holds whole videos
@@ -52,11 +58,39 @@ LONGER = tuple(
     Experiment(f"{encoder} by video, 200 epochs", encoder, fields={"train.epochs": 200}, seeds=1, extra=True)
     for encoder in ENCODERS
 )
+PLANS = Path(__file__).parent / "plans"
+
+
+def of_plan(path: Path, **further: Any) -> Iterator[Experiment]:
+    """Yield an experiment for the base and each change of a plan of tools/ablate.py, none of which is shortened.
+
+    Args:
+        path: its YAML file. Of the weights that it names, "scenes" are the network in the box, all others those that
+            were packed.
+        further: fields of all experiments.
+    """
+    content = yaml.safe_load(path.read_text("utf-8"))
+    for name, changed in {"base": {}, **content["changes"]}.items():
+        fields = {**content["base"], **changed}
+        recipe, weights = fields.pop("recipe"), fields.pop("weights")
+        start = {"model.weights": "scenes"} if weights == "scenes" else {}
+        yield Experiment(name, content["encoder"], recipe, {**fields, **start}, extra=True, **further)
+
+
+LEVERS = tuple(of_plan(PLANS / "gpu.yaml", seeds=2))
+LARGE = tuple(
+    Experiment(f"resnet50, {recipe}", "resnet50", recipe, {"train.epochs": 20}, seeds=1, extra=True)
+    for recipe in ("camvid", "camvid-unseen")
+)
+TRAINED_ON_ALL = tuple(
+    replace(LEVERS[number], name=f"{LEVERS[number].name}, official split", seeds=1, by_video=False) for number in (1, 0)
+)
 SMALL = {"data.size": [48, 64], "augment.early_crop": None, "train.precision": "fp32"}
 TINY = {**SMALL, "model.channels": [16, 12, 8, 8], "train.epochs": 3}
 REHEARSAL = {**SMALL, "data.limit": 4, "train.epochs": 1}
 EXPERIMENTS: dict[str, tuple[Experiment, ...]] = {
     "winners": (*WINNERS, *SHIPPED, *LONGER),
+    "levers": (*TRAINED_ON_ALL[:1], *LEVERS[:3], *LARGE, *LEVERS[3:], *TRAINED_ON_ALL[1:]),
     "rehearsal": tuple(replace(one, fields={**one.fields, **REHEARSAL}, seeds=1) for one in (*WINNERS, *SHIPPED)),
     "try": (
         Experiment("tiny by video", "test_efficientnet", fields=TINY, seeds=1),
@@ -152,7 +186,9 @@ def plan(
         f"DROPPED: {one.name}: its network could not be measured" for one in experiments if one.encoder not in paces
     ]
     experiments = [experiment for experiment in experiments if experiment.encoder in paces]
-    epochs = {one.name: (begun or {}).get(one.name) or epochs_of(one) for one in experiments}
+    recipes = {one.name: recipe_of(one) for one in experiments}
+    epochs = {name: (begun or {}).get(name) or recipe.train.epochs for name, recipe in recipes.items()}
+    shares = {name: recipe.data.extra_share or 0.0 for name, recipe in recipes.items()}
 
     def runs_of(experiment: Experiment, seed: int, factor: float) -> list[Run]:
         full = epochs[experiment.name]
@@ -165,6 +201,7 @@ def plan(
             pace, limit = paces[run.experiment.encoder], run.experiment.fields.get("data.limit")
             number = images[bool(run.fold)]
             number = min(number, limit) if isinstance(limit, int) else number
+            number = round(number / (1 - shares[run.experiment.name]))
             heapreplace(ends, ends[0] + share_left(run) * pace.seconds(number, run.epochs))
         return max(ends)
 
@@ -190,15 +227,14 @@ def plan(
     return Plan(chosen, {one.name: runs_of(one, 0, factor)[0].epochs for one in experiments}, notes)
 
 
-def epochs_of(experiment: Experiment) -> int:
-    """Return the epochs that an experiment asks for."""
-    from streetseg.recipe.load import load_recipe
-
-    return load_recipe(experiment.recipe, flags=dict(experiment.fields)).train.epochs
+def recipe_of(experiment: Experiment) -> Recipe:
+    """Return the recipe of an experiment, but for data and seed."""
+    fields = {name: "none" if value is None else value for name, value in experiment.fields.items()}
+    return load_recipe(experiment.recipe, flags=fields)
 
 
 def training_images(camvid: Path) -> tuple[int, int]:
-    """Return how many images a run trains on: on the official split, and at most in a fold."""
+    """Return how many images of CamVid a run trains on: on the official split, and at most in a fold."""
     names = {split: [path.stem for path in (camvid / split).glob("*.png")] for split in ("train", "val")}
     videos = Counter(name.partition("_")[0] for name in names["train"] + names["val"])
     return len(names["train"]), videos.total() - min(videos.values())

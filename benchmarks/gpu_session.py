@@ -7,18 +7,20 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, NoReturn
 
-from gpu_plan import EXPERIMENTS, FOLDS, SPARE, Experiment, Pace, Plan, Run, plan, training_images
+from gpu_plan import EXPERIMENTS, FOLDS, SPARE, Experiment, Pace, Plan, Run, plan, recipe_of, training_images
 from gpu_results import BUNDLES, RUNS, initial_weights, keep_finished, summarize, write_results
 from gpu_train import describe_device, probe, train_one
+from mps import shared_gpu
 from pieces import unpack
 from workers import Failed, Task, Workers
 
 from streetseg.atomic import atomic_write_json, remove_leftovers
+from streetseg.data.open import open_source
 from streetseg.errors import RequestError
 from streetseg.runs.finished import is_finished
 
@@ -48,13 +50,19 @@ class Session:
         """Do all of it; return the exit code."""
         signal.signal(signal.SIGTERM, _stop)
         os.environ.setdefault("STREETSEG_CACHE", str(self.out / "cache"))
+        with shared_gpu(self.requested.device) as self.sharing:
+            return self.run_all()
+
+    def run_all(self) -> int:
+        """Do all of it, while processes can share the GPU; return the exit code."""
         self.device = describe_device(self.requested.device)
-        say(f"runs on {self.device['device']}, torch {self.device['torch']}")
+        say(f"runs on {self.device['device']}, torch {self.device['torch']}; {self.sharing}")
         self.memory = Memory(self.out / "begun.json", self.device | {"experiments": self.requested.experiments})
         for folder in (self.out, self.out / BUNDLES):
             remove_leftovers(folder)
         if not self.data.is_dir():
             unpack(self.requested.pieces, self.data)
+        self.draw()
         self.say_time("unpacked")
         with Workers(self.requested.workers) as workers:
             try:
@@ -85,6 +93,12 @@ class Session:
     def say_time(self, what: str) -> None:
         """Print how long it took up to now."""
         say(f"{what}: {time.monotonic() - self.start:.0f} s")
+
+    def draw(self) -> None:
+        """Draw the streets that experiments have beside CamVid, before any process waits for them."""
+        for experiment in self.experiments:
+            fields = {"data.source": f"camvid:{self.data / 'camvid'}", **experiment.fields}
+            open_source(recipe_of(replace(experiment, fields=fields)).data)
 
     def measure(self, workers: Workers) -> dict[str, Pace]:
         """Return encoder -> pace, from a moment of training in all workers at once, or as an earlier call found it.
@@ -199,6 +213,7 @@ class Session:
         """Return what was done, as it is printed and written."""
         return {
             **self.device,
+            "sharing": self.sharing,
             "workers": self.requested.workers,
             "plan": self.plan.notes,
             "experiments": summarize(self.plan.runs, self.out, self.data / "weights", self.paces, self.failed),

@@ -171,33 +171,52 @@ def test_an_image_that_would_change_is_not_packed(camvid: Path) -> None:
     assert caught.value.where == (str(image),)
 
 
-def end_as_requested(how: str) -> str:
-    """Do what a task of a worker may do: end, raise, or die with its process."""
-    if how == "dies":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if how == "raises":
-        raise RuntimeError("CUDA error: an illegal memory access was encountered\nsecond line")
-    if how == "hangs":
-        time.sleep(600)
-    return f"{how} in {os.getpid()}"
-
-
 def test_a_worker_that_dies_takes_its_task_alone() -> None:
+    """The tasks are functions of the standard library, which every new process can import."""
     from workers import Failed, Task, Workers
 
-    def tasks(*how: str) -> dict[str, Task]:
-        return {f"{number} {word}": Task(end_as_requested, (word,)) for number, word in enumerate(how)}
-
+    ends = Task(os.getpid, ())
+    tasks = {
+        "ends": ends,
+        "raises": Task(int, ("ten",)),
+        "ends again": ends,
+        "dies": Task(signal.raise_signal, (signal.SIGKILL,)),
+        "ends at last": ends,
+    }
     with Workers(1) as workers:
-        found = dict(workers.results(tasks("ends", "raises", "ends", "dies", "ends"), lambda: time.monotonic() + 500))
-        assert found["1 raises"] == Failed(
-            "RuntimeError: CUDA error: an illegal memory access was encountered; second line"
-        )
-        assert found["3 dies"] == Failed(f"its process died with exit code {KILLED}")
-        ends = [found[name] for name in ("0 ends", "2 ends", "4 ends")]
-        assert len(set(ends)) == 3  # no process works on after an error of CUDA
+        found = dict(workers.results(tasks, lambda: time.monotonic() + 500))
+        assert found["raises"] == Failed("ValueError: invalid literal for int() with base 10: 'ten'")
+        assert found["dies"] == Failed(f"its process died with exit code {KILLED}")
+        processes = {found[name] for name in ("ends", "ends again", "ends at last")}
+        assert len(processes) == 3  # none works on after an error
         with pytest.raises(TimeoutError):
-            dict(workers.results(tasks("hangs"), lambda: time.monotonic()))
+            dict(workers.results({"hangs": Task(time.sleep, (600,))}, time.monotonic))
+
+
+def test_without_mps_the_processes_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where MPS is there but no process can use the GPU through it, as here, it is ended."""
+    import mps
+
+    with mps.shared_gpu("cpu") as words:
+        assert words == "the processes share the processor"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with mps.shared_gpu("cuda") as words:
+        assert words.startswith("WITHOUT MPS, as there is no nvidia-cuda-mps-control")
+    control = tmp_path / "nvidia-cuda-mps-control"
+    control.write_text(f"#!/bin/sh\necho called with ${{1:-nothing}} >> {tmp_path}/calls\n")
+    control.chmod(0o755)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with mps.shared_gpu("cuda:0") as words:
+        assert words.startswith("WITHOUT MPS, which does not work here (")
+        assert mps.PIPES not in os.environ
+    assert (tmp_path / "calls").read_text() == "called with -d\ncalled with nothing\n"
+
+
+def test_an_error_of_cuda_is_one_line() -> None:
+    from workers import one_line
+
+    error = RuntimeError("CUDA error: an illegal memory access was encountered\nsecond line")
+    assert one_line(error) == "RuntimeError: CUDA error: an illegal memory access was encountered; second line"
 
 
 def test_a_full_disk_is_one_plain_error(
