@@ -117,10 +117,7 @@ class Trainer:
     def _bare_step(self, batch: Batch) -> None:
         train_state = self.train_state
         train_state.optimizer.zero_grad(set_to_none=True)
-        with train_state.precision.autocast(self.device):
-            logits = train_state.logits(batch.images)
-        loss, _ = train_state.objective(logits, batch.labels)
-        loss.backward()
+        train_state.differentiate(batch.images, batch.labels)
         train_state.optimizer.step()
 
     def profiled_epoch(self) -> dict[str, float]:

@@ -1,5 +1,6 @@
-"""Compilation: by request, or automatically where it pays off; and which function is then called."""
+"""Compilation: by request, or automatically where it pays off; graphs elsewhere; and which function is then called."""
 
+import re
 from typing import Any
 
 import pytest
@@ -9,31 +10,41 @@ from torch import nn
 from streetseg.runtime import compilation
 from streetseg.runtime.compilation import MIN_STEPS, Compilation, choose_compilation
 
-CPU, GPU = torch.device("cpu"), torch.device("cuda")
+CPU, GPU, MPS = torch.device("cpu"), torch.device("cuda"), torch.device("mps")
 
 
-@pytest.mark.parametrize("requested", ["on", "off"])
+@pytest.mark.parametrize(("requested", "how"), [("on", "compiled"), ("off", "eager")])
 @pytest.mark.parametrize("device", [CPU, GPU])
-def test_what_was_asked_for(requested: str, device: torch.device) -> None:
-    assert choose_compilation(requested, device, 1) == Compilation(requested == "on", "asked for")
+def test_what_was_asked_for(requested: str, how: Any, device: torch.device) -> None:
+    assert choose_compilation(requested, device, 1, None) == Compilation(how, "asked for")
 
 
 @pytest.mark.parametrize(
-    ("device", "steps", "triton", "on", "why"),
+    ("device", "steps", "triton", "obstacle", "how", "why"),
     [
-        (CPU, 10 * MIN_STEPS, True, False, "on a CPU"),
-        (GPU, MIN_STEPS - 1, True, False, "too few"),
-        (GPU, MIN_STEPS, False, False, "Triton"),
-        (GPU, MIN_STEPS, True, True, "repay"),
+        (CPU, 10 * MIN_STEPS, True, None, "eager", "on a CPU"),
+        (MPS, 10 * MIN_STEPS, True, None, "eager", "on CUDA alone"),
+        (GPU, MIN_STEPS - 1, True, None, "graph", "too few"),
+        (GPU, MIN_STEPS - 1, True, "it waits", "eager", "too few .* no CUDA graphs: it waits"),
+        (GPU, MIN_STEPS, False, None, "graph", "Triton"),
+        (GPU, MIN_STEPS, False, "it waits", "eager", "Triton.* no CUDA graphs: it waits"),
+        (GPU, MIN_STEPS, True, None, "compiled", "repay"),
+        (GPU, MIN_STEPS, True, "it waits", "compiled", "repay"),
     ],
 )
 def test_auto(
-    device: torch.device, steps: int, triton: bool, on: bool, why: str, monkeypatch: pytest.MonkeyPatch
+    device: torch.device,
+    steps: int,
+    triton: bool,
+    obstacle: str | None,
+    how: str,
+    why: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(compilation, "has_triton", lambda: triton)
-    chosen = choose_compilation("auto", device, steps)
-    assert chosen.on is on
-    assert why in chosen.why
+    chosen = choose_compilation("auto", device, steps, obstacle)
+    assert chosen.how == how
+    assert re.search(why, chosen.why)
 
 
 @pytest.mark.parametrize(("graphs", "mode"), [(True, "reduce-overhead"), (False, "default")])
@@ -45,8 +56,9 @@ def test_a_network_is_compiled_as_chosen(graphs: bool, mode: str, monkeypatch: p
         return nn.Sequential(module)
 
     monkeypatch.setattr(torch, "compile", compiled)
-    assert Compilation(False, "").of(network, graphs=graphs) is network
+    assert Compilation("eager", "").of(network, graphs=graphs) is network
+    assert Compilation("graph", "").of(network, graphs=graphs) is network
     assert options == {}
-    found = Compilation(True, "").of(network, graphs=graphs)
+    found = Compilation("compiled", "").of(network, graphs=graphs)
     assert options == {"dynamic": False, "mode": mode}
     assert next(found.parameters()) is network.weight

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from streetseg.errors import RequestError
-from streetseg.runtime.device import choose_device, seed_everything
+from streetseg.runtime.device import choose_device, seed_everything, tune
 
 
 def test_auto_is_the_gpu_where_there_is_one() -> None:
@@ -25,6 +25,16 @@ def test_a_device_that_cannot_be_used_is_refused(name: str) -> None:
     assert refused.value.where == ("train.device",)
     assert refused.value.hint.startswith("train.device=auto takes the first of")
     assert refused.value.exit_code == 2
+
+
+def test_cudnn_neither_times_convolutions_nor_rounds_to_tf32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+
+    tune(torch.device("cpu"))
+    assert torch.backends.cudnn.benchmark and torch.backends.cudnn.allow_tf32
+    tune(torch.device("cuda"))
+    assert not torch.backends.cudnn.benchmark and not torch.backends.cudnn.allow_tf32
 
 
 def drawn(seed: int) -> tuple[float, float, float]:

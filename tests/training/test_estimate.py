@@ -9,6 +9,8 @@ import streetseg
 from streetseg.errors import RequestError
 from streetseg.recipe.resolved import read_resolved
 from streetseg.recipe.schema import Augment, Recipe, Train
+from streetseg.runtime.compilation import Compilation
+from streetseg.runtime.step_graph import EAGER_STEPS
 from streetseg.training import estimate
 from streetseg.training.estimate import Pace, epochs_within
 from tiny import RUN, camvid_segnet
@@ -101,6 +103,31 @@ def test_the_speed_is_measured_on_real_steps(tmp_path: Path) -> None:
     assert set(found.of_step) == {(64, 96), (32, 64)} and min(found.of_step.values()) > 0 < found.of_image
     assert (found.of_epoch, found.val_images) == (1, 2)
     assert not (tmp_path / "run").exists()
+
+
+def test_replayed_steps_are_measured_after_their_graph_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requested, taken = [], []
+
+    def chosen(choice: str, device: object, steps: int, obstacle: str | None) -> Compilation:
+        requested.append((choice, steps, obstacle))
+        return Compilation("graph", "a test")
+
+    monkeypatch.setattr(estimate, "choose_compilation", chosen)
+    monkeypatch.setattr("streetseg.training.train_state.Recorder", lambda device: None)
+    monkeypatch.setattr(
+        estimate, "step", lambda state, batch: taken.append((state.compilation.how, len(batch.indices)))
+    )
+    data = f"camvid:{camvid_segnet(tmp_path / 'data', 7, 2, size=(64, 96))}"
+    fields = TINY | {"data.source": data, "model.encoder": "test_resnet", "model.weights": "none", "train.batch": 4}
+    recipe = streetseg.request.request(data, fields, {}, {})
+
+    found = estimate.pace_of(recipe, tmp_path / "run", estimate.Own())
+
+    assert requested == [("auto", 0, None)], "a network that is measured is never compiled"
+    assert taken == [("graph", 4)] * (EAGER_STEPS + estimate.STEPS), "whole batches alone"
+    assert set(found.of_step) == {found.crop}
 
 
 @pytest.mark.parametrize(

@@ -291,14 +291,14 @@ def test_an_error_in_a_step_ends_the_reader_of_batches(tmp_path: Path, monkeypat
     data = camvid_segnet(tmp_path / "camvid", n_train=16, n_val=2, size=(32, 64))
     bench = Bench(tmp_path, recipe(data, train=Train(epochs=1, batch=2, precision="fp32")))
 
-    def logits(images: torch.Tensor) -> torch.Tensor:
+    def differentiate(images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         assert reading()
         raise torch.OutOfMemoryError
 
     def reading() -> bool:
         return any(thread.name == "streetseg-reader" for thread in threading.enumerate())
 
-    monkeypatch.setattr(bench.train_state, "logits", logits)
+    monkeypatch.setattr(bench.train_state, "differentiate", differentiate)
     with pytest.raises(torch.OutOfMemoryError):
         bench.fit()
 

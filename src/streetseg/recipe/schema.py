@@ -335,7 +335,8 @@ class Train(Section):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto: bf16 if the processor or GPU has instructions for it, else fp32; chosen once for all runs of a study"""
     compile: Annotated[Literal["auto", "on", "off"], NoEffect("the same network, computed faster")] = "auto"
-    """compile the network before training; auto: on a GPU, in runs that are long enough to save the minute it takes"""
+    """compile the network before training; auto: on a GPU, in runs that are long enough to save the minute it takes,
+    and in shorter ones each step is replayed as a CUDA graph instead; off: neither"""
     keep_last: Annotated[int, NoEffect("only what is kept on disk")] = Field(default=2, ge=1)
     """number of checkpoints to keep, of the last epochs; the checkpoint of the best epoch is kept too"""
     save_steps: Annotated[int | None, NoEffect("only what is kept on disk")] = Field(default=None, ge=1)

@@ -1,7 +1,7 @@
-"""Compilation of the network for training (`torch.compile`): on or off, and the reason."""
+"""How training steps are computed faster: the network compiled (`torch.compile`), steps as CUDA graphs, or neither."""
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Literal, cast
 
 import torch
 from torch import nn
@@ -12,48 +12,65 @@ MIN_STEPS = 5000
 
 @dataclass(frozen=True)
 class Compilation:
-    """Whether to compile the network.
+    """How training steps are computed.
 
     Args:
-        on: compile it.
+        how: "compiled": by a compiled network; "graph": recorded and replayed as CUDA graphs; "eager": neither.
         why: the reason, for the log.
     """
 
-    on: bool
+    how: Literal["compiled", "graph", "eager"]
     why: str
 
+    @property
+    def text(self) -> str:
+        """How, in a few words."""
+        match self.how:
+            case "compiled":
+                return "the network is compiled"
+            case "graph":
+                return "steps are replayed as CUDA graphs"
+        return "the network is not compiled"
+
     def of(self, network: nn.Module, *, graphs: bool) -> nn.Module:
-        """Return the network, compiled for each input shape if `on`. It has the same weight tensors.
+        """Return the network, compiled for each input shape if it is to be. It has the same weight tensors.
 
         Args:
             graphs: replay its kernels as CUDA graphs, without Python between them.
         """
-        if not self.on:
+        if self.how != "compiled":
             return network
         mode = "reduce-overhead" if graphs else "default"
         return cast(nn.Module, torch.compile(network, dynamic=False, mode=mode))
 
 
-NOT_COMPILED = Compilation(False, "not asked for")
+NOT_COMPILED = Compilation("eager", "not asked for")
 
 
-def choose_compilation(requested: str, device: torch.device, steps: int) -> Compilation:
-    """Return what was requested; for "auto" compile if that saves more time than it takes.
+def choose_compilation(requested: str, device: torch.device, steps: int, obstacle: str | None) -> Compilation:
+    """Return what was requested; for "auto" compile if that saves more time than it takes, else replay graphs.
 
     Args:
         requested: "auto", "on" or "off".
         device: the device of the training.
         steps: number of steps that remain.
+        obstacle: why steps of this training cannot be CUDA graphs; None: they can.
     """
     if requested != "auto":
-        return Compilation(requested == "on", "asked for")
+        return Compilation("compiled" if requested == "on" else "eager", "asked for")
     if device.type != "cuda":
-        return Compilation(False, "on a CPU it gains nothing" if device.type == "cpu" else "it was tried on CUDA alone")
+        return Compilation(
+            "eager", "on a CPU it gains nothing" if device.type == "cpu" else "it was tried on CUDA alone"
+        )
     if steps < MIN_STEPS:
-        return Compilation(False, f"{steps} steps are too few to repay it, {MIN_STEPS} are needed")
-    if not has_triton():
-        return Compilation(False, "it needs Triton, which is not installed or cannot use this GPU")
-    return Compilation(True, f"{steps} steps repay it")
+        why = f"{steps} steps are too few to repay a compilation, {MIN_STEPS} are needed"
+    elif not has_triton():
+        why = "a compilation needs Triton, which is not installed or cannot use this GPU"
+    else:
+        return Compilation("compiled", f"{steps} steps repay it")
+    if obstacle is None:
+        return Compilation("graph", why)
+    return Compilation("eager", f"{why}; and its steps are no CUDA graphs: {obstacle}")
 
 
 def has_triton() -> bool:

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -16,15 +16,17 @@ from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.inference.predictor import Predictor
 from streetseg.profiler import Profiler
 from streetseg.recipe.schema import Recipe, Train
+from streetseg.runtime.compilation import choose_compilation
 from streetseg.runtime.device import choose_device, finish_work
 from streetseg.runtime.distributed import ALONE
+from streetseg.runtime.step_graph import EAGER_STEPS
 from streetseg.text import about, counted
 from streetseg.training.failures import explained
 from streetseg.training.fit import step
 from streetseg.training.optim import is_validated, length_of
 from streetseg.training.own import Own
 from streetseg.training.prepare import Prepared, augment_of_epoch, make_or_restore, prepare
-from streetseg.training.train_state import TrainState
+from streetseg.training.train_state import TrainState, obstacle
 
 log = logging.getLogger("streetseg")
 
@@ -148,6 +150,9 @@ def pace_of(recipe: Recipe, out: Path, own: Own) -> Pace:
     run = prepare(probed, out, ALONE, device, Profiler(), own, resume=False, force=False)
     with explained(recipe, run.crop, device):
         train_state, _, _ = make_or_restore(run)
+        if recipe.train.compile == "auto":  # for no step: to compile the network would take a minute
+            obstacle_here = obstacle(train_state.network, train_state.objective, ALONE)
+            train_state = replace(train_state, compilation=choose_compilation("auto", device, 0, obstacle_here))
         of_step: dict[Size, float] = {}
         for epoch in (1, EPOCHS):
             crop = augment_of_epoch(epoch, EPOCHS, recipe.augment, run.crop)[1]
@@ -174,11 +179,12 @@ def epochs_within(seconds: float, paces: Iterable[Pace]) -> int:
 def seconds_of_step(run: Prepared, epoch: int, train_state: TrainState) -> float:
     """Return the mean time of a training step of an epoch, with its images read and augmented."""
     train_state.network.train()
+    slow = EAGER_STEPS + 1 if train_state.compilation.how == "graph" else 1
     with closing(again_and_again(run.batches_of(epoch))) as batches:
         start = 0.0
-        for number, batch in enumerate(islice(batches, STEPS)):
+        for number, batch in enumerate(islice(batches, slow + STEPS - 1), start=1):
             step(train_state, batch)
-            if number == 0:
+            if number == slow:
                 finish_work(run.device)
                 start = time.perf_counter()
     finish_work(run.device)
@@ -186,9 +192,10 @@ def seconds_of_step(run: Prepared, epoch: int, train_state: TrainState) -> float
 
 
 def again_and_again(batches: TrainBatches) -> Generator[Batch]:
-    """Yield the batches of an epoch without end: it may have fewer than are measured."""
+    """Yield the whole batches of an epoch without end: it may have fewer than are measured."""
+    whole = sum(len(indices) == batches.batch for indices in batches.steps())
     while True:
-        yield from batches
+        yield from replace(batches, end_step=whole or None)  # the only one may be a smaller one
 
 
 def seconds_of_image(run: Prepared, train_state: TrainState) -> float:

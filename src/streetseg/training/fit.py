@@ -92,21 +92,15 @@ def step(train_state: TrainState, batch: Batch) -> tuple[Tensor, dict[str, Tenso
     Returns:
         Logits (B, C, h, w), and numbers for the journal on the device: the loss, its weighted terms and the norm of
         the gradient. If loss or norm are not finite, neither this step nor a later one moves a weight: the recorder
-        stops the run when it reads the numbers.
+        stops the run when it reads the numbers. The next step may write over all of these: copy what is kept longer.
     """
     profiler = train_state.profiler
     train_state.optimizer.zero_grad(
         set_to_none=True
     )  # first: a replayed CUDA graph writes into the gradients of before
-    with profiler("forward"), train_state.precision.autocast(train_state.device):
-        logits = train_state.logits(batch.images)
-    with profiler("loss"):
-        loss, terms = train_state.objective(logits, batch.labels, train_state.ranks)
-    with profiler("backward"):
-        loss.backward()
+    logits, loss, terms = train_state.differentiate(batch.images, batch.labels)
     with profiler("optimizer"):
         norm = torch.nn.utils.clip_grad_norm_(train_state.network.parameters(), train_state.recipe.optim.clip)
-        loss = loss.detach()
         train_state.hold_unless_finite(loss + norm)
         train_state.move_weights()
     if train_state.average is not None:
@@ -114,11 +108,7 @@ def step(train_state: TrainState, batch: Batch) -> tuple[Tensor, dict[str, Tenso
             train_state.average.update()
     train_state.steps_done += 1
     profiler.images += len(batch.indices)
-    return logits.detach(), {
-        "loss": loss,
-        **{name: term.detach() for name, term in terms.items()},
-        "gradient_norm": norm,
-    }
+    return logits, {"loss": loss, **terms, "gradient_norm": norm}
 
 
 def validate(train_state: TrainState, val: Labeled, on_image: Callable[[], None]) -> Evaluation:

@@ -59,6 +59,15 @@ class Objective(nn.Module):
         weights = weights_of_classes(settings.class_weights, names, class_pixels)
         self.register_buffer("class_weights", None if weights is None else torch.from_numpy(weights).float())
 
+    @property
+    def obstacle(self) -> str | None:
+        """Why a step with this loss cannot be recorded as a CUDA graph; None: it can."""
+        if self.settings.ohem is not None:
+            return "loss.ohem waits for the GPU to count pixels"
+        if self.settings.region == "lovasz":
+            return "loss.region=lovasz waits for the GPU to count pixels and classes"
+        return None
+
     def forward(self, logits: Tensor, labels: Tensor, ranks: Ranks = ALONE) -> tuple[Tensor, Terms]:
         """Return the loss of logits (B, C, h, w) and labels uint8 (B, H, W), and its terms.
 
@@ -140,6 +149,11 @@ class OwnObjective(nn.Module):
     def __init__(self, function: Callable[[Tensor, Tensor], Tensor]) -> None:
         super().__init__()
         self.function = function
+
+    @property
+    def obstacle(self) -> str:
+        """Why a step with this loss cannot be recorded as a CUDA graph."""
+        return "the loss is the caller's own"
 
     def forward(self, logits: Tensor, labels: Tensor, ranks: Ranks = ALONE) -> tuple[Tensor, Terms]:
         """Return the loss of logits (B, C, h, w) and labels uint8 (B, H, W), and the same as the only term."""

@@ -325,7 +325,7 @@ def lines_of_processes(ranks: Ranks, state: Mapping[str, Any] | None) -> list[st
 
 
 def lines_of_compilation(compilation: Compilation, device: torch.device) -> list[str]:
-    """Return whether the network is compiled, and why; nothing where there was nothing to choose."""
-    if device.type == "cpu" and not compilation.on:
+    """Return how steps are computed, and why; nothing where there was nothing to choose."""
+    if device.type == "cpu" and compilation.how == "eager":
         return []
-    return [f"the network is {'' if compilation.on else 'not '}compiled: {compilation.why}"]
+    return [f"{compilation.text}: {compilation.why}"]

@@ -4,6 +4,7 @@ What depends on the machine, such as precision and compilation, is chosen while 
 """
 
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from streetseg.models.initial_weights import InitialWeights
 from streetseg.models.network import SegmentationNetwork
+from streetseg.models.own import OwnDecoder, OwnEncoder
 from streetseg.profiler import Profiler
 from streetseg.recipe.schema import Recipe
 from streetseg.runtime.batch_norm import share_batch_norm
@@ -20,6 +22,7 @@ from streetseg.runtime.compilation import NOT_COMPILED, Compilation, choose_comp
 from streetseg.runtime.device import tune
 from streetseg.runtime.distributed import ALONE, Ranks
 from streetseg.runtime.precision import Precision, choose_precision
+from streetseg.runtime.step_graph import Recorder, Results, StepGraphs
 from streetseg.training.callbacks import LossFunction
 from streetseg.training.objective import Objective, OwnObjective
 from streetseg.training.optim import ExponentialAverage, hold_where, make_optimizer
@@ -39,7 +42,7 @@ class TrainState:
         precision: of the forward pass.
         ranks: the processes that train together.
         steps_done: steps since the start of the run.
-        compilation: whether the network is compiled, and why.
+        compilation: whether the network is compiled, or steps are replayed as CUDA graphs, and why.
         profiler: measures the parts of a step.
     """
 
@@ -58,16 +61,46 @@ class TrainState:
     def __post_init__(self) -> None:
         self._network = self.ranks.averaging_gradients(self.network)
         self._compiled = self.compilation.of(self._network, graphs=self.device.type == "cuda" and self.ranks.world == 1)
+        graphs = self.compilation.how == "graph"
+        self._graphs = StepGraphs(self.network.parameters(), Recorder(self.device)) if graphs else None
         self._full = len(range(self.recipe.train.batch)[self.ranks.rank :: self.ranks.world])
         self._held = torch.zeros((), device=self.device)
         hold_where(self.optimizer, self._held)
 
-    def logits(self, images: Tensor) -> Tensor:
-        """Return logits (B, C, h, w) of images uint8 (B, 3, H, W), this rank's share of a batch, with a gradient."""
-        # The last batch of an epoch is smaller: it is not worth a compilation of its own.
-        network = self._compiled if len(images) == self._full else self._network
-        logits: Tensor = network(images)
-        return logits
+    def differentiate(self, images: Tensor, labels: Tensor) -> Results:
+        """Compute the loss of this rank's share of a batch, and its gradient into the `.grad` of the parameters.
+
+        Each `.grad` has to be None before. A graph is replayed where steps are to be graphs.
+
+        Args:
+            images: uint8 (B, 3, H, W).
+            labels: uint8 (B, H, W).
+
+        Returns:
+            Logits (B, C, h, w), loss and weighted terms. The next call may write over them, and over the gradients.
+        """
+        if self._graphs is not None and self._is_full(images):
+            with self.profiler("graph"):
+                # A profiler that measures waits for the device, which no recording survives.
+                replayed = self._graphs.replay(partial(self._differentiate, Profiler()), images, labels)
+            if replayed is not None:
+                return replayed
+        return self._differentiate(self.profiler, images, labels)
+
+    def _differentiate(self, profiler: Profiler, images: Tensor, labels: Tensor) -> Results:
+        """Do the same without a graph."""
+        network = self._compiled if self._is_full(images) else self._network
+        with profiler("forward"), self.precision.autocast(self.device):
+            logits = network(images)
+        with profiler("loss"):
+            loss, terms = self.objective(logits, labels, self.ranks)
+        with profiler("backward"):
+            loss.backward()
+        return logits.detach(), loss.detach(), {name: term.detach() for name, term in terms.items()}
+
+    def _is_full(self, images: Tensor) -> bool:
+        """Return whether these are no smaller last batch of an epoch, which is not worth a compilation or a graph."""
+        return len(images) == self._full
 
     def hold_unless_finite(self, number: Tensor) -> None:
         """Let no step move a weight from now on if `number` is NaN or infinite. The device decides, without a wait."""
@@ -144,9 +177,18 @@ def make_train_state(
         device,
         precision,
         ranks,
-        compilation=choose_compilation(recipe.train.compile, device, steps),
+        compilation=choose_compilation(recipe.train.compile, device, steps, obstacle(network, objective, ranks)),
         profiler=profiler,
     )
+
+
+def obstacle(network: SegmentationNetwork, objective: Objective | OwnObjective, ranks: Ranks) -> str | None:
+    """Return why steps of a training cannot be recorded as CUDA graphs; None: they can."""
+    if ranks.world > 1:
+        return f"{ranks.world} processes share each batch"
+    if isinstance(network.encoder, OwnEncoder) or isinstance(network.decoder, OwnDecoder):
+        return "the network has a module of the caller's own"
+    return objective.obstacle
 
 
 def describe_start(train_state: TrainState, initial: InitialWeights) -> dict[str, Any]:
