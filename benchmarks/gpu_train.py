@@ -41,7 +41,10 @@ def probe(recipe: str, fields: Mapping[str, object], folder: Path) -> Pace:
     whole = train_one(recipe, {**fields, **PROBE, **fewest}, folder, profile=True)
     run = RunFolder(folder)
     events = [json.loads(line) for line in run.journal.read_text("utf-8").splitlines()]
-    _, _, early, _, _, late = [1 / event["images_per_second"] for event in events if event["event"] == "epoch"]
+    epochs = [event for event in events if event["event"] == "epoch"]
+    _, _, early, _, _, late = [1 / epoch["images_per_second"] for epoch in epochs]
+    # The first steps with each size of the crop load what later runs of this process find loaded.
+    loading = sum(max(0.0, epochs[first]["seconds"] - epochs[first + 1]["seconds"]) for first in (0, 4))
     (profile,) = [event for event in events if event["event"] == "profile"]
     resolved = read_resolved(run.recipe)
     rmtree(folder)
@@ -51,7 +54,7 @@ def probe(recipe: str, fields: Mapping[str, object], folder: Path) -> Pace:
         of_image=(early, late),
         early=resolved.augment.early if resolved.augment.early_crop else 0.0,
         of_epoch=of_epoch,
-        of_run=max(0.0, whole - trained - 6 * of_epoch),
+        of_run=max(0.0, whole - trained - 6 * of_epoch - loading),
         waiting=profile["parts"]["data"]["seconds"] / trained,
         batch=resolved.train.batch,
     )
