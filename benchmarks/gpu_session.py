@@ -22,7 +22,7 @@ from workers import Failed, Task, Workers
 from streetseg.atomic import atomic_write_json, remove_leftovers
 from streetseg.data.open import open_source
 from streetseg.errors import RequestError
-from streetseg.runs.finished import is_finished
+from streetseg.runs.finished import is_finished, read_run
 
 LAST = 10.0  # seconds that are kept for writing the results, beside twice what the last writing took
 
@@ -50,12 +50,12 @@ class Session:
         """Do all of it; return the exit code."""
         signal.signal(signal.SIGTERM, _stop)
         os.environ.setdefault("STREETSEG_CACHE", str(self.out / "cache"))
-        with shared_gpu(self.requested.device) as self.sharing:
+        self.device = describe_device(self.requested.device)
+        with shared_gpu(self.requested.device) as self.sharing:  # after this process has begun with the GPU without it
             return self.run_all()
 
     def run_all(self) -> int:
-        """Do all of it, while processes can share the GPU; return the exit code."""
-        self.device = describe_device(self.requested.device)
+        """Do all of it, while the workers can share the GPU; return the exit code."""
         say(f"runs on {self.device['device']}, torch {self.device['torch']}; {self.sharing}")
         self.memory = Memory(self.out / "begun.json", self.device | {"experiments": self.requested.experiments})
         for folder in (self.out, self.out / BUNDLES):
@@ -143,7 +143,7 @@ class Session:
         return {
             "data.source": f"camvid:{self.data / 'camvid'}",
             "train.device": self.requested.device,
-            "train.compile": "off",
+            "train.compile": "auto",
             "train.keep_last": 1,
             "model.encoder": experiment.encoder,
             "model.weights": str(initial_weights(self.data / "weights", experiment.encoder) or "none"),
@@ -177,13 +177,17 @@ class Session:
         """Return whether a run has ended."""
         return is_finished(self.out / RUNS / run.folder)
 
+    def score(self, run: Run) -> str:
+        """Return "mean IoU 57.0 %" of a finished run: what is printed is kept where OUT is lost."""
+        return f"mean IoU {100 * float(read_run(self.out / RUNS / run.folder).scores['mean']['iou']):.1f} %"
+
     def train(self, workers: Workers) -> None:
         """Train the runs that are not finished; keep each when it ends. Raise TimeoutError when the time is up."""
         tasks, by_folder = {}, {}
         for one in self.plan.runs:
             if self.is_finished(one):
                 keep_finished(one, self.out, self.most)
-                say(f"{one.folder}: finished before")
+                say(f"{one.folder}: {self.score(one)}, finished before")
                 continue
             fields = self.fields_of(one.experiment) | {
                 "train.seed": one.seed,
@@ -200,7 +204,7 @@ class Session:
                 say(f"{folder} FAILED: {result.why}")
             else:
                 keep_finished(by_folder[folder], self.out, self.most)
-                say(f"{folder}: {result:.0f} s")
+                say(f"{folder}: {self.score(by_folder[folder])}, {result:.0f} s")
             self.write()
 
     def write(self) -> None:

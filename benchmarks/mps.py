@@ -50,8 +50,8 @@ def shared_gpu(device: str) -> Iterator[str]:
 
 
 def _stop() -> None:
-    """End MPS and let processes that are started from now on do without it."""
+    """End MPS, also for processes that still use it, and let those that are started from now on do without it."""
     with suppress(OSError, subprocess.SubprocessError):  # it may never have started
-        subprocess.run([CONTROL], input="quit\n", text=True, capture_output=True, timeout=SECONDS)
+        subprocess.run([CONTROL], input="quit -t 1\n", text=True, capture_output=True, timeout=SECONDS)
     for name in (PIPES, LOGS):
         os.environ.pop(name, None)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -68,7 +69,7 @@ def test_killed_gone_on_with_and_joined(camvid: Path, tmp_path: Path, capsys: py
     lines = []
     for line in first.stderr:  # until one run has ended, and the next one trains
         lines.append(line)
-        if line.startswith("tiny-by-video_seed0_fold1: "):
+        if line.startswith("tiny-by-video_seed0_fold1: mean IoU "):
             break
     while not (out / "runs" / "tiny-by-video_seed0_fold2" / "journal.jsonl").is_file():
         assert first.poll() is None, "".join(lines)
@@ -88,7 +89,7 @@ def test_killed_gone_on_with_and_joined(camvid: Path, tmp_path: Path, capsys: py
     code, printed, err = ended(run(pieces, out, *options, "--seconds", "1e6"))
 
     assert code == 0, err
-    assert "tiny-by-video_seed0_fold1: finished before" in err
+    assert re.search(r"tiny-by-video_seed0_fold1: mean IoU \d+\.\d %, finished before", err)
     assert journal.read_bytes() == trained
     assert "waits for data" not in err  # the pace was measured by the first call
     summary = json.loads(printed)

@@ -9,6 +9,8 @@ from streetseg.labels.tables import STREET_11
 from streetseg.models.encoder import Encoder
 from streetseg.models.network import SegmentationNetwork
 
+CUDA = pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))
+
 
 @pytest.fixture(scope="module")
 def network() -> SegmentationNetwork:
@@ -97,3 +99,22 @@ def test_frozen_statistics_stay_and_are_used_while_the_weights_learn() -> None:
     assert any(name.startswith("decoder.") for name in moved)
     assert not any(name.startswith("encoder.") for name in moved)
     assert all(parameter.grad is not None for parameter in network.parameters())
+
+
+def test_depthwise_convolutions_are_contiguous_on_cuda_alone() -> None:
+    """cuDNN compiles those in channels_last for each new shape."""
+    cpu, cuda = torch.device("cpu"), torch.device("cuda")
+    mixed, plain = tiny_network("test_efficientnet"), tiny_network("test_resnet")
+    assert (mixed.has_depthwise, plain.has_depthwise) == (True, False)
+    assert mixed.layout(cuda) is torch.contiguous_format
+    assert {plain.layout(cuda), plain.layout(cpu), mixed.layout(cpu)} == {torch.channels_last}
+
+
+@pytest.mark.parametrize("device", ["cpu", CUDA])
+def test_a_network_is_placed_in_the_layout_of_its_device(device: str) -> None:
+    network = tiny_network()
+    network.place(torch.device(device))
+    weights = [weight for weight in network.parameters() if weight.ndim == 4 and min(weight.shape) > 1]
+    assert weights
+    for weight in weights:
+        assert weight.is_contiguous(memory_format=network.layout(weight.device)) and weight.device.type == device

@@ -58,8 +58,25 @@ class SegmentationNetwork(nn.Module):
         self.encoder_is_frozen = self.statistics_are_frozen = False
         parts = make_decoder(decoder, encoder.channels, self.channels, space.num_classes, own_decoder)
         self.decoder, self.head = parts.body, parts.head
+        self.has_depthwise = any(
+            isinstance(module, nn.Conv2d) and 1 < module.groups == module.in_channels for module in self.modules()
+        )
         self.register_buffer("mean", torch.tensor(encoder.mean).view(1, 3, 1, 1) * 255.0)
         self.register_buffer("std", torch.tensor(encoder.std).view(1, 3, 1, 1) * 255.0)
+
+    def layout(self, device: torch.device) -> torch.memory_format:
+        """Return the memory format of feature maps and weights on a device.
+
+        It is channels_last, but not on CUDA with depthwise convolutions: cuDNN from 9.10 on compiles their kernels in
+        channels_last for each new shape (https://github.com/NVIDIA/cudnn-frontend/issues/1066). On an H200 with cuDNN
+        9.14 that took about a second for each of them, and more than 50 s before the first step of MobileNetV2. With
+        contiguous maps, for which torch has kernels of its own, the first step took a second.
+        """
+        return torch.contiguous_format if device.type == "cuda" and self.has_depthwise else torch.channels_last
+
+    def place(self, device: torch.device) -> None:
+        """Move the network to a device, with its weights in the layout of that device."""
+        self.to(device).to(memory_format=self.layout(device))  # type: ignore[call-overload]  # torch's stub lacks it
 
     def freeze_encoder(self) -> None:
         """Keep the encoder as it is: from now on neither a step nor a batch changes its weights or statistics."""
@@ -97,7 +114,7 @@ class SegmentationNetwork(nn.Module):
         pad_bottom, pad_right = -height % STRIDES[-1], -width % STRIDES[-1]
         if pad_bottom or pad_right:
             x = F.pad(x, (0, pad_right, 0, pad_bottom))
-        x = x.contiguous(memory_format=torch.channels_last)
+        x = x.contiguous(memory_format=self.layout(x.device))
         logits: Tensor = self.head(self.decoder(self.encoder(x)))
         if self.training and x.shape[-2:] == (height, width):
             return logits

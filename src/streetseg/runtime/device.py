@@ -61,10 +61,9 @@ def follow_quota() -> None:
 def tune(device: torch.device) -> None:
     """Set the options of cuDNN for training; do nothing on other devices than CUDA.
 
-    Benchmark mode is off, which times all convolutions for each new shape: on an H100 that took 40 s before the first
-    step and 20 s more for a second crop size, more than it can win in a short run. Without it the choice of cuDNN is
-    also the same each time. TF32 is off: by default cuDNN rounds the factors of fp32 convolutions to the 10 mantissa
-    bits of TF32.
+    Benchmark mode is off: it times all convolutions for each new shape, and a run has several (two crop sizes, a
+    smaller last batch, the images of the validation). Without it the choice of cuDNN is also the same each time. TF32
+    is off: by default cuDNN rounds the factors of fp32 convolutions to the 10 mantissa bits of TF32.
     """
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = False

@@ -155,7 +155,7 @@ def make_train_state(
         network.freeze_encoder()
     if recipe.optim.freeze_batch_norm:
         network.freeze_statistics()
-    network.to(device).to(memory_format=torch.channels_last)
+    network.place(device)
     objective = (
         Objective(recipe.loss, class_pixels, network.space.ignore_index, network.space.names)
         if loss is None

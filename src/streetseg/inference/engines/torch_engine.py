@@ -35,7 +35,7 @@ class TorchEngine:
     def __init__(self, network: SegmentationNetwork, device: torch.device, precision: str = "fp32") -> None:
         if lacking := self.lacks(precision):
             raise RequestError(lacking, hint="leave it at fp32")
-        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+        network.place(device)
         self.network = network.eval()
         self.device = device
         self.precision = precision
