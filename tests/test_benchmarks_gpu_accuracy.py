@@ -236,6 +236,24 @@ def test_a_full_disk_is_one_plain_error(
     assert error.startswith("error: [Errno 28] No space left on device") and error.endswith("what was finished is kept")
 
 
+def test_experiments_of_an_ablation_plan() -> None:
+    """They are those of the plan; more drawn images take more time."""
+    import yaml
+    from gpu_plan import EXPERIMENTS, PLANS, Pace, plan
+
+    content = yaml.safe_load((PLANS / "gpu.yaml").read_text("utf-8"))
+    levers = {experiment.name: experiment for experiment in EXPERIMENTS["levers"]}
+    assert {"base", *content["changes"]} <= set(levers)
+    assert levers["base"].recipe == "camvid-unseen" and levers["base"].fields == {"model.weights": "scenes"}
+    assert levers["camvid"].recipe == "camvid" and "model.weights" not in levers["camvid"].fields
+    assert levers["half of the images drawn"].fields["data.extra_share"] == 0.5
+
+    pace = Pace(of_image=(0.01, 0.01), early=0.5, of_epoch=0.0, of_run=0.0, waiting=0.0, batch=4)
+    for name, images in (("no drawn streets beside CamVid", 15 * 300), ("half of the images drawn", 8 * 600)):
+        made = plan([levers[name]], {"mobilenetv2_100": pace}, (300, 300), 6, 1000)
+        assert made.notes == [f"6 runs, about {images / 100:.0f} of 1000 s"]
+
+
 def test_what_fits_into_the_time() -> None:
     """All first seeds come before the second; nothing is shortened for what is extra."""
     from gpu_plan import ENCODERS, EXPERIMENTS, Pace, Run, plan
