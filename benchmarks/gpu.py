@@ -28,7 +28,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -38,14 +38,14 @@ from typing import Any
 import segmentation_models_pytorch as smp
 import torch
 from gpu_train import describe_device
+from kept import Kept
 from peer import smp_step
 from trainer import Trainer, scenes_store, seconds
 from workers import one_line
 
 from streetseg.arguments import as_size
-from streetseg.atomic import atomic_write_json
 from streetseg.data.store import Store
-from streetseg.errors import RequestError, StreetsegError
+from streetseg.errors import StreetsegError
 from streetseg.grid import run_study
 from streetseg.recipe.decoders import DECODERS
 from streetseg.recipe.schema import Data, Model, Recipe, Train
@@ -115,37 +115,14 @@ def measure_all(requested: argparse.Namespace) -> int:
     return 1 if figures.failed else 0
 
 
-class Figures:
-    """The figures in a JSON file, which is written after each of them.
+class Figures(Kept):
+    """The figures, and whether one of them could not be measured."""
 
-    Args:
-        path: the file; it may hold figures of an earlier call.
-        facts: machine, versions and sizes.
-
-    Raises:
-        RequestError: the file has figures of another machine, or of other versions or sizes.
-    """
-
-    def __init__(self, path: Path, facts: Mapping[str, Any]) -> None:
-        self.path, self.failed = path, False
-        facts = json.loads(json.dumps(facts))
-        self.values: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.is_file() else facts
-        changed = [name for name, value in facts.items() if self.values.get(name) != value]
-        if changed:
-            raise RequestError(
-                f"the file has figures with another {', '.join(changed)}", where=path, hint="name another file"
-            )
-
-    def has(self, place: Sequence[str]) -> bool:
-        """Return whether a figure was measured."""
-        values = self.values
-        for name in place:
-            values = values.get(name, {})
-        return bool(values)
+    failed = False
 
     def keep(self, place: Sequence[str], measured: Callable[[], Any]) -> None:
         """Measure a figure unless it is there, and write it down. Name it if that fails, and go on."""
-        if self.has(place):
+        if self.get(*place) is not None:
             return
         try:
             value = measured()
@@ -153,11 +130,7 @@ class Figures:
             self.failed = True
             say(f"{', '.join(place)} FAILED: {one_line(error)}")
             return
-        values = self.values
-        for name in place[:-1]:
-            values = values.setdefault(name, {})
-        values[place[-1]] = value
-        atomic_write_json(self.path, self.values)
+        self.put(value, *place)
         say(f"{', '.join(place)}: {json.dumps(value)}")
 
 

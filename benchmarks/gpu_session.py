@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import asdict, replace
 from itertools import cycle, islice
 from pathlib import Path
@@ -15,13 +14,13 @@ from typing import Any, NoReturn
 from gpu_plan import EXPERIMENTS, FOLDS, SPARE, Experiment, Pace, Plan, Run, plan, recipe_of, training_images
 from gpu_results import BUNDLES, RUNS, initial_weights, keep_finished, summarize, write_results
 from gpu_train import describe_device, probe, train_one
+from kept import Kept
 from mps import shared_gpu
 from pieces import unpack
 from workers import Failed, Task, Workers
 
-from streetseg.atomic import atomic_write_json, remove_leftovers
+from streetseg.atomic import remove_leftovers
 from streetseg.data.open import open_source
-from streetseg.errors import RequestError
 from streetseg.runs.finished import is_finished, read_run
 
 LAST = 10.0  # seconds that are kept for writing the results, beside twice what the last writing took
@@ -57,7 +56,7 @@ class Session:
     def run_all(self) -> int:
         """Do all of it, while the workers can share the GPU; return the exit code."""
         say(f"runs on {self.device['device']}, torch {self.device['torch']}; {self.sharing}")
-        self.memory = Memory(self.out / "begun.json", self.device | {"experiments": self.requested.experiments})
+        self.kept = Kept(self.out / "begun.json", self.device | {"experiments": self.requested.experiments})
         for folder in (self.out, self.out / BUNDLES):
             remove_leftovers(folder)
         if not self.data.is_dir():
@@ -107,8 +106,8 @@ class Session:
             TimeoutError: the time is up.
         """
         key = f"paces of {self.requested.workers} workers"
-        if key in self.memory.values:
-            return {encoder: Pace(**pace) for encoder, pace in self.memory.values[key].items()}
+        if kept := self.kept.get(key):
+            return {encoder: Pace(**pace) for encoder, pace in kept.items()}
         first_of = {experiment.encoder: experiment for experiment in reversed(self.experiments)}
         count = max(self.requested.workers, len(first_of))
         probes = {
@@ -135,7 +134,7 @@ class Session:
                 f"with {self.requested.workers} runs at once"
             )
         if len(paces) == len(first_of):
-            self.memory.keep(key, {encoder: asdict(pace) for encoder, pace in paces.items()})
+            self.kept.put({encoder: asdict(pace) for encoder, pace in paces.items()}, key)
         return paces
 
     def fields_of(self, experiment: Experiment) -> dict[str, object]:
@@ -158,11 +157,11 @@ class Session:
             training_images(self.data / "camvid"),
             self.requested.workers,
             SPARE * (max(0.0, self.end - time.monotonic() - LAST) + self.requested.later),
-            begun=self.memory.values.get("epochs"),
+            begun=self.kept.get("epochs"),
             share_left=self.share_left,
         )
         if made.runs:
-            self.memory.keep("epochs", made.epochs)
+            self.kept.put(made.epochs, "epochs")
         return made
 
     def share_left(self, run: Run) -> float:
@@ -223,34 +222,6 @@ class Session:
             "experiments": summarize(self.plan.runs, self.out, self.data / "weights", self.paces, self.failed),
             "seconds": round(time.monotonic() - self.start),
         }
-
-
-class Memory:
-    """What a later call must know of the first, in a JSON file.
-
-    Args:
-        path: the file.
-        same: what must be the same in all calls.
-
-    Raises:
-        RequestError: OUT was begun with something else.
-    """
-
-    def __init__(self, path: Path, same: Mapping[str, object]) -> None:
-        self.path = path
-        self.values: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.is_file() else dict(same)
-        for name, value in same.items():
-            if self.values.get(name) != value:
-                raise RequestError(
-                    f"OUT was begun with another {name} (found {self.values.get(name)}, now {value})",
-                    where=path.parent,
-                    hint="name another OUT",
-                )
-
-    def keep(self, name: str, value: object) -> None:
-        """Write down a value."""
-        self.values[name] = value
-        atomic_write_json(self.path, self.values)
 
 
 def say(text: str) -> None:

@@ -71,8 +71,10 @@ def gpu() -> Any:
 def test_figures_of_another_machine_are_not_mixed(gpu: Any, tmp_path: Path) -> None:
     figures = gpu.Figures(tmp_path / "gpu.json", {"gpu": "this", "size": (32, 64)})
     figures.keep(("study", "fast"), lambda: {"seconds": 1.0})
-    gpu.Figures(tmp_path / "gpu.json", {"gpu": "this", "size": (32, 64)})
-    with pytest.raises(RequestError, match="the file has figures with another gpu"):
+    figures.keep(("training", "some", "synchronizations_per_step"), lambda: 0.0)
+    again = gpu.Figures(tmp_path / "gpu.json", {"gpu": "this", "size": (32, 64)})
+    again.keep(("training", "some", "synchronizations_per_step"), lambda: pytest.fail("it was measured before"))
+    with pytest.raises(RequestError, match=r"begun with another gpu \(found this, now that\)"):
         gpu.Figures(tmp_path / "gpu.json", {"gpu": "that", "size": (32, 64)})
 
 

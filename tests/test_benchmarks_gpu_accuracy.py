@@ -115,7 +115,7 @@ def test_killed_gone_on_with_and_joined(camvid: Path, tmp_path: Path, capsys: py
 
     code, _, err = ended(run(pieces, out, *options[:1], "rehearsal", *options[2:], "--seconds", "1e6"))
     assert code == 2
-    assert "error: OUT was begun with another experiments (found try, now rehearsal)" in err
+    assert "error: begun with another experiments (found try, now rehearsal)" in err
 
 
 def test_time_is_up_before_anything_was_measured(camvid: Path, tmp_path: Path) -> None:
