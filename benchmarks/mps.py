@@ -35,6 +35,8 @@ def shared_gpu(device: str) -> Iterator[str]:
     try:
         subprocess.run([CONTROL, "-d"], capture_output=True, timeout=SECONDS)  # fails where it runs already
         subprocess.run([sys.executable, "-c", TRIAL], capture_output=True, timeout=SECONDS, check=True)
+        # Where MPS did not start, the trial has used the GPU without it and said nothing.
+        _tell("get_server_list").check_returncode()
         problem = None
     except (OSError, subprocess.SubprocessError) as error:
         problem = str(error)
@@ -52,6 +54,11 @@ def shared_gpu(device: str) -> Iterator[str]:
 def _stop() -> None:
     """End MPS, also for processes that still use it, and let those that are started from now on do without it."""
     with suppress(OSError, subprocess.SubprocessError):  # it may never have started
-        subprocess.run([CONTROL], input="quit -t 1\n", text=True, capture_output=True, timeout=SECONDS)
+        _tell("quit -t 1")
     for name in (PIPES, LOGS):
         os.environ.pop(name, None)
+
+
+def _tell(command: str) -> "subprocess.CompletedProcess[str]":
+    """Send a command to the program that controls MPS. Its exit code is above 0 where MPS does not run."""
+    return subprocess.run([CONTROL], input=f"{command}\n", text=True, capture_output=True, timeout=SECONDS)

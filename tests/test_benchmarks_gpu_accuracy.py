@@ -213,6 +213,22 @@ def test_without_mps_the_processes_take_turns(tmp_path: Path, monkeypatch: pytes
     assert (tmp_path / "calls").read_text() == "called with -d\ncalled with nothing\n"
 
 
+def test_mps_that_did_not_start_is_not_taken_for_one_that_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process uses the GPU without MPS then, and no call fails but that of the control program."""
+    import mps
+
+    control = tmp_path / "nvidia-cuda-mps-control"
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(mps, "TRIAL", "")
+    for code, begin in ((1, "WITHOUT MPS, which does not work here ("), (0, "the processes share the GPU by MPS")):
+        control.write_text(f"#!/bin/sh\nexit {code}\n")
+        control.chmod(0o755)
+        with mps.shared_gpu("cuda") as words:
+            assert words.startswith(begin)
+            assert (mps.PIPES in os.environ) == (code == 0)
+        assert mps.PIPES not in os.environ
+
+
 def test_an_error_of_cuda_is_one_line() -> None:
     from workers import one_line
 

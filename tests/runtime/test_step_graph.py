@@ -1,6 +1,7 @@
 """Steps as CUDA graphs: which steps are replayed, whose gradients the parameters have, and what a failure leaves."""
 
 import copy
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -145,3 +146,24 @@ def test_after_a_failure_the_memory_is_free_and_others_are_recorded() -> None:
     for number in range(EAGER_STEPS + 2):
         steps.take(*batch_of((8, 8), number, "cuda"))
     assert steps.replayed[-2:] == [True, True]
+
+
+def test_memory_of_what_the_process_did_before_is_not_taken_for_that_of_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    peak = {0: 10**12}
+    for name, function in {
+        "device": lambda device: nullcontext(),
+        "current_device": lambda: 0,
+        "graph_pool_handle": lambda: None,
+        "empty_cache": lambda: None,
+        "memory_allocated": lambda device: 10,
+        "max_memory_allocated": lambda device: peak[device],
+        "reset_peak_memory_stats": lambda device: peak.update({device: 10}),
+        "mem_get_info": lambda device: (1000, 1000),
+    }.items():
+        monkeypatch.setattr(torch.cuda, name, function)
+
+    recorder = Recorder(torch.device("cuda"))
+    recorder._require_memory()
+    peak[0] = 10 + 501
+    with pytest.raises(RuntimeError, match="1,002 bytes are needed, 1,000 are available"):
+        recorder._require_memory()

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
+from torch.utils._pytree import tree_map
 
 from networks import CHANNELS
 from published import journal_of
@@ -26,6 +27,7 @@ from streetseg.models.initial_weights import InitialWeights
 from streetseg.models.network import SegmentationNetwork
 from streetseg.recipe.schema import Augment, Data, Model, Optim, Recipe, Train
 from streetseg.runs.folder import Journal, RunFolder
+from streetseg.runtime.checkpoint import load_checkpoint, save_checkpoint
 from streetseg.runtime.precision import Precision
 from streetseg.training.best import Best
 from streetseg.training.fit import fit, step
@@ -335,6 +337,28 @@ def test_a_resumed_run_ends_bit_for_bit_as_an_uninterrupted_one(
     shutil.copytree(uninterrupted, run)
     for checkpoint in sorted((run / "checkpoints").iterdir())[-lost:]:
         shutil.rmtree(checkpoint)
+
+    train(recipe(camvid), run, resume=True, quiet=True)
+
+    assert_same_run(run, uninterrupted)
+
+
+def test_a_checkpoint_in_the_memory_layout_of_another_device_continues_bit_for_bit(
+    camvid: Path, uninterrupted: Path, tmp_path: Path
+) -> None:
+    """On a GPU this network is contiguous, on a CPU it is in channels_last."""
+
+    def contiguous(leaf: Any) -> Any:
+        return leaf.contiguous() if isinstance(leaf, torch.Tensor) else leaf
+
+    run = tmp_path / "run"
+    shutil.copytree(uninterrupted, run)
+    state = load_checkpoint(run / "checkpoints" / "epoch-002")
+    weights = [moments["exp_avg"] for moments in state["optimizer"]["state"].values()]
+    assert not all(weight.is_contiguous() for weight in weights)
+    for checkpoint in (run / "checkpoints").glob("epoch-00[23]"):
+        shutil.rmtree(checkpoint)
+    save_checkpoint(run / "checkpoints", "epoch-002", tree_map(contiguous, state), keep=2)
 
     train(recipe(camvid), run, resume=True, quiet=True)
 

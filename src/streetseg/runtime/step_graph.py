@@ -127,6 +127,8 @@ class Recorder:
         with torch.cuda.device(device):
             self._device = torch.cuda.current_device()
         self._pool = torch.cuda.graph_pool_handle()
+        # The peak is taken for that of a step: a larger network that this process trained before must not count.
+        torch.cuda.reset_peak_memory_stats(self._device)
 
     def record(self, work: Callable[[], Results]) -> tuple[Results, Callable[[], None]]:
         """Record the kernels that `work` starts, and run none.

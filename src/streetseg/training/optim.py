@@ -54,6 +54,18 @@ def with_layer_decay(parameters: list[nn.Parameter], lr: float, decay: float) ->
     ]
 
 
+def follow_layout(optimizer: torch.optim.Optimizer) -> None:
+    """Give the moments of a checkpoint the memory layout of their weights.
+
+    A fused step pairs weights and moments by their place in memory: on a CPU it moves weights by the moments of others
+    where the layouts differ, on a GPU it refuses them. One device may keep a network in another layout than the next.
+    """
+    for parameter, moments in optimizer.state.items():
+        for name, moment in moments.items():
+            if isinstance(moment, Tensor) and moment.shape == parameter.shape and moment.stride() != parameter.stride():
+                moments[name] = torch.empty_like(parameter, requires_grad=False).copy_(moment)
+
+
 def set_lr(optimizer: torch.optim.Optimizer, factor: float) -> None:
     """Set the learning rate of every group to its peak rate times `factor`."""
     for group in optimizer.param_groups:

@@ -18,6 +18,7 @@ from streetseg.runtime.device import rng_state, set_rng_state
 from streetseg.training.best import Best
 from streetseg.training.history import EpochRow, History
 from streetseg.training.meters import Meters
+from streetseg.training.optim import follow_layout
 from streetseg.training.train_state import TrainState
 
 FORMAT = 4  # 1 had no epochs begun and no recipe, 2 the random numbers of CUDA alone, 3 other names of its parts
@@ -78,6 +79,7 @@ def restore(train_state: TrainState, best: Best, state: dict[str, Any]) -> Histo
             where="model",
             hint="start a new run",
         ) from error
+    follow_layout(train_state.optimizer)
     for group, (peak_lr, weight_decay) in zip(train_state.optimizer.param_groups, settings, strict=True):
         group["peak_lr"], group["weight_decay"] = peak_lr, weight_decay
     if train_state.average is not None:
