@@ -238,6 +238,7 @@ def synchronizations(trainer: Trainer) -> float:
     """Return how often a step of an epoch makes the host wait for the GPU."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        trainer.epoch()  # the first records graphs
         torch.cuda.set_sync_debug_mode("warn")
         trainer.epoch()
         torch.cuda.set_sync_debug_mode("default")

@@ -95,9 +95,8 @@ def step(train_state: TrainState, batch: Batch) -> tuple[Tensor, dict[str, Tenso
         stops the run when it reads the numbers. The next step may write over all of these: copy what is kept longer.
     """
     profiler = train_state.profiler
-    train_state.optimizer.zero_grad(
-        set_to_none=True
-    )  # first: a replayed CUDA graph writes into the gradients of before
+    # First: a replayed CUDA graph writes into the gradients of the step before.
+    train_state.optimizer.zero_grad(set_to_none=True)
     logits, loss, terms = train_state.differentiate(batch.images, batch.labels)
     with profiler("optimizer"):
         norm = torch.nn.utils.clip_grad_norm_(train_state.network.parameters(), train_state.recipe.optim.clip)
@@ -132,6 +131,8 @@ def validate(train_state: TrainState, val: Labeled, on_image: Callable[[], None]
             on_image()
 
     ranks = train_state.ranks
+    # The network is placed on its device anew: that may copy gradients, to which a CUDA graph goes on writing.
+    train_state.optimizer.zero_grad(set_to_none=True)
     # The weights of the ranks are the same, the batch-norm statistics of their batches are not.
     ranks.broadcast_network(train_state.scored)
     predictor = Predictor(TorchEngine(train_state.scored, train_state.device, train_state.precision.name))
