@@ -179,13 +179,14 @@ def test_without_an_average_the_raw_weights_are_scored(camvid: Path, tmp_path: P
 def test_the_gradient_is_clipped(camvid: Path, tmp_path: Path) -> None:
     bench = Bench(tmp_path, recipe(camvid, optim=Optim(clip=1e-3), train=Train(epochs=1, batch=3, precision="fp32")))
 
-    bench.fit()
+    bench.train_state.network.train()
+    _, numbers = step(bench.train_state, next(iter(bench.batches(1))))
 
     norm = torch.linalg.vector_norm(
         torch.stack([p.grad.norm() for p in bench.train_state.network.parameters() if p.grad is not None])
     )
     assert float(norm) == pytest.approx(1e-3, rel=1e-3)
-    assert all(event["gradient_norm"] > 1e-3 for event in bench.events("step"))  # before clipping
+    assert float(numbers["gradient_norm"]) > 1e-3  # before clipping
 
 
 # Nonsense
