@@ -260,7 +260,7 @@ def test_experiments_of_an_ablation_plan() -> None:
     content = yaml.safe_load((PLANS / "gpu.yaml").read_text("utf-8"))
     levers = {experiment.name: experiment for experiment in EXPERIMENTS["levers"]}
     assert {"base", *content["changes"]} <= set(levers)
-    assert levers["base"].recipe == "camvid-unseen" and levers["base"].fields == {"model.weights": "scenes"}
+    assert levers["base"].recipe == "camvid-unseen" and levers["base"].fields["model.weights"] == "scenes"
     assert levers["camvid"].recipe == "camvid" and "model.weights" not in levers["camvid"].fields
     assert levers["half of the images drawn"].fields["data.extra_share"] == 0.5
 

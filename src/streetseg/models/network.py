@@ -76,7 +76,7 @@ class SegmentationNetwork(nn.Module):
 
     def place(self, device: torch.device) -> None:
         """Move the network to a device, with its weights in the layout of that device."""
-        self.to(device).to(memory_format=self.layout(device))  # type: ignore[call-overload]  # torch's stub lacks it
+        self.to(device).to(memory_format=self.layout(device))
 
     def freeze_encoder(self) -> None:
         """Keep the encoder as it is: from now on neither a step nor a batch changes its weights or statistics."""
