@@ -189,7 +189,7 @@ def plan(
         f"DROPPED: {one.name}: its network could not be measured" for one in experiments if one.encoder not in paces
     ]
     experiments = [experiment for experiment in experiments if experiment.encoder in paces]
-    recipes = {one.name: recipe_of(one) for one in experiments}
+    recipes = {one.name: recipe_with(one.recipe, one.fields) for one in experiments}
     epochs = {name: (begun or {}).get(name) or recipe.train.epochs for name, recipe in recipes.items()}
     shares = {name: recipe.data.extra_share or 0.0 for name, recipe in recipes.items()}
 
@@ -230,10 +230,9 @@ def plan(
     return Plan(chosen, {one.name: runs_of(one, 0, factor)[0].epochs for one in experiments}, notes)
 
 
-def recipe_of(experiment: Experiment) -> Recipe:
-    """Return the recipe of an experiment, but for data and seed."""
-    fields = {name: "none" if value is None else value for name, value in experiment.fields.items()}
-    return load_recipe(experiment.recipe, flags=fields)
+def recipe_with(recipe: str, fields: Mapping[str, object]) -> Recipe:
+    """Return a shipped recipe with other values of some fields."""
+    return load_recipe(recipe, flags={name: "none" if value is None else value for name, value in fields.items()})
 
 
 def training_images(camvid: Path) -> tuple[int, int]:

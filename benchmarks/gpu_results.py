@@ -12,7 +12,7 @@ from pieces import read_pieces, write_pieces
 
 from streetseg.atomic import atomic_write_json, atomic_write_text
 from streetseg.errors import DataError, RequestError
-from streetseg.runs.finished import REQUIRED_FILES, is_finished, read_run
+from streetseg.runs.finished import REQUIRED_FILES, FinishedRun, is_finished, read_run
 from streetseg.runs.folder import RunFolder
 
 RUNS = "runs"  # where training writes, in OUT
@@ -74,7 +74,7 @@ def summarize(
         of_experiment = [run for run in runs if run.experiment.name == experiment.name]
         folders = {run.folder: out / RUNS / run.folder for run in of_experiment}
         finished = {name: read_run(folder) for name, folder in folders.items() if is_finished(folder)}
-        scores = {name: 100 * float(run.scores["mean"]["iou"]) for name, run in finished.items()}
+        scores = {name: mean_iou(run) for name, run in finished.items()}
         speeds = [speed for run in finished.values() for speed in run.curves["images_per_second"]]
         found, pace = initial_weights(weights, experiment.encoder), paces[experiment.encoder]
         rows.append(
@@ -98,6 +98,11 @@ def summarize(
             }
         )
     return rows
+
+
+def mean_iou(run: FinishedRun) -> float:
+    """Return the mean IoU of a run after its last epoch, in percent."""
+    return 100 * float(run.scores["mean"]["iou"])
 
 
 def join(out: Path, folder: Path) -> str:

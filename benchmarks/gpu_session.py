@@ -6,13 +6,13 @@ import os
 import signal
 import sys
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, NoReturn
 
-from gpu_plan import EXPERIMENTS, FOLDS, SPARE, Experiment, Pace, Plan, Run, plan, recipe_of, training_images
-from gpu_results import BUNDLES, RUNS, initial_weights, keep_finished, summarize, write_results
+from gpu_plan import EXPERIMENTS, FOLDS, SPARE, Experiment, Pace, Plan, Run, plan, recipe_with, training_images
+from gpu_results import BUNDLES, RUNS, initial_weights, keep_finished, mean_iou, summarize, write_results
 from gpu_train import describe_device, probe, train_one
 from kept import Kept
 from mps import shared_gpu
@@ -95,9 +95,9 @@ class Session:
 
     def draw(self) -> None:
         """Draw the streets that experiments have beside CamVid, before any process waits for them."""
-        for experiment in self.experiments:
-            fields = {"data.source": f"camvid:{self.data / 'camvid'}", **experiment.fields}
-            open_source(recipe_of(replace(experiment, fields=fields)).data)
+        data = [recipe_with(one.recipe, self.fields_of(one)).data for one in self.experiments]
+        for one in {one.model_dump_json(): one for one in data if one.extra is not None}.values():
+            open_source(one)
 
     def measure(self, workers: Workers) -> dict[str, Pace]:
         """Return encoder -> pace, from a moment of training in all workers at once, or as an earlier call found it.
@@ -178,7 +178,7 @@ class Session:
 
     def score(self, run: Run) -> str:
         """Return "mean IoU 57.0 %" of a finished run: what is printed is kept where OUT is lost."""
-        return f"mean IoU {100 * float(read_run(self.out / RUNS / run.folder).scores['mean']['iou']):.1f} %"
+        return f"mean IoU {mean_iou(read_run(self.out / RUNS / run.folder)):.1f} %"
 
     def train(self, workers: Workers) -> None:
         """Train the runs that are not finished; keep each when it ends. Raise TimeoutError when the time is up."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
-from gpu_plan import Pace
+from gpu_plan import Pace, recipe_with
 
 # The recipes have four early epochs of six, and the first steps with each size of the crop are slow on a GPU.
 PROBE = {
@@ -64,11 +64,9 @@ def train_one(recipe: str, fields: Mapping[str, Any], folder: Path, *, profile: 
     """Train one run to its end, from its newest checkpoint if it has one; return the seconds."""
     import torch
 
-    from streetseg.recipe.load import load_recipe
     from streetseg.training.train import train
 
     torch.set_num_threads(1)
     start = time.perf_counter()
-    resolved = load_recipe(recipe, flags={name: "none" if value is None else value for name, value in fields.items()})
-    train(resolved, folder, resume=True, quiet=True, profile=profile)
+    train(recipe_with(recipe, fields), folder, resume=True, quiet=True, profile=profile)
     return time.perf_counter() - start

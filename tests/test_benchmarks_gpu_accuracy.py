@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -268,6 +269,29 @@ def test_experiments_of_an_ablation_plan() -> None:
     for name, images in (("no drawn streets beside CamVid", 15 * 300), ("half of the images drawn", 8 * 600)):
         made = plan([levers[name]], {"mobilenetv2_100": pace}, (300, 300), 6, 1000)
         assert made.notes == [f"6 runs, about {images / 100:.0f} of 1000 s"]
+
+
+def test_streets_beside_camvid_are_drawn_once(camvid: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import gpu_session
+
+    monkeypatch.setenv("STREETSEG_CACHE", str(tmp_path / "cache"))
+    opened = []
+    really = gpu_session.open_source
+
+    def counting(data: Any) -> Any:
+        opened.append(data.extra)
+        return really(data)
+
+    monkeypatch.setattr(gpu_session, "open_source", counting)
+    requested = Namespace(seconds=1, out=tmp_path / "out", result_mb=1, experiments="rehearsal", device="cpu")
+    (tmp_path / "out" / "data").mkdir(parents=True)
+    camvid.rename(tmp_path / "out" / "data" / "camvid")
+    session = gpu_session.Session(requested, 0.0)
+    session.experiments = session.experiments * 2
+    session.draw()
+    assert opened == ["scenes"]
+    (drawn,) = (tmp_path / "cache" / "scenes").glob("*/")
+    assert drawn.name.endswith("-48x64-4")
 
 
 def test_what_fits_into_the_time() -> None:

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from gpus import CUDA, needs_cuda
 from streetseg.errors import DataError
 from streetseg.metrics.batch_confusion import LARGEST, batch_confusion, scattered_confusion
 from streetseg.metrics.confusion import confusion
 
-DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))]
+DEVICES = ["cpu", CUDA]
 
 
 def batch(num_classes: int, *shape: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -48,7 +49,7 @@ def test_ids_outside_the_space_are_an_error_in_memory_and_missing_from_the_sum_o
     assert scattered_confusion(ground_truth, prediction, 2).tolist() == [[[1, 0], [1, 0]]]
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@needs_cuda
 def test_a_gpu_is_not_waited_for() -> None:
     ground_truth, prediction = (ids.cuda() for ids in batch(19, 2, 64, 64))
     torch.cuda.set_sync_debug_mode("error")

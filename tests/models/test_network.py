@@ -3,13 +3,12 @@
 import pytest
 import torch
 
+from gpus import CUDA
 from networks import some_images, tiny_network
 from streetseg.errors import RequestError
 from streetseg.labels.tables import STREET_11
 from streetseg.models.encoder import Encoder
 from streetseg.models.network import SegmentationNetwork
-
-CUDA = pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))
 
 
 @pytest.fixture(scope="module")

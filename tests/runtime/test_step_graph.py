@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
+from gpus import CUDA, needs_cuda
 from rerun import Refusing, Rerun
 from streetseg.runtime.step_graph import EAGER_STEPS, Recorder, Results, StepGraphs
 
-CUDA = pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))
 TOLERANCE = {"cpu": {"rtol": 0, "atol": 0}, "cuda": {"rtol": 1e-2, "atol": 1e-3}}  # bf16; sums in any order on a GPU
 SIZES = [(8, 8)] * 6 + [(12, 8)] * 6 + [(8, 8), (12, 8)] * 2
 
@@ -124,7 +124,7 @@ def test_a_step_that_cannot_be_recorded_goes_on_without(device: str, caplog: pyt
         assert "(not permitted)" in caplog.messages[0]
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@needs_cuda
 def test_after_a_failure_the_memory_is_free_and_others_are_recorded() -> None:
     def failing() -> Results:
         loss = torch.ones(2**26, device="cuda").sum()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from gpus import needs_cuda
 from streetseg.metrics.confusion import confusion
 from streetseg.training.meters import Meters, StepNumbers
 
@@ -61,7 +62,7 @@ def test_what_happens_later_on_the_device_does_not_change_them() -> None:
     assert sent.read() == {"loss": 1.5}
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@needs_cuda
 def test_sending_waits_for_nobody() -> None:
     loss = torch.tensor(1.5, device="cuda")
     torch.cuda.set_sync_debug_mode("error")

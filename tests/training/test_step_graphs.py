@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from gpus import CUDA, needs_cuda
 from networks import CHANNELS
 from rerun import Refusing, Rerun
 from same_run import assert_same_run
@@ -23,7 +24,6 @@ from streetseg.training.train import train
 from streetseg.training.train_state import TrainState, obstacle
 from tiny import camvid_segnet
 
-CUDA = pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))
 EPOCHS = 10  # five of each size of crop, with one whole batch and a smaller last one each
 
 
@@ -139,7 +139,7 @@ def test_a_graph_that_cannot_be_recorded_is_said_once_and_changes_nothing(
     assert caplog.text.count("training steps cannot be recorded as CUDA graphs and go on without") == 1
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@needs_cuda
 def test_a_loss_that_waits_for_the_gpu_trains_without_graphs(
     camvid: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -189,7 +189,7 @@ def test_a_loss_says_what_forbids_graphs(loss: Objective | OwnObjective, said: s
     assert found is None if said is None else said in (found or "")
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@needs_cuda
 @pytest.mark.parametrize(
     "settings",
     [

@@ -1,4 +1,4 @@
-"""How training steps are computed faster: the network compiled (`torch.compile`), steps as CUDA graphs, or neither."""
+"""Ways to compute training steps faster: the network compiled (`torch.compile`), steps as CUDA graphs, or neither."""
 
 from dataclasses import dataclass
 from typing import Literal, cast
@@ -12,7 +12,7 @@ MIN_STEPS = 5000
 
 @dataclass(frozen=True)
 class Compilation:
-    """How training steps are computed.
+    """A way to compute training steps.
 
     Args:
         how: "compiled": by a compiled network; "graph": recorded and replayed as CUDA graphs; "eager": neither.
@@ -24,7 +24,7 @@ class Compilation:
 
     @property
     def text(self) -> str:
-        """How, in a few words."""
+        """The way, in a few words."""
         match self.how:
             case "compiled":
                 return "the network is compiled"

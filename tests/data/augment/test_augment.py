@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
+from gpus import needs_cuda
 from streetseg.data.augment.augment import augment, training_crop
 from streetseg.data.augment.color import MEAN_COLOR
 from streetseg.data.augment.rng import RandomParams, draw
@@ -373,7 +374,7 @@ def test_too_small_for_a_crop() -> None:
         training_crop((20, 480), NOTHING)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@needs_cuda
 def test_gpu_and_cpu_agree() -> None:
     images, labels, _ = painted(4, 90, 120)
     here = augment(images, labels, EVERYTHING, (64, 96), draw(0, 0, range(4)))
