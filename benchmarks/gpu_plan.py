@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import heapreplace
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -61,39 +60,29 @@ LONGER = tuple(
 PLANS = Path(__file__).parent / "plans"
 
 
-def of_plan(path: Path, **further: Any) -> Iterator[Experiment]:
+def of_plan(path: Path) -> Iterator[Experiment]:
     """Yield an experiment for the base and each change of a plan of tools/ablate.py, none of which is shortened.
 
     Args:
         path: its YAML file. Of the weights that it names, "scenes" are the network in the box, all others those that
             were packed.
-        further: fields of all experiments.
     """
     content = yaml.safe_load(path.read_text("utf-8"))
     for name, changed in {"base": {}, **content["changes"]}.items():
         fields = {**content["base"], **changed}
         recipe, weights = fields.pop("recipe"), fields.pop("weights")
         start = {"model.weights": "scenes"} if weights == "scenes" else {}
-        yield Experiment(name, content["encoder"], recipe, {**fields, **start}, extra=True, **further)
+        yield Experiment(name, content["encoder"], recipe, {**fields, **start}, content["seeds"], extra=True)
 
 
-LEVERS = tuple(of_plan(PLANS / "gpu.yaml", seeds=2))
+LEVERS = tuple(of_plan(PLANS / "gpu.yaml"))
 LARGE = Experiment("resnet50", "resnet50", "camvid-unseen", {"train.epochs": 10}, seeds=1, extra=True)
-OFFICIAL = Experiment(
-    "official split",
-    "mobilenetv2_100",
-    "camvid-unseen",
-    {"model.weights": "scenes"},
-    seeds=1,
-    by_video=False,
-    extra=True,
-)
 SMALL = {"data.size": [48, 64], "augment.early_crop": None, "train.precision": "fp32"}
 TINY = {**SMALL, "model.channels": [16, 12, 8, 8], "train.epochs": 3}
 REHEARSAL = {**SMALL, "data.limit": 4, "train.epochs": 1}
 EXPERIMENTS: dict[str, tuple[Experiment, ...]] = {
     "winners": (*WINNERS, *SHIPPED, *LONGER),
-    "levers": (OFFICIAL, *LEVERS[:3], LARGE, *LEVERS[3:]),
+    "levers": (*LEVERS[:4], LARGE, *LEVERS[4:]),
     "rehearsal": tuple(replace(one, fields={**one.fields, **REHEARSAL}, seeds=1) for one in (*WINNERS, *SHIPPED)),
     "try": (
         Experiment("tiny by video", "test_efficientnet", fields=TINY, seeds=1),

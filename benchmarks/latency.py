@@ -19,7 +19,6 @@ import json
 import os
 import platform
 import time
-from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -45,6 +44,7 @@ from streetseg.inference.engines.open import open_engine
 from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.tables import STREET_11
+from streetseg.machine import installed_version, program_version
 from streetseg.metrics.scores import scores
 from streetseg.models.bundle import load_bundle, save_bundle
 from streetseg.models.description import EXPORTED
@@ -81,7 +81,7 @@ def main() -> None:
     source = open_source(Data(source=args.data or "scenes"))
     result: dict[str, Any] = {
         "machine": {"cores": os.cpu_count(), "processor": platform.processor() or platform.machine()},
-        "versions": {name: version(name) for name in ("torch", "onnxruntime", "openvino")},
+        "versions": {name: installed_version(name) for name in ("torch", "onnxruntime", "openvino")},
         "size": list(args.size),
         "networks": {},
     }
@@ -114,7 +114,7 @@ def random_bundle(folder: Path, encoder: str, decoder: Any, size: tuple[int, int
 def all_engines(bundle: Path, scratch: Path, source: Source) -> dict[str, Engine]:
     """Return every engine in every precision of this machine, the reference first."""
     network, description = load_bundle(bundle)
-    about = description | {"format": EXPORTED, "streetseg": version("streetseg"), "calibration": None}
+    about = description | {"format": EXPORTED, "streetseg": program_version(), "calibration": None}
     plain, int8 = scratch / "plain.onnx", scratch / "int8.onnx"
     write_graph(plain, network)
     samples = spread(source.splits["train"], IMAGES)

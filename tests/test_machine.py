@@ -2,11 +2,14 @@
 
 import math
 import os
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import torch
 
+import streetseg
 from streetseg import machine as module
 from streetseg.machine import cores, cpu_quota, thread_limit
 from streetseg.runtime.device import follow_quota
@@ -87,3 +90,12 @@ def test_torch_follows(before: int, limit: int | None, after: int, monkeypatch: 
     monkeypatch.setattr(torch, "set_num_threads", set_to.append)
     follow_quota()
     assert set_to[-1] == after
+
+
+def test_a_checkout_that_is_not_installed_has_reports_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(package: str) -> NoReturn:
+        raise PackageNotFoundError(package)
+
+    monkeypatch.setattr(module, "version", missing)
+    assert module.program_version() == "not installed"
+    assert streetseg.__version__ == "not installed"

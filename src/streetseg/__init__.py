@@ -76,9 +76,9 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     if name == "__version__":
-        from importlib.metadata import version
+        from streetseg.machine import program_version
 
-        return version("streetseg")
+        return program_version()
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'streetseg' has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Facts about this machine and this process: memory, cores, processor.
+"""Facts about this machine and this process: memory, cores, processor, installed packages.
 
 psutil reads them on every system. Linux gives more in /proc and in the CPU quota of a container. No other module
 reads those.
@@ -8,6 +8,7 @@ import math
 import os
 import re
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 
 import psutil
@@ -15,6 +16,19 @@ import psutil
 CPU_INFO = Path("/proc/cpuinfo")
 _OWN = Path("/proc/self")
 ROOT = Path("/")
+
+
+def installed_version(package: str) -> str | None:
+    """Return the version of a package; None if it is not installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def program_version() -> str:
+    """Return the version of streetseg; "not installed" where it runs from a checkout on PYTHONPATH."""
+    return installed_version("streetseg") or "not installed"
 
 
 def total_memory() -> int:

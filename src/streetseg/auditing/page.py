@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 
 import numpy as np
 from markupsafe import Markup
@@ -16,6 +15,7 @@ from streetseg.auditing.scoring import Suspect
 from streetseg.auditing.shown import WIDEST, Crops, Layer, make_crops
 from streetseg.data.source import Source
 from streetseg.inference.inputs import require_image
+from streetseg.machine import program_version
 from streetseg.report.charts.svg import chart_css
 from streetseg.report.page import generator_mark, jpeg_uri, page_asset, page_environment
 from streetseg.text import counted
@@ -73,7 +73,7 @@ def render(findings: Findings, parts: Sequence[Part], source: Source, ranking: R
         .get_template("audit.html.j2")
         .render(
             generator=generator_mark("audit"),
-            version=version("streetseg"),
+            version=program_version(),
             spec=findings.spec,
             headline=headline(findings),
             judged=findings.judged,

@@ -4,14 +4,13 @@ import os
 import platform
 import shutil
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from streetseg.cli.environment import variables_set
 from streetseg.cli.options import JsonFlag
 from streetseg.cli.output import aligned, print_json, say
-from streetseg.machine import cores, total_memory
+from streetseg.machine import cores, installed_version, total_memory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,13 +52,7 @@ def machine() -> "outputs.Machine":
 
 def versions() -> dict[str, str]:
     """Return the installed version of each package that affects a result; "not installed" where it is missing."""
-    installed = {}
-    for package in PACKAGES:
-        try:
-            installed[package] = version(package)
-        except PackageNotFoundError:
-            installed[package] = "not installed"
-    return installed
+    return {package: installed_version(package) or "not installed" for package in PACKAGES}
 
 
 def accelerators() -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -26,6 +25,7 @@ from streetseg.deploy.checks import (
 from streetseg.deploy.writers import Images, writer
 from streetseg.errors import RequestError
 from streetseg.inference.engines.torch_engine import TorchEngine
+from streetseg.machine import program_version
 from streetseg.models.bundle import load_bundle
 from streetseg.models.description import EXPORTED
 from streetseg.models.formats import FORMATS, ExportFormat
@@ -106,7 +106,7 @@ def export(
         tell(f"the file takes images of {fixed[0]}x{fixed[1]}; others are fitted into that")
     about = description | {
         "format": EXPORTED,
-        "streetseg": version("streetseg"),
+        "streetseg": program_version(),
         "precision": "fp32",
         "calibration": None,
         "size": fixed or network.size,

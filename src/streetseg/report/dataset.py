@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 from markupsafe import Markup
@@ -14,6 +13,7 @@ from streetseg.data.check.remarks import Remark
 from streetseg.data.files import FileError
 from streetseg.data.source import Source, short_name, short_text
 from streetseg.errors import DataError, RequestError
+from streetseg.machine import program_version
 from streetseg.report.charts.bars import Bars, bar_sign, bars_chart
 from streetseg.report.charts.svg import chart_css
 from streetseg.report.dataset_images import Shown, class_examples, files_of, image_of, sample_at
@@ -132,7 +132,7 @@ def render_data_report(findings: Findings, source: Source, *, trained_on: str) -
         .get_template("dataset.html.j2")
         .render(
             generator=generator_mark("check"),
-            version=version("streetseg"),
+            version=program_version(),
             title=f"{short_name(findings.spec)}, checked",
             spec=short_name(findings.spec),
             command=doctor_command(short_name(findings.spec)),

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 
+from streetseg.machine import program_version
 from streetseg.measurement.measure import Exemplar, MeasuredImage, Measures
 from streetseg.measurement.roles import Role, missing_roles
 from streetseg.report.charts.histogram import histogram_chart
@@ -55,7 +55,7 @@ def render_measures(measures: Measures, summary: Mapping[str, Any]) -> str:
     names = [ESTIMATES[k] for k in range(len(rows[0].estimates))]
     return environment.get_template("measures.html.j2").render(
         generator=generator_mark("measure"),
-        version=version("streetseg"),
+        version=program_version(),
         title=f"Measures of {counted(len(measures.images), 'image')}",
         headline=headline(measures),
         measures=measures,

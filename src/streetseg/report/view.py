@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from itertools import combinations
 from math import isnan, nan
 from pathlib import Path
@@ -13,6 +12,7 @@ from markupsafe import Markup
 from streetseg.comparison.compare import Comparison
 from streetseg.comparison.groups import Group
 from streetseg.comparison.verdict import dataset_name, p_value_text, pair_sentence
+from streetseg.machine import program_version
 from streetseg.metrics.bootstrap import Intervals, interval
 from streetseg.metrics.difference import Difference
 from streetseg.metrics.scores import METRICS, Scores, defined_mean, mean_scores, per_image, scores
@@ -278,7 +278,7 @@ def page_of(comparison: Comparison, letters: Sequence[str], charts: Charts, gall
         facts=words.facts(groups),
         runs=runs,
         commands=list(dict.fromkeys(line for group in groups for run in group.runs if (line := words.command(run)))),
-        version=version("streetseg"),
+        version=program_version(),
     )
 
 

@@ -3,13 +3,12 @@
 import os
 import platform
 import subprocess
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from streetseg.machine import cpu_fact, total_memory
+from streetseg.machine import cpu_fact, installed_version, total_memory
 from streetseg.runtime.worker import typed_command
 
 PACKAGES = ("streetseg", "torch", "torchvision", "timm", "numpy", "pillow", "safetensors")
@@ -30,14 +29,6 @@ def describe_environment() -> dict[str, Any]:
         "git": git_state(),
         "command": typed_command(),
     }
-
-
-def installed_version(package: str) -> str | None:
-    """Return the version of a package; None if it is not installed."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def cpu_name() -> str:

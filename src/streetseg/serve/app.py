@@ -1,7 +1,6 @@
 """The application of a worker: the routes, the page, and every failure as a JSON object with its reason."""
 
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
@@ -10,6 +9,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from streetseg.machine import program_version
 from streetseg.serve.answers import Problem, RequestFailedError
 from streetseg.serve.front import Front
 from streetseg.serve.model import ServedModel
@@ -29,7 +29,7 @@ def create_app(settings: Settings, models: Sequence[ServedModel]) -> Front:
     """Return the application that answers requests with these models."""
     app = FastAPI(
         title="streetseg",
-        version=version("streetseg"),
+        version=program_version(),
         description=_DESCRIPTION,
         docs_url=None,  # its page would load scripts from other hosts
         redoc_url=None,

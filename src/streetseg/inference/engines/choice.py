@@ -6,7 +6,6 @@ import logging
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from streetseg.atomic import atomic_write_json, sha256
 from streetseg.data.store import default_cache
 from streetseg.errors import RequestError
 from streetseg.inference.engines.engine import Engine
-from streetseg.machine import cores, cpu_fact, thread_limit
+from streetseg.machine import cores, cpu_fact, installed_version, thread_limit
 from streetseg.models.formats import LIBRARIES, format_of
 
 log = logging.getLogger("streetseg")
@@ -88,13 +87,6 @@ class Memory:
             "sha256": [sha256(file) for file in files],
             "processor": cpu_fact("model name") or platform.processor(),
             "threads": thread_limit() or cores(),
-            "versions": {name: _version(name) for name in ("streetseg", *self._names)},
+            "versions": {name: installed_version(LIBRARIES.get(name, name)) for name in ("streetseg", *self._names)},
             **self._request,
         }
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(LIBRARIES.get(name, name))
-    except PackageNotFoundError:
-        return None
