@@ -124,6 +124,7 @@ def real_runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     from streetseg.data.open import open_source
     from streetseg.data.store import Store
     from streetseg.evaluation.evaluate import evaluate
+    from streetseg.evaluation.predictions import packed
     from streetseg.inference.engines.torch_engine import TorchEngine
     from streetseg.inference.predictor import Predictor
     from streetseg.labels.tables import STREET_11
@@ -138,7 +139,8 @@ def real_runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     runs = []
     for encoder in ("test_efficientnet", "test_resnet"):
         network = tiny_network(encoder)
-        counts = evaluate(Predictor(TorchEngine(network, torch.device("cpu"))), store).counts
+        evaluation = evaluate(Predictor(TorchEngine(network, torch.device("cpu"))), store)
+        counts = evaluation.counts
         run = write_finished_run(
             folder / "runs" / encoder,
             encoder=encoder,
@@ -153,6 +155,8 @@ def real_runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
             recipe={"data": {"source": f"camvid:{data}"}},
         )
         save_bundle(run / "best", network, initial_weights=RANDOM, protocol={}, scores={})
+        assert evaluation.predictions is not None
+        (run / "evaluation" / "predictions.zip").write_bytes(packed(evaluation.predictions))
         runs.append(run)
     return runs
 

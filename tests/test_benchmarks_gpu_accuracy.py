@@ -262,13 +262,13 @@ def test_experiments_of_an_ablation_plan() -> None:
     levers = {experiment.name: experiment for experiment in EXPERIMENTS["levers"]}
     assert {"base", *content["changes"]} <= set(levers)
     assert levers["base"].recipe == "camvid-unseen" and levers["base"].fields["model.weights"] == "scenes"
-    assert levers["camvid"].recipe == "camvid" and "model.weights" not in levers["camvid"].fields
+    assert levers["from ImageNet"].recipe == "camvid-unseen" and "model.weights" not in levers["from ImageNet"].fields
     assert levers["half of the images drawn"].fields["data.extra_share"] == 0.5
 
     pace = Pace(of_image=(0.01, 0.01), early=0.5, of_epoch=0.0, of_run=0.0, waiting=0.0, batch=4)
     for name, images in (("no drawn streets beside CamVid", 15 * 300), ("half of the images drawn", 8 * 600)):
         made = plan([levers[name]], {"mobilenetv2_100": pace}, (300, 300), 6, 1000)
-        assert made.notes == [f"6 runs, about {images / 100:.0f} of 1000 s"]
+        assert made.notes == [f"3 runs, about {images / 100:.0f} of 1000 s"]
 
 
 def test_streets_beside_camvid_are_drawn_once(camvid: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ import tiny
 from streetseg.data.source import Sample
 from streetseg.errors import DataError, RequestError
 from streetseg.evaluation.evaluate import evaluate
+from streetseg.evaluation.predictions import packed, read_ids
 from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import LabelSpace
@@ -72,6 +73,8 @@ def test_counts_are_those_of_the_labels_at_the_labels_resolution(predictor: Pred
         assert np.array_equal(result.boundary[i], boundary_counts(label, ids, 11))
         assert result.counts.ignored[i] == (label == 255).sum()
         assert result.counts.counts[i].sum() + result.counts.ignored[i] == label.size
+        assert result.predictions is not None
+        assert np.array_equal(read_ids(result.predictions[i], label.shape), ids)
     assert result.calibration[0].sum() == result.counts.counts.sum()
     assert result.label_sizes == ((31, 50), (48, 64), (96, 128))
     assert result.network_sizes == ((48, 64),)
@@ -175,3 +178,15 @@ def test_other_classes_and_nothing_at_all_are_refused(predictor: Predictor) -> N
         evaluate(predictor, memory([tiny.street(0)], space=CITYSCAPES_19))
     with pytest.raises(DataError, match="no image"):
         evaluate(predictor, memory([]))
+
+
+def test_predictions_are_kept_up_to_a_number_of_bytes(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = [tiny.street(i, (48, 64)) for i in range(3)]
+    kept = evaluate(predictor, memory(pairs)).predictions
+    assert kept is not None and len(kept) == 3
+    assert packed(kept) == packed(kept)
+    monkeypatch.setattr("streetseg.evaluation.evaluate.MOST_BYTES", sum(map(len, kept)) - 1)
+    result = evaluate(predictor, memory(pairs))
+    assert result.predictions is None
+    assert result.counts.counts.sum() + result.counts.ignored.sum() == 3 * 48 * 64
+    assert evaluate(predictor, memory(pairs), details=False).predictions is None

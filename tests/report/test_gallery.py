@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from PIL import Image
 
 from streetseg.comparison.compare import compare_runs
 from streetseg.labels.space import LabelSpace
+from streetseg.png import encode_png
 from streetseg.report.gallery import choose, collect
 from streetseg.report.gallery_layers import WIDEST, deepest, layers, map_keys, tags
 
@@ -156,8 +158,88 @@ def test_a_label_that_was_changed_is_not_shown_as_if_it_had_been_scored(moved: t
     assert "has changed since it was scored" in gallery.note
 
 
+def test_kept_predictions_are_those_of_the_network(moved: tuple[Path, Path]) -> None:
+    run, _ = moved
+    kept = collect(compare_runs([run]), ["A"])
+    (run / "evaluation" / "predictions.zip").unlink()
+    again = collect(compare_runs([run]), ["A"])
+    assert kept.images == again.images and len(kept.images) == 8
+    assert kept.exhibits == again.exhibits
+    assert kept.note == "Predicted by the best networks when they were scored."
+    assert "networks again for this report" in again.note
+
+
+def test_kept_predictions_need_no_network(moved: tuple[Path, Path]) -> None:
+    run, _ = moved
+    (run / "best" / "weights.safetensors").unlink()
+    assert len(collect(compare_runs([run]), ["A"]).images) == 8
+
+
+def other_class(archive: dict[str, bytes]) -> None:
+    ids = np.asarray(Image.open(io.BytesIO(archive["00003.png"]))).copy()
+    ids[5, 7] = (ids[5, 7] + 1) % 11
+    archive["00003.png"] = encode_png(ids)
+
+
+def no_class(archive: dict[str, bytes]) -> None:
+    archive["00003.png"] = encode_png(np.full((48, 64), 200, np.uint8))
+
+
+def other_size(archive: dict[str, bytes]) -> None:
+    archive["00003.png"] = encode_png(np.zeros((64, 48), np.uint8))
+
+
+def colors(archive: dict[str, bytes]) -> None:
+    archive["00003.png"] = encode_png(np.zeros((48, 64, 3), np.uint8))
+
+
+def cut(archive: dict[str, bytes]) -> None:
+    archive["00003.png"] = archive["00003.png"][:-30]
+
+
+def no_image(archive: dict[str, bytes]) -> None:
+    archive["00003.png"] = b"no image"
+
+
+def much_larger(archive: dict[str, bytes]) -> None:
+    archive["00003.png"] += bytes(1_000_000)
+
+
+def missing(archive: dict[str, bytes]) -> None:
+    del archive["00003.png"]
+
+
+@pytest.mark.parametrize(
+    "damage", [other_class, no_class, other_size, colors, cut, no_image, much_larger, missing], ids=lambda f: f.__name__
+)
+def test_a_damaged_prediction_is_predicted_again(
+    damage: Callable[[dict[str, bytes]], None], moved: tuple[Path, Path]
+) -> None:
+    run, _ = moved
+    kept = collect(compare_runs([run]), ["A"])
+    path = run / "evaluation" / "predictions.zip"
+    with zipfile.ZipFile(path) as file:
+        archive = {name: file.read(name) for name in file.namelist()}
+    damage(archive)
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in archive.items():
+            file.writestr(name, content)
+    gallery = collect(compare_runs([run]), ["A"])
+    assert gallery.images == kept.images
+    assert "networks again for this report" in gallery.note
+
+
+@pytest.mark.parametrize("content", [b"", b"no zip file", None], ids=["empty", "text", "cut"])
+def test_kept_predictions_that_are_no_zip_file(content: bytes | None, moved: tuple[Path, Path]) -> None:
+    run, _ = moved
+    path = run / "evaluation" / "predictions.zip"
+    path.write_bytes(path.read_bytes()[:-100] if content is None else content)
+    assert "networks again for this report" in collect(compare_runs([run]), ["A"]).note
+
+
 def test_a_damaged_network_is_said_to_be_damaged(moved: tuple[Path, Path]) -> None:
     run, _ = moved
+    (run / "evaluation" / "predictions.zip").unlink()
     weights = run / "best" / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-10])
     assert "No images" in collect(compare_runs([run]), ["A"]).note

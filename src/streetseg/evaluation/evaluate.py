@@ -13,6 +13,7 @@ from streetseg.arrays import Array, Size
 from streetseg.data.source import Sample
 from streetseg.data.store import in_order
 from streetseg.errors import DataError, RequestError
+from streetseg.evaluation.predictions import MOST_BYTES
 from streetseg.inference.backend import Operations, operations
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.mappings import mappings_from
@@ -24,6 +25,7 @@ from streetseg.metrics.confusion import confusion
 from streetseg.metrics.counts import Counts
 from streetseg.metrics.selective import KEPT_BINS, kept_bins
 from streetseg.models.calibration import Calibration
+from streetseg.png import encode_png
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -65,6 +67,8 @@ class Evaluation:
         kept: int64 (2, KEPT_BINS) of metrics.selective; zeros without `details`.
         fitted: the calibration of the model; None where none was fitted.
         loss: mean over the images; None if no loss was requested.
+        predictions: for each image its predicted ids as a gray PNG image (h, w); None without `details`, where several
+            ranks shared the images, and where they have more than predictions.MOST_BYTES.
         network_sizes: the sizes (H, W) that the network saw.
         label_sizes: the resolutions (h, w) at which the labels were compared.
         seconds: wall-clock time of the evaluation.
@@ -79,6 +83,7 @@ class Evaluation:
     kept: NDArray[np.int64]
     fitted: Calibration | None
     loss: float | None
+    predictions: tuple[bytes, ...] | None
     network_sizes: tuple[Size, ...]
     label_sizes: tuple[Size, ...]
     seconds: float
@@ -122,7 +127,7 @@ def evaluate(
 
     start = time.perf_counter()
     images, (rank, world) = len(store.samples), (ranks.rank, ranks.world) if ranks else (0, 1)
-    tables = _Tables(images, store.space)
+    tables = _Tables(images, store.space, keep=details and world == 1)
     with closing(in_order(store, range(rank, images, world))) as pairs:
         for i, pair in pairs:
             tables.count(i, predictor, *pair, details=details, loss=loss)
@@ -144,9 +149,10 @@ class _Tables:
     Args:
         images: the number of images, N.
         space: the classes of the labels.
+        keep: keep the predicted ids as well.
     """
 
-    def __init__(self, images: int, space: LabelSpace) -> None:
+    def __init__(self, images: int, space: LabelSpace, *, keep: bool) -> None:
         self.space, num_classes = space, space.num_classes
         self.confusion = np.zeros((images, num_classes, num_classes), dtype=np.int64)
         self.ignored = np.zeros(images, dtype=np.int64)
@@ -154,6 +160,8 @@ class _Tables:
         self.calibration, self.uncalibrated = np.zeros((images, 3, BINS)), np.zeros((images, 3, BINS))
         self.kept = np.zeros((2, KEPT_BINS), dtype=np.int64)  # of all images: whole numbers add up exactly
         self.losses = np.zeros(images)
+        self.predictions: list[bytes] | None = [] if keep else None
+        self.bytes_kept = 0
         self.sizes = np.zeros((images, 4), dtype=np.int64)  # height and width that the network saw, then of the labels
 
     def count(
@@ -191,7 +199,16 @@ class _Tables:
             self.calibration[i] = calibration_bins(confidence[scored], correct)
             self.uncalibrated[i] = calibration_bins(uncalibrated[scored], correct)
             self.kept += kept_bins(confidence[scored], correct)
+            self.keep(prediction)
         self.sizes[i] = (*predictor.seen_size(_shape(image), _shape(labels)), *labels.shape)
+
+    def keep(self, prediction: NDArray[np.uint8]) -> None:
+        """Keep the predicted ids, uint8 (h, w), of the next image; drop all when they have become too large."""
+        if self.predictions is not None:
+            self.predictions.append(encode_png(prediction))
+            self.bytes_kept += len(self.predictions[-1])
+            if self.bytes_kept > MOST_BYTES:
+                self.predictions = None
 
     def sum_over(self, ranks: "Ranks") -> None:
         """Replace each table by its sum over the ranks. A row is zero on all ranks but one, so that the sums are exact,
@@ -221,6 +238,7 @@ class _Tables:
             kept=self.kept,
             fitted=fitted,
             loss=float(self.losses.mean()) if with_loss else None,
+            predictions=None if self.predictions is None else tuple(self.predictions),
             network_sizes=_distinct(self.sizes[:, :2]),
             label_sizes=_distinct(self.sizes[:, 2:]),
             seconds=seconds,

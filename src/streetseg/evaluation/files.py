@@ -1,4 +1,5 @@
-"""The evaluation folder: scores.json, per_class.csv, per_image.csv, counts.npz, and maps of the worst images."""
+"""The evaluation folder: scores.json, per_class.csv, per_image.csv, counts.npz, predictions.zip, and maps of the worst
+images."""
 
 import csv
 import io
@@ -14,6 +15,7 @@ from PIL import Image
 from streetseg.atomic import atomic_write_bytes, atomic_write_json, atomic_write_text
 from streetseg.evaluation.error_maps import error_map
 from streetseg.evaluation.evaluate import Evaluation, Labeled, label_ids
+from streetseg.evaluation.predictions import NAME, packed, read_ids
 from streetseg.inference.output import Ids, ImageArray, color_map
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import LabelSpace
@@ -187,7 +189,7 @@ def _cell(value: str | int | float) -> str | int | float:
 
 
 def write_evaluation(folder: Path, evaluation: Evaluation, intervals: Intervals, scores: "ScoresFile") -> None:
-    """Write scores.json, per_class.csv, per_image.csv and counts.npz, each atomically.
+    """Write scores.json, per_class.csv, per_image.csv, counts.npz and, if kept, predictions.zip, each atomically.
 
     Args:
         folder: created if missing.
@@ -198,6 +200,8 @@ def write_evaluation(folder: Path, evaluation: Evaluation, intervals: Intervals,
     counts = io.BytesIO()
     evaluation.counts.save(counts)
     atomic_write_bytes(folder / "counts.npz", counts.getvalue())
+    if evaluation.predictions is not None:
+        atomic_write_bytes(folder / NAME, packed(evaluation.predictions))
     atomic_write_text(folder / "per_image.csv", per_image_csv(evaluation))
     atomic_write_text(folder / "per_class.csv", per_class_csv(evaluation, intervals))
     atomic_write_json(folder / "scores.json", scores)
@@ -217,7 +221,10 @@ def write_error_maps(folder: Path, evaluation: Evaluation, predictor: Predictor,
     ranked = [int(i) for i in np.argsort(iou, kind="stable") if np.isfinite(iou[i])]
     for rank, i in enumerate(ranked[:WORST], start=1):
         image, ground_truth = store[i]
-        prediction = label_ids(predictor, image, ground_truth)
+        if evaluation.predictions is None:
+            prediction = label_ids(predictor, image, ground_truth)
+        else:
+            prediction = read_ids(evaluation.predictions[i], ground_truth.shape)
         name = re.sub(r"[^\w.-]+", "_", evaluation.counts.names[i])[-100:]
         pixels = panel(image, ground_truth, prediction, evaluation.space)
         atomic_write_bytes(errors / f"{rank:02}_{name}.png", encode_png(pixels))

@@ -1,10 +1,12 @@
 """Gallery of a report: all scored images, or as many as fit, and a few of them selected by score.
 
-The images are read again through the recipe of the runs, and predicted again with the best bundles.
+The images are read again through the recipe of the runs. Their predictions are those that were kept when they were
+scored; where none were, the best bundles predict again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,8 @@ from streetseg.comparison.groups import Group
 from streetseg.data.open import open_source
 from streetseg.data.source import Sample, Source
 from streetseg.errors import DataError, StreetsegError
+from streetseg.evaluation.predictions import NAME as KEPT
+from streetseg.evaluation.predictions import kept_ids
 from streetseg.inference.output import Ids, ImageArray
 from streetseg.labels.space import LabelSpace
 from streetseg.metrics.scores import per_image
@@ -26,10 +30,10 @@ from streetseg.runs.folder import kept_split
 from streetseg.text import without_folders
 
 if TYPE_CHECKING:
+    from streetseg.inference.predictor import Predictor
     from streetseg.models.own import OwnModules
 
 EACH = 2  # images of each kind
-Predict = Callable[[ImageArray], Ids]
 
 IMAGE_AND_BEST = (0, 2)  # the two layers (indices in gallery_layers.layers) that the slider shows first
 
@@ -120,13 +124,13 @@ def collect(
     try:
         first = groups[0].first
         source = source or open_source(first.recipe.data.scored, kept_split(first.folder))
-        limit = most_images([prices(group)["latency"] for group in groups])
+        predictions_of = [_Predictions(group, source.space, modules) for group in groups]
+        limit = most_images([prices(one.group)["latency"] for one in predictions_of if not one.kept])
         samples = _samples(source, groups[0], order[: max(limit, len(choices))])
-        predictors = [_predictor(group, modules) for group in groups]
         for index, sample in samples.items():
             image, ground_truth = source.read_image(sample), source.read_mask(sample)
             _require_unchanged(groups[0], index, ground_truth, source.space)
-            predictions = [predict(image) for predict in predictors]
+            predictions = [one.of(index, image, ground_truth) for one in predictions_of]
             name, counts = groups[0].counts.names[index], [group.counts.counts[index] for group in groups]
             images += [scored_image(name, image, ground_truth, predictions, counts)]
             if index in reasons:
@@ -145,12 +149,45 @@ def collect(
     except ModuleNotFoundError as error:
         return Gallery((), (), f"No images: predicting them again needs {error.name}, which is not installed.")
     seeds = "" if all(len(group.runs) == 1 for group in groups) else " of each encoder's lowest seed"
-    return Gallery(
-        tuple(exhibits.values()),
-        map_keys(letters),
-        f"Predicted again from the best networks{seeds} for this report; the scores are those of the evaluation.",
-        tuple(images),
+    when = (
+        "when they were scored"
+        if all(one.kept for one in predictions_of)
+        else "again for this report; the scores are those of the evaluation"
     )
+    return Gallery(
+        tuple(exhibits.values()), map_keys(letters), f"Predicted by the best networks{seeds} {when}.", tuple(images)
+    )
+
+
+class _Predictions:
+    """The predicted ids of an encoder's lowest seed, as they were kept; from the first that was not, predicted again.
+
+    Args:
+        group: the runs of the encoder.
+        space: the classes of the labels.
+        modules: of the caller's own, which the network was made with.
+    """
+
+    def __init__(self, group: Group, space: LabelSpace, modules: "OwnModules | None") -> None:
+        self.group, self.space, self.modules = group, space, modules
+        self.folder = group.first.folder / "evaluation"
+        self.kept = (self.folder / KEPT).is_file()
+
+    def of(self, index: int, image: ImageArray, ground_truth: Ids) -> Ids:
+        """Return the predicted ids of an image of the split, uint8 (h, w) or of the size of the image."""
+        counts = self.group.first.counts.counts[index]
+        ids = kept_ids(self.folder, index, ground_truth, counts, self.space) if self.kept else None
+        if ids is None:
+            self.kept = False
+            ids = self.network.predict(image)
+        return ids
+
+    @cached_property
+    def network(self) -> "Predictor":
+        """The best network."""
+        from streetseg.inference.prediction import open_predictor  # brings torch, which nothing else here needs
+
+        return open_predictor(self.group.first.folder, self.modules)
 
 
 def _samples(source: Source, group: Group, indices: Sequence[int]) -> dict[int, Sample]:
@@ -169,12 +206,6 @@ def _require_unchanged(group: Group, index: int, ground_truth: Ids, space: Label
     scored = group.first.counts.counts[index].sum(axis=1)
     if not np.array_equal(now, scored):
         raise DataError(f"the mask of {group.counts.names[index]} has changed since it was scored")
-
-
-def _predictor(group: Group, modules: "OwnModules | None") -> Predict:
-    from streetseg.inference.prediction import open_predictor  # brings torch, which nothing else of the report needs
-
-    return open_predictor(group.first.folder, modules).predict
 
 
 def _one_line(error: Exception) -> str:
