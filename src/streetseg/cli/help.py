@@ -6,6 +6,7 @@ from typing import Any
 from typer.core import TyperCommand
 
 from streetseg.cli.exit_codes import EXIT_CODES
+from streetseg.cli.mistakes import require_once
 
 # Title -> the commands of a group, in the order of `streetseg --help`.
 COMMAND_GROUPS = {
@@ -104,7 +105,16 @@ START = (
 
 
 class Command(TyperCommand):
-    """A command whose help has arguments, flags in groups with their defaults, and examples."""
+    """A command whose help has arguments, flags in groups with their defaults, and examples. It takes no flag with a
+    value twice."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not ctx.resilient_parsing:  # as the Tab key reads half a command
+            _, _, given = self.make_parser(ctx).parse_args(list(args))
+            options = [param for param in given if param.param_type_name == "option"]
+            require_once(ctx.command_path, [one.opts[0] for one in options if not (one.is_flag or one.multiple)])
+        rest: list[str] = super().parse_args(ctx, args)
+        return rest
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         params: list[Any] = list(self.get_params(ctx))

@@ -65,6 +65,22 @@ def require_model_first(command: str, model: Path, others: Sequence[str], *rest:
     )
 
 
+def require_once(command: str, flags: Sequence[str]) -> None:
+    """Raise RequestError if a flag with a value is given twice, of which the first would have no effect.
+
+    Args:
+        command: the words of the command.
+        flags: the flags with a value, as often as they were given.
+    """
+    for flag in flags:
+        if flags.count(flag) > 1:
+            raise RequestError(
+                f"{flag} is given twice",
+                where=f"{command} {flag}",
+                hint=f"give {flag} once; where it takes several values, they are separated by commas",
+            )
+
+
 def require_commas(names: Sequence[str], words: Sequence[str]) -> None:
     """Raise RequestError if encoders stand behind `--encoders A` with a space between them, as B in "A B"."""
     more = [word for word in words if "=" not in word]
