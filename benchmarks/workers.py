@@ -1,17 +1,16 @@
 """Processes that do tasks until a time limit. One that fails or dies takes its own task with it, and no other."""
 
-import os
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from streetseg.errors import StreetsegError
+from streetseg.machine import end_with_parent
 
 SPAWN = get_context("spawn")  # a forked process cannot use CUDA
 
@@ -113,7 +112,7 @@ class Workers:
 def _work(connection: Connection) -> None:
     """Do the tasks that come through a connection, until one fails."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which kills its workers
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     while True:
         task: Task = connection.recv()
         try:
@@ -122,14 +121,6 @@ def _work(connection: Connection) -> None:
             connection.send(Failed(one_line(error)))
             return
         connection.send(result)
-
-
-def _end_with_parent() -> None:
-    """End this process when its parent ends, however that ends."""
-    parent = parent_process()
-    assert parent is not None
-    wait([parent.sentinel])
-    os._exit(1)
 
 
 def one_line(error: BaseException) -> str:

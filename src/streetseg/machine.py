@@ -1,4 +1,4 @@
-"""Facts about this machine and this process: memory, cores, processor, installed packages.
+"""This machine and this process: memory, cores, processor, installed packages, and the end of the parent process.
 
 psutil reads them on every system. Linux gives more in /proc and in the CPU quota of a container. No other module
 reads those.
@@ -8,6 +8,7 @@ import math
 import os
 import re
 import sys
+import threading
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
 
@@ -152,3 +153,17 @@ def _quota_v1(group: Path) -> float:
         return quota / period if quota > 0 else math.inf
     except (OSError, ValueError):
         return math.inf
+
+
+def end_with_parent() -> None:
+    """Let this process end with the one that started it, which a kill may end: it would wait for work forever."""
+    from multiprocessing import parent_process  # most users of this module start no process
+
+    parent = parent_process()
+    assert parent is not None, "this process was not started by multiprocessing"
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,11 +1,9 @@
 """Write scenes to files in the layout of Cityscapes (Cordts et al. 2016)."""
 
-import os
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +12,7 @@ from numpy.typing import NDArray
 from streetseg.atomic import atomic_write_bytes
 from streetseg.errors import RequestError, StreetsegError
 from streetseg.labels.tables import CITYSCAPES_34, STREET_11
-from streetseg.machine import cores
+from streetseg.machine import cores, end_with_parent
 from streetseg.png import encode_png
 from streetseg.scenes.render import render
 
@@ -106,7 +104,7 @@ def write_scenes(
             return
         # "spawn", as a fork would copy the locks of other threads of this process
         context = get_context("spawn")
-        with ProcessPoolExecutor(min(cores(), MOST), mp_context=context, initializer=_end_with_parent) as pool:
+        with ProcessPoolExecutor(min(cores(), MOST), mp_context=context, initializer=end_with_parent) as pool:
             futures = [pool.submit(write_scene, out, *job[:2], seed=seed, index=job[2], size=size) for job in jobs]
             try:
                 for future in as_completed(futures):
@@ -121,15 +119,3 @@ def write_scenes(
         raise StreetsegError(
             "a process that draws scenes ended", where=out, hint="too little memory? try a smaller --size"
         ) from error
-
-
-def _end_with_parent() -> None:
-    """Let this process end with the one that started it, which a kill may end: it would wait for work forever."""
-    parent = parent_process()
-
-    def watch() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
