@@ -114,7 +114,12 @@ def test_every_public_name_is_there() -> None:
         (["train", "camvid:x", "optim.lrr=1"], "a recipe has no optim.lrr", "command line", "did you mean optim.lr?"),
         (["study", "x", "--encoders", ","], "no encoder is named", "--encoders ,", "mobilenetv2_100"),
         (["study", "x", "--encoders", "a,a"], "an encoder is named twice", "--encoders a,a", "mobilenetv2_100"),
-        (["study", "x", "--weights", "a=1", "--weights", "b=2"], "--weights is given twice", "study --weights", "commas"),
+        (
+            ["study", "x", "--weights", "a=1", "--weights", "b=2"],
+            "--weights is given twice",
+            "study --weights",
+            "commas",
+        ),
         (["train", "x", "--out", "a", "--epochs", "2", "--out=b"], "--out is given twice", "train --out", "once"),
         (["networks", "get", "x", "--out", "a", "--out", "a"], "--out is given twice", "networks get --out", "once"),
         (

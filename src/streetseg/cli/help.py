@@ -111,7 +111,7 @@ class Command(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not ctx.resilient_parsing:  # as the Tab key reads half a command
             _, _, given = self.make_parser(ctx).parse_args(list(args))
-            options = [param for param in given if param.param_type_name == "option"]
+            options: list[Any] = [param for param in given if param.param_type_name == "option"]
             require_once(ctx.command_path, [one.opts[0] for one in options if not (one.is_flag or one.multiple)])
         rest: list[str] = super().parse_args(ctx, args)
         return rest
