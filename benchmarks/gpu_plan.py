@@ -70,19 +70,28 @@ def of_plan(path: Path) -> Iterator[Experiment]:
     content = yaml.safe_load(path.read_text("utf-8"))
     for name, changed in {"base": {}, **content["changes"]}.items():
         fields = {**content["base"], **changed}
-        recipe, weights = fields.pop("recipe"), fields.pop("weights")
+        recipe, weights = fields.pop("recipe"), fields.pop("weights", None)
         start = {"model.weights": "scenes"} if weights == "scenes" else {}
         yield Experiment(name, content["encoder"], recipe, {**fields, **start}, content["seeds"], extra=True)
 
 
 LEVERS = tuple(of_plan(PLANS / "gpu.yaml"))
-LARGE = Experiment("resnet50", "resnet50", "camvid-unseen", {"train.epochs": 10}, seeds=1, extra=True)
+LARGE = Experiment(
+    "resnet50",
+    "resnet50",
+    "camvid-unseen",
+    {"optim.encoder_lr_scale": 0.8, "train.epochs": 10},  # as the base of gpu.yaml
+    seeds=1,
+    extra=True,
+)
+UNSEEN = tuple(of_plan(PLANS / "unseen.yaml"))
 SMALL = {"data.size": [48, 64], "augment.early_crop": None, "train.precision": "fp32"}
 TINY = {**SMALL, "model.channels": [16, 12, 8, 8], "train.epochs": 3}
 REHEARSAL = {**SMALL, "data.limit": 4, "train.epochs": 1}
 EXPERIMENTS: dict[str, tuple[Experiment, ...]] = {
     "winners": (*WINNERS, *SHIPPED, *LONGER),
     "levers": (*LEVERS[:4], LARGE, *LEVERS[4:]),
+    "unseen": UNSEEN,
     "rehearsal": tuple(replace(one, fields={**one.fields, **REHEARSAL}, seeds=1) for one in (*WINNERS, *SHIPPED)),
     "try": (
         Experiment("tiny by video", "test_efficientnet", fields=TINY, seeds=1),

@@ -139,7 +139,7 @@ def real_runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     runs = []
     for encoder in ("test_efficientnet", "test_resnet"):
         network = tiny_network(encoder)
-        evaluation = evaluate(Predictor(TorchEngine(network, torch.device("cpu"))), store)
+        evaluation = evaluate(Predictor(TorchEngine(network, torch.device("cpu"))), store, keep=True)
         counts = evaluation.counts
         run = write_finished_run(
             folder / "runs" / encoder,

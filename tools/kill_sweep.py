@@ -35,7 +35,13 @@ from streetseg.cli.main import main as streetseg_command  # noqa: E402
 from streetseg.runtime.checkpoint import load_newest_checkpoint  # noqa: E402
 from tiny import camvid_segnet  # noqa: E402
 
-FILES = ("best/weights.safetensors", "results.csv", "evaluation/scores.json", "evaluation/counts.npz")
+FILES = (
+    "best/weights.safetensors",
+    "results.csv",
+    "evaluation/scores.json",
+    "evaluation/counts.npz",
+    "evaluation/predictions.zip",
+)
 EARLY = 1 / 6  # share of the kills before the first line of the journal
 AGAIN = 1 / 3  # share of the resumed runs that are killed, too
 FORK = multiprocessing.get_context("fork")

@@ -2,6 +2,7 @@
 
 import tracemalloc
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,12 +15,15 @@ import tiny
 from streetseg.data.source import Sample
 from streetseg.errors import DataError, RequestError
 from streetseg.evaluation.evaluate import evaluate
+from streetseg.evaluation.files import scores_json, write_evaluation
 from streetseg.evaluation.predictions import packed, read_ids
+from streetseg.evaluation.protocol import protocol
 from streetseg.inference.engines.torch_engine import TorchEngine
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import LabelSpace
 from streetseg.labels.tables import CITYSCAPES_19, STREET_11
 from streetseg.metrics.batch_confusion import scattered_confusion
+from streetseg.metrics.bootstrap import interval
 from streetseg.metrics.boundary import boundary_counts
 from streetseg.metrics.confusion import confusion
 from streetseg.models.encoder import Encoder
@@ -66,7 +70,7 @@ def test_counts_are_those_of_the_labels_at_the_labels_resolution(predictor: Pred
     pairs = [
         (tiny.street(i, (48, 64))[0], tiny.street(i, size)[1]) for i, size in enumerate([(48, 64), (96, 128), (31, 50)])
     ]
-    result = evaluate(predictor, memory(pairs))
+    result = evaluate(predictor, memory(pairs), keep=True)
     for i, (image, label) in enumerate(pairs):
         ids = naive_labels(predictor, image, label)
         assert np.array_equal(result.counts.counts[i], confusion(label, ids, 11))
@@ -182,11 +186,21 @@ def test_other_classes_and_nothing_at_all_are_refused(predictor: Predictor) -> N
 
 def test_predictions_are_kept_up_to_a_number_of_bytes(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
     pairs = [tiny.street(i, (48, 64)) for i in range(3)]
-    kept = evaluate(predictor, memory(pairs)).predictions
+    kept = evaluate(predictor, memory(pairs), keep=True).predictions
     assert kept is not None and len(kept) == 3
     assert packed(kept) == packed(kept)
     monkeypatch.setattr("streetseg.evaluation.evaluate.MOST_BYTES", sum(map(len, kept)) - 1)
-    result = evaluate(predictor, memory(pairs))
+    result = evaluate(predictor, memory(pairs), keep=True)
     assert result.predictions is None
     assert result.counts.counts.sum() + result.counts.ignored.sum() == 3 * 48 * 64
-    assert evaluate(predictor, memory(pairs), details=False).predictions is None
+    assert evaluate(predictor, memory(pairs)).predictions is None
+
+
+def test_no_predictions_of_an_earlier_evaluation_stay(predictor: Predictor, tmp_path: Path) -> None:
+    pairs = memory([tiny.street(i, (48, 64)) for i in range(3)])
+    for keep in (True, False):
+        evaluation = evaluate(predictor, pairs, keep=keep)
+        intervals = interval(evaluation.counts)
+        terms = protocol(evaluation, predictor, dataset="toy", split="val")
+        write_evaluation(tmp_path, evaluation, intervals, scores_json(evaluation, intervals, terms))
+        assert (tmp_path / "predictions.zip").exists() == keep

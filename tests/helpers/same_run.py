@@ -14,6 +14,7 @@ SAME_BYTES = (
     "results.csv",
     "evaluation/scores.json",
     "evaluation/counts.npz",
+    "evaluation/predictions.zip",
     "evaluation/per_image.csv",
     "evaluation/per_class.csv",
 )

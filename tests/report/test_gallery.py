@@ -16,7 +16,11 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from streetseg.comparison.compare import compare_runs
+from streetseg.data.open import open_source
+from streetseg.evaluation.predictions import KeptPredictions
 from streetseg.labels.space import LabelSpace
+from streetseg.labels.tables import STREET_11
+from streetseg.metrics.confusion import confusion
 from streetseg.png import encode_png
 from streetseg.report.gallery import choose, collect
 from streetseg.report.gallery_layers import WIDEST, deepest, layers, map_keys, tags
@@ -144,7 +148,7 @@ def test_without_the_data_the_gallery_says_so(moved: tuple[Path, Path]) -> None:
     shutil.rmtree(data)
     gallery = collect(compare_runs([run]), ["A"])
     assert gallery.exhibits == ()
-    assert gallery.note.startswith("No images: they could not be read and predicted again (folder not found")
+    assert gallery.note.startswith("No images: they could not be read or predicted again (folder not found")
 
 
 def test_a_label_that_was_changed_is_not_shown_as_if_it_had_been_scored(moved: tuple[Path, Path]) -> None:
@@ -201,8 +205,14 @@ def no_image(archive: dict[str, bytes]) -> None:
     archive["00003.png"] = b"no image"
 
 
-def much_larger(archive: dict[str, bytes]) -> None:
-    archive["00003.png"] += bytes(1_000_000)
+def no_end(archive: dict[str, bytes]) -> None:
+    archive["00003.png"] = archive["00003.png"][:60]
+
+
+def huge(archive: dict[str, bytes]) -> None:
+    head = bytearray(archive["00003.png"])
+    head[16:24] = (60_000).to_bytes(4, "big") * 2
+    archive["00003.png"] = bytes(head)
 
 
 def missing(archive: dict[str, bytes]) -> None:
@@ -210,7 +220,9 @@ def missing(archive: dict[str, bytes]) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [other_class, no_class, other_size, colors, cut, no_image, much_larger, missing], ids=lambda f: f.__name__
+    "damage",
+    [other_class, no_class, other_size, colors, cut, no_image, no_end, huge, missing],
+    ids=lambda f: f.__name__,
 )
 def test_a_damaged_prediction_is_predicted_again(
     damage: Callable[[dict[str, bytes]], None], moved: tuple[Path, Path]
@@ -230,6 +242,7 @@ def test_a_damaged_prediction_is_predicted_again(
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip file", None], ids=["empty", "text", "cut"])
+@pytest.mark.filterwarnings("error")
 def test_kept_predictions_that_are_no_zip_file(content: bytes | None, moved: tuple[Path, Path]) -> None:
     run, _ = moved
     path = run / "evaluation" / "predictions.zip"
@@ -257,3 +270,27 @@ def test_a_run_of_unknown_images_has_no_gallery(write_run: Callable[..., Path], 
         colors=model["colors"][:3],
     )
     assert "is no longer in the data" in collect(compare_runs([stranger]), ["A"]).note
+
+
+def test_no_byte_of_kept_predictions_can_break_a_report(real_runs: list[Path], tmp_path: Path) -> None:
+    """Whatever is changed, an image is predicted again or is that which was counted."""
+    run = compare_runs(real_runs[:1]).groups[0].first
+    data = (run.folder / "evaluation" / "predictions.zip").read_bytes()
+    truth = [open_source(run.recipe.data).read_mask(one) for one in open_source(run.recipe.data).splits["val"]]
+    right = KeptPredictions(run.folder / "evaluation", STREET_11)
+    random = np.random.default_rng(0)
+    changed = 0
+    for _ in range(400):
+        damaged = bytearray(data)
+        for place in random.integers(0, len(data), 3):
+            damaged[place] = random.integers(0, 256)
+        (tmp_path / "predictions.zip").write_bytes(damaged)
+        kept = KeptPredictions(tmp_path, STREET_11)
+        for i, ground_truth in enumerate(truth):
+            ids = kept.ids(i, ground_truth, run.counts.counts[i])
+            expected = right.ids(i, ground_truth, run.counts.counts[i])
+            assert expected is not None
+            changed += ids is None
+            if ids is not None:
+                assert np.array_equal(confusion(ground_truth, ids, 11, 255), confusion(ground_truth, expected, 11, 255))
+    assert changed > 0

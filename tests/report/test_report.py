@@ -207,7 +207,7 @@ def test_every_image_has_words_for_who_cannot_see_it(two: list[Path], tmp_path: 
 
 
 def test_gone_images_are_said_to_be_gone(two: list[Path], tmp_path: Path) -> None:
-    assert "No images: they could not be read and predicted again (folder not found" in report(two, tmp_path).text
+    assert "No images: they could not be read or predicted again (folder not found" in report(two, tmp_path).text
 
 
 def test_the_report_of_one_run_goes_into_its_folder(write_run: WriteRun) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,9 @@ import pytest
 from PIL import Image
 
 from streetseg.comparison.compare import compare_runs
-from streetseg.report import gallery, scored_images
+from streetseg.report import gallery
 from streetseg.report.gallery import collect
-from streetseg.report.scored_images import most_images, priority, scored_image
+from streetseg.report.scored_images import priority, scored_image, seconds_for_one
 
 
 def test_the_worst_the_best_and_the_middle_come_first_by_turns() -> None:
@@ -19,9 +20,10 @@ def test_the_worst_the_best_and_the_middle_come_first_by_turns() -> None:
     assert priority(mean) == [1, 2, 0, 4, 5]
 
 
-def test_the_number_of_images_follows_from_the_measured_latency() -> None:
-    assert most_images([100.0, 500.0]) == 200
-    assert most_images([float("nan"), 1000.0]) == 60
+def test_predicting_again_takes_the_measured_latency() -> None:
+    assert seconds_for_one(500.0) == 0.5
+    assert seconds_for_one(float("nan")) == 1.0
+    assert seconds_for_one(0.0) > 0
 
 
 def test_labels_are_kept_exactly_and_a_class_without_ground_truth_has_no_score() -> None:
@@ -36,12 +38,18 @@ def test_labels_are_kept_exactly_and_a_class_without_ground_truth_has_no_score()
 
 
 def test_every_scored_image_is_in_the_viewer_or_as_many_as_fit(
-    real_runs: list[Path], monkeypatch: pytest.MonkeyPatch
+    real_runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     comparison = compare_runs(real_runs)
     whole = collect(comparison, ["A", "B"]).images
     assert {image.name for image in whole} == set(comparison.groups[0].counts.names)
     monkeypatch.setattr(gallery, "MOST_BYTES", sum(image.size for image in whole[:-1]))
     assert collect(comparison, ["A", "B"]).images == whole[:-1]
-    monkeypatch.setattr(scored_images, "MOST_SECONDS", 0.0)
-    assert len(collect(comparison, ["A", "B"]).images) == 6  # those that the page shows in any case
+
+    monkeypatch.setattr(gallery, "MOST_SECONDS", 0.0)
+    assert collect(comparison, ["A", "B"]).images == whole[:-1]  # they were kept, and nothing is predicted again
+    without = shutil.copytree(real_runs[0], tmp_path / "run")
+    (without / "evaluation" / "predictions.zip").unlink()
+    again = collect(compare_runs([without, real_runs[1]]), ["A", "B"])
+    assert len(again.images) == 6  # those that the page shows in any case
+    assert "networks again for this report" in again.note

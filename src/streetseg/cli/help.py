@@ -109,11 +109,12 @@ class Command(TyperCommand):
     value twice."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        typed = list(args)
+        rest: list[str] = super().parse_args(ctx, args)  # shows the help if that is what is asked for
         if not ctx.resilient_parsing:  # as the Tab key reads half a command
-            _, _, given = self.make_parser(ctx).parse_args(list(args))
+            _, _, given = self.make_parser(ctx).parse_args(typed)
             options: list[Any] = [param for param in given if param.param_type_name == "option"]
             require_once(ctx.command_path, [one.opts[0] for one in options if not (one.is_flag or one.multiple)])
-        rest: list[str] = super().parse_args(ctx, args)
         return rest
 
     def format_options(self, ctx: Any, formatter: Any) -> None:

@@ -13,7 +13,7 @@ from streetseg.arrays import Array, Size
 from streetseg.data.source import Sample
 from streetseg.data.store import in_order
 from streetseg.errors import DataError, RequestError
-from streetseg.evaluation.predictions import MOST_BYTES
+from streetseg.evaluation.predictions import MOST_BYTES, packed_ids
 from streetseg.inference.backend import Operations, operations
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.mappings import mappings_from
@@ -25,7 +25,6 @@ from streetseg.metrics.confusion import confusion
 from streetseg.metrics.counts import Counts
 from streetseg.metrics.selective import KEPT_BINS, kept_bins
 from streetseg.models.calibration import Calibration
-from streetseg.png import encode_png
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -67,7 +66,7 @@ class Evaluation:
         kept: int64 (2, KEPT_BINS) of metrics.selective; zeros without `details`.
         fitted: the calibration of the model; None where none was fitted.
         loss: mean over the images; None if no loss was requested.
-        predictions: for each image its predicted ids as a gray PNG image (h, w); None without `details`, where several
+        predictions: for each image its predicted ids as a gray PNG image (h, w); None without `keep`, where several
             ranks shared the images, and where they have more than predictions.MOST_BYTES.
         network_sizes: the sizes (H, W) that the network saw.
         label_sizes: the resolutions (h, w) at which the labels were compared.
@@ -94,6 +93,7 @@ def evaluate(
     store: Labeled,
     *,
     details: bool = True,
+    keep: bool = False,
     loss: Loss | None = None,
     progress: Callable[[int, int], None] | None = None,
     ranks: "Ranks | None" = None,
@@ -110,6 +110,7 @@ def evaluate(
         store: images and labels in the predictor's space; images at their own size or at the size at which the network
             sees them, labels at the images' own size.
         details: count boundaries and calibration, too.
+        keep: keep the predicted ids, too; it needs `details`.
         loss: called with logits float32 (1, C, h, w) and labels uint8 (1, h, w), returns a scalar; only for networks in
             torch and without a tile.
         progress: called after each image of this rank with (images done, images of all ranks).
@@ -127,7 +128,7 @@ def evaluate(
 
     start = time.perf_counter()
     images, (rank, world) = len(store.samples), (ranks.rank, ranks.world) if ranks else (0, 1)
-    tables = _Tables(images, store.space, keep=details and world == 1)
+    tables = _Tables(images, store.space, keep=keep and details and world == 1)
     with closing(in_order(store, range(rank, images, world))) as pairs:
         for i, pair in pairs:
             tables.count(i, predictor, *pair, details=details, loss=loss)
@@ -205,7 +206,7 @@ class _Tables:
     def keep(self, prediction: NDArray[np.uint8]) -> None:
         """Keep the predicted ids, uint8 (h, w), of the next image; drop all when they have become too large."""
         if self.predictions is not None:
-            self.predictions.append(encode_png(prediction))
+            self.predictions.append(packed_ids(prediction))
             self.bytes_kept += len(self.predictions[-1])
             if self.bytes_kept > MOST_BYTES:
                 self.predictions = None

@@ -197,6 +197,7 @@ def write_evaluation(folder: Path, evaluation: Evaluation, intervals: Intervals,
         scores: the content of scores.json, from `scores_json`.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / NAME).unlink(missing_ok=True)  # of an earlier evaluation: never beside the counts of this one
     counts = io.BytesIO()
     evaluation.counts.save(counts)
     atomic_write_bytes(folder / "counts.npz", counts.getvalue())

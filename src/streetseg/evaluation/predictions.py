@@ -2,7 +2,6 @@
 
 import io
 import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,13 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from streetseg.errors import DataError
 from streetseg.inference.output import Ids
 from streetseg.labels.space import LabelSpace
 from streetseg.metrics.confusion import confusion
+from streetseg.png import encode_png
 
 NAME = "predictions.zip"
-MOST_BYTES = 64_000_000  # of a split: about 1,000 images of Cityscapes; of a larger split nothing is kept
+MOST_BYTES = 64_000_000  # of a split: about 700 images of Cityscapes; of a larger split nothing is kept
+
+
+def packed_ids(ids: Ids) -> bytes:
+    """Return ids, uint8 (h, w), as a gray PNG image, by the fastest compression: a file of some kB for a street."""
+    return encode_png(ids, compress_level=1)
 
 
 def packed(predictions: Sequence[bytes]) -> bytes:
@@ -28,29 +32,40 @@ def packed(predictions: Sequence[bytes]) -> bytes:
     return file.getvalue()
 
 
-def kept_ids(folder: Path, i: int, ground_truth: Ids, counts: NDArray[np.int64], space: LabelSpace) -> Ids | None:
-    """Return the predicted ids of an image, uint8 (h, w), if the evaluation kept them; else None.
-
-    The ids must be those that were counted, so that a damaged file is never shown.
+class KeptPredictions:
+    """The predicted ids that an evaluation folder has; none where its file is missing or cannot be read.
 
     Args:
         folder: the evaluation folder.
-        i: the index of the image in its counts.
-        ground_truth: its ids, uint8 (h, w).
-        counts: its confusion matrix, int64 (C, C).
         space: the classes.
     """
-    try:
-        with zipfile.ZipFile(folder / NAME) as archive:
-            member = archive.getinfo(_member(i))
-            if member.file_size > 2 * ground_truth.size + 4096:  # more than a PNG image of this size has
-                return None
-            ids = read_ids(archive.read(member), ground_truth.shape)
-        same = np.array_equal(confusion(ground_truth, ids, space.num_classes, space.ignore_index), counts)
-    # Pillow and zipfile raise exceptions of many kinds for a damaged file; a DataError is an id that is no class.
-    except (OSError, KeyError, ValueError, SyntaxError, RuntimeError, zipfile.BadZipFile, zlib.error, DataError):
-        return None
-    return ids if same else None
+
+    def __init__(self, folder: Path, space: LabelSpace) -> None:
+        self.space = space
+        self.images: dict[str, bytes] = {}
+        try:
+            with zipfile.ZipFile(folder / NAME) as archive:
+                if sum(member.file_size for member in archive.infolist()) <= MOST_BYTES:
+                    self.images = {name: archive.read(name) for name in archive.namelist()}
+        # zipfile raises exceptions of many types for a damaged file.
+        except Exception:
+            self.images = {}
+
+    def ids(self, i: int, ground_truth: Ids, counts: NDArray[np.int64]) -> Ids | None:
+        """Return the predicted ids of an image, uint8 (h, w); None if they are not kept or not what was counted.
+
+        Args:
+            i: the index of the image in the counts of the evaluation.
+            ground_truth: its ids, uint8 (h, w).
+            counts: its confusion matrix, int64 (C, C).
+        """
+        try:
+            ids = read_ids(self.images[_member(i)], ground_truth.shape)
+            counted = confusion(ground_truth, ids, self.space.num_classes, self.space.ignore_index)
+        # Pillow raises exceptions of many types for a damaged image; ids that are no class are a DataError.
+        except Exception:
+            return None
+        return ids if np.array_equal(counted, counts) else None
 
 
 def read_ids(image: bytes, shape: tuple[int, ...]) -> Ids:

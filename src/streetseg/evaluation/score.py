@@ -103,7 +103,7 @@ def score(
         store = open_split(predictor, source, split, cache_gb)
     if ranks:
         ranks.require_equal({"images": store.fingerprint})
-    evaluation = evaluate(predictor, store, progress=on_image, ranks=ranks)
+    evaluation = evaluate(predictor, store, keep=out is not None, progress=on_image, ranks=ranks)
     terms = protocol(evaluation, predictor, dataset=source.spec, split=split)
     intervals = interval(evaluation.counts)
     content = scores_json(evaluation, intervals, terms)

@@ -18,14 +18,20 @@ from streetseg.comparison.groups import Group
 from streetseg.data.open import open_source
 from streetseg.data.source import Sample, Source
 from streetseg.errors import DataError, StreetsegError
-from streetseg.evaluation.predictions import NAME as KEPT
-from streetseg.evaluation.predictions import kept_ids
+from streetseg.evaluation.predictions import KeptPredictions
 from streetseg.inference.output import Ids, ImageArray
 from streetseg.labels.space import LabelSpace
 from streetseg.metrics.scores import per_image
 from streetseg.report.charts.comparison import prices
 from streetseg.report.gallery_layers import Layer, MapKey, layers, map_keys
-from streetseg.report.scored_images import MOST_BYTES, ScoredImage, most_images, priority, scored_image
+from streetseg.report.scored_images import (
+    MOST_BYTES,
+    MOST_SECONDS,
+    ScoredImage,
+    priority,
+    scored_image,
+    seconds_for_one,
+)
 from streetseg.runs.folder import kept_split
 from streetseg.text import without_folders
 
@@ -125,9 +131,9 @@ def collect(
         first = groups[0].first
         source = source or open_source(first.recipe.data.scored, kept_split(first.folder))
         predictions_of = [_Predictions(group, source.space, modules) for group in groups]
-        limit = most_images([prices(one.group)["latency"] for one in predictions_of if not one.kept])
-        samples = _samples(source, groups[0], order[: max(limit, len(choices))])
-        for index, sample in samples.items():
+        for index, sample in _samples(source, groups[0], order).items():
+            if sum(one.seconds_again for one in predictions_of) > MOST_SECONDS and len(images) >= len(choices):
+                break
             image, ground_truth = source.read_image(sample), source.read_mask(sample)
             _require_unchanged(groups[0], index, ground_truth, source.space)
             predictions = [one.of(index, image, ground_truth) for one in predictions_of]
@@ -145,13 +151,13 @@ def collect(
                 del images[-1]
                 break
     except (StreetsegError, OSError) as error:
-        return Gallery((), (), f"No images: they could not be read and predicted again ({_one_line(error)}).")
+        return Gallery((), (), f"No images: they could not be read or predicted again ({_one_line(error)}).")
     except ModuleNotFoundError as error:
         return Gallery((), (), f"No images: predicting them again needs {error.name}, which is not installed.")
     seeds = "" if all(len(group.runs) == 1 for group in groups) else " of each encoder's lowest seed"
     when = (
         "when they were scored"
-        if all(one.kept for one in predictions_of)
+        if not any(one.seconds_again for one in predictions_of)
         else "again for this report; the scores are those of the evaluation"
     )
     return Gallery(
@@ -160,25 +166,27 @@ def collect(
 
 
 class _Predictions:
-    """The predicted ids of an encoder's lowest seed, as they were kept; from the first that was not, predicted again.
+    """The predicted ids of an encoder's lowest seed, as they were kept, else predicted again.
 
     Args:
         group: the runs of the encoder.
         space: the classes of the labels.
         modules: of the caller's own, which the network was made with.
+
+    Attributes:
+        seconds_again: what predicting again has taken up to now, by the measured latency; 0 if nothing was.
     """
 
     def __init__(self, group: Group, space: LabelSpace, modules: "OwnModules | None") -> None:
-        self.group, self.space, self.modules = group, space, modules
-        self.folder = group.first.folder / "evaluation"
-        self.kept = (self.folder / KEPT).is_file()
+        self.group, self.modules = group, modules
+        self.kept = KeptPredictions(group.first.folder / "evaluation", space)
+        self.seconds_again = 0.0
 
     def of(self, index: int, image: ImageArray, ground_truth: Ids) -> Ids:
         """Return the predicted ids of an image of the split, uint8 (h, w) or of the size of the image."""
-        counts = self.group.first.counts.counts[index]
-        ids = kept_ids(self.folder, index, ground_truth, counts, self.space) if self.kept else None
+        ids = self.kept.ids(index, ground_truth, self.group.first.counts.counts[index])
         if ids is None:
-            self.kept = False
+            self.seconds_again += seconds_for_one(prices(self.group)["latency"])
             ids = self.network.predict(image)
         return ids
 

@@ -59,14 +59,13 @@ def priority(mean: NDArray[np.float64]) -> list[int]:
     return list(dict.fromkeys(int(index) for index in turns))
 
 
-def most_images(latencies: Sequence[float]) -> int:
-    """Return the number of images that can be predicted in MOST_SECONDS.
+def seconds_for_one(latency: float) -> float:
+    """Return the seconds in which an image is predicted, above 0.
 
     Args:
-        latencies: for each encoder the milliseconds for one image; NaN where not measured.
+        latency: the measured milliseconds; NaN where not measured.
     """
-    seconds = sum(UNMEASURED if np.isnan(latency) else latency / 1000 for latency in latencies)
-    return int(MOST_SECONDS / max(seconds, 1e-3))
+    return UNMEASURED if np.isnan(latency) else max(latency / 1000, 1e-3)
 
 
 def scored_image(

@@ -56,7 +56,7 @@ def finish_run(
         predictor, val, dataset=dataset, split=val.split, ranks=ranks, on_image=lambda done, _: progress.show("", done)
     )
     progress.begin("scoring", len(val))
-    evaluation = evaluate(predictor, val, ranks=ranks, progress=lambda done, total: progress.show("", done))
+    evaluation = evaluate(predictor, val, keep=True, ranks=ranks, progress=lambda done, total: progress.show("", done))
     overall = scores(evaluation.counts.total)
     tested = None if test is None else score_test(recorder, predictor, test)
     if not ranks.is_main:
@@ -64,7 +64,8 @@ def finish_run(
     journal.write("evaluation", images=len(val), seconds=evaluation.seconds)
     place = folder.path / "evaluation"
     progress.say("its latency and memory are measured on this machine")
-    with free_space_for(place, evaluation.counts.counts.nbytes + sum(t.nbytes for t in best.state_dict().values())):
+    weights, kept = best.state_dict().values(), evaluation.predictions or ()
+    with free_space_for(place, evaluation.counts.counts.nbytes + sum(t.nbytes for t in weights) + sum(map(len, kept))):
         terms = write_scores(place, evaluation, predictor, val, dataset=dataset)
         save_bundle(
             folder.best,
