@@ -4,13 +4,14 @@ import logging
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import metadata, version
+from importlib.metadata import metadata
 from pathlib import Path
 
 from streetseg.atomic import atomic_folder, sha256
 from streetseg.data.download import FetchError, OnBytes, download, require_free, tag_file
 from streetseg.errors import RequestError
 from streetseg.json_files.network import NetworkCard, PublishedFile
+from streetseg.machine import installed_version, program_version
 from streetseg.models.hub import address_of, explained, is_on_hub, quiet_client
 from streetseg.pretrained.card import card_page
 from streetseg.pretrained.networks import BOX, FOLDER, card_of
@@ -74,11 +75,14 @@ def fetch_network(
 
 
 def place_of(name: str) -> str:
-    """Return where a published network lies: in this package, or in the repository of streetseg at this version."""
+    """Return where a published network lies: in this package, or in the repository of streetseg at this version; where
+    streetseg is not installed, in the checkout that it runs from."""
     if name == BOX:
         return str(FOLDER)
+    if installed_version("streetseg") is None:
+        return str(Path(__file__).parents[3] / "networks")
     links = dict(link.split(", ", 1) for link in metadata("streetseg").get_all("Project-URL", []))
-    return f"{links['Homepage']}/raw/v{version('streetseg')}/networks"
+    return f"{links['Homepage']}/raw/v{program_version()}/networks"
 
 
 def _write(card: NetworkCard, out: Path, mirror: str | None, on_bytes: OnBytes) -> None:
