@@ -170,3 +170,8 @@ def test_the_network_in_the_box_needs_no_connection(streetseg: Command, tmp_path
 def test_the_usual_place_is_the_repository_at_this_version() -> None:
     version = package.__version__
     assert place_of(NAME) == f"https://github.com/streetseg/streetseg/raw/v{version}/networks"
+
+
+def test_the_networks_of_a_checkout_that_is_not_installed_lie_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streetseg.data.fetch_network.installed_version", lambda package: None)
+    assert place_of("camvid-mobilenetv2") == str(Path(__file__).parents[1] / "networks")
