@@ -276,7 +276,7 @@ def test_no_byte_of_kept_predictions_can_break_a_report(real_runs: list[Path], t
     """Whatever is changed, an image is predicted again or is that which was counted."""
     run = compare_runs(real_runs[:1]).groups[0].first
     data = (run.folder / "evaluation" / "predictions.zip").read_bytes()
-    truth = [open_source(run.recipe.data).read_mask(one) for one in open_source(run.recipe.data).splits["val"]]
+    masks = [open_source(run.recipe.data).read_mask(one) for one in open_source(run.recipe.data).splits["val"]]
     right = KeptPredictions(run.folder / "evaluation", STREET_11)
     random = np.random.default_rng(0)
     changed = 0
@@ -286,7 +286,7 @@ def test_no_byte_of_kept_predictions_can_break_a_report(real_runs: list[Path], t
             damaged[place] = random.integers(0, 256)
         (tmp_path / "predictions.zip").write_bytes(damaged)
         kept = KeptPredictions(tmp_path, STREET_11)
-        for i, ground_truth in enumerate(truth):
+        for i, ground_truth in enumerate(masks):
             ids = kept.ids(i, ground_truth, run.counts.counts[i])
             expected = right.ids(i, ground_truth, run.counts.counts[i])
             assert expected is not None
