@@ -19,8 +19,7 @@
 - The same command, after a kill or when the time was up, goes on: what was measured, planned and finished is kept, and
   a run goes on from its last epoch. Where a second call will follow, `--later` is the time that it will have.
 - Experiments: `winners` are the recipe camvid-long with three encoders; `unseen` is the plan
-  benchmarks/plans/unseen.yaml; `levers` are the changes of
-  benchmarks/plans/gpu.yaml, one at a time, and a ResNet-50.
+  benchmarks/plans/unseen.yaml; `levers` are the changes of benchmarks/plans/gpu.yaml, one at a time, and a ResNet-50.
 - On a GPU the processes share it by NVIDIA's MPS where that is there; see mps.py.
 - `--experiments rehearsal --device cpu` does all of this with four images at 48x64 for one epoch, `--experiments try`
   with one tiny network, to test the script without a GPU. All that is printed says that it ran on a CPU.

@@ -84,14 +84,13 @@ LARGE = Experiment(
     seeds=1,
     extra=True,
 )
-UNSEEN = tuple(of_plan(PLANS / "unseen.yaml"))
 SMALL = {"data.size": [48, 64], "augment.early_crop": None, "train.precision": "fp32"}
 TINY = {**SMALL, "model.channels": [16, 12, 8, 8], "train.epochs": 3}
 REHEARSAL = {**SMALL, "data.limit": 4, "train.epochs": 1}
 EXPERIMENTS: dict[str, tuple[Experiment, ...]] = {
     "winners": (*WINNERS, *SHIPPED, *LONGER),
     "levers": (*LEVERS[:4], LARGE, *LEVERS[4:]),
-    "unseen": UNSEEN,
+    "unseen": tuple(of_plan(PLANS / "unseen.yaml")),
     "rehearsal": tuple(replace(one, fields={**one.fields, **REHEARSAL}, seeds=1) for one in (*WINNERS, *SHIPPED)),
     "try": (
         Experiment("tiny by video", "test_efficientnet", fields=TINY, seeds=1),

@@ -11,7 +11,7 @@ from streetseg.atomic import atomic_folder, sha256
 from streetseg.data.download import FetchError, OnBytes, download, require_free, tag_file
 from streetseg.errors import RequestError
 from streetseg.json_files.network import NetworkCard, PublishedFile
-from streetseg.machine import installed_version, program_version
+from streetseg.machine import installed_version
 from streetseg.models.hub import address_of, explained, is_on_hub, quiet_client
 from streetseg.pretrained.card import card_page
 from streetseg.pretrained.networks import BOX, FOLDER, card_of
@@ -79,10 +79,11 @@ def place_of(name: str) -> str:
     streetseg is not installed, in the checkout that it runs from."""
     if name == BOX:
         return str(FOLDER)
-    if installed_version("streetseg") is None:
+    version = installed_version("streetseg")
+    if version is None:
         return str(Path(__file__).parents[3] / "networks")
     links = dict(link.split(", ", 1) for link in metadata("streetseg").get_all("Project-URL", []))
-    return f"{links['Homepage']}/raw/v{program_version()}/networks"
+    return f"{links['Homepage']}/raw/v{version}/networks"
 
 
 def _write(card: NetworkCard, out: Path, mirror: str | None, on_bytes: OnBytes) -> None:

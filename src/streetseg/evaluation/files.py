@@ -15,7 +15,7 @@ from PIL import Image
 from streetseg.atomic import atomic_write_bytes, atomic_write_json, atomic_write_text
 from streetseg.evaluation.error_maps import error_map
 from streetseg.evaluation.evaluate import Evaluation, Labeled, label_ids
-from streetseg.evaluation.predictions import NAME, packed, read_ids
+from streetseg.evaluation.predictions import PREDICTIONS_FILE, packed, read_ids
 from streetseg.inference.output import Ids, ImageArray, color_map
 from streetseg.inference.predictor import Predictor
 from streetseg.labels.space import LabelSpace
@@ -197,12 +197,12 @@ def write_evaluation(folder: Path, evaluation: Evaluation, intervals: Intervals,
         scores: the content of scores.json, from `scores_json`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / NAME).unlink(missing_ok=True)  # of an earlier evaluation: never beside the counts of this one
+    (folder / PREDICTIONS_FILE).unlink(missing_ok=True)  # of an earlier evaluation: never beside the counts of this one
     counts = io.BytesIO()
     evaluation.counts.save(counts)
     atomic_write_bytes(folder / "counts.npz", counts.getvalue())
     if evaluation.predictions is not None:
-        atomic_write_bytes(folder / NAME, packed(evaluation.predictions))
+        atomic_write_bytes(folder / PREDICTIONS_FILE, packed(evaluation.predictions))
     atomic_write_text(folder / "per_image.csv", per_image_csv(evaluation))
     atomic_write_text(folder / "per_class.csv", per_class_csv(evaluation, intervals))
     atomic_write_json(folder / "scores.json", scores)

@@ -3,6 +3,7 @@
 import io
 import zipfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from streetseg.labels.space import LabelSpace
 from streetseg.metrics.confusion import confusion
 from streetseg.png import encode_png
 
-NAME = "predictions.zip"
+PREDICTIONS_FILE = "predictions.zip"
 MOST_BYTES = 64_000_000  # of a split: about 700 images of Cityscapes; of a larger split nothing is kept
 
 
@@ -43,13 +44,10 @@ class KeptPredictions:
     def __init__(self, folder: Path, space: LabelSpace) -> None:
         self.space = space
         self.images: dict[str, bytes] = {}
-        try:
-            with zipfile.ZipFile(folder / NAME) as archive:
-                if sum(member.file_size for member in archive.infolist()) <= MOST_BYTES:
-                    self.images = {name: archive.read(name) for name in archive.namelist()}
         # zipfile raises exceptions of many types for a damaged file.
-        except Exception:
-            self.images = {}
+        with suppress(Exception), zipfile.ZipFile(folder / PREDICTIONS_FILE) as archive:
+            if sum(member.file_size for member in archive.infolist()) <= MOST_BYTES:
+                self.images = {name: archive.read(name) for name in archive.namelist()}
 
     def ids(self, i: int, ground_truth: Ids, counts: NDArray[np.int64]) -> Ids | None:
         """Return the predicted ids of an image, uint8 (h, w); None if they are not kept or not what was counted.

@@ -180,13 +180,14 @@ class _Predictions:
     def __init__(self, group: Group, space: LabelSpace, modules: "OwnModules | None") -> None:
         self.group, self.modules = group, modules
         self.kept = KeptPredictions(group.first.folder / "evaluation", space)
+        self.seconds_for_one = seconds_for_one(prices(group)["latency"])
         self.seconds_again = 0.0
 
     def of(self, index: int, image: ImageArray, ground_truth: Ids) -> Ids:
         """Return the predicted ids of an image of the split, uint8 (h, w) or of the size of the image."""
         ids = self.kept.ids(index, ground_truth, self.group.first.counts.counts[index])
         if ids is None:
-            self.seconds_again += seconds_for_one(prices(self.group)["latency"])
+            self.seconds_again += self.seconds_for_one
             ids = self.network.predict(image)
         return ids
 
