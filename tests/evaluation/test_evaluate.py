@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import tiny
+from processes import fork_ranks
 from streetseg.data.source import Sample
 from streetseg.errors import DataError, RequestError
 from streetseg.evaluation.evaluate import evaluate
@@ -28,6 +29,7 @@ from streetseg.metrics.boundary import boundary_counts
 from streetseg.metrics.confusion import confusion
 from streetseg.models.encoder import Encoder
 from streetseg.models.network import SegmentationNetwork
+from streetseg.runtime.distributed import Ranks
 
 Array = NDArray[np.uint8]
 
@@ -194,6 +196,24 @@ def test_predictions_are_kept_up_to_a_number_of_bytes(predictor: Predictor, monk
     assert result.predictions is None
     assert result.counts.counts.sum() + result.counts.ignored.sum() == 3 * 48 * 64
     assert evaluate(predictor, memory(pairs)).predictions is None
+
+
+def test_ranks_keep_the_predictions_of_all_or_of_none(
+    predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = memory([tiny.street(i, (48, 64)) for i in range(3)])
+    kept = evaluate(predictor, data, keep=True).predictions
+    assert kept is not None
+    size = sum(map(len, kept))
+
+    def of_two() -> None:
+        with Ranks.from_environment().joined(torch.device("cpu")) as ranks:
+            predictions = evaluate(predictor, data, keep=True, ranks=ranks).predictions
+            assert predictions == (kept if limit == size else None)
+
+    for limit in (size, size - 1):  # each rank alone has less
+        monkeypatch.setattr("streetseg.evaluation.evaluate.MOST_BYTES", limit)
+        assert fork_ranks(of_two, folder=tmp_path) == [0, 0], (tmp_path / "0.err").read_text()
 
 
 def test_no_predictions_of_an_earlier_evaluation_stay(predictor: Predictor, tmp_path: Path) -> None:

@@ -66,8 +66,8 @@ class Evaluation:
         kept: int64 (2, KEPT_BINS) of metrics.selective; zeros without `details`.
         fitted: the calibration of the model; None where none was fitted.
         loss: mean over the images; None if no loss was requested.
-        predictions: for each image its predicted ids as a gray PNG image (h, w); None without `keep`, where several
-            ranks shared the images, and where they have more than predictions.MOST_BYTES.
+        predictions: for each image its predicted ids as a gray PNG image (h, w); None without `keep`, and where they
+            have more than predictions.MOST_BYTES.
         network_sizes: the sizes (H, W) that the network saw.
         label_sizes: the resolutions (h, w) at which the labels were compared.
         seconds: wall-clock time of the evaluation.
@@ -128,7 +128,7 @@ def evaluate(
 
     start = time.perf_counter()
     images, (rank, world) = len(store.samples), (ranks.rank, ranks.world) if ranks else (0, 1)
-    tables = _Tables(images, store.space, keep=keep and details and world == 1)
+    tables = _Tables(images, store.space, keep=keep and details)
     with closing(in_order(store, range(rank, images, world))) as pairs:
         for i, pair in pairs:
             tables.count(i, predictor, *pair, details=details, loss=loss)
@@ -161,8 +161,8 @@ class _Tables:
         self.calibration, self.uncalibrated = np.zeros((images, 3, BINS)), np.zeros((images, 3, BINS))
         self.kept = np.zeros((2, KEPT_BINS), dtype=np.int64)  # of all images: whole numbers add up exactly
         self.losses = np.zeros(images)
-        self.predictions: list[bytes] | None = [] if keep else None
-        self.bytes_kept = 0
+        self.predictions: dict[int, bytes] | None = {} if keep else None  # PNG images of this rank
+        self.prediction_bytes = np.zeros(images, dtype=np.int64)
         self.sizes = np.zeros((images, 4), dtype=np.int64)  # height and width that the network saw, then of the labels
 
     def count(
@@ -200,15 +200,16 @@ class _Tables:
             self.calibration[i] = calibration_bins(confidence[scored], correct)
             self.uncalibrated[i] = calibration_bins(uncalibrated[scored], correct)
             self.kept += kept_bins(confidence[scored], correct)
-            self.keep(prediction)
+            self.keep(i, prediction)
         self.sizes[i] = (*predictor.seen_size(_shape(image), _shape(labels)), *labels.shape)
 
-    def keep(self, prediction: NDArray[np.uint8]) -> None:
-        """Keep the predicted ids, uint8 (h, w), of the next image; drop all when they have become too large."""
+    def keep(self, i: int, prediction: NDArray[np.uint8]) -> None:
+        """Keep the predicted ids, uint8 (h, w), of image `i`; drop those of all images when they have become too
+        large."""
         if self.predictions is not None:
-            self.predictions.append(packed_ids(prediction))
-            self.bytes_kept += len(self.predictions[-1])
-            if self.bytes_kept > MOST_BYTES:
+            self.predictions[i] = packed_ids(prediction)
+            self.prediction_bytes[i] = len(self.predictions[i])
+            if self.prediction_bytes.sum() > MOST_BYTES:
                 self.predictions = None
 
     def sum_over(self, ranks: "Ranks") -> None:
@@ -219,6 +220,16 @@ class _Tables:
         self.boundary, self.kept = ranks.sum(self.boundary), ranks.sum(self.kept)
         self.calibration, self.uncalibrated = ranks.sum(self.calibration), ranks.sum(self.uncalibrated)
         self.losses = ranks.sum(self.losses)
+        self.prediction_bytes = ranks.sum(self.prediction_bytes)
+        if self.prediction_bytes.sum() > MOST_BYTES:
+            self.predictions = None
+        if self.predictions is not None:
+            ends = self.prediction_bytes.cumsum()
+            joined = np.zeros(ends[-1], dtype=np.uint8)
+            for i, png in self.predictions.items():
+                joined[ends[i] - len(png) : ends[i]] = np.frombuffer(png, dtype=np.uint8)
+            parts = np.split(ranks.sum(joined), ends[:-1])
+            self.predictions = {i: part.tobytes() for i, part in enumerate(parts)}
 
     def evaluation(
         self, samples: Sequence[Sample], *, fitted: Calibration | None, with_loss: bool, seconds: float
@@ -239,7 +250,7 @@ class _Tables:
             kept=self.kept,
             fitted=fitted,
             loss=float(self.losses.mean()) if with_loss else None,
-            predictions=None if self.predictions is None else tuple(self.predictions),
+            predictions=None if self.predictions is None else tuple(self.predictions.values()),
             network_sizes=_distinct(self.sizes[:, :2]),
             label_sizes=_distinct(self.sizes[:, 2:]),
             seconds=seconds,

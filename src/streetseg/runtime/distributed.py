@@ -28,7 +28,7 @@ STEP_TIMEOUT = timedelta(seconds=40)  # within a step: how long a rank waits for
 TIMEOUT = timedelta(hours=2)  # elsewhere: how long the ranks wait while one of them works alone
 
 T = TypeVar("T")
-Number = TypeVar("Number", np.int64, np.float64)
+Number = TypeVar("Number", np.uint8, np.int64, np.float64)
 
 
 @dataclass(frozen=True)
@@ -161,9 +161,9 @@ class Ranks:
         lengths = np.zeros(self.world, dtype=np.int64)
         lengths[self.rank] = len(message)
         lengths = self.sum(lengths)
-        messages = np.zeros((self.world, lengths.max()), dtype=np.int64)
+        messages = np.zeros((self.world, lengths.max()), dtype=np.uint8)
         messages[self.rank, : len(message)] = message
-        rows = self.sum(messages).astype(np.uint8)
+        rows = self.sum(messages)
         return [json.loads(row[:length].tobytes()) for row, length in zip(rows, lengths, strict=True)]
 
     def broadcast(self, value: T) -> T:
