@@ -7,6 +7,7 @@ reads those.
 import math
 import os
 import re
+import signal
 import sys
 import threading
 from importlib.metadata import PackageNotFoundError, version
@@ -155,8 +156,12 @@ def _quota_v1(group: Path) -> float:
         return math.inf
 
 
-def end_with_parent() -> None:
-    """Let this process end with the one that started it, which a kill may end: it would wait for work forever."""
+def end_with_parent(*, orderly: bool = False) -> None:
+    """Let this process end with the one that started it, which a kill may end: it would wait for work forever.
+
+    Args:
+        orderly: by SIGTERM, which a program may answer; else at once.
+    """
     from multiprocessing import parent_process  # most users of this module start no process
 
     parent = parent_process()
@@ -164,6 +169,9 @@ def end_with_parent() -> None:
 
     def watch() -> None:
         parent.join()
-        os._exit(1)
+        if orderly:
+            signal.raise_signal(signal.SIGTERM)
+        else:
+            os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

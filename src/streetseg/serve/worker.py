@@ -6,13 +6,11 @@ import os
 import signal
 import socket
 import sys
-import threading
-from multiprocessing import parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streetseg.errors import StreetsegError, needed_package
-from streetseg.machine import cores
+from streetseg.machine import cores, end_with_parent
 from streetseg.serve.settings import Settings
 
 if sys.platform == "win32":  # where the ends of a pipe are of another class
@@ -53,7 +51,7 @@ def work(settings: Settings, listener: socket.socket, report: PipeEnd, metrics: 
         report.send((error.exit_code, error.problem, error.where, error.hint))
         return
     report.send(None)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent(orderly=True)  # requests in flight are finished
     server.run(sockets=[listener])
 
 
@@ -82,11 +80,3 @@ def _server(settings: Settings) -> "uvicorn.Server":
             timeout_graceful_shutdown=math.ceil(settings.timeout),
         )
     )
-
-
-def _end_with_parent() -> None:
-    """Stop this process when its parent has ended, however that happened."""
-    parent = parent_process()
-    assert parent is not None
-    parent.join()
-    signal.raise_signal(signal.SIGTERM)
