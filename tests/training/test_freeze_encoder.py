@@ -9,6 +9,11 @@ from safetensors.torch import load_file
 
 from conftest import Finished
 from short_run import train
+from streetseg.errors import RequestError
+from streetseg.labels.tables import STREET_11
+from streetseg.models.encoder import Encoder
+from streetseg.models.network import SegmentationNetwork
+from streetseg.models.own import STRIDES
 from streetseg.recipe.schema import Loss
 from tiny import camvid_segnet
 
@@ -41,17 +46,53 @@ def test_only_decoder_and_head_learn(streetseg: Run, data: Path, tmp_path: Path)
     assert any(not torch.equal(before[name], after[name]) for name in before if name.startswith("head."))
 
 
+@pytest.mark.parametrize(("encoder", "stages"), [("test_efficientnet", 2), ("test_convnext", 2), ("test_resnet", 1)])
+def test_the_first_stages_stay_and_the_others_learn(encoder: str, stages: int) -> None:
+    """After a training step no weight and no statistic has moved on which the frozen maps depend, and others have."""
+    torch.manual_seed(0)
+    network = SegmentationNetwork(Encoder(encoder), STREET_11, decoder="fast").train()
+    network.freeze_stages(stages)
+    assert network.training
+    images = torch.randint(0, 256, (2, 3, 64, 96), dtype=torch.uint8)
+    strides = STRIDES[-len(network.encoder.channels) :]
+
+    def maps() -> list[torch.Tensor]:
+        network.eval()
+        with torch.no_grad():
+            found = network.encoder(images.float())
+        network.train()
+        return list(found)
+
+    before = maps()
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    network(images).square().mean().backward()
+    optimizer.step()
+
+    same = [torch.equal(one, other) for one, other in zip(before, maps(), strict=True)]
+    assert same == [stride <= 2**stages for stride in strides]
+    frozen = [name for name, weight in network.encoder.named_parameters() if not weight.requires_grad]
+    assert 0 < len(frozen) < len(list(network.encoder.parameters()))
+    assert all(weight.requires_grad for part in (network.decoder, network.head) for weight in part.parameters())
+
+
+def test_a_stage_that_an_encoder_lacks_is_refused() -> None:
+    network = SegmentationNetwork(Encoder("test_convnext"), STREET_11, decoder="fast")
+    with pytest.raises(RequestError, match="test_convnext has no map at stride 2, its first is at stride 4"):
+        network.freeze_stages(1)
+
+
 @pytest.mark.parametrize(
-    ("field", "what"),
+    ("field", "value", "what"),
     [
-        ("freeze_encoder", "the encoder is frozen"),
-        ("freeze_batch_norm", "the encoder keeps its batch-norm statistics"),
+        ("freeze_encoder", "true", "the encoder is frozen"),
+        ("freeze_stages", 2, "the first stages of the encoder are frozen"),
+        ("freeze_batch_norm", "true", "the encoder keeps its batch-norm statistics"),
     ],
 )
 def test_a_frozen_encoder_of_random_weights_is_refused(
-    streetseg: Run, data: Path, tmp_path: Path, field: str, what: str
+    streetseg: Run, data: Path, tmp_path: Path, field: str, value: object, what: str
 ) -> None:
-    done = streetseg(*train(data, tmp_path / "run", f"optim.{field}=true"))
+    done = streetseg(*train(data, tmp_path / "run", f"optim.{field}={value}"))
 
     assert done.code == 2
     assert done.err.splitlines()[0] == f"error: {what}, but it has random weights"

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from streetseg.errors import RequestError
 from streetseg.labels.space import LabelSpace
 from streetseg.models.calibration import Calibration
 from streetseg.models.decoders import make_decoder
@@ -83,6 +84,27 @@ class SegmentationNetwork(nn.Module):
         self.encoder.requires_grad_(False).eval()
         self.encoder_is_frozen = True
 
+    def freeze_stages(self, stages: int) -> None:
+        """Keep the weights and statistics of the first stages of the encoder: all on which its map at stride 2^stages,
+        and those before it, depend.
+
+        Call it before the network is placed on a device. Raise RequestError if the encoder has no such map.
+        """
+        of_five = stages - (len(STRIDES) - len(self.encoder.channels))  # an encoder may begin at stride 4
+        if of_five < 1:
+            raise RequestError(
+                f"{self.encoder_name} has no map at stride {2**stages}, its first is at stride 4",
+                where=f"optim.freeze_stages={stages}",
+                hint="optim.freeze_stages=2 freezes its first stage",
+            )
+        mode, weights = self.training, list(self.encoder.parameters())
+        self.eval()
+        maps = self.encoder(torch.zeros(1, 3, 2 * STRIDES[-1], 2 * STRIDES[-1]))[:of_five]
+        gradients = torch.autograd.grad(sum(values.sum() for values in maps), weights, allow_unused=True)
+        for weight, gradient in zip(weights, gradients, strict=True):
+            weight.requires_grad_(gradient is None)
+        self.train(mode)
+
     def freeze_statistics(self) -> None:
         """Keep the batch-norm statistics of the encoder: from now on it normalizes by them in training, too."""
         self.statistics_are_frozen = True
@@ -93,10 +115,11 @@ class SegmentationNetwork(nn.Module):
         super().train(mode)
         if self.encoder_is_frozen:
             self.encoder.eval()
-        if self.statistics_are_frozen:
-            for module in self.encoder.modules():
-                if isinstance(module, (nn.BatchNorm2d, nn.SyncBatchNorm)):
-                    module.eval()
+        for module in self.encoder.modules():
+            if isinstance(module, (nn.BatchNorm2d, nn.SyncBatchNorm)) and (
+                self.statistics_are_frozen or not all(weight.requires_grad for weight in module.parameters())
+            ):
+                module.eval()
         return self
 
     def forward(self, images: Tensor) -> Tensor:

@@ -299,6 +299,10 @@ class Optim(Section):
     freeze_encoder: bool = False
     """keep the encoder as it is, weights and batch-norm statistics, and train decoder and head only; it needs an
     encoder that was trained before"""
+    freeze_stages: int = Field(default=0, ge=0, le=4)
+    """number of stages of the encoder, from the first, that stay as they are, weights and batch-norm statistics; stage
+    k ends at stride 2^k. A step is faster without the gradients of the largest maps; it needs an encoder that was
+    trained before"""
     freeze_batch_norm: bool = False
     """keep the batch-norm statistics of the encoder as they are, and train its weights; it needs an encoder that was
     trained before"""

@@ -236,6 +236,7 @@ def require_trained_encoder(recipe: Recipe, initial: InitialWeights) -> None:
     """Raise RequestError if the encoder or its statistics are frozen although its weights are random."""
     for field, what in (
         ("freeze_encoder", "the encoder is frozen"),
+        ("freeze_stages", "the first stages of the encoder are frozen"),
         ("freeze_batch_norm", "the encoder keeps its batch-norm statistics"),
     ):
         if getattr(recipe.optim, field) and not initial.pretrained:

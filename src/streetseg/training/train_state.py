@@ -153,6 +153,8 @@ def make_train_state(
     tune(device)
     if recipe.optim.freeze_encoder:
         network.freeze_encoder()
+    if recipe.optim.freeze_stages:
+        network.freeze_stages(recipe.optim.freeze_stages)
     if recipe.optim.freeze_batch_norm:
         network.freeze_statistics()
     network.place(device)
