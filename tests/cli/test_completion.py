@@ -62,7 +62,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("train scenes -- --epo", []),
         ("study scenes --encoders resnet18,mobilenetv2", ["resnet18,mobilenetv2_100"]),
         ("study scenes --encoders resnet18,resnet1", ["resnet18,resnet101"]),
-        ("study scenes --recipe cam", ["camvid", "camvid-long", "camvid-unseen"]),
+        ("study scenes --recipe cam", ["camvid", "camvid-long", "camvid-unseen", "camvid-unseen-long"]),
         ("train scenes --weights a", ["auto"]),
         ("train scenes --weights sc", ["scenes"]),
         ("predict scen", ["scenes"]),
