@@ -1,10 +1,10 @@
 """Compare the training steps of recipes, reading and augmentation included, in turns (A B A B).
 
-    python benchmarks/recipe_step.py DATA RECIPE RECIPE... [--encoder NAME] [--rounds 10] [--json]
+    python benchmarks/recipe_step.py DATA RECIPE RECIPE... [--encoder NAME] [--weights NAME] [--rounds 10] [--json]
 
-A recipe is a shipped name or a YAML file. All networks have random initial weights. Each round takes one step of the
-first epoch and one of the last with every recipe; ratios are of the medians, to the first recipe. Set OMP_NUM_THREADS
-for fewer threads than the machine has.
+A recipe is a shipped name or a YAML file. All networks have the same initial weights, by default random ones; a recipe
+that freezes layers needs trained ones. Each round takes one step of the first epoch and one of the last with every
+recipe; ratios are of the medians, to the first recipe. Set OMP_NUM_THREADS for fewer threads than the machine has.
 """
 
 import argparse
@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("data")
     parser.add_argument("recipes", nargs="+")
     parser.add_argument("--encoder", default="mobilenetv2_100")
+    parser.add_argument("--weights", default="none")
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--json", action="store_true", help="one machine-readable object on stdout")
     args = parser.parse_args()
@@ -51,15 +52,15 @@ def main() -> None:
 
 def measured(args: argparse.Namespace, folder: Path, *, last: bool) -> dict[str, tuple[float, float]]:
     """Return recipe -> milliseconds of a step of its first or last epoch, and their ratio to the first recipe's."""
-    steps = {name: step_of(name, args.data, args.encoder, folder / str(i), last) for i, name in enumerate(args.recipes)}
+    steps = {name: step_of(name, args, folder / str(i), last) for i, name in enumerate(args.recipes)}
     times = alternating(steps, args.rounds)
     return {name: (time, time / times[args.recipes[0]]) for name, time in times.items()}
 
 
-def step_of(recipe: str, data: str, encoder: str, folder: Path, last: bool) -> Callable[[], object]:
+def step_of(recipe: str, args: argparse.Namespace, folder: Path, last: bool) -> Callable[[], object]:
     """Return a function that takes the next training step of an epoch of the recipe."""
-    fields = {"data.source": data, "model.encoder": encoder, "model.weights": "none", "train.compile": "off"}
-    loaded = load_recipe(recipe, flags=fields)
+    fields = {"data.source": args.data, "model.encoder": args.encoder, "model.weights": args.weights}
+    loaded = load_recipe(recipe, flags=fields | {"train.compile": "off"})
     device = choose_device(loaded.train.device, ALONE)
     run = prepare(loaded, folder, ALONE, device, Profiler(), Own(), resume=False, force=False)
     train_state, _, _ = make_or_restore(run)
