@@ -12,7 +12,7 @@ Any other lies in networks/NAME of the repository; its card is in the wheel:
     python tools/add_network.py runs/mobile camvid-mobilenetv2 --score camvid:data/camvid --condition camvid
         --about "U-Net with MobileNetV2" --trained-on "CamVid train" --fold runs/0001TP --fold runs/0006R0
         --rebuild "streetseg fetch camvid --out data/camvid"
-        --rebuild "streetseg train camvid:data/camvid --recipe camvid-unseen --out runs/mobile"
+        --rebuild "streetseg train camvid:data/camvid --recipe camvid-unseen-long --out runs/mobile"
 
 `--fold RUN` adds the score of a run of the same recipe on a video that it was not trained on. `--only bundle` or
 `--only onnx` leaves the other file out, where both are too large to be kept.
