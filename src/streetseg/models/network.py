@@ -90,8 +90,8 @@ class SegmentationNetwork(nn.Module):
 
         Call it before the network is placed on a device. Raise RequestError if the encoder has no such map.
         """
-        of_five = stages - (len(STRIDES) - len(self.encoder.channels))  # an encoder may begin at stride 4
-        if of_five < 1:
+        frozen_maps = stages - (len(STRIDES) - len(self.encoder.channels))  # an encoder may begin at stride 4
+        if frozen_maps < 1:
             raise RequestError(
                 f"{self.encoder_name} has no map at stride {2**stages}, its first is at stride 4",
                 where=f"optim.freeze_stages={stages}",
@@ -99,7 +99,7 @@ class SegmentationNetwork(nn.Module):
             )
         mode, weights = self.training, list(self.encoder.parameters())
         self.eval()
-        maps = self.encoder(torch.zeros(1, 3, 2 * STRIDES[-1], 2 * STRIDES[-1]))[:of_five]
+        maps = self.encoder(torch.zeros(1, 3, 2 * STRIDES[-1], 2 * STRIDES[-1]))[:frozen_maps]
         gradients = torch.autograd.grad(sum(values.sum() for values in maps), weights, allow_unused=True)
         for weight, gradient in zip(weights, gradients, strict=True):
             weight.requires_grad_(gradient is None)

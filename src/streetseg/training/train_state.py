@@ -153,7 +153,7 @@ def make_train_state(
     tune(device)
     if recipe.optim.freeze_encoder:
         network.freeze_encoder()
-    if recipe.optim.freeze_stages:
+    elif recipe.optim.freeze_stages:
         network.freeze_stages(recipe.optim.freeze_stages)
     if recipe.optim.freeze_batch_norm:
         network.freeze_statistics()
