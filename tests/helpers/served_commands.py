@@ -13,7 +13,10 @@ from pathlib import Path
 from forked import be_child, command, need_fork
 
 # The program `streetseg` that the others find: hand arguments, folder, environment and streams to the test's process.
-STUB = """#!{python} -S
+# A shell runs it first, because the first line of a script cannot name a Python whose path has a space.
+STUB = """#!/bin/sh
+'''exec' "{python}" -S "$0" "$@"
+' '''
 import json, os, socket, sys
 server = socket.socket(socket.AF_UNIX)
 server.connect({address!r})

@@ -162,7 +162,7 @@ class _Tables:
         self.kept = np.zeros((2, KEPT_BINS), dtype=np.int64)  # of all images: whole numbers add up exactly
         self.losses = np.zeros(images)
         self.predictions: dict[int, bytes] | None = {} if keep else None  # PNG images of this rank
-        self.prediction_bytes = np.zeros(images, dtype=np.int64)
+        self.bytes_kept = np.zeros(1, dtype=np.int64)
         self.sizes = np.zeros((images, 4), dtype=np.int64)  # height and width that the network saw, then of the labels
 
     def count(
@@ -204,13 +204,16 @@ class _Tables:
         self.sizes[i] = (*predictor.seen_size(_shape(image), _shape(labels)), *labels.shape)
 
     def keep(self, i: int, prediction: NDArray[np.uint8]) -> None:
-        """Keep the predicted ids, uint8 (h, w), of image `i`; drop those of all images when they have become too
-        large."""
+        """Keep the predicted ids, uint8 (h, w), of image `i`."""
         if self.predictions is not None:
             self.predictions[i] = packed_ids(prediction)
-            self.prediction_bytes[i] = len(self.predictions[i])
-            if self.prediction_bytes.sum() > MOST_BYTES:
-                self.predictions = None
+            self.bytes_kept += len(self.predictions[i])
+            self.drop_if_too_large()
+
+    def drop_if_too_large(self) -> None:
+        """Keep no predictions if they have more than MOST_BYTES."""
+        if self.bytes_kept > MOST_BYTES:
+            self.predictions = None
 
     def sum_over(self, ranks: "Ranks") -> None:
         """Replace each table by its sum over the ranks. A row is zero on all ranks but one, so that the sums are exact,
@@ -220,16 +223,11 @@ class _Tables:
         self.boundary, self.kept = ranks.sum(self.boundary), ranks.sum(self.kept)
         self.calibration, self.uncalibrated = ranks.sum(self.calibration), ranks.sum(self.uncalibrated)
         self.losses = ranks.sum(self.losses)
-        self.prediction_bytes = ranks.sum(self.prediction_bytes)
-        if self.prediction_bytes.sum() > MOST_BYTES:
-            self.predictions = None
+        self.bytes_kept = ranks.sum(self.bytes_kept)
+        self.drop_if_too_large()
         if self.predictions is not None:
-            ends = self.prediction_bytes.cumsum()
-            joined = np.zeros(ends[-1], dtype=np.uint8)
-            for i, png in self.predictions.items():
-                joined[ends[i] - len(png) : ends[i]] = np.frombuffer(png, dtype=np.uint8)
-            parts = np.split(ranks.sum(joined), ends[:-1])
-            self.predictions = {i: part.tobytes() for i, part in enumerate(parts)}
+            own = self.predictions
+            self.predictions = dict(enumerate(ranks.fill([own.get(i, b"") for i in range(len(self.losses))])))
 
     def evaluation(
         self, samples: Sequence[Sample], *, fitted: Calibration | None, with_loss: bool, seconds: float

@@ -8,7 +8,7 @@ others notice it at once in both cases, because its connections close.
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -157,14 +157,18 @@ class Ranks:
         """Return the values of all ranks, ordered by rank. They are sent as JSON: numbers, text, None, lists, dicts."""
         if self.world == 1:
             return [value]
-        message = np.frombuffer(json.dumps(value).encode(), dtype=np.uint8)
-        lengths = np.zeros(self.world, dtype=np.int64)
-        lengths[self.rank] = len(message)
-        lengths = self.sum(lengths)
-        messages = np.zeros((self.world, lengths.max()), dtype=np.uint8)
-        messages[self.rank, : len(message)] = message
-        rows = self.sum(messages)
-        return [json.loads(row[:length].tobytes()) for row, length in zip(rows, lengths, strict=True)]
+        message = json.dumps(value).encode()
+        return [json.loads(text) for text in self.fill([message if i == self.rank else b"" for i in range(self.world)])]
+
+    def fill(self, parts: Sequence[bytes]) -> list[bytes]:
+        """Return at each place the bytes of the one rank that has some there; the parts of the others are empty."""
+        if self.world == 1:
+            return list(parts)
+        ends = self.sum(np.array([len(part) for part in parts], dtype=np.int64)).cumsum()
+        joined = np.zeros(ends[-1], dtype=np.uint8)
+        for part, end in zip(parts, ends, strict=True):
+            joined[end - len(part) : end] = np.frombuffer(part, dtype=np.uint8)
+        return [part.tobytes() for part in np.split(self.sum(joined), ends[:-1])]
 
     def broadcast(self, value: T) -> T:
         """Return rank 0's value, sent as JSON; the values of the other ranks are ignored."""
